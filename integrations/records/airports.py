@@ -1,0 +1,59 @@
+"""Airports, the routes between them, and who works there."""
+
+import asyncpg
+
+from integrations.records.columns import Column
+
+
+class Airport(asyncpg.Record):
+    """A row of ``airports``."""
+
+    __slots__ = ()
+
+    iata = Column[str]()
+    icao = Column[str | None]()
+    name = Column[str]()
+    city = Column[str]()
+    country = Column[str]()
+    country_code = Column[str]()
+    latitude = Column[float]()
+    longitude = Column[float]()
+    time_zone = Column[str]()
+
+
+class Route(asyncpg.Record):
+    """A row of ``routes`` with the seats of its aircraft; block times in minutes, distance in kilometres."""
+
+    __slots__ = ()
+
+    airline_id = Column[int]()
+    carrier = Column[str]()
+    origin = Column[str]()
+    destination = Column[str]()
+    distance_km = Column[int]()
+    block_minutes = Column[int]()
+    daily_frequency = Column[int]()
+    aircraft = Column[str]()
+    seats = Column[int]()
+
+
+class ConnectionTime(asyncpg.Record):
+    """A row of ``connection_times``: minimum minutes between two flights; an empty carrier stands for any."""
+
+    __slots__ = ()
+
+    airport = Column[str]()
+    inbound_carrier = Column[str]()
+    outbound_carrier = Column[str]()
+    passenger_minutes = Column[int]()
+    bag_minutes = Column[int]()
+
+
+class Party(asyncpg.Record):
+    """A row of ``parties``: who can hold a bag."""
+
+    __slots__ = ()
+
+    code = Column[str]()
+    name = Column[str]()
+    kind = Column[str]()

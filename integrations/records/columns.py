@@ -1,0 +1,51 @@
+"""Records as typed views over what a driver gave, without a copy per row.
+
+A record class states its columns once; reading one is a look-up in the driver's own row. ``asyncpg.Record`` subclasses
+view PostgreSQL rows, ``View`` subclasses view the maps of a graph statement.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Generic, Self, TypeVar, cast, overload
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Column(Generic[T_co]):
+    """A named value of a row. Declare it as ``surname = Column[str]()``; the attribute's name is the column's name.
+
+    Args:
+        name: the column's name where it differs from the attribute's.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        if not self.name:
+            self.name = name
+
+    @overload
+    def __get__(self, row: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, row: object, owner: type) -> T_co: ...
+    def __get__(self, row: Any, owner: type) -> Self | T_co:
+        if row is None:
+            return self
+        return cast(T_co, row[self.name])
+
+
+class View:
+    """A record over a map, as graph statements return them."""
+
+    __slots__ = ("_row",)
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        self._row = row
+
+    def __getitem__(self, name: str) -> Any:
+        return self._row[name]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({dict(self._row)!r})"

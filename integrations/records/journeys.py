@@ -1,0 +1,105 @@
+"""What is computed from a bag's events and plan: where it stands, what it flew, who had it, what is not proved."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from integrations.records.bags import Bag, BagTag
+from integrations.records.events import EventColumns
+from integrations.records.flights import FlightColumns, LegColumns
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The part of a bag's record that is a projection of its events.
+
+    Args:
+        state: a value of ``BagState``.
+        flight_id: the flight it is loaded on, flies on or came with last.
+    """
+
+    state: str
+    state_at: datetime
+    airport: str | None
+    place: str | None
+    holder: str | None
+    flight_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FlownLeg:
+    """A flight that the bag was on, with the events that say so: at least one of the two is there."""
+
+    seq: int
+    flight: FlightColumns
+    loaded: EventColumns | None
+    arrived: EventColumns | None
+
+
+class CustodyPointKind(StrEnum):
+    """The four places of IATA Resolution 753 where custody changes and must be proved."""
+
+    ACCEPTANCE = "ACCEPTANCE"
+    LOADING = "LOADING"
+    TRANSFER = "TRANSFER"
+    ARRIVAL = "ARRIVAL"
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyPoint:
+    """One point of Resolution 753 that the bag has reached or passed.
+
+    Args:
+        leg: the planned leg it belongs to, from 1 (a transfer belongs to the leg it ends).
+        proof: the event that proves it; None where the bag passed unproved: a gap.
+        last_holder: the party that had the bag with proof before the point.
+    """
+
+    kind: CustodyPointKind
+    airport: str
+    leg: int
+    proof: EventColumns | None
+    last_holder: str | None
+
+
+class JourneySource(StrEnum):
+    """The store that a journey was read from."""
+
+    GRAPH = "GRAPH"
+    RECORDS = "RECORDS"
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """A bag's journey, planned and actual.
+
+    Args:
+        as_of: when the store that answered learnt the newest of this; None while it knows nothing of the bag.
+        version: the bag's version that is shown; lower than the record's while the graph catches up.
+    """
+
+    bag_id: int
+    source: JourneySource
+    as_of: datetime | None
+    version: int
+    planned: Sequence[LegColumns]
+    flown: Sequence[FlownLeg]
+    events: Sequence[EventColumns]
+    holder: str | None
+    points: Sequence[CustodyPoint]
+
+
+@dataclass(frozen=True, slots=True)
+class BagProjection:
+    """What the graph is told of one bag.
+
+    Args:
+        as_of: when the newest of the bag's events was received.
+    """
+
+    bag: Bag
+    tags: Sequence[BagTag]
+    planned: Sequence[LegColumns]
+    flown: Sequence[FlownLeg]
+    as_of: datetime

@@ -1,0 +1,310 @@
+"""Bags and their tags in PostgreSQL."""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from integrations.records.bags import Bag, BagOf, BagTag
+from integrations.records.journeys import Standing
+from integrations.records.page import Page
+from integrations.records.tags import LEADING_DIGITS, TagQuery
+from integrations.stores.postgres import Reader
+
+BAGS_BY_ID = """
+SELECT id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
+       state, state_at, airport, place, holder, flight_id, version
+FROM bags
+WHERE airline_id = $1 AND id = ANY($2::bigint[])
+"""
+
+LOCK_BAGS = """
+SELECT id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
+       state, state_at, airport, place, holder, flight_id, version
+FROM bags
+WHERE airline_id = $1 AND id = ANY($2::bigint[])
+ORDER BY id
+FOR NO KEY UPDATE
+"""
+
+BAGS_BY_TAG = """
+SELECT bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
+       state, state_at, airport, place, holder, flight_id, version
+FROM bags
+JOIN (SELECT bag_id, max(valid_from) AS valid_from
+      FROM bag_tags
+      WHERE airline_id = $1 AND number = ANY($2::text[])
+      GROUP BY bag_id) AS tagged ON tagged.bag_id = bags.id
+WHERE bags.airline_id = $1
+ORDER BY tagged.valid_from DESC, bags.id DESC
+LIMIT $3
+"""
+
+BAGS_BY_PRINTED_TAG = """
+SELECT bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
+       state, state_at, airport, place, holder, flight_id, version
+FROM bags
+JOIN (SELECT bag_id, max(valid_from) AS valid_from
+      FROM tag_issuers
+      CROSS JOIN unnest($4::text[]) AS leading
+      JOIN bag_tags ON bag_tags.airline_id = $1 AND number = leading || accounting_code || $3
+      WHERE designator = $2
+      GROUP BY bag_id) AS tagged ON tagged.bag_id = bags.id
+WHERE bags.airline_id = $1
+ORDER BY tagged.valid_from DESC, bags.id DESC
+LIMIT $5
+"""
+
+BAGS_PAGE = """
+SELECT id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
+       state, state_at, airport, place, holder, flight_id, version
+FROM bags
+WHERE airline_id = $1
+  AND ($2::text[] IS NULL OR state = ANY($2))
+  AND ($3::text IS NULL OR airport = $3)
+  AND ($4::bigint IS NULL OR id < $4)
+ORDER BY id DESC
+LIMIT $5
+"""
+
+BAGS_PAGE_BACKWARD = """
+SELECT id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
+       state, state_at, airport, place, holder, flight_id, version
+FROM bags
+WHERE airline_id = $1
+  AND ($2::text[] IS NULL OR state = ANY($2))
+  AND ($3::text IS NULL OR airport = $3)
+  AND ($4::bigint IS NULL OR id > $4)
+ORDER BY id
+LIMIT $5
+"""
+
+BAGS_OF_FLIGHTS = """
+SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority,
+       created_at, state, state_at, airport, place, holder, bags.flight_id, version
+FROM unnest($2::bigint[]) AS parent(id)
+CROSS JOIN LATERAL (SELECT bag_id, flight_id
+                    FROM bag_legs
+                    WHERE bag_legs.flight_id = parent.id AND ($3::bigint IS NULL OR bag_id > $3)
+                    ORDER BY bag_id
+                    LIMIT $4) AS leg
+JOIN bags ON bags.id = leg.bag_id AND bags.airline_id = $1
+ORDER BY leg.flight_id, bags.id
+"""
+
+BAGS_OF_FLIGHTS_BACKWARD = """
+SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority,
+       created_at, state, state_at, airport, place, holder, bags.flight_id, version
+FROM unnest($2::bigint[]) AS parent(id)
+CROSS JOIN LATERAL (SELECT bag_id, flight_id
+                    FROM bag_legs
+                    WHERE bag_legs.flight_id = parent.id AND ($3::bigint IS NULL OR bag_id < $3)
+                    ORDER BY bag_id DESC
+                    LIMIT $4) AS leg
+JOIN bags ON bags.id = leg.bag_id AND bags.airline_id = $1
+ORDER BY leg.flight_id, bags.id DESC
+"""
+
+BAGS_OF_PASSENGERS = """
+SELECT passenger_id AS parent_id, id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
+       state, state_at, airport, place, holder, flight_id, version
+FROM bags
+WHERE airline_id = $1 AND passenger_id = ANY($2::bigint[])
+ORDER BY passenger_id, id
+"""
+
+BAGS_OF_PIRS = """
+SELECT pir_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, weight_kg, bags.description, priority,
+       created_at, state, state_at, airport, place, holder, flight_id, version
+FROM pir_bags
+JOIN bags ON bags.id = pir_bags.bag_id AND bags.airline_id = $1
+WHERE pir_id = ANY($2::bigint[])
+ORDER BY pir_id, seq
+"""
+
+TAGS_OF_BAGS = """
+SELECT bag_id, number, role, valid_from, valid_until
+FROM bag_tags
+WHERE airline_id = $1 AND bag_id = ANY($2::bigint[])
+ORDER BY bag_id, valid_from, number
+"""
+
+BAGS_TAGGED_AT = """
+SELECT DISTINCT ON (wanted.seq) wanted.seq, bag_tags.bag_id
+FROM unnest($2::text[], $3::timestamptz[]) WITH ORDINALITY AS wanted(number, at, seq)
+JOIN bag_tags ON bag_tags.airline_id = $1 AND bag_tags.number = wanted.number
+             AND wanted.at >= bag_tags.valid_from AND wanted.at < bag_tags.valid_until
+ORDER BY wanted.seq, bag_tags.valid_from DESC
+"""
+
+# Two scans of one unknown tag must make one bag: the second waits here, then finds the first one's.
+LOCK_UNKNOWN_TAGS = """
+SELECT pg_advisory_xact_lock($1, key) FROM unnest($2::integer[]) AS key
+"""
+
+INSERT_UNKNOWN_BAGS = """
+WITH made AS (
+    INSERT INTO bags (airline_id, tag, created_at, state_at)
+    SELECT $1, number, at, at FROM unnest($2::text[], $3::timestamptz[]) AS scanned(number, at)
+    RETURNING id, tag, created_at
+), tied AS (
+    INSERT INTO bag_tags (airline_id, number, valid_from, valid_until, bag_id)
+    SELECT $1, tag, created_at - $4::interval, created_at + $5::interval, id FROM made
+)
+SELECT id, tag FROM made
+"""
+
+UPDATE_STANDINGS = """
+UPDATE bags
+SET state = new.state, state_at = new.state_at, airport = new.airport, place = new.place, holder = new.holder,
+    flight_id = new.flight_id, version = bags.version + 1
+FROM unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::bigint[])
+     AS new(id, state, state_at, airport, place, holder, flight_id)
+WHERE bags.id = new.id AND bags.airline_id = $1
+"""
+
+COUNT_BAGS = "SELECT count(*) FROM bags WHERE airline_id = $1"
+
+
+async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, Bag]:
+    """The bags with these ids; unknown ones are absent."""
+    rows = await records.fetch(BAGS_BY_ID, airline_id, ids, name="BAGS_BY_ID", record_class=Bag)
+    return {bag.id: bag for bag in rows}
+
+
+async def lock(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, Bag]:
+    """The bags with these ids, held until the transaction ends; taken in order of id, so that no two wait in a ring."""
+    rows = await records.fetch(LOCK_BAGS, airline_id, ids, name="LOCK_BAGS", record_class=Bag)
+    return {bag.id: bag for bag in rows}
+
+
+async def by_tag(records: Reader, airline_id: int, query: TagQuery, limit: int) -> list[Bag]:
+    """Bags that ever carried the tag, the most recently tagged first, at most ``limit``."""
+    if query.printed:
+        designator, serial = query.printed
+        return await records.fetch(
+            BAGS_BY_PRINTED_TAG,
+            airline_id,
+            designator,
+            serial,
+            list(LEADING_DIGITS),
+            limit,
+            name="BAGS_BY_PRINTED_TAG",
+            record_class=Bag,
+        )
+    return await records.fetch(
+        BAGS_BY_TAG, airline_id, query.numbers, limit, name="BAGS_BY_TAG", record_class=Bag
+    )
+
+
+async def page(
+    records: Reader, airline_id: int, states: Sequence[str] | None, airport: str | None, page: Page
+) -> list[Bag]:
+    """The newest bags first, one more than the page holds where there are more; ``airport`` is where the bag is now."""
+    if page.backward:
+        return await records.fetch(
+            BAGS_PAGE_BACKWARD,
+            airline_id,
+            states,
+            airport,
+            page.part(0),
+            page.limit + 1,
+            name="BAGS_PAGE_BACKWARD",
+            record_class=Bag,
+        )
+    return await records.fetch(
+        BAGS_PAGE, airline_id, states, airport, page.part(0), page.limit + 1, name="BAGS_PAGE", record_class=Bag
+    )
+
+
+async def of_flights(records: Reader, airline_id: int, flight_ids: Sequence[int], page: Page) -> list[BagOf]:
+    """Bags planned on each flight, by id; ``page`` counts for every flight by itself."""
+    if page.backward:
+        return await records.fetch(
+            BAGS_OF_FLIGHTS_BACKWARD,
+            airline_id,
+            flight_ids,
+            page.part(0),
+            page.limit + 1,
+            name="BAGS_OF_FLIGHTS_BACKWARD",
+            record_class=BagOf,
+        )
+    return await records.fetch(
+        BAGS_OF_FLIGHTS,
+        airline_id,
+        flight_ids,
+        page.part(0),
+        page.limit + 1,
+        name="BAGS_OF_FLIGHTS",
+        record_class=BagOf,
+    )
+
+
+async def of_passengers(records: Reader, airline_id: int, passenger_ids: Sequence[int]) -> list[BagOf]:
+    """All bags of each passenger, by id."""
+    return await records.fetch(
+        BAGS_OF_PASSENGERS, airline_id, passenger_ids, name="BAGS_OF_PASSENGERS", record_class=BagOf
+    )
+
+
+async def of_pirs(records: Reader, airline_id: int, pir_ids: Sequence[int]) -> list[BagOf]:
+    """The known bags of each file, in the order of the file."""
+    return await records.fetch(BAGS_OF_PIRS, airline_id, pir_ids, name="BAGS_OF_PIRS", record_class=BagOf)
+
+
+async def tags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> list[BagTag]:
+    """All tags of these bags, the first tied first."""
+    return await records.fetch(TAGS_OF_BAGS, airline_id, bag_ids, name="TAGS_OF_BAGS", record_class=BagTag)
+
+
+async def tagged_at(
+    records: Reader, airline_id: int, numbers: Sequence[str], moments: Sequence[datetime]
+) -> dict[int, int]:
+    """Which bag carried each number at its moment: index in ``numbers`` -> bag id; unknown ones are absent."""
+    rows = await records.fetch(BAGS_TAGGED_AT, airline_id, numbers, moments, name="BAGS_TAGGED_AT")
+    return {row["seq"] - 1: row["bag_id"] for row in rows}
+
+
+async def lock_unknown_tags(records: Reader, airline_id: int, numbers: Sequence[str]) -> None:
+    """Waits until no other transaction is making bags for these numbers, and keeps others out until this one ends."""
+    keys = sorted({zlib.crc32(number.encode()) - 2**31 for number in numbers})
+    await records.execute(LOCK_UNKNOWN_TAGS, airline_id, keys, name="LOCK_UNKNOWN_TAGS")
+
+
+async def insert_unknown(
+    records: Reader,
+    airline_id: int,
+    numbers: Sequence[str],
+    moments: Sequence[datetime],
+    before: timedelta,
+    after: timedelta,
+) -> dict[str, int]:
+    """Makes a bag with an empty booking for each number, first seen at its moment: number -> bag id.
+
+    The tag counts as this bag's from ``before`` the moment until ``after`` it.
+    """
+    rows = await records.fetch(
+        INSERT_UNKNOWN_BAGS, airline_id, numbers, moments, before, after, name="INSERT_UNKNOWN_BAGS"
+    )
+    return {row["tag"]: row["id"] for row in rows}
+
+
+async def update_standings(records: Reader, airline_id: int, standings: Mapping[int, Standing]) -> None:
+    """Writes what was computed from the events, and counts each bag's version up by one."""
+    new = list(standings.values())
+    await records.execute(
+        UPDATE_STANDINGS,
+        airline_id,
+        list(standings),
+        [standing.state for standing in new],
+        [standing.state_at for standing in new],
+        [standing.airport for standing in new],
+        [standing.place for standing in new],
+        [standing.holder for standing in new],
+        [standing.flight_id for standing in new],
+        name="UPDATE_STANDINGS",
+    )
+
+
+async def count(records: Reader, airline_id: int) -> int:
+    """How many bags the airline has."""
+    return int(await records.fetchval(COUNT_BAGS, airline_id, name="COUNT_BAGS"))

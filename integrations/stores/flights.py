@@ -1,0 +1,240 @@
+"""Flights and the legs of bags in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from integrations.records.events import FlightKey
+from integrations.records.flights import Flight, Leg
+from integrations.records.page import Page
+from integrations.stores.postgres import Reader
+
+FLIGHTS_BY_ID = """
+SELECT id, airline_id, carrier, number, suffix, departure_date, origin, destination, scheduled_departure,
+       scheduled_arrival, estimated_departure, estimated_arrival, actual_departure, actual_arrival, status, aircraft,
+       seats, gate, version
+FROM flights
+WHERE airline_id = $1 AND id = ANY($2::bigint[])
+"""
+
+LOCK_FLIGHT = """
+SELECT id, airline_id, carrier, number, suffix, departure_date, origin, destination, scheduled_departure,
+       scheduled_arrival, estimated_departure, estimated_arrival, actual_departure, actual_arrival, status, aircraft,
+       seats, gate, version
+FROM flights
+WHERE airline_id = $1 AND id = $2
+FOR NO KEY UPDATE
+"""
+
+FLIGHT_IDS_BY_KEY = """
+SELECT wanted.seq, flights.id
+FROM unnest($2::text[], $3::integer[], $4::text[], $5::date[], $6::text[])
+     WITH ORDINALITY AS wanted(carrier, number, suffix, departure_date, origin, seq)
+JOIN flights ON flights.airline_id = $1 AND flights.carrier = wanted.carrier AND flights.number = wanted.number
+            AND flights.suffix = wanted.suffix AND flights.departure_date = wanted.departure_date
+            AND flights.origin = wanted.origin
+"""
+
+FLIGHTS_BY_DESIGNATOR = """
+SELECT id, airline_id, carrier, number, suffix, departure_date, origin, destination, scheduled_departure,
+       scheduled_arrival, estimated_departure, estimated_arrival, actual_departure, actual_arrival, status, aircraft,
+       seats, gate, version
+FROM flights
+WHERE airline_id = $1 AND carrier = $2 AND number = $3 AND suffix = $4
+  AND ($5::date IS NULL OR departure_date = $5)
+ORDER BY abs(extract(epoch FROM scheduled_departure - $6::timestamptz)), id
+LIMIT $7
+"""
+
+FLIGHTS_PAGE = """
+SELECT id, airline_id, carrier, number, suffix, departure_date, origin, destination, scheduled_departure,
+       scheduled_arrival, estimated_departure, estimated_arrival, actual_departure, actual_arrival, status, aircraft,
+       seats, gate, version
+FROM flights
+WHERE airline_id = $1
+  AND ($2::text IS NULL OR origin = $2)
+  AND ($3::text IS NULL OR destination = $3)
+  AND ($4::timestamptz IS NULL OR scheduled_departure >= $4)
+  AND ($5::timestamptz IS NULL OR scheduled_departure < $5)
+  AND ($6::timestamptz IS NULL OR (scheduled_departure, id) > ($6, $7::bigint))
+ORDER BY scheduled_departure, id
+LIMIT $8
+"""
+
+FLIGHTS_PAGE_BACKWARD = """
+SELECT id, airline_id, carrier, number, suffix, departure_date, origin, destination, scheduled_departure,
+       scheduled_arrival, estimated_departure, estimated_arrival, actual_departure, actual_arrival, status, aircraft,
+       seats, gate, version
+FROM flights
+WHERE airline_id = $1
+  AND ($2::text IS NULL OR origin = $2)
+  AND ($3::text IS NULL OR destination = $3)
+  AND ($4::timestamptz IS NULL OR scheduled_departure >= $4)
+  AND ($5::timestamptz IS NULL OR scheduled_departure < $5)
+  AND ($6::timestamptz IS NULL OR (scheduled_departure, id) < ($6, $7::bigint))
+ORDER BY scheduled_departure DESC, id DESC
+LIMIT $8
+"""
+
+LEGS_OF_BAGS = """
+SELECT bag_legs.bag_id, bag_legs.seq, flights.id, airline_id, carrier, number, suffix, departure_date, origin,
+       destination, scheduled_departure, scheduled_arrival, estimated_departure, estimated_arrival, actual_departure,
+       actual_arrival, status, aircraft, seats, gate, version
+FROM bag_legs
+JOIN flights ON flights.id = bag_legs.flight_id AND flights.airline_id = $1
+WHERE bag_legs.bag_id = ANY($2::bigint[])
+ORDER BY bag_legs.bag_id, bag_legs.seq
+"""
+
+# Planned on it or scanned for it: whose state a change of the flight may change.
+BAG_IDS_OF_FLIGHT = """
+SELECT bag_legs.bag_id FROM bag_legs JOIN bags ON bags.id = bag_legs.bag_id AND bags.airline_id = $1
+WHERE bag_legs.flight_id = $2
+UNION
+SELECT bag_id FROM events WHERE airline_id = $1 AND flight_id = $2
+"""
+
+UPDATE_FLIGHT = """
+UPDATE flights
+SET estimated_departure = $3, estimated_arrival = $4, actual_departure = $5, actual_arrival = $6, status = $7,
+    gate = $8, version = version + 1, updated_at = $9
+WHERE airline_id = $1 AND id = $2
+RETURNING id, airline_id, carrier, number, suffix, departure_date, origin, destination, scheduled_departure,
+          scheduled_arrival, estimated_departure, estimated_arrival, actual_departure, actual_arrival, status, aircraft,
+          seats, gate, version
+"""
+
+BAG_COUNTS_OF_FLIGHTS = """
+SELECT bag_legs.flight_id, count(*) AS bags
+FROM bag_legs
+JOIN flights ON flights.id = bag_legs.flight_id AND flights.airline_id = $1
+WHERE bag_legs.flight_id = ANY($2::bigint[])
+GROUP BY bag_legs.flight_id
+"""
+
+
+async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, Flight]:
+    """The flights with these ids; unknown ones are absent."""
+    rows = await records.fetch(FLIGHTS_BY_ID, airline_id, ids, name="FLIGHTS_BY_ID", record_class=Flight)
+    return {flight.id: flight for flight in rows}
+
+
+async def lock(records: Reader, airline_id: int, flight_id: int) -> Flight | None:
+    """The flight, held until the transaction ends."""
+    return await records.fetchrow(LOCK_FLIGHT, airline_id, flight_id, name="LOCK_FLIGHT", record_class=Flight)
+
+
+async def ids_by_key(records: Reader, airline_id: int, keys: Sequence[FlightKey]) -> dict[FlightKey, int]:
+    """Ids of the flights so named; unknown ones are absent."""
+    rows = await records.fetch(
+        FLIGHT_IDS_BY_KEY,
+        airline_id,
+        [key.carrier for key in keys],
+        [key.number for key in keys],
+        [key.suffix for key in keys],
+        [key.departure_date for key in keys],
+        [key.origin for key in keys],
+        name="FLIGHT_IDS_BY_KEY",
+    )
+    return {keys[row["seq"] - 1]: row["id"] for row in rows}
+
+
+async def by_designator(
+    records: Reader,
+    airline_id: int,
+    carrier: str,
+    number: int,
+    suffix: str,
+    departure_date: date | None,
+    near: datetime,
+    limit: int,
+) -> list[Flight]:
+    """Flights of that designator, the one departing nearest to ``near`` first, at most ``limit``."""
+    return await records.fetch(
+        FLIGHTS_BY_DESIGNATOR,
+        airline_id,
+        carrier,
+        number,
+        suffix,
+        departure_date,
+        near,
+        limit,
+        name="FLIGHTS_BY_DESIGNATOR",
+        record_class=Flight,
+    )
+
+
+async def page(
+    records: Reader,
+    airline_id: int,
+    origin: str | None,
+    destination: str | None,
+    departing_from: datetime | None,
+    departing_before: datetime | None,
+    page: Page,
+) -> list[Flight]:
+    """Flights in order of scheduled departure, one more than the page holds where there are more."""
+    statement, name = (
+        (FLIGHTS_PAGE_BACKWARD, "FLIGHTS_PAGE_BACKWARD") if page.backward else (FLIGHTS_PAGE, "FLIGHTS_PAGE")
+    )
+    return await records.fetch(
+        statement,
+        airline_id,
+        origin,
+        destination,
+        departing_from,
+        departing_before,
+        page.part(0),
+        page.part(1),
+        page.limit + 1,
+        name=name,
+        record_class=Flight,
+    )
+
+
+async def legs_of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> list[Leg]:
+    """The planned legs of these bags, by bag and in travel order."""
+    return await records.fetch(LEGS_OF_BAGS, airline_id, bag_ids, name="LEGS_OF_BAGS", record_class=Leg)
+
+
+async def bag_ids(records: Reader, airline_id: int, flight_id: int) -> list[int]:
+    """Bags planned on the flight or scanned for it."""
+    rows = await records.fetch(BAG_IDS_OF_FLIGHT, airline_id, flight_id, name="BAG_IDS_OF_FLIGHT")
+    return [row["bag_id"] for row in rows]
+
+
+async def bag_counts(records: Reader, airline_id: int, flight_ids: Sequence[int]) -> dict[int, int]:
+    """How many bags are planned on each flight; flights without any are absent."""
+    rows = await records.fetch(BAG_COUNTS_OF_FLIGHTS, airline_id, flight_ids, name="BAG_COUNTS_OF_FLIGHTS")
+    return {row["flight_id"]: row["bags"] for row in rows}
+
+
+async def update(
+    records: Reader,
+    airline_id: int,
+    flight_id: int,
+    *,
+    estimated_departure: datetime | None,
+    estimated_arrival: datetime | None,
+    actual_departure: datetime | None,
+    actual_arrival: datetime | None,
+    status: str,
+    gate: str | None,
+    updated_at: datetime,
+) -> Flight:
+    """Writes the flight's changing columns and counts its version up; the flight must be locked."""
+    row = await records.fetchrow(
+        UPDATE_FLIGHT,
+        airline_id,
+        flight_id,
+        estimated_departure,
+        estimated_arrival,
+        actual_departure,
+        actual_arrival,
+        status,
+        gate,
+        updated_at,
+        name="UPDATE_FLIGHT",
+        record_class=Flight,
+    )
+    assert row is not None
+    return row

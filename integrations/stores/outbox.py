@@ -1,0 +1,135 @@
+"""What others must still learn of a change, and who is telling them: the outbox and its lanes in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from integrations.records.outbox import Notice, Subject
+from integrations.stores.postgres import Reader
+
+LANES = 64
+CHANNEL = "outbox"
+
+INSERT_BAG_NOTICES = """
+INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id, events)
+SELECT $1, $2, bag_id % 64, 'BAG', bag_id, coalesce(array_agg(event_id) FILTER (WHERE event_id IS NOT NULL), '{}')
+FROM unnest($3::bigint[], $4::uuid[]) AS change(bag_id, event_id)
+GROUP BY bag_id
+"""
+
+INSERT_NOTICE = """
+INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id) VALUES ($1, $2, $3, $4, $5)
+"""
+
+WAKE = "SELECT pg_notify('outbox', $1)"
+
+# Free lanes and those whose owner let the lease run out; a worker takes at most its share.
+LEASE_LANES = """
+UPDATE lanes SET owner = $2, leased_until = now() + $3::interval
+WHERE (consumer, lane) IN (SELECT consumer, lane FROM lanes
+                           WHERE consumer = $1 AND (owner = $2 OR leased_until < now())
+                           ORDER BY owner IS DISTINCT FROM $2, lane
+                           LIMIT $4
+                           FOR UPDATE SKIP LOCKED)
+RETURNING lane
+"""
+
+WORKERS = """
+SELECT count(DISTINCT owner) FROM lanes WHERE consumer = $1 AND leased_until >= now() AND owner <> $2
+"""
+
+RELEASE_LANES = """
+UPDATE lanes SET owner = NULL, leased_until = '-infinity' WHERE consumer = $1 AND owner = $2
+"""
+
+# Only while the lease holds: a worker that was held up must not tell what another is telling.
+WAITING_NOTICES = """
+SELECT outbox.id, outbox.airline_id, outbox.lane, subject, subject_id, events, created_at
+FROM outbox
+JOIN lanes ON lanes.consumer = outbox.consumer AND lanes.lane = outbox.lane
+WHERE outbox.consumer = $1 AND done_at IS NULL AND lanes.owner = $2 AND lanes.leased_until > now() + $3::interval
+ORDER BY outbox.id
+LIMIT $4
+"""
+
+MARK_DONE = "UPDATE outbox SET done_at = now() WHERE id = ANY($1::bigint[])"
+
+DELETE_DONE = """
+DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE done_at < now() - $1::interval LIMIT $2)
+"""
+
+LAG = """
+SELECT count(*) AS notices, coalesce(extract(epoch FROM now() - min(created_at)), 0)::double precision AS seconds
+FROM (SELECT created_at FROM outbox WHERE consumer = $1 AND done_at IS NULL ORDER BY id LIMIT $2) AS waiting
+"""
+
+
+async def tell_of_bags(
+    records: Reader, airline_id: int, consumer: str, changes: Sequence[tuple[int, UUID | None]]
+) -> None:
+    """One notice for each changed bag with its new events; part of the transaction that makes the change."""
+    await records.execute(
+        INSERT_BAG_NOTICES,
+        airline_id,
+        consumer,
+        [bag_id for bag_id, _ in changes],
+        [event_id for _, event_id in changes],
+        name="INSERT_BAG_NOTICES",
+    )
+
+
+async def tell(records: Reader, airline_id: int, consumer: str, subject: Subject, subject_id: int) -> None:
+    """One notice of a flight or the network; part of the transaction that makes the change."""
+    await records.execute(
+        INSERT_NOTICE, airline_id, consumer, subject_id % LANES, subject.value, subject_id, name="INSERT_NOTICE"
+    )
+
+
+async def wake(records: Reader, consumer: str) -> None:
+    """Wakes waiting workers when the transaction commits. Only a hint: they look by themselves as well."""
+    await records.execute(WAKE, consumer, name="WAKE")
+
+
+async def lease(records: Reader, consumer: str, owner: str, seconds: float) -> list[int]:
+    """Takes or renews a fair share of the lanes for ``seconds``; answers those the owner now has."""
+    others = int(await records.fetchval(WORKERS, consumer, owner, name="WORKERS"))
+    share = -(-LANES // (others + 1))
+    rows = await records.fetch(
+        LEASE_LANES, consumer, owner, timedelta(seconds=seconds), share, name="LEASE_LANES"
+    )
+    return [row["lane"] for row in rows]
+
+
+async def release(records: Reader, consumer: str, owner: str) -> None:
+    """Gives the owner's lanes back."""
+    await records.execute(RELEASE_LANES, consumer, owner, name="RELEASE_LANES")
+
+
+async def waiting(records: Reader, consumer: str, owner: str, margin: float, limit: int) -> list[Notice]:
+    """The oldest notices of the owner's lanes whose lease lasts ``margin`` seconds more, at most ``limit``."""
+    return await records.fetch(
+        WAITING_NOTICES,
+        consumer,
+        owner,
+        timedelta(seconds=margin),
+        limit,
+        name="WAITING_NOTICES",
+        record_class=Notice,
+    )
+
+
+async def done(records: Reader, ids: Sequence[int]) -> None:
+    """Marks notices as told."""
+    await records.execute(MARK_DONE, ids, name="MARK_DONE")
+
+
+async def delete_done(records: Reader, older_than: timedelta, limit: int) -> None:
+    """Drops told notices of before ``older_than`` ago, at most ``limit``."""
+    await records.execute(DELETE_DONE, older_than, limit, name="DELETE_DONE")
+
+
+async def lag(records: Reader, consumer: str, limit: int = 100_000) -> tuple[int, float]:
+    """How many notices wait (counted up to ``limit``), and for how many seconds the oldest of them."""
+    row = await records.fetchrow(LAG, consumer, limit, name="LAG")
+    assert row is not None
+    return row["notices"], row["seconds"]
