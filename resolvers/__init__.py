@@ -1,0 +1,1 @@
+"""What the product does, per noun and batch first; knows no GraphQL library and no HTTP."""

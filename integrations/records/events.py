@@ -152,6 +152,8 @@ class Event(EventColumns, asyncpg.Record):
 
     __slots__ = ()
 
+    airline_id = Column[int]()
+
 
 class GraphEvent(EventColumns, View):
     """An event as the graph returns it: there the id is text."""

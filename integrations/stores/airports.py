@@ -14,7 +14,8 @@ WHERE iata = ANY($1::text[])
 AIRPORTS_SERVED = """
 SELECT iata, icao, name, city, country, country_code, latitude, longitude, time_zone
 FROM airports
-WHERE iata IN (SELECT origin FROM routes WHERE airline_id = $1 UNION SELECT destination FROM routes WHERE airline_id = $1)
+WHERE iata IN (SELECT origin FROM routes WHERE airline_id = $1
+               UNION SELECT destination FROM routes WHERE airline_id = $1)
 ORDER BY iata
 """
 

@@ -148,7 +148,7 @@ WITH made AS (
     RETURNING id, tag, created_at
 ), tied AS (
     INSERT INTO bag_tags (airline_id, number, valid_from, valid_until, bag_id)
-    SELECT $1, tag, created_at - $4::interval, created_at + $5::interval, id FROM made
+    SELECT $1, tag, created_at - $4::interval, created_at + $4::interval, id FROM made
 )
 SELECT id, tag FROM made
 """
@@ -191,9 +191,7 @@ async def by_tag(records: Reader, airline_id: int, query: TagQuery, limit: int) 
             name="BAGS_BY_PRINTED_TAG",
             record_class=Bag,
         )
-    return await records.fetch(
-        BAGS_BY_TAG, airline_id, query.numbers, limit, name="BAGS_BY_TAG", record_class=Bag
-    )
+    return await records.fetch(BAGS_BY_TAG, airline_id, query.numbers, limit, name="BAGS_BY_TAG", record_class=Bag)
 
 
 async def page(
@@ -275,15 +273,14 @@ async def insert_unknown(
     airline_id: int,
     numbers: Sequence[str],
     moments: Sequence[datetime],
-    before: timedelta,
-    after: timedelta,
+    window: timedelta,
 ) -> dict[str, int]:
     """Makes a bag with an empty booking for each number, first seen at its moment: number -> bag id.
 
-    The tag counts as this bag's from ``before`` the moment until ``after`` it.
+    The tag counts as this bag's for ``window`` before and after that moment.
     """
     rows = await records.fetch(
-        INSERT_UNKNOWN_BAGS, airline_id, numbers, moments, before, after, name="INSERT_UNKNOWN_BAGS"
+        INSERT_UNKNOWN_BAGS, airline_id, numbers, moments, window, name="INSERT_UNKNOWN_BAGS"
     )
     return {row["tag"]: row["id"] for row in rows}
 

@@ -8,17 +8,19 @@ from integrations.records.events import Event, Scan
 from integrations.stores.postgres import Reader
 
 EVENTS_OF_BAGS = """
-SELECT id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, giver, holder, method, device
+SELECT id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, giver, holder, method,
+       device
 FROM events
 WHERE airline_id = $1 AND bag_id = ANY($2::bigint[])
 ORDER BY bag_id, at, rank, id
 """
 
 LAST_EVENTS_OF_BAGS = """
-SELECT event.id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, giver, holder, method, device
+SELECT event.id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, giver, holder,
+       method, device
 FROM unnest($2::bigint[]) AS parent(id)
-CROSS JOIN LATERAL (SELECT id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, giver, holder,
-                           method, device
+CROSS JOIN LATERAL (SELECT id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, giver,
+                           holder, method, device
                     FROM events
                     WHERE events.bag_id = parent.id AND events.airline_id = $1
                     ORDER BY at DESC, rank DESC, id DESC
@@ -27,7 +29,8 @@ ORDER BY bag_id, at, rank, id
 """
 
 EVENTS_BY_ID = """
-SELECT id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, giver, holder, method, device
+SELECT id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, giver, holder, method,
+       device
 FROM events
 WHERE airline_id = $1 AND id = ANY($2::uuid[])
 ORDER BY bag_id, at, rank, id
@@ -68,7 +71,7 @@ async def insert(
     received_at: datetime,
     ids: Sequence[UUID],
     scans: Sequence[Scan],
-    bag_ids: Sequence[int],
+    bag_ids: Sequence[int | None],
     flight_ids: Sequence[int | None],
     holders: Sequence[str | None],
 ) -> set[UUID]:

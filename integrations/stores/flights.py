@@ -34,6 +34,11 @@ JOIN flights ON flights.airline_id = $1 AND flights.carrier = wanted.carrier AND
             AND flights.origin = wanted.origin
 """
 
+# A loading and its flight's departure, recorded at the same moment, must see each other: one of them waits here.
+SHARE_FLIGHTS = """
+SELECT id FROM flights WHERE airline_id = $1 AND id = ANY($2::bigint[]) ORDER BY id FOR SHARE
+"""
+
 FLIGHTS_BY_DESIGNATOR = """
 SELECT id, airline_id, carrier, number, suffix, departure_date, origin, destination, scheduled_departure,
        scheduled_arrival, estimated_departure, estimated_arrival, actual_departure, actual_arrival, status, aircraft,
@@ -136,6 +141,11 @@ async def ids_by_key(records: Reader, airline_id: int, keys: Sequence[FlightKey]
         name="FLIGHT_IDS_BY_KEY",
     )
     return {keys[row["seq"] - 1]: row["id"] for row in rows}
+
+
+async def share(records: Reader, airline_id: int, ids: Sequence[int]) -> None:
+    """Keeps these flights from changing until the transaction ends."""
+    await records.execute(SHARE_FLIGHTS, airline_id, ids, name="SHARE_FLIGHTS")
 
 
 async def by_designator(

@@ -155,7 +155,7 @@ JOURNEYS_OF_BAGS = """
 UNWIND $ids AS id
 MATCH (b:Bag {id: id, airlineId: $airlineId})
 WHERE b.version IS NOT NULL
-RETURN b.id AS bag_id, b.version AS version, b.asOf AS as_of,
+RETURN b.id AS bag_id, b.version AS version, b.asOf AS as_of, b.holder AS holder,
        COLLECT {
            MATCH (b)-[planned:PLANNED]->(f:Flight)
            RETURN {bag_id: b.id, seq: planned.seq, id: f.id, airline_id: f.airlineId, carrier: f.carrier,
@@ -211,6 +211,7 @@ class GraphJourney(View):
     bag_id = Column[int]()
     version = Column[int]()
     as_of = Column[datetime]()
+    holder = Column[str | None]()
 
     @property
     def planned(self) -> list[GraphLeg]:
@@ -451,7 +452,7 @@ def _event(event: Event) -> dict[str, Any]:
         "flightId": event.flight_id,
         "giver": event.giver,
         "holder": event.holder,
-        "partyId": event.holder,
+        "partyId": f"{event.airline_id}/{event.holder}",
         "method": event.method,
         "device": event.device,
     }

@@ -94,9 +94,7 @@ async def lease(records: Reader, consumer: str, owner: str, seconds: float) -> l
     """Takes or renews a fair share of the lanes for ``seconds``; answers those the owner now has."""
     others = int(await records.fetchval(WORKERS, consumer, owner, name="WORKERS"))
     share = -(-LANES // (others + 1))
-    rows = await records.fetch(
-        LEASE_LANES, consumer, owner, timedelta(seconds=seconds), share, name="LEASE_LANES"
-    )
+    rows = await records.fetch(LEASE_LANES, consumer, owner, timedelta(seconds=seconds), share, name="LEASE_LANES")
     return [row["lane"] for row in rows]
 
 

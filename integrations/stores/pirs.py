@@ -46,8 +46,8 @@ LIMIT $7
 
 # The file that matters for a bag: one still open before a closed one, then the newest.
 PIR_OF_BAGS = """
-SELECT DISTINCT ON (pir_bags.bag_id) pir_bags.bag_id AS parent_id, pirs.id, airline_id, reference, kind, status, station,
-       passenger_id, opened_at, closed_at, remarks
+SELECT DISTINCT ON (pir_bags.bag_id) pir_bags.bag_id AS parent_id, pirs.id, airline_id, reference, kind, status,
+       station, passenger_id, opened_at, closed_at, remarks
 FROM pir_bags
 JOIN pirs ON pirs.id = pir_bags.pir_id AND pirs.airline_id = $1
 WHERE pir_bags.bag_id = ANY($2::bigint[])

@@ -189,7 +189,7 @@ CREATE INDEX bag_legs_by_flight ON bag_legs (flight_id, bag_id);
 CREATE TABLE events (
     id          uuid PRIMARY KEY,
     airline_id  integer NOT NULL REFERENCES airlines,
-    bag_id      bigint NOT NULL REFERENCES bags,
+    bag_id      bigint REFERENCES bags,
     tag         text NOT NULL,
     kind        text NOT NULL,
     rank        smallint NOT NULL,
@@ -205,6 +205,7 @@ CREATE TABLE events (
 );
 CREATE INDEX events_by_bag ON events (bag_id, at, rank, id);
 CREATE INDEX events_by_flight ON events (flight_id, bag_id) WHERE flight_id IS NOT NULL;
+COMMENT ON COLUMN events.bag_id IS 'Empty where a scanner saw a bag and could not read its tag.';
 COMMENT ON COLUMN events.rank IS 'Place of the kind in the order of states: settles events of the same moment.';
 
 CREATE TABLE pirs (

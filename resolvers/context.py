@@ -1,0 +1,54 @@
+"""What one request may touch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from integrations.stores.neo4j import Neo4jManager
+from integrations.stores.postgres import PostgresManager
+from integrations.stores.redis import RedisManager
+
+from resolvers.actor import Actor
+from resolvers.errors import Unauthenticated
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The open stores of the process."""
+
+    postgres: PostgresManager
+    neo4j: Neo4jManager
+    redis: RedisManager
+
+
+@dataclass(slots=True)
+class Context:
+    """One request: who asks, under which id, at what time, over which stores.
+
+    Args:
+        actor: who asks.
+        request_id: ties the answer, the log and a masked error together.
+        now: the clock; gives an aware datetime in UTC.
+        stores: the open stores.
+        signing_key: signs what leaves the process and comes back: cursors and links.
+        loaders: the batches of this request; the GraphQL layer's own.
+    """
+
+    actor: Actor
+    request_id: str
+    now: Callable[[], datetime]
+    stores: Stores
+    signing_key: bytes = field(repr=False)
+    loaders: Any = field(default=None, repr=False)
+
+    @property
+    def airline_id(self) -> int:
+        """The tenant that every statement is limited to.
+
+        Raises:
+            Unauthenticated: nobody is signed in.
+        """
+        if self.actor.airline_id is None:
+            raise Unauthenticated
+        return self.actor.airline_id

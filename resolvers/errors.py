@@ -1,0 +1,78 @@
+"""What a caller may be told.
+
+CallerError
+├── BadInput         an argument's value cannot be used; names the argument
+├── Unauthenticated  nobody is signed in
+├── Forbidden        who is signed in may not do this
+└── NotFound         a command names something that is not there (a query answers null instead)
+
+The message is written for the caller and reaches it as it is: no driver's words, no personal data.
+``extensions`` is what a GraphQL error carries beside it.
+"""
+
+
+class CallerError(Exception):
+    """The caller, not the product, has to change something; ``code`` is stable and documented."""
+
+    code = "BAD_USER_INPUT"
+
+    @property
+    def extensions(self) -> dict[str, object]:
+        """The machine-readable part of a GraphQL error."""
+        return {"code": self.code}
+
+
+class BadInput(CallerError):
+    """A value that passed its type and still cannot be used.
+
+    Args:
+        field: the argument or input field, as the caller wrote it.
+        message: what is wrong and what would be right.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+    @property
+    def extensions(self) -> dict[str, object]:
+        """Adds which argument it is."""
+        return {**super().extensions, "field": self.field}
+
+
+class Unauthenticated(CallerError):
+    """No valid credential came with the request."""
+
+    code = "UNAUTHENTICATED"
+
+    def __init__(self, message: str = "Sign in: this field needs a bearer token.") -> None:
+        super().__init__(message)
+
+
+class Forbidden(CallerError):
+    """The actor's role does not allow this."""
+
+    code = "FORBIDDEN"
+
+    def __init__(self, message: str = "Your role does not allow this.") -> None:
+        super().__init__(message)
+
+
+class NotFound(CallerError):
+    """A command names a thing that does not exist or belongs to another airline.
+
+    Args:
+        field: the argument that names it.
+        message: what was not found, in the caller's words.
+    """
+
+    code = "NOT_FOUND"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+    @property
+    def extensions(self) -> dict[str, object]:
+        """Adds which argument named it."""
+        return {**super().extensions, "field": self.field}

@@ -1,0 +1,201 @@
+"""Flights: finding them, and changing their times."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from integrations.records.flights import Flight, FlightStatus
+from integrations.records.outbox import GRAPH, Subject
+from integrations.records.page import Page
+from integrations.stores import audit, bags, flights, outbox
+from resolvers import scans
+from resolvers.context import Context
+from resolvers.errors import BadInput, NotFound
+
+_DESIGNATOR = re.compile(r"([A-Z0-9]{2})0*([1-9][0-9]{0,3})([A-Z]?)")
+
+# More flights than one designator has in a fortnight are never asked for.
+MOST_OF_A_DESIGNATOR = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Designator:
+    """``CM758``: carrier, number, operational suffix (empty for none)."""
+
+    carrier: str
+    number: int
+    suffix: str
+
+
+def parse_designator(text: str) -> Designator | None:
+    """Reads a flight's designator, padded or not (``CM0758``, ``cm 758``); None for anything else."""
+    plain = re.sub(r"\s", "", text).upper()
+    match = _DESIGNATOR.fullmatch(plain) if not plain.isdigit() else None
+    return Designator(match[1], int(match[2]), match[3]) if match else None
+
+
+async def by_ids(context: Context, ids: Sequence[int]) -> list[Flight | None]:
+    """The flight of each id, None for an unknown one."""
+    found = await flights.by_id(context.stores.postgres, context.airline_id, ids)
+    return [found.get(flight_id) for flight_id in ids]
+
+
+async def by_designator(
+    context: Context, text: str, departure_date: date | None, limit: int = MOST_OF_A_DESIGNATOR
+) -> list[Flight]:
+    """Flights so called, on that local departure date or on any, the one departing nearest to now first.
+
+    Raises:
+        BadInput: the text is no designator.
+    """
+    designator = parse_designator(text)
+    if designator is None:
+        raise BadInput("designator", "A flight is written as carrier and number: CM758.")
+    return await flights.by_designator(
+        context.stores.postgres,
+        context.airline_id,
+        designator.carrier,
+        designator.number,
+        designator.suffix,
+        departure_date,
+        context.now(),
+        limit,
+    )
+
+
+async def page(
+    context: Context,
+    origin: str | None,
+    destination: str | None,
+    departing_from: datetime | None,
+    departing_before: datetime | None,
+    page: Page,
+) -> list[Flight]:
+    """Flights in order of scheduled departure."""
+    return await flights.page(
+        context.stores.postgres, context.airline_id, origin, destination, departing_from, departing_before, page
+    )
+
+
+async def bag_counts(context: Context, parents: Sequence[Flight]) -> list[int]:
+    """How many bags are planned on each flight."""
+    found = await flights.bag_counts(
+        context.stores.postgres, context.airline_id, list({flight.id for flight in parents})
+    )
+    return [found.get(flight.id, 0) for flight in parents]
+
+
+@dataclass(frozen=True, slots=True)
+class FlightChange:
+    """New values of a flight; None leaves what is there."""
+
+    estimated_departure: datetime | None = None
+    estimated_arrival: datetime | None = None
+    actual_departure: datetime | None = None
+    actual_arrival: datetime | None = None
+    status: FlightStatus | None = None
+    gate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatedFlight:
+    """The flight after a change, and how many bags stand elsewhere because of it."""
+
+    flight: Flight
+    changed: bool
+    moved_bags: int
+
+
+async def update(context: Context, flight_id: int, change: FlightChange) -> UpdatedFlight:
+    """Changes a flight's times, status or gate, and moves the bags that this moves: one transaction.
+
+    Safe to repeat: the same values again change nothing. An actual departure puts the bags loaded on it in flight.
+
+    Raises:
+        NotFound: no such flight.
+        BadInput: an arrival before the departure, or an actual arrival without a departure.
+    """
+    airline_id = context.airline_id
+    async with context.stores.postgres.transaction() as records:
+        flight = await flights.lock(records, airline_id, flight_id)
+        if flight is None:
+            raise NotFound("flightId", "There is no such flight.")
+        new = _changed(flight, change)
+        if new == _changing(flight):
+            return UpdatedFlight(flight, changed=False, moved_bags=0)
+        updated = await flights.update(records, airline_id, flight_id, updated_at=context.now(), **vars(new))
+        affected = sorted(await flights.bag_ids(records, airline_id, flight_id))
+        await bags.lock(records, airline_id, affected)
+        moved = await scans.move(records, airline_id, affected, always=False)
+        await outbox.tell(records, airline_id, GRAPH, Subject.FLIGHT, flight_id)
+        if moved:
+            await outbox.tell_of_bags(records, airline_id, GRAPH, [(bag_id, None) for bag_id in moved])
+        await audit.write(
+            records,
+            airline_id,
+            actor=context.actor.id,
+            role=context.actor.role or "",
+            request_id=context.request_id,
+            action="UPDATE_FLIGHT",
+            subject="FLIGHT",
+            subjects=[flight_id],
+            detail={"movedBags": len(moved)},
+        )
+        await outbox.wake(records, GRAPH)
+    return UpdatedFlight(updated, changed=True, moved_bags=len(moved))
+
+
+@dataclass(frozen=True)
+class _Changing:
+    estimated_departure: datetime | None
+    estimated_arrival: datetime | None
+    actual_departure: datetime | None
+    actual_arrival: datetime | None
+    status: str
+    gate: str | None
+
+
+def _changing(flight: Flight) -> _Changing:
+    return _Changing(
+        flight.estimated_departure,
+        flight.estimated_arrival,
+        flight.actual_departure,
+        flight.actual_arrival,
+        flight.status,
+        flight.gate,
+    )
+
+
+def _changed(flight: Flight, change: FlightChange) -> _Changing:
+    old = _changing(flight)
+    new = _Changing(
+        _seconds(change.estimated_departure) or old.estimated_departure,
+        _seconds(change.estimated_arrival) or old.estimated_arrival,
+        _seconds(change.actual_departure) or old.actual_departure,
+        _seconds(change.actual_arrival) or old.actual_arrival,
+        change.status or _status(flight.status, change),
+        change.gate if change.gate is not None else old.gate,
+    )
+    if new.actual_arrival is not None and new.actual_departure is None:
+        raise BadInput("actualArrival", "A flight that has not departed cannot have arrived: give actualDeparture too.")
+    if (
+        new.actual_arrival is not None
+        and new.actual_departure is not None
+        and new.actual_arrival <= new.actual_departure
+    ):
+        raise BadInput("actualArrival", "The arrival must be after the departure.")
+    return new
+
+
+def _seconds(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(microsecond=0)
+
+
+def _status(old: str, change: FlightChange) -> str:
+    """What the times say where the caller does not."""
+    if change.actual_arrival is not None:
+        return FlightStatus.ARRIVED
+    if change.actual_departure is not None:
+        return FlightStatus.DEPARTED
+    return old

@@ -1,0 +1,38 @@
+"""What the records know of bags' journeys: events, plans and the flights they name."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from integrations.stores.postgres import Reader
+
+from integrations.records.events import Event
+from integrations.records.flights import FlightColumns, Leg
+from integrations.stores import events, flights
+from resolvers.projection import in_order
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One bag's events in order, its planned legs in travel order, and every flight these name, by id."""
+
+    events: Sequence[Event]
+    planned: Sequence[Leg]
+    flights: Mapping[int, FlightColumns]
+
+
+async def of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> dict[int, History]:
+    """The history of each bag; three statements for any number of bags."""
+    happened: dict[int, list[Event]] = {bag_id: [] for bag_id in bag_ids}
+    planned: dict[int, list[Leg]] = {bag_id: [] for bag_id in bag_ids}
+    named: dict[int, FlightColumns] = {}
+    for event in await events.of_bags(records, airline_id, bag_ids):
+        happened[event.bag_id].append(event)
+    for leg in await flights.legs_of_bags(records, airline_id, bag_ids):
+        planned[leg.bag_id].append(leg)
+        named[leg.id] = leg
+    off_plan = {
+        event.flight_id for of_bag in happened.values() for event in of_bag if event.flight_id is not None
+    } - named.keys()
+    if off_plan:
+        named.update(await flights.by_id(records, airline_id, sorted(off_plan)))
+    return {bag_id: History(in_order(happened[bag_id]), planned[bag_id], named) for bag_id in bag_ids}

@@ -1,0 +1,60 @@
+"""Journeys of bags: from the graph, and from the records while the graph is away."""
+
+from collections.abc import Mapping, Sequence
+
+from integrations.errors import Unavailable
+from integrations.records.bags import Bag
+from integrations.records.flights import FlightColumns
+from integrations.records.journeys import Journey, JourneySource
+from integrations.stores import journeys
+from integrations.stores.journeys import GraphJourney
+from resolvers import history
+from resolvers.context import Context
+from resolvers.history import History
+from resolvers.projection import custody_points, flown
+
+
+async def of_bags(context: Context, bags: Sequence[Bag]) -> list[Journey]:
+    """The journey of each bag, one round trip for all of them.
+
+    While the graph cannot be reached, or has not heard of a bag yet, the journey is rebuilt from the records, and says so.
+    """
+    ids = list({bag.id for bag in bags})
+    try:
+        known: Mapping[int, GraphJourney] = await journeys.of_bags(context.stores.neo4j, context.airline_id, ids)
+    except Unavailable:
+        known = {}
+    missing = [bag_id for bag_id in ids if bag_id not in known]
+    rebuilt = await history.of_bags(context.stores.postgres, context.airline_id, missing) if missing else {}
+    return [_from_graph(known[bag.id]) if bag.id in known else _from_records(bag, rebuilt[bag.id]) for bag in bags]
+
+
+def _from_graph(journey: GraphJourney) -> Journey:
+    planned, events = journey.planned, journey.events
+    flights: dict[int, FlightColumns] = {flight.id: flight for flight in journey.flown}
+    flights.update({leg.id: leg for leg in planned})
+    return Journey(
+        bag_id=journey.bag_id,
+        source=JourneySource.GRAPH,
+        as_of=journey.as_of,
+        version=journey.version,
+        planned=planned,
+        flown=flown(events, flights),
+        events=events,
+        holder=journey.holder,
+        points=custody_points(events, planned),
+    )
+
+
+def _from_records(bag: Bag, known: History) -> Journey:
+    return Journey(
+        bag_id=bag.id,
+        source=JourneySource.RECORDS,
+        as_of=max((event.received_at for event in known.events), default=None),
+        version=bag.version,
+        planned=known.planned,
+        flown=flown(known.events, known.flights),
+        events=known.events,
+        holder=bag.holder,
+        points=custody_points(known.events, known.planned),
+    )

@@ -1,0 +1,152 @@
+"""The projector: tells the graph what changed in the records.
+
+At least once, safe to repeat, any number of projectors at a time: each works on lanes that it has leased.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import groupby
+
+from integrations.stores.neo4j import Neo4jManager
+from integrations.stores.postgres import PostgresManager
+
+from integrations.errors import OutsideError
+from integrations.records.journeys import BagProjection
+from integrations.records.outbox import GRAPH, Notice, Subject
+from integrations.stores import airports, bags, flights, journeys, outbox, passengers
+from resolvers import history
+from resolvers.projection import flown
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+LEASE_SECONDS = 15.0
+# A batch is started only while its lanes are ours for longer than it may take.
+MARGIN_SECONDS = 6.0
+POLL_SECONDS = 0.5
+KEEP_DONE = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far the graph is behind the records: waiting notices, and the age of the oldest in seconds."""
+
+    notices: int
+    seconds: float
+
+
+async def lag(postgres: PostgresManager) -> Lag:
+    """Measures how far the graph is behind."""
+    return Lag(*await outbox.lag(postgres, GRAPH))
+
+
+class Projector:
+    """One worker of the graph's lanes.
+
+    Args:
+        owner: a name no other worker has; it stands in the lease.
+    """
+
+    def __init__(self, postgres: PostgresManager, graph: Neo4jManager, owner: str) -> None:
+        self.postgres = postgres
+        self.graph = graph
+        self.owner = owner
+        self._leased_until = 0.0
+        self._cleaned_at = 0.0
+        self._wake = asyncio.Event()
+
+    def wake(self, *_: object) -> None:
+        """Looks for work at once instead of at the next poll."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Works until cancelled; a store that is away is waited for. Gives its lanes back at the end."""
+        pause = POLL_SECONDS
+        try:
+            while True:
+                try:
+                    worked = await self.step()
+                    pause = POLL_SECONDS
+                except OutsideError as error:
+                    worked, pause = 0, min(pause * 2, 10.0)
+                    logger.warning("the graph waits: %s; next try in %.1f s", error, pause)
+                if not worked:
+                    await self._rest(pause)
+        finally:
+            with suppress(OutsideError):
+                await outbox.release(self.postgres, GRAPH, self.owner)
+
+    async def _rest(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        self._wake.clear()
+
+    async def step(self) -> int:
+        """Tells the graph of one batch of changes; answers how many notices were told, 0 where none wait."""
+        clock = asyncio.get_running_loop().time()
+        if clock > self._leased_until - LEASE_SECONDS / 2:
+            await outbox.lease(self.postgres, GRAPH, self.owner, LEASE_SECONDS)
+            self._leased_until = clock + LEASE_SECONDS
+        notices = await outbox.waiting(self.postgres, GRAPH, self.owner, MARGIN_SECONDS, BATCH)
+        if notices:
+            for airline_id, group in groupby(sorted(notices, key=_airline), _airline):
+                await self._tell(airline_id, list(group))
+            await outbox.done(self.postgres, [notice.id for notice in notices])
+        elif clock > self._cleaned_at + 60.0:
+            self._cleaned_at = clock
+            await outbox.delete_done(self.postgres, KEEP_DONE, 10_000)
+        return len(notices)
+
+    async def _tell(self, airline_id: int, notices: Sequence[Notice]) -> None:
+        if any(notice.subject == Subject.NETWORK for notice in notices):
+            await self._tell_network(airline_id)
+        bag_ids = sorted({notice.subject_id for notice in notices if notice.subject == Subject.BAG})
+        flight_ids = {notice.subject_id for notice in notices if notice.subject == Subject.FLIGHT}
+        event_ids = sorted({event_id for notice in notices for event_id in notice.events})
+        if bag_ids or flight_ids:
+            await self._tell_bags(airline_id, bag_ids, flight_ids, event_ids)
+
+    async def _tell_network(self, airline_id: int) -> None:
+        await journeys.write_network(
+            self.graph,
+            airline_id,
+            await airports.served(self.postgres, airline_id),
+            await airports.routes(self.postgres, airline_id),
+            await airports.connection_times(self.postgres, airline_id),
+        )
+
+    async def _tell_bags(
+        self, airline_id: int, bag_ids: Sequence[int], flight_ids: set[int], event_ids: Sequence[object]
+    ) -> None:
+        # The bags' rows are read first: what is read after them is as new or newer, so that a version in the graph
+        # never stands for less than it says.
+        current = await bags.by_id(self.postgres, airline_id, bag_ids)
+        known = await history.of_bags(self.postgres, airline_id, bag_ids)
+        tags = await bags.tags(self.postgres, airline_id, bag_ids)
+        new_events = set(event_ids)
+        happened = [event for one in known.values() for event in one.events if event.id in new_events]
+        flight_ids = flight_ids | {flight_id for one in known.values() for flight_id in one.flights}
+        named = await flights.by_id(self.postgres, airline_id, sorted(flight_ids))
+        owners = await passengers.by_id(
+            self.postgres, airline_id, sorted({bag.passenger_id for bag in current.values() if bag.passenger_id})
+        )
+        projections = [
+            BagProjection(
+                bag=bag,
+                tags=[tag for tag in tags if tag.bag_id == bag.id],
+                planned=known[bag.id].planned,
+                flown=flown(known[bag.id].events, known[bag.id].flights),
+                as_of=max((event.received_at for event in known[bag.id].events), default=bag.created_at),
+            )
+            for bag in current.values()
+        ]
+        await journeys.write_bags(self.graph, list(named.values()), list(owners.values()), projections, happened)
+
+
+def _airline(notice: Notice) -> int:
+    return notice.airline_id

@@ -1,0 +1,194 @@
+"""Recording what happens to bags: the one way in for scans, whoever sends them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from integrations.stores.postgres import Reader
+
+from integrations.records.events import EventKind, Scan
+from integrations.records.journeys import Standing
+from integrations.records.outbox import GRAPH
+from integrations.records.tags import UNREADABLE
+from integrations.stores import audit, bags, events, flights, outbox
+from resolvers import history
+from resolvers.context import Context
+from resolvers.projection import standing
+
+# How long before and after its first scan an unknown tag is taken for the same bag. Serials wrap after a million bags
+# of an airline and leading digit; a journey with its claim stays well within a month. The same to both sides, so that
+# late scans find the bag whichever of them comes first.
+UNKNOWN_TAG_WINDOW = timedelta(days=30)
+
+# A scanner's clock may run a little ahead of ours.
+CLOCK_TOLERANCE = timedelta(minutes=10)
+
+
+class ScanOutcome(StrEnum):
+    """What became of a scan."""
+
+    RECORDED = "RECORDED"
+    DUPLICATE = "DUPLICATE"
+    UNKNOWN_FLIGHT = "UNKNOWN_FLIGHT"
+    IN_THE_FUTURE = "IN_THE_FUTURE"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedScan:
+    """The answer to one scan.
+
+    Args:
+        event_id: the event's identity; None where the scan was refused.
+        bag_id: the bag it was recorded for; None where refused or where the tag could not be read.
+    """
+
+    outcome: ScanOutcome
+    event_id: UUID | None = None
+    bag_id: int | None = None
+
+
+async def record(context: Context, scans: Sequence[Scan], received_at: datetime | None = None) -> list[RecordedScan]:
+    """Stores scans as events, moves their bags, and leaves word for the graph: one transaction.
+
+    Safe to repeat: an event is known by its content. Scans may come late, twice and in any order. A scan of an unknown
+    tag makes the bag. The number of statements does not depend on the number of scans.
+
+    Args:
+        received_at: when the scans reached the airline; now where not given.
+
+    Returns:
+        One outcome for each scan, in order. Refused scans leave no trace; the others are stored.
+    """
+    received = received_at or context.now()
+    async with context.stores.postgres.transaction() as records:
+        keys = list({scan.flight for scan in scans if scan.flight is not None})
+        flight_ids = await flights.ids_by_key(records, context.airline_id, keys) if keys else {}
+        outcomes: list[RecordedScan | None] = [
+            RecordedScan(ScanOutcome.IN_THE_FUTURE)
+            if scan.at > received + CLOCK_TOLERANCE
+            else RecordedScan(ScanOutcome.UNKNOWN_FLIGHT)
+            if scan.flight is not None and scan.flight not in flight_ids
+            else None
+            for scan in scans
+        ]
+        accepted = [index for index, outcome in enumerate(outcomes) if outcome is None]
+        if accepted:
+            if flight_ids:
+                await flights.share(records, context.airline_id, list(flight_ids.values()))
+            stored = await _store(
+                context,
+                records,
+                received,
+                [scans[index] for index in accepted],
+                [flight_ids[flight] if (flight := scans[index].flight) else None for index in accepted],
+            )
+            for index, outcome in zip(accepted, stored, strict=True):
+                outcomes[index] = outcome
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+async def _store(
+    context: Context,
+    records: Reader,
+    received_at: datetime,
+    scans: Sequence[Scan],
+    flight_ids: Sequence[int | None],
+) -> list[RecordedScan]:
+    airline_id = context.airline_id
+    bag_ids = await _bags_of(records, airline_id, scans)
+    await bags.lock(records, airline_id, [bag_id for bag_id in bag_ids if bag_id is not None])
+    ids = [scan.identity(airline_id) for scan in scans]
+    fresh = await events.insert(
+        records, airline_id, received_at, ids, scans, bag_ids, flight_ids, [_holder(scan) for scan in scans]
+    )
+    changes = sorted(
+        {
+            (bag_id, event_id)
+            for bag_id, event_id in zip(bag_ids, ids, strict=True)
+            if bag_id is not None and event_id in fresh
+        }
+    )
+    if changes:
+        await move(records, airline_id, sorted({bag_id for bag_id, _ in changes}), always=True)
+        await outbox.tell_of_bags(records, airline_id, GRAPH, changes)
+        await outbox.wake(records, GRAPH)
+    if fresh:
+        await audit.write(
+            records,
+            airline_id,
+            actor=context.actor.id,
+            role=context.actor.role or "",
+            request_id=context.request_id,
+            action="RECORD_SCANS",
+            subject="BAG",
+            subjects=sorted({bag_id for bag_id, _ in changes}),
+            detail={"events": len(fresh)},
+        )
+    seen: set[UUID] = set()
+    outcomes = []
+    for event_id, bag_id in zip(ids, bag_ids, strict=True):
+        first = event_id in fresh and event_id not in seen
+        seen.add(event_id)
+        outcomes.append(RecordedScan(ScanOutcome.RECORDED if first else ScanOutcome.DUPLICATE, event_id, bag_id))
+    return outcomes
+
+
+async def _bags_of(records: Reader, airline_id: int, scans: Sequence[Scan]) -> list[int | None]:
+    """The bag that each scan is of, made where the tag is unknown; None for a tag that could not be read."""
+    numbers = [scan.tag for scan in scans]
+    moments = [scan.at for scan in scans]
+    known = await bags.tagged_at(records, airline_id, numbers, moments)
+    unknown = [index for index, number in enumerate(numbers) if index not in known and number != UNREADABLE]
+    if unknown:
+        await bags.lock_unknown_tags(records, airline_id, [numbers[index] for index in unknown])
+        known = await bags.tagged_at(records, airline_id, numbers, moments)
+        first_seen: dict[str, datetime] = {}
+        for index in unknown:
+            if index not in known:
+                first_seen[numbers[index]] = min(first_seen.get(numbers[index], moments[index]), moments[index])
+        made = await bags.insert_unknown(
+            records,
+            airline_id,
+            list(first_seen),
+            list(first_seen.values()),
+            UNKNOWN_TAG_WINDOW,
+        )
+        for index in unknown:
+            known.setdefault(index, made.get(numbers[index], -1))
+    return [None if number == UNREADABLE else known[index] for index, number in enumerate(numbers)]
+
+
+def _holder(scan: Scan) -> str | None:
+    """Who has the bag from now on, where the kind of event leaves no doubt and the scan does not say."""
+    if scan.holder is not None:
+        return scan.holder
+    if scan.kind == EventKind.LOADED and scan.flight is not None:
+        return scan.flight.carrier
+    if scan.kind == EventKind.DELIVERED:
+        return "PASSENGER"
+    return None
+
+
+async def move(records: Reader, airline_id: int, bag_ids: Sequence[int], *, always: bool) -> list[int]:
+    """Computes anew where locked bags stand and writes it; three reads and one write for any number of bags.
+
+    Args:
+        always: count the version up even where the standing is the same, because there are new events to tell of.
+
+    Returns:
+        The bags that were written.
+    """
+    current = await bags.by_id(records, airline_id, bag_ids)
+    histories = await history.of_bags(records, airline_id, bag_ids)
+    moved: dict[int, Standing] = {}
+    for bag_id, bag in current.items():
+        known = histories[bag_id]
+        new = standing(known.events, known.planned, known.flights, bag.created_at)
+        old = Standing(bag.state, bag.state_at, bag.airport, bag.place, bag.holder, bag.flight_id)
+        if always or new != old:
+            moved[bag_id] = new
+    if moved:
+        await bags.update_standings(records, airline_id, moved)
+    return list(moved)
