@@ -8,7 +8,6 @@ from typing import Any
 from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager
 from integrations.stores.redis import RedisManager
-
 from resolvers.actor import Actor
 from resolvers.errors import Unauthenticated
 

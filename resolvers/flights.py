@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from integrations.records.bags import Bag
+from integrations.records.events import EventColumns
 from integrations.records.flights import Flight, FlightStatus
 from integrations.records.outbox import GRAPH, Subject
 from integrations.records.page import Page
 from integrations.stores import audit, bags, flights, outbox
+from integrations.stores.journeys import Fellows
 from resolvers import scans
 from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound
@@ -39,6 +42,13 @@ async def by_ids(context: Context, ids: Sequence[int]) -> list[Flight | None]:
     """The flight of each id, None for an unknown one."""
     found = await flights.by_id(context.stores.postgres, context.airline_id, ids)
     return [found.get(flight_id) for flight_id in ids]
+
+
+async def of_flight_ids(context: Context, parents: Sequence[Bag | EventColumns | Fellows]) -> list[Flight | None]:
+    """The flight that each bag, event or group of fellow bags names, None where it names none."""
+    ids = {parent.flight_id for parent in parents if parent.flight_id is not None}
+    found = await flights.by_id(context.stores.postgres, context.airline_id, list(ids))
+    return [found.get(parent.flight_id) if parent.flight_id else None for parent in parents]
 
 
 async def by_designator(
@@ -178,12 +188,8 @@ def _changed(flight: Flight, change: FlightChange) -> _Changing:
         change.gate if change.gate is not None else old.gate,
     )
     if new.actual_arrival is not None and new.actual_departure is None:
-        raise BadInput("actualArrival", "A flight that has not departed cannot have arrived: give actualDeparture too.")
-    if (
-        new.actual_arrival is not None
-        and new.actual_departure is not None
-        and new.actual_arrival <= new.actual_departure
-    ):
+        raise BadInput("actualArrival", "A flight that has not departed cannot have arrived: give actualDeparture.")
+    if new.actual_arrival and new.actual_departure and new.actual_arrival <= new.actual_departure:
         raise BadInput("actualArrival", "The arrival must be after the departure.")
     return new
 

@@ -3,17 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from integrations.stores.postgres import Reader
-
 from integrations.records.events import Event
 from integrations.records.flights import FlightColumns, Leg
 from integrations.stores import events, flights
+from integrations.stores.postgres import Reader
 from resolvers.projection import in_order
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One bag's events in order, its planned legs in travel order, and every flight these name, by id."""
+    """One bag's events in order, its planned legs in travel order, and the flights they name, by id.
+
+    The flights are those of all bags that were asked for together.
+    """
 
     events: Sequence[Event]
     planned: Sequence[Leg]

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from integrations.errors import Unavailable
 from integrations.records.bags import Bag
+from integrations.records.events import EventColumns
 from integrations.records.flights import FlightColumns
 from integrations.records.journeys import Journey, JourneySource
 from integrations.stores import journeys
 from integrations.stores.journeys import GraphJourney
 from resolvers import history
 from resolvers.context import Context
+from resolvers.events import check_last
 from resolvers.history import History
 from resolvers.projection import custody_points, flown
 
@@ -17,7 +19,8 @@ from resolvers.projection import custody_points, flown
 async def of_bags(context: Context, bags: Sequence[Bag]) -> list[Journey]:
     """The journey of each bag, one round trip for all of them.
 
-    While the graph cannot be reached, or has not heard of a bag yet, the journey is rebuilt from the records, and says so.
+    While the graph cannot be reached, or has not heard of a bag yet, the journey is rebuilt from the records and says
+    so.
     """
     ids = list({bag.id for bag in bags})
     try:
@@ -26,10 +29,10 @@ async def of_bags(context: Context, bags: Sequence[Bag]) -> list[Journey]:
         known = {}
     missing = [bag_id for bag_id in ids if bag_id not in known]
     rebuilt = await history.of_bags(context.stores.postgres, context.airline_id, missing) if missing else {}
-    return [_from_graph(known[bag.id]) if bag.id in known else _from_records(bag, rebuilt[bag.id]) for bag in bags]
+    return [_from_graph(bag, known[bag.id]) if bag.id in known else _from_records(bag, rebuilt[bag.id]) for bag in bags]
 
 
-def _from_graph(journey: GraphJourney) -> Journey:
+def _from_graph(bag: Bag, journey: GraphJourney) -> Journey:
     planned, events = journey.planned, journey.events
     flights: dict[int, FlightColumns] = {flight.id: flight for flight in journey.flown}
     flights.update({leg.id: leg for leg in planned})
@@ -38,6 +41,7 @@ def _from_graph(journey: GraphJourney) -> Journey:
         source=JourneySource.GRAPH,
         as_of=journey.as_of,
         version=journey.version,
+        behind=max(0, bag.version - journey.version),
         planned=planned,
         flown=flown(events, flights),
         events=events,
@@ -52,9 +56,22 @@ def _from_records(bag: Bag, known: History) -> Journey:
         source=JourneySource.RECORDS,
         as_of=max((event.received_at for event in known.events), default=None),
         version=bag.version,
+        behind=0,
         planned=known.planned,
         flown=flown(known.events, known.flights),
         events=known.events,
         holder=bag.holder,
         points=custody_points(known.events, known.planned),
     )
+
+
+async def scans(
+    _context: Context, parents: Sequence[Journey], *, last: int | None = None
+) -> list[Sequence[EventColumns]]:
+    """The newest ``last`` events of each journey, all where None, in order of event time.
+
+    Raises:
+        BadInput: ``last`` is out of bounds.
+    """
+    check_last(last)
+    return [journey.events if last is None else journey.events[-last:] for journey in parents]

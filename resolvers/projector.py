@@ -10,14 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
-
-from integrations.stores.neo4j import Neo4jManager
-from integrations.stores.postgres import PostgresManager
+from uuid import UUID
 
 from integrations.errors import OutsideError
+from integrations.records.bags import BagTag
 from integrations.records.journeys import BagProjection
 from integrations.records.outbox import GRAPH, Notice, Subject
 from integrations.stores import airports, bags, flights, journeys, outbox, passengers
+from integrations.stores.neo4j import Neo4jManager
+from integrations.stores.postgres import PostgresManager
 from resolvers import history
 from resolvers.projection import flown
 
@@ -121,30 +122,32 @@ class Projector:
         )
 
     async def _tell_bags(
-        self, airline_id: int, bag_ids: Sequence[int], flight_ids: set[int], event_ids: Sequence[object]
+        self, airline_id: int, bag_ids: Sequence[int], flight_ids: set[int], event_ids: Sequence[UUID]
     ) -> None:
         # The bags' rows are read first: what is read after them is as new or newer, so that a version in the graph
         # never stands for less than it says.
         current = await bags.by_id(self.postgres, airline_id, bag_ids)
         known = await history.of_bags(self.postgres, airline_id, bag_ids)
-        tags = await bags.tags(self.postgres, airline_id, bag_ids)
-        new_events = set(event_ids)
-        happened = [event for one in known.values() for event in one.events if event.id in new_events]
-        flight_ids = flight_ids | {flight_id for one in known.values() for flight_id in one.flights}
-        named = await flights.by_id(self.postgres, airline_id, sorted(flight_ids))
+        tags: dict[int, list[BagTag]] = {bag_id: [] for bag_id in bag_ids}
+        for tag in await bags.tags(self.postgres, airline_id, bag_ids):
+            tags[tag.bag_id].append(tag)
+        named = dict(next((one.flights for one in known.values()), {}))
+        named.update(await flights.by_id(self.postgres, airline_id, sorted(flight_ids - named.keys())))
         owners = await passengers.by_id(
             self.postgres, airline_id, sorted({bag.passenger_id for bag in current.values() if bag.passenger_id})
         )
         projections = [
             BagProjection(
                 bag=bag,
-                tags=[tag for tag in tags if tag.bag_id == bag.id],
+                tags=tags[bag.id],
                 planned=known[bag.id].planned,
                 flown=flown(known[bag.id].events, known[bag.id].flights),
                 as_of=max((event.received_at for event in known[bag.id].events), default=bag.created_at),
             )
             for bag in current.values()
         ]
+        news = set(event_ids)
+        happened = [event for one in known.values() for event in one.events if event.id in news]
         await journeys.write_bags(self.graph, list(named.values()), list(owners.values()), projections, happened)
 
 

@@ -6,13 +6,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from integrations.stores.postgres import Reader
-
 from integrations.records.events import EventKind, Scan
 from integrations.records.journeys import Standing
 from integrations.records.outbox import GRAPH
 from integrations.records.tags import UNREADABLE
 from integrations.stores import audit, bags, events, flights, outbox
+from integrations.stores.postgres import Reader
 from resolvers import history
 from resolvers.context import Context
 from resolvers.projection import standing
@@ -33,6 +32,7 @@ class ScanOutcome(StrEnum):
     DUPLICATE = "DUPLICATE"
     UNKNOWN_FLIGHT = "UNKNOWN_FLIGHT"
     IN_THE_FUTURE = "IN_THE_FUTURE"
+    INVALID = "INVALID"
 
 
 @dataclass(frozen=True, slots=True)

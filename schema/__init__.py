@@ -1,0 +1,1 @@
+"""GraphQL's words and shapes: no SQL, no Cypher, no HTTP."""

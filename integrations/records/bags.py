@@ -1,7 +1,6 @@
 """Bags, the states they go through, and the tags tied to them."""
 
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 
 import asyncpg
@@ -53,7 +52,7 @@ class Bag(asyncpg.Record):
     airline_id = Column[int]()
     passenger_id = Column[int | None]()
     tag = Column[str]()
-    weight_kg = Column[Decimal | None]()
+    weight_kg = Column[float | None]()
     description = Column[str | None]()
     priority = Column[bool]()
     created_at = Column[datetime]()

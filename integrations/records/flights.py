@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Self
 
 import asyncpg
 
@@ -70,6 +71,11 @@ class LegColumns(FlightColumns):
 
     bag_id = Column[int]()
     seq = Column[int]()
+
+    @property
+    def flight(self) -> Self:
+        """The flight itself: a leg holds all of its columns."""
+        return self
 
 
 class Leg(LegColumns, asyncpg.Record):

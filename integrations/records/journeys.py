@@ -62,6 +62,11 @@ class CustodyPoint:
     proof: EventColumns | None
     last_holder: str | None
 
+    @property
+    def proved(self) -> bool:
+        """Whether there is an event that proves it."""
+        return self.proof is not None
+
 
 class JourneySource(StrEnum):
     """The store that a journey was read from."""
@@ -77,17 +82,24 @@ class Journey:
     Args:
         as_of: when the store that answered learnt the newest of this; None while it knows nothing of the bag.
         version: the bag's version that is shown; lower than the record's while the graph catches up.
+        behind: how many versions of the record came after it; 0 for the newest.
     """
 
     bag_id: int
     source: JourneySource
     as_of: datetime | None
     version: int
+    behind: int
     planned: Sequence[LegColumns]
     flown: Sequence[FlownLeg]
     events: Sequence[EventColumns]
     holder: str | None
     points: Sequence[CustodyPoint]
+
+    @property
+    def gaps(self) -> list[CustodyPoint]:
+        """Points that the bag passed unproved."""
+        return [point for point in self.points if not point.proved]
 
 
 @dataclass(frozen=True, slots=True)

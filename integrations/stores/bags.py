@@ -279,9 +279,7 @@ async def insert_unknown(
 
     The tag counts as this bag's for ``window`` before and after that moment.
     """
-    rows = await records.fetch(
-        INSERT_UNKNOWN_BAGS, airline_id, numbers, moments, window, name="INSERT_UNKNOWN_BAGS"
-    )
+    rows = await records.fetch(INSERT_UNKNOWN_BAGS, airline_id, numbers, moments, window, name="INSERT_UNKNOWN_BAGS")
     return {row["tag"]: row["id"] for row in rows}
 
 

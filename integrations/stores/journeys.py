@@ -11,7 +11,7 @@ from typing import Any
 from integrations.records.airports import Airport, ConnectionTime, Route
 from integrations.records.columns import Column, View
 from integrations.records.events import Event, GraphEvent
-from integrations.records.flights import Flight, GraphFlight, GraphLeg
+from integrations.records.flights import FlightColumns, GraphFlight, GraphLeg
 from integrations.records.journeys import BagProjection
 from integrations.records.passengers import Passenger
 from integrations.stores.neo4j import Neo4jManager
@@ -347,7 +347,7 @@ async def write_network(
 
 async def write_bags(
     graph: Neo4jManager,
-    flights: Sequence[Flight],
+    flights: Sequence[FlightColumns],
     passengers: Sequence[Passenger],
     bags: Sequence[BagProjection],
     events: Sequence[Event],
@@ -388,7 +388,7 @@ async def write_bags(
     await graph.execute_write_many([statement for statement in statements if any(statement[1].values())])
 
 
-def _flight(flight: Flight) -> dict[str, Any]:
+def _flight(flight: FlightColumns) -> dict[str, Any]:
     return {
         "id": flight.id,
         "airlineId": flight.airline_id,

@@ -145,7 +145,7 @@ CREATE TABLE bags (
     airline_id    integer NOT NULL REFERENCES airlines,
     passenger_id  bigint REFERENCES passengers,
     tag           text NOT NULL CHECK (tag ~ '^[0-9]{10}$'),
-    weight_kg     numeric(5, 1) CHECK (weight_kg > 0),
+    weight_kg     double precision CHECK (weight_kg > 0),
     description   text,
     priority      boolean NOT NULL DEFAULT false,
     created_at    timestamptz NOT NULL,

@@ -1,0 +1,1 @@
+"""The types of the schema, one file a noun: declarations over records, which are the values behind them."""

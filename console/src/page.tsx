@@ -1,0 +1,72 @@
+import { useGraphiQL, useGraphiQLActions } from "@graphiql/react";
+import { GraphiQL } from "graphiql";
+import { useEffect, useMemo, useState } from "react";
+import { EXAMPLES } from "./examples";
+import { createFetcher } from "./fetcher";
+import { currentSession, type Session, signInFromAddress, signOut } from "./session";
+import { SignIn } from "./sign_in";
+
+const TABS = EXAMPLES.map((query) => ({ query }));
+
+/** The whole page: a sign-in above GraphiQL. */
+export function Page() {
+  const [session, setSession] = useState<Session | null>(() => signInFromAddress() ?? currentSession());
+  // Another fetcher makes GraphiQL read the schema again: what a role may see can differ.
+  const token = session?.token ?? null;
+  const fetcher = useMemo(() => createFetcher(token), [token]);
+
+  useEffect(() => {
+    const follow = () => setSession((present) => signInFromAddress() ?? present);
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+
+  const leave = () => {
+    signOut();
+    location.reload(); // Answers on the screen go too.
+  };
+
+  return (
+    <>
+      <header className="page-header">
+        <h1>Baggage graph</h1>
+        <p className="page-hint">
+          <kbd>Ctrl</kbd>+<kbd>Enter</kbd> runs; <kbd>Ctrl</kbd>+<kbd>M</kbd>, then <kbd>Tab</kbd>, leaves an editor.
+        </p>
+        <SignIn session={session} onSignIn={setSession} onSignOut={leave} />
+      </header>
+      <main>
+        <GraphiQL
+          fetcher={fetcher}
+          defaultTabs={TABS}
+          // What is typed here may name passengers: a shared desk forgets it with the tab.
+          storage={sessionStorage}
+          shouldPersistHeaders={false}
+          inputValueDeprecation
+          schemaDescription
+        >
+          <GraphiQL.Logo>{null}</GraphiQL.Logo>
+          <FollowSystemColours />
+        </GraphiQL>
+      </main>
+    </>
+  );
+}
+
+/** GraphiQL's editors read the system's colours once: this repaints them when dusk changes the system's mind. */
+function FollowSystemColours() {
+  const { setTheme } = useGraphiQLActions();
+  const chosen = useGraphiQL((state) => state.theme);
+
+  useEffect(() => {
+    if (chosen !== null) {
+      return;
+    }
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    const repaint = () => setTheme(null);
+    dark.addEventListener("change", repaint);
+    return () => dark.removeEventListener("change", repaint);
+  }, [chosen, setTheme]);
+
+  return null;
+}

@@ -1,0 +1,62 @@
+import { type SubmitEvent, useState } from "react";
+import { type Session, signIn } from "./session";
+
+interface SignInProps {
+  readonly session: Session | null;
+  onSignIn(session: Session): void;
+  onSignOut(): void;
+}
+
+/** Who is signed in, and the way in or out. */
+export function SignIn({ session, onSignIn, onSignOut }: SignInProps) {
+  const [refused, setRefused] = useState(false);
+
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const entered = signIn(String(new FormData(event.currentTarget).get("token")));
+    setRefused(entered === null);
+    if (entered !== null) {
+      onSignIn(entered);
+    }
+  };
+
+  return (
+    <>
+      <p role="status">{session === null ? "Not signed in" : describe(session)}</p>
+      {session === null ? (
+        <form onSubmit={submit}>
+          <label htmlFor="token">Bearer token</label>
+          <input
+            id="token"
+            name="token"
+            type="password"
+            autoComplete="off"
+            spellCheck={false}
+            required
+            aria-invalid={refused}
+            aria-describedby={refused ? "token-refused" : undefined}
+          />
+          {refused && (
+            <span id="token-refused" role="alert">
+              That is not a token.
+            </span>
+          )}
+          <button type="submit">Sign in</button>
+        </form>
+      ) : (
+        <button type="button" onClick={onSignOut}>
+          Sign out
+        </button>
+      )}
+    </>
+  );
+}
+
+function describe({ role, expires }: Session): string {
+  const who = role === null ? "Signed in" : `Signed in as ${role}`;
+  if (expires === null) {
+    return who;
+  }
+  const when = expires.toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" });
+  return expires.getTime() < Date.now() ? `${who}, expired ${when}` : `${who} until ${when}`;
+}

@@ -1,0 +1,215 @@
+"""One child process that ends with us, whatever way we end, and its output in a log."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import psutil
+
+from integrations.embedded.account import Account
+
+CHILD = Path(__file__).with_name("child.py")
+LOG_BYTES = 10_000_000
+POLL_SECONDS = 0.05
+
+Progress = Callable[[str], None]
+
+
+class StartError(RuntimeError):
+    """A server or program cannot start; the text is one sentence for the person at the console."""
+
+
+class ChildProcess:
+    """A program that runs beside us: started, waited for and stopped as often as one likes.
+
+    It ends when we end: Linux sends it the stop signal when we are killed; elsewhere, and should that not help, the
+    next start ends what is left over, known by the id and the birth time in the ``.pid`` file beside the log.
+
+    Args:
+        name: for messages.
+        log: what the program prints is added here; a log above 10 MB is put aside at a start.
+        stop_signal: what the program takes as the request to end in order.
+        stops_within_seconds: after which it is killed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        log: Path,
+        *,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        stops_within_seconds: float = 20.0,
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._stop_signal = stop_signal
+        self._stops_within_seconds = stops_within_seconds
+        self._log_start = 0
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self._process is not None and self.alive() else None
+
+    def alive(self) -> bool:
+        """Whether the process runs; it may still be starting."""
+        return self._process is not None and self._process.returncode is None
+
+    async def wait(self) -> int:
+        """Waits until the process ends and returns its exit code, negative for a signal; 0 where none was started."""
+        return 0 if self._process is None else await self._process.wait()
+
+    async def start(
+        self, command: list[str], *, account: Account | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Starts the program.
+
+        Args:
+            command: the program's absolute path and its arguments.
+            account: the user it runs as, None for the one we are.
+            environment: all of it; None for a clean one.
+        """
+        await self.end_leftover()
+        self._set_log_aside()
+        with self.log.open("ab") as log:
+            self._log_start = log.tell()
+            self._process = await asyncio.create_subprocess_exec(
+                *_wrapped(command, account, self._stop_signal),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=asyncio.subprocess.STDOUT,
+                cwd="/" if account else None,
+                env=clean_environment() if environment is None else environment,
+                start_new_session=True,  # Ctrl-C on the console is ours alone: we stop the children in order
+            )
+        born = psutil.Process(self._process.pid).create_time()
+        self._pid_file.write_text(json.dumps({"pid": self._process.pid, "born": born}))
+
+    async def end_leftover(self) -> None:
+        """Ends what an owner that was killed left running."""
+        await asyncio.to_thread(self._end_leftover)
+
+    async def until(self, ready: Callable[[], Awaitable[bool]], seconds: float) -> None:
+        """Polls until the program is ready.
+
+        Raises:
+            StartError: it ended, or the seconds are over.
+        """
+        deadline = time.monotonic() + seconds
+        while not await ready():
+            if not self.alive():
+                raise StartError(f"{self.name} ended while starting ({self._last_words()}); its log is {self.log}.")
+            if time.monotonic() > deadline:
+                raise StartError(f"{self.name} did not answer within {seconds:.0f} s; its log is {self.log}.")
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def stop(self) -> None:
+        """Asks the program to end, and kills it when it does not."""
+        if self._process is not None and self.alive():
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(self._stop_signal)
+                self._process.send_signal(signal.SIGCONT)  # a frozen one ends too
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), self._stops_within_seconds)
+        await self.kill()
+
+    async def kill(self) -> None:
+        """Ends the program and all below it at once, as a power cut would."""
+        if self._process is not None:
+            if self.alive():
+                _kill_tree(self._process.pid)
+            await self._process.wait()
+            self._pid_file.unlink(missing_ok=True)
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.log.with_suffix(".pid")
+
+    def _set_log_aside(self) -> None:
+        if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".log.1"))
+
+    def _last_words(self) -> str:
+        """The line of this start's output that says most: the first that tells of an error, or else the last."""
+        with self.log.open(errors="replace") as log:
+            log.seek(self._log_start)
+            lines = [line.strip() for line in log if line.strip()]
+        telling = (line for line in lines if re.search(r"error|exception|fatal", line, re.IGNORECASE))
+        return next(telling, lines[-1] if lines else "it printed nothing")
+
+    def _end_leftover(self) -> None:
+        with contextlib.suppress(FileNotFoundError, ValueError, KeyError, psutil.NoSuchProcess):
+            known = json.loads(self._pid_file.read_text())
+            leftover = psutil.Process(known["pid"])
+            if leftover.create_time() != known["born"]:
+                return  # a later process with the same number
+            leftover.send_signal(self._stop_signal)
+            leftover.send_signal(signal.SIGCONT)
+            deadline = time.monotonic() + self._stops_within_seconds
+            while leftover.status() != psutil.STATUS_ZOMBIE:
+                if time.monotonic() > deadline:
+                    _kill_tree(leftover.pid)
+                time.sleep(POLL_SECONDS)
+
+
+async def run(
+    command: list[str],
+    *,
+    seconds: float,
+    account: Account | None = None,
+    text: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Runs a program to its end, text as its input.
+
+    Raises:
+        StartError: it failed, or did not end within the seconds given and was killed.
+    """
+    name = Path(command[0]).name
+    process = await asyncio.create_subprocess_exec(
+        *_wrapped(command, account, signal.SIGKILL),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        cwd="/" if account else None,
+        env={**clean_environment(), **(environment or {})},
+        start_new_session=True,
+    )
+    try:
+        _, errors = await asyncio.wait_for(process.communicate(text.encode()), seconds)
+    except TimeoutError:
+        raise StartError(f"{name} did not end within {seconds:.0f} s.") from None
+    finally:
+        if process.returncode is None:
+            _kill_tree(process.pid)
+            await process.wait()
+    if process.returncode != 0:
+        raise StartError(f"{name} failed: {errors.decode(errors='replace').strip() or process.returncode}")
+
+
+def clean_environment() -> dict[str, str]:
+    """An environment in which nothing of ours (passwords, PG* variables, JAVA_TOOL_OPTIONS) reaches a server."""
+    return {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
+def _wrapped(command: list[str], account: Account | None, death_signal: signal.Signals) -> list[str]:
+    """The command behind child.py."""
+    uid, gid = (str(account.uid), str(account.gid)) if account else ("-", "-")
+    return [sys.executable, "-I", "-S", str(CHILD), str(os.getpid()), str(int(death_signal)), uid, gid, *command]
+
+
+def _kill_tree(pid: int) -> None:
+    """SIGKILL to a process and all below it."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pid)
+        for process in [*root.children(recursive=True), root]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()

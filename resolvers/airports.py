@@ -1,0 +1,71 @@
+"""Airports and who works there."""
+
+from collections.abc import Sequence
+
+from integrations.records.airports import Airport, Party, Route
+from integrations.records.bags import Bag
+from integrations.records.events import EventColumns
+from integrations.records.flights import FlightColumns
+from integrations.records.journeys import CustodyPoint, Journey
+from integrations.records.pirs import Pir
+from integrations.stores import airports
+from resolvers.context import Context
+
+
+async def by_codes(context: Context, codes: Sequence[str | None]) -> list[Airport | None]:
+    """The airport of each IATA code, None for an unknown one."""
+    found = await airports.by_code(context.stores.postgres, list({code for code in codes if code}))
+    return [found.get(code) if code else None for code in codes]
+
+
+async def of_origins(context: Context, parents: Sequence[FlightColumns]) -> list[Airport | None]:
+    """The airport that each flight leaves from."""
+    return await by_codes(context, [flight.origin for flight in parents])
+
+
+async def of_destinations(context: Context, parents: Sequence[FlightColumns]) -> list[Airport | None]:
+    """The airport that each flight goes to."""
+    return await by_codes(context, [flight.destination for flight in parents])
+
+
+async def of_places(context: Context, parents: Sequence[Bag | EventColumns]) -> list[Airport | None]:
+    """The station of each event; the airport where each bag was seen last."""
+    return await by_codes(context, [parent.airport for parent in parents])
+
+
+async def of_stations(context: Context, parents: Sequence[Pir]) -> list[Airport | None]:
+    """The station of each file."""
+    return await by_codes(context, [pir.station for pir in parents])
+
+
+async def served(context: Context) -> list[Airport]:
+    """The airports of the airline's network, by code."""
+    return await airports.served(context.stores.postgres, context.airline_id)
+
+
+async def departures(context: Context, parents: Sequence[Airport]) -> list[list[Route]]:
+    """The airline's routes that leave each airport, by destination."""
+    found: dict[str, list[Route]] = {airport.iata: [] for airport in parents}
+    for route in await airports.routes_from(context.stores.postgres, context.airline_id, list(found)):
+        found[route.origin].append(route)
+    return [found[airport.iata] for airport in parents]
+
+
+async def givers(context: Context, parents: Sequence[EventColumns]) -> list[Party | None]:
+    """Who had the bag before each event."""
+    return await _parties(context, [event.giver for event in parents])
+
+
+async def holders(context: Context, parents: Sequence[Bag | EventColumns | Journey]) -> list[Party | None]:
+    """Who has the bag: now, or from each event on."""
+    return await _parties(context, [parent.holder for parent in parents])
+
+
+async def last_holders(context: Context, parents: Sequence[CustodyPoint]) -> list[Party | None]:
+    """Who had the bag before each point, with proof."""
+    return await _parties(context, [point.last_holder for point in parents])
+
+
+async def _parties(context: Context, codes: Sequence[str | None]) -> list[Party | None]:
+    found = await airports.parties(context.stores.postgres, context.airline_id, list({code for code in codes if code}))
+    return [found.get(code) if code else None for code in codes]

@@ -1,0 +1,167 @@
+"""Bags: finding them, and what belongs to each of many."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from integrations.records.bags import Bag, BagTag
+from integrations.records.flights import Flight, Leg
+from integrations.records.page import Page
+from integrations.records.passengers import Passenger
+from integrations.records.pirs import Pir, PirBag
+from integrations.records.tags import InvalidTagError, TagQuery, parse_tag, printed_form
+from integrations.stores import airports, bags, flights, journeys
+from integrations.stores.journeys import Fellows
+from resolvers.context import Context
+from resolvers.errors import BadInput
+from resolvers.scans import RecordedScan
+
+# One printed form stands for ten numbers, and each number may have come round again: more are never worth reading.
+MOST_OF_A_TAG = 50
+
+MOST_FELLOWS = 200
+
+
+def read_tag(text: str) -> TagQuery:
+    """What a written tag may stand for.
+
+    Raises:
+        BadInput: it cannot be a tag.
+    """
+    try:
+        return parse_tag(text)
+    except InvalidTagError as error:
+        raise BadInput("tag", str(error)) from error
+
+
+async def by_ids(context: Context, ids: Sequence[int]) -> list[Bag | None]:
+    """The bag of each id, None for an unknown one."""
+    found = await bags.by_id(context.stores.postgres, context.airline_id, ids)
+    return [found.get(bag_id) for bag_id in ids]
+
+
+async def by_tag(context: Context, text: str, limit: int = MOST_OF_A_TAG) -> list[Bag]:
+    """Bags that ever carried the tag, in any written form, the most recently tagged first.
+
+    Raises:
+        BadInput: the text cannot be a tag.
+    """
+    return await bags.by_tag(context.stores.postgres, context.airline_id, read_tag(text), limit)
+
+
+async def carrying(context: Context, text: str, at: datetime | None) -> Bag | None:
+    """The one bag that carried the tag at that moment, now where none is given; None where no bag did.
+
+    A number that no bag carries at the moment still finds the bag that carried it last.
+
+    Raises:
+        BadInput: the text cannot be a tag, or the printed form fits several bags of that time.
+    """
+    found = await by_tag(context, text)
+    if len(found) < 2:
+        return found[0] if found else None
+    moment = at or context.now()
+    tags = await bags.tags(context.stores.postgres, context.airline_id, [bag.id for bag in found])
+    query = read_tag(text)
+    then = {
+        tag.bag_id: tag.number
+        for tag in tags
+        if tag.valid_from <= moment < tag.valid_until and _fits(query, tag.number)
+    }
+    candidates = [bag for bag in found if bag.id in then]
+    if len(candidates) > 1:
+        numbers = ", ".join(sorted(then.values()))
+        raise BadInput("tag", f"{text} fits several bags ({numbers}): give all ten digits, or at, or use search.")
+    return candidates[0] if candidates else found[0]
+
+
+def _fits(query: TagQuery, number: str) -> bool:
+    return number in query.numbers if query.printed is None else number.endswith(query.printed[1])
+
+
+async def page(context: Context, states: Sequence[str] | None, airport: str | None, page: Page) -> list[Bag]:
+    """The newest bags first; ``airport`` is where a bag was seen last."""
+    return await bags.page(context.stores.postgres, context.airline_id, states, airport, page)
+
+
+async def of_flights(context: Context, parents: Sequence[Flight], page: Page) -> list[list[Bag]]:
+    """Bags planned on each flight; ``page`` counts for every flight by itself."""
+    found: dict[int, list[Bag]] = {flight.id: [] for flight in parents}
+    for bag in await bags.of_flights(context.stores.postgres, context.airline_id, list(found), page):
+        found[bag.parent_id].append(bag)
+    return [found[flight.id] for flight in parents]
+
+
+async def of_passengers(context: Context, parents: Sequence[Passenger]) -> list[list[Bag]]:
+    """All bags of each passenger."""
+    found: dict[int, list[Bag]] = {passenger.id: [] for passenger in parents}
+    for bag in await bags.of_passengers(context.stores.postgres, context.airline_id, list(found)):
+        found[bag.parent_id].append(bag)
+    return [found[passenger.id] for passenger in parents]
+
+
+async def of_pirs(context: Context, parents: Sequence[Pir]) -> list[list[Bag]]:
+    """The known bags of each file."""
+    found: dict[int, list[Bag]] = {pir.id: [] for pir in parents}
+    for bag in await bags.of_pirs(context.stores.postgres, context.airline_id, list(found)):
+        found[bag.parent_id].append(bag)
+    return [found[pir.id] for pir in parents]
+
+
+async def of_recorded(context: Context, parents: Sequence[RecordedScan]) -> list[Bag | None]:
+    """The bag that each scan was recorded for."""
+    found = await bags.by_id(
+        context.stores.postgres, context.airline_id, [one.bag_id for one in parents if one.bag_id is not None]
+    )
+    return [found.get(one.bag_id) if one.bag_id else None for one in parents]
+
+
+async def of_described(context: Context, parents: Sequence[PirBag]) -> list[Bag | None]:
+    """The bag that each description is of, None where it is not known."""
+    found = await bags.by_id(
+        context.stores.postgres, context.airline_id, [one.bag_id for one in parents if one.bag_id is not None]
+    )
+    return [found.get(one.bag_id) if one.bag_id else None for one in parents]
+
+
+async def tags(context: Context, parents: Sequence[Bag]) -> list[list[BagTag]]:
+    """All tags of each bag, the first tied first."""
+    found: dict[int, list[BagTag]] = {bag.id: [] for bag in parents}
+    for tag in await bags.tags(context.stores.postgres, context.airline_id, list(found)):
+        found[tag.bag_id].append(tag)
+    return [found[bag.id] for bag in parents]
+
+
+async def printed_tags(context: Context, parents: Sequence[Bag | BagTag]) -> list[str]:
+    """Each tag as people read it: ``CM456781``; ten digits where the issuer is unknown."""
+    numbers = [parent.tag if isinstance(parent, Bag) else parent.number for parent in parents]
+    issuers = await airports.issuers(context.stores.postgres, list({number[1:4] for number in numbers}))
+    return [printed_form(number, issuers.get(number[1:4])) for number in numbers]
+
+
+async def itineraries(context: Context, parents: Sequence[Bag]) -> list[list[Leg]]:
+    """The planned legs of each bag, in travel order."""
+    found: dict[int, list[Leg]] = {bag.id: [] for bag in parents}
+    for leg in await flights.legs_of_bags(context.stores.postgres, context.airline_id, list(found)):
+        found[leg.bag_id].append(leg)
+    return [found[bag.id] for bag in parents]
+
+
+async def fellows(context: Context, parents: Sequence[Bag], *, first: int = 25) -> list[Fellows | None]:
+    """Who came on the same inbound flight as each bag, from the graph; None for a bag that flew nowhere yet.
+
+    Raises:
+        BadInput: ``first`` is out of bounds.
+        Unavailable: the graph cannot be reached; nothing else knows.
+    """
+    if not 1 <= first <= MOST_FELLOWS:
+        raise BadInput("first", f"`first` must be between 1 and {MOST_FELLOWS}.")
+    ids = list({bag.id for bag in parents})
+    found = await journeys.fellows(context.stores.neo4j, context.airline_id, ids, first)
+    return [found.get(bag.id) for bag in parents]
+
+
+async def of_fellows(context: Context, parents: Sequence[Fellows]) -> list[list[Bag]]:
+    """The records of the fellow bags."""
+    ids = sorted({bag_id for fellows in parents for bag_id in fellows.fellow_ids})
+    found = await bags.by_id(context.stores.postgres, context.airline_id, ids)
+    return [[found[bag_id] for bag_id in fellows.fellow_ids if bag_id in found] for fellows in parents]

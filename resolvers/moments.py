@@ -1,0 +1,77 @@
+"""Local times: a moment stands beside the clock of the airport where it matters."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from integrations.records.bags import Bag
+from integrations.records.events import EventColumns
+from integrations.records.flights import FlightColumns
+from integrations.records.moments import LocalFlightTimes, LocalTime
+from integrations.records.pirs import Pir
+from integrations.stores import airports
+from resolvers.context import Context
+
+
+async def of_events(context: Context, parents: Sequence[EventColumns]) -> list[LocalTime | None]:
+    """When each event happened, on the clock of its station."""
+    return await _local(context, [(event.airport, event.at) for event in parents])
+
+
+async def of_bags(context: Context, parents: Sequence[Bag]) -> list[LocalTime | None]:
+    """Since when each bag stands where it stands, on the clock of the airport where it was seen last."""
+    return await _local(context, [(bag.airport, bag.state_at) for bag in parents])
+
+
+async def of_pirs(context: Context, parents: Sequence[Pir]) -> list[LocalTime | None]:
+    """When each file was opened, on the clock of its station."""
+    return await _local(context, [(pir.station, pir.opened_at) for pir in parents])
+
+
+async def of_departures(context: Context, parents: Sequence[FlightColumns]) -> list[LocalFlightTimes | None]:
+    """Each flight's departure on the clock of its origin."""
+    zones = await _zones(context, [flight.origin for flight in parents])
+    return [
+        _flight_times(
+            zones.get(flight.origin), flight.scheduled_departure, flight.estimated_departure, flight.actual_departure
+        )
+        for flight in parents
+    ]
+
+
+async def of_arrivals(context: Context, parents: Sequence[FlightColumns]) -> list[LocalFlightTimes | None]:
+    """Each flight's arrival on the clock of its destination."""
+    zones = await _zones(context, [flight.destination for flight in parents])
+    return [
+        _flight_times(
+            zones.get(flight.destination), flight.scheduled_arrival, flight.estimated_arrival, flight.actual_arrival
+        )
+        for flight in parents
+    ]
+
+
+async def _zones(context: Context, codes: Sequence[str | None]) -> dict[str, ZoneInfo]:
+    found = await airports.by_code(context.stores.postgres, list({code for code in codes if code}))
+    return {code: ZoneInfo(airport.time_zone) for code, airport in found.items()}
+
+
+async def _local(context: Context, moments: Sequence[tuple[str | None, datetime]]) -> list[LocalTime | None]:
+    zones = await _zones(context, [airport for airport, _ in moments])
+    return [
+        LocalTime(moment.astimezone(zone).isoformat(timespec="seconds"), zone.key)
+        if airport and (zone := zones.get(airport))
+        else None
+        for airport, moment in moments
+    ]
+
+
+def _flight_times(
+    zone: ZoneInfo | None, scheduled: datetime, estimated: datetime | None, actual: datetime | None
+) -> LocalFlightTimes | None:
+    if zone is None:
+        return None
+
+    def local(moment: datetime | None) -> str | None:
+        return None if moment is None else moment.astimezone(zone).isoformat(timespec="seconds")
+
+    return LocalFlightTimes(zone.key, local(scheduled) or "", local(estimated), local(actual))

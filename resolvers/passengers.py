@@ -1,0 +1,84 @@
+"""Passengers, and who may see what of them."""
+
+from collections.abc import Sequence
+
+from integrations.records.bags import Bag
+from integrations.records.passengers import Passenger, teletype
+from integrations.records.pirs import Pir
+from integrations.stores import audit, passengers
+from resolvers.actor import Role
+from resolvers.context import Context
+from resolvers.errors import Forbidden
+
+# Who works with passengers face to face sees their names; every other role sees initials.
+SEES_NAMES = frozenset({Role.AGENT, Role.SUPERVISOR, Role.ADMIN})
+
+
+async def by_ids(context: Context, ids: Sequence[int]) -> list[Passenger | None]:
+    """The passenger of each id, None for an unknown one."""
+    found = await passengers.by_id(context.stores.postgres, context.airline_id, ids)
+    return [found.get(passenger_id) for passenger_id in ids]
+
+
+async def of_owned(context: Context, parents: Sequence[Bag | Pir]) -> list[Passenger | None]:
+    """The passenger that each bag or file belongs to, None where nobody is known."""
+    ids = {parent.passenger_id for parent in parents if parent.passenger_id is not None}
+    found = await passengers.by_id(context.stores.postgres, context.airline_id, list(ids))
+    return [found.get(parent.passenger_id) if parent.passenger_id else None for parent in parents]
+
+
+async def by_name(context: Context, text: str, limit: int) -> list[Passenger]:
+    """Passengers whose surname begins so; ``SURNAME/GIVEN`` narrows it. Accents and case do not matter."""
+    surname, _, given_names = teletype(text).partition("/")
+    prefix = f"{surname.strip()}/{given_names.strip()}" if given_names else surname.strip()
+    return await passengers.by_name(context.stores.postgres, context.airline_id, prefix, limit)
+
+
+async def by_locator(context: Context, locator: str, limit: int) -> list[Passenger]:
+    """Passengers of the bookings with this locator, the newest booking first."""
+    return await passengers.by_locator(context.stores.postgres, context.airline_id, locator, limit)
+
+
+def sees_names(context: Context) -> bool:
+    """Whether the caller works with passengers face to face."""
+    return context.actor.role in SEES_NAMES
+
+
+def shown(context: Context, text: str) -> str:
+    """A name as the caller may see it: whole, or its initial."""
+    return text if sees_names(context) or not text else f"{text[0]}***"
+
+
+def masked_phone(phone: str | None) -> str | None:
+    """The last two digits: enough to ask the passenger whether it is theirs."""
+    return None if phone is None else f"***{phone[-2:]}"
+
+
+def masked_email(email: str | None) -> str | None:
+    """First letter and domain."""
+    if email is None:
+        return None
+    name, _, domain = email.partition("@")
+    return f"{name[:1]}***@{domain}"
+
+
+async def reveal(context: Context, parents: Sequence[Passenger]) -> list[Passenger]:
+    """The passengers themselves, for those who may see contacts; each reveal is written to the audit trail.
+
+    Raises:
+        Forbidden: the caller's role does not work with passengers.
+    """
+    if context.actor.role is None or not sees_names(context):
+        raise Forbidden("Contacts are shown to agents, supervisors and administrators only.")
+    await audit.write(
+        context.stores.postgres,
+        context.airline_id,
+        actor=context.actor.id,
+        role=context.actor.role,
+        request_id=context.request_id,
+        action="REVEAL_CONTACT",
+        subject="PASSENGER",
+        subjects=sorted({passenger.id for passenger in parents}),
+        detail={},
+    )
+    return list(parents)

@@ -1,0 +1,92 @@
+"""Ways through the network: from the cache, filled from the graph."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from integrations.errors import OutsideError, Unavailable
+from integrations.records.routes import RouteConnection, RouteLeg, RouteOption, Routes, RouteSource
+from integrations.stores import routes
+from integrations.stores.neo4j import Neo4jManager
+from integrations.stores.routes import FRESH_SECONDS, KEPT_SECONDS, Path
+from resolvers.context import Context
+
+logger = logging.getLogger(__name__)
+
+
+async def between(context: Context, origin: str, destination: str) -> Routes:
+    """The ways from one airport to another, the quickest first.
+
+    A cached answer younger than ten minutes is given as it is. An older one is computed anew, and given all the same
+    while the graph is away. A cache that is away costs time, never the answer.
+
+    Raises:
+        Unavailable: the graph is away and the cache has no answer.
+    """
+    pair = (origin, destination)
+    now = context.now()
+    known = await _cached(context, pair)
+    if known is not None and known.age_seconds < FRESH_SECONDS:
+        return known
+    try:
+        found = (await compute(context.stores.neo4j, context.airline_id, [pair], now))[0]
+    except Unavailable:
+        if known is None:
+            raise
+        return known
+    try:
+        await routes.keep(context.stores.redis, context.airline_id, [found])
+    except OutsideError as error:
+        logger.info("routes are not cached: %s", error)
+    return found
+
+
+async def _cached(context: Context, pair: tuple[str, str]) -> Routes | None:
+    try:
+        return (await routes.cached(context.stores.redis, context.airline_id, [pair], context.now())).get(pair)
+    except OutsideError as error:
+        logger.info("routes are read from the graph: %s", error)
+        return None
+
+
+async def compute(
+    graph: Neo4jManager, airline_id: int, pairs: Sequence[tuple[str, str]], now: datetime
+) -> list[Routes]:
+    """The ways between each pair, from the graph, in one round trip."""
+    options: dict[tuple[str, str], list[RouteOption]] = {pair: [] for pair in pairs}
+    for path in await routes.paths(graph, airline_id, pairs):
+        options[path.pair].append(_option(path))
+    return [
+        Routes(*pair, RouteSource.GRAPH, now, 0, sorted(found, key=lambda option: option.minutes))
+        for pair, found in options.items()
+    ]
+
+
+async def warm_entries(
+    graph: Neo4jManager, airline_id: int, hub: str, stations: Sequence[str], now: datetime
+) -> Mapping[str, tuple[Any, int]]:
+    """Cache entries of the ways between the hub and each station, both directions: key -> (value, seconds to keep)."""
+    pairs = [(hub, station) for station in stations] + [(station, hub) for station in stations]
+    found = await compute(graph, airline_id, pairs, now)
+    return {key: (value, KEPT_SECONDS) for key, value in routes.entries(airline_id, found).items()}
+
+
+def _option(path: Path) -> RouteOption:
+    legs = path.legs
+    connections = [
+        RouteConnection(first.destination, _minimum(path.times, first, second)) for first, second in pairwise(legs)
+    ]
+    flying = sum(leg.block_minutes for leg in legs)
+    changing = sum(connection.minimum_minutes or 0 for connection in connections)
+    return RouteOption(flying + changing, legs, connections)
+
+
+def _minimum(times: Sequence[Mapping[str, Any]], first: RouteLeg, second: RouteLeg) -> int | None:
+    """The minimum of the two carriers where one is filed, else that of any carriers."""
+    here = {
+        (time["inbound"], time["outbound"]): time["minutes"] for time in times if time["airport"] == first.destination
+    }
+    wanted = ((first.carrier, second.carrier), (first.carrier, ""), ("", second.carrier), ("", ""))
+    return next((here[pair] for pair in wanted if pair in here), None)

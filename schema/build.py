@@ -1,0 +1,11 @@
+"""The schema, made of its roots."""
+
+from schema.base import GatewaySchema
+from schema.limits import Limits
+from schema.mutation import Mutation
+from schema.query import Query
+
+
+def build_schema(limits: Limits | None = None) -> GatewaySchema:
+    """The product's schema; ``limits`` is what one document may hold."""
+    return GatewaySchema(Query, Mutation, limits=limits)

@@ -1,0 +1,169 @@
+"""What mutations take, and how it becomes the product's own values."""
+
+import re
+from collections.abc import Sequence
+from datetime import date, datetime
+from enum import Enum
+
+import strawberry
+
+from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
+from integrations.records.flights import FlightStatus
+from integrations.records.tags import InvalidTagError, parse_tag
+from resolvers.errors import BadInput
+from resolvers.flights import FlightChange, parse_designator
+
+MOST_SCANS = 500
+_AIRPORT = re.compile(r"[A-Z]{3}")
+_PARTY = re.compile(r"[A-Z0-9_-]{1,16}")
+_PLACE = re.compile(r"[\x20-\x7e]{0,40}")
+
+
+def values(members: Sequence[Enum] | None) -> list[str] | None:
+    """The values of enum members, None where no list was given."""
+    return None if members is None else [member.value for member in members]
+
+
+def only_one(first: str, one: object, second: str, other: object) -> None:
+    """Checks that exactly one of two arguments was given.
+
+    Raises:
+        BadInput: both or neither.
+    """
+    if (one is None) == (other is None):
+        raise BadInput(second, f"Give either `{first}` or `{second}`.")
+
+
+def airport_code(text: str, field: str) -> str:
+    """An IATA code as it is stored.
+
+    Raises:
+        BadInput: it cannot be one.
+    """
+    code = text.strip().upper()
+    if not _AIRPORT.fullmatch(code):
+        raise BadInput(field, "An airport is an IATA code of three letters: PTY.")
+    return code
+
+
+def optional_airport_code(text: str | None, field: str) -> str | None:
+    """As ``airport_code``; None stays None."""
+    return None if text is None else airport_code(text, field)
+
+
+@strawberry.input(description="A flight as a scanner or a message names it.")
+class FlightKeyInput:
+    """A flight by designator, date and origin."""
+
+    designator: str = strawberry.field(description="Carrier and number, padded or not: CM758, CM0758.")
+    departure_date: date = strawberry.field(description="Scheduled local departure date at the flight's own origin.")
+    origin: str | None = strawberry.field(
+        default=None, description="IATA code of the airport it leaves from; the scan's own airport if absent."
+    )
+
+    def key(self, airport: str, field: str) -> FlightKey:
+        """The flight's identity.
+
+        Raises:
+            BadInput: no designator, or no airport.
+        """
+        designator = parse_designator(self.designator)
+        if designator is None:
+            raise BadInput(f"{field}.designator", "A flight is written as carrier and number: CM758.")
+        origin = airport if self.origin is None else airport_code(self.origin, f"{field}.origin")
+        return FlightKey(designator.carrier, designator.number, designator.suffix, self.departure_date, origin)
+
+
+@strawberry.input(description="One scan of one bag.")
+class ScanInput:
+    """A scan as it reaches the product."""
+
+    tag: str = strawberry.field(description="Ten digits; nine where a leading zero was lost. 0000000000: unreadable.")
+    kind: EventKind = strawberry.field(description="What it says.")
+    at: datetime = strawberry.field(description="When it happened.")
+    airport: str = strawberry.field(description="IATA code of the station.")
+    place: str = strawberry.field(default="", description="Belt, sorter, cart, stand or desk; at most 40 characters.")
+    flight: FlightKeyInput | None = strawberry.field(default=None, description="The flight it concerns, if any.")
+    giver: str | None = strawberry.field(default=None, description="Code of the party that had the bag before.")
+    holder: str | None = strawberry.field(default=None, description="Code of the party that has it from then on.")
+    method: ScanMethod = strawberry.field(default=ScanMethod.LASER, description="How it was captured.")
+    device: str = strawberry.field(default="", description="Scanner or desk; at most 40 characters.")
+
+    def scan(self, field: str) -> Scan:
+        """The scan as the product records it.
+
+        Raises:
+            BadInput: a part of it cannot be used; names the part.
+        """
+        airport = airport_code(self.airport, f"{field}.airport")
+        for name, text in (("place", self.place), ("device", self.device)):
+            if not _PLACE.fullmatch(text):
+                raise BadInput(f"{field}.{name}", "At most 40 printable ASCII characters.")
+        for name, party in (("giver", self.giver), ("holder", self.holder)):
+            if party is not None and not _PARTY.fullmatch(party):
+                raise BadInput(f"{field}.{name}", "A party's code has at most 16 capital letters and digits.")
+        return Scan(
+            tag=_one_tag(self.tag, f"{field}.tag"),
+            kind=self.kind,
+            at=self.at,
+            airport=airport,
+            place=self.place,
+            flight=self.flight.key(airport, f"{field}.flight") if self.flight else None,
+            giver=self.giver,
+            holder=self.holder,
+            method=self.method,
+            device=self.device,
+        )
+
+
+def _one_tag(text: str, field: str) -> str:
+    try:
+        query = parse_tag(text)
+    except InvalidTagError as error:
+        raise BadInput(field, str(error)) from error
+    if len(query.numbers) != 1:
+        raise BadInput(field, "A scan is of one tag and needs all its digits: 0230456781.")
+    return query.numbers[0]
+
+
+@strawberry.input(description="Scans to record.")
+class RecordScansInput:
+    """Input of ``recordScans``."""
+
+    scans: list[ScanInput] = strawberry.field(description=f"The scans in any order, 1 to {MOST_SCANS}.")
+    client_mutation_id: str | None = strawberry.field(default=None, description="Given back as it is.")
+
+
+@strawberry.input(description="New times, status or gate of a flight. What is absent or null stays as it is.")
+class UpdateFlightInput:
+    """Input of ``updateFlight``."""
+
+    flight_id: strawberry.ID = strawberry.field(description="The flight's global id.")
+    estimated_departure: datetime | None = strawberry.field(default=None, description="Expected off-block time.")
+    estimated_arrival: datetime | None = strawberry.field(default=None, description="Expected on-block time.")
+    actual_departure: datetime | None = strawberry.field(
+        default=None, description="Off-block time: bags loaded on it are in flight from then on."
+    )
+    actual_arrival: datetime | None = strawberry.field(default=None, description="On-block time.")
+    status: FlightStatus | None = strawberry.field(
+        default=None, description="Where it stands; if absent, actual times say it."
+    )
+    gate: str | None = strawberry.field(default=None, description="Gate or stand of departure, at most 40 characters.")
+    client_mutation_id: str | None = strawberry.field(default=None, description="Given back as it is.")
+
+    def change(self) -> FlightChange:
+        """The change as the product makes it.
+
+        Raises:
+            BadInput: the gate is no printable text.
+        """
+        if self.gate is not None and not _PLACE.fullmatch(self.gate):
+            raise BadInput("gate", "At most 40 printable ASCII characters.")
+        return FlightChange(
+            self.estimated_departure,
+            self.estimated_arrival,
+            self.actual_departure,
+            self.actual_arrival,
+            self.status,
+            self.gate,
+        )

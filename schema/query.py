@@ -1,0 +1,263 @@
+"""Questions: each root field says who may ask it, calls one function, and answers with its records."""
+
+from datetime import date, datetime
+from functools import partial
+from typing import Annotated, Any
+
+import strawberry
+
+from integrations.records.bags import BagState
+from integrations.records.pirs import PirKind, PirStatus
+from resolvers import airports, bags, flights, health, passengers, pirs, routes, search
+from resolvers.actor import Role
+from resolvers.context import Context
+from schema.guard import allow, everyone
+from schema.inputs import airport_code, only_one, optional_airport_code, values
+from schema.node import Node
+from schema.pagination import After, Before, Connection, First, Last, Order, connection
+from schema.types.airport import Airport
+from schema.types.bag import Bag
+from schema.types.flight import Flight
+from schema.types.health import Health
+from schema.types.passenger import Passenger
+from schema.types.pir import Pir
+from schema.types.route import Routes
+from schema.types.search import SearchResults
+
+Info = strawberry.Info[Context, None]
+
+NEWEST_BAGS = Order("bags, newest first", id=int)
+FLIGHTS_BY_DEPARTURE = Order("flights by departure", scheduled_departure=datetime, id=int)
+NEWEST_PIRS = Order("files, newest first", opened_at=datetime, id=int)
+
+AirportCode = Annotated[str | None, strawberry.argument(description="IATA code of an airport: PTY.")]
+GlobalId = Annotated[strawberry.ID | None, strawberry.argument(description="Its global id.")]
+
+
+def for_readers() -> dict[str, object]:
+    """Everybody who works with bags; monitors see only how the product is."""
+    return allow(Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN)
+
+
+# Values are records, which stand behind the declared types: the fields answer ``Any``.
+@strawberry.type(description="Everything that can be asked.")
+class Query:
+    """The root of queries."""
+
+    @strawberry.field(graphql_type=Health, description="How the product is. Needs no sign-in.", metadata=everyone())
+    async def health(self, info: Info) -> Any:
+        """Asks all stores at once."""
+        return await health.check(info.context.stores, info.context.version, info.context.now)
+
+    @strawberry.field(graphql_type=Node | None, description="The object with this global id.", metadata=for_readers())
+    async def node(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")]
+    ) -> Any:
+        """One object of any type."""
+        return (await info.schema.nodes.fetch(info.context, [id], "id"))[0]
+
+    @strawberry.field(
+        graphql_type=list[Node | None],
+        description="The objects with these global ids, in their order; null for each that is not there.",
+        metadata=for_readers(),
+    )
+    async def nodes(
+        self,
+        info: Info,
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Global ids, 200 at most.")],
+    ) -> Any:
+        """Objects of any types, one statement for each type."""
+        return await info.schema.nodes.fetch(info.context, ids)
+
+    @strawberry.field(
+        graphql_type=Bag | None,
+        description="One bag, by its global id or by a tag. An unknown one is null, not an error.",
+        metadata=for_readers(),
+    )
+    async def bag(
+        self,
+        info: Info,
+        id: GlobalId = None,
+        tag: Annotated[
+            str | None,
+            strawberry.argument(description="A tag in any written form: 0230456781, CM456781, CM 456 781, 230456781."),
+        ] = None,
+        at: Annotated[
+            datetime | None,
+            strawberry.argument(description="With `tag`: whose it was then. Numbers are used again; now if absent."),
+        ] = None,
+    ) -> Any:
+        """By id or by tag, exactly one of them."""
+        only_one("id", id, "tag", tag)
+        if id is not None:
+            return (await bags.by_ids(info.context, [Bag.key_of(id)]))[0]
+        return await bags.carrying(info.context, tag or "", at)
+
+    @strawberry.field(
+        graphql_type=Connection[Bag], description="Bags, those that became known last first.", metadata=for_readers()
+    )
+    async def bags(
+        self,
+        info: Info,
+        states: Annotated[
+            list[BagState] | None, strawberry.argument(description="Only bags in one of these states.")
+        ] = None,
+        airport: Annotated[
+            str | None, strawberry.argument(description="Only bags seen last at this airport, by IATA code.")
+        ] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Any:
+        """A page of bags."""
+        fetch = partial(bags.page, info.context, values(states), optional_airport_code(airport, "airport"))
+        return await connection(info.context, NEWEST_BAGS, fetch, first, after, last, before)
+
+    @strawberry.field(
+        graphql_type=Flight | None,
+        description="One flight, by its global id or by designator. Without a date: the departure nearest to now.",
+        metadata=for_readers(),
+    )
+    async def flight(
+        self,
+        info: Info,
+        id: GlobalId = None,
+        designator: Annotated[
+            str | None, strawberry.argument(description="Carrier and number, padded or not: CM758, CM0758.")
+        ] = None,
+        departure_date: Annotated[
+            date | None, strawberry.argument(description="Scheduled local departure date at the flight's origin.")
+        ] = None,
+    ) -> Any:
+        """By id or by designator, exactly one of them."""
+        only_one("id", id, "designator", designator)
+        if id is not None:
+            return (await flights.by_ids(info.context, [Flight.key_of(id)]))[0]
+        found = await flights.by_designator(info.context, designator or "", departure_date, 1)
+        return found[0] if found else None
+
+    @strawberry.field(
+        graphql_type=Connection[Flight],
+        description="Flights in order of planned departure.",
+        metadata=for_readers(),
+    )
+    async def flights(
+        self,
+        info: Info,
+        origin: AirportCode = None,
+        destination: AirportCode = None,
+        departing_from: Annotated[
+            datetime | None, strawberry.argument(description="Only flights planned to leave then or later.")
+        ] = None,
+        departing_before: Annotated[
+            datetime | None, strawberry.argument(description="Only flights planned to leave before.")
+        ] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Any:
+        """A page of flights."""
+        fetch = partial(
+            flights.page,
+            info.context,
+            optional_airport_code(origin, "origin"),
+            optional_airport_code(destination, "destination"),
+            departing_from,
+            departing_before,
+        )
+        return await connection(info.context, FLIGHTS_BY_DEPARTURE, fetch, first, after, last, before)
+
+    @strawberry.field(graphql_type=Passenger | None, description="One passenger, by global id.", metadata=for_readers())
+    async def passenger(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The passenger's global id.")]
+    ) -> Any:
+        """One passenger."""
+        return (await passengers.by_ids(info.context, [Passenger.key_of(id)]))[0]
+
+    @strawberry.field(
+        graphql_type=Pir | None,
+        description="One file, by its global id or by reference; of a reference used again, the newest.",
+        metadata=for_readers(),
+    )
+    async def pir(
+        self,
+        info: Info,
+        id: GlobalId = None,
+        reference: Annotated[str | None, strawberry.argument(description="WorldTracer reference: PTYCM12345.")] = None,
+    ) -> Any:
+        """By id or by reference, exactly one of them."""
+        only_one("id", id, "reference", reference)
+        if id is not None:
+            return (await pirs.by_ids(info.context, [Pir.key_of(id)]))[0]
+        found = await pirs.by_reference(info.context, reference or "", 1)
+        return found[0] if found else None
+
+    @strawberry.field(graphql_type=Connection[Pir], description="Files, the newest first.", metadata=for_readers())
+    async def pirs(
+        self,
+        info: Info,
+        statuses: Annotated[
+            list[PirStatus] | None, strawberry.argument(description="Only files of one of these statuses.")
+        ] = None,
+        kinds: Annotated[
+            list[PirKind] | None, strawberry.argument(description="Only files of one of these kinds.")
+        ] = None,
+        station: Annotated[
+            str | None, strawberry.argument(description="Only files of this station, by IATA code.")
+        ] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Any:
+        """A page of files."""
+        fetch = partial(
+            pirs.page, info.context, values(statuses), values(kinds), optional_airport_code(station, "station")
+        )
+        return await connection(info.context, NEWEST_PIRS, fetch, first, after, last, before)
+
+    @strawberry.field(graphql_type=Airport | None, description="One airport.", metadata=for_readers())
+    async def airport(
+        self, info: Info, iata: Annotated[str, strawberry.argument(description="IATA code: PTY.")]
+    ) -> Any:
+        """One airport."""
+        return (await airports.by_codes(info.context, [airport_code(iata, "iata")]))[0]
+
+    @strawberry.field(
+        graphql_type=list[Airport],
+        description="The airports of your airline's network, by code.",
+        metadata=for_readers(),
+    )
+    async def airports(self, info: Info) -> Any:
+        """All of them: a network has hundreds at most."""
+        return await airports.served(info.context)
+
+    @strawberry.field(
+        graphql_type=Routes | None,
+        description="The ways from one airport to another: nonstop, or with one or two changes of flight.",
+        metadata=for_readers(),
+    )
+    async def routes(
+        self,
+        info: Info,
+        origin: Annotated[str, strawberry.argument(name="from", description="IATA code of the airport to start from.")],
+        destination: Annotated[str, strawberry.argument(name="to", description="IATA code of the airport to go to.")],
+    ) -> Any:
+        """From the cache, or from the graph."""
+        return await routes.between(info.context, airport_code(origin, "from"), airport_code(destination, "to"))
+
+    @strawberry.field(
+        graphql_type=SearchResults,
+        description="Finds bags, passengers, flights and files by tag, locator (PNR), surname, file or flight.",
+        metadata=for_readers(),
+    )
+    async def search(
+        self,
+        info: Info,
+        text: Annotated[str, strawberry.argument(description="What you have: CM456781, F7K2QX, GONZALEZ, CM758.")],
+        first: Annotated[int, strawberry.argument(description="How many results, 1 to 100.")] = 20,
+    ) -> Any:
+        """One box for everything."""
+        return await search.search(info.context, text, first)

@@ -1,0 +1,31 @@
+"""What happened to bags."""
+
+from datetime import datetime
+
+import strawberry
+
+from integrations.records.events import EventKind, ScanMethod
+from resolvers import airports, flights, moments
+from schema.batching import batched
+from schema.types.airport import Airport, LocalTime, Party
+from schema.types.flight import Flight
+
+
+@strawberry.type(description="Something that happened to a bag: a scan, or word of another system.")
+class BagEvent:
+    """Values are ``integrations.records.events`` rows, from either store."""
+
+    id: strawberry.ID = strawberry.field(description="A digest of the event's content: the same event has the same id.")
+    kind: EventKind = strawberry.field(description="What it says.")
+    at: datetime = strawberry.field(description="When it happened.")
+    received_at: datetime = strawberry.field(description="When your airline learnt of it.")
+    airport: str = strawberry.field(description="IATA code of the station.")
+    place: str = strawberry.field(description="Belt, sorter, cart, stand or desk; empty where unknown.")
+    tag: str = strawberry.field(description="The tag that was read: ten digits.")
+    method: ScanMethod = strawberry.field(description="How it was captured.")
+    device: str = strawberry.field(description="Scanner or desk; empty where unknown.")
+    local_time: LocalTime | None = batched(moments.of_events, description="When, on the clock of the station.")
+    station: Airport | None = batched(airports.of_places, description="The station.")
+    flight: Flight | None = batched(flights.of_flight_ids, description="The flight it concerns, if any.")
+    giver: Party | None = batched(airports.givers, description="Who had the bag before, where known.")
+    holder: Party | None = batched(airports.holders, description="Who has the bag from then on, where known.")

@@ -1,0 +1,82 @@
+"""Journeys of bags."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+from integrations.records.journeys import CustodyPointKind, JourneySource
+from resolvers import airports, bags, flights, journeys
+from schema.batching import batched
+from schema.types.airport import Party
+from schema.types.event import BagEvent
+from schema.types.flight import Flight, Leg
+
+if TYPE_CHECKING:
+    from schema.types.bag import Bag
+
+
+@strawberry.type(description="A flight that the bag was on.")
+class FlownLeg:
+    """Values are ``integrations.records.journeys.FlownLeg``."""
+
+    seq: int = strawberry.field(description="Place among the flights it was on, from 1.")
+    flight: Flight = strawberry.field(description="The flight.")
+    loaded: BagEvent | None = strawberry.field(description="The scan that loaded it; null where there is none.")
+    arrived: BagEvent | None = strawberry.field(description="The scan that took it off; null where there is none yet.")
+
+
+@strawberry.type(
+    description="A point of IATA Resolution 753 that the bag has reached or passed. "
+    "One without proof is listed only once a later scan shows that the bag has passed it."
+)
+class CustodyPoint:
+    """Values are ``integrations.records.journeys.CustodyPoint``."""
+
+    kind: CustodyPointKind = strawberry.field(description="Which of the four points.")
+    airport: str = strawberry.field(description="IATA code of the airport.")
+    leg: int = strawberry.field(
+        description="The planned leg it belongs to, from 1; a transfer belongs to the leg it ends."
+    )
+    proved: bool = strawberry.field(description="Whether a scan proves it; false is a gap.")
+    proof: BagEvent | None = strawberry.field(description="The scan that proves it.")
+    last_holder: Party | None = batched(
+        airports.last_holders, description="Who had the bag before, with proof: where to ask first about a gap."
+    )
+
+
+@strawberry.type(description="A bag's journey, planned and actual.")
+class Journey:
+    """Values are ``integrations.records.journeys.Journey``."""
+
+    source: JourneySource = strawberry.field(description="The store it was read from.")
+    as_of: datetime | None = strawberry.field(description="When the newest event in it was received.")
+    version: int = strawberry.field(description="The bag's version that this shows.")
+    behind: int = strawberry.field(
+        description="How many versions came after this one: 0 is the newest, more while the graph catches up."
+    )
+    planned: list[Leg] = strawberry.field(description="The planned itinerary, in travel order.")
+    flown: list[FlownLeg] = strawberry.field(description="The flights that it was on, in order.")
+    scans: list[BagEvent] = batched(
+        journeys.scans,
+        description="Everything that happened to it, in order of event time.",
+        arguments={"last": "Only the newest so many, 1 to 500."},
+    )
+    custodian: Party | None = batched(airports.holders, description="Who has the bag now, with proof.")
+    points: list[CustodyPoint] = strawberry.field(
+        name="custodyPoints", description="The points of Resolution 753 that it has reached or passed, in travel order."
+    )
+    gaps: list[CustodyPoint] = strawberry.field(description="The points that it passed without proof.")
+
+
+@strawberry.type(description="The bags that came on the same inbound flight.")
+class FellowBags:
+    """Values are ``integrations.stores.journeys.Fellows``."""
+
+    total: int = strawberry.field(description="How many there are.")
+    flight: Flight | None = batched(
+        flights.of_flight_ids, description="The inbound flight: the last one the bag was on."
+    )
+    bags: list[Annotated["Bag", strawberry.lazy("schema.types.bag")]] = batched(
+        bags.of_fellows, description="The first of them."
+    )

@@ -1,0 +1,87 @@
+"""The built page in a real browser. Runs where Chromium is installed; set SCREENSHOT=file.png to see the page."""
+
+import asyncio
+import base64
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+from graphql import build_schema, graphql
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from gateway.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
+from tests.browser.chromium import chromium
+
+ROOT = Path(__file__).parents[2]
+BUILT = ROOT / "gateway/static/graphiql"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SCHEMA = build_schema("type Query { greeting: String }")
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+
+async def _answer(request: Request) -> Response:
+    if asks_for_graphiql(request):
+        return graphiql_page(BUILT)
+    sent = await request.json()
+    greeting = f"{request.headers.get('authorization')} {request.headers.get('accept')}"
+    result = await graphql(SCHEMA, sent["query"], {"greeting": greeting})
+    return JSONResponse(result.formatted, media_type="application/graphql-response+json")
+
+
+@pytest.fixture
+async def address() -> AsyncIterator[str]:
+    """GraphiQL over a schema whose one field tells the headers it came with."""
+    subprocess.run([ROOT / "scripts/build_console.sh", sys.executable], check=True)
+    routes = [Route("/graphql", _answer, methods=["GET", "POST"]), *graphiql_routes(BUILT)]
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), log_level="warning", ws="none", lifespan="off"))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    await serving
+
+
+async def test_graphiql_runs_an_operation_and_asks_no_other_origin(address: str, tmp_path: Path) -> None:
+    examples = re.findall(r"^query (\w+)", (ROOT / "console/src/examples.ts").read_text(), re.MULTILINE)
+
+    async with chromium(str(CHROMIUM), tmp_path) as page:
+        await page.open(f"{address}/graphql#token=a.b.c")
+        # The first example asks for fields that this schema lacks: the GraphQL worker knows the schema and says so.
+        await page.until("document.querySelector('.graphiql-query-editor .squiggly-error') !== null")
+        tabs = await page.evaluate("[...document.querySelectorAll('.graphiql-tab-button')].map((tab) => tab.title)")
+        # A tab of its own, typed and run by keyboard as a person would.
+        await page.evaluate("document.querySelector('.graphiql-tab-add').click()")
+        await page.evaluate("document.querySelector('.graphiql-query-editor textarea').focus()")
+        await page.send("Input.insertText", text="{ greeting }")
+        await page.send("Input.dispatchKeyEvent", type="rawKeyDown", key="Enter", windowsVirtualKeyCode=13, modifiers=2)
+        await page.until("document.querySelector('.graphiql-response').textContent.includes('a.b.c')")
+        answer = await page.evaluate("document.querySelector('.graphiql-response').textContent")
+        token_kept = await page.evaluate(
+            "[sessionStorage, localStorage].map((s) => JSON.stringify(s).includes('a.b.c'))"
+        )
+        shown = await page.evaluate("location.href")
+        if "SCREENSHOT" in os.environ:
+            shot = await page.send("Page.captureScreenshot")
+            Path(os.environ["SCREENSHOT"]).write_bytes(base64.b64decode(shot["data"]))
+
+    assert tabs == examples
+    assert "Bearer a.b.c application/graphql-response+json, application/json" in " ".join(answer.split())
+    assert token_kept == [True, False]
+    assert shown == f"{address}/graphql"
+    asked = [urlsplit(url) for url in page.requested if not url.startswith("data:")]
+    assert {f"{url.scheme}://{url.netloc}" for url in asked} == {address}
+    for worker in ("editor", "graphql", "json"):
+        assert any(f"{worker}.worker" in url.path for url in asked)
+    assert page.complaints == []

@@ -1,0 +1,108 @@
+"""The real stores for every test: started when a test first asks, stopped when the run ends.
+
+Each run owns a slot below ``.demo/tests`` by a lock, so that runs at the same time do not meet; what a slot holds
+(the cluster, Neo4j's store) is used again by the next run, each test module begins with an empty store.
+"""
+
+import fcntl
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import asyncpg
+import pytest
+from neo4j import AsyncGraphDatabase
+from redis.asyncio import Redis
+
+from integrations.embedded.neo4j import EmbeddedNeo4j
+from integrations.embedded.postgres import EmbeddedPostgres
+from integrations.embedded.redis import EmbeddedRedis
+
+EMPTY_THE_GRAPH = "MATCH (node) CALL (node) { DETACH DELETE node } IN TRANSACTIONS OF 10000 ROWS"
+SLOTS = Path(__file__).parents[1] / ".demo" / "tests"
+
+
+class Neo4jCredentials(NamedTuple):
+    """What a Neo4j client needs."""
+
+    uri: str
+    user: str
+    password: str
+
+
+@pytest.fixture(scope="session")
+def slot() -> Iterator[Path]:
+    """A folder that no other run uses while this one does."""
+    for number in itertools.count():
+        folder = SLOTS / str(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield folder
+            return
+
+
+@pytest.fixture(scope="session")
+async def embedded_postgres(slot: Path) -> AsyncIterator[EmbeddedPostgres]:
+    """The PostgreSQL server of this run."""
+    server = EmbeddedPostgres(slot / "postgres", durable=False)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture(scope="session")
+async def embedded_redis(slot: Path) -> AsyncIterator[EmbeddedRedis]:
+    """The Redis server of this run."""
+    server = EmbeddedRedis(slot / "redis")
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture(scope="session")
+async def embedded_neo4j(slot: Path) -> AsyncIterator[EmbeddedNeo4j]:
+    """The Neo4j server of this run."""
+    server = EmbeddedNeo4j(slot / "neo4j", heap_mb=384)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture(scope="module")
+async def postgres_url(embedded_postgres: EmbeddedPostgres) -> AsyncIterator[str]:
+    """The address of an empty database, one for each test module."""
+    connection = await asyncpg.connect(embedded_postgres.url)
+    name = "module_test"
+    try:
+        await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await connection.execute(f"CREATE DATABASE {name}")
+        yield embedded_postgres.url_of(name)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="module")
+async def redis_url(embedded_redis: EmbeddedRedis) -> str:
+    """The address of a Redis that holds nothing."""
+    async with Redis.from_url(embedded_redis.url, protocol=2) as client:
+        await client.flushall()
+    return embedded_redis.url
+
+
+@pytest.fixture(scope="module")
+async def neo4j_credentials(embedded_neo4j: EmbeddedNeo4j) -> Neo4jCredentials:
+    """The access to a Neo4j without nodes, constraints and indexes."""
+    access = Neo4jCredentials(embedded_neo4j.uri, embedded_neo4j.user, embedded_neo4j.password)
+    async with AsyncGraphDatabase.driver(access.uri, auth=(access.user, access.password)) as driver:
+        async with driver.session() as session:
+            await session.run(EMPTY_THE_GRAPH)
+        for kind in ("CONSTRAINT", "INDEX"):
+            schema = await driver.execute_query(f"SHOW {kind} YIELD name, type WHERE type <> 'LOOKUP'")
+            for record in schema.records:
+                await driver.execute_query(f"DROP {kind} `{record['name']}` IF EXISTS")
+    return access

@@ -1,0 +1,286 @@
+"""A small library of authors and books, behind the same schema machinery as the product.
+
+Its stores are dictionaries; ``Library`` counts what is asked of them and can be told to misbehave.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from typing import Annotated, Any, cast
+
+import strawberry
+
+from integrations.errors import Unavailable
+from integrations.records.columns import Column, View
+from integrations.records.page import Page
+from resolvers.actor import Actor, Role
+from resolvers.context import Context, Stores
+from resolvers.errors import NotFound
+from schema.base import GatewaySchema
+from schema.batching import Loaders, batched
+from schema.guard import allow, everyone
+from schema.limits import Limits
+from schema.node import Node
+from schema.pagination import After, Before, Connection, First, Last, Order, connection, paged
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+SIGNING_KEY = b"k" * 32
+
+
+class AuthorRecord(View):
+    __slots__ = ()
+    id = Column[int]()
+    name = Column[str]()
+    born = Column[datetime]()
+
+
+class BookRecord(View):
+    __slots__ = ()
+    id = Column[int]()
+    author_id = Column[int]()
+    title = Column[str]()
+
+
+class CountryRecord(View):
+    __slots__ = ()
+    code = Column[str]()
+
+
+class Genre(StrEnum):
+    NOVEL = "NOVEL"
+    POEM = "POEM"
+
+
+strawberry.enum(Genre, description="Kinds.")
+
+
+@dataclass
+class Library:
+    """What the batch functions read, and what they were asked."""
+
+    authors: dict[int, AuthorRecord]
+    books: dict[int, BookRecord]
+    calls: list[tuple[str, int]] = field(default_factory=list)
+    failure: Exception | None = None
+    delay: float = 0.0
+
+    async def asked(self, what: str, parents: Sequence[Any]) -> None:
+        self.calls.append((what, len(parents)))
+        await asyncio.sleep(self.delay)
+        if self.failure:
+            raise self.failure
+
+    @classmethod
+    def of(cls, authors: int, books_each: int = 3) -> "Library":
+        return cls(
+            {
+                n: AuthorRecord({"id": n, "name": f"Author {n}", "born": START + timedelta(days=n // 2)})
+                for n in _ids(authors)
+            },
+            {
+                n: BookRecord({"id": n, "author_id": (n - 1) % authors + 1, "title": f"Book {n}"})
+                for n in _ids(authors * books_each)
+            },
+        )
+
+
+def _ids(count: int) -> range:
+    return range(1, count + 1)
+
+
+def library_of(context: Context) -> Library:
+    return cast(Library, context.stores.postgres)
+
+
+def context_of(library: Library, role: Role | None = Role.AGENT, airline_id: int = 1) -> Context:
+    actor = Actor("tester", role, airline_id) if role else Actor.anonymous()
+    stores = Stores(cast(Any, library), cast(Any, None), cast(Any, None))
+    return Context(actor, "request-1", lambda: START, stores, SIGNING_KEY, Loaders())
+
+
+# What the resolvers of the product would be: functions of all parents over records.
+
+
+async def authors_of_books(context: Context, books: Sequence[BookRecord]) -> list[AuthorRecord | None]:
+    library = library_of(context)
+    await library.asked("authors of books", books)
+    return [library.authors.get(book.author_id) for book in books]
+
+
+async def titles_of_authors(
+    context: Context, authors: Sequence[AuthorRecord], *, prefix: str = "", genre: Genre | None = None
+) -> list[list[str]]:
+    library = library_of(context)
+    await library.asked("titles of authors", authors)
+    return [[prefix + book.title for book in library.books.values() if book.author_id == a.id] for a in authors]
+
+
+async def books_of_authors(context: Context, authors: Sequence[AuthorRecord], page: Page) -> list[list[BookRecord]]:
+    library = library_of(context)
+    await library.asked("books of authors", authors)
+    return [
+        slice_of([book for book in library.books.values() if book.author_id == author.id], page) for author in authors
+    ]
+
+
+async def moods_of_authors(context: Context, authors: Sequence[AuthorRecord]) -> list[str | Exception | None]:
+    await library_of(context).asked("moods of authors", authors)
+    moods = ["calm", None, Unavailable("graph", "secret host 10.0.0.1 is down")]
+    return [moods[author.id % 3] for author in authors]
+
+
+async def salaries_of_authors(context: Context, authors: Sequence[AuthorRecord]) -> list[int]:
+    await library_of(context).asked("salaries of authors", authors)
+    return [author.id * 100 for author in authors]
+
+
+async def one_too_few(context: Context, authors: Sequence[AuthorRecord]) -> list[str]:
+    return ["only one"] * (len(authors) - 1)
+
+
+async def authors_by_id(context: Context, ids: Sequence[int]) -> list[AuthorRecord | None]:
+    library = library_of(context)
+    await library.asked("authors by id", ids)
+    return [library.authors.get(key) for key in ids]
+
+
+async def books_by_id(context: Context, ids: Sequence[int]) -> list[BookRecord | None]:
+    library = library_of(context)
+    await library.asked("books by id", ids)
+    return [library.books.get(key) for key in ids]
+
+
+async def countries_by_code(context: Context, codes: Sequence[str]) -> list[CountryRecord | None]:
+    return [CountryRecord({"code": code}) if code == "PA" else None for code in codes]
+
+
+async def authors_by_birth(context: Context, page: Page) -> list[AuthorRecord]:
+    await library_of(context).asked("authors by birth", [page])
+    return slice_of(
+        sorted(library_of(context).authors.values(), key=lambda a: (a.born, a.id)), page, lambda a: (a.born, a.id)
+    )
+
+
+def slice_of(rows: list[Any], page: Page, key: Any = lambda row: (row.id,)) -> list[Any]:
+    """What a keyset statement answers: one row more than the page, in reverse if backward."""
+    if page.backward:
+        rows = rows[::-1]
+    if page.key is not None:
+        rows = [row for row in rows if (key(row) < page.key if page.backward else key(row) > page.key)]
+    return rows[: page.limit + 1]
+
+
+BY_ID = Order("books by id", id=int)
+BY_BIRTH = Order("authors by birth", born=datetime, id=int)
+
+
+@strawberry.type(description="Who writes.")
+class Author(Node, record=AuthorRecord, load=authors_by_id):
+    name: str = strawberry.field(description="The name.")
+    born: datetime = strawberry.field(description="The birth.")
+    titles: list[str] = batched(
+        titles_of_authors,
+        description="Titles.",
+        arguments={"prefix": "Put before each.", "genre": "Only these."},
+    )
+    books: Connection[Annotated["Book", strawberry.lazy("tests.toy")]] = paged(
+        books_of_authors, order=BY_ID, description="Books by id."
+    )
+    mood: str | None = batched(moods_of_authors, description="From a shaky store.")
+    salary: int | None = batched(salaries_of_authors, description="Private.", requires=[Role.SUPERVISOR])
+    broken: str | None = batched(one_too_few, description="Answers for too few.")
+    friends: list[Annotated["Author", strawberry.lazy("tests.toy")]] = strawberry.field(
+        description="A cycle of lists.", resolver=lambda: []
+    )
+
+
+@strawberry.type(description="What is read.")
+class Book(Node, record=BookRecord, load=books_by_id):
+    title: str = strawberry.field(description="The title.")
+    author: Author | None = batched(authors_of_books, description="Who wrote it.", max_parents=40)
+
+
+@strawberry.type(description="Where people live.")
+class Country(Node, record=CountryRecord, load=countries_by_code, key="code", key_type=str):
+    code: str = strawberry.field(description="ISO code.")
+
+
+@strawberry.type(description="Reads.")
+class Query:
+    @strawberry.field(description="Alive.", metadata=everyone())
+    async def health(self) -> str:
+        return "ok"
+
+    @strawberry.field(description="An author.", metadata=allow(*Role))
+    async def author(self, info: strawberry.Info[Context, None], id: strawberry.ID) -> Author | None:
+        (author,) = await authors_by_id(info.context, [Author.key_of(id)])
+        return cast(Author | None, author)
+
+    @strawberry.field(description="Authors by birth.", metadata=allow(*Role))
+    async def authors(
+        self,
+        info: strawberry.Info[Context, None],
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[Author]:
+        fetch = partial(authors_by_birth, info.context)
+        piece = await connection(info.context, BY_BIRTH, fetch, first, after, last, before)
+        return cast(Connection[Author], piece)
+
+    @strawberry.field(description="Every book.", metadata=allow(*Role))
+    async def books(self, info: strawberry.Info[Context, None]) -> list[Book]:
+        return cast(list[Book], list(library_of(info.context).books.values()))
+
+    @strawberry.field(description="Objects by id.", metadata=allow(*Role))
+    async def nodes(self, info: strawberry.Info[Context, None], ids: list[strawberry.ID]) -> list[Node | None]:
+        schema = cast(GatewaySchema, info.schema)
+        return await schema.nodes.fetch(info.context, ids)
+
+    @strawberry.field(description="Says it again.", metadata=allow(*Role))
+    async def echo(
+        self,
+        text: str | None = None,
+        moment: datetime | None = None,
+        number: int | None = None,
+        texts: list[list[str]] | None = None,
+        genre: Genre | None = None,
+    ) -> str | None:
+        return text or (str(moment) if moment else None)
+
+    @strawberry.field(description="Fails.", metadata=allow(*Role))
+    async def crash(self) -> str | None:
+        raise RuntimeError("password=hunter2")
+
+    @strawberry.field(description="Answers what it should not.", metadata=allow(*Role))
+    async def overflow(self) -> int | None:
+        return 2**40
+
+    @strawberry.field(description="Never answers.", metadata=allow(*Role))
+    async def sleep(self) -> str | None:
+        await asyncio.sleep(3600)
+        return None
+
+    @strawberry.field(description="For one role.", metadata=allow(Role.ADMIN))
+    async def secret(self) -> str | None:
+        return "secret"
+
+
+@strawberry.type(description="Writes.")
+class Mutation:
+    @strawberry.mutation(description="Changes a name.", metadata=allow(Role.AGENT))
+    async def rename(self, info: strawberry.Info[Context, None], id: strawberry.ID, name: str) -> Author:
+        key = Author.key_of(id)
+        if key not in library_of(info.context).authors:
+            raise NotFound("id", "There is no such author.")
+        renamed = AuthorRecord({"id": key, "name": name, "born": START})
+        library_of(info.context).authors[key] = renamed
+        return cast(Author, renamed)
+
+
+def toy_schema(limits: Limits | None = None) -> GatewaySchema:
+    return GatewaySchema(Query, Mutation, types=[Country], limits=limits)
