@@ -1,0 +1,1 @@
+"""HTTP, processes and wiring; the only reader of the environment."""

@@ -89,6 +89,11 @@ class Program:
         self._ready = ready
         self._process = ChildProcess(name, folder / f"{name}.log")
 
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid
+
     async def start(self, _progress: Progress) -> None:
         """Starts the process and waits until it is ready."""
         await self._process.start(self._command, environment=self._environment)

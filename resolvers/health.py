@@ -9,6 +9,9 @@ from typing import Any
 
 from resolvers.context import Stores
 
+# The product's version; pyproject.toml has the same.
+VERSION = "0.1.0"
+
 
 class HealthStatus(StrEnum):
     """Healthy; degraded: something is away and the product still answers; unhealthy: it cannot."""
@@ -43,7 +46,7 @@ INDISPENSABLE = "database"
 
 
 async def check(
-    stores: Stores, version: str, now: Callable[[], datetime], names: Sequence[str] = ("database", "graph", "cache")
+    stores: Stores, now: Callable[[], datetime], names: Sequence[str] = ("database", "graph", "cache")
 ) -> Health:
     """Asks the named services at once.
 
@@ -61,7 +64,7 @@ async def check(
     status = (
         HealthStatus.UNHEALTHY if INDISPENSABLE in away else HealthStatus.DEGRADED if away else HealthStatus.HEALTHY
     )
-    return Health(status, version, now(), services)
+    return Health(status, VERSION, now(), services)
 
 
 def _service(name: str, answer: dict[str, Any]) -> ServiceHealth:

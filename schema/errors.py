@@ -117,8 +117,9 @@ def _told(error: GraphQLError, cause: Exception, request_id: str) -> tuple[str, 
         case OutsideError():
             return STORE_MESSAGES[ErrorCode(cause.code)].format(store=cause.store), cause.extensions
         case GraphQLSyntaxError():
-            limited = cause.message.endswith("Parsing aborted.")
-            return cause.message, {"code": ErrorCode.LIMIT_EXCEEDED if limited else ErrorCode.GRAPHQL_PARSE_FAILED}
+            if cause.message.endswith("Parsing aborted."):
+                return cause.message.removeprefix("Syntax Error: "), {"code": ErrorCode.LIMIT_EXCEEDED}
+            return cause.message, {"code": ErrorCode.GRAPHQL_PARSE_FAILED}
         case CannotGetOperationTypeError():
             return cause.as_http_error_reason(), {"code": ErrorCode.OPERATION_RESOLUTION_FAILED}
         case GraphQLError() if _is_complaint(cause) or (cause is error and error.path is None):

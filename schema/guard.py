@@ -57,7 +57,7 @@ def guard_roots(schema: GraphQLSchema) -> None:
             elif metadata[ROLES] is not None:
                 _guard(field, metadata[ROLES])
     if silent:
-        raise ValueError(f"say who may use these root fields, by allow() or everyone(): {', '.join(silent)}")
+        raise ValueError(f"say who may use these root fields, by allow() or everyone(): {', '.join(sorted(silent))}")
 
 
 def _guard(field: GraphQLField, roles: frozenset[Role]) -> None:

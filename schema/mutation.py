@@ -1,6 +1,6 @@
 """Changes: each takes one input and answers with a payload: what changed, and refusals that the caller can act on."""
 
-from typing import Annotated, Any
+from typing import Annotated, cast
 
 import strawberry
 
@@ -13,7 +13,7 @@ from resolvers.scans import RecordedScan, ScanOutcome
 from schema.batching import batched
 from schema.errors import ErrorCode
 from schema.guard import allow
-from schema.inputs import MOST_SCANS, RecordScansInput, UpdateFlightInput
+from schema.inputs import MOST_SCANS, RecordScansInput, ScanInput, UpdateFlightInput
 from schema.types.bag import Bag
 from schema.types.flight import Flight
 
@@ -91,7 +91,9 @@ class Mutation:
             for index, (scan, result) in enumerate(zip(read, results, strict=True))
             if isinstance(scan, BadInput) or result.outcome in REFUSALS
         ]
-        return RecordScansPayload(results=results, user_errors=errors, client_mutation_id=input.client_mutation_id)
+        return RecordScansPayload(
+            results=cast("list[ScanResult]", results), user_errors=errors, client_mutation_id=input.client_mutation_id
+        )
 
     @strawberry.mutation(
         description="Changes a flight's times, status or gate, and moves the bags that this moves. "
@@ -113,7 +115,7 @@ class Mutation:
                 client_mutation_id=input.client_mutation_id,
             )
         return UpdateFlightPayload(
-            flight=updated.flight,
+            flight=cast(Flight, updated.flight),
             changed=updated.changed,
             moved_bags=updated.moved_bags,
             user_errors=[],
@@ -121,7 +123,7 @@ class Mutation:
         )
 
 
-def _read(part: Any, field: str) -> Scan | BadInput:
+def _read(part: ScanInput, field: str) -> Scan | BadInput:
     try:
         return part.scan(field)
     except BadInput as refusal:

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import strawberry
 
@@ -11,9 +11,10 @@ from integrations.records.pirs import PirKind, PirStatus
 from resolvers import airports, bags, flights, health, passengers, pirs, routes, search
 from resolvers.actor import Role
 from resolvers.context import Context
+from schema.base import GatewaySchema
 from schema.guard import allow, everyone
 from schema.inputs import airport_code, only_one, optional_airport_code, values
-from schema.node import Node
+from schema.node import Node, NodeRegistry
 from schema.pagination import After, Before, Connection, First, Last, Order, connection
 from schema.types.airport import Airport
 from schema.types.bag import Bag
@@ -39,6 +40,10 @@ def for_readers() -> dict[str, object]:
     return allow(Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN)
 
 
+def _nodes(info: Info) -> NodeRegistry:
+    return cast(GatewaySchema, info.schema).nodes
+
+
 # Values are records, which stand behind the declared types: the fields answer ``Any``.
 @strawberry.type(description="Everything that can be asked.")
 class Query:
@@ -47,14 +52,14 @@ class Query:
     @strawberry.field(graphql_type=Health, description="How the product is. Needs no sign-in.", metadata=everyone())
     async def health(self, info: Info) -> Any:
         """Asks all stores at once."""
-        return await health.check(info.context.stores, info.context.version, info.context.now)
+        return await health.check(info.context.stores, info.context.now)
 
     @strawberry.field(graphql_type=Node | None, description="The object with this global id.", metadata=for_readers())
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")]
     ) -> Any:
         """One object of any type."""
-        return (await info.schema.nodes.fetch(info.context, [id], "id"))[0]
+        return (await _nodes(info).fetch(info.context, [id], "id"))[0]
 
     @strawberry.field(
         graphql_type=list[Node | None],
@@ -67,7 +72,7 @@ class Query:
         ids: Annotated[list[strawberry.ID], strawberry.argument(description="Global ids, 200 at most.")],
     ) -> Any:
         """Objects of any types, one statement for each type."""
-        return await info.schema.nodes.fetch(info.context, ids)
+        return await _nodes(info).fetch(info.context, ids)
 
     @strawberry.field(
         graphql_type=Bag | None,

@@ -61,7 +61,7 @@ install_uv() {
   "$PYTHON" -m pip --version >/dev/null 2>&1 ||
     fail "$PYTHON has no pip: install it (Debian and Ubuntu: apt install python3-pip), or install uv, and run this again."
   rm -rf .tools/uv
-  "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+  PIP_ROOT_USER_ACTION=ignore "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
     --target .tools/uv.new --upgrade -r requirements-installer.lock || fail_to_fetch
   mv .tools/uv.new .tools/uv
 }

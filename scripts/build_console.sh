@@ -25,7 +25,7 @@ print(digest.hexdigest())
 PYTHON
 }
 
-# The engines of console/package.json, and an npm that reads its lock.
+# The engines of console/package.json.
 machine_has_node() {
   command -v node >/dev/null && command -v npm >/dev/null && node -e '
     const [major, minor] = process.versions.node.split(".").map(Number);
@@ -51,10 +51,13 @@ else
   export NODE_USE_SYSTEM_CA=1
 fi
 
-say "Installing the packages of console/package-lock.json with Node $("$node" --version) ($node) ..."
-SECONDS=0
-(cd console && "${npm[@]}" ci) || fail "The packages could not be installed: npm says why above. Is the npm registry within reach?"
-say "Installed in $SECONDS s."
+if ! cmp -s console/package-lock.json console/node_modules/.installed-lock; then
+  say "Installing the packages of console/package-lock.json with Node $("$node" --version) ($node) ..."
+  SECONDS=0
+  (cd console && "${npm[@]}" ci) || fail "The packages could not be installed: npm says why above. Is the npm registry within reach?"
+  cp console/package-lock.json console/node_modules/.installed-lock
+  say "Installed in $SECONDS s."
+fi
 
 say "Checking the types and building ..."
 SECONDS=0

@@ -3,6 +3,9 @@
 Its stores are dictionaries; ``Library`` counts what is asked of them and can be told to misbehave.
 """
 
+# As for schema.*: strawberry.field() is declared to return Any.
+# mypy: allow-untyped-decorators
+
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +15,7 @@ from functools import partial
 from typing import Annotated, Any, cast
 
 import strawberry
+from strawberry.types import ExecutionResult
 
 from integrations.errors import Unavailable
 from integrations.records.columns import Column, View
@@ -19,7 +23,7 @@ from integrations.records.page import Page
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Stores
 from resolvers.errors import NotFound
-from schema.base import GatewaySchema
+from schema.base import GatewaySchema, node_registry
 from schema.batching import Loaders, batched
 from schema.guard import allow, everyone
 from schema.limits import Limits
@@ -137,6 +141,10 @@ async def salaries_of_authors(context: Context, authors: Sequence[AuthorRecord])
     return [author.id * 100 for author in authors]
 
 
+async def friends_of_authors(context: Context, authors: Sequence[AuthorRecord]) -> list[list[AuthorRecord]]:
+    return [list(library_of(context).authors.values()) for _ in authors]
+
+
 async def one_too_few(context: Context, authors: Sequence[AuthorRecord]) -> list[str]:
     return ["only one"] * (len(authors) - 1)
 
@@ -192,8 +200,8 @@ class Author(Node, record=AuthorRecord, load=authors_by_id):
     mood: str | None = batched(moods_of_authors, description="From a shaky store.")
     salary: int | None = batched(salaries_of_authors, description="Private.", requires=[Role.SUPERVISOR])
     broken: str | None = batched(one_too_few, description="Answers for too few.")
-    friends: list[Annotated["Author", strawberry.lazy("tests.toy")]] = strawberry.field(
-        description="A cycle of lists.", resolver=lambda: []
+    friends: list[Annotated["Author", strawberry.lazy("tests.toy")]] = batched(
+        friends_of_authors, description="A cycle of lists."
     )
 
 
@@ -208,40 +216,37 @@ class Country(Node, record=CountryRecord, load=countries_by_code, key="code", ke
     code: str = strawberry.field(description="ISO code.")
 
 
+Info = strawberry.Info[Context, None]
+GlobalId = Annotated[strawberry.ID, strawberry.argument(name="id", description="A global id.")]
+
+
 @strawberry.type(description="Reads.")
 class Query:
-    @strawberry.field(description="Alive.", metadata=everyone())
-    async def health(self) -> str:
+    @strawberry.field(graphql_type=str, description="Alive.", metadata=everyone())
+    async def health(self) -> Any:
         return "ok"
 
-    @strawberry.field(description="An author.", metadata=allow(*Role))
-    async def author(self, info: strawberry.Info[Context, None], id: strawberry.ID) -> Author | None:
-        (author,) = await authors_by_id(info.context, [Author.key_of(id)])
-        return cast(Author | None, author)
+    @strawberry.field(graphql_type=Author | None, description="An author.", metadata=allow(*Role))
+    async def author(self, info: Info, key: GlobalId) -> Any:
+        (author,) = await authors_by_id(info.context, [Author.key_of(key)])
+        return author
 
-    @strawberry.field(description="Authors by birth.", metadata=allow(*Role))
+    @strawberry.field(graphql_type=Connection[Author], description="Authors by birth.", metadata=allow(*Role))
     async def authors(
-        self,
-        info: strawberry.Info[Context, None],
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> Connection[Author]:
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Any:
         fetch = partial(authors_by_birth, info.context)
-        piece = await connection(info.context, BY_BIRTH, fetch, first, after, last, before)
-        return cast(Connection[Author], piece)
+        return await connection(info.context, BY_BIRTH, fetch, first, after, last, before)
 
-    @strawberry.field(description="Every book.", metadata=allow(*Role))
-    async def books(self, info: strawberry.Info[Context, None]) -> list[Book]:
-        return cast(list[Book], list(library_of(info.context).books.values()))
+    @strawberry.field(graphql_type=list[Book], description="Every book.", metadata=allow(*Role))
+    async def books(self, info: Info) -> Any:
+        return list(library_of(info.context).books.values())
 
-    @strawberry.field(description="Objects by id.", metadata=allow(*Role))
-    async def nodes(self, info: strawberry.Info[Context, None], ids: list[strawberry.ID]) -> list[Node | None]:
-        schema = cast(GatewaySchema, info.schema)
-        return await schema.nodes.fetch(info.context, ids)
+    @strawberry.field(graphql_type=list[Node | None], description="Objects by id.", metadata=allow(*Role))
+    async def nodes(self, info: Info, ids: list[strawberry.ID]) -> Any:
+        return await node_registry(info).fetch(info.context, ids)
 
-    @strawberry.field(description="Says it again.", metadata=allow(*Role))
+    @strawberry.field(graphql_type=str | None, description="Says it again.", metadata=allow(*Role))
     async def echo(
         self,
         text: str | None = None,
@@ -249,38 +254,51 @@ class Query:
         number: int | None = None,
         texts: list[list[str]] | None = None,
         genre: Genre | None = None,
-    ) -> str | None:
+    ) -> Any:
         return text or (str(moment) if moment else None)
 
-    @strawberry.field(description="Fails.", metadata=allow(*Role))
-    async def crash(self) -> str | None:
+    @strawberry.field(graphql_type=str | None, description="Fails.", metadata=allow(*Role))
+    async def crash(self) -> Any:
         raise RuntimeError("password=hunter2")
 
-    @strawberry.field(description="Answers what it should not.", metadata=allow(*Role))
-    async def overflow(self) -> int | None:
+    @strawberry.field(graphql_type=int | None, description="Answers what it should not.", metadata=allow(*Role))
+    async def overflow(self) -> Any:
         return 2**40
 
-    @strawberry.field(description="Never answers.", metadata=allow(*Role))
-    async def sleep(self) -> str | None:
+    @strawberry.field(graphql_type=str | None, description="Never answers.", metadata=allow(*Role))
+    async def sleep(self, info: Info) -> Any:
+        await library_of(info.context).asked("sleep", [])
         await asyncio.sleep(3600)
-        return None
 
-    @strawberry.field(description="For one role.", metadata=allow(Role.ADMIN))
-    async def secret(self) -> str | None:
+    @strawberry.field(graphql_type=str | None, description="For one role.", metadata=allow(Role.ADMIN))
+    async def secret(self) -> Any:
         return "secret"
 
 
 @strawberry.type(description="Writes.")
 class Mutation:
-    @strawberry.mutation(description="Changes a name.", metadata=allow(Role.AGENT))
-    async def rename(self, info: strawberry.Info[Context, None], id: strawberry.ID, name: str) -> Author:
-        key = Author.key_of(id)
-        if key not in library_of(info.context).authors:
+    @strawberry.mutation(graphql_type=Author, description="Changes a name.", metadata=allow(Role.AGENT))
+    async def rename(self, info: Info, key: GlobalId, name: str) -> Any:
+        number = Author.key_of(key)
+        authors = library_of(info.context).authors
+        if number not in authors:
             raise NotFound("id", "There is no such author.")
-        renamed = AuthorRecord({"id": key, "name": name, "born": START})
-        library_of(info.context).authors[key] = renamed
-        return cast(Author, renamed)
+        authors[number] = AuthorRecord({"id": number, "name": name, "born": START})
+        return authors[number]
 
 
 def toy_schema(limits: Limits | None = None) -> GatewaySchema:
     return GatewaySchema(Query, Mutation, types=[Country], limits=limits)
+
+
+async def ask(schema: GatewaySchema, text: str, context: Context, **variables: Any) -> ExecutionResult:
+    """Execute as the view does."""
+    try:
+        return await schema.execute(text, variable_values=variables, context_value=context)
+    finally:
+        await context.loaders.close()
+
+
+def codes_of(result: ExecutionResult) -> list[str]:
+    """The codes of the answer's errors."""
+    return [str((error.extensions or {})["code"]) for error in result.errors or ()]

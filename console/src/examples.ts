@@ -1,88 +1,128 @@
-/** What a first visit opens, one tab each: the demo's story from one bag to the whole station. */
+/** What a first visit opens, one tab each: the demo's story, from one bag to the whole product. */
 
-/** Named by the demo's seeds: a bag on its way MIA -> PTY -> GRU, its passenger's name, and the flight it leaves on. */
+/** Named by the demo's seeds: a bag on its way MIA -> PTY -> GRU, its passenger's surname, and the flight to GRU. */
 const STORY = {
   tag: "CM456781",
-  name: "Pereira",
+  surname: "PEREIRA",
   flight: "CM758",
-  date: "2026-11-23",
-} as const;
+};
 
 export const EXAMPLES: readonly string[] = [
   `# A bag's journey: planned against actual,
 # who holds it now, and where custody was lost.
 query BagJourney {
   bag(tag: "${STORY.tag}") {
-    id
+    printedTag
     state
-    passenger { name }
+    passenger { surname givenNames locator }
     journey {
+      planned { flight { ...OfFlight } }
+      flown { flight { ...OfFlight } }
+      scans {
+        kind
+        localTime { time }
+        airport
+        place
+        holder { name }
+      }
+      custodian { name kind }
+      gaps { kind airport lastHolder { name } }
+      source
       asOf
-      legs { flight { designator date } from to status }
-      scans { kind at place { id } heldBy { id } }
-      custodian { id }
-      gaps { point from to }
     }
   }
 }
+
+fragment OfFlight on Flight {
+  designator
+  departureDate
+  origin
+  destination
+  status
+}
 `,
-  `# Every bag of one flight.
+  `# Every bag planned on a flight:
+# without a date, on the departure nearest to now.
 query FlightBags {
-  flight(designator: "${STORY.flight}", date: "${STORY.date}") {
-    id
+  flight(designator: "${STORY.flight}") {
     designator
+    origin
+    destination
     status
+    departureLocal { scheduled estimated actual }
+    bagCount
     bags(first: 50) {
-      nodes { id state tags { number } passenger { name } }
+      nodes {
+        printedTag
+        state
+        airport
+        place
+        passenger { surname }
+      }
       pageInfo { hasNextPage endCursor }
     }
   }
 }
 `,
   `# Whatever the passenger can tell:
-# a tag, a booking, a name, a PIR or a flight.
+# a tag, a locator (PNR), a surname, a file or a flight.
 query Search {
-  search(text: "${STORY.name}", first: 10) {
-    nodes {
+  search(text: "${STORY.surname}", first: 10) {
+    readAs
+    found {
       __typename
-      ... on Bag { id state }
-      ... on Passenger { id name }
-      ... on Pir { id reference }
-      ... on Flight { id designator date }
+      ... on Bag { printedTag state airport }
+      ... on Passenger { surname givenNames locator bags { printedTag state } }
+      ... on Flight { designator departureDate flightStatus: status }
+      ... on Pir { reference kind status }
     }
   }
 }
 `,
-  `# Reports that nobody has closed yet, the oldest first.
+  `# Files that are being worked on, the newest first.
 query OpenPirs {
-  pirs(open: true, first: 20) {
-    nodes { id reference kind openedAt bag { id state } }
+  pirs(statuses: [OPEN], first: 20) {
+    nodes {
+      reference
+      kind
+      openedAtLocal { time }
+      passenger { surname locator }
+      describedBags { description brand }
+      bags { printedTag state airport }
+    }
     pageInfo { hasNextPage endCursor }
   }
 }
 `,
-  `# Which bags came in on the same flight:
+  `# The bags that came on the same flight:
 # where one is missing, look at its fellows.
 query FellowBags {
   bag(tag: "${STORY.tag}") {
-    id
+    printedTag
+    state
     fellows(first: 20) {
-      nodes { id state tags { number } }
+      total
+      flight { designator departureDate origin }
+      bags { printedTag state airport place }
     }
   }
 }
 `,
   `# From Redis while it is warm, from Neo4j otherwise:
-# the answer tells its source and age.
+# run it twice and look at source and age.
 query Routes {
   routes(from: "PTY", to: "GRU") {
     source
     ageSeconds
-    nodes { carrier from { iata } to { iata } blockMinutes dailyFrequency }
+    options {
+      minutes
+      legs { carrier origin destination blockMinutes dailyFrequency aircraft }
+      connections { airport minimumMinutes }
+    }
   }
 }
 `,
-  `# Needs no sign-in.
+  `# How the product is. Needs no sign-in.
 query Health {
   health {
     status

@@ -90,14 +90,17 @@ class EmbeddedPostgres(EmbeddedServer):
         if not reachable(self._programs / "postgres"):
             self._programs = _open_copy(SERVERS) / WHEEL / "pginstall18" / "bin"
         if not reachable(self.folder / "data"):
-            self._data = OPEN_FOLDER / f"data-{hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]}"
+            self._data = OPEN_FOLDER / hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16] / "data"
 
     def _make_room(self, account: Account | None) -> None:
         """An empty data folder that belongs to the server's user; a half-made one of an interrupted start goes."""
+        _sweep()
         shutil.rmtree(self._data, ignore_errors=True)
         self._data.mkdir(mode=0o700, parents=True)
         if account:
             os.chown(self._data, *account)
+        if OPEN_FOLDER in self._data.parents:
+            (self._data.parent / "origin").write_text(str(self.folder))
 
     async def _initialise(self) -> None:
         """Makes the cluster, then the role and the database in single-user mode: no moment without a password."""
@@ -149,3 +152,10 @@ def _open_copy(servers: Path) -> Path:
             draft.rename(copy)
         shutil.rmtree(draft, ignore_errors=True)
     return copy
+
+
+def _sweep() -> None:
+    """Removes the data of checkouts that are gone."""
+    for origin in OPEN_FOLDER.glob("*/origin"):
+        if not Path(origin.read_text()).exists():
+            shutil.rmtree(origin.parent, ignore_errors=True)

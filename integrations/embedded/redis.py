@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from integrations.embedded.process import Progress
@@ -67,8 +69,8 @@ class EmbeddedRedis(EmbeddedServer):
 
     async def _ready(self) -> bool:
         """Whether it answers PING; while it loads its file it refuses."""
-        client = Redis(host="127.0.0.1", port=self.port, password=self.password, socket_timeout=1, protocol=2)
-        async with client:
+        retry = Retry(NoBackoff(), retries=0)
+        async with Redis(port=self.port, password=self.password, socket_timeout=1, protocol=2, retry=retry) as client:
             with contextlib.suppress(RedisError, OSError):
                 return bool(await client.ping())
         return False

@@ -119,9 +119,10 @@ class EmbeddedServer(ABC):
 
     def _own_folder(self) -> None:
         """Takes the folder's lock and reads what an earlier start left."""
+        if self._lock is not None:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
-        if self._lock is None:
-            self._lock = lock_file(self.folder / "lock")
+        self._lock = lock_file(self.folder / "lock")
         if self._lock is None:
             raise StartError(f"{self.name} in {self.folder} is in use by another process: stop that one first.")
         with contextlib.suppress(FileNotFoundError, ValueError):

@@ -50,6 +50,8 @@ ISSUERS_BY_CODE = """
 SELECT accounting_code, designator FROM tag_issuers WHERE accounting_code = ANY($1::text[])
 """
 
+HUB = "SELECT hub FROM airlines WHERE id = $1"
+
 
 async def by_code(records: Reader, codes: Sequence[str]) -> dict[str, Airport]:
     """The airports with these IATA codes; unknown ones are absent."""
@@ -89,3 +91,8 @@ async def issuers(records: Reader, accounting_codes: Sequence[str]) -> dict[str,
     """Accounting code of a tag's issuer -> its two-character designator; unknown ones are absent."""
     rows = await records.fetch(ISSUERS_BY_CODE, accounting_codes, name="ISSUERS_BY_CODE")
     return {row["accounting_code"]: row["designator"] for row in rows}
+
+
+async def hub(records: Reader, airline_id: int) -> str:
+    """IATA code of the airline's hub."""
+    return str(await records.fetchval(HUB, airline_id, name="HUB"))

@@ -45,8 +45,8 @@ SELECT bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, prio
 FROM bags
 JOIN (SELECT bag_id, max(valid_from) AS valid_from
       FROM tag_issuers
-      CROSS JOIN unnest($4::text[]) AS leading
-      JOIN bag_tags ON bag_tags.airline_id = $1 AND number = leading || accounting_code || $3
+      CROSS JOIN unnest($4::text[]) AS candidate(digit)
+      JOIN bag_tags ON bag_tags.airline_id = $1 AND number = digit || accounting_code || $3
       WHERE designator = $2
       GROUP BY bag_id) AS tagged ON tagged.bag_id = bags.id
 WHERE bags.airline_id = $1

@@ -239,12 +239,12 @@ class Neo4jManager:
         """What the driver's error means for the caller."""
         self._timings.add_error(name)
         code = getattr(error, "code", None) or ""
-        reason = f"{name}: {_words(error, code)}"
+        reason = f"{name}: {_words(error)}"
         if isinstance(error, ConstraintError) or code.startswith("Neo.TransientError.Transaction."):
             return Conflict(STORE, reason)
         if isinstance(error, TimeoutError) or ".Transaction.TransactionTimedOut" in code:
             self._availability.suspect()
-            return self._availability.timed_out(reason)
+            return self._availability.timed_out(f"{name}: no answer in time")
         if isinstance(error, UNREACHABLE):
             self._availability.suspect()
             return self._availability.unavailable(reason)
@@ -252,9 +252,12 @@ class Neo4jManager:
 
     async def _probe(self) -> dict[str, Any]:
         """A sign of life on a connection outside the pool; once after each outage also who answers."""
-        async with self._session(self._probe_driver, READ_ACCESS) as session:
-            result = await session.run(SERVER if self._server is None else PING)
-            record = await result.single(strict=True)
+        try:
+            async with self._session(self._probe_driver, READ_ACCESS) as session:
+                result = await session.run(SERVER if self._server is None else PING)
+                record = await result.single(strict=True)
+        except DRIVER_ERRORS as error:
+            raise self._availability.unavailable(_words(error)) from None
         if self._server is None:
             self._server = {"version": record["version"], "edition": record["edition"]}
         return self._server
@@ -320,8 +323,10 @@ def _native(value: Any) -> Any:
     return value
 
 
-def _words(error: BaseException, code: str) -> str:
+def _words(error: BaseException) -> str:
     """What went wrong, without the values that Neo4j repeats in most messages."""
-    if code and not isinstance(error, CypherSyntaxError):
-        return code
-    return f"{type(error).__name__}: {error}"
+    if isinstance(error, CypherSyntaxError):
+        return f"{error.code}: {error.message}"
+    if isinstance(error, Neo4jError) and error.code:
+        return error.code
+    return f"{type(error).__name__}: {error}".replace("\n", " ")

@@ -328,9 +328,7 @@ class PostgresManager(Reader):
     async def disconnect(self) -> None:
         """Close everything; statements under way get two seconds to finish."""
         await self._availability.close()
-        if self._probe_link is not None:
-            self._probe_link.connection.terminate()
-            self._probe_link = None
+        self._close_probe_link()
         await self._pool.close(GRACE_SECONDS)
         if self._replica is not None:
             await self._replica.disconnect()
@@ -477,7 +475,7 @@ class PostgresManager(Reader):
             link.cut_off = True
         self._availability.suspect()
         if isinstance(error, TimeoutError | QueryCanceledError):
-            return self._availability.timed_out(reason)
+            return self._availability.timed_out(f"{name}: no answer in time")
         return ConnectionLost(STORE, reason, self._availability.retry_after)
 
     def _drop_idle(self) -> None:
@@ -505,17 +503,20 @@ class PostgresManager(Reader):
     async def _probe(self) -> dict[str, Any]:
         """A sign of life on a connection outside the pool."""
         self._pool.trim()
-        link, self._probe_link = self._probe_link, None
         try:
-            if link is None or link.connection.is_closed():
-                link = await open_link(self._address, f"{self._application_name}-probe", self.timeout)
-            await link.connection.execute("SELECT 1")
-        except BaseException:
-            if link is not None:
-                link.connection.terminate()
+            if self._probe_link is None or self._probe_link.connection.is_closed():
+                self._probe_link = await open_link(self._address, f"{self._application_name}-probe", self.timeout)
+            await self._probe_link.connection.execute("SELECT 1")
+        except BaseException:  # also when the probe's time is up: an exchange that was cut off cannot go on
+            self._close_probe_link()
             raise
-        self._probe_link = link
-        return {"version": ".".join(map(str, link.connection.get_server_version()[:2]))}
+        version = self._probe_link.connection.get_server_version()
+        return {"version": f"{version.major}.{version.micro}"}
+
+    def _close_probe_link(self) -> None:
+        if self._probe_link is not None:
+            self._probe_link.connection.terminate()
+            self._probe_link = None
 
     async def _keep_listening(self, channel: str, callback: Callable[[str], object]) -> None:
         attempt = 0

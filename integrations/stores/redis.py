@@ -170,8 +170,13 @@ class RedisManager:
         Args:
             key: who calls what, like ``api:user:123``.
             limit: calls.
-            window: seconds.
+            window: seconds, at least 1.
+
+        Raises:
+            ValueError: a window that is none.
         """
+        if window < 1:
+            raise ValueError(f"a rate limit over {window} seconds")
         # The window is part of the key: slices of another length are other numbers.
         allowed, left = await self._call(_run_script, self._rate_limit, f"rate:{key}:{window}", limit, window, SLICES)
         return bool(allowed), int(left)
@@ -231,16 +236,15 @@ class RedisManager:
             return Refused(STORE, reason)
         self._availability.suspect()
         if isinstance(error, TimeoutError):
-            return self._availability.timed_out(reason)
+            return self._availability.timed_out(f"{command}: no answer in time")
         return self._availability.unavailable(reason)
 
     async def _probe(self) -> dict[str, Any]:
         """A sign of life on a connection outside the pool."""
-        try:
-            async with self._probe_client.pipeline(transaction=False) as pipeline:
-                server, memory = await pipeline.info("server").info("memory").execute()
-        except DRIVER_ERRORS as error:
-            raise self._availability.unavailable(_words(error)) from None
+        async with self._probe_client.pipeline(transaction=False) as pipeline:
+            pipeline.info("server")
+            pipeline.info("memory")
+            server, memory = await pipeline.execute()
         return {
             "version": server["redis_version"],
             "memory": {

@@ -81,8 +81,9 @@ async def cached(
     cache: RedisManager, airline_id: int, pairs: Sequence[tuple[str, str]], now: datetime
 ) -> dict[tuple[str, str], Routes]:
     """What the cache has of these pairs, however old; one round trip."""
-    found = await cache.get_many([key(airline_id, *pair) for pair in pairs])
-    return {pair: _read(pair, value, now) for pair, value in zip(pairs, found, strict=True) if value is not None}
+    keys = {key(airline_id, *pair): pair for pair in pairs}
+    found = await cache.get_many(keys)
+    return {keys[name]: _read(keys[name], value, now) for name, value in found.items() if value is not None}
 
 
 async def keep(cache: RedisManager, airline_id: int, routes: Sequence[Routes]) -> None:

@@ -44,29 +44,29 @@ class Passenger(Node, record=records.Passenger, load=passengers.by_ids):
     language: Language = strawberry.field(description="The language to write to the passenger in.")
 
     @strawberry.field(description="Family name; its initial for roles that do not meet passengers.")
-    def surname(self: strawberry.Parent[records.Passenger], info: Info) -> str:
+    def surname(parent: strawberry.Parent[records.Passenger], info: Info) -> str:
         """Masked by role."""
-        return passengers.shown(info.context, self.surname)
+        return passengers.shown(info.context, parent.surname)
 
     @strawberry.field(description="Given names; their initial for roles that do not meet passengers.")
-    def given_names(self: strawberry.Parent[records.Passenger], info: Info) -> str:
+    def given_names(parent: strawberry.Parent[records.Passenger], info: Info) -> str:
         """Masked by role."""
-        return passengers.shown(info.context, self.given_names)
+        return passengers.shown(info.context, parent.given_names)
 
     @strawberry.field(description="Frequent-flyer membership, if any.")
-    def loyalty(self: strawberry.Parent[records.Passenger]) -> Loyalty | None:
+    def loyalty(parent: strawberry.Parent[records.Passenger]) -> Loyalty | None:
         """The same row, seen as a membership."""
-        return self if self.loyalty_programme else None  # type: ignore[return-value] # rows are the values of types
+        return parent if parent.loyalty_programme else None  # type: ignore[return-value] # rows are the values of types
 
     @strawberry.field(description="The phone's last digits, to ask the passenger whether it is theirs.")
-    def masked_phone(self: strawberry.Parent[records.Passenger]) -> str | None:
+    def masked_phone(parent: strawberry.Parent[records.Passenger]) -> str | None:
         """Never the whole number."""
-        return passengers.masked_phone(self.phone)
+        return passengers.masked_phone(parent.phone)
 
     @strawberry.field(description="The address's first letter and domain.")
-    def masked_email(self: strawberry.Parent[records.Passenger]) -> str | None:
+    def masked_email(parent: strawberry.Parent[records.Passenger]) -> str | None:
         """Never the whole address."""
-        return passengers.masked_email(self.email)
+        return passengers.masked_email(parent.email)
 
     contact: Contact | None = batched(
         passengers.reveal, description="Phone and email in full: for agents, supervisors and administrators; audited."

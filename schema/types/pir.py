@@ -31,9 +31,9 @@ class DescribedBag:
     brand: str = strawberry.field(description="Brand; empty where unknown.")
 
     @strawberry.field(description="What is inside; null for roles that do not meet passengers.")
-    def contents(self: strawberry.Parent[records.PirBag], info: Info) -> str | None:
+    def contents(parent: strawberry.Parent[records.PirBag], info: Info) -> str | None:
         """Masked by role."""
-        return self.contents if passengers.sees_names(info.context) else None
+        return parent.contents if passengers.sees_names(info.context) else None
 
     bag: Annotated["Bag", strawberry.lazy("schema.types.bag")] | None = batched(
         bags.of_described, description="The bag itself, where it is known."
@@ -52,9 +52,9 @@ class Pir(Node, record=records.Pir, load=pirs.by_ids):
     closed_at: datetime | None = strawberry.field(description="When it was closed; null while it is open.")
 
     @strawberry.field(description="The file's local remarks; null for roles that do not meet passengers.")
-    def remarks(self: strawberry.Parent[records.Pir], info: Info) -> str | None:
+    def remarks(parent: strawberry.Parent[records.Pir], info: Info) -> str | None:
         """Masked by role: remarks may hold personal data."""
-        return self.remarks if passengers.sees_names(info.context) else None
+        return parent.remarks if passengers.sees_names(info.context) else None
 
     opened_at_local: LocalTime | None = batched(moments.of_pirs, description="When, on the clock of the station.")
     station_airport: Airport | None = batched(airports.of_stations, description="The station.")

@@ -1,0 +1,108 @@
+"""From a credential to an actor: bearer tokens signed with HS256 by a shared secret.
+
+A token names its subject, role and airline, and says for whom and until when it is valid; one that leaves anything
+out is refused.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+
+from resolvers.actor import Actor, Role
+
+ALGORITHM = "HS256"
+ISSUER = "baggage-gateway"
+AUDIENCE = "baggage-graphql"
+REQUIRED = ["sub", "exp", "aud", "iss", "role", "airline_id"]
+MAX_TOKEN = 4096
+MAX_SUBJECT = 128
+# For clocks that differ, not for late requests.
+LEEWAY = timedelta(seconds=5)
+
+
+class InvalidToken(Exception):
+    """A credential came with the request and cannot be accepted; the message may be shown."""
+
+
+class TokenVerifier:
+    """Reads ``Authorization`` headers.
+
+    Args:
+        secret: that tokens are signed with; 32 bytes or more.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    def actor(self, authorization: str | None) -> Actor:
+        """The actor of a request; anonymous without a credential.
+
+        Raises:
+            InvalidToken: no bearer token, a wrong signature, expired, for somebody else, or incomplete.
+        """
+        if authorization is None:
+            return Actor.anonymous()
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or len(token) > MAX_TOKEN:
+            raise InvalidToken("The Authorization header must be: Bearer TOKEN.")
+        return _actor(self._claims(token.strip()))
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        try:
+            return jwt.decode(
+                token,
+                self._secret,
+                algorithms=[ALGORITHM],
+                audience=AUDIENCE,
+                issuer=ISSUER,
+                leeway=LEEWAY,
+                options={"require": REQUIRED},
+            )
+        except jwt.ExpiredSignatureError:
+            raise InvalidToken("The token has expired.") from None
+        except jwt.PyJWTError:
+            # Which check failed would help only somebody who forges tokens.
+            raise InvalidToken("The token is not valid.") from None
+
+
+def issue_token(
+    secret: str,
+    role: Role,
+    airline_id: int,
+    lifetime: timedelta,
+    *,
+    subject: str | None = None,
+    now: datetime | None = None,
+) -> str:
+    """A bearer token for an actor.
+
+    Args:
+        secret: to sign with; the verifier's.
+        role: what the actor may do.
+        airline_id: the tenant.
+        lifetime: how long it is valid from ``now``.
+        subject: the actor's technical name; ``demo-ROLE`` if absent.
+        now: the time of issue, aware; the current time if absent.
+    """
+    issued = now or datetime.now(UTC)
+    claims = {
+        "sub": subject or f"demo-{role.lower()}",
+        "role": role.value,
+        "airline_id": airline_id,
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "iat": issued,
+        "exp": issued + lifetime,
+    }
+    return jwt.encode(claims, secret, algorithm=ALGORITHM)
+
+
+def _actor(claims: dict[str, Any]) -> Actor:
+    subject, role, airline_id = claims["sub"], claims["role"], claims["airline_id"]
+    # bool is an int to Python, but names no airline.
+    if type(airline_id) is not int or airline_id < 1 or role not in set(Role):
+        raise InvalidToken("The token's claims are not valid.")
+    if not 0 < len(subject) <= MAX_SUBJECT or not subject.isprintable():
+        raise InvalidToken("The token's subject is not valid.")
+    return Actor(subject, Role(role), airline_id)

@@ -1,0 +1,65 @@
+"""The composition root: everything that serves HTTP is made here, and nothing at import."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.actor import TokenVerifier
+from gateway.config import Settings
+from gateway.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
+from gateway.lifespan import now, open_stores
+from gateway.middleware import BodyLimit, RequestEdge
+from gateway.probes import probe_routes
+from gateway.view import GraphQLView
+from resolvers.context import Stores
+from schema.build import build_schema
+
+STATIC = Path(__file__).parent / "static" / "graphiql"
+
+Beside = Callable[[Stores], AbstractAsyncContextManager[None]]
+OpenStores = Callable[[Settings], AbstractAsyncContextManager[Stores]]
+
+
+def create_app(settings: Settings, open_stores: OpenStores = open_stores, beside: Beside | None = None) -> Starlette:
+    """The product as an ASGI application.
+
+    Args:
+        beside: what runs beside the application for as long as it is up.
+        open_stores: opens the stores when the application starts.
+    """
+
+    def page(request: Request) -> Response | None:
+        return graphiql_page(STATIC) if settings.graphiql and asks_for_graphiql(request) else None
+
+    view = GraphQLView(
+        build_schema(),
+        TokenVerifier(settings.jwt_secret.get_secret_value()),
+        signing_key=settings.secret_key.get_secret_value().encode(),
+        seconds=settings.request_seconds,
+        page=page,
+        now=now,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Stores]]:
+        async with open_stores(settings) as stores, beside(stores) if beside else nullcontext():
+            yield {"stores": stores}
+
+    app = Starlette(
+        routes=[
+            *(graphiql_routes(STATIC) if settings.graphiql else ()),
+            Route("/graphql", view),
+            *probe_routes(now),
+        ],
+        middleware=[Middleware(RequestEdge), Middleware(BodyLimit, max_bytes=settings.body_bytes)],
+        lifespan=lifespan,
+    )
+    # A redirect would repeat whatever Host the request claimed.
+    app.router.redirect_slashes = False
+    return app

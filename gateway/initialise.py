@@ -1,0 +1,89 @@
+"""Bringing an installation up, step by step; each step may be repeated."""
+
+from collections.abc import Callable
+from time import monotonic
+
+import seeds.run
+
+import migrations.run
+from gateway.config import Settings
+from gateway.lifespan import now, open_stores
+from integrations.errors import OutsideError
+from integrations.records.outbox import GRAPH
+from integrations.stores import outbox
+from resolvers import health
+from resolvers.actor import Actor, Role
+from resolvers.context import Context, Stores
+from resolvers.health import HealthStatus
+from resolvers.projector import Projector
+
+Say = Callable[[str], None]
+
+
+class InitialisationError(Exception):
+    """A step failed; the message names it and says what to do."""
+
+
+async def initialise(settings: Settings, say: Say) -> None:
+    """The steps of the production guide, in order: connect, migrate, graph schema, cache, partners, seed, health.
+
+    Raises:
+        InitialisationError: a step could not be done. Those before it stay done.
+    """
+    async with open_stores(settings) as stores:
+        try:
+            await _initialise(settings, stores, say)
+        except OutsideError as error:
+            raise InitialisationError(f"{error}: bring it up, then run this again.") from error
+
+
+async def _initialise(settings: Settings, stores: Stores, say: Say) -> None:
+    found = await health.check(stores, now)
+    away = [service.name for service in found.services if not service.healthy]
+    if away:
+        raise InitialisationError(f"Not reachable: {', '.join(away)}. Run python -m gateway verify to see why.")
+    say("connected to PostgreSQL, Neo4j and Redis")
+    applied = await migrations.run.migrate(stores.postgres, say)
+    say(f"migrations: {', '.join(applied) if applied else 'up to date'}")
+    await migrations.run.load_graph_schema(stores.neo4j)
+    say("graph schema loaded")
+    say(f"route cache: {await stores.redis.warm_cache_for_copa()} entries")
+    say("partners: none are connected in this version")
+    report = await seeds.run.seed(
+        operator(settings, stores), bags=settings.seed_bags, exceptions=settings.seed_exceptions, say=say
+    )
+    say(report.summary)
+    await tell_graph(stores, say)
+    say(f"route cache: {await stores.redis.warm_cache_for_copa()} entries")
+    found = await health.check(stores, now)
+    say(f"health: {found.status}")
+    if found.status is not HealthStatus.HEALTHY:
+        raise InitialisationError("A store went away meanwhile: run this again.")
+
+
+def operator(settings: Settings, stores: Stores) -> Context:
+    """The context of whoever runs a command on this machine."""
+    return Context(
+        actor=Actor("operator", Role.SERVICE, settings.copa_airline_id),
+        request_id="command",
+        now=now,
+        stores=stores,
+        signing_key=settings.secret_key.get_secret_value().encode(),
+    )
+
+
+async def tell_graph(stores: Stores, say: Say) -> None:
+    """Tells the graph everything that waits, with progress."""
+    projector = Projector(stores.postgres, stores.neo4j, "initialise")
+    began = spoke = monotonic()
+    told = 0
+    try:
+        while step := await projector.step():
+            told += step
+            if monotonic() - spoke > 5:
+                spoke = monotonic()
+                waiting, _ = await outbox.lag(stores.postgres, GRAPH)
+                say(f"graph: {told} changes told, {waiting} to go")
+    finally:
+        await outbox.release(stores.postgres, GRAPH, projector.owner)
+    say(f"graph: {told} changes told in {monotonic() - began:.1f} s")

@@ -1,0 +1,51 @@
+"""Opens what a process needs, in order, and closes it in the opposite order, whatever happens in between."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from gateway.config import Settings
+from integrations.stores import airports
+from integrations.stores.neo4j import Neo4jManager
+from integrations.stores.postgres import PostgresManager
+from integrations.stores.redis import RedisManager
+from resolvers import routes
+from resolvers.context import Stores
+
+
+def now() -> datetime:
+    """The clock of the process: UTC."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
+    """The three stores, connected; one that is away is reconnected in the background."""
+    replica = settings.postgres_replica_url
+    postgres = PostgresManager(
+        settings.neon_database_url.get_secret_value(),
+        max_connections=settings.postgres_connections,
+        replica_url=replica.get_secret_value() if replica else None,
+    )
+    neo4j = Neo4jManager(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password.get_secret_value())
+    redis = RedisManager(
+        settings.redis_url.get_secret_value(),
+        warm_source=partial(_warm_entries, postgres, neo4j, settings.copa_airline_id),
+    )
+    async with AsyncExitStack() as stack:
+        for store in (postgres, neo4j, redis):
+            await store.connect()
+            stack.push_async_callback(store.disconnect)
+        yield Stores(postgres, neo4j, redis)
+
+
+async def _warm_entries(
+    postgres: PostgresManager, neo4j: Neo4jManager, airline_id: int
+) -> Mapping[str, tuple[Any, int]]:
+    """What the route cache starts with: the ways between the hub and every station of the network."""
+    served = await airports.served(postgres, airline_id)
+    hub = await airports.hub(postgres, airline_id)
+    stations = [airport.iata for airport in served if airport.iata != hub]
+    return await routes.warm_entries(neo4j, airline_id, hub, stations, now())

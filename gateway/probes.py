@@ -1,0 +1,69 @@
+"""Health over HTTP, for monitors and orchestrators: ``resolvers.health`` in the shape that was agreed on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from resolvers import health
+from resolvers.health import Health, HealthStatus, ServiceHealth
+
+
+def probe_routes(now: Callable[[], datetime]) -> list[BaseRoute]:
+    """``/health`` and what lies under it."""
+
+    def of(*names: str) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            found = await health.check(request.state.stores, now, names)
+            return _response(found, serving=found.status is not HealthStatus.UNHEALTHY)
+
+        return answer
+
+    def of_one(name: str) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            found = await health.check(request.state.stores, now, (name,))
+            healthy = found.services[0].healthy
+            status = HealthStatus.HEALTHY if healthy else HealthStatus.UNHEALTHY
+            return _response(replace(found, status=status), serving=healthy)
+
+        return answer
+
+    async def live(_request: Request) -> Response:
+        return _response(Health(HealthStatus.HEALTHY, health.VERSION, now(), ()), serving=True)
+
+    return [
+        Route("/health", of("database", "graph", "cache")),
+        Route("/health/database", of_one("database")),
+        Route("/health/graph", of_one("graph")),
+        Route("/health/cache", of_one("cache")),
+        Route("/health/external", of()),
+        Route("/health/ready", of("database")),
+        Route("/health/live", live),
+    ]
+
+
+def _response(found: Health, *, serving: bool) -> Response:
+    body = {
+        "status": found.status,
+        "version": found.version,
+        "timestamp": found.timestamp.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "services": _services(found.services),
+    }
+    return Response(
+        orjson.dumps(body),
+        status_code=HTTPStatus.OK if serving else HTTPStatus.SERVICE_UNAVAILABLE,
+        media_type="application/json",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _services(services: Sequence[ServiceHealth]) -> dict[str, Any]:
+    return {
+        service.name: {"healthy": service.healthy, "latency_ms": round(service.latency_ms, 2)} for service in services
+    }

@@ -1,0 +1,163 @@
+"""The supervisor: what dies is started again, what is interrupted leaves nothing running."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from gateway.demo import EMBEDDED, Program, Supervisor, available_megabytes, delay_before_restart, run_demo
+from integrations.embedded.process import StartError
+from integrations.embedded.server import free_port, lock_file
+
+CHECKOUT = Path(__file__).parents[2]
+NAMED_STORES = dict.fromkeys(EMBEDDED, "given")
+
+
+def program(folder: Path, name: str, code: str) -> Program:
+    """A process that runs Python code."""
+    return Program(name, [sys.executable, "-c", code], folder=folder, environment=dict(os.environ))
+
+
+async def unused(_: object) -> None:
+    """Stands where a callable is never called."""
+    raise AssertionError
+
+
+@contextlib.asynccontextmanager
+async def supervising(*services: Program, said: list[str]) -> AsyncIterator[None]:
+    """These services, kept running."""
+    supervisor = Supervisor(said.append)
+    try:
+        await supervisor.start(*services)
+        yield
+    finally:
+        await supervisor.stop()
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Waits until a condition holds."""
+    async with asyncio.timeout(10):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+
+
+async def test_what_dies_is_started_again(tmp_path: Path) -> None:
+    said: list[str] = []
+    gateway = program(tmp_path, "gateway", "import time; time.sleep(60)")
+    async with supervising(gateway, said=said):
+        first = gateway.pid
+        assert first is not None
+        psutil.Process(first).kill()
+        await eventually(lambda: "gateway ended (signal SIGKILL)" in said)
+        said.clear()
+        await eventually(lambda: any("gateway is ready" in line for line in said))
+        assert gateway.pid not in (None, first)
+    assert not gateway.alive()
+
+
+async def test_what_dies_again_and_again_is_given_more_and_more_time(tmp_path: Path) -> None:
+    said: list[str] = []
+    async with supervising(program(tmp_path, "gateway", "raise SystemExit(3)"), said=said):
+        await eventually(lambda: said.count("gateway ended (exit code 3)") == 3)
+    delays = [delay_before_restart(failures) for failures in range(200)]
+    assert all(0.25 * 2 ** min(failures, 5) <= delay for failures, delay in enumerate(delays))
+    assert max(delays) <= 30.0
+
+
+async def test_what_was_started_last_is_stopped_first(tmp_path: Path) -> None:
+    record = tmp_path / "record"
+    code = """
+import pathlib, signal, sys, time
+def end(*_):
+    with pathlib.Path(r'{record}').open('a') as record:
+        record.write('{name} ')
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+pathlib.Path(r'{record}.{name}').touch()
+time.sleep(60)
+"""
+    supervisor = Supervisor(print)
+    for name in ("store", "gateway"):
+        await supervisor.start(program(tmp_path, name, code.format(record=record, name=name)))
+        await eventually(Path(f"{record}.{name}").exists)
+    await supervisor.stop()
+    assert record.read_text() == "gateway store "
+
+
+async def test_a_second_demo_of_a_checkout_is_refused(tmp_path: Path) -> None:
+    lock = lock_file(tmp_path / "lock")
+    assert lock is not None
+    with lock, pytest.raises(StartError, match="A demo of this checkout runs already"):
+        await run_demo(tmp_path, environment=NAMED_STORES, port=8000, initialise=unused, announce=unused, say=print)
+
+
+async def test_a_busy_port_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(StartError, match=rf"Port {port} is in use: .* PORT={port + 1}"):
+            await run_demo(tmp_path, environment=NAMED_STORES, port=port, initialise=unused, announce=unused, say=print)
+
+
+async def test_a_containers_limit_counts(tmp_path: Path) -> None:
+    for name, content in {
+        "max": "900000000",
+        "current": "700000000",
+        "stat": "anon 5\ninactive_file 100000000\n",
+    }.items():
+        (tmp_path / f"memory.{name}").write_text(content)
+    assert available_megabytes(tmp_path) == 300
+    (tmp_path / "memory.max").write_text("max\n")
+    assert available_megabytes(tmp_path) > 300
+
+
+async def test_too_little_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.demo.available_megabytes", lambda: 400)
+    named = {**NAMED_STORES, "REDIS_URL": ""}
+    with pytest.raises(StartError, match=r"needs 550 MB of free memory and there are 400 MB: .*REDIS_URL"):
+        await run_demo(tmp_path, environment=named, port=free_port(), initialise=unused, announce=unused, say=print)
+
+
+INTERRUPTED_RESET = """
+import asyncio, sys
+from pathlib import Path
+import psutil
+from gateway.demo import EMBEDDED, run_reset
+
+async def reset(environment):
+    assert environment["REDIS_URL"].startswith("redis://")
+    print(*(child.pid for child in psutil.Process().children()), flush=True)
+    await asyncio.Event().wait()
+
+environment = {name: "given" for name in EMBEDDED if name != "REDIS_URL"}
+sys.exit(asyncio.run(run_reset(Path(sys.argv[1]), environment=environment, reset=reset, say=print)))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_an_interrupted_run_stops_its_stores_and_is_not_disturbed_by_a_second_signal(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    run = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", INTERRUPTED_RESET, tmp_path), cwd=CHECKOUT, stdout=asyncio.subprocess.PIPE
+    )
+    assert run.stdout is not None
+    ready, pids = await run.stdout.readline(), await run.stdout.readline()
+    assert ready.startswith(b"Redis is ready")
+    servers = [psutil.Process(int(pid)) for pid in pids.split()]
+    assert len(servers) == 1
+
+    run.send_signal(number)
+    await asyncio.sleep(0.01)
+    run.send_signal(number)
+
+    assert await asyncio.wait_for(run.wait(), 15) == 130
+    assert not any(server.is_running() for server in servers)

@@ -1,0 +1,103 @@
+"""Neo4j killed, frozen and restarted underneath its manager."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from integrations.deadline import deadline
+from integrations.embedded.neo4j import EmbeddedNeo4j
+from integrations.errors import DeadlineExceeded, Unavailable
+from integrations.stores.neo4j import Neo4jManager
+from tests.faults.processes import eventually, frozen, timed
+
+AT_ONCE = 0.05  # seconds; far below any timeout in play
+READ = "RETURN 1 AS one"
+
+
+@pytest.fixture
+async def server(embedded_neo4j: EmbeddedNeo4j) -> AsyncIterator[EmbeddedNeo4j]:
+    yield embedded_neo4j
+    await embedded_neo4j.start()
+
+
+@pytest.fixture
+async def neo4j(server: EmbeddedNeo4j) -> AsyncIterator[Neo4jManager]:
+    manager = open_manager(server)
+    await manager.connect()
+    yield manager
+    await manager.disconnect()
+
+
+def open_manager(server: EmbeddedNeo4j) -> Neo4jManager:
+    return Neo4jManager(server.uri, server.user, server.password)
+
+
+async def healthy(manager: Neo4jManager) -> bool:
+    return (await manager.health_check())["status"] == "healthy"
+
+
+async def unhealthy(manager: Neo4jManager) -> bool:
+    return not await healthy(manager)
+
+
+async def test_a_dead_server_is_refused_at_once_and_found_again(server: EmbeddedNeo4j, neo4j: Neo4jManager):
+    await asyncio.gather(*(neo4j.execute_read(READ) for _ in range(5)))
+    await server.kill()
+    with pytest.raises(Unavailable) as caught:
+        await neo4j.execute_read(READ)
+    assert caught.value.extensions["store"] == "graph"
+    await eventually(lambda: unhealthy(neo4j), 2)
+    for call in (neo4j.execute_read, neo4j.execute_write):
+        assert max(await asyncio.gather(*(timed(call(READ), Unavailable) for _ in range(50)))) < AT_ONCE
+    late = open_manager(server)
+    async with asyncio.timeout(3):
+        await late.connect()
+    await server.start()
+    for manager in (neo4j, late):
+        assert await eventually(lambda manager=manager: healthy(manager)) < 12
+        assert await manager.execute_read(READ) == [{"one": 1}]
+        assert (await manager.health_check())["edition"] == "community"
+    await late.disconnect()
+
+
+async def test_a_restart_between_two_calls_is_not_noticed(server: EmbeddedNeo4j, neo4j: Neo4jManager):
+    await asyncio.gather(*(neo4j.execute_read(READ) for _ in range(5)))
+    await server.stop()
+    await server.start()
+    assert await neo4j.execute_read(READ, timeout=20) == [{"one": 1}]
+    assert await neo4j.execute_write(READ, timeout=20) == [{"one": 1}]
+
+
+async def test_a_frozen_server_costs_no_call_more_than_its_deadline(server: EmbeddedNeo4j, neo4j: Neo4jManager):
+    await neo4j.execute_read(READ)
+    with frozen(server):
+        reads = [timed(neo4j.execute_read(READ, timeout=0.5), Unavailable) for _ in range(15)]
+        writes = [timed(neo4j.execute_write(READ, timeout=0.5), Unavailable) for _ in range(15)]
+        with deadline(0.2):
+            hurried = timed(neo4j.execute_read(READ), DeadlineExceeded)
+            assert await hurried < 0.6
+        assert max(await asyncio.gather(*reads, *writes)) < 1.2
+        await eventually(lambda: unhealthy(neo4j), 3)
+        assert await timed(neo4j.execute_read(READ), Unavailable) < AT_ONCE, "known by now: nobody waits"
+    assert await eventually(lambda: healthy(neo4j)) < 8
+    assert await neo4j.execute_read(READ) == [{"one": 1}]
+
+
+async def test_health_answers_in_time_while_the_server_is_frozen(server: EmbeddedNeo4j, neo4j: Neo4jManager):
+    with frozen(server):
+        for _ in range(30):
+            started = asyncio.get_running_loop().time()
+            await neo4j.health_check()
+            assert asyncio.get_running_loop().time() - started < 0.1
+            await asyncio.sleep(0.05)
+        assert await unhealthy(neo4j)
+
+
+async def test_leaving_a_frozen_server_is_quick(server: EmbeddedNeo4j):
+    manager = open_manager(server)
+    await manager.connect()
+    await manager.execute_read(READ)
+    with frozen(server):
+        async with asyncio.timeout(5):
+            await manager.disconnect()

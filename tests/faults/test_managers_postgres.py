@@ -1,0 +1,149 @@
+"""PostgreSQL killed, frozen and restarted underneath its manager."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from integrations.deadline import deadline
+from integrations.embedded.postgres import EmbeddedPostgres
+from integrations.errors import DeadlineExceeded, Unavailable
+from integrations.stores.postgres import PostgresManager
+from tests.faults.processes import eventually, frozen, timed
+
+AT_ONCE = 0.05  # seconds; far below any timeout in play
+
+
+@pytest.fixture
+async def server(embedded_postgres: EmbeddedPostgres) -> AsyncIterator[EmbeddedPostgres]:
+    yield embedded_postgres
+    await embedded_postgres.start()
+
+
+@pytest.fixture
+async def postgres(server: EmbeddedPostgres) -> AsyncIterator[PostgresManager]:
+    manager = PostgresManager(server.url)
+    await manager.connect()
+    yield manager
+    await manager.disconnect()
+
+
+async def healthy(manager: PostgresManager) -> bool:
+    return (await manager.health_check())["status"] == "healthy"
+
+
+async def unhealthy(manager: PostgresManager) -> bool:
+    return not await healthy(manager)
+
+
+async def warm(manager: PostgresManager) -> None:
+    """Several open connections, so that more than one is stale after a restart."""
+    await asyncio.gather(*(manager.fetchval("SELECT pg_sleep(0.02)") for _ in range(6)))
+    assert manager.get_pool_stats()["idle"] >= 6
+
+
+async def test_a_restart_between_two_reads_is_not_noticed(server: EmbeddedPostgres, postgres: PostgresManager):
+    await warm(postgres)
+    await server.kill()
+    await server.start()
+    assert await postgres.fetchval("SELECT 1") == 1
+    assert await asyncio.gather(*(postgres.fetchval("SELECT 2") for _ in range(10))) == [2] * 10
+
+
+async def test_a_restart_before_a_transaction_is_not_noticed(server: EmbeddedPostgres, postgres: PostgresManager):
+    await warm(postgres)
+    await server.kill()
+    await server.start()
+    async with postgres.transaction() as session:
+        assert await session.fetchval("SELECT 1") == 1
+
+
+async def test_a_transaction_is_not_repeated(server: EmbeddedPostgres, postgres: PostgresManager):
+    async def write() -> None:
+        async with postgres.transaction() as session:
+            await session.fetchval("SELECT 1")
+            await server.kill()
+            await server.start()
+            await session.fetchval("SELECT 1")
+
+    assert await timed(write(), Unavailable) < 30
+
+
+async def test_a_dead_server_is_refused_at_once_and_found_again(server: EmbeddedPostgres, postgres: PostgresManager):
+    await warm(postgres)
+    await server.kill()
+    with pytest.raises(Unavailable) as caught:
+        await postgres.fetchval("SELECT 1")
+    assert caught.value.extensions == {
+        "code": "STORE_UNAVAILABLE",
+        "store": "records",
+        "retryAfterSeconds": caught.value.retry_after_seconds,
+    }
+    await eventually(lambda: unhealthy(postgres), 2)
+    calls = [timed(postgres.fetchval("SELECT 1"), Unavailable) for _ in range(100)]
+    assert max(await asyncio.gather(*calls)) < AT_ONCE
+    assert "error" in await postgres.health_check()
+    await server.start()
+    assert await eventually(lambda: healthy(postgres)) < 6
+    assert await postgres.fetchval("SELECT 1") == 1
+
+
+async def test_starting_without_a_server_is_no_error(server: EmbeddedPostgres):
+    await server.stop()
+    manager = PostgresManager(server.url)
+    async with asyncio.timeout(2):
+        await manager.connect()
+    assert await timed(manager.fetchval("SELECT 1"), Unavailable) < AT_ONCE
+    await server.start()
+    await eventually(lambda: healthy(manager))
+    assert await manager.fetchval("SELECT 1") == 1
+    await manager.disconnect()
+
+
+async def test_a_frozen_server_costs_no_call_more_than_its_deadline(
+    server: EmbeddedPostgres, postgres: PostgresManager
+):
+    await warm(postgres)
+    with frozen(server):
+        calls = [timed(postgres.fetchval("SELECT 1", timeout=0.5), Unavailable) for _ in range(40)]
+        assert max(await asyncio.gather(*calls)) < 1.0
+        with deadline(0.3):
+            assert await timed(postgres.fetchval("SELECT 1"), Unavailable) < 0.6
+        await eventually(lambda: unhealthy(postgres), 3)
+        assert await timed(postgres.fetchval("SELECT 1"), Unavailable) < AT_ONCE, "known by now: nobody waits"
+    assert await eventually(lambda: healthy(postgres)) < 6
+    assert await postgres.fetchval("SELECT 1") == 1
+
+
+async def test_health_answers_in_time_while_the_server_is_frozen(server: EmbeddedPostgres, postgres: PostgresManager):
+    with frozen(server):
+        for _ in range(30):
+            started = asyncio.get_running_loop().time()
+            await postgres.health_check()
+            assert asyncio.get_running_loop().time() - started < 0.1
+            await asyncio.sleep(0.05)
+        assert await unhealthy(postgres)
+
+
+async def test_a_transaction_on_a_frozen_server_ends_with_its_deadline(
+    server: EmbeddedPostgres, postgres: PostgresManager
+):
+    async def write() -> None:
+        async with postgres.transaction() as session:
+            await session.fetchval("SELECT 1")
+            with frozen(server), deadline(0.3):
+                await session.fetchval("SELECT 2")
+
+    assert await timed(write(), DeadlineExceeded) < 1.0
+    await eventually(lambda: healthy(postgres))
+    async with asyncio.timeout(5):
+        assert await postgres.fetchval("SELECT 1") == 1
+
+
+async def test_leaving_a_frozen_server_takes_no_longer_than_the_grace(server: EmbeddedPostgres):
+    manager = PostgresManager(server.url)
+    await manager.connect()
+    await warm(manager)
+    with frozen(server):
+        async with asyncio.timeout(4):
+            await manager.disconnect()

@@ -1,0 +1,110 @@
+"""Redis killed, frozen and restarted underneath its manager."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from integrations.deadline import deadline
+from integrations.embedded.redis import EmbeddedRedis
+from integrations.errors import DeadlineExceeded, Unavailable
+from integrations.stores.redis import RedisManager
+from tests.faults.processes import eventually, frozen, timed
+
+AT_ONCE = 0.05  # seconds; far below any timeout in play
+
+
+@pytest.fixture
+async def server(embedded_redis: EmbeddedRedis) -> AsyncIterator[EmbeddedRedis]:
+    yield embedded_redis
+    await embedded_redis.start()
+
+
+@pytest.fixture
+async def redis(server: EmbeddedRedis) -> AsyncIterator[RedisManager]:
+    manager = RedisManager(server.url)
+    await manager.connect()
+    await manager.delete("count")
+    yield manager
+    await manager.disconnect()
+
+
+async def healthy(manager: RedisManager) -> bool:
+    return (await manager.health_check())["status"] == "healthy"
+
+
+async def unhealthy(manager: RedisManager) -> bool:
+    return not await healthy(manager)
+
+
+async def test_a_restart_between_two_calls_is_not_noticed(server: EmbeddedRedis, redis: RedisManager):
+    await asyncio.gather(*(redis.check_rate_limit("restart", 1000, 60) for _ in range(10)))
+    await server.stop()
+    await server.start()
+    assert await asyncio.gather(*(redis.get("nothing") for _ in range(10))) == [None] * 10
+    allowed, _ = await redis.check_rate_limit("restart", 1000, 60)
+    assert allowed, "the script was lost with the server and is sent again"
+
+
+async def test_a_dead_server_is_refused_at_once_and_found_again(server: EmbeddedRedis, redis: RedisManager):
+    await server.kill()
+    with pytest.raises(Unavailable) as caught:
+        await redis.get("x")
+    assert caught.value.extensions["store"] == "cache"
+    await eventually(lambda: unhealthy(redis), 2)
+    assert max(await asyncio.gather(*(timed(redis.get("x"), Unavailable) for _ in range(100)))) < AT_ONCE
+    await server.start()
+    assert await eventually(lambda: healthy(redis)) < 6
+    assert await redis.incr("count") == 1
+
+
+async def test_starting_without_a_server_is_no_error(server: EmbeddedRedis):
+    await server.stop()
+    manager = RedisManager(server.url)
+    async with asyncio.timeout(2):
+        await manager.connect()
+    assert await timed(manager.get("x"), Unavailable) < AT_ONCE
+    await server.start()
+    await eventually(lambda: healthy(manager))
+    assert await manager.get("x") is None
+    await manager.disconnect()
+
+
+async def test_a_frozen_server_costs_no_call_more_than_its_deadline(server: EmbeddedRedis, redis: RedisManager):
+    with frozen(server):
+        assert max(await asyncio.gather(*(timed(redis.get("x"), Unavailable) for _ in range(100)))) < 0.6
+        await eventually(lambda: unhealthy(redis), 3)
+        assert await timed(redis.get("x"), Unavailable) < AT_ONCE, "known by now: nobody waits"
+    assert await eventually(lambda: healthy(redis)) < 6
+    assert await redis.get("x") is None
+
+
+async def test_the_request_deadline_comes_first(server: EmbeddedRedis, redis: RedisManager):
+    with frozen(server), deadline(0.05):
+        assert await timed(redis.get("x"), DeadlineExceeded) < 0.15
+
+
+async def test_what_got_no_answer_is_not_counted_twice(server: EmbeddedRedis, redis: RedisManager):
+    with frozen(server):
+        await timed(redis.incr("count"), Unavailable)
+    await eventually(lambda: healthy(redis))
+    assert await redis.get_metric("count") <= 1
+
+
+async def test_health_answers_in_time_while_the_server_is_frozen(server: EmbeddedRedis, redis: RedisManager):
+    with frozen(server):
+        for _ in range(30):
+            started = asyncio.get_running_loop().time()
+            await redis.health_check()
+            assert asyncio.get_running_loop().time() - started < 0.1
+            await asyncio.sleep(0.05)
+        assert await unhealthy(redis)
+
+
+async def test_leaving_a_frozen_server_is_quick(server: EmbeddedRedis):
+    manager = RedisManager(server.url)
+    await manager.connect()
+    await manager.get("x")
+    with frozen(server):
+        async with asyncio.timeout(3):
+            await manager.disconnect()

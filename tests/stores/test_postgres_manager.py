@@ -1,0 +1,388 @@
+"""PostgresManager on a real server: statements, transactions, the pool's bounds, errors, analytics, LISTEN."""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from time import monotonic
+
+import asyncpg
+import pytest
+
+from integrations.deadline import deadline
+from integrations.errors import Conflict, DeadlineExceeded, Refused, Unavailable
+from integrations.stores.postgres import PostgresManager, count_statements
+from integrations.stores.postgres_address import Address
+from integrations.stores.postgres_pool import open_link
+
+PID = "SELECT pg_backend_pid()"
+TABLE = "CREATE TABLE IF NOT EXISTS note (id int PRIMARY KEY, body text, data jsonb)"
+
+
+class Note(asyncpg.Record):
+    @property
+    def body(self) -> str:
+        return self["body"]
+
+
+@pytest.fixture
+async def postgres(postgres_url: str) -> AsyncIterator[PostgresManager]:
+    manager = PostgresManager(postgres_url)
+    await manager.connect()
+    await manager.execute(f"{TABLE}; TRUNCATE note")
+    yield manager
+    await manager.disconnect()
+
+
+@pytest.fixture
+async def onlooker(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """Another client, to see what the server sees."""
+    connection = await asyncpg.connect(postgres_url)
+    yield connection
+    await connection.close()
+
+
+async def running(onlooker: asyncpg.Connection, pid: int) -> bool:
+    return await onlooker.fetchval("SELECT true FROM pg_stat_activity WHERE pid = $1 AND state = 'active'", pid)
+
+
+async def until_zero(onlooker: asyncpg.Connection, condition: str) -> None:
+    """Wait until the server has no session of this kind."""
+    async with asyncio.timeout(5):
+        while await onlooker.fetchval(f"SELECT count(*), pg_sleep(0.01) FROM pg_stat_activity WHERE {condition}"):
+            pass
+
+
+def end_unseen(pid: int) -> None:
+    """End a session on the server while our loop stands still, so that the client cannot know yet."""
+    os.kill(pid, signal.SIGTERM)
+    time.sleep(0.1)
+
+
+async def test_statements_answer_rows_of_the_class_asked_for(postgres: PostgresManager):
+    assert await postgres.execute("INSERT INTO note VALUES (1, 'one'), (2, 'two')", name="INSERT") == "INSERT 0 2"
+    rows = await postgres.fetch("SELECT * FROM note ORDER BY id", record_class=Note)
+    assert [row.body for row in rows] == ["one", "two"]
+    row = await postgres.fetchrow("SELECT * FROM note WHERE id = $1", 2, record_class=Note)
+    assert row is not None
+    assert row.body == "two"
+    assert await postgres.fetchrow("SELECT * FROM note WHERE id = 3") is None
+    assert await postgres.fetchval("SELECT body FROM note WHERE id = $1", 1) == "one"
+
+
+async def test_json_columns_are_python_values(postgres: PostgresManager):
+    value = {"colour": "BK", "tags": [1, None, "á"], "nested": {"deep": 1.5}}
+    await postgres.execute("INSERT INTO note (id, data) VALUES (1, $1)", value)
+    assert await postgres.fetchval("SELECT data FROM note") == value
+    assert await postgres.fetchval("SELECT $1::json", value) == value
+    async with postgres.acquire() as session:
+        await session.copy_records("note", records=[(2, "x", value)], columns=["id", "body", "data"])
+    assert await postgres.fetchval("SELECT data FROM note WHERE id = 2") == value
+
+
+async def test_many_rows_at_once(postgres: PostgresManager):
+    async with postgres.transaction() as session:
+        await session.executemany("INSERT INTO note VALUES ($1, $2)", [(n, str(n)) for n in range(100)], name="MANY")
+        copied = await session.copy_records(
+            "note", records=[(n, str(n)) for n in range(100, 200)], columns=["id", "body"]
+        )
+    assert copied == "COPY 100"
+    assert await postgres.fetchval("SELECT count(*) FROM note") == 200
+
+
+async def test_nothing_is_sent_besides_the_statement_itself(postgres_url: str, onlooker: asyncpg.Connection):
+    manager = PostgresManager(postgres_url, 1, 1)
+    await manager.connect()
+    pid = await manager.fetchval(PID)
+    await manager.fetchval("SELECT 'the last one'")
+    seen = await onlooker.fetchrow("SELECT query, state, application_name FROM pg_stat_activity WHERE pid = $1", pid)
+    assert tuple(seen) == ("SELECT 'the last one'", "idle", "baggage-gateway")
+    await manager.disconnect()
+
+
+async def test_a_transaction_is_committed_or_rolled_back_as_a_whole(postgres: PostgresManager):
+    async def write(number: int, error: Exception | None) -> None:
+        async with postgres.transaction() as session:
+            await session.execute("INSERT INTO note VALUES ($1)", number)
+            if error:
+                raise error
+
+    await write(1, None)
+    with pytest.raises(RuntimeError, match="changed my mind"):
+        await write(2, RuntimeError("changed my mind"))
+    assert [row["id"] for row in await postgres.fetch("SELECT id FROM note")] == [1]
+
+
+async def test_an_error_swallowed_inside_a_transaction_does_not_pass_as_a_commit(postgres: PostgresManager):
+    async def swallow() -> None:
+        async with postgres.transaction() as session:
+            await session.execute("INSERT INTO note VALUES (1)")
+            with pytest.raises(Refused):
+                await session.execute("SELECT 1/0")
+
+    with pytest.raises(Conflict, match="nothing was committed"):
+        await swallow()
+    assert await postgres.fetchval("SELECT count(*) FROM note") == 0
+
+
+async def test_a_read_only_transaction_writes_nothing(postgres: PostgresManager):
+    with pytest.raises(Refused, match="read-only"):
+        async with postgres.transaction(read_only=True) as session:
+            await session.execute("INSERT INTO note VALUES (1)")
+
+
+async def test_statements_are_counted_by_name_with_begin_and_commit(postgres: PostgresManager):
+    with count_statements() as counted:
+        async with postgres.transaction() as session:
+            await session.execute("INSERT INTO note VALUES (1)", name="INSERT_NOTE")
+        await asyncio.gather(*(postgres.fetch("SELECT 1", name=f"READ_{n}") for n in range(3)))
+        await asyncio.create_task(postgres.fetch("SELECT 1", name="IN_A_TASK"))
+    await postgres.fetch("SELECT 1", name="LATER")
+    assert counted.names == ["BEGIN", "INSERT_NOTE", "COMMIT", "READ_0", "READ_1", "READ_2", "IN_A_TASK"]
+    assert postgres.get_statement_stats()["READ_1"]["calls"] == 1
+
+
+@pytest.mark.parametrize(
+    ("sql", "args", "error", "says"),
+    [
+        ("INSERT INTO note VALUES (7, 'secret')", (), Conflict, "note_pkey"),
+        ("SELECT $1::int", ("secret",), Refused, "DataError"),
+        ("SELECT 'secret'::int", (), Refused, "InvalidTextRepresentationError"),
+        ("SELECT $1::text", ("secret\0",), Refused, "CharacterNotInRepertoireError"),
+        ("INSERT INTO note VALUES ($1)", (None,), Refused, "not-null"),
+        ("SELECT nowhere FROM note", (), Refused, "nowhere"),
+        ("SELECT pg_terminate_backend(pg_backend_pid())", (), Unavailable, "AdminShutdown|ConnectionDoesNotExist"),
+    ],
+)
+async def test_driver_errors_end_here_and_repeat_no_value(
+    postgres: PostgresManager, sql: str, args: tuple[object, ...], error: type[Exception], says: str
+):
+    await postgres.execute("INSERT INTO note VALUES (7)")
+    with pytest.raises(error, match=rf"THE_NAME: .*({says})") as caught:
+        await postgres.execute(sql, *args, name="THE_NAME")
+    assert "secret" not in str(caught.value)
+    assert caught.value.__suppress_context__
+    assert await postgres.fetchval("SELECT 1") == 1, "the pool goes on"
+
+
+async def test_a_deadlock_is_a_conflict_for_one_of_the_two(postgres: PostgresManager):
+    await postgres.execute("INSERT INTO note VALUES (1), (2)")
+    meet = asyncio.Barrier(2)
+
+    async def update(first: int, second: int) -> None:
+        async with postgres.transaction() as session:
+            await session.execute("UPDATE note SET body = '' WHERE id = $1", first)
+            await meet.wait()
+            await session.execute("UPDATE note SET body = '' WHERE id = $1", second)
+
+    outcomes = await asyncio.gather(update(1, 2), update(2, 1), return_exceptions=True)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "NoneType"]
+
+
+async def test_a_late_answer_is_not_waited_for_and_its_connection_not_used_again(
+    postgres_url: str, onlooker: asyncpg.Connection
+):
+    manager = PostgresManager(postgres_url, 1, 1)
+    await manager.connect()
+    pid = await manager.fetchval(PID)
+    started = monotonic()
+    with pytest.raises(Unavailable, match="NAP: no answer in time"):
+        await manager.execute("SELECT pg_sleep(30)", name="NAP", timeout=0.2)
+    assert monotonic() - started < 1.0
+    assert await manager.fetchval(PID) != pid
+    assert not await running(onlooker, pid), "the server was told to stop"
+    await manager.disconnect()
+
+
+async def test_a_cancelled_statement_leaves_no_connection_in_mid_exchange(
+    postgres_url: str, onlooker: asyncpg.Connection
+):
+    manager = PostgresManager(postgres_url, 1, 1)
+    await manager.connect()
+    pid = await manager.fetchval(PID)
+    async with asyncio.timeout(5):
+        task = asyncio.create_task(manager.execute("SELECT pg_sleep(30)"))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        assert await manager.fetchval(PID) != pid
+    assert not await running(onlooker, pid)
+    await manager.disconnect()
+
+
+async def test_a_cancelled_transaction_is_rolled_back(postgres: PostgresManager):
+    inside = asyncio.Event()
+
+    async def write() -> None:
+        async with postgres.transaction() as session:
+            await session.execute("INSERT INTO note VALUES (1)")
+            inside.set()
+            await asyncio.sleep(30)
+
+    task = asyncio.create_task(write())
+    await inside.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    assert await postgres.execute("INSERT INTO note VALUES (1)") == "INSERT 0 1", "the lock is gone, and so is the row"
+
+
+async def test_a_session_that_was_cut_off_says_so(postgres: PostgresManager):
+    async with postgres.acquire() as session:
+        with pytest.raises(Unavailable):
+            await session.execute("SELECT pg_sleep(30)", timeout=0.1)
+        with pytest.raises(Unavailable, match="cut off"):
+            await session.execute("SELECT 1")
+
+
+async def test_a_connection_given_back_inside_a_transaction_is_closed(postgres_url: str):
+    manager = PostgresManager(postgres_url, 1, 1)
+    await manager.connect()
+    async with manager.acquire() as session:
+        await session.execute("BEGIN")
+        pid = await session.fetchval(PID)
+    assert await manager.fetchval(PID) != pid
+    await manager.disconnect()
+
+
+async def test_a_read_whose_connection_died_unseen_is_sent_again(postgres: PostgresManager):
+    pid = await postgres.fetchval(PID)
+    end_unseen(pid)
+    assert await postgres.fetchval(PID) != pid
+
+
+async def test_a_transaction_whose_connection_died_unseen_begins_on_another(postgres: PostgresManager):
+    pid = await postgres.fetchval(PID)
+    end_unseen(pid)
+    async with postgres.transaction() as session:
+        assert await session.fetchval(PID) != pid
+
+
+async def test_a_write_whose_connection_died_unseen_is_not_sent_again(postgres: PostgresManager):
+    end_unseen(await postgres.fetchval(PID))
+    with pytest.raises(Unavailable):
+        await postgres.execute("INSERT INTO note VALUES (1)")
+    assert await postgres.fetchval("SELECT count(*) FROM note") == 0
+
+
+async def test_the_pool_is_bounded_and_a_full_one_is_no_dead_server(postgres_url: str):
+    manager = PostgresManager(postgres_url, 1, 2)
+    await manager.connect()
+    async with manager.acquire(), manager.acquire():
+        assert manager.get_pool_stats()["in_use"] == 2
+        started = monotonic()
+        with pytest.raises(Unavailable):
+            await manager.fetchval("SELECT 1", timeout=0.2)
+        assert 0.15 < monotonic() - started < 1.0
+        assert (await manager.health_check())["status"] == "healthy"
+        waiting = asyncio.create_task(manager.fetchval("SELECT 1"))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+    assert await waiting == 1
+    await asyncio.gather(*(manager.fetchval("SELECT pg_sleep(0.001)") for _ in range(100)))
+    assert manager.get_pool_stats()["size"] == 2
+    await manager.disconnect()
+
+
+async def test_the_request_deadline_bounds_every_call(postgres: PostgresManager):
+    started = monotonic()
+    with deadline(0.2):
+        with pytest.raises(DeadlineExceeded):
+            await postgres.execute("SELECT pg_sleep(30)")
+        with pytest.raises(DeadlineExceeded, match="before the call"):
+            await postgres.fetchval("SELECT 1")
+    assert monotonic() - started < 1.0
+    assert await postgres.fetchval("SELECT 1") == 1
+
+
+async def test_a_slow_statement_is_logged_by_name_and_time_only(
+    postgres: PostgresManager, caplog: pytest.LogCaptureFixture
+):
+    with caplog.at_level(logging.DEBUG, "integrations"):
+        await postgres.fetchval("SELECT $1::text, pg_sleep(1.05)", "secret", name="NAP")
+    [line] = [record.getMessage() for record in caplog.records]
+    assert "NAP" in line
+    assert "ms" in line
+    assert "secret" not in line
+
+
+async def test_analytics_read_from_the_replica_and_fall_back_to_the_primary(postgres_url: str):
+    application = "SELECT current_setting('application_name')"
+    nobody = "postgresql://u:p@127.0.0.1:1/none"
+    for replica_url, expected in [
+        (None, "baggage-gateway"),
+        (postgres_url, "baggage-gateway-analytics"),
+        (nobody, "baggage-gateway"),
+    ]:
+        manager = PostgresManager(postgres_url, replica_url=replica_url)
+        await manager.connect()
+        assert await manager.analytics.fetchval(application) == expected
+        with pytest.raises(Refused, match="read-only"):
+            await manager.analytics.execute("CREATE TABLE nothing ()")
+        assert ("replica" in await manager.health_check()) == (replica_url is not None)
+        await manager.disconnect()
+
+
+async def test_notifications_arrive_and_a_lost_listener_comes_back(
+    postgres: PostgresManager, onlooker: asyncpg.Connection
+):
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    async with asyncio.timeout(10), postgres.listen("outbox", heard.put_nowait):
+        assert await heard.get() == "", "whatever came before is looked up"
+        await postgres.execute("SELECT pg_notify('outbox', 'first')")
+        assert await heard.get() == "first"
+        await onlooker.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'baggage-gateway-direct'"
+        )
+        assert await heard.get() == ""
+        await postgres.execute("SELECT pg_notify('outbox', 'second')")
+        assert await heard.get() == "second"
+    await until_zero(onlooker, "query LIKE 'LISTEN%'")
+
+
+async def test_a_direct_session_stays_on_one_connection(postgres: PostgresManager):
+    async with postgres.direct() as session:
+        assert await session.fetchval("SELECT pg_try_advisory_lock(1)")
+        async with session.transaction():
+            await session.execute("INSERT INTO note VALUES (1)")
+        assert await session.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 1
+    assert await postgres.fetchval("SELECT count(*) FROM note") == 1
+
+
+async def test_behind_a_pooler_no_statement_stays_prepared(postgres_url: str):
+    for pooled in (True, False):
+        link = await open_link(Address(postgres_url, tls=False, pooled=pooled), "test", 5.0)
+        await link.connection.fetchval("SELECT $1::int", 1)
+        prepared = await link.connection.fetchval("SELECT count(*) FROM pg_prepared_statements WHERE name <> ''")
+        assert (prepared == 0) == pooled
+        await link.connection.close()
+
+
+async def test_health_and_figures(postgres: PostgresManager):
+    health = await postgres.health_check()
+    assert health["status"] == "healthy"
+    assert health["latency_ms"] > 0
+    assert health["version"].startswith("18.")
+    assert health["pool"]["max"] == 20
+    assert {"size", "idle", "in_use", "max", "queries", "errors", "seconds"} == set(postgres.get_pool_stats())
+
+
+async def test_after_disconnecting_nothing_is_left_on_the_server(postgres_url: str, onlooker: asyncpg.Connection):
+    manager = PostgresManager(postgres_url, application_name="leaving")
+    await manager.connect()
+    await asyncio.gather(*(manager.fetchval("SELECT pg_sleep(0.01)") for _ in range(5)))
+    await manager.disconnect()
+    with pytest.raises(Unavailable, match="disconnected"):
+        await manager.fetchval("SELECT 1")
+    assert (await manager.health_check())["status"] == "unhealthy"
+    await until_zero(onlooker, "application_name ~ '^leaving'")
+    await manager.connect()
+    assert await manager.fetchval("SELECT 1") == 1
+    await manager.disconnect()
+
+
+def test_a_pool_that_cannot_be_is_refused():
+    with pytest.raises(ValueError, match="no pool"):
+        PostgresManager("postgresql://localhost/x", 5, 2)

@@ -1,0 +1,134 @@
+"""Availability with a probe of our own instead of a store."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from integrations.deadline import deadline, expired
+from integrations.errors import DeadlineExceeded, Unavailable
+from integrations.stores.backoff import Availability, backoff
+
+
+class Probe:
+    """Answers, fails or hangs as told, and counts."""
+
+    def __init__(self) -> None:
+        self.answers = True
+        self.hangs = False
+        self.calls = 0
+        self.had_expired = False
+        self.under_way = 0
+        self.most_under_way = 0
+
+    async def __call__(self) -> dict[str, Any]:
+        self.calls += 1
+        self.had_expired = expired()
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            await asyncio.sleep(60 if self.hangs else 0.001)
+            if not self.answers:
+                raise ConnectionRefusedError("nobody there")
+            return {"version": "1"}
+        finally:
+            self.under_way -= 1
+
+
+@pytest.fixture
+def probe() -> Probe:
+    return Probe()
+
+
+@pytest.fixture
+async def availability(probe: Probe) -> AsyncIterator[Availability]:
+    availability = Availability("cache", probe, patience=0.2)
+    yield availability
+    await availability.close()
+
+
+async def eventually(happened: Callable[[], bool], seconds: float = 5.0) -> None:
+    until = monotonic() + seconds
+    while not happened():
+        assert monotonic() < until, "it did not happen"
+        await asyncio.sleep(0.01)
+
+
+def test_backoff_doubles_up_to_a_bound_and_is_not_the_same_for_everybody():
+    for attempt, ceiling in [(0, 0.1), (3, 0.8), (100, 5.0)]:
+        waits = [backoff(attempt) for _ in range(200)]
+        assert all(ceiling / 2 <= wait <= ceiling for wait in waits)
+        assert len(set(waits)) > 100
+
+
+async def test_before_connecting_calls_are_refused(availability: Availability):
+    with pytest.raises(Unavailable, match="not connected"):
+        availability.check()
+
+
+async def test_a_store_that_answers_lets_calls_pass(availability: Availability):
+    await availability.connect(1.0)
+    availability.check()
+    assert (await availability.report(0.1))["status"] == "healthy"
+
+
+async def test_a_dead_store_is_refused_at_once_and_found_again(availability: Availability, probe: Probe):
+    probe.answers = False
+    await availability.connect(1.0)
+    with pytest.raises(Unavailable, match="nobody there") as caught:
+        availability.check()
+    assert 0.1 <= caught.value.retry_after_seconds <= 5.0
+    report = await availability.report(0.1)
+    assert report["status"] == "unhealthy"
+    assert "nobody there" in report["error"]
+    probe.answers = True
+    await eventually(lambda: availability.is_up)
+    availability.check()
+
+
+async def test_many_suspicions_make_one_probe(availability: Availability, probe: Probe):
+    await availability.connect(1.0)
+    probe.answers = False
+    for _ in range(100):
+        availability.suspect()
+    await eventually(lambda: not availability.is_up)
+    await asyncio.gather(*(availability.report(0.05) for _ in range(100)))
+    assert probe.most_under_way == 1
+    assert probe.calls < 6
+
+
+async def test_whoever_noticed_does_not_lend_the_probe_its_deadline(availability: Availability, probe: Probe):
+    with deadline(-1.0):
+        assert isinstance(availability.timed_out("x"), DeadlineExceeded)
+        await availability.connect(1.0)
+    assert not probe.had_expired
+    assert not isinstance(availability.timed_out("x"), DeadlineExceeded)
+
+
+async def test_a_hanging_store_is_reported_within_the_patience_and_then_found_out(
+    availability: Availability, probe: Probe
+):
+    await availability.connect(1.0)
+    probe.hangs = True
+    started = monotonic()
+    report = await availability.report(0.05)
+    assert monotonic() - started < 0.15
+    assert report["status"] == "healthy", "the last probe's result, with its age"
+    await eventually(lambda: not availability.is_up)
+    started = monotonic()
+    report = await availability.report(0.05)
+    assert monotonic() - started < 0.04, "known to be down: nothing to wait for"
+    assert report["status"] == "unhealthy"
+    assert "no answer within 0.2 s" in report["error"]
+
+
+async def test_after_closing_nothing_is_probed(availability: Availability, probe: Probe):
+    await availability.connect(1.0)
+    await availability.close()
+    calls = probe.calls
+    availability.suspect()
+    report = await availability.report(0.05)
+    assert report["status"] == "unhealthy"
+    assert probe.calls == calls

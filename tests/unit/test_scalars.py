@@ -1,0 +1,64 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from graphql import GraphQLError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schema.scalars import read_date_time, write_date_time
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-11-23T10:00:00Z", datetime(2026, 11, 23, 10, tzinfo=UTC)),
+        ("2026-11-23t10:00z", datetime(2026, 11, 23, 10, tzinfo=UTC)),
+        ("2026-11-23T05:00:00.25-05:00", datetime(2026, 11, 23, 10, 0, 0, 250_000, tzinfo=UTC)),
+        ("0001-01-01T00:00:00Z", datetime(1, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_times_with_an_offset_are_read(text: str, moment: datetime) -> None:
+    assert read_date_time(text) == moment
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "2026-11-23",
+        "2026-11-23T10:00:00",
+        "0000-01-01T00:00:00Z",
+        "10000-01-01T00:00:00Z",
+        "2026-13-01T00:00:00Z",
+        "2026-02-30T00:00:00Z",
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
+        "2026-11-23T10:00:00+99:00",
+        "2026-11-23T10:00:00Z\n",
+        "\u0662\u0660\u0662\u0666-11-23T10:00:00Z",
+        "20261123T100000Z",
+        5,
+        None,
+        [],
+        True,
+    ],
+)
+def test_anything_else_is_refused(value: object) -> None:
+    with pytest.raises(GraphQLError, match="A DateTime is text such as"):
+        read_date_time(value)
+
+
+@given(st.text() | st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", fullmatch=True))
+def test_reading_gives_utc_or_a_refusal(text: str) -> None:
+    try:
+        moment = read_date_time(text)
+    except GraphQLError:
+        return
+    assert read_date_time(write_date_time(moment)) == moment
+
+
+def test_times_are_answered_in_utc() -> None:
+    panama = timezone(timedelta(hours=-5))
+    assert write_date_time(datetime(2026, 11, 23, 5, tzinfo=panama)) == "2026-11-23T10:00:00+00:00"
+    with pytest.raises(TypeError, match="without an offset"):
+        write_date_time(datetime(2026, 11, 23, 5))  # noqa: DTZ001 # that is what is refused
