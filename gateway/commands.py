@@ -2,40 +2,31 @@
 
 import argparse
 import asyncio
-import json
 import logging
 import os
-import secrets
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 
-import httpx
-import seeds.run
 import uvicorn
 from starlette.applications import Starlette
 
 from gateway.actor import issue_token
 from gateway.app import create_app
 from gateway.config import Settings, SettingsError
-from gateway.demo import console, run_demo, run_reset
-from gateway.initialise import InitialisationError, initialise, operator, tell_graph
+from gateway.initialise import InitialisationError, initialise
 from gateway.lifespan import now, open_stores
 from gateway.workers import project, workers
-from integrations.embedded.process import StartError
-from integrations.embedded.server import write_secret
 from resolvers import health
 from resolvers.actor import Role
 from resolvers.health import HealthStatus
 from schema.build import build_schema
 
-DEMO_SIGN_IN = timedelta(hours=12)
-
 ROOT = Path(__file__).parents[1]
-DEMO = ROOT / ".demo"
 SDL = ROOT / "schema" / "schema.graphql"
 
 Environment = Mapping[str, str]
@@ -47,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     command: Callable[[argparse.Namespace], int] = parsed.command
     try:
         return command(parsed)
-    except (SettingsError, StartError, InitialisationError) as error:
+    except (SettingsError, InitialisationError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
 
@@ -142,10 +133,19 @@ def _project(_parsed: argparse.Namespace) -> int:
 
 def _init(parsed: argparse.Namespace) -> int:
     settings = _settings({**os.environ, "ENVIRONMENT": parsed.environment})
-    say = console(os.environ)
+    say = _console()
     say(f"settings: complete, for {settings.environment}")
     asyncio.run(initialise(settings, say))
     return 0
+
+
+def _console() -> Callable[[str], None]:
+    began = monotonic()
+
+    def say(text: str) -> None:
+        print(f"{monotonic() - began:7.1f} s  {text}", flush=True)
+
+    return say
 
 
 def _verify(_parsed: argparse.Namespace) -> int:
@@ -165,9 +165,11 @@ def _verify(_parsed: argparse.Namespace) -> int:
 
 
 def _token(parsed: argparse.Namespace) -> int:
-    environment = os.environ if os.environ.get("JWT_SECRET") else {**os.environ, **_demo_secrets()}
-    secret = environment["JWT_SECRET"]
-    airline_id = int(environment.get("COPA_AIRLINE_ID", "1"))
+    secret, airline_id = os.environ.get("JWT_SECRET"), int(os.environ.get("COPA_AIRLINE_ID") or 1)
+    if not secret:
+        from gateway import demonstration  # needs what only the demo has installed
+
+        secret = demonstration.secrets_of_demo()["JWT_SECRET"]
     lifetime = timedelta(hours=parsed.hours)
     print(issue_token(secret, Role(parsed.role), airline_id, lifetime, subject=parsed.subject))
     return 0
@@ -180,109 +182,8 @@ def _sdl(_parsed: argparse.Namespace) -> int:
 
 
 def _demo(parsed: argparse.Namespace) -> int:
-    environment = {**os.environ, "ENVIRONMENT": "demo", **_demo_secrets()}
-    say = console(os.environ)
+    from gateway import demonstration  # needs what only the demo has installed
+
     if parsed.reset:
-        return asyncio.run(run_reset(DEMO, environment=environment, reset=_reset(say), say=say))
-
-    async def init(complete: Environment) -> None:
-        await initialise(_settings(complete), say)
-
-    async def announce(complete: Environment) -> None:
-        _announce(complete, say)
-
-    async def check(url: str) -> int:
-        return await _check(url, environment["JWT_SECRET"])
-
-    port = int(os.environ.get("PORT") or 8000)
-    return asyncio.run(
-        run_demo(
-            DEMO,
-            environment=environment,
-            port=port,
-            initialise=init,
-            announce=announce,
-            check=check if parsed.check else None,
-            say=say,
-        )
-    )
-
-
-def _demo_secrets() -> dict[str, str]:
-    """The demo's own signing keys, made once; those of the environment win."""
-    file = DEMO / "secrets.json"
-    if not file.exists():
-        DEMO.mkdir(exist_ok=True)
-        write_secret(file, json.dumps({name: secrets.token_urlsafe(48) for name in ("JWT_SECRET", "SECRET_KEY")}))
-    kept: dict[str, str] = json.loads(file.read_text())
-    return {name: os.environ.get(name) or value for name, value in kept.items()}
-
-
-def _reset(say: Callable[[str], None]) -> Callable[[Environment], Awaitable[None]]:
-    async def reset(complete: Environment) -> None:
-        settings = _settings(complete)
-        async with open_stores(settings) as stores:
-            context = operator(settings, stores)
-            await seeds.run.reset(context)
-            report = await seeds.run.seed(
-                context, bags=settings.seed_bags, exceptions=settings.seed_exceptions, now=now(), say=say
-            )
-            say(report.summary)
-            await tell_graph(stores, say)
-            say(f"route cache: {await stores.redis.warm_cache_for_copa()} entries")
-
-    return reset
-
-
-def _announce(complete: Environment, say: Callable[[str], None]) -> None:
-    url = f"http://127.0.0.1:{complete['PORT']}"
-    token = issue_token(
-        complete["JWT_SECRET"], Role.SUPERVISOR, int(complete.get("COPA_AIRLINE_ID") or 1), DEMO_SIGN_IN
-    )
-    say("the demo is up; Ctrl-C stops everything")
-    print(
-        f"""
-  GraphiQL, signed in as a supervisor for 12 hours:
-    {url}/graphql#token={token}
-  GraphQL   {url}/graphql
-  Health    {url}/health
-
-  Other roles: .venv/bin/python -m gateway token --role AGENT
-""",
-        flush=True,
-    )
-
-
-CHECKS: dict[str, str] = {
-    "health": "{ health { status services { name healthy latencyMs } } }",
-    "a bag's journey": """
-        { bag(tag: "CM456781") {
-            printedTag state airport
-            passenger { surname givenNames }
-            journey { source planned { flight { designator origin destination } } gaps { kind airport }
-                      scans(last: 3) { kind airport localTime { time } } custodian { name } } } }""",
-    "bags in exceptional states": """
-        { bags(states: [LEFT_BEHIND, MISROUTED, DELAYED, RUSH_TAGGED, DAMAGED], first: 5) {
-            nodes { printedTag state airport } } }""",
-    "open files": "{ pirs(statuses: [OPEN], first: 5) { nodes { reference kind station } } }",
-    "ways from MIA to GRU": """
-        { routes(from: "MIA", to: "GRU") { source ageSeconds options { minutes legs { origin destination } } } }""",
-    "a search": '{ search(text: "CM758", first: 1) { readAs found { __typename } } }',
-}
-
-
-async def _check(url: str, secret: str) -> int:
-    """Asks the demo a few questions over HTTP and prints the answers; 1 where one has errors or nothing in it."""
-    token = issue_token(secret, Role.AGENT, 1, timedelta(minutes=5))
-    failures = 0
-    async with httpx.AsyncClient(timeout=15, trust_env=False, headers={"Authorization": f"Bearer {token}"}) as client:
-        for title, query in CHECKS.items():
-            answer = (await client.post(f"{url}/graphql", json={"query": query})).json()
-            missing = "errors" in answer or not all((answer.get("data") or {"": None}).values())
-            failures += missing
-            print(f"\n{title}{': FAILED' if missing else ''}\n{json.dumps(answer, indent=2, ensure_ascii=False)}")
-        health = await client.get(f"{url}/health")
-        failures += health.status_code != httpx.codes.OK
-        print(f"\nGET /health: {health.status_code} {health.text}")
-    print(f"\n{len(CHECKS) + 1 - failures} of {len(CHECKS) + 1} checks passed", flush=True)
-    return 1 if failures else 0
+        return demonstration.reset()
+    return demonstration.run(check=parsed.check)

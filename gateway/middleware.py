@@ -53,9 +53,9 @@ def record_of(scope: Scope) -> RequestRecord:
     return record
 
 
-def refusal_body(code: ErrorCode, message: str) -> bytes:
+def refusal_body(code: ErrorCode, message: str, **extensions: str) -> bytes:
     """A GraphQL-shaped JSON body for a request that is refused as a whole."""
-    return orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
+    return orjson.dumps({"errors": [{"message": message, "extensions": {"code": code, **extensions}}]})
 
 
 class RequestEdge:

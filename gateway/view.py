@@ -33,7 +33,7 @@ from resolvers.actor import Actor
 from resolvers.context import Context
 from schema.base import GatewaySchema
 from schema.batching import Loaders
-from schema.errors import ErrorCode
+from schema.errors import UNEXPECTED, ErrorCode
 
 logger = logging.getLogger("gateway.view")
 GRAPHQL_JSON = "application/graphql-response+json"
@@ -125,6 +125,9 @@ class GraphQLView:
             return _response(body, refusal.status, media_type, refusal.headers)
         except ClientDisconnect:
             return None
+        except Exception:
+            logger.exception("request %s failed", record.id)
+            return _response(_unexpected(record.id), HTTPStatus.INTERNAL_SERVER_ERROR, media_type)
 
     def _actor(self, request: Request) -> Actor:
         try:
@@ -314,15 +317,15 @@ def answer_response(result: ExecutionResult, media_type: str, request_id: str) -
         body = orjson.dumps(answer)
     except TypeError:
         logger.exception("request %s: the answer is not JSON", request_id)
-        body = refusal_body(ErrorCode.INTERNAL_ERROR, "Something went wrong on our side.")
-        return _response(body, HTTPStatus.INTERNAL_SERVER_ERROR, media_type, {})
+        return _response(_unexpected(request_id), HTTPStatus.INTERNAL_SERVER_ERROR, media_type)
     status = HTTPStatus.BAD_REQUEST if nothing_ran and media_type == GRAPHQL_JSON else HTTPStatus.OK
-    return _response(body, status, media_type, {})
+    return _response(body, status, media_type)
 
 
-def _response(body: bytes, status: HTTPStatus, media_type: str, headers: Mapping[str, str]) -> Response:
-    return Response(
-        body,
-        status_code=status,
-        headers={**headers, "Content-Type": f"{media_type}; charset=utf-8", "Cache-Control": "no-store"},
-    )
+def _unexpected(request_id: str) -> bytes:
+    return refusal_body(ErrorCode.INTERNAL_ERROR, UNEXPECTED, requestId=request_id)
+
+
+def _response(body: bytes, status: HTTPStatus, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
+    always = {"Content-Type": f"{media_type}; charset=utf-8", "Cache-Control": "no-store"}
+    return Response(body, status_code=status, headers={**always, **(headers or {})})

@@ -21,6 +21,7 @@ from resolvers.errors import CallerError
 
 logger = logging.getLogger("gateway.errors")
 MAX_MESSAGE = 500
+UNEXPECTED = "Something went wrong on our side."
 
 
 class ErrorCode(StrEnum):
@@ -124,7 +125,7 @@ def _told(error: GraphQLError, cause: Exception, request_id: str) -> tuple[str, 
             return cause.as_http_error_reason(), {"code": ErrorCode.OPERATION_RESOLUTION_FAILED}
         case GraphQLError() if _is_complaint(cause) or (cause is error and error.path is None):
             return cause.message, {"code": ErrorCode.BAD_USER_INPUT, **(cause.extensions or {})}
-    return "Something went wrong on our side.", {"code": ErrorCode.INTERNAL_ERROR, "requestId": request_id}
+    return UNEXPECTED, {"code": ErrorCode.INTERNAL_ERROR, "requestId": request_id}
 
 
 def _log(error: GraphQLError, cause: Exception, code: str, request_id: str) -> None:

@@ -39,7 +39,7 @@ def read_network() -> Network:
         if row["origin"] == HUB and row["codeshare"] == "N"
     }
     additions = {row["destination"]: row for row in read_rows("network.csv")}
-    routes = []
+    routes: list[NewRoute] = []
     for destination in sorted(equipment.keys() | additions.keys()):
         addition = additions.get(destination)
         routes += _both_ways(

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
@@ -14,6 +14,8 @@ from integrations.stores.flights import NewFlight
 from seeds.chance import chance
 from seeds.network import CARRIER, HUB, Network
 from seeds.timetable import Service, timetable
+
+HUB_ZONE = ZoneInfo("America/Panama")
 
 DAYS_BACK = 8
 DAYS_AHEAD = 2
@@ -107,9 +109,9 @@ class DatedFlight:
 def fly(network: Network, seed: int, now: datetime) -> list[DatedFlight]:
     """All flights from eight days ago to two days ahead in order of departure; their ids count from 1."""
     zones = {airport.iata: ZoneInfo(airport.time_zone) for airport in network.airports}
-    today = now.astimezone(zones[HUB]).date()
+    today = now.astimezone(HUB_ZONE).date()
     departures = [
-        (datetime.combine(today + timedelta(days=offset), time(), zones[HUB]).astimezone(UTC), offset, service)
+        (datetime.combine(today + timedelta(days=offset), time(), HUB_ZONE).astimezone(UTC), offset, service)
         for offset in range(-DAYS_BACK, DAYS_AHEAD + 1)
         for service in timetable(network.routes)
     ]
@@ -161,28 +163,84 @@ class Operations:
     def __init__(self, flights: Sequence[DatedFlight], now: datetime) -> None:
         self.now = now
         self.flights = flights
-        self.upcoming = sorted(
-            (flight for flight in flights if flight.leaves > now + timedelta(minutes=10)), key=_leaving
+        by_leaving = sorted(flights, key=lambda flight: (flight.leaves, flight.id))
+        self.departed = [flight for flight in by_leaving if flight.leaves <= now]
+        self.upcoming = [flight for flight in by_leaving if flight.leaves > now]
+        self.airborne = [flight for flight in self.departed if flight.lands > now]
+        self.landed = sorted(
+            (flight for flight in flights if flight.lands <= now), key=lambda flight: (flight.lands, flight.id)
         )
-        self.airborne = [flight for flight in flights if flight.leaves < now < flight.lands]
-        self.departed = sorted((flight for flight in flights if flight.leaves <= now), key=_leaving)
-        self.landed = sorted((flight for flight in flights if flight.lands <= now), key=_landing)
-        self._from_hub: dict[str, list[DatedFlight]] = defaultdict(list)
-        for flight in sorted(flights, key=_leaving):
+        self._onward: dict[str, list[DatedFlight]] = defaultdict(list)
+        self._checked_in: dict[tuple[str, str], list[DatedFlight]] = defaultdict(list)
+        for flight in by_leaving:
             if flight.origin == HUB:
-                self._from_hub[flight.destination].append(flight)
-        checked_in = [
-            flight
-            for flight in flights
-            if now - FIRST_DEPARTURE <= flight.scheduled_departure <= now + LAST_DEPARTURE
-        ]
-        self._in = _by_far_end(flight for flight in checked_in if flight.destination == HUB)
-        self._out = _by_far_end(flight for flight in checked_in if flight.origin == HUB)
-        self._stations = sorted(self._from_hub)
+                self._onward[flight.destination].append(flight)
+            if now - FIRST_DEPARTURE <= flight.scheduled_departure <= now + LAST_DEPARTURE:
+                self._checked_in[flight.origin, flight.destination].append(flight)
+        self._minor = sorted(self._onward.keys() - set(MAJOR))
         self.missed = [
             (inbound, outbound)
-            for inbound in checked_in
-            if inbound.destination == HUB and inbound.lands - inbound.scheduled_arrival > LATE
+            for inbound in self.landed
+            if inbound.scheduled_departure >= now - FIRST_DEPARTURE and self._late_to_hub(inbound)
             for outbound in self._planned_onward(inbound)
             if outbound.leaves - inbound.lands < TIGHT
         ]
+
+    def service(self, number: int, days: int) -> DatedFlight:
+        """The flight of that number on the hub's day so many days from the present one."""
+        day = self.now.astimezone(HUB_ZONE).date() + timedelta(days=days)
+        return next(
+            flight
+            for flight in self.flights
+            if flight.number == number and flight.scheduled_departure.astimezone(HUB_ZONE).date() == day
+        )
+
+    def itinerary(self, numbers: Random) -> list[DatedFlight]:
+        """The flights of some bag of the last days: most change at the hub, the others begin or end there."""
+        origin = self._station(numbers)
+        if numbers.random() < (1 - CONNECTING_SHARE) / 2:
+            return [numbers.choice(self._checked_in[HUB, origin])]
+        inbound = numbers.choice(self._checked_in[origin, HUB])
+        if numbers.random() < CONNECTING_SHARE:
+            for destination in (self._station(numbers) for _ in range(4)):
+                outbound = self.onward(inbound, destination)
+                if destination != origin and outbound is not None:
+                    return [inbound, outbound]
+        return [inbound]
+
+    def onward(self, inbound: DatedFlight, destination: str) -> DatedFlight | None:
+        """The first flight from the hub that the bag of an inbound one can make, as planned and as flown."""
+        flights = self._onward[destination]
+        first = bisect_left(flights, inbound.lands + CONNECTION, key=lambda flight: flight.leaves)
+        for flight in flights[first:]:
+            if flight.leaves - inbound.lands > LONGEST_CONNECTION:
+                break
+            if flight.scheduled_departure - inbound.scheduled_arrival >= CONNECTION:
+                return flight
+        return None
+
+    def next_to(self, origin: str, destination: str, after: datetime) -> DatedFlight:
+        """The first flight between two airports that leaves later than that."""
+        return next(
+            flight
+            for flight in (*self.departed, *self.upcoming)
+            if flight.leaves > after and (flight.origin, flight.destination) == (origin, destination)
+        )
+
+    def _station(self, numbers: Random) -> str:
+        return numbers.choice(MAJOR if numbers.random() < MAJOR_SHARE else self._minor)
+
+    def _late_to_hub(self, flight: DatedFlight) -> bool:
+        return flight.destination == HUB and flight.lands - flight.scheduled_arrival > LATE
+
+    def _planned_onward(self, inbound: DatedFlight) -> Iterator[DatedFlight]:
+        """The flight to each destination that an itinerary with the inbound flight would have continued on."""
+        for destination, flights in self._onward.items():
+            if destination == inbound.origin:
+                continue
+            planned = next(
+                (flight for flight in flights if flight.scheduled_departure - inbound.scheduled_arrival >= CONNECTION),
+                None,
+            )
+            if planned and planned.scheduled_departure - inbound.scheduled_arrival <= LONGEST_CONNECTION:
+                yield planned

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from integrations.records.bags import Bag, BagOf, BagTag
 from integrations.records.journeys import Standing
@@ -164,6 +165,26 @@ WHERE bags.id = new.id AND bags.airline_id = $1
 
 COUNT_BAGS = "SELECT count(*) FROM bags WHERE airline_id = $1"
 
+INSERT_BAGS = """
+INSERT INTO bags (id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at, state_at)
+SELECT id, $1, passenger_id, tag, weight_kg, description, priority, created_at, created_at
+FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::double precision[], $6::text[], $7::boolean[],
+            $8::timestamptz[])
+     AS new(id, passenger_id, tag, weight_kg, description, priority, created_at)
+ON CONFLICT (id) DO NOTHING
+"""
+
+INSERT_TAGS = """
+INSERT INTO bag_tags (airline_id, bag_id, number, role, valid_from, valid_until)
+SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
+ON CONFLICT (airline_id, number, valid_from) DO NOTHING
+"""
+
+# A bag's version counts the changes of its standing: above 1 once events were recorded for it.
+COUNT_MOVED_BAGS = "SELECT count(*) FROM bags WHERE airline_id = $1 AND id BETWEEN $2 AND $3 AND version > 1"
+
+COUNT_BAGS_BY_STATE = "SELECT state, count(*) AS bags FROM bags WHERE airline_id = $1 GROUP BY state"
+
 
 async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, Bag]:
     """The bags with these ids; unknown ones are absent."""
@@ -303,3 +324,46 @@ async def update_standings(records: Reader, airline_id: int, standings: Mapping[
 async def count(records: Reader, airline_id: int) -> int:
     """How many bags the airline has."""
     return int(await records.fetchval(COUNT_BAGS, airline_id, name="COUNT_BAGS"))
+
+
+class NewBag(NamedTuple):
+    """A bag to write; the fields are the columns of ``INSERT_BAGS`` in their order. It starts as EXPECTED."""
+
+    id: int
+    passenger_id: int
+    tag: str
+    weight_kg: float
+    description: str
+    priority: bool
+    created_at: datetime
+
+
+class NewTag(NamedTuple):
+    """A tag to tie to a bag; the fields are the columns of ``INSERT_TAGS`` in their order."""
+
+    bag_id: int
+    number: str
+    role: str
+    valid_from: datetime
+    valid_until: datetime
+
+
+async def insert(records: Reader, airline_id: int, bags: Sequence[NewBag]) -> None:
+    """Adds bags; those that are there stay as they are."""
+    await records.execute(INSERT_BAGS, airline_id, *zip(*bags, strict=True), name="INSERT_BAGS")
+
+
+async def insert_tags(records: Reader, airline_id: int, tags: Sequence[NewTag]) -> None:
+    """Ties tags to bags; those that are there stay as they are."""
+    await records.execute(INSERT_TAGS, airline_id, *zip(*tags, strict=True), name="INSERT_TAGS")
+
+
+async def count_moved(records: Reader, airline_id: int, first_id: int, last_id: int) -> int:
+    """How many of the bags in a range of ids have had events recorded."""
+    return int(await records.fetchval(COUNT_MOVED_BAGS, airline_id, first_id, last_id, name="COUNT_MOVED_BAGS"))
+
+
+async def count_by_state(records: Reader, airline_id: int) -> dict[str, int]:
+    """How many bags stand in each state; states without any are absent."""
+    rows = await records.fetch(COUNT_BAGS_BY_STATE, airline_id, name="COUNT_BAGS_BY_STATE")
+    return {row["state"]: row["bags"] for row in rows}

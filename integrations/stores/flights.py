@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import NamedTuple
 
 from integrations.records.events import FlightKey
 from integrations.records.flights import Flight, Leg
@@ -114,6 +115,34 @@ FROM bag_legs
 JOIN flights ON flights.id = bag_legs.flight_id AND flights.airline_id = $1
 WHERE bag_legs.flight_id = ANY($2::bigint[])
 GROUP BY bag_legs.flight_id
+"""
+
+# New flights and the graph's notices of them.
+INSERT_FLIGHTS = """
+WITH made AS (
+    INSERT INTO flights (id, airline_id, carrier, number, departure_date, origin, destination, scheduled_departure,
+                         scheduled_arrival, estimated_departure, estimated_arrival, actual_departure, actual_arrival,
+                         status, aircraft, seats, gate, updated_at)
+    SELECT id, $1, carrier, number, departure_date, origin, destination, scheduled_departure, scheduled_arrival,
+           estimated_departure, estimated_arrival, actual_departure, actual_arrival, status, aircraft, seats, gate, $3
+    FROM unnest($4::bigint[], $5::text[], $6::integer[], $7::date[], $8::text[], $9::text[], $10::timestamptz[],
+                $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[],
+                $16::text[], $17::text[], $18::text[])
+         AS new(id, carrier, number, departure_date, origin, destination, scheduled_departure, scheduled_arrival,
+                estimated_departure, estimated_arrival, actual_departure, actual_arrival, status, aircraft, gate)
+    JOIN aircraft_types ON aircraft_types.code = new.aircraft
+    RETURNING id
+)
+INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id)
+SELECT $1, $2, id % 64, 'FLIGHT', id FROM made ORDER BY id
+"""
+
+INSERT_LEGS = """
+INSERT INTO bag_legs (bag_id, seq, flight_id)
+SELECT bag_id, seq, new.flight_id
+FROM unnest($2::bigint[], $3::smallint[], $4::bigint[]) AS new(bag_id, seq, flight_id)
+JOIN bags ON bags.id = bag_id AND bags.airline_id = $1
+ON CONFLICT (bag_id, seq) DO NOTHING
 """
 
 
@@ -248,3 +277,45 @@ async def update(
     )
     assert row is not None
     return row
+
+
+class NewFlight(NamedTuple):
+    """A flight to write; the fields are the columns of ``INSERT_FLIGHTS`` in their order."""
+
+    id: int
+    carrier: str
+    number: int
+    departure_date: date
+    origin: str
+    destination: str
+    scheduled_departure: datetime
+    scheduled_arrival: datetime
+    estimated_departure: datetime | None
+    estimated_arrival: datetime | None
+    actual_departure: datetime | None
+    actual_arrival: datetime | None
+    status: str
+    aircraft: str
+    gate: str | None
+
+
+class NewLeg(NamedTuple):
+    """A planned leg to write; the fields are the columns of ``INSERT_LEGS`` in their order."""
+
+    bag_id: int
+    seq: int
+    flight_id: int
+
+
+async def insert(
+    records: Reader, airline_id: int, consumer: str, updated_at: datetime, flights: Sequence[NewFlight]
+) -> None:
+    """Adds flights, and leaves word of each for the consumer; the seats are those of the aircraft type."""
+    await records.execute(
+        INSERT_FLIGHTS, airline_id, consumer, updated_at, *zip(*flights, strict=True), name="INSERT_FLIGHTS"
+    )
+
+
+async def insert_legs(records: Reader, airline_id: int, legs: Sequence[NewLeg]) -> None:
+    """Adds planned legs; those that are there stay as they are."""
+    await records.execute(INSERT_LEGS, airline_id, *zip(*legs, strict=True), name="INSERT_LEGS")

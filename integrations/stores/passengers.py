@@ -1,6 +1,7 @@
 """Passengers in PostgreSQL."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from integrations.records.passengers import Passenger
 from integrations.stores.postgres import Reader
@@ -33,6 +34,18 @@ ORDER BY booked_at DESC, passengers.id
 LIMIT $3
 """
 
+INSERT_PASSENGERS = """
+INSERT INTO passengers (id, airline_id, booking_id, surname, given_names, search_name, loyalty_programme,
+                        loyalty_number, loyalty_tier, alliance_tier, language, phone, email)
+SELECT id, $1, booking_id, surname, given_names, search_name, loyalty_programme, loyalty_number, loyalty_tier,
+       alliance_tier, language, phone, email
+FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+            $10::text[], $11::text[], $12::text[], $13::text[])
+     AS new(id, booking_id, surname, given_names, search_name, loyalty_programme, loyalty_number, loyalty_tier,
+            alliance_tier, language, phone, email)
+ON CONFLICT (id) DO NOTHING
+"""
+
 
 async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, Passenger]:
     """The passengers with these ids; unknown ones are absent."""
@@ -58,3 +71,25 @@ async def by_locator(records: Reader, airline_id: int, locator: str, limit: int)
     return await records.fetch(
         PASSENGERS_BY_LOCATOR, airline_id, locator, limit, name="PASSENGERS_BY_LOCATOR", record_class=Passenger
     )
+
+
+class NewPassenger(NamedTuple):
+    """A passenger to write; the fields are the columns of ``INSERT_PASSENGERS`` in their order."""
+
+    id: int
+    booking_id: int
+    surname: str
+    given_names: str
+    search_name: str
+    loyalty_programme: str | None
+    loyalty_number: str | None
+    loyalty_tier: str | None
+    alliance_tier: str | None
+    language: str
+    phone: str
+    email: str
+
+
+async def insert(records: Reader, airline_id: int, passengers: Sequence[NewPassenger]) -> None:
+    """Adds passengers; those that are there stay as they are."""
+    await records.execute(INSERT_PASSENGERS, airline_id, *zip(*passengers, strict=True), name="INSERT_PASSENGERS")

@@ -1,6 +1,8 @@
 """Property irregularity reports in PostgreSQL."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from integrations.records.page import Page
 from integrations.records.pirs import Pir, PirBag, PirOf
@@ -62,6 +64,26 @@ WHERE pir_id = ANY($2::bigint[])
 ORDER BY pir_id, seq
 """
 
+INSERT_PIRS = """
+INSERT INTO pirs (id, airline_id, reference, kind, status, station, passenger_id, opened_at, closed_at, remarks)
+SELECT id, $1, reference, kind, status, station, passenger_id, opened_at, closed_at, remarks
+FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[],
+            $9::timestamptz[], $10::text[])
+     AS new(id, reference, kind, status, station, passenger_id, opened_at, closed_at, remarks)
+ON CONFLICT (id) DO NOTHING
+"""
+
+INSERT_PIR_BAGS = """
+INSERT INTO pir_bags (pir_id, seq, bag_id, description, brand, contents)
+SELECT new.pir_id, new.seq, new.bag_id, new.description, new.brand, new.contents
+FROM unnest($2::bigint[], $3::smallint[], $4::bigint[], $5::text[], $6::text[], $7::text[])
+     AS new(pir_id, seq, bag_id, description, brand, contents)
+JOIN pirs ON pirs.id = new.pir_id AND pirs.airline_id = $1
+ON CONFLICT (pir_id, seq) DO NOTHING
+"""
+
+COUNT_PIRS_BY_STATUS = "SELECT status, count(*) AS pirs FROM pirs WHERE airline_id = $1 GROUP BY status"
+
 
 async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, Pir]:
     """The files with these ids; unknown ones are absent."""
@@ -111,3 +133,44 @@ async def descriptions(records: Reader, airline_id: int, pir_ids: Sequence[int])
     return await records.fetch(
         DESCRIPTIONS_OF_PIRS, airline_id, pir_ids, name="DESCRIPTIONS_OF_PIRS", record_class=PirBag
     )
+
+
+class NewPir(NamedTuple):
+    """A file to write; the fields are the columns of ``INSERT_PIRS`` in their order."""
+
+    id: int
+    reference: str
+    kind: str
+    status: str
+    station: str
+    passenger_id: int
+    opened_at: datetime
+    closed_at: datetime | None
+    remarks: str
+
+
+class NewPirBag(NamedTuple):
+    """A bag as described in a file; the fields are the columns of ``INSERT_PIR_BAGS`` in their order."""
+
+    pir_id: int
+    seq: int
+    bag_id: int
+    description: str
+    brand: str
+    contents: str
+
+
+async def insert(records: Reader, airline_id: int, pirs: Sequence[NewPir]) -> None:
+    """Adds files; those that are there stay as they are."""
+    await records.execute(INSERT_PIRS, airline_id, *zip(*pirs, strict=True), name="INSERT_PIRS")
+
+
+async def insert_bags(records: Reader, airline_id: int, bags: Sequence[NewPirBag]) -> None:
+    """Adds the descriptions of bags to files; those that are there stay as they are."""
+    await records.execute(INSERT_PIR_BAGS, airline_id, *zip(*bags, strict=True), name="INSERT_PIR_BAGS")
+
+
+async def count_by_status(records: Reader, airline_id: int) -> dict[str, int]:
+    """How many files stand in each status; statuses without any are absent."""
+    rows = await records.fetch(COUNT_PIRS_BY_STATUS, airline_id, name="COUNT_PIRS_BY_STATUS")
+    return {row["status"]: row["pirs"] for row in rows}

@@ -88,6 +88,18 @@ async def test_a_dead_server_is_refused_at_once_and_found_again(server: Embedded
     assert await postgres.fetchval("SELECT 1") == 1
 
 
+async def test_failed_calls_use_up_no_room_in_the_pool(server: EmbeddedPostgres):
+    manager = PostgresManager(server.url, 1, 2)
+    await manager.connect()
+    await server.kill()
+    outcomes = await asyncio.gather(*(manager.fetchval("SELECT 1") for _ in range(10)), return_exceptions=True)
+    assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
+    await server.start()
+    await eventually(lambda: healthy(manager))
+    assert await asyncio.gather(*(manager.fetchval("SELECT 1") for _ in range(10))) == [1] * 10
+    await manager.disconnect()
+
+
 async def test_starting_without_a_server_is_no_error(server: EmbeddedPostgres):
     await server.stop()
     manager = PostgresManager(server.url)

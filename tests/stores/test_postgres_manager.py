@@ -248,9 +248,11 @@ async def test_a_connection_given_back_inside_a_transaction_is_closed(postgres_u
 
 
 async def test_a_read_whose_connection_died_unseen_is_sent_again(postgres: PostgresManager):
-    pid = await postgres.fetchval(PID)
-    end_unseen(pid)
-    assert await postgres.fetchval(PID) != pid
+    async with postgres.acquire() as one, postgres.acquire() as two, postgres.acquire() as three:
+        pids = {await session.fetchval(PID) for session in (one, two, three)}
+    for pid in pids:
+        end_unseen(pid)
+    assert await postgres.fetchval(PID) not in pids
 
 
 async def test_a_transaction_whose_connection_died_unseen_begins_on_another(postgres: PostgresManager):
