@@ -99,10 +99,13 @@ def issue_token(
 
 
 def _actor(claims: dict[str, Any]) -> Actor:
-    subject, role, airline_id = claims["sub"], claims["role"], claims["airline_id"]
+    subject, airline_id = claims["sub"], claims["airline_id"]
     # bool is an int to Python, but names no airline.
-    if type(airline_id) is not int or airline_id < 1 or role not in set(Role):
-        raise InvalidToken("The token's claims are not valid.")
+    if type(airline_id) is not int or airline_id < 1:
+        raise InvalidToken("The token's airline is not valid.")
     if not 0 < len(subject) <= MAX_SUBJECT or not subject.isprintable():
         raise InvalidToken("The token's subject is not valid.")
-    return Actor(subject, Role(role), airline_id)
+    try:
+        return Actor(subject, Role(claims["role"]), airline_id)
+    except ValueError:
+        raise InvalidToken("The token's role is not valid.") from None

@@ -27,7 +27,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from gateway.actor import InvalidToken, TokenVerifier
-from gateway.middleware import record_of, refusal_body
+from gateway.middleware import BodyTooLarge, record_of, refusal_body
 from integrations.deadline import deadline
 from resolvers.actor import Actor
 from resolvers.context import Context
@@ -125,6 +125,8 @@ class GraphQLView:
             return _response(body, refusal.status, media_type, refusal.headers)
         except ClientDisconnect:
             return None
+        except BodyTooLarge:
+            raise  # answered where bodies are measured
         except Exception:
             logger.exception("request %s failed", record.id)
             return _response(_unexpected(record.id), HTTPStatus.INTERNAL_SERVER_ERROR, media_type)

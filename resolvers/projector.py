@@ -5,7 +5,7 @@ At least once, safe to repeat, any number of projectors at a time: each works on
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +14,7 @@ from uuid import UUID
 
 from integrations.errors import OutsideError
 from integrations.records.bags import BagTag
+from integrations.records.events import Event
 from integrations.records.journeys import BagProjection
 from integrations.records.outbox import GRAPH, Notice, Subject
 from integrations.stores import airports, bags, flights, journeys, outbox, passengers
@@ -25,10 +26,13 @@ from resolvers.projection import flown
 logger = logging.getLogger(__name__)
 
 BATCH = 500
+EVENTS_AT_ONCE = 2_000
 LEASE_SECONDS = 15.0
 # A batch is started only while its lanes are ours for longer than it may take.
 MARGIN_SECONDS = 6.0
+WRITE_SECONDS = 5.0
 POLL_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 10.0
 KEEP_DONE = timedelta(hours=24)
 
 
@@ -58,6 +62,7 @@ class Projector:
         self.owner = owner
         self._leased_until = 0.0
         self._cleaned_at = 0.0
+        self._batch = BATCH
         self._wake = asyncio.Event()
 
     def wake(self, *_: object) -> None:
@@ -73,10 +78,15 @@ class Projector:
                     worked = await self.step()
                     pause = POLL_SECONDS
                 except OutsideError as error:
-                    worked, pause = 0, min(pause * 2, 10.0)
+                    pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                    # A batch that is too much for the graph at the moment may not be in smaller parts.
+                    self._batch = max(1, self._batch // 2)
                     logger.warning("the graph waits: %s; next try in %.1f s", error, pause)
+                    await asyncio.sleep(pause)
+                    continue
+                self._batch = min(BATCH, self._batch * 2)
                 if not worked:
-                    await self._rest(pause)
+                    await self._rest(POLL_SECONDS)
         finally:
             with suppress(OutsideError):
                 await outbox.release(self.postgres, GRAPH, self.owner)
@@ -93,7 +103,7 @@ class Projector:
         if clock > self._leased_until - LEASE_SECONDS / 2:
             await outbox.lease(self.postgres, GRAPH, self.owner, LEASE_SECONDS)
             self._leased_until = clock + LEASE_SECONDS
-        notices = await outbox.waiting(self.postgres, GRAPH, self.owner, MARGIN_SECONDS, BATCH)
+        notices = await outbox.waiting(self.postgres, GRAPH, self.owner, MARGIN_SECONDS, self._batch)
         if notices:
             for airline_id, group in groupby(sorted(notices, key=_airline), _airline):
                 await self._tell(airline_id, list(group))
@@ -147,8 +157,28 @@ class Projector:
             for bag in current.values()
         ]
         news = set(event_ids)
-        happened = [event for one in known.values() for event in one.events if event.id in news]
-        await journeys.write_bags(self.graph, list(named.values()), list(owners.values()), projections, happened)
+        happened = {bag_id: [event for event in one.events if event.id in news] for bag_id, one in known.items()}
+        await journeys.write_flights(self.graph, list(named.values()), WRITE_SECONDS)
+        await journeys.write_passengers(self.graph, list(owners.values()), WRITE_SECONDS)
+        for part in _parts(projections, happened):
+            news_of_part = [event for projection in part for event in happened[projection.bag.id]]
+            await journeys.write_bags(self.graph, part, news_of_part, WRITE_SECONDS)
+
+
+def _parts(
+    projections: Sequence[BagProjection], happened: Mapping[int, Sequence[Event]]
+) -> Iterator[Sequence[BagProjection]]:
+    """Bags in parts that the graph takes well within ``WRITE_SECONDS``."""
+    part: list[BagProjection] = []
+    events_of_part = 0
+    for projection in projections:
+        part.append(projection)
+        events_of_part += len(happened[projection.bag.id])
+        if events_of_part >= EVENTS_AT_ONCE:
+            yield part
+            part, events_of_part = [], 0
+    if part:
+        yield part
 
 
 def _airline(notice: Notice) -> int:

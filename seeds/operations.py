@@ -1,6 +1,6 @@
 """Flights around now: the timetable flown day by day, on time or late, and what a bag can find among them."""
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,8 +21,10 @@ DAYS_BACK = 8
 DAYS_AHEAD = 2
 
 CONNECTION = timedelta(minutes=45)
+USUAL_CONNECTION = timedelta(hours=5)
 LONGEST_CONNECTION = timedelta(hours=12)
-# Less than this between the planes, and a bag stays behind.
+# With so much between the planes a passenger just makes the connection, and the bag does not.
+RUN = timedelta(minutes=10)
 TIGHT = timedelta(minutes=30)
 
 LATE = timedelta(minutes=15)
@@ -37,9 +39,17 @@ MAJOR = ("MIA", "BOG", "MEX", "GRU", "LIM")
 MAJOR_SHARE = 0.4
 CONNECTING_SHARE = 0.8
 
-# Minutes that the services of the demo story leave late, by number and days from today: CM335 and CM491 miss their
-# connections to CM758 and CM156, which leave on time.
-STORY_DELAYS = {(335, -2): 46, (758, -2): 3, (491, -3): 72, (156, -3): 2, (156, -2): 5}
+# Minutes that the services of the demo's stories leave late, by number and days from today. CM335 and CM491 come too
+# late for CM758 and CM156, which leave on time; those of yesterday see to it that there are missed bags at any hour.
+STORY_DELAYS = {
+    (335, -2): 46,
+    (758, -2): 3,
+    (491, -3): 72,
+    (156, -3): 2,
+    (156, -2): 5,
+    (491, -1): 70,
+    (335, -1): 70,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,20 +180,20 @@ class Operations:
         self.landed = sorted(
             (flight for flight in flights if flight.lands <= now), key=lambda flight: (flight.lands, flight.id)
         )
-        self._onward: dict[str, list[DatedFlight]] = defaultdict(list)
+        self._between: dict[tuple[str, str], list[DatedFlight]] = defaultdict(list)
         self._checked_in: dict[tuple[str, str], list[DatedFlight]] = defaultdict(list)
         for flight in by_leaving:
-            if flight.origin == HUB:
-                self._onward[flight.destination].append(flight)
+            ends = (flight.origin, flight.destination)
+            self._between[ends].append(flight)
             if now - FIRST_DEPARTURE <= flight.scheduled_departure <= now + LAST_DEPARTURE:
-                self._checked_in[flight.origin, flight.destination].append(flight)
-        self._minor = sorted(self._onward.keys() - set(MAJOR))
+                self._checked_in[ends].append(flight)
+        self._minor = sorted({flight.destination for flight in flights} - {HUB, *MAJOR})
         self.missed = [
             (inbound, outbound)
             for inbound in self.landed
             if inbound.scheduled_departure >= now - FIRST_DEPARTURE and self._late_to_hub(inbound)
             for outbound in self._planned_onward(inbound)
-            if outbound.leaves - inbound.lands < TIGHT
+            if RUN <= outbound.leaves - inbound.lands < TIGHT
         ]
 
     def service(self, number: int, days: int) -> DatedFlight:
@@ -197,37 +207,54 @@ class Operations:
 
     def itinerary(self, numbers: Random) -> list[DatedFlight]:
         """The flights of some bag of the last days: most change at the hub, the others begin or end there."""
-        origin = self._station(numbers)
+        origin = self.station(numbers)
         if numbers.random() < (1 - CONNECTING_SHARE) / 2:
             return [numbers.choice(self._checked_in[HUB, origin])]
         inbound = numbers.choice(self._checked_in[origin, HUB])
         if numbers.random() < CONNECTING_SHARE:
-            for destination in (self._station(numbers) for _ in range(4)):
+            for destination in (self.station(numbers) for _ in range(4)):
                 outbound = self.onward(inbound, destination)
                 if destination != origin and outbound is not None:
                     return [inbound, outbound]
         return [inbound]
 
     def onward(self, inbound: DatedFlight, destination: str) -> DatedFlight | None:
-        """The first flight from the hub that the bag of an inbound one can make, as planned and as flown."""
-        flights = self._onward[destination]
-        first = bisect_left(flights, inbound.lands + CONNECTION, key=lambda flight: flight.leaves)
-        for flight in flights[first:]:
+        """The first flight from the hub that the bags of an inbound one make, as planned and as flown."""
+        for flight in self._leaving_after(HUB, destination, inbound.lands + CONNECTION):
             if flight.leaves - inbound.lands > LONGEST_CONNECTION:
                 break
             if flight.scheduled_departure - inbound.scheduled_arrival >= CONNECTION:
                 return flight
         return None
 
+    def feeder(self, outbound: DatedFlight, numbers: Random) -> DatedFlight | None:
+        """Some flight to the hub whose bags make that one from it, in time for a usual connection."""
+        candidates = [
+            inbound
+            for inbound in self.flights
+            if inbound.destination == HUB
+            and inbound.origin != outbound.destination
+            and CONNECTION <= outbound.leaves - inbound.lands <= USUAL_CONNECTION
+            and outbound.scheduled_departure - inbound.scheduled_arrival >= CONNECTION
+        ]
+        return numbers.choice(candidates) if candidates else None
+
     def next_to(self, origin: str, destination: str, after: datetime) -> DatedFlight:
         """The first flight between two airports that leaves later than that."""
+        return next(self._leaving_after(origin, destination, after))
+
+    def next_departure(self, inbound: DatedFlight) -> DatedFlight:
+        """The first flight still at the hub that the bags of a landed one can be meant for."""
         return next(
             flight
-            for flight in (*self.departed, *self.upcoming)
-            if flight.leaves > after and (flight.origin, flight.destination) == (origin, destination)
+            for flight in self.upcoming
+            if flight.origin == HUB
+            and flight.destination != inbound.origin
+            and flight.scheduled_departure - inbound.scheduled_arrival >= CONNECTION
         )
 
-    def _station(self, numbers: Random) -> str:
+    def station(self, numbers: Random) -> str:
+        """Some destination, often one of the five major ones."""
         return numbers.choice(MAJOR if numbers.random() < MAJOR_SHARE else self._minor)
 
     def _late_to_hub(self, flight: DatedFlight) -> bool:
@@ -235,12 +262,20 @@ class Operations:
 
     def _planned_onward(self, inbound: DatedFlight) -> Iterator[DatedFlight]:
         """The flight to each destination that an itinerary with the inbound flight would have continued on."""
-        for destination, flights in self._onward.items():
-            if destination == inbound.origin:
-                continue
+        for destination in (*MAJOR, *self._minor):
+            after = inbound.scheduled_arrival + CONNECTION
             planned = next(
-                (flight for flight in flights if flight.scheduled_departure - inbound.scheduled_arrival >= CONNECTION),
+                (
+                    flight
+                    for flight in self._leaving_after(HUB, destination, after - LATE)
+                    if flight.scheduled_departure >= after
+                ),
                 None,
             )
-            if planned and planned.scheduled_departure - inbound.scheduled_arrival <= LONGEST_CONNECTION:
+            if destination != inbound.origin and planned and planned.scheduled_departure - after <= LONGEST_CONNECTION:
                 yield planned
+
+    def _leaving_after(self, origin: str, destination: str, moment: datetime) -> Iterator[DatedFlight]:
+        flights = self._between[origin, destination]
+        for index in range(bisect_right(flights, moment, key=lambda flight: flight.leaves), len(flights)):
+            yield flights[index]

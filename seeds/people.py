@@ -9,26 +9,15 @@ from random import Random
 from integrations.records.passengers import Language, search_name, teletype
 from integrations.stores.passengers import NewPassenger
 from seeds.chance import chance
+from seeds.network import read_rows
 
-GIVEN_NAMES = {
-    Language.ES: "María José Ana Luis Carmen Carlos Lucía Jorge Elena Andrés Rosa Miguel Sofía Pedro Paula Diego".split(),
-    Language.EN: "Mary James Anna John Emily Robert Laura David Susan Thomas Helen Peter Alice George Karen Paul".split(),
-    Language.PT: "Maria João Ana Pedro Beatriz Tiago Inês Rui Marta Nuno Sofia Bruno Clara Hugo Luísa Otávio".split(),
-}
-SURNAMES = {
-    Language.ES: "González Rodríguez Pérez Gómez Fernández López Díaz Martínez Sánchez Romero Torres Castillo Herrera "
-    "Vargas Peña Núñez".split(),
-    Language.EN: "Smith Johnson Brown Taylor Wilson Clark Walker Hall Young King Wright Green Baker Carter Turner "
-    "Parker".split(),
-    Language.PT: "Silva Santos Oliveira Souza Pereira Costa Almeida Ferreira Ribeiro Carvalho Gomes Martins Araújo "
-    "Barbosa Conceição Moreira".split(),
-}
-LANGUAGE_WEIGHTS = {Language.ES: 60, Language.EN: 25, Language.PT: 15}
+# Of a hundred passengers.
+LANGUAGES = {Language.ES: 60, Language.EN: 25, Language.PT: 15}
 
 AREA_CODES = ("305", "212", "202", "312", "416", "514", "407", "713")
 MAIL_DOMAINS = ("example.com", "example.org", "example.net")
 
-# Programme, its tier, what Star Alliance partners see of it, and how many of a hundred passengers have it.
+# Programme, its tier, what Star Alliance partners see of it; of a hundred passengers.
 TIERS: dict[tuple[str | None, str | None, str | None], int] = {
     (None, None, None): 50,
     ("ConnectMiles", "Member", None): 28,
@@ -39,32 +28,50 @@ TIERS: dict[tuple[str | None, str | None, str | None], int] = {
     ("MileagePlus", "Premier Gold", "Star Alliance Gold"): 2,
     ("LifeMiles", "Silver", "Star Alliance Silver"): 2,
 }
+# Its members' bags have priority, whichever partner's members they are.
 PRIORITY_TIER = "Star Alliance Gold"
 
 LOCATOR_SIGNS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
-
-def passenger(seed: int, passenger_id: int, booking_id: int) -> NewPassenger:
-    """The passenger of that id; people of one booking share a family name, which is the booking's."""
-    numbers = chance(seed, "passenger", passenger_id)
-    language, surname = _family(chance(seed, "booking", booking_id))
-    return _passenger(numbers, passenger_id, booking_id, language, surname, numbers.choice(GIVEN_NAMES[language]))
+# The passenger of the demo's first story, called as in the message samples.
+PROTAGONIST = 1
+PROTAGONIST_NAME = ("González", "María")
+PROTAGONIST_LOCATOR = "F7K2QX"
 
 
-def protagonist(seed: int, passenger_id: int) -> NewPassenger:
-    """The passenger of the demo's first story, called as in the message samples."""
-    numbers = chance(seed, "passenger", passenger_id)
-    return _passenger(numbers, passenger_id, passenger_id, Language.ES, "González", "María")
+class People:
+    """Whoever has an id, always the same.
 
+    Args:
+        seed: another seed, other people.
+    """
 
-def locator(seed: int, booking_id: int) -> str:
-    """The record locator of that booking."""
-    return "".join(chance(seed, "locator", booking_id).choices(LOCATOR_SIGNS, k=6))
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        rows = read_rows("names.csv")
+        self._given_names = {
+            language: [row["given_name"] for row in rows if row["language"] == language] for language in Language
+        }
+        self._surnames = {
+            language: [row["surname"] for row in rows if row["language"] == language] for language in Language
+        }
 
+    def passenger(self, passenger_id: int, booking_id: int) -> NewPassenger:
+        """The passenger of that id; people of one booking are of one family."""
+        numbers = chance(self._seed, "passenger", passenger_id)
+        if passenger_id == PROTAGONIST:
+            return _passenger(numbers, passenger_id, booking_id, Language.ES, *PROTAGONIST_NAME)
+        family = chance(self._seed, "family", booking_id)
+        language = family.choices(tuple(LANGUAGES), tuple(LANGUAGES.values()))[0]
+        surname = family.choice(self._surnames[language])
+        given_name = numbers.choice(self._given_names[language])
+        return _passenger(numbers, passenger_id, booking_id, language, surname, given_name)
 
-def _family(numbers: Random) -> tuple[Language, str]:
-    language = numbers.choices(tuple(LANGUAGE_WEIGHTS), tuple(LANGUAGE_WEIGHTS.values()))[0]
-    return language, numbers.choice(SURNAMES[language])
+    def locator(self, booking_id: int) -> str:
+        """The record locator of that booking."""
+        if booking_id == PROTAGONIST:
+            return PROTAGONIST_LOCATOR
+        return "".join(chance(self._seed, "locator", booking_id).choices(LOCATOR_SIGNS, k=6))
 
 
 def _passenger(

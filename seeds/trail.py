@@ -1,7 +1,9 @@
 """What is recorded of one bag on its way: scans at plausible places and times, from check-in to hand-over."""
 
 from collections.abc import Set
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from random import Random
 
 from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
@@ -34,7 +36,7 @@ PLACES: dict[EventKind, tuple[str, int]] = {
     EventKind.TRANSFER_IN: ("TRANSFER BELT", 4),
     EventKind.AT_CLAIM: ("CLAIM", 6),
     EventKind.DELIVERED: ("CLAIM EXIT", 0),
-    EventKind.LEFT_BEHIND: ("TRANSFER STORE", 0),
+    EventKind.LEFT_BEHIND: ("BAGGAGE STORE", 0),
     EventKind.ON_HAND: ("BAGGAGE OFFICE", 0),
     EventKind.RUSH_TAGGED: ("BAGGAGE OFFICE", 0),
     EventKind.OUT_FOR_DELIVERY: ("BAGGAGE OFFICE", 0),
@@ -61,7 +63,7 @@ MESSAGES = frozenset(
 )
 
 # A connection of this length or longer is worked at the usual pace; in a shorter one everybody hurries.
-USUAL_CONNECTION = timedelta(minutes=75)
+EASY_CONNECTION = timedelta(minutes=75)
 
 
 class Trail:
@@ -124,7 +126,7 @@ class Trail:
     def change(self, inbound: DatedFlight, outbound: DatedFlight) -> None:
         """From one flight to the next."""
         hub = inbound.destination
-        pace = min(1.0, (outbound.leaves - inbound.lands) / USUAL_CONNECTION)
+        pace = min(1.0, (outbound.leaves - inbound.lands) / EASY_CONNECTION)
         self.unload(inbound, pace)
         self.then(EventKind.TRANSFER_IN, 8 * pace, hub)
         if outbound.destination in self._security:
@@ -142,7 +144,7 @@ class Trail:
         """The whole way, as it should be."""
         self.check_in(flights[0])
         self.load(flights[0])
-        for inbound, outbound in zip(flights, flights[1:], strict=False):
+        for inbound, outbound in pairwise(flights):
             self.change(inbound, outbound)
         self.claim(flights[-1])
 
@@ -155,9 +157,18 @@ class Trail:
         last = max(index for index, scan in enumerate(self.scans) if scan.kind == kind)
         del self.scans[last + 1 :]
 
+    def end_by(self, moment: datetime) -> None:
+        """Moves everything back in time, where need be, so that it has happened by that moment."""
+        excess = self.scans[-1].at - moment
+        if excess > timedelta():
+            self.scans = [replace(scan, at=scan.at - excess) for scan in self.scans]
+
     def lose(self, kind: EventKind) -> None:
-        """Forgets the first event of the kind: the scan that nobody made."""
-        self.scans.remove(next(scan for scan in self.scans if scan.kind == kind))
+        """Forgets the first event of the kind, unless nothing has come after it: the scan that nobody made."""
+        for scan in self.scans[:-1]:
+            if scan.kind == kind:
+                self.scans.remove(scan)
+                return
 
     def _about(self, minutes: float) -> timedelta:
         return timedelta(seconds=round(minutes * 60 * self._numbers.uniform(0.7, 1.3)))

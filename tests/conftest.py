@@ -18,6 +18,8 @@ from redis.asyncio import Redis
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.redis import EmbeddedRedis
+from integrations.stores.postgres import PostgresManager
+from migrations.run import migrate
 
 EMPTY_THE_GRAPH = "MATCH (node) CALL (node) { DETACH DELETE node } IN TRANSACTIONS OF 10000 ROWS"
 SLOTS = Path(__file__).parents[1] / ".demo" / "tests"
@@ -74,16 +76,37 @@ async def embedded_neo4j(slot: Path) -> AsyncIterator[EmbeddedNeo4j]:
 
 
 @pytest.fixture(scope="module")
-async def postgres_url(embedded_postgres: EmbeddedPostgres) -> AsyncIterator[str]:
-    """The address of an empty database, one for each test module."""
-    connection = await asyncpg.connect(embedded_postgres.url)
-    name = "module_test"
+async def postgres_url(embedded_postgres: EmbeddedPostgres) -> str:
+    """The address of an empty database, a new one for each test module."""
+    return await make_database(embedded_postgres, "empty_test")
+
+
+@pytest.fixture(scope="session")
+async def migrated_template(embedded_postgres: EmbeddedPostgres) -> str:
+    """The name of a database with the product's tables, to be copied."""
+    name = "migrated_template"
+    manager = PostgresManager(await make_database(embedded_postgres, name), 0, 2)
+    await manager.connect()
+    await migrate(manager, lambda _: None)
+    await manager.disconnect()
+    return name
+
+
+@pytest.fixture(scope="module")
+async def migrated_url(embedded_postgres: EmbeddedPostgres, migrated_template: str) -> str:
+    """The address of a database with the product's tables and reference data, a new one for each test module."""
+    return await make_database(embedded_postgres, "migrated_test", migrated_template)
+
+
+async def make_database(server: EmbeddedPostgres, name: str, template: str = "template1") -> str:
+    """Makes a database in the place of one of the same name; returns its address."""
+    connection = await asyncpg.connect(server.url)
     try:
         await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        await connection.execute(f"CREATE DATABASE {name}")
-        yield embedded_postgres.url_of(name)
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     finally:
         await connection.close()
+    return server.url_of(name)
 
 
 @pytest.fixture(scope="module")

@@ -70,6 +70,7 @@ class Library:
     calls: list[tuple[str, int]] = field(default_factory=list)
     failure: Exception | None = None
     delay: float = 0.0
+    asleep: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def asked(self, what: str, parents: Sequence[Any]) -> None:
         self.calls.append((what, len(parents)))
@@ -267,7 +268,7 @@ class Query:
 
     @strawberry.field(graphql_type=str | None, description="Never answers.", metadata=allow(*Role))
     async def sleep(self, info: Info) -> Any:
-        await library_of(info.context).asked("sleep", [])
+        library_of(info.context).asleep.set()
         await asyncio.sleep(3600)
 
     @strawberry.field(graphql_type=str | None, description="For one role.", metadata=allow(Role.ADMIN))

@@ -94,12 +94,12 @@ class EmbeddedPostgres(EmbeddedServer):
 
     def _make_room(self, account: Account | None) -> None:
         """An empty data folder that belongs to the server's user; a half-made one of an interrupted start goes."""
-        _sweep()
         shutil.rmtree(self._data, ignore_errors=True)
         self._data.mkdir(mode=0o700, parents=True)
         if account:
             os.chown(self._data, *account)
         if OPEN_FOLDER in self._data.parents:
+            _sweep()
             (self._data.parent / "origin").write_text(str(self.folder))
 
     async def _initialise(self) -> None:

@@ -345,28 +345,30 @@ async def write_network(
     )
 
 
+async def write_flights(graph: Neo4jManager, flights: Sequence[FlightColumns], seconds: float) -> None:
+    """Writes flights; one that the graph has as new or newer stays."""
+    if flights:
+        rows = [_flight(flight) for flight in flights]
+        await graph.execute_write(MERGE_FLIGHTS, {"flights": rows}, name="MERGE_FLIGHTS", timeout=seconds)
+
+
+async def write_passengers(graph: Neo4jManager, passengers: Sequence[Passenger], seconds: float) -> None:
+    """Writes passengers and what booking they belong to; nothing that tells who they are."""
+    if passengers:
+        rows = [
+            {"id": passenger.id, "airlineId": passenger.airline_id, "bookingId": passenger.booking_id}
+            for passenger in passengers
+        ]
+        await graph.execute_write(MERGE_PASSENGERS, {"passengers": rows}, name="MERGE_PASSENGERS", timeout=seconds)
+
+
 async def write_bags(
-    graph: Neo4jManager,
-    flights: Sequence[FlightColumns],
-    passengers: Sequence[Passenger],
-    bags: Sequence[BagProjection],
-    events: Sequence[Event],
+    graph: Neo4jManager, bags: Sequence[BagProjection], events: Sequence[Event], seconds: float
 ) -> None:
-    """Writes flights, bags with their plans, and events, in one transaction; safe to repeat."""
+    """Writes bags with their plans, tags and flown flights, and new events of theirs, in one transaction."""
     rows = [_event(event) for event in events]
     places = {row["placeId"]: row["airport"] for row in rows}
     statements = [
-        (MERGE_FLIGHTS, {"flights": [_flight(flight) for flight in flights]}, "MERGE_FLIGHTS"),
-        (
-            MERGE_PASSENGERS,
-            {
-                "passengers": [
-                    {"id": passenger.id, "airlineId": passenger.airline_id, "bookingId": passenger.booking_id}
-                    for passenger in passengers
-                ]
-            },
-            "MERGE_PASSENGERS",
-        ),
         (MERGE_BAGS, {"bags": [_bag(bag) for bag in bags]}, "MERGE_BAGS"),
         (
             MERGE_PLACES,
@@ -385,7 +387,8 @@ async def write_bags(
             "MERGE_EVENT_HOLDERS",
         ),
     ]
-    await graph.execute_write_many([statement for statement in statements if any(statement[1].values())])
+    needed = [statement for statement in statements if any(statement[1].values())]
+    await graph.execute_write_many(needed, timeout=seconds)
 
 
 def _flight(flight: FlightColumns) -> dict[str, Any]:

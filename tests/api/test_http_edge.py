@@ -244,13 +244,8 @@ async def test_get_is_for_queries_only(client: httpx.AsyncClient, library: Libra
     assert (response.status_code, response.headers["allow"]) == (405, "POST")
     assert code_of(response) == "METHOD_NOT_ALLOWED"
     assert library.authors[1].name == "Author 1"
-    for malformed in (
-        {},
-        {"query": ""},
-        {"query": "{health}", "variables": "{"},
-        {"query": "{health}", "variables": "5"},
-    ):
-        assert (await client.get("/graphql", params=malformed)).status_code == 400
+    for malformed in ("", "?query=", "?query={health}&variables={", "?query={health}&variables=5"):
+        assert (await client.get(f"/graphql{malformed}")).status_code == 400
 
 
 async def test_a_browser_gets_the_page_without_a_credential(client: httpx.AsyncClient) -> None:
@@ -348,10 +343,9 @@ async def test_a_client_that_leaves_stops_the_work(
 ) -> None:
     caplog.set_level(logging.INFO, "gateway.access")
     left = asyncio.Event()
-    library.calls.clear()
+    library.asleep.clear()
     request = asyncio.create_task(asgi(app, [b'{"query":"{sleep}"}'], [], then=left))
-    while not library.calls:
-        await asyncio.sleep(0.001)
+    await asyncio.wait_for(library.asleep.wait(), 1)
     left.set()
     assert await asyncio.wait_for(request, SECONDS / 2) == []
     assert "status=499" in caplog.text
@@ -365,8 +359,8 @@ async def test_the_request_id_is_taken_over_if_it_is_one(client: httpx.AsyncClie
         return response.headers["x-request-id"]
 
     assert await answered("0a1b2c3d-agent.console_7") == "0a1b2c3d-agent.console_7"
-    for given in ("", "short", "with space in it", "x" * 65, "injected%0d%0a", "ñandúñandú".encode().decode("latin-1")):
-        assert len(await answered(given)) == 32
+    for wrong in ("", "short", "with space in it", "x" * 65, "injected%0d%0a", "a,b,c,d,e"):
+        assert len(await answered(wrong)) == 32
     assert await answered("") != await answered("")
 
 
@@ -475,8 +469,7 @@ async def test_no_body_gives_500(client: httpx.AsyncClient, body: bytes, content
 @settings(max_examples=100, deadline=None)
 async def test_no_url_gives_500(client: httpx.AsyncClient, query: str, variables: str, accept: str) -> None:
     params = {
-        "query": query.encode(errors="replace").decode(),
-        "variables": variables.encode(errors="replace").decode(),
+        name: text.encode(errors="replace").decode() for name, text in (("query", query), ("variables", variables))
     }
-    response = await client.get("/graphql", params=params, headers={"Accept": accept.encode("latin-1")})  # type: ignore[dict-item] # httpx takes bytes
+    response = await client.get("/graphql", params=params, headers={b"Accept": accept.encode("latin-1")})
     assert response.status_code in (200, 400, 405, 406)

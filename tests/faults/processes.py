@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from integrations.embedded.server import EmbeddedServer
+from integrations.errors import Unavailable
 
 
 @contextmanager
@@ -41,3 +42,12 @@ async def timed(call: Awaitable[object], error: type[Exception]) -> float:
     with pytest.raises(error):
         await call
     return monotonic() - started
+
+
+async def until_refused_at_once(call: Callable[[], Awaitable[object]], seconds: float = 0.05) -> None:
+    """Wait until calls fail far sooner than any timeout in play, because the store is known to be down."""
+
+    async def refused() -> bool:
+        return await timed(call(), Unavailable) < seconds
+
+    await eventually(refused, 5)

@@ -163,6 +163,7 @@ async def test_driver_errors_end_here_and_repeat_no_value(
     with pytest.raises(error, match=rf"THE_NAME: .*({says})") as caught:
         await postgres.execute(sql, *args, name="THE_NAME")
     assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
     assert await postgres.fetchval("SELECT 1") == 1, "the pool goes on"
 
