@@ -10,13 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx
-import seeds.run
 
+import seeds
 from gateway.actor import issue_token
 from gateway.config import Settings
 from gateway.demo import console, run_demo, run_reset
-from gateway.initialise import InitialisationError, initialise, operator, tell_graph
-from gateway.lifespan import now, open_stores
+from gateway.initialise import InitialisationError, initialise, operator, seed
+from gateway.lifespan import open_stores
 from integrations.embedded.process import StartError
 from integrations.embedded.server import write_secret
 from resolvers.actor import Role
@@ -62,14 +62,8 @@ def reset() -> int:
     async def return_to_seed(complete: Environment) -> None:
         settings = Settings.read(complete)
         async with open_stores(settings) as stores:
-            context = operator(settings, stores)
-            await seeds.run.reset(context)
-            report = await seeds.run.seed(
-                context, bags=settings.seed_bags, exceptions=settings.seed_exceptions, now=now(), say=say
-            )
-            say(report.summary)
-            await tell_graph(stores, say)
-            say(f"route cache: {await stores.redis.warm_cache_for_copa()} entries")
+            await seeds.reset(operator(settings, stores), say)
+            await seed(settings, stores, say)
 
     return _told(run_reset(DEMO, environment=_environment(), reset=return_to_seed, say=say))
 

@@ -3,19 +3,20 @@
 from collections.abc import Callable
 from time import monotonic
 
-import seeds.run
-
 import migrations.run
+import seeds
 from gateway.config import Settings
 from gateway.lifespan import now, open_stores
 from integrations.errors import OutsideError
 from integrations.records.outbox import GRAPH
 from integrations.stores import outbox
+from migrations.run import MigrationError
 from resolvers import health
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Stores
 from resolvers.health import HealthStatus
 from resolvers.projector import Projector
+from seeds import AlreadyInUse
 
 Say = Callable[[str], None]
 
@@ -33,6 +34,8 @@ async def initialise(settings: Settings, say: Say) -> None:
     async with open_stores(settings) as stores:
         try:
             await _initialise(settings, stores, say)
+        except (AlreadyInUse, MigrationError) as error:
+            raise InitialisationError(str(error)) from error
         except OutsideError as error:
             raise InitialisationError(f"{error}: bring it up, then run this again.") from error
 
@@ -49,16 +52,24 @@ async def _initialise(settings: Settings, stores: Stores, say: Say) -> None:
     say("graph schema loaded")
     say(f"route cache: {await stores.redis.warm_cache_for_copa()} entries")
     say("partners: none are connected in this version")
-    report = await seeds.run.seed(
-        operator(settings, stores), bags=settings.seed_bags, exceptions=settings.seed_exceptions, say=say
-    )
-    say(report.summary)
-    await tell_graph(stores, say)
-    say(f"route cache: {await stores.redis.warm_cache_for_copa()} entries")
+    await seed(settings, stores, say)
     found = await health.check(stores, now)
     say(f"health: {found.status}")
     if found.status is not HealthStatus.HEALTHY:
         raise InitialisationError("A store went away meanwhile: run this again.")
+
+
+async def seed(settings: Settings, stores: Stores, say: Say) -> None:
+    """Seeds the records, tells the graph of it, and warms the cache with what the graph then knows."""
+    report = await seeds.seed(
+        operator(settings, stores), bags=settings.seed_bags, exceptions=settings.seed_exceptions, now=now(), say=say
+    )
+    say(
+        f"seeds: {report.bags} bags ({report.exceptions} in trouble) on {report.flights} flights "
+        f"and {sum(report.pirs.values())} files, as of {report.anchored_at:%Y-%m-%dT%H:%MZ}"
+    )
+    await tell_graph(stores, say)
+    say(f"route cache: {await stores.redis.warm_cache_for_copa()} entries")
 
 
 def operator(settings: Settings, stores: Stores) -> Context:

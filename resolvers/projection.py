@@ -32,11 +32,13 @@ def standing(
         events: all events of the bag, in order (``in_order``).
         planned: its itinerary in travel order; empty where no booking is known.
         flights: the flights that events or plan name, by id.
-        created_at: when the bag became known: its standing before any event.
+        created_at: when the bag became known; it is expected from then on, or from its first event if that is earlier.
     """
     stations = {leg.destination for leg in planned} | {leg.origin for leg in planned}
     loaded = {leg.id for leg, _ in _loadings(events, flights)}
-    now = Standing(BagState.EXPECTED, created_at, None, None, None, None)
+    # Of a bag that only its scans made known, the first to arrive need not be the first that was taken.
+    known_since = min([created_at, *(event.at for event in events[:1])])
+    now = Standing(BagState.EXPECTED, known_since, None, None, None, None)
     for event in events:
         if event.kind == EventKind.NOT_SEEN and event.flight_id in loaded:
             continue  # rule 9: a load scan for the same flight wins, whichever is dated later

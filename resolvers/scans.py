@@ -1,6 +1,6 @@
 """Recording what happens to bags: the one way in for scans, whoever sends them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -140,24 +140,23 @@ async def _bags_of(records: Reader, airline_id: int, scans: Sequence[Scan]) -> l
     numbers = [scan.tag for scan in scans]
     moments = [scan.at for scan in scans]
     known = await bags.tagged_at(records, airline_id, numbers, moments)
-    unknown = [index for index, number in enumerate(numbers) if index not in known and number != UNREADABLE]
-    if unknown:
-        await bags.lock_unknown_tags(records, airline_id, [numbers[index] for index in unknown])
+    if unknown := _first_seen(scans, known):
+        await bags.lock_unknown_tags(records, airline_id, list(unknown))
         known = await bags.tagged_at(records, airline_id, numbers, moments)
-        first_seen: dict[str, datetime] = {}
-        for index in unknown:
-            if index not in known:
-                first_seen[numbers[index]] = min(first_seen.get(numbers[index], moments[index]), moments[index])
-        made = await bags.insert_unknown(
-            records,
-            airline_id,
-            list(first_seen),
-            list(first_seen.values()),
-            UNKNOWN_TAG_WINDOW,
-        )
-        for index in unknown:
-            known.setdefault(index, made.get(numbers[index], -1))
-    return [None if number == UNREADABLE else known[index] for index, number in enumerate(numbers)]
+        # Scans of one number that lie further apart than the window are of several bags.
+        while unknown := _first_seen(scans, known):
+            await bags.insert_unknown(records, airline_id, list(unknown), list(unknown.values()), UNKNOWN_TAG_WINDOW)
+            known = await bags.tagged_at(records, airline_id, numbers, moments)
+    return [known.get(index) for index in range(len(scans))]
+
+
+def _first_seen(scans: Sequence[Scan], known: Mapping[int, int]) -> dict[str, datetime]:
+    """When each number was seen first that no bag carried then; ``known`` are the scans whose bag is known."""
+    first_seen: dict[str, datetime] = {}
+    for index, scan in enumerate(scans):
+        if index not in known and scan.tag != UNREADABLE:
+            first_seen[scan.tag] = min(first_seen.get(scan.tag, scan.at), scan.at)
+    return first_seen
 
 
 def _holder(scan: Scan) -> str | None:

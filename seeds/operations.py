@@ -46,7 +46,7 @@ STORY_DELAYS = {
     (758, -2): 3,
     (491, -3): 72,
     (156, -3): 2,
-    (156, -2): 5,
+    (152, -3): 4,
     (491, -1): 70,
     (335, -1): 70,
 }
@@ -120,10 +120,11 @@ def fly(network: Network, seed: int, now: datetime) -> list[DatedFlight]:
     """All flights from eight days ago to two days ahead in order of departure; their ids count from 1."""
     zones = {airport.iata: ZoneInfo(airport.time_zone) for airport in network.airports}
     today = now.astimezone(HUB_ZONE).date()
+    services = timetable(network.routes)
     departures = [
         (datetime.combine(today + timedelta(days=offset), time(), HUB_ZONE).astimezone(UTC), offset, service)
         for offset in range(-DAYS_BACK, DAYS_AHEAD + 1)
-        for service in timetable(network.routes)
+        for service in services
     ]
     departures.sort(key=lambda one: (one[0] + timedelta(minutes=one[2].departs), one[2].number))
     flights: dict[FlightKey, DatedFlight] = {}

@@ -127,7 +127,8 @@ class EmbeddedServer(ABC):
             raise StartError(f"{self.name} in {self.folder} is in use by another process: stop that one first.")
         with contextlib.suppress(FileNotFoundError, ValueError):
             self._state = json.loads((self.folder / "server.json").read_text())
-        self._state.setdefault("password", secrets.token_urlsafe(24))
+        # Digits and letters only: Neo4j's admin tool would take a leading dash for an option.
+        self._state.setdefault("password", secrets.token_hex(24))
 
     def _free_folder(self) -> None:
         if self._lock is not None:

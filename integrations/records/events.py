@@ -120,10 +120,16 @@ class Scan:
     device: str = ""
 
     def identity(self, airline_id: int) -> UUID:
-        """A digest of tag, kind, place, time (to the microsecond) and device: the same scan sent twice is one event."""
+        """A digest of all that it says, its time to the microsecond: the same scan sent twice is one event.
+
+        Two that differ in anything are two events: were one of them dropped, the first to arrive would win.
+        """
+        key = self.flight
+        flight = f"{key.carrier}{key.number}{key.suffix}/{key.departure_date}/{key.origin}" if key else ""
+        parties = (self.giver or "", self.holder or "")
         moment = self.at.astimezone(UTC).isoformat()
-        content = "\x1f".join((str(airline_id), self.tag, self.kind, self.airport, self.place, moment, self.device))
-        return UUID(bytes=hashlib.sha256(content.encode()).digest()[:16])
+        said = (self.tag, self.kind, self.airport, self.place, moment, flight, *parties, self.method, self.device)
+        return UUID(bytes=hashlib.sha256("\x1f".join((str(airline_id), *said)).encode()).digest()[:16])
 
 
 class EventColumns:

@@ -142,16 +142,23 @@ LOCK_UNKNOWN_TAGS = """
 SELECT pg_advisory_xact_lock($1, key) FROM unnest($2::integer[]) AS key
 """
 
+# The tag's window ends where that of another bag begins: a scan is of one bag, now and when it is sent again.
 INSERT_UNKNOWN_BAGS = """
 WITH made AS (
     INSERT INTO bags (airline_id, tag, created_at, state_at)
     SELECT $1, number, at, at FROM unnest($2::text[], $3::timestamptz[]) AS scanned(number, at)
     RETURNING id, tag, created_at
-), tied AS (
-    INSERT INTO bag_tags (airline_id, number, valid_from, valid_until, bag_id)
-    SELECT $1, tag, created_at - $4::interval, created_at + $4::interval, id FROM made
 )
-SELECT id, tag FROM made
+INSERT INTO bag_tags (airline_id, number, valid_from, valid_until, bag_id)
+SELECT $1, tag,
+       greatest(created_at - $4::interval,
+                (SELECT max(valid_until) FROM bag_tags
+                 WHERE airline_id = $1 AND number = made.tag AND valid_until <= made.created_at)),
+       least(created_at + $4::interval,
+             (SELECT min(valid_from) FROM bag_tags
+              WHERE airline_id = $1 AND number = made.tag AND valid_from > made.created_at)),
+       id
+FROM made
 """
 
 UPDATE_STANDINGS = """
@@ -295,13 +302,12 @@ async def insert_unknown(
     numbers: Sequence[str],
     moments: Sequence[datetime],
     window: timedelta,
-) -> dict[str, int]:
-    """Makes a bag with an empty booking for each number, first seen at its moment: number -> bag id.
+) -> None:
+    """Makes a bag with an empty booking for each number, first seen at its moment, when no bag carried it.
 
-    The tag counts as this bag's for ``window`` before and after that moment.
+    The tag counts as this bag's for ``window`` before and after that moment, as far as it is no other bag's.
     """
-    rows = await records.fetch(INSERT_UNKNOWN_BAGS, airline_id, numbers, moments, window, name="INSERT_UNKNOWN_BAGS")
-    return {row["tag"]: row["id"] for row in rows}
+    await records.execute(INSERT_UNKNOWN_BAGS, airline_id, numbers, moments, window, name="INSERT_UNKNOWN_BAGS")
 
 
 async def update_standings(records: Reader, airline_id: int, standings: Mapping[int, Standing]) -> None:

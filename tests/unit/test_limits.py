@@ -23,10 +23,10 @@ def bomb_of_fragments(levels: int) -> str:
     return f"{{...f0}} {' '.join(parts)} fragment f{levels} on Query {{health}}"
 
 
-def fragments_in_a_row(count: int) -> str:
-    # The last comes first, so that each is counted before the one that spreads it.
-    parts = [f"fragment f{n} on Query {{...f{n + 1}}}" for n in reversed(range(count))]
-    return f"fragment f{count} on Query {{health}} {' '.join(parts)} {{...f0}}"
+def fragments_in_a_row(*numbers: int) -> str:
+    # In falling order each is counted before the one that spreads it; in rising order counting goes all the way down.
+    parts = [f"fragment f{n} on Query {{...f{n + 1}}}" for n in numbers]
+    return f"{{...f0}} {' '.join(parts)} fragment f{max(numbers) + 1} on Query {{health}}"
 
 
 def unused_fragment() -> str:
@@ -45,13 +45,15 @@ HOSTILE = {
     "a deeper cycle of lists": ("{authors{nodes" + "{friends" * 90 + "{name}" + "}" * 90 + "}}", "deep"),
     "levels of nothing but inline fragments": ("{" + "...{" * 150 + "health" + "}" * 150 + "}", "more than 100 deep"),
     "a bomb of fragments": (bomb_of_fragments(60), "More than 1000 fields"),
-    "a row of fragments": (fragments_in_a_row(300), "more than 100 deep"),
+    "a row of fragments": (fragments_in_a_row(*range(350)), "more than 100 deep"),
+    "a row of fragments, the last first": (fragments_in_a_row(*reversed(range(350))), "more than 100 deep"),
     "a fragment that spreads itself": ("{...f} fragment f on Query {health ...f}", "within itself"),
     "fragments that spread each other": (
         "{...f0}" + "".join(f"fragment f{n} on Query {{{' '.join(f'...f{m}' for m in range(20))}}}" for n in range(20)),
         "within itself",
     ),
-    "10,000 aliases": ("{" + " ".join(f"a{n}:health" for n in range(10_000)) + "}", "code points|tokens"),
+    "10,000 aliases": ("{" + " ".join(f"a{n}:health" for n in range(10_000)) + "}", "code points"),
+    "2,000 aliases": ("{" + " ".join(f"a{n}:health" for n in range(2_000)) + "}", "tokens"),
     "101 aliases": ("{books{" + " ".join(f"a{n}:title" for n in range(101)) + "}}", "aliases"),
     "21 root fields": ("{" + " ".join(f"a{n}:health" for n in range(21)) + "}", "at the top"),
     "a field many times": ("{" + "books{title} " * 300 + "}", "share a response name"),

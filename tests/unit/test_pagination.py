@@ -1,4 +1,5 @@
 import base64
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -138,6 +139,7 @@ async def test_a_cursor_of_another_list_tenant_or_key_is_refused(schema: Gateway
     foreign = [
         BY_ID.cursor(context, author),
         Order("authors by birth", born=str, id=int).cursor(context, author),
+        Order("authors by death", born=datetime, id=int).cursor(context, author),
         BY_BIRTH.cursor(context_of(library, airline_id=2), author),
     ]
     context.signing_key = b"other"

@@ -1,0 +1,94 @@
+"""Health while everything is well, and while one store after the other is killed or frozen."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from time import perf_counter
+
+from benchmarks.client import Client, get, post
+from benchmarks.installation import Installation
+from benchmarks.load import percentile
+from benchmarks.operations import HEALTH
+from benchmarks.processes import frozen
+from integrations.embedded.server import EmbeddedServer
+
+CALLS = 100
+# Between one round of calls and the next, as monitors do; a round is one call of each path.
+PAUSE_SECONDS = 0.02
+PATHS = ("", "/database", "/graph", "/cache", "/external", "/ready", "/live")
+
+Fault = Callable[[EmbeddedServer], AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthFigures:
+    """What was asked under which circumstances, and what came.
+
+    Args:
+        circumstances: such as ``graph frozen``.
+        path: of the request.
+        statuses: the HTTP statuses that came.
+        p95: of the latencies in milliseconds.
+        longest: likewise.
+    """
+
+    circumstances: str
+    path: str
+    statuses: tuple[int, ...]
+    p95: float
+    longest: float
+
+
+async def health_figures(installed: Installation, say: Callable[[str], None]) -> list[HealthFigures]:
+    """Calls of GraphQL ``health`` and each path, 100 under each circumstances, from the moment of the fault on."""
+    figures = await _ask_all(installed, "all well")
+    faults: dict[str, Fault] = {"killed": _killed, "frozen": _frozen}
+    for name, store in installed.stores.items():
+        for word, fault in faults.items():
+            say(f"health while {name} is {word}")
+            async with fault(store):
+                figures += await _ask_all(installed, f"{name} {word}")
+            await installed.until_healthy()
+    return figures
+
+
+async def _ask_all(installed: Installation, circumstances: str) -> list[HealthFigures]:
+    requests = {f"/health{path}": get(f"/health{path}") for path in PATHS}
+    requests["GraphQL health"] = post("/graphql", {"query": HEALTH}, {})
+    seconds: dict[str, list[float]] = {path: [] for path in requests}
+    statuses: dict[str, set[int]] = {path: set() for path in requests}
+    async with Client(installed.ports["gateway"]) as client:
+        for _ in range(CALLS):
+            for path, request in requests.items():
+                started = perf_counter()
+                answer = await client.ask(request)
+                seconds[path].append(perf_counter() - started)
+                statuses[path].add(answer.status)
+            await asyncio.sleep(PAUSE_SECONDS)
+    return [
+        HealthFigures(
+            circumstances,
+            path,
+            tuple(sorted(statuses[path])),
+            percentile(seconds[path], 0.95) * 1000,
+            max(seconds[path]) * 1000,
+        )
+        for path in requests
+    ]
+
+
+@asynccontextmanager
+async def _killed(store: EmbeddedServer) -> AsyncIterator[None]:
+    await store.kill()
+    try:
+        yield
+    finally:
+        await store.start()
+
+
+@asynccontextmanager
+async def _frozen(store: EmbeddedServer) -> AsyncIterator[None]:
+    assert store.pid is not None
+    with frozen(store.pid):
+        yield

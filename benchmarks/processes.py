@@ -1,0 +1,80 @@
+"""What processes used: CPU seconds and memory, with everything below them."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+import psutil
+
+
+class Running(Protocol):
+    """Something that has a process."""
+
+    @property
+    def pid(self) -> int | None:
+        """The root's id while it runs."""
+
+
+class Meter:
+    """Reads what several process trees have used.
+
+    Args:
+        running: by name; each is asked for its id anew, since a restart changes it.
+    """
+
+    def __init__(self, running: Mapping[str, Running]) -> None:
+        self._running = running
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """User and system time so far, by name; the system counts in steps of 10 ms.
+
+        A child that has ended counts with its parent, where the parent has waited for it.
+        """
+        used = {}
+        for name in self._running:
+            used[name] = 0.0
+            for process in self._tree(name):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    times = process.cpu_times()
+                    used[name] += times.user + times.system + times.children_user + times.children_system
+        return used
+
+    def megabytes(self) -> dict[str, float]:
+        """Resident memory, by name; pages that processes share are shared out among them (PSS) where that is told."""
+        return {name: sum(map(_bytes, self._tree(name))) / 1e6 for name in self._running}
+
+    def _tree(self, name: str) -> Iterator[psutil.Process]:
+        pid = self._running[name].pid
+        if pid is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                root = psutil.Process(pid)
+                yield root
+                yield from root.children(recursive=True)
+
+
+def used_between(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    """CPU seconds from one reading to the next, by name."""
+    return {name: max(seconds - before[name], 0.0) for name, seconds in after.items()}
+
+
+@contextlib.contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """Stops a process and all below it in their tracks: ports stay open, nobody answers."""
+    root = psutil.Process(pid)
+    processes = [root, *root.children(recursive=True)]
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
+
+
+def _bytes(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, AttributeError):
+        return int(process.memory_full_info().pss)
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return int(process.memory_info().rss)
+    return 0

@@ -1,0 +1,70 @@
+"""``python -m seeds``: fills the database that the settings name."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from gateway.config import Settings, SettingsError
+from integrations.errors import OutsideError
+from integrations.stores.neo4j import Neo4jManager
+from integrations.stores.postgres import PostgresManager
+from integrations.stores.redis import RedisManager
+from resolvers.actor import Actor, Role
+from resolvers.context import Context, Stores
+from seeds.run import AlreadyInUse, Report, seed
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Seeds, and prints what there is; returns the exit code."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        report = asyncio.run(_seed(Settings.read(os.environ), parsed))
+    except (SettingsError, AlreadyInUse, OutsideError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(report.summary)
+    for bag in report.guide:
+        print(f"  {bag.tag} ({bag.printed_tag}) {bag.story}", *filter(None, (bag.pir, bag.rush_tag)), sep=", ")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m seeds", description="Fills an empty database with a demo.")
+    parser.add_argument("--bags", type=int, default=50, help="how many bags; 50 if absent")
+    parser.add_argument("--exceptions", type=int, default=10, help="how many of them get into trouble; 10 if absent")
+    parser.add_argument("--seed", type=int, default=230, help="what chance begins with; 230 if absent")
+    parser.add_argument("--now", type=_moment, help="the moment to tell stories up to, as 2026-11-23T15:30:00Z")
+    return parser
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+async def _seed(settings: Settings, parsed: argparse.Namespace) -> Report:
+    postgres = PostgresManager(settings.neon_database_url.get_secret_value(), application_name="baggage-seeds")
+    # Neither graph nor cache is touched: the graph learns from the outbox.
+    graph = Neo4jManager(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password.get_secret_value())
+    cache = RedisManager(settings.redis_url.get_secret_value())
+    context = Context(
+        actor=Actor("seeds", Role.SERVICE, settings.copa_airline_id),
+        request_id="command",
+        now=lambda: datetime.now(UTC),
+        stores=Stores(postgres, graph, cache),
+        signing_key=settings.secret_key.get_secret_value().encode(),
+    )
+    await postgres.connect()
+    try:
+        return await seed(
+            context, bags=parsed.bags, exceptions=parsed.exceptions, seed=parsed.seed, now=parsed.now, say=print
+        )
+    finally:
+        await postgres.disconnect()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

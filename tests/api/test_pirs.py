@@ -1,0 +1,100 @@
+"""Files: finding them, their bags, and what of them is shown to whom."""
+
+import pytest
+
+from resolvers.actor import Role
+from tests.gateway import Api
+from tests.world import World
+
+BY_REFERENCE = "query($r:String!){pir(reference:$r){reference}}"
+
+
+async def references(api: Api, arguments: str = "") -> list[str]:
+    nodes = (await api.ask(f"{{pirs{arguments}{{nodes{{reference}}}}}}"))["pirs"]["nodes"]
+    return [node["reference"] for node in nodes]
+
+
+@pytest.mark.parametrize("text", ["GRUCM12345", "grucm 12345", "GRU-CM-12345"])
+async def test_a_file_is_found_by_its_reference(api: Api, world: World, text: str) -> None:
+    assert await api.ask(BY_REFERENCE, r=text) == {"pir": {"reference": "GRUCM12345"}}
+
+
+async def test_of_a_reference_that_was_used_again_the_newest_is_found(api: Api, world: World) -> None:
+    await world.stores.postgres.execute(
+        "INSERT INTO pirs (airline_id, reference, kind, status, station, opened_at, closed_at) "
+        "VALUES (1, 'GRUCM12345', 'DAMAGED', 'CLOSED', 'GRU', '2021-01-01Z', '2021-02-01Z')"
+    )
+    data = await api.ask("{pir(reference:\"GRUCM12345\"){kind openedAt}}")
+    assert data["pir"] == {"kind": "DELAYED", "openedAt": "2025-07-02T01:00:00+00:00"}
+
+
+async def test_an_unknown_file_is_null(api: Api, world: World) -> None:
+    assert await api.ask(BY_REFERENCE, r="PTYCM99999") == {"pir": None}
+
+
+async def test_a_file_says_what_it_is_about(api: Api, world: World) -> None:
+    data = await api.ask(
+        """
+        query($id: ID!) { pir(id: $id) {
+          id reference kind status station openedAt closedAt remarks openedAtLocal { time zone }
+          stationAirport { city } passenger { surname } bags { id }
+          describedBags { seq description brand contents bag { id } }
+        } }
+        """,
+        id=world.ours.id("Pir", "PTYCM00100"),
+    )
+    bags = [{"id": world.ours.id("Bag", name)} for name in ("damaged", "delivered")]
+    described = {"description": "BK22RHW", "brand": "Samsonite", "contents": "A camera."}
+    assert data["pir"] == {
+        "id": world.ours.id("Pir", "PTYCM00100"),
+        "reference": "PTYCM00100",
+        "kind": "DAMAGED",
+        "status": "OPEN",
+        "station": "PTY",
+        "openedAt": "2025-07-01T16:00:00+00:00",
+        "closedAt": None,
+        "remarks": "Handle was taped.",
+        "openedAtLocal": {"time": "2025-07-01T11:00:00-05:00", "zone": "America/Panama"},
+        "stationAirport": {"city": "Panama City"},
+        "passenger": {"surname": "Peña"},
+        "bags": bags,
+        "describedBags": [{"seq": seq, **described, "bag": bag} for seq, bag in enumerate(bags, start=1)],
+    }
+
+
+async def test_a_found_bag_that_nobody_knows_is_described_only(api: Api, world: World) -> None:
+    data = await api.ask('{pir(reference:"PTYCM00500"){passenger{id} bags{id} describedBags{brand bag{id}}}}')
+    assert data["pir"] == {"passenger": None, "bags": [], "describedBags": [{"brand": "Samsonite", "bag": None}]}
+
+
+async def test_files_come_newest_first(api: Api, world: World) -> None:
+    """Two were opened at the same moment: the later row first."""
+    assert (await references(api))[:4] == ["GRUCM12345", "PTYCM00500", "PTYCM00777", "PTYCM00100"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ('(station:"gru",statuses:[OPEN])', ["GRUCM12345"]),
+        ("(statuses:[CLOSED],kinds:[DAMAGED],station:\"PTY\")", ["PTYCM00777"]),
+        ("(kinds:[ON_HAND,DELAYED])", ["GRUCM12345", "PTYCM00500"]),
+        ("(statuses:[SUSPENDED])", []),
+        ("(kinds:[])", []),
+    ],
+)
+async def test_files_are_filtered(api: Api, world: World, arguments: str, expected: list[str]) -> None:
+    assert await references(api, arguments) == expected
+
+
+@pytest.mark.parametrize("role", [Role.ANALYST, Role.SERVICE])
+async def test_those_who_do_not_meet_passengers_read_no_remarks_and_no_contents(
+    api: Api, world: World, role: Role
+) -> None:
+    data = await api.ask(
+        '{pir(reference:"PTYCM00777"){remarks passenger{surname} describedBags{brand contents}}}', role
+    )
+    assert data["pir"] == {
+        "remarks": None,
+        "passenger": {"surname": "P***"},
+        "describedBags": [{"brand": "Samsonite", "contents": None}],
+    }

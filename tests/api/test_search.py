@@ -1,0 +1,92 @@
+"""One box for whatever an agent holds in hand."""
+
+import pytest
+
+from resolvers.actor import Role
+from tests.gateway import Api
+from tests.world import World
+
+SEARCH = """
+    query($text: String!, $first: Int) { search(text: $text, first: $first) {
+      readAs
+      found { __typename ... on Node { id } ... on Passenger { surname } }
+    } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "read_as", "found"),
+    [
+        ("CM456781", ["TAG"], [("Bag", "delivered")]),
+        ("0230456782", ["TAG"], [("Bag", "missed")]),
+        ("2230000457", ["TAG"], [("Bag", "missed")]),
+        ("F7K2QX", ["LOCATOR"], [("Passenger", "gonzalez")]),
+        ("f7k2qx", ["LOCATOR"], [("Passenger", "gonzalez")]),
+        ("GRUCM12345", ["PIR"], [("Pir", "GRUCM12345")]),
+        ("CM0758", ["FLIGHT", "LOCATOR"], [("Flight", "CM758")]),
+        ("gonz", ["NAME"], [("Passenger", "gonzalez")]),
+        ("González", ["NAME"], [("Passenger", "gonzalez")]),
+        ("PENA", ["NAME"], [("Passenger", "penha")]),
+        ("Peña/J", ["NAME"], [("Passenger", "penha")]),
+        ("Pena/Maria", ["NAME"], []),
+        ("SILVAS", ["LOCATOR", "NAME"], []),
+        ("P2M4ZT", ["LOCATOR"], [("Passenger", "silva")]),
+        ("日本", [], []),
+        ("12", [], []),
+    ],
+)
+async def test_a_text_is_read_as_whatever_it_can_be(
+    api: Api, world: World, text: str, read_as: list[str], found: list[tuple[str, str]]
+) -> None:
+    results = (await api.ask(SEARCH, text=text))["search"]
+    assert results["readAs"] == read_as
+    assert [(one["__typename"], one["id"]) for one in results["found"]] == [
+        (kind, world.ours.id(kind, name)) for kind, name in found
+    ]
+
+
+async def test_a_search_finds_at_most_so_many(api: Api, world: World) -> None:
+    await world.ours.record(
+        *(world.ours.scan(f"{digit}230333333", "POSITION", "PTY", "12:00") for digit in (0, 3, 4, 5))
+    )
+    assert len((await api.ask(SEARCH, text="CM333333"))["search"]["found"]) == 4
+    assert len((await api.ask(SEARCH, text="CM333333", first=3))["search"]["found"]) == 3
+
+
+@pytest.mark.parametrize("text", ["", " ", "a", "--", "%%", "  /", "\t\n"])
+async def test_too_little_text_is_refused(api: Api, world: World, text: str) -> None:
+    answer = (await api.send(SEARCH, text=text)).json()
+    assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": "text"}
+
+
+@pytest.mark.parametrize("first", [0, -1, 101])
+async def test_the_number_of_results_has_bounds(api: Api, world: World, first: int) -> None:
+    answer = (await api.send(SEARCH, text="CM456781", first=first)).json()
+    assert answer["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "field": "first"}
+
+
+@pytest.mark.parametrize("text", ["%", "_", "\\", "'; DROP TABLE bags; --", "gonz%", "GONZ_LEZ"])
+async def test_signs_that_mean_something_to_databases_mean_nothing(api: Api, world: World, text: str) -> None:
+    answer = (await api.send(SEARCH, text=f"xx{text}")).json()
+    assert answer["data"]["search"]["found"] == []
+
+
+async def test_a_found_name_is_masked_by_role(api: Api, world: World) -> None:
+    found = (await api.ask(SEARCH, Role.ANALYST, text="gonz"))["search"]["found"]
+    assert [one["surname"] for one in found] == ["G***"]
+
+
+async def test_results_of_several_types_resolve_by_type(api: Api, world: World) -> None:
+    """Given a text that is a flight and a locator, then both are found, the flight first."""
+    await world.ours.passenger("booked", "CM0758", "Rios", "Eva", None, None, None, "ES", None, None)
+    data = await api.ask(
+        """
+        { search(text: "CM0758") { found {
+          __typename ... on Flight { designator } ... on Passenger { locator } ... on Bag { tag } ... on Pir { reference }
+        } } }
+        """
+    )
+    assert data["search"]["found"] == [
+        {"__typename": "Flight", "designator": "CM758"},
+        {"__typename": "Passenger", "locator": "CM0758"},
+    ]

@@ -1,0 +1,82 @@
+"""The real application in this process, and a client that asks it in somebody's name."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from asgi_lifespan import LifespanManager
+
+from gateway.actor import issue_token
+from gateway.app import Beside, create_app
+from gateway.config import Settings
+from resolvers.actor import Role
+from tests.conftest import Neo4jCredentials
+from tests.world import OURS, SIGNING_KEY
+
+SECRET = "s" * 32
+
+
+class Api:
+    """Asks ``/graphql``; whose name it asks in is said at each question."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+
+    async def send(
+        self, query: str, role: Role | None = Role.AGENT, airline_id: int = OURS, **variables: Any
+    ) -> httpx.Response:
+        """The HTTP response to a question."""
+        return await self.client.post(
+            "/graphql", json={"query": query, "variables": variables}, headers=credential(role, airline_id)
+        )
+
+    async def ask(
+        self, query: str, role: Role | None = Role.AGENT, airline_id: int = OURS, **variables: Any
+    ) -> dict[str, Any]:
+        """The data of an answer that has no errors."""
+        response = await self.send(query, role, airline_id, **variables)
+        answer = response.json()
+        assert "errors" not in answer, answer["errors"]
+        assert response.status_code == 200
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    async def codes(
+        self, query: str, role: Role | None = Role.AGENT, airline_id: int = OURS, **variables: Any
+    ) -> list[str]:
+        """The codes of an answer's errors."""
+        answer = (await self.send(query, role, airline_id, **variables)).json()
+        return [error["extensions"]["code"] for error in answer.get("errors", ())]
+
+
+def credential(role: Role | None, airline_id: int = OURS) -> dict[str, str]:
+    """The header that signs somebody in; nothing for nobody."""
+    if role is None:
+        return {}
+    return {"Authorization": f"Bearer {issue_token(SECRET, role, airline_id, timedelta(hours=1))}"}
+
+
+def settings_for(postgres_url: str, redis_url: str, neo4j: Neo4jCredentials) -> Settings:
+    """The settings of a gateway over the test's stores."""
+    return Settings.read(
+        {
+            "NEON_DATABASE_URL": postgres_url,
+            "REDIS_URL": redis_url,
+            "NEO4J_URI": neo4j.uri,
+            "NEO4J_USER": neo4j.user,
+            "NEO4J_PASSWORD": neo4j.password,
+            "JWT_SECRET": SECRET,
+            "SECRET_KEY": SIGNING_KEY.decode(),
+        }
+    )
+
+
+@asynccontextmanager
+async def serving(settings: Settings, beside: Beside | None = None) -> AsyncIterator[Api]:
+    """The application as ``create_app`` makes it, started; closed with the block."""
+    async with LifespanManager(create_app(settings, beside=beside)) as manager:
+        transport = httpx.ASGITransport(app=manager.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=30.0) as client:
+            yield Api(client)

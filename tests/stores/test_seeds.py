@@ -1,0 +1,313 @@
+"""Seeding and emptying a real database: once, always the same, and through the door that scans come in by."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from integrations.embedded.postgres import EmbeddedPostgres
+from integrations.errors import Unavailable
+from integrations.records.bags import BagState, TagRole
+from integrations.records.events import EventKind, Scan
+from integrations.records.journeys import Standing
+from integrations.records.outbox import GRAPH
+from integrations.records.tags import parse_tag
+from integrations.stores import bags, outbox, pirs, seedings
+from integrations.stores.neo4j import Neo4jManager
+from integrations.stores.postgres import PostgresManager
+from integrations.stores.redis import RedisManager
+from migrations import load_graph_schema, migrate
+from resolvers import history, projector, scans
+from resolvers.actor import Actor, Role
+from resolvers.context import Context, Stores
+from resolvers.projection import standing
+from resolvers.projector import Projector
+from seeds import AlreadyInUse, reset, seed
+from seeds import run as seeds_run
+from tests.conftest import Neo4jCredentials
+
+NOW = datetime(2026, 11, 23, 15, 30, 42, tzinfo=UTC)
+COPA = 1
+
+TABLES = (
+    "airports",
+    "routes",
+    "flights",
+    "bookings",
+    "passengers",
+    "bags",
+    "bag_tags",
+    "bag_legs",
+    "events",
+    "pirs",
+    "pir_bags",
+)
+
+
+def quiet(_: str) -> None:
+    """Nobody listens."""
+
+
+def context_of(postgres: PostgresManager, graph: Neo4jManager | None = None) -> Context:
+    nowhere = "127.0.0.1:1"
+    return Context(
+        actor=Actor("tester", Role.SERVICE, COPA),
+        request_id="request-1",
+        now=lambda: NOW,
+        stores=Stores(
+            postgres, graph or Neo4jManager(f"bolt://{nowhere}", "neo4j", ""), RedisManager(f"redis://{nowhere}")
+        ),
+        signing_key=b"k" * 32,
+    )
+
+
+@asynccontextmanager
+async def database(server: EmbeddedPostgres, name: str) -> AsyncIterator[Context]:
+    """A migrated database of its own."""
+    connection = await asyncpg.connect(server.url)
+    try:
+        await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await connection.execute(f"CREATE DATABASE {name}")
+    finally:
+        await connection.close()
+    postgres = PostgresManager(server.url_of(name), timeout=20.0)
+    await postgres.connect()
+    try:
+        await migrate(postgres, quiet)
+        yield context_of(postgres)
+    finally:
+        await postgres.disconnect()
+
+
+@pytest.fixture(scope="module")
+async def seeded(embedded_postgres: EmbeddedPostgres) -> AsyncIterator[Context]:
+    """The demo as it comes: 50 bags, 10 exceptions. For tests that only read."""
+    async with database(embedded_postgres, "seeds_first") as context:
+        await seed(context, now=NOW, say=quiet)
+        yield context
+
+
+async def dump(context: Context) -> dict[str, list[str]]:
+    """Every row of what was seeded, as text."""
+    return {
+        table: [
+            row["row"]
+            for row in await context.stores.postgres.fetch(f"SELECT {table}::text AS row FROM {table} ORDER BY 1")
+        ]
+        for table in TABLES
+    }
+
+
+async def test_there_are_fifty_bags_in_all_states_ten_exceptions_and_five_open_files(seeded: Context) -> None:
+    records = seeded.stores.postgres
+    states = await bags.count_by_state(records, COPA)
+    assert sum(states.values()) == 50
+    assert states.keys() == set(BagState)
+    assert await pirs.count_by_status(records, COPA) == {"OPEN": 5, "CLOSED": 1}
+    assert (
+        await records.fetchval("SELECT count(*) FROM bag_tags WHERE role = $1 AND number LIKE '2230%'", TagRole.RUSH)
+        == 3
+    )
+    assert await records.fetchval("SELECT bool_and(station = left(reference, 3)) FROM pirs")
+    oldest, newest = await records.fetchrow("SELECT min(at), max(at) FROM events") or ()
+    assert NOW - timedelta(days=7, minutes=1) <= oldest < NOW - timedelta(days=4)
+    assert newest <= NOW
+
+
+async def test_every_bag_stands_where_its_events_say(seeded: Context) -> None:
+    records = seeded.stores.postgres
+    current = await bags.by_id(records, COPA, range(1, 51))
+    known = await history.of_bags(records, COPA, range(1, 51))
+    for bag_id, bag in current.items():
+        assert known[bag_id].events
+        stored = Standing(bag.state, bag.state_at, bag.airport, bag.place, bag.holder, bag.flight_id)
+        told = known[bag_id]
+        assert stored == standing(told.events, told.planned, told.flights, bag.created_at)
+        if bag.state == BagState.IN_FLIGHT:
+            assert bag.flight_id
+            assert told.flights[bag.flight_id].actual_departure
+            assert not told.flights[bag.flight_id].actual_arrival
+
+
+async def test_the_bags_of_the_guide_are_found_by_their_tags(seeded: Context) -> None:
+    records = seeded.stores.postgres
+    report = await seed(seeded, now=NOW, say=quiet)
+    states = []
+    for one in report.guide:
+        (bag,) = await bags.by_tag(records, COPA, parse_tag(one.printed_tag), 5)
+        states.append(bag.state)
+        if one.rush_tag:
+            assert (await bags.by_tag(records, COPA, parse_tag(one.rush_tag), 5))[0].id == bag.id
+        if one.pir:
+            assert (await pirs.of_bags(records, COPA, [bag.id]))[bag.id].reference == one.pir
+    assert states == ["DELIVERED", "DELAYED", "IN_FLIGHT", "OUT_FOR_DELIVERY"]
+
+
+async def test_a_second_run_keeps_the_first_one_s_choice_and_changes_nothing(seeded: Context) -> None:
+    before = await dump(seeded)
+    said: list[str] = []
+    report = await seed(seeded, bags=70, exceptions=3, seed=4, now=NOW + timedelta(days=3), say=said.append)
+    assert (report.seed, report.bags, report.fresh) == (230, 50, False)
+    assert report.anchored_at == NOW.replace(second=0)
+    assert "kept as it is" in said[0]
+    assert await dump(seeded) == before
+
+
+async def test_the_same_seed_and_clock_give_the_same_rows_elsewhere(
+    seeded: Context, embedded_postgres: EmbeddedPostgres
+) -> None:
+    async with database(embedded_postgres, "seeds_twin") as twin:
+        await seed(twin, now=NOW, say=quiet)
+        assert await dump(twin) == await dump(seeded)
+    async with database(embedded_postgres, "seeds_twin") as other:
+        await seed(other, seed=231, now=NOW, say=quiet)
+        assert (await dump(other))["events"] != (await dump(seeded))["events"]
+
+
+async def test_an_interrupted_run_is_continued(
+    embedded_postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seeds_run, "BATCH", 16)
+    recorded: list[int] = []
+    record = scans.record
+
+    async def fail_at_fourth(context: Context, batch: list[Scan], received_at: datetime) -> None:
+        recorded.append(len(batch))
+        if len(recorded) == 4:
+            raise Unavailable("records", "pulled the plug")
+        await record(context, batch, received_at)
+
+    async with database(embedded_postgres, "seeds_whole") as whole:
+        await seed(whole, bags=120, exceptions=12, now=NOW, say=quiet)
+        expected = await dump(whole)
+    async with database(embedded_postgres, "seeds_broken") as broken:
+        monkeypatch.setattr(scans, "record", fail_at_fourth)
+        with pytest.raises(Unavailable):
+            await seed(broken, bags=120, exceptions=12, now=NOW, say=quiet)
+        assert await dump(broken) != expected
+        said: list[str] = []
+        report = await seed(broken, say=said.append)
+        assert "continued" in said[0]
+        assert report.bags == 120
+        assert await dump(broken) == expected
+        assert len(recorded) < 2 * 120 / 16  # what was there was not done again
+
+
+async def test_two_runs_at_once_make_one_demo(seeded: Context, embedded_postgres: EmbeddedPostgres) -> None:
+    async with database(embedded_postgres, "seeds_twin") as twin:
+        await asyncio.gather(seed(twin, now=NOW, say=quiet), seed(twin, seed=4, now=NOW, say=quiet))
+        seeding = await seedings.find(twin.stores.postgres, COPA)
+        assert seeding
+        assert await twin.stores.postgres.fetchval("SELECT count(*) FROM bags") == 50
+        if seeding.seed == 230:
+            assert await dump(twin) == await dump(seeded)
+
+
+async def test_records_that_no_seeding_made_are_left_alone(embedded_postgres: EmbeddedPostgres) -> None:
+    async with database(embedded_postgres, "seeds_live") as live:
+        await scans.record(live, [Scan("0230000001", EventKind.SORTED, NOW, "PTY")])
+        with pytest.raises(AlreadyInUse):
+            await seed(live, say=quiet)
+        assert await seedings.find(live.stores.postgres, COPA) is None
+        await seed(live, bags=0, exceptions=0, say=quiet)  # the network takes no ids
+        assert await live.stores.postgres.fetchval("SELECT count(*) FROM flights") == 0
+        assert await live.stores.postgres.fetchval("SELECT count(*) FROM routes") == 142
+
+
+async def test_a_bag_of_somebody_else_gets_an_id_after_the_seeded_ones(embedded_postgres: EmbeddedPostgres) -> None:
+    async with database(embedded_postgres, "seeds_live") as live:
+        await seed(live, now=NOW, say=quiet)
+        (found,) = await scans.record(live, [Scan("0016000001", EventKind.SORTED, NOW, "PTY")])
+        assert found.bag_id == 51
+
+
+@pytest.mark.parametrize(("number", "exceptions"), [(-1, 0), (5, 6), (5, -1), (1_000_001, 0)])
+async def test_numbers_out_of_range_are_refused(seeded: Context, number: int, exceptions: int) -> None:
+    with pytest.raises(ValueError, match="exceptions among them"):
+        await seed(seeded, bags=number, exceptions=exceptions, say=quiet)
+
+
+async def graph_of(graph: Neo4jManager) -> dict[int, int]:
+    """Version by bag."""
+    rows = await graph.execute_read("MATCH (b:Bag) RETURN b.id AS id, b.version AS version")
+    return {row["id"]: row["version"] for row in rows}
+
+
+async def told(postgres: PostgresManager) -> None:
+    """Waits until the graph knows everything."""
+    async with asyncio.timeout(60):
+        while (await outbox.lag(postgres, GRAPH))[0]:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_reset_leaves_nothing_behind_while_a_projector_runs(
+    embedded_postgres: EmbeddedPostgres, neo4j_credentials: Neo4jCredentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = Neo4jManager(*neo4j_credentials, timeout=20.0)
+    await graph.connect()
+    await load_graph_schema(graph)
+    async with database(embedded_postgres, "seeds_reset") as empty:
+        postgres = empty.stores.postgres
+        context = context_of(postgres, graph)
+        worker = Projector(postgres, graph, "worker")
+        write_bags = projector.journeys.write_bags
+        working, go_on = asyncio.Event(), asyncio.Event()
+        go_on.set()
+
+        async def write_when_told(*arguments: object) -> None:
+            working.set()
+            await go_on.wait()
+            await write_bags(*arguments)  # type: ignore[arg-type] # passed on
+
+        monkeypatch.setattr(projector.journeys, "write_bags", write_when_told)
+        running = asyncio.create_task(worker.run())
+        try:
+            # Given a demo of 200 bags in the graph, whose versions went up, and a worker in the middle of a batch
+            await seed(context, bags=200, exceptions=10, now=NOW, say=quiet)
+            await told(postgres)
+            assert len(await graph_of(graph)) == 200
+            working.clear()
+            go_on.clear()
+            await scans.record(context, [Scan("0230456781", EventKind.POSITION, NOW, "GRU", "LOST PROPERTY")])
+            async with asyncio.timeout(5):
+                await working.wait()
+
+            # When the demo is reset meanwhile
+            resetting = asyncio.create_task(reset(context, quiet))
+            await asyncio.sleep(1)
+            go_on.set()
+            await resetting
+            assert await graph.execute_read("MATCH (n) RETURN count(n) AS nodes") == [{"nodes": 0}]
+            assert await postgres.fetchval("SELECT count(*) FROM events") == 0
+            assert await postgres.fetchval("SELECT count(*) FROM routes") == 142
+            await seed(context, now=NOW + timedelta(hours=5), say=quiet)
+
+            # Then the graph comes to hold the new demo and nothing else
+            await told(postgres)
+            rows = await postgres.fetch("SELECT id, version FROM bags")
+            assert await graph_of(graph) == {row["id"]: row["version"] for row in rows}
+            (events,) = await graph.execute_read("MATCH (e:Event) RETURN count(e) AS number")
+            assert events["number"] == await postgres.fetchval("SELECT count(*) FROM events")
+            (flights,) = await graph.execute_read("MATCH (f:Flight)-[:FROM]->(:Airport) RETURN count(f) AS number")
+            assert flights["number"] == await postgres.fetchval("SELECT count(*) FROM flights")
+            (routes,) = await graph.execute_read("MATCH (:Airport)-[r:ROUTE]->(:Airport) RETURN count(r) AS number")
+            assert routes["number"] == 142
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+    await graph.disconnect()
+
+
+async def test_a_database_that_serves_another_airline_is_not_emptied(embedded_postgres: EmbeddedPostgres) -> None:
+    async with database(embedded_postgres, "seeds_live") as live:
+        await live.stores.postgres.execute("INSERT INTO airlines VALUES (2, 'AV', '134', 'Avianca', 'BOG')")
+        theirs = context_of(live.stores.postgres)
+        theirs.actor = Actor("tester", Role.SERVICE, 2)
+        await scans.record(theirs, [Scan("0134000001", EventKind.SORTED, NOW, "BOG")])
+        with pytest.raises(AlreadyInUse):
+            await reset(live, quiet)
+        assert await live.stores.postgres.fetchval("SELECT count(*) FROM bags") == 1

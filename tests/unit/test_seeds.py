@@ -1,0 +1,233 @@
+"""The demo's world without any store: network, timetable, flights, people, and stories at any hour."""
+
+import re
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from integrations.records.bags import BagState
+from integrations.records.events import Scan
+from integrations.records.journeys import CustodyPointKind
+from integrations.records.pirs import PirStatus
+from integrations.stores.flights import NewFlight
+from resolvers.projection import custody_points, in_order, standing
+from seeds.cast import Cast, Rows, reference, rush_tag, tag
+from seeds.network import HUB, Network, read_network
+from seeds.operations import MAJOR, Operations, fly
+from seeds.people import People
+from seeds.timetable import ARRIVAL_BANKS, BANK_SPREAD, DAY, DEPARTURE_BANKS, timetable
+
+NOON = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
+
+# Destination, kilometres, block time: the routes of the domain reference, section 9.4.
+REFERENCE_ROUTES = """
+SJO 539 1h15, MDE 543 1h15, CTG 451 1h10, CLO 698 1h30, BOG 755 1h35, MGA 816 1h40, UIO 1029 1h55, SAL 1161 2h05,
+GYE 1250 2h10, GUA 1358 2h20, CCS 1368 2h20, SDQ 1477 2h30, CUN 1554 2h35, HAV 1581 2h40, PUJ 1590 2h40, MEX 2411 3h45,
+MIA 1862 3h00, MCO 2162 3h25, IAD 3327 4h55, JFK 3554 5h15, ORD 3753 5h30, BOS 3791 5h35, YYZ 3848 5h35, LAX 4845 6h55,
+SFO 5344 7h35, LIM 2359 3h40, VVI 3466 5h05, ASU 4490 6h30, SCL 4809 6h55, GRU 5086 7h15, EZE 5351 7h35, MVD 5466 7h45
+"""
+
+PHONES = re.compile(r"\+1[2-9]\d{2}55501\d{2}|\+447700900\d{3}")
+MAILS = re.compile(r"[a-z.0-9]+@example\.(com|org|net)")
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return read_network()
+
+
+def test_distances_and_block_times_are_those_of_the_reference(network: Network) -> None:
+    routes = {route.destination: route for route in network.routes if route.origin == HUB}
+    for entry in REFERENCE_ROUTES.split(","):
+        destination, kilometres, block = entry.split()
+        hours, minutes = map(int, block.split("h"))
+        assert routes[destination].distance_km == int(kilometres)
+        assert routes[destination].block_minutes == 60 * hours + minutes
+
+
+def test_the_network_is_the_hub_s_own_and_of_today(network: Network) -> None:
+    assert all(HUB in (route.origin, route.destination) for route in network.routes)
+    assert {route.aircraft for route in network.routes} == {"73G", "738", "7M8", "7M9"}
+    frequencies = {route.destination: route.daily_frequency for route in network.routes if route.origin == HUB}
+    assert set(MAJOR) <= frequencies.keys()
+    assert frequencies["MIA"] == frequencies["BOG"] == 6
+    assert not {"EWR", "IAH"} & frequencies.keys()  # flown by a partner
+    assert {"RDU", "SFO", "SJD"} <= frequencies.keys()  # later than the route data
+    assert all(route.source for route in network.routes)
+
+
+def test_every_route_is_flown_out_and_back_in_banks(network: Network) -> None:
+    services = timetable(network.routes)
+    flown = Counter((service.origin, service.destination) for service in services)
+    assert flown == {(route.origin, route.destination): route.daily_frequency for route in network.routes}
+    assert len({service.number for service in services}) == len(services)
+    in_banks = [
+        any(abs(service.hub_minutes % DAY - bank) <= BANK_SPREAD for bank in banks)
+        for service in services
+        for banks in [DEPARTURE_BANKS if service.origin == HUB else ARRIVAL_BANKS]
+    ]
+    assert in_banks.count(False) < 10  # the published ones keep their times
+
+
+@pytest.mark.parametrize(
+    ("number", "origin", "local_departure", "destination", "local_arrival"),
+    [
+        (466, "PTY", "08:56", "RDU", "14:28"),
+        (467, "RDU", "16:20", "PTY", "19:46"),
+        (646, "MDE", "13:22", "PTY", "14:38"),
+    ],
+)
+def test_published_flights_leave_when_they_were_published(
+    network: Network, number: int, origin: str, local_departure: str, destination: str, local_arrival: str
+) -> None:
+    summer = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    zones = {airport.iata: ZoneInfo(airport.time_zone) for airport in network.airports}
+    flight = next(flight for flight in fly(network, 230, summer) if flight.number == number)
+    assert (flight.origin, flight.destination) == (origin, destination)
+    assert f"{flight.scheduled_departure.astimezone(zones[origin]):%H:%M}" == local_departure
+    assert f"{flight.scheduled_arrival.astimezone(zones[destination]):%H:%M}" == local_arrival
+
+
+def test_a_flight_has_one_name_even_where_clocks_go_back_over_midnight(network: Network) -> None:
+    chile = datetime(2027, 4, 5, 12, tzinfo=UTC)  # on the 4th, Santiago had its hour before midnight twice
+    flights = fly(network, 230, chile)
+    assert len({flight.key for flight in flights}) == len(flights)
+    assert [flight.id for flight in flights] == list(range(1, len(flights) + 1))
+    zone = ZoneInfo("America/Santiago")
+    assert all(
+        flight.departure_date == flight.scheduled_departure.astimezone(zone).date()
+        for flight in flights
+        if flight.origin == "SCL"
+    )
+
+
+def test_flights_stand_as_the_clock_says(network: Network) -> None:
+    rows = [flight.known_at(NOON) for flight in fly(network, 230, NOON)]
+    assert {row.status for row in rows} >= {"SCHEDULED", "DEPARTED", "ARRIVED"}
+    for row in rows:
+        assert row.actual_departure is None or row.actual_departure <= NOON
+        assert (row.actual_arrival is not None) == (row.status == "ARRIVED")
+        assert (row.actual_departure is not None) == (row.status in {"DEPARTED", "ARRIVED"})
+    inbound = [row for row in rows if row.destination == HUB and row.actual_arrival]
+    late = sum(row.actual_arrival - row.scheduled_arrival > timedelta(minutes=15) for row in inbound)  # type: ignore[operator] # arrived ones
+    assert 0.02 < late / len(inbound) < 0.2
+
+
+def test_contacts_reach_nobody() -> None:
+    people = People(230)
+    passengers = [people.passenger(number, number) for number in range(1, 3000)]
+    assert all(PHONES.fullmatch(passenger.phone) and MAILS.fullmatch(passenger.email) for passenger in passengers)
+    assert {passenger.language for passenger in passengers} == {"ES", "EN", "PT"}
+    assert {passenger.alliance_tier for passenger in passengers} == {None, "Star Alliance Silver", "Star Alliance Gold"}
+    assert {passenger.loyalty_tier for passenger in passengers if passenger.loyalty_programme == "ConnectMiles"} == {
+        "Member",
+        "Silver",
+        "Gold",
+        "Platinum",
+        "Presidential",
+    }
+
+
+class World:
+    """A cast and its flights at some moment."""
+
+    def __init__(self, network: Network, seed: int, now: datetime, bags: int = 50, exceptions: int = 10) -> None:
+        self.now = now
+        self.flights = fly(network, seed, now)
+        self.cast = Cast(network, Operations(self.flights, now), seed, bags, exceptions)
+        self.rows = self.cast.rows(range(1, bags + 1))
+        self._by_key = {flight.key: flight for flight in self.flights}
+
+    def scans_of(self, bag_id: int) -> list[Scan]:
+        numbers = {row.number for row in self.rows.tags if row.bag_id == bag_id}
+        return [scan for scan in self.rows.scans if scan.tag in numbers]
+
+    def history_of(self, bag_id: int) -> tuple[list[SimpleNamespace], list[NewFlight]]:
+        """Events and plan in the form the projection reads them."""
+        events = [
+            SimpleNamespace(
+                id=scan.identity(1),
+                kind=scan.kind,
+                rank=scan.kind.rank,
+                at=scan.at,
+                airport=scan.airport,
+                place=scan.place,
+                holder=scan.holder,
+                flight_id=self._by_key[scan.flight].id if scan.flight else None,
+            )
+            for scan in self.scans_of(bag_id)
+        ]
+        planned = [self.flights[leg.flight_id - 1].known_at(self.now) for leg in self.rows.legs if leg.bag_id == bag_id]
+        return in_order(events), planned  # type: ignore[type-var] # has the columns of an event
+
+    def state_of(self, bag_id: int) -> str:
+        events, planned = self.history_of(bag_id)
+        flights = {flight.id: flight.known_at(self.now) for flight in self.flights}
+        return standing(events, planned, flights, self.now).state  # type: ignore[arg-type] # has the columns
+
+
+@pytest.mark.parametrize("hour", range(0, 24, 3))
+def test_at_any_hour_there_is_a_bag_in_every_state(network: Network, hour: int) -> None:
+    world = World(network, 230 + hour, datetime(2026, 10, 30, hour, 17, tzinfo=UTC))
+    states = Counter(world.state_of(bag_id) for bag_id in range(1, 51))
+    assert states.keys() == set(BagState)
+    assert len(world.rows.bags) == 50
+    assert sum(pir.status == PirStatus.OPEN for pir in world.rows.pirs) == 5
+
+
+def test_scans_are_of_the_last_seven_days_and_none_twice(network: Network) -> None:
+    world = World(network, 7, NOON, bags=1200, exceptions=200)
+    moments = [scan.at for scan in world.rows.scans]
+    assert NOON - timedelta(days=7) <= min(moments)
+    assert max(moments) <= NOON
+    identities = {scan.identity(1) for scan in world.rows.scans}
+    assert len(identities) == len(world.rows.scans)
+
+
+def test_some_journeys_have_gaps_of_resolution_753(network: Network) -> None:
+    world = World(network, 230, NOON)
+    gaps: Counter[CustodyPointKind] = Counter()
+    for bag_id in range(1, 51):
+        events, planned = world.history_of(bag_id)
+        gaps.update(point.kind for point in custody_points(events, planned) if point.proof is None)  # type: ignore[arg-type] # has the columns
+    assert gaps[CustodyPointKind.LOADING] >= 1
+    assert gaps[CustodyPointKind.TRANSFER] >= 1
+
+
+def test_a_bag_is_the_same_in_whatever_company_it_is_made(network: Network) -> None:
+    world = World(network, 230, NOON, bags=160, exceptions=30)
+    apart = Rows()
+    for first in (1, 81):
+        part = world.cast.rows(range(first, first + 80))
+        for name in Rows.__slots__:
+            getattr(apart, name).extend(getattr(part, name))
+    assert apart == world.rows
+
+
+def test_the_guide_tells_the_same_stories_on_any_day(network: Network) -> None:
+    for now in (NOON, datetime(2026, 3, 9, 4, 1, tzinfo=UTC)):
+        delivered, misconnected, in_flight, rush = World(network, 230, now).cast.guide()
+        assert delivered.tag == "0230456781"
+        assert "CM335 and CM758" in delivered.story
+        assert (misconnected.printed_tag, misconnected.pir) == ("CM456782", "GRUCM12345")
+        assert "in the air" in in_flight.story
+        assert (rush.tag, rush.rush_tag, rush.pir) == ("0230456784", "2230000457", "MEXCM12346")
+
+
+@pytest.mark.parametrize(("bags", "exceptions"), [(0, 0), (1, 0), (1, 1), (5, 5), (11, 10), (30, 0), (30, 30), (64, 3)])
+def test_any_number_of_bags_and_exceptions(network: Network, bags: int, exceptions: int) -> None:
+    rows = World(network, 230, NOON, bags, exceptions).rows
+    assert [bag.id for bag in rows.bags] == list(range(1, bags + 1))
+    owners = {passenger.id for passenger in rows.passengers}
+    assert {bag.passenger_id for bag in rows.bags} == owners
+    assert {passenger.booking_id for passenger in rows.passengers} == {booking.id for booking in rows.bookings}
+
+
+def test_numbers_have_the_forms_of_the_domain() -> None:
+    assert tag(1) == "0230456781"
+    assert tag(600_000) == "0230056780"  # serials wrap
+    assert rush_tag(2) == "2230000457"
+    assert reference("GRU", 1) == "GRUCM12345"

@@ -1,0 +1,365 @@
+"""Two days of a small airline, always the same, and a second airline with the same tags, names and numbers.
+
+Records are written by plain SQL, what happens to bags by ``resolvers.scans.record``, the graph by the projector.
+``BAGS`` tells each bag's story.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from integrations.records.events import EventKind, FlightKey, Scan
+from integrations.records.outbox import GRAPH, Subject
+from integrations.records.passengers import search_name
+from integrations.stores import outbox
+from integrations.stores.neo4j import Neo4jManager
+from integrations.stores.postgres import PostgresManager
+from integrations.stores.redis import RedisManager
+from migrations.run import load_graph_schema
+from resolvers import scans
+from resolvers.actor import Actor, Role
+from resolvers.context import Context, Stores
+from resolvers.projector import Projector
+from schema.batching import Loaders
+from schema.node import join
+from tests.conftest import Neo4jCredentials
+
+OURS, THEIRS, NOBODYS = 1, 2, 3
+DAY = datetime(2025, 7, 1, tzinfo=UTC)
+SIGNING_KEY = b"k" * 32
+
+INSERT_AIRLINE = "INSERT INTO airlines (id, designator, accounting_code, name, hub) VALUES ($1, $2, $3, $4, $5)"
+
+INSERT_AIRPORT = """
+INSERT INTO airports (iata, icao, name, city, country, country_code, latitude, longitude, time_zone)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+"""
+
+INSERT_ROUTE = """
+INSERT INTO routes (airline_id, carrier, origin, destination, distance_km, block_minutes, daily_frequency, aircraft,
+                    source)
+VALUES ($1, $2, $3, $4, $5, $6, $7, '738', 'made for a test')
+"""
+
+INSERT_FLIGHT = """
+INSERT INTO flights (airline_id, carrier, number, departure_date, origin, destination, scheduled_departure,
+                     scheduled_arrival, actual_departure, actual_arrival, status, aircraft, seats)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '738', 160)
+RETURNING id
+"""
+
+INSERT_PASSENGER = """
+WITH booking AS (
+    INSERT INTO bookings (airline_id, locator, booked_at) VALUES ($1, $2, $3) RETURNING id
+)
+INSERT INTO passengers (airline_id, booking_id, surname, given_names, search_name, loyalty_programme, loyalty_tier,
+                        alliance_tier, language, phone, email)
+SELECT $1, id, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM booking
+RETURNING id
+"""
+
+INSERT_BAG = """
+INSERT INTO bags (airline_id, passenger_id, tag, weight_kg, description, created_at, state_at)
+VALUES ($1, $2, $3, 22.5, 'BK22RHW', $4, $4)
+RETURNING id
+"""
+
+INSERT_TAG = """
+INSERT INTO bag_tags (airline_id, bag_id, number, role, valid_from, valid_until) VALUES ($1, $2, $3, $4, $5, $6)
+"""
+
+INSERT_LEGS = """
+INSERT INTO bag_legs (bag_id, seq, flight_id) SELECT $1, seq, flight FROM unnest($2::bigint[])
+WITH ORDINALITY AS leg(flight, seq)
+"""
+
+INSERT_PIR = """
+INSERT INTO pirs (airline_id, reference, kind, status, station, passenger_id, opened_at, closed_at, remarks)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+RETURNING id
+"""
+
+INSERT_PIR_BAG = """
+INSERT INTO pir_bags (pir_id, seq, bag_id, description, brand, contents) VALUES ($1, $2, $3, $4, $5, $6)
+"""
+
+
+def at(text: str) -> datetime:
+    """A moment of the first day, or with ``+`` of the next: ``12:05``, ``+00:15``; UTC."""
+    hours, minutes = text.lstrip("+").split(":")
+    return DAY + timedelta(days=int(text.startswith("+")), hours=int(hours), minutes=int(minutes))
+
+
+@asynccontextmanager
+async def open_stores(
+    postgres_url: str, redis_url: str, neo4j_credentials: Neo4jCredentials
+) -> AsyncIterator[Stores]:
+    """The three managers, connected; calls may take longer than in production, since tests share two cores."""
+    stores = Stores(
+        PostgresManager(postgres_url, timeout=20.0),
+        Neo4jManager(*neo4j_credentials, timeout=20.0),
+        RedisManager(redis_url, timeout=5.0),
+    )
+    async with AsyncExitStack() as stack:
+        for store in (stores.postgres, stores.neo4j, stores.redis):
+            await store.connect()
+            stack.push_async_callback(store.disconnect)
+        yield stores
+
+
+def context_of(
+    stores: Stores, role: Role | None = Role.AGENT, airline_id: int = OURS, now: datetime | None = None
+) -> Context:
+    """What a request of somebody of that airline works with."""
+    actor = Actor("tester", role, airline_id) if role else Actor.anonymous()
+    return Context(actor, "request-1", lambda: now or datetime.now(UTC), stores, SIGNING_KEY, Loaders())
+
+
+async def tell_graph(stores: Stores) -> int:
+    """Brings the graph up to date; answers how many notices that took."""
+    projector = Projector(stores.postgres, stores.neo4j, "test")
+    told = 0
+    try:
+        while step := await projector.step():
+            told += step
+    finally:
+        await outbox.release(stores.postgres, GRAPH, projector.owner)
+    return told
+
+
+@dataclass
+class Builder:
+    """Writes one airline's records; everything has a name by which tests find its id again."""
+
+    stores: Stores
+    airline_id: int = OURS
+    carrier: str = "CM"
+    flights: dict[str, int] = field(default_factory=dict)
+    keys: dict[str, FlightKey] = field(default_factory=dict)
+    passengers: dict[str, int] = field(default_factory=dict)
+    bags: dict[str, int] = field(default_factory=dict)
+    pirs: dict[str, int] = field(default_factory=dict)
+
+    async def _insert(self, sql: str, *values: Any) -> int:
+        return int(await self.stores.postgres.fetchval(sql, *values, name="BUILD"))
+
+    async def airport(self, iata: str, city: str, country: str, code: str, zone: str) -> None:
+        values = (iata, f"X{iata}", f"{city} airport", city, country, code, 9.0, -79.5, zone)
+        await self.stores.postgres.execute(INSERT_AIRPORT, *values, name="BUILD")
+
+    async def route(self, origin: str, destination: str, minutes: int, daily: int = 2) -> None:
+        for one, other in ((origin, destination), (destination, origin)):
+            values = (self.airline_id, self.carrier, one, other, minutes * 10, minutes, daily)
+            await self.stores.postgres.execute(INSERT_ROUTE, *values, name="BUILD")
+
+    async def flight(
+        self,
+        number: int,
+        origin: str,
+        destination: str,
+        leaves: datetime,
+        minutes: int,
+        *,
+        left: datetime | None = None,
+        came: datetime | None = None,
+        name: str = "",
+    ) -> None:
+        status = "ARRIVED" if came else "DEPARTED" if left else "SCHEDULED"
+        key = FlightKey(self.carrier, number, "", leaves.date(), origin)
+        name = name or f"{self.carrier}{number}"
+        self.keys[name] = key
+        self.flights[name] = await self._insert(
+            INSERT_FLIGHT,
+            *(self.airline_id, self.carrier, number, key.departure_date, origin, destination),
+            *(leaves, leaves + timedelta(minutes=minutes), left, came, status),
+        )
+
+    async def passenger(self, name: str, locator: str, surname: str, given: str, *more: str | None) -> None:
+        """``more``: programme, tier and alliance tier, language, phone, email."""
+        searched = search_name(surname, given)
+        values = (self.airline_id, locator, DAY - timedelta(days=9), surname, given, searched, *more)
+        self.passengers[name] = await self._insert(INSERT_PASSENGER, *values)
+
+    async def bag(
+        self, name: str, tag: str, passenger: str | None, flights: Sequence[str], rush_tag: str | None = None
+    ) -> None:
+        owner = self.passengers[passenger] if passenger else None
+        bag_id = await self._insert(INSERT_BAG, self.airline_id, owner, tag, at("10:00"))
+        self.bags[name] = bag_id
+        tags = [(tag, "ORIGINAL", DAY - timedelta(days=1))]
+        tags += [(rush_tag, "RUSH", at("20:00"))] if rush_tag else []
+        for number, role, since in tags:
+            values = (self.airline_id, bag_id, number, role, since, DAY + timedelta(days=30))
+            await self.stores.postgres.execute(INSERT_TAG, *values, name="BUILD")
+        legs = [self.flights[flight] for flight in flights]
+        await self.stores.postgres.execute(INSERT_LEGS, bag_id, legs, name="BUILD")
+
+    async def pir(
+        self,
+        reference: str,
+        kind: str,
+        station: str,
+        passenger: str | None,
+        bags: Sequence[str | None],
+        opened_at: datetime,
+        closed_at: datetime | None = None,
+    ) -> None:
+        owner = self.passengers[passenger] if passenger else None
+        values = (kind, "CLOSED" if closed_at else "OPEN", station, owner, opened_at, closed_at, "Handle was taped.")
+        pir_id = self.pirs[reference] = await self._insert(INSERT_PIR, self.airline_id, reference, *values)
+        for seq, bag in enumerate(bags, start=1):
+            described = ("BK22RHW", "Samsonite", "A camera.")
+            bag_id = self.bags[bag] if bag else None
+            await self.stores.postgres.execute(INSERT_PIR_BAG, pir_id, seq, bag_id, *described, name="BUILD")
+
+    def scan(
+        self, tag: str, kind: str, airport: str, when: str | datetime, flight: str | None = None, **more: Any
+    ) -> Scan:
+        """A scan of the first day, see ``at``; ``flight`` by the builder's name."""
+        moment = at(when) if isinstance(when, str) else when
+        return Scan(tag, EventKind(kind), moment, airport, flight=self.keys[flight] if flight else None, **more)
+
+    async def record(self, *happened: Scan, received_at: datetime | None = None) -> list[scans.RecordedScan]:
+        """Records scans as a service of the airline would."""
+        context = context_of(self.stores, Role.SERVICE, self.airline_id)
+        return await scans.record(context, happened, received_at)
+
+    async def network(self) -> None:
+        """Leaves word for the graph of airports and routes, and of all flights."""
+        records, subject = self.stores.postgres, self.airline_id
+        await outbox.tell(records, self.airline_id, GRAPH, Subject.NETWORK, subject)
+        for flight_id in self.flights.values():
+            await outbox.tell(records, self.airline_id, GRAPH, Subject.FLIGHT, flight_id)
+
+    def id(self, type_name: str, name: str) -> str:
+        """The global id of something by its name here: ``Bag``, ``Flight``, ``Passenger``, ``Pir``."""
+        named = {"Bag": self.bags, "Flight": self.flights, "Passenger": self.passengers, "Pir": self.pirs}
+        return join(type_name, named[type_name][name])
+
+
+DELIVERED = "0230456781"
+MISSED, RUSH = "0230456782", "2230000457"
+DAMAGED = "0230456783"
+LOADED = "0230456784"
+EXPECTED = "0230456785"
+MISROUTED = "0230456786"
+SEEN = "0125000001"
+
+BAGS = {
+    "delivered": "MIA - PTY - GRU on CM335 and CM758, handed to its passenger; no transfer scan at PTY: a gap",
+    "missed": "the same plan; not seen for CM758, left behind at PTY, tagged anew for CM702; an open file",
+    "damaged": "MIA - PTY on CM335, at claim; an older open file and a newer closed one",
+    "loaded": "PTY - BOG, loaded on CM411, which has not left",
+    "expected": "PTY - BOG on CM411, never seen",
+    "misrouted": "MIA - PTY - BOG on CM335 and CM411, came out at LIM",
+    "seen": "a scan of an unknown tag at PTY",
+}
+FELLOWS_OF_CM335 = ("missed", "damaged")
+
+
+async def our_day(stores: Stores) -> Builder:
+    """The first airline's records and scans."""
+    build = Builder(stores)
+    for airport in (
+        ("PTY", "Panama City", "Panama", "PA", "America/Panama"),
+        ("MIA", "Miami", "United States", "US", "America/New_York"),
+        ("BOG", "Bogota", "Colombia", "CO", "America/Bogota"),
+        ("GRU", "Sao Paulo", "Brazil", "BR", "America/Sao_Paulo"),
+        ("LIM", "Lima", "Peru", "PE", "America/Lima"),
+    ):
+        await build.airport(*airport)
+    for destination, minutes in (("MIA", 180), ("BOG", 95), ("GRU", 435), ("LIM", 220)):
+        await build.route("PTY", destination, minutes)
+    await build.flight(335, "MIA", "PTY", at("12:00"), 180, left=at("12:05"), came=at("15:10"))
+    await build.flight(758, "PTY", "GRU", at("16:30"), 435, left=at("16:40"), came=at("23:50"))
+    await build.flight(411, "PTY", "BOG", at("18:00"), 95)
+    await build.flight(702, "PTY", "GRU", at("+16:30"), 435)
+    await build.passenger(
+        *("gonzalez", "F7K2QX", "González", "María", "ConnectMiles", "Gold", "Star Alliance Gold"),
+        *("ES", "+15555550142", "maria@example.com"),
+    )
+    await build.passenger("penha", "K3P9WM", "Peña", "José", None, None, None, "EN", "+15555550143", "jose@example.com")
+    await build.passenger("silva", "P2M4ZT", "Silva", "Ana", None, None, None, "PT", None, None)
+    await build.bag("delivered", DELIVERED, "gonzalez", ["CM335", "CM758"])
+    await build.bag("missed", MISSED, "gonzalez", ["CM335", "CM758", "CM702"], rush_tag=RUSH)
+    await build.bag("damaged", DAMAGED, "penha", ["CM335"])
+    await build.bag("loaded", LOADED, "silva", ["CM411"])
+    await build.bag("expected", EXPECTED, "silva", ["CM411"])
+    await build.bag("misrouted", MISROUTED, None, ["CM335", "CM411"])
+    await build.pir("GRUCM12345", "DELAYED", "GRU", "gonzalez", ["missed"], at("+01:00"))
+    await build.pir("PTYCM00777", "DAMAGED", "PTY", "penha", ["damaged"], at("17:00"), closed_at=at("19:00"))
+    await build.pir("PTYCM00100", "DAMAGED", "PTY", "penha", ["damaged", "delivered"], at("16:00"))
+    await build.pir("PTYCM00500", "ON_HAND", "PTY", None, [None], at("17:00"))
+    await build.record(*_our_scans(build))
+    build.bags["seen"] = await stores.postgres.fetchval("SELECT id FROM bags WHERE tag = $1", SEEN, name="BUILD")
+    await build.network()
+    return build
+
+
+def _our_scans(build: Builder) -> list[Scan]:
+    scan = build.scan
+    return [
+        scan(DELIVERED, "ACCEPTED", "MIA", "10:30", place="DESK12", giver="PASSENGER", holder="CM", device="D12"),
+        scan(DELIVERED, "SORTED", "MIA", "10:40", place="BELT3", holder="HANDLER"),
+        scan(DELIVERED, "LOADED", "MIA", "11:40", "CM335"),
+        scan(DELIVERED, "ARRIVED", "PTY", "15:15", "CM335", holder="HANDLER"),
+        scan(DELIVERED, "SORTED", "PTY", "15:40", place="SORTER1"),
+        scan(DELIVERED, "LOADED", "PTY", "16:05", "CM758"),
+        scan(DELIVERED, "ARRIVED", "GRU", "23:58", "CM758", holder="HANDLER"),
+        scan(DELIVERED, "AT_CLAIM", "GRU", "+00:15", place="BELT7"),
+        scan(DELIVERED, "DELIVERED", "GRU", "+00:20"),
+        scan(MISSED, "ACCEPTED", "MIA", "10:31", place="DESK12", holder="CM"),
+        scan(MISSED, "LOADED", "MIA", "11:41", "CM335"),
+        scan(MISSED, "ARRIVED", "PTY", "15:55", "CM335", holder="HANDLER"),
+        scan(MISSED, "NOT_SEEN", "PTY", "16:35", "CM758"),
+        scan(MISSED, "LEFT_BEHIND", "PTY", "16:50", place="STAND208"),
+        scan(RUSH, "RUSH_TAGGED", "PTY", "20:10"),
+        scan(RUSH, "SORTED", "PTY", "+10:00", place="SORTER1"),
+        scan(DAMAGED, "ACCEPTED", "MIA", "10:35", holder="CM"),
+        scan(DAMAGED, "LOADED", "MIA", "11:42", "CM335"),
+        scan(DAMAGED, "ARRIVED", "PTY", "15:16", "CM335", holder="HANDLER"),
+        scan(DAMAGED, "AT_CLAIM", "PTY", "15:30", place="BELT2"),
+        scan(LOADED, "ACCEPTED", "PTY", "14:00", holder="CM"),
+        scan(LOADED, "LOADED", "PTY", "17:30", "CM411"),
+        scan(MISROUTED, "ACCEPTED", "MIA", "10:36", holder="CM"),
+        scan(MISROUTED, "ARRIVED", "LIM", "20:00"),
+        scan(SEEN, "POSITION", "PTY", "15:00", place="SORTER1"),
+    ]
+
+
+async def their_day(stores: Stores) -> Builder:
+    """The second airline's: the same tag, name, locator, flight number, date and file as the first's."""
+    await stores.postgres.execute(INSERT_AIRLINE, THEIRS, "ZZ", "999", "Second airline", "BOG", name="BUILD")
+    await stores.postgres.execute(INSERT_AIRLINE, NOBODYS, "YY", "998", "Third airline", "LIM", name="BUILD")
+    build = Builder(stores, THEIRS)
+    await build.route("BOG", "LIM", 190)
+    await build.flight(758, "PTY", "GRU", at("16:30"), 435)
+    await build.passenger(
+        "gonzalez", "F7K2QX", "González", "Carlos", None, None, None, "ES", "+15555550144", "carlos@example.org"
+    )
+    await build.bag("delivered", DELIVERED, "gonzalez", ["CM758"])
+    await build.pir("GRUCM12345", "DELAYED", "GRU", "gonzalez", ["delivered"], at("+01:00"))
+    await build.record(build.scan(DELIVERED, "LOADED", "PTY", "16:00", "CM758"))
+    await build.network()
+    return build
+
+
+@dataclass(frozen=True)
+class World:
+    """Both airlines over open stores; the graph knows everything."""
+
+    stores: Stores
+    ours: Builder
+    theirs: Builder
+
+
+async def make_world(stores: Stores) -> World:
+    """Fills migrated, empty stores."""
+    await load_graph_schema(stores.neo4j)
+    ours = await our_day(stores)
+    world = World(stores, ours, await their_day(stores))
+    await tell_graph(stores)
+    return world
+
