@@ -47,7 +47,7 @@ async def _stop_projectors(postgres: PostgresManager) -> None:
     """
     await seedings.seize_lanes(postgres, GRAPH, OWNER, LEASE_SECONDS)
     until = monotonic() + MARGIN_SECONDS
-    while monotonic() < until and (await outbox.lag(postgres, GRAPH, 1))[0]:  # noqa: ASYNC110 - tables tell nobody
+    while monotonic() < until and (await outbox.lag(postgres, GRAPH, 1))[0]:  # noqa: ASYNC110 # tables tell nobody
         await sleep(0.1)
 
 

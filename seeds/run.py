@@ -63,8 +63,8 @@ class Report:
         verb = "seeded" if self.fresh else "found"
         trouble = f"{self.exceptions:,} exceptions, {self.pirs.get(PirStatus.OPEN, 0):,} open files"
         return (
-            f"{verb} {self.bags:,} bags ({trouble}) on {self.flights:,} flights around {self.anchored_at:%Y-%m-%d %H:%M} UTC "
-            f"with seed {self.seed} in {self.seconds:.1f} s"
+            f"{verb} {self.bags:,} bags ({trouble}) on {self.flights:,} flights "
+            f"around {self.anchored_at:%Y-%m-%d %H:%M} UTC with seed {self.seed} in {self.seconds:.1f} s"
         )
 
 

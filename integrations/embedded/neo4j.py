@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -43,6 +44,7 @@ class EmbeddedNeo4j(EmbeddedServer):
     Args:
         folder: of this server alone.
         heap_mb: the JVM's heap in MiB; the process needs about 200 MiB besides.
+        options: further options of the JVM.
     """
 
     name: ClassVar[str] = "Neo4j"
@@ -50,9 +52,10 @@ class EmbeddedNeo4j(EmbeddedServer):
     starts_within_seconds: ClassVar[float] = 120.0
     stops_within_seconds: ClassVar[float] = 30.0
 
-    def __init__(self, folder: Path, *, heap_mb: int = 512) -> None:
+    def __init__(self, folder: Path, *, heap_mb: int = 512, options: Sequence[str] = ()) -> None:
         super().__init__(folder)
         self._heap_mb = heap_mb
+        self._options = options
         self._jars = read_lock(LOCK)
         self._cache = jar_cache()
 
@@ -100,6 +103,7 @@ class EmbeddedNeo4j(EmbeddedServer):
             "-XX:-UsePerfData",  # a file in /tmp for tools that nobody runs here
             "-XX:+ExitOnOutOfMemoryError",  # to be started again is better than to answer nobody
             *(f"--add-opens={package}=ALL-UNNAMED" for package in OPENED),
+            *self._options,
         )
         folders = [f"--home-dir={self.folder}", f"--config-dir={self.folder / 'conf'}"]
         return [*self._java(*options), SERVER_CLASS, *folders]

@@ -15,16 +15,30 @@ KEPT_SECONDS = 86_400
 
 MOST_OPTIONS = 5
 
-# At most two changes, and no airport twice.
+# At most two changes, and no airport twice. Written out by length: a pattern of variable length would go through the
+# hub and back for every pair before it is told not to.
 PATHS_OF_PAIRS = """
 UNWIND $pairs AS pair
 MATCH (origin:Airport {iata: pair[0]})
 MATCH (destination:Airport {iata: pair[1]})
+WHERE origin <> destination
 CALL (origin, destination) {
-    MATCH path = (origin)-[legs:ROUTE*1..3]->(destination)
-    WHERE all(leg IN legs WHERE leg.airlineId = $airlineId)
-      AND all(airport IN nodes(path) WHERE single(other IN nodes(path) WHERE other = airport))
-    RETURN path, legs
+    CALL (origin, destination) {
+        MATCH (origin)-[leg:ROUTE {airlineId: $airlineId}]->(destination)
+        RETURN [leg] AS legs
+        UNION ALL
+        MATCH (origin)-[leg:ROUTE {airlineId: $airlineId}]->(via:Airport)
+              -[next:ROUTE {airlineId: $airlineId}]->(destination)
+        WHERE NOT via IN [origin, destination]
+        RETURN [leg, next] AS legs
+        UNION ALL
+        MATCH (origin)-[leg:ROUTE {airlineId: $airlineId}]->(via:Airport)
+              -[next:ROUTE {airlineId: $airlineId}]->(second:Airport)
+              -[last:ROUTE {airlineId: $airlineId}]->(destination)
+        WHERE NOT via IN [origin, destination] AND NOT second IN [origin, destination, via]
+        RETURN [leg, next, last] AS legs
+    }
+    RETURN legs
     ORDER BY reduce(minutes = 0, leg IN legs | minutes + leg.blockMinutes) + 60 * size(legs)
     LIMIT $limit
 }
@@ -33,7 +47,7 @@ RETURN pair[0] AS origin, pair[1] AS destination,
                        block_minutes: leg.blockMinutes, daily_frequency: leg.dailyFrequency,
                        aircraft: leg.aircraft, seats: leg.seats}] AS legs,
        COLLECT {
-           UNWIND nodes(path)[1..-1] AS airport
+           UNWIND [leg IN legs[1..] | startNode(leg)] AS airport
            MATCH (airport)-[time:CONNECTS {airlineId: $airlineId}]->(airport)
            RETURN {airport: airport.iata, inbound: time.inboundCarrier, outbound: time.outboundCarrier,
                    minutes: time.bagMinutes}

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -15,12 +16,12 @@ from integrations.records.events import EventKind, Scan
 from integrations.records.journeys import Standing
 from integrations.records.outbox import GRAPH
 from integrations.records.tags import parse_tag
-from integrations.stores import bags, outbox, pirs, seedings
+from integrations.stores import bags, journeys, outbox, pirs, seedings
 from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager
 from integrations.stores.redis import RedisManager
 from migrations import load_graph_schema, migrate
-from resolvers import history, projector, scans
+from resolvers import history, scans
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Stores
 from resolvers.projection import standing
@@ -112,7 +113,7 @@ async def test_there_are_fifty_bags_in_all_states_ten_exceptions_and_five_open_f
         == 3
     )
     assert await records.fetchval("SELECT bool_and(station = left(reference, 3)) FROM pirs")
-    oldest, newest = await records.fetchrow("SELECT min(at), max(at) FROM events") or ()
+    ((oldest, newest),) = await records.fetch("SELECT min(at), max(at) FROM events")
     assert NOW - timedelta(days=7, minutes=1) <= oldest < NOW - timedelta(days=4)
     assert newest <= NOW
 
@@ -239,7 +240,7 @@ async def graph_of(graph: Neo4jManager) -> dict[int, int]:
 async def told(postgres: PostgresManager) -> None:
     """Waits until the graph knows everything."""
     async with asyncio.timeout(60):
-        while (await outbox.lag(postgres, GRAPH))[0]:
+        while (await outbox.lag(postgres, GRAPH))[0]:  # noqa: ASYNC110 # tables tell nobody
             await asyncio.sleep(0.05)
 
 
@@ -253,16 +254,16 @@ async def test_a_reset_leaves_nothing_behind_while_a_projector_runs(
         postgres = empty.stores.postgres
         context = context_of(postgres, graph)
         worker = Projector(postgres, graph, "worker")
-        write_bags = projector.journeys.write_bags
+        write_bags = journeys.write_bags
         working, go_on = asyncio.Event(), asyncio.Event()
         go_on.set()
 
-        async def write_when_told(*arguments: object) -> None:
+        async def write_when_told(*arguments: Any) -> None:
             working.set()
             await go_on.wait()
-            await write_bags(*arguments)  # type: ignore[arg-type] # passed on
+            await write_bags(*arguments)
 
-        monkeypatch.setattr(projector.journeys, "write_bags", write_when_told)
+        monkeypatch.setattr(journeys, "write_bags", write_when_told)
         running = asyncio.create_task(worker.run())
         try:
             # Given a demo of 200 bags in the graph, whose versions went up, and a worker in the middle of a batch
