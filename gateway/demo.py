@@ -285,6 +285,8 @@ def _programs(folder: Path, environment: Environment, port: int) -> list[Program
     """The gateway and the projector, each a process of its own."""
 
     async def answers() -> bool:
+        if is_free(port):
+            return False
         async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
             with contextlib.suppress(httpx.HTTPError):
                 return (await client.get(f"http://127.0.0.1:{port}/health/live")).is_success

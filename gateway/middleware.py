@@ -98,7 +98,7 @@ class RequestEdge:
             access.info(
                 "%s %s status=%d ms=%.1f actor=%s operation=%s request=%s",
                 scope["method"],
-                quote(scope["path"])[:MAX_PATH],
+                quote(scope["path"], errors="replace")[:MAX_PATH],
                 status,
                 (perf_counter() - started) * 1000,
                 record.actor,

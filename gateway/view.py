@@ -4,8 +4,8 @@ Follows the GraphQL-over-HTTP specification: POST with JSON, GET for queries onl
 with status codes that tell what happened, and ``application/json`` for older clients, for which every well-formed
 request is answered 200. Batching, uploads, incremental delivery and WebSockets are not served.
 
-The view is Strawberry's no longer: what it would share with ``strawberry.asgi.GraphQL`` is one call of
-``schema.execute``.
+It stands beside Strawberry's own ASGI view, not on it: reading, status codes, media types, deadlines and leaving
+clients all differ, and what would be left to inherit is one call of ``schema.execute``.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -164,8 +165,8 @@ class GraphQLView:
                 allowed_operation_types=ALLOWED[method],
             )
         except CannotGetOperationTypeError as error:
-            code, message = ErrorCode.OPERATION_RESOLUTION_FAILED, error.as_http_error_reason()
-            raise Refusal(HTTPStatus.BAD_REQUEST, code, message) from None
+            code = ErrorCode.OPERATION_RESOLUTION_FAILED
+            return ExecutionResult(None, [GraphQLError(error.as_http_error_reason(), extensions={"code": code})])
         except InvalidOperationTypeError as error:
             message = error.as_http_error_reason(method)
             allow = {"Allow": "POST"}
@@ -231,10 +232,8 @@ async def read_question(request: Request) -> Question:
 
 def _check_content_type(content_type: str) -> None:
     media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
-    charsets = [
-        value.strip('"') for name, _, value in (part.partition("=") for part in parameters) if name == "charset"
-    ]
-    if media_type != JSON or any(charset not in ("utf-8", "utf8") for charset in charsets):
+    charsets = {part.removeprefix("charset=").strip('"') for part in parameters if part.startswith("charset=")}
+    if media_type != JSON or charsets - {"utf-8", "utf8"}:
         message = "The body must be application/json in UTF-8."
         raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, ErrorCode.UNSUPPORTED_MEDIA_TYPE, message)
 

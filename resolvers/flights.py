@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from integrations.records.bags import Bag
 from integrations.records.events import EventColumns
@@ -20,6 +20,9 @@ _DESIGNATOR = re.compile(r"([A-Z0-9]{2})0*([1-9][0-9]{0,3})([A-Z]?)")
 
 # More flights than one designator has in a fortnight are never asked for.
 MOST_OF_A_DESIGNATOR = 50
+
+# A time further from the planned one is a slip of the pen: a flight so late is planned anew.
+FURTHEST_FROM_PLAN = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ async def update(context: Context, flight_id: int, change: FlightChange) -> Upda
 
     Raises:
         NotFound: no such flight.
-        BadInput: an arrival before the departure, or an actual arrival without a departure.
+        BadInput: an arrival before the departure, an actual arrival without a departure, or a time far from the plan.
     """
     airline_id = context.airline_id
     async with context.stores.postgres.transaction() as records:
@@ -179,6 +182,7 @@ def _changing(flight: Flight) -> _Changing:
 
 def _changed(flight: Flight, change: FlightChange) -> _Changing:
     old = _changing(flight)
+    _check_times(flight, change)
     new = _Changing(
         _seconds(change.estimated_departure) or old.estimated_departure,
         _seconds(change.estimated_arrival) or old.estimated_arrival,
@@ -192,6 +196,17 @@ def _changed(flight: Flight, change: FlightChange) -> _Changing:
     if new.actual_arrival and new.actual_departure and new.actual_arrival <= new.actual_departure:
         raise BadInput("actualArrival", "The arrival must be after the departure.")
     return new
+
+
+def _check_times(flight: Flight, change: FlightChange) -> None:
+    for field, planned, moment in (
+        ("estimatedDeparture", flight.scheduled_departure, change.estimated_departure),
+        ("estimatedArrival", flight.scheduled_arrival, change.estimated_arrival),
+        ("actualDeparture", flight.scheduled_departure, change.actual_departure),
+        ("actualArrival", flight.scheduled_arrival, change.actual_arrival),
+    ):
+        if moment is not None and abs(moment - planned) > FURTHEST_FROM_PLAN:
+            raise BadInput(field, f"More than {FURTHEST_FROM_PLAN.days} days from the plan: check the date.")
 
 
 def _seconds(moment: datetime | None) -> datetime | None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from integrations.records.bags import Bag
 from integrations.records.flights import Flight
-from integrations.records.passengers import Passenger
+from integrations.records.passengers import Passenger, teletype
 from integrations.records.pirs import Pir
 from integrations.records.tags import InvalidTagError, parse_tag
 from resolvers import bags, flights, passengers, pirs
@@ -71,7 +71,7 @@ def _readings(text: str, plain: str) -> list[tuple[SearchKind, _Find]]:
         readings.append((SearchKind.FLIGHT, lambda context, limit: flights.by_designator(context, plain, None, limit)))
     if _LOCATOR.fullmatch(plain):
         readings.append((SearchKind.LOCATOR, lambda context, limit: passengers.by_locator(context, plain, limit)))
-    if not any(sign.isdigit() for sign in plain):
+    if len(teletype(plain)) > 1 and not any(sign.isdigit() for sign in plain):
         readings.append((SearchKind.NAME, lambda context, limit: passengers.by_name(context, text, limit)))
     return readings
 

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, specified_rules, validate
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, specified_rules, validate
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
@@ -132,8 +132,21 @@ class CachedDocuments(SchemaExtension):
         errors = list(prepared.errors)
         if prepared.measure is not None:
             try:
+                _check_choice(document, execution._provided_operation_name)
                 self._cache.meter.check(prepared.measure, execution.operation_name, execution.variables)
             except GraphQLError as error:
                 errors.append(error)
         execution.pre_execution_errors = errors or None
         yield
+
+
+def _check_choice(document: DocumentNode, name: str | None) -> None:
+    """Refuse to guess which of several operations is meant: Strawberry would take the first.
+
+    Raises:
+        GraphQLError: there are several, and the request names none.
+    """
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    if name is None and len(operations) > 1:
+        message = "Name the operation to run: the document has several."
+        raise GraphQLError(message, operations[1], extensions={"code": ErrorCode.OPERATION_RESOLUTION_FAILED})

@@ -16,6 +16,7 @@ from resolvers.flights import FlightChange, parse_designator
 MOST_SCANS = 500
 _AIRPORT = re.compile(r"[A-Z]{3}")
 _PARTY = re.compile(r"[A-Z0-9_-]{1,16}")
+_FIRST_YEAR = 2000
 _PLACE = re.compile(r"[\x20-\x7e]{0,40}")
 
 
@@ -96,6 +97,8 @@ class ScanInput:
             BadInput: a part of it cannot be used; names the part.
         """
         airport = airport_code(self.airport, f"{field}.airport")
+        if self.at.year < _FIRST_YEAR:
+            raise BadInput(f"{field}.at", f"A scan is of the year {_FIRST_YEAR} or later.")
         for name, text in (("place", self.place), ("device", self.device)):
             if not _PLACE.fullmatch(text):
                 raise BadInput(f"{field}.{name}", "At most 40 printable ASCII characters.")

@@ -174,14 +174,9 @@ class Cast:
     def _tell(self, bag_id: int) -> tuple[Story, Trail]:
         part = self._part(bag_id)
         numbers = chance(self._seed, "bag", bag_id)
-        trail = Trail(tag(bag_id), numbers, self._security)
-        stage = Stage(
-            operations=self._operations,
-            trail=trail,
-            rush_tag=rush_tag(part.exception),
-            numbers=numbers,
-            party=chance(self._seed, "party", self._booking_of(bag_id)),
-        )
+        party = chance(self._seed, "party", self._booking_of(bag_id))
+        trail = Trail(tag(bag_id), numbers, party, self._security)
+        stage = Stage(self._operations, trail, rush_tag(part.exception), numbers, party)
         return part.role(stage), trail
 
     def _passenger_of(self, bag_id: int) -> int:

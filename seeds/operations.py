@@ -39,14 +39,15 @@ MAJOR = ("MIA", "BOG", "MEX", "GRU", "LIM")
 MAJOR_SHARE = 0.4
 CONNECTING_SHARE = 0.8
 
-# Minutes that the services of the demo's stories leave late, by number and days from today. CM335 and CM491 come too
-# late for CM758 and CM156, which leave on time; those of yesterday see to it that there are missed bags at any hour.
+# Minutes that the services of the demo's stories leave late, by number and days from the hub's today. CM335 and CM491
+# come too late for CM758 and CM156, which leave on time; those of yesterday see to it that there are missed bags at
+# any hour.
 STORY_DELAYS = {
     (335, -2): 46,
     (758, -2): 3,
-    (491, -3): 72,
-    (156, -3): 2,
-    (152, -3): 4,
+    (491, -2): 72,
+    (156, -2): 2,
+    (152, -2): 4,
     (491, -1): 70,
     (335, -1): 70,
 }
@@ -122,27 +123,29 @@ def fly(network: Network, seed: int, now: datetime) -> list[DatedFlight]:
     today = now.astimezone(HUB_ZONE).date()
     services = timetable(network.routes)
     departures = [
-        (datetime.combine(today + timedelta(days=offset), time(), HUB_ZONE).astimezone(UTC), offset, service)
-        for offset in range(-DAYS_BACK, DAYS_AHEAD + 1)
+        (
+            datetime.combine(today + timedelta(days=days), time(), HUB_ZONE).astimezone(UTC)
+            + timedelta(minutes=service.departs),
+            service,
+        )
+        for days in range(-DAYS_BACK, DAYS_AHEAD + 1)
         for service in services
     ]
-    departures.sort(key=lambda one: (one[0] + timedelta(minutes=one[2].departs), one[2].number))
+    departures.sort(key=lambda one: (one[0], one[1].number))
     flights: dict[FlightKey, DatedFlight] = {}
-    for midnight, offset, service in departures:
-        flight = _flight(len(flights) + 1, service, midnight, offset, zones[service.origin], seed)
+    for departure, service in departures:
+        days = (departure.astimezone(HUB_ZONE).date() - today).days
+        flight = _flight(len(flights) + 1, service, departure, days, zones[service.origin], seed)
         # Where clocks go back over midnight two days' flights have one local date, and a flight has no other name.
         flights.setdefault(flight.key, flight)
     return list(flights.values())
 
 
-def _flight(
-    flight_id: int, service: Service, midnight: datetime, offset: int, zone: ZoneInfo, seed: int
-) -> DatedFlight:
-    departure = midnight + timedelta(minutes=service.departs)
+def _flight(flight_id: int, service: Service, departure: datetime, days: int, zone: ZoneInfo, seed: int) -> DatedFlight:
     arrival = departure + timedelta(minutes=service.block_minutes)
     local_date = departure.astimezone(zone).date()
     numbers = chance(seed, "flight", service.number, local_date)
-    late = timedelta(minutes=STORY_DELAYS.get((service.number, offset), _minutes_late(numbers)))
+    late = timedelta(minutes=STORY_DELAYS.get((service.number, days), _minutes_late(numbers)))
     return DatedFlight(
         id=flight_id,
         number=service.number,

@@ -207,7 +207,7 @@ def with_gap(kind: EventKind) -> Role:
         legs = next([inbound, outbound] for inbound, outbound in connections if inbound)
         stage.trail.travel(*legs)
         stage.trail.lose(kind)
-        return Story(f"{_way(legs)}: delivered, without proof of {kind.lower()}", legs)
+        return Story(f"{_way(legs)}: delivered, without proof of {kind.lower().replace('_', ' ')}", legs)
 
     return role
 
@@ -219,7 +219,7 @@ def not_seen(stage: Stage) -> Story:
     """Sorted for its flight, and not there when it closed."""
     flight = stage.one_of(stage.operations.departed[-FEW:])
     stage.trail.check_in(flight)
-    stage.trail.record(EventKind.NOT_SEEN, flight.leaves - timedelta(minutes=3), flight.origin, flight.key)
+    stage.trail.record(EventKind.NOT_SEEN, flight.leaves - timedelta(minutes=3), flight.origin, flight)
     return Story(f"{_way([flight])}: not seen at the aircraft", [flight])
 
 
@@ -228,7 +228,7 @@ def offloaded(stage: Stage) -> Story:
     flight = stage.one_of(stage.operations.departed[-FEW:])
     stage.trail.check_in(flight)
     stage.trail.load(flight)
-    stage.trail.record(EventKind.OFFLOADED, flight.leaves - timedelta(minutes=5), flight.origin, flight.key)
+    stage.trail.record(EventKind.OFFLOADED, flight.leaves - timedelta(minutes=5), flight.origin, flight)
     return Story(f"{_way([flight])}: taken off, the passenger did not board", [flight])
 
 
@@ -250,7 +250,7 @@ def _miss(stage: Stage, inbound: DatedFlight, outbound: DatedFlight) -> None:
     stage.trail.load(inbound)
     stage.trail.unload(inbound)
     stage.trail.then(EventKind.TRANSFER_IN, 16, HUB)
-    stage.trail.record(EventKind.NOT_SEEN, outbound.leaves - timedelta(minutes=2), HUB, outbound.key)
+    stage.trail.record(EventKind.NOT_SEEN, outbound.leaves - timedelta(minutes=2), HUB, outbound)
     stage.trail.record(
         EventKind.LEFT_BEHIND, max(outbound.leaves, inbound.lands + timedelta(minutes=40)) + timedelta(minutes=18), HUB
     )
@@ -325,7 +325,7 @@ def out_for_delivery(stage: Stage) -> Story:
 
 def out_for_delivery_at_first(stage: Stage) -> Story:
     """The rush bag of the demo's guide."""
-    return _out_for_delivery(stage, stage.operations.service(491, -3), stage.operations.service(156, -3))
+    return _out_for_delivery(stage, stage.operations.service(491, -2), stage.operations.service(156, -2))
 
 
 def _ready(inbound: DatedFlight, outbound: DatedFlight) -> datetime:
@@ -363,7 +363,7 @@ def located(stage: Stage) -> Story:
 
 def _left_at_origin(stage: Stage, flight: DatedFlight) -> None:
     stage.trail.check_in(flight)
-    stage.trail.record(EventKind.NOT_SEEN, flight.leaves - timedelta(minutes=3), flight.origin, flight.key)
+    stage.trail.record(EventKind.NOT_SEEN, flight.leaves - timedelta(minutes=3), flight.origin, flight)
     stage.trail.record(EventKind.LEFT_BEHIND, flight.leaves + timedelta(minutes=25), flight.origin)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from random import Random
 
-from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
+from integrations.records.events import EventKind, Scan, ScanMethod
 from seeds.operations import DatedFlight
 
 # Who gives the bag and who has it then.
@@ -62,6 +62,9 @@ MESSAGES = frozenset(
     }
 )
 
+# Events that name the flight they belong to.
+OF_A_FLIGHT = frozenset({EventKind.LOADED, EventKind.OFFLOADED, EventKind.ARRIVED, EventKind.NOT_SEEN})
+
 # A connection of this length or longer is worked at the usual pace; in a shorter one everybody hurries.
 EASY_CONNECTION = timedelta(minutes=75)
 
@@ -72,22 +75,22 @@ class Trail:
     Args:
         tag: the number on the bag; a rush tag takes its place later.
         numbers: chance of this bag.
+        party: chance of those who travel together: they check in together.
         security: stations whose flights to them are screened again at the hub.
     """
 
-    def __init__(self, tag: str, numbers: Random, security: Set[str]) -> None:
+    def __init__(self, tag: str, numbers: Random, party: Random, security: Set[str]) -> None:
         self.tag = tag
         self.scans: list[Scan] = []
         self._numbers = numbers
+        self._party = party
         self._security = security
         self._clock: datetime
 
-    def record(self, kind: EventKind, at: datetime, airport: str, flight: FlightKey | None = None) -> None:
-        """One event at a given time."""
+    def record(self, kind: EventKind, at: datetime, airport: str, flight: DatedFlight | None = None) -> None:
+        """One event at a given time; the bags of a flight come to the same place."""
         self._clock = at
         giver, holder = CUSTODY.get(kind, (None, None))
-        place, places = PLACES.get(kind, ("", 0))
-        number = self._numbers.randint(1, places) if places else 0
         message = kind in MESSAGES
         self.scans.append(
             Scan(
@@ -95,8 +98,8 @@ class Trail:
                 kind=kind,
                 at=at,
                 airport=airport,
-                place=f"{place} {number}" if number else place,
-                flight=flight,
+                place=self._place(kind, flight),
+                flight=flight.key if flight and kind in OF_A_FLIGHT else None,
                 giver=giver,
                 holder=holder,
                 method=ScanMethod.MESSAGE if message else METHODS.get(kind, ScanMethod.LASER),
@@ -104,24 +107,34 @@ class Trail:
             )
         )
 
-    def then(self, kind: EventKind, minutes: float, airport: str, flight: FlightKey | None = None) -> None:
+    def _place(self, kind: EventKind, flight: DatedFlight | None) -> str:
+        place, places = PLACES.get(kind, ("", 0))
+        if not places:
+            return place
+        if flight is None:
+            return f"{place} {(self._party if kind == EventKind.ACCEPTED else self._numbers).randint(1, places)}"
+        at_gate = flight.gate and kind in (EventKind.LOADED, EventKind.OFFLOADED)
+        return f"{place} {flight.gate if at_gate else flight.id % places + 1}"
+
+    def then(self, kind: EventKind, minutes: float, airport: str, flight: DatedFlight | None = None) -> None:
         """One event about so many minutes after the last one."""
         self.record(kind, self._clock + self._about(minutes), airport, flight)
 
     def check_in(self, flight: DatedFlight) -> None:
         """From the passenger into the baggage system."""
-        self.record(EventKind.ACCEPTED, flight.scheduled_departure - self._about(115), flight.origin)
+        ahead = timedelta(seconds=self._party.randint(80 * 60, 150 * 60) - self._numbers.randint(0, 90))
+        self.record(EventKind.ACCEPTED, flight.scheduled_departure - ahead, flight.origin)
         self.then(EventKind.SCREENED, 8, flight.origin)
         self.then(EventKind.SORTED, 6, flight.origin)
 
     def load(self, flight: DatedFlight, pace: float = 1.0) -> None:
         """Onto the aircraft, some time before it leaves."""
         at = max(self._clock + self._about(3 * pace), flight.leaves - self._about(30 * pace))
-        self.record(EventKind.LOADED, at, flight.origin, flight.key)
+        self.record(EventKind.LOADED, at, flight.origin, flight)
 
     def unload(self, flight: DatedFlight, pace: float = 1.0) -> None:
         """Off the aircraft."""
-        self.record(EventKind.ARRIVED, flight.lands + self._about(12 * pace), flight.destination, flight.key)
+        self.record(EventKind.ARRIVED, flight.lands + self._about(12 * pace), flight.destination, flight)
 
     def change(self, inbound: DatedFlight, outbound: DatedFlight) -> None:
         """From one flight to the next."""
@@ -137,7 +150,7 @@ class Trail:
     def claim(self, flight: DatedFlight) -> None:
         """From the aircraft to the passenger."""
         self.unload(flight)
-        self.then(EventKind.AT_CLAIM, 10, flight.destination)
+        self.then(EventKind.AT_CLAIM, 10, flight.destination, flight)
         self.then(EventKind.DELIVERED, 12, flight.destination)
 
     def travel(self, *flights: DatedFlight) -> None:

@@ -1,9 +1,9 @@
 /** What a first visit opens, one tab each: the demo's story, from one bag to the whole product. */
 
-/** Named by the demo's seeds: a bag on its way MIA -> PTY -> GRU, its passenger's surname, and the flight to GRU. */
+/** Named by the demo's seeds: a bag that missed its connection MIA -> PTY -> GRU, its passenger, the missed flight. */
 const STORY = {
-  tag: "CM456781",
-  surname: "PEREIRA",
+  tag: "CM456782",
+  surname: "GONZALEZ",
   flight: "CM758",
 };
 

@@ -1,4 +1,4 @@
-"""One application over one world for each module; modules that only read share nothing but what they read."""
+"""One application over one world for the whole run; see ``tests.world``."""
 
 import logging
 from collections.abc import AsyncIterator, Iterator
@@ -6,36 +6,63 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from gateway.config import Settings
+from integrations.embedded.neo4j import EmbeddedNeo4j
+from integrations.embedded.postgres import EmbeddedPostgres
+from integrations.embedded.redis import EmbeddedRedis
 from resolvers.context import Stores
-from tests.conftest import Neo4jCredentials
+from tests.conftest import Neo4jCredentials, make_database
 from tests.gateway import Api, serving, settings_for
-from tests.world import World, make_world, open_stores
+from tests.world import Builder, World, open_stores
 
 
-@pytest.fixture(scope="module")
-async def stores(migrated_url: str, redis_url: str, neo4j_credentials: Neo4jCredentials) -> AsyncIterator[Stores]:
-    """The test's own connections to the stores."""
-    async with open_stores(migrated_url, redis_url, neo4j_credentials) as opened:
+@pytest.fixture(scope="session")
+async def settings(
+    embedded_postgres: EmbeddedPostgres,
+    embedded_redis: EmbeddedRedis,
+    embedded_neo4j: EmbeddedNeo4j,
+    migrated_template: str,
+) -> Settings:
+    """The application's settings, over a database of its own."""
+    url = await make_database(embedded_postgres, "api_test", migrated_template)
+    access = Neo4jCredentials(embedded_neo4j.uri, embedded_neo4j.user, embedded_neo4j.password)
+    return settings_for(url, embedded_redis.url, access)
+
+
+@pytest.fixture(scope="session")
+async def stores(settings: Settings) -> AsyncIterator[Stores]:
+    """The tests' own connections to the application's stores."""
+    async with open_stores(settings) as opened:
         yield opened
 
 
-@pytest.fixture(scope="module")
-async def world(stores: Stores) -> World:
-    """What there is to ask about."""
-    return await make_world(stores)
+@pytest.fixture(scope="session")
+async def _world(stores: Stores) -> World:
+    return await World.make(stores)
 
 
-@pytest.fixture(scope="module")
-def settings(migrated_url: str, redis_url: str, neo4j_credentials: Neo4jCredentials) -> Settings:
-    """The application's settings."""
-    return settings_for(migrated_url, redis_url, neo4j_credentials)
-
-
-@pytest.fixture(scope="module")
-async def api(settings: Settings, world: World) -> AsyncIterator[Api]:
-    """The application over the world."""
+@pytest.fixture(scope="session")
+async def _api(settings: Settings, _world: World) -> AsyncIterator[Api]:
     async with serving(settings) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+async def world(_world: World) -> World:
+    """What there is to ask about, in the graph too."""
+    await _world.retell()
+    return _world
+
+
+@pytest.fixture(scope="module")
+def api(_api: Api, world: World) -> Api:
+    """The application over the world."""
+    return _api
+
+
+@pytest.fixture
+async def airline(world: World) -> Builder:
+    """An airline of the test's own: to change something."""
+    return await world.another_airline()
 
 
 @pytest.fixture(autouse=True)

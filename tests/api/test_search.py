@@ -4,7 +4,7 @@ import pytest
 
 from resolvers.actor import Role
 from tests.gateway import Api
-from tests.world import World
+from tests.world import Builder, World
 
 SEARCH = """
     query($text: String!, $first: Int) { search(text: $text, first: $first) {
@@ -45,12 +45,14 @@ async def test_a_text_is_read_as_whatever_it_can_be(
     ]
 
 
-async def test_a_search_finds_at_most_so_many(api: Api, world: World) -> None:
-    await world.ours.record(
-        *(world.ours.scan(f"{digit}230333333", "POSITION", "PTY", "12:00") for digit in (0, 3, 4, 5))
-    )
-    assert len((await api.ask(SEARCH, text="CM333333"))["search"]["found"]) == 4
-    assert len((await api.ask(SEARCH, text="CM333333", first=3))["search"]["found"]) == 3
+async def test_a_search_finds_at_most_so_many(api: Api, airline: Builder) -> None:
+    await airline.record(*(airline.scan(f"{digit}230333333", "POSITION", "PTY", "12:00") for digit in (0, 3, 4, 5)))
+
+    async def found(**first: int) -> int:
+        data = await api.ask(SEARCH, airline_id=airline.airline_id, text="CM333333", **first)
+        return len(data["search"]["found"])
+
+    assert (await found(), await found(first=3)) == (4, 3)
 
 
 @pytest.mark.parametrize("text", ["", " ", "a", "--", "%%", "  /", "\t\n"])
@@ -76,15 +78,16 @@ async def test_a_found_name_is_masked_by_role(api: Api, world: World) -> None:
     assert [one["surname"] for one in found] == ["G***"]
 
 
-async def test_results_of_several_types_resolve_by_type(api: Api, world: World) -> None:
+async def test_results_of_several_types_resolve_by_type(api: Api, airline: Builder) -> None:
     """Given a text that is a flight and a locator, then both are found, the flight first."""
-    await world.ours.passenger("booked", "CM0758", "Rios", "Eva", None, None, None, "ES", None, None)
+    await airline.passenger("booked", "CM0758", "Rios", "Eva", None, None, None, "ES", None, None)
     data = await api.ask(
         """
         { search(text: "CM0758") { found {
           __typename ... on Flight { designator } ... on Passenger { locator } ... on Bag { tag } ... on Pir { reference }
         } } }
-        """
+        """,
+        airline_id=airline.airline_id,
     )
     assert data["search"]["found"] == [
         {"__typename": "Flight", "designator": "CM758"},

@@ -10,6 +10,12 @@ import pytest
 
 from integrations.embedded.server import EmbeddedServer
 from integrations.errors import Unavailable
+from integrations.stores.neo4j import Neo4jManager
+from integrations.stores.postgres import PostgresManager
+from integrations.stores.redis import RedisManager
+
+Manager = PostgresManager | Neo4jManager | RedisManager
+AT_ONCE = 0.05  # seconds; far below any timeout in play
 
 
 @contextmanager
@@ -24,6 +30,16 @@ def frozen(server: EmbeddedServer) -> Iterator[None]:
     finally:
         for process in processes:
             process.resume()
+
+
+async def healthy(manager: Manager) -> bool:
+    """What the manager says of its store."""
+    return bool((await manager.health_check())["status"] == "healthy")
+
+
+async def unhealthy(manager: Manager) -> bool:
+    """The opposite."""
+    return not await healthy(manager)
 
 
 async def eventually(happened: Callable[[], Awaitable[object]], seconds: float = 20.0) -> float:
@@ -44,10 +60,10 @@ async def timed(call: Awaitable[object], error: type[Exception]) -> float:
     return monotonic() - started
 
 
-async def until_refused_at_once(call: Callable[[], Awaitable[object]], seconds: float = 0.05) -> None:
-    """Wait until calls fail far sooner than any timeout in play, because the store is known to be down."""
+async def until_refused_at_once(call: Callable[[], Awaitable[object]]) -> None:
+    """Wait until calls fail without waiting, because the store is known to be down."""
 
     async def refused() -> bool:
-        return await timed(call(), Unavailable) < seconds
+        return await timed(call(), Unavailable) < AT_ONCE
 
     await eventually(refused, 5)

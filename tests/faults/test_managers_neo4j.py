@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
@@ -9,9 +10,8 @@ from integrations.deadline import deadline
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.errors import DeadlineExceeded, Unavailable
 from integrations.stores.neo4j import Neo4jManager
-from tests.faults.processes import eventually, frozen, timed, until_refused_at_once
+from tests.faults.processes import AT_ONCE, eventually, frozen, healthy, timed, unhealthy, until_refused_at_once
 
-AT_ONCE = 0.05  # seconds; far below any timeout in play
 READ = "RETURN 1 AS one"
 
 
@@ -33,15 +33,7 @@ def open_manager(server: EmbeddedNeo4j) -> Neo4jManager:
     return Neo4jManager(server.uri, server.user, server.password)
 
 
-async def healthy(manager: Neo4jManager) -> bool:
-    return (await manager.health_check())["status"] == "healthy"
-
-
-async def unhealthy(manager: Neo4jManager) -> bool:
-    return not await healthy(manager)
-
-
-async def test_a_dead_server_is_refused_at_once_and_found_again(server: EmbeddedNeo4j, neo4j: Neo4jManager):
+async def test_a_dead_server_is_refused_at_once_and_found_again(server: EmbeddedNeo4j, neo4j: Neo4jManager) -> None:
     await asyncio.gather(*(neo4j.execute_read(READ) for _ in range(5)))
     await server.kill()
     with pytest.raises(Unavailable) as caught:
@@ -55,13 +47,13 @@ async def test_a_dead_server_is_refused_at_once_and_found_again(server: Embedded
         await late.connect()
     await server.start()
     for manager in (neo4j, late):
-        assert await eventually(lambda manager=manager: healthy(manager)) < 12
+        assert await eventually(partial(healthy, manager)) < 12
         assert await manager.execute_read(READ) == [{"one": 1}]
         assert (await manager.health_check())["edition"] == "community"
     await late.disconnect()
 
 
-async def test_a_restart_between_two_calls_is_not_noticed(server: EmbeddedNeo4j, neo4j: Neo4jManager):
+async def test_a_restart_between_two_calls_is_not_noticed(server: EmbeddedNeo4j, neo4j: Neo4jManager) -> None:
     await asyncio.gather(*(neo4j.execute_read(READ) for _ in range(5)))
     await server.stop()
     await server.start()
@@ -69,7 +61,7 @@ async def test_a_restart_between_two_calls_is_not_noticed(server: EmbeddedNeo4j,
     assert await neo4j.execute_write(READ, timeout=20) == [{"one": 1}]
 
 
-async def test_a_frozen_server_costs_no_call_more_than_its_deadline(server: EmbeddedNeo4j, neo4j: Neo4jManager):
+async def test_a_frozen_server_costs_no_call_more_than_its_deadline(server: EmbeddedNeo4j, neo4j: Neo4jManager) -> None:
     await neo4j.execute_read(READ)
     with frozen(server):
         reads = [timed(neo4j.execute_read(READ, timeout=0.5), Unavailable) for _ in range(15)]
@@ -83,7 +75,7 @@ async def test_a_frozen_server_costs_no_call_more_than_its_deadline(server: Embe
     assert await neo4j.execute_read(READ) == [{"one": 1}]
 
 
-async def test_health_answers_in_time_while_the_server_is_frozen(server: EmbeddedNeo4j, neo4j: Neo4jManager):
+async def test_health_answers_in_time_while_the_server_is_frozen(server: EmbeddedNeo4j, neo4j: Neo4jManager) -> None:
     with frozen(server):
         for _ in range(30):
             started = asyncio.get_running_loop().time()
@@ -93,7 +85,7 @@ async def test_health_answers_in_time_while_the_server_is_frozen(server: Embedde
         assert await unhealthy(neo4j)
 
 
-async def test_leaving_a_frozen_server_is_quick(server: EmbeddedNeo4j):
+async def test_leaving_a_frozen_server_is_quick(server: EmbeddedNeo4j) -> None:
     manager = open_manager(server)
     await manager.connect()
     await manager.execute_read(READ)

@@ -9,9 +9,7 @@ from integrations.deadline import deadline
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.errors import DeadlineExceeded, Unavailable
 from integrations.stores.postgres import PostgresManager
-from tests.faults.processes import eventually, frozen, timed, until_refused_at_once
-
-AT_ONCE = 0.05  # seconds; far below any timeout in play
+from tests.faults.processes import AT_ONCE, eventually, frozen, healthy, timed, unhealthy, until_refused_at_once
 
 
 @pytest.fixture
@@ -28,21 +26,13 @@ async def postgres(server: EmbeddedPostgres) -> AsyncIterator[PostgresManager]:
     await manager.disconnect()
 
 
-async def healthy(manager: PostgresManager) -> bool:
-    return (await manager.health_check())["status"] == "healthy"
-
-
-async def unhealthy(manager: PostgresManager) -> bool:
-    return not await healthy(manager)
-
-
 async def warm(manager: PostgresManager) -> None:
     """Several open connections, so that more than one is stale after a restart."""
     await asyncio.gather(*(manager.fetchval("SELECT pg_sleep(0.02)") for _ in range(6)))
     assert manager.get_pool_stats()["idle"] >= 6
 
 
-async def test_a_restart_between_two_reads_is_not_noticed(server: EmbeddedPostgres, postgres: PostgresManager):
+async def test_a_restart_between_two_reads_is_not_noticed(server: EmbeddedPostgres, postgres: PostgresManager) -> None:
     await warm(postgres)
     await server.kill()
     await server.start()
@@ -50,7 +40,9 @@ async def test_a_restart_between_two_reads_is_not_noticed(server: EmbeddedPostgr
     assert await asyncio.gather(*(postgres.fetchval("SELECT 2") for _ in range(10))) == [2] * 10
 
 
-async def test_a_restart_before_a_transaction_is_not_noticed(server: EmbeddedPostgres, postgres: PostgresManager):
+async def test_a_restart_before_a_transaction_is_not_noticed(
+    server: EmbeddedPostgres, postgres: PostgresManager
+) -> None:
     await warm(postgres)
     await server.kill()
     await server.start()
@@ -58,7 +50,7 @@ async def test_a_restart_before_a_transaction_is_not_noticed(server: EmbeddedPos
         assert await session.fetchval("SELECT 1") == 1
 
 
-async def test_a_transaction_is_not_repeated(server: EmbeddedPostgres, postgres: PostgresManager):
+async def test_a_transaction_is_not_repeated(server: EmbeddedPostgres, postgres: PostgresManager) -> None:
     async def write() -> None:
         async with postgres.transaction() as session:
             await session.fetchval("SELECT 1")
@@ -69,7 +61,9 @@ async def test_a_transaction_is_not_repeated(server: EmbeddedPostgres, postgres:
     assert await timed(write(), Unavailable) < 30
 
 
-async def test_a_dead_server_is_refused_at_once_and_found_again(server: EmbeddedPostgres, postgres: PostgresManager):
+async def test_a_dead_server_is_refused_at_once_and_found_again(
+    server: EmbeddedPostgres, postgres: PostgresManager
+) -> None:
     await warm(postgres)
     await server.kill()
     with pytest.raises(Unavailable) as caught:
@@ -88,7 +82,7 @@ async def test_a_dead_server_is_refused_at_once_and_found_again(server: Embedded
     assert await postgres.fetchval("SELECT 1") == 1
 
 
-async def test_failed_calls_use_up_no_room_in_the_pool(server: EmbeddedPostgres):
+async def test_failed_calls_use_up_no_room_in_the_pool(server: EmbeddedPostgres) -> None:
     manager = PostgresManager(server.url, 1, 2)
     await manager.connect()
     await server.kill()
@@ -100,7 +94,7 @@ async def test_failed_calls_use_up_no_room_in_the_pool(server: EmbeddedPostgres)
     await manager.disconnect()
 
 
-async def test_starting_without_a_server_is_no_error(server: EmbeddedPostgres):
+async def test_starting_without_a_server_is_no_error(server: EmbeddedPostgres) -> None:
     await server.stop()
     manager = PostgresManager(server.url)
     async with asyncio.timeout(2):
@@ -114,7 +108,7 @@ async def test_starting_without_a_server_is_no_error(server: EmbeddedPostgres):
 
 async def test_a_frozen_server_costs_no_call_more_than_its_deadline(
     server: EmbeddedPostgres, postgres: PostgresManager
-):
+) -> None:
     await warm(postgres)
     with frozen(server):
         calls = [timed(postgres.fetchval("SELECT 1", timeout=0.5), Unavailable) for _ in range(40)]
@@ -122,12 +116,14 @@ async def test_a_frozen_server_costs_no_call_more_than_its_deadline(
         with deadline(0.3):
             assert await timed(postgres.fetchval("SELECT 1"), Unavailable) < 0.6
         await until_refused_at_once(lambda: postgres.fetchval("SELECT 1", timeout=0.5))
-        assert postgres.get_pool_stats()["idle"] == 0, "nothing is kept that leads to a dead server"
     assert await eventually(lambda: healthy(postgres)) < 6
     assert await postgres.fetchval("SELECT 1") == 1
 
 
-async def test_health_answers_in_time_while_the_server_is_frozen(server: EmbeddedPostgres, postgres: PostgresManager):
+async def test_health_answers_in_time_while_the_server_is_frozen(
+    server: EmbeddedPostgres, postgres: PostgresManager
+) -> None:
+    await warm(postgres)
     with frozen(server):
         for _ in range(30):
             started = asyncio.get_running_loop().time()
@@ -135,11 +131,12 @@ async def test_health_answers_in_time_while_the_server_is_frozen(server: Embedde
             assert asyncio.get_running_loop().time() - started < 0.1
             await asyncio.sleep(0.05)
         assert await unhealthy(postgres)
+        assert postgres.get_pool_stats()["idle"] == 0, "nothing is kept that leads to a dead server"
 
 
 async def test_a_transaction_on_a_frozen_server_ends_with_its_deadline(
     server: EmbeddedPostgres, postgres: PostgresManager
-):
+) -> None:
     async def write() -> None:
         async with postgres.transaction() as session:
             await session.fetchval("SELECT 1")
@@ -152,10 +149,11 @@ async def test_a_transaction_on_a_frozen_server_ends_with_its_deadline(
         assert await postgres.fetchval("SELECT 1") == 1
 
 
-async def test_leaving_a_frozen_server_takes_no_longer_than_the_grace(server: EmbeddedPostgres):
+async def test_leaving_a_frozen_server_takes_no_longer_than_the_grace(server: EmbeddedPostgres) -> None:
     manager = PostgresManager(server.url)
     await manager.connect()
     await warm(manager)
     with frozen(server):
+        await timed(manager.fetchval("SELECT 1", timeout=0.1), Unavailable)
         async with asyncio.timeout(4):
             await manager.disconnect()

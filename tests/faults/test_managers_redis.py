@@ -9,9 +9,7 @@ from integrations.deadline import deadline
 from integrations.embedded.redis import EmbeddedRedis
 from integrations.errors import DeadlineExceeded, Unavailable
 from integrations.stores.redis import RedisManager
-from tests.faults.processes import eventually, frozen, timed, until_refused_at_once
-
-AT_ONCE = 0.05  # seconds; far below any timeout in play
+from tests.faults.processes import AT_ONCE, eventually, frozen, healthy, timed, unhealthy, until_refused_at_once
 
 
 @pytest.fixture
@@ -29,15 +27,7 @@ async def redis(server: EmbeddedRedis) -> AsyncIterator[RedisManager]:
     await manager.disconnect()
 
 
-async def healthy(manager: RedisManager) -> bool:
-    return (await manager.health_check())["status"] == "healthy"
-
-
-async def unhealthy(manager: RedisManager) -> bool:
-    return not await healthy(manager)
-
-
-async def test_a_restart_between_two_calls_is_not_noticed(server: EmbeddedRedis, redis: RedisManager):
+async def test_a_restart_between_two_calls_is_not_noticed(server: EmbeddedRedis, redis: RedisManager) -> None:
     await asyncio.gather(*(redis.check_rate_limit("restart", 1000, 60) for _ in range(10)))
     await server.stop()
     await server.start()
@@ -46,7 +36,7 @@ async def test_a_restart_between_two_calls_is_not_noticed(server: EmbeddedRedis,
     assert allowed, "the script was lost with the server and is sent again"
 
 
-async def test_a_dead_server_is_refused_at_once_and_found_again(server: EmbeddedRedis, redis: RedisManager):
+async def test_a_dead_server_is_refused_at_once_and_found_again(server: EmbeddedRedis, redis: RedisManager) -> None:
     await server.kill()
     with pytest.raises(Unavailable) as caught:
         await redis.get("x")
@@ -58,7 +48,7 @@ async def test_a_dead_server_is_refused_at_once_and_found_again(server: Embedded
     assert await redis.incr("count") == 1
 
 
-async def test_starting_without_a_server_is_no_error(server: EmbeddedRedis):
+async def test_starting_without_a_server_is_no_error(server: EmbeddedRedis) -> None:
     await server.stop()
     manager = RedisManager(server.url)
     async with asyncio.timeout(2):
@@ -70,7 +60,7 @@ async def test_starting_without_a_server_is_no_error(server: EmbeddedRedis):
     await manager.disconnect()
 
 
-async def test_a_frozen_server_costs_no_call_more_than_its_deadline(server: EmbeddedRedis, redis: RedisManager):
+async def test_a_frozen_server_costs_no_call_more_than_its_deadline(server: EmbeddedRedis, redis: RedisManager) -> None:
     with frozen(server):
         assert max(await asyncio.gather(*(timed(redis.get("x"), Unavailable) for _ in range(100)))) < 0.6
         await until_refused_at_once(lambda: redis.get("x"))
@@ -78,19 +68,19 @@ async def test_a_frozen_server_costs_no_call_more_than_its_deadline(server: Embe
     assert await redis.get("x") is None
 
 
-async def test_the_request_deadline_comes_first(server: EmbeddedRedis, redis: RedisManager):
+async def test_the_request_deadline_comes_first(server: EmbeddedRedis, redis: RedisManager) -> None:
     with frozen(server), deadline(0.05):
         assert await timed(redis.get("x"), DeadlineExceeded) < 0.15
 
 
-async def test_what_got_no_answer_is_not_counted_twice(server: EmbeddedRedis, redis: RedisManager):
+async def test_what_got_no_answer_is_not_counted_twice(server: EmbeddedRedis, redis: RedisManager) -> None:
     with frozen(server):
         await timed(redis.incr("count"), Unavailable)
     await eventually(lambda: healthy(redis))
     assert await redis.get_metric("count") <= 1
 
 
-async def test_health_answers_in_time_while_the_server_is_frozen(server: EmbeddedRedis, redis: RedisManager):
+async def test_health_answers_in_time_while_the_server_is_frozen(server: EmbeddedRedis, redis: RedisManager) -> None:
     with frozen(server):
         for _ in range(30):
             started = asyncio.get_running_loop().time()
@@ -100,7 +90,7 @@ async def test_health_answers_in_time_while_the_server_is_frozen(server: Embedde
         assert await unhealthy(redis)
 
 
-async def test_leaving_a_frozen_server_is_quick(server: EmbeddedRedis):
+async def test_leaving_a_frozen_server_is_quick(server: EmbeddedRedis) -> None:
     manager = RedisManager(server.url)
     await manager.connect()
     await manager.get("x")

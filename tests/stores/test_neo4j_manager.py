@@ -7,6 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from neo4j import GraphDatabase
 
 from integrations.deadline import deadline
 from integrations.errors import Conflict, DeadlineExceeded, Refused, Unavailable
@@ -26,7 +27,7 @@ async def neo4j(neo4j_credentials: Neo4jCredentials) -> AsyncIterator[Neo4jManag
     await manager.disconnect()
 
 
-async def test_rows_are_maps_of_plain_values(neo4j: Neo4jManager):
+async def test_rows_are_maps_of_plain_values(neo4j: Neo4jManager) -> None:
     rows = await neo4j.execute_read(
         "UNWIND [1, 2] AS n RETURN n, 'text' AS t, [n, null] AS list, {deep: {n: n}} AS map, 1.5 AS f", name="ROWS"
     )
@@ -35,7 +36,7 @@ async def test_rows_are_maps_of_plain_values(neo4j: Neo4jManager):
     assert await neo4j.execute_read("UNWIND [] AS n RETURN n") == []
 
 
-async def test_times_are_pythons_own(neo4j: Neo4jManager):
+async def test_times_are_pythons_own(neo4j: Neo4jManager) -> None:
     panama = datetime(2026, 1, 1, 8, 0, tzinfo=timezone(timedelta(hours=-5)))
     [row] = await neo4j.execute_read(
         """
@@ -51,19 +52,19 @@ async def test_times_are_pythons_own(neo4j: Neo4jManager):
     assert row["local"] == datetime(2026, 1, 1, 8, 0)  # noqa: DTZ001 - a local time has no zone
 
 
-async def test_what_is_written_is_read(neo4j: Neo4jManager):
+async def test_what_is_written_is_read(neo4j: Neo4jManager) -> None:
     rows = await neo4j.execute_write("CREATE (n:Note {id: $id})-[r:OF {seq: 1}]->(n) RETURN n, r", {"id": 1})
     assert rows == [{"n": {"id": 1}, "r": {"seq": 1}}]
     assert await neo4j.execute_read("MATCH (n:Note) RETURN n.id AS id") == [{"id": 1}]
 
 
-async def test_a_read_writes_nothing(neo4j: Neo4jManager):
+async def test_a_read_writes_nothing(neo4j: Neo4jManager) -> None:
     with pytest.raises(Refused):
         await neo4j.execute_read("CREATE (n:Note {id: 1})")
     assert await neo4j.execute_read("MATCH (n:Note) RETURN n") == []
 
 
-async def test_several_statements_happen_together_or_not_at_all(neo4j: Neo4jManager):
+async def test_several_statements_happen_together_or_not_at_all(neo4j: Neo4jManager) -> None:
     create = "CREATE (n:Note {id: $id}) RETURN n.id AS id"
     rows = await neo4j.execute_write_many([(create, {"id": 1}, "FIRST"), (create, {"id": 2}, "SECOND")])
     assert rows == [[{"id": 1}], [{"id": 2}]]
@@ -73,7 +74,7 @@ async def test_several_statements_happen_together_or_not_at_all(neo4j: Neo4jMana
     assert await neo4j.execute_write_many([]) == []
 
 
-async def test_a_uniqueness_constraint_is_a_conflict(neo4j: Neo4jManager):
+async def test_a_uniqueness_constraint_is_a_conflict(neo4j: Neo4jManager) -> None:
     await neo4j.execute_write("CREATE CONSTRAINT note IF NOT EXISTS FOR (n:Note) REQUIRE n.id IS UNIQUE")
     await neo4j.execute_write("CREATE (:Note {id: 'secret'})")
     with pytest.raises(Conflict, match="CREATE_NOTE") as caught:
@@ -86,14 +87,14 @@ async def test_a_uniqueness_constraint_is_a_conflict(neo4j: Neo4jManager):
     ("cypher", "says"),
     [("RETURN nothing", "nothing"), ("RETURN $missing", "Parameter"), ("RETURN 'secret' + 1 / 0", "")],
 )
-async def test_a_wrong_statement_is_refused(neo4j: Neo4jManager, cypher: str, says: str):
+async def test_a_wrong_statement_is_refused(neo4j: Neo4jManager, cypher: str, says: str) -> None:
     with pytest.raises(Refused, match=f"THE_NAME.*{says}") as caught:
         await neo4j.execute_read(cypher, name="THE_NAME")
     assert "secret" not in str(caught.value)
     assert await neo4j.execute_read("RETURN 1 AS one") == [{"one": 1}]
 
 
-async def test_writers_in_each_others_way_all_get_through(neo4j: Neo4jManager):
+async def test_writers_in_each_others_way_all_get_through(neo4j: Neo4jManager) -> None:
     await neo4j.execute_write("CREATE (:Note {id: 1, n: 0}), (:Note {id: 2, n: 0})")
     count = "MATCH (n:Note {id: $id}) SET n.n = n.n + 1"
 
@@ -105,7 +106,7 @@ async def test_writers_in_each_others_way_all_get_through(neo4j: Neo4jManager):
     assert await neo4j.execute_read("MATCH (n:Note) RETURN collect(n.n) AS counts") == [{"counts": [80, 80]}]
 
 
-async def test_a_late_answer_is_not_waited_for_and_ends_on_the_server_too(neo4j: Neo4jManager):
+async def test_a_late_answer_is_not_waited_for_and_ends_on_the_server_too(neo4j: Neo4jManager) -> None:
     started = monotonic()
     with pytest.raises(Unavailable, match="NAP: no answer in time"):
         await neo4j.execute_read(SLOW, name="NAP", timeout=0.5)
@@ -115,7 +116,7 @@ async def test_a_late_answer_is_not_waited_for_and_ends_on_the_server_too(neo4j:
             pass
 
 
-async def test_the_server_sees_the_name(neo4j: Neo4jManager):
+async def test_the_server_sees_the_name(neo4j: Neo4jManager) -> None:
     nap = asyncio.create_task(neo4j.execute_read(SLOW, name="A_NAMED_STATEMENT"))
     async with asyncio.timeout(10):
         while not await neo4j.execute_read(UNDER_WAY, {"name": "A_NAMED_STATEMENT"}):
@@ -126,7 +127,7 @@ async def test_the_server_sees_the_name(neo4j: Neo4jManager):
     assert await neo4j.execute_read("RETURN 1 AS one") == [{"one": 1}]
 
 
-async def test_the_request_deadline_bounds_every_call(neo4j: Neo4jManager):
+async def test_the_request_deadline_bounds_every_call(neo4j: Neo4jManager) -> None:
     with deadline(0.3):
         with pytest.raises(DeadlineExceeded):
             await neo4j.execute_read(SLOW)
@@ -134,7 +135,7 @@ async def test_the_request_deadline_bounds_every_call(neo4j: Neo4jManager):
             await neo4j.execute_write("RETURN 1")
 
 
-async def test_the_pool_holds_at_most_ten_connections(neo4j: Neo4jManager):
+async def test_the_pool_holds_at_most_ten_connections(neo4j: Neo4jManager) -> None:
     await asyncio.gather(*(neo4j.execute_read("UNWIND range(1, 100000) AS n RETURN sum(n)") for _ in range(40)))
     [row] = await neo4j.execute_read(
         "CALL dbms.listConnections() YIELD userAgent WHERE userAgent = 'baggage-gateway' RETURN count(*) AS connections"
@@ -142,7 +143,30 @@ async def test_the_pool_holds_at_most_ten_connections(neo4j: Neo4jManager):
     assert 2 <= row["connections"] <= 11, "ten and the probe's"
 
 
-async def test_a_schema_is_loaded_and_loaded_again(neo4j: Neo4jManager, tmp_path: Path):
+def end_connections_unseen(access: Neo4jCredentials) -> int:
+    """End the manager's connections on the server by a client that blocks, so that our loop cannot notice yet."""
+    with GraphDatabase.driver(access.uri, auth=(access.user, access.password)) as other:
+        answer = other.execute_query(
+            """
+            CALL dbms.listConnections() YIELD connectionId, userAgent WHERE userAgent = 'baggage-gateway'
+            WITH collect(connectionId) AS ids CALL dbms.killConnections(ids) YIELD connectionId
+            RETURN count(*) AS ended
+            """
+        )
+        return int(answer.records[0]["ended"])
+
+
+async def test_what_was_sent_on_a_connection_that_died_unseen_is_sent_again(
+    neo4j: Neo4jManager, neo4j_credentials: Neo4jCredentials
+) -> None:
+    await asyncio.gather(*(neo4j.execute_read("UNWIND range(1, 10000) AS n RETURN sum(n)") for _ in range(5)))
+    assert end_connections_unseen(neo4j_credentials) >= 3
+    assert await neo4j.execute_read("RETURN 1 AS one") == [{"one": 1}]
+    assert end_connections_unseen(neo4j_credentials) >= 1
+    assert await neo4j.execute_write("CREATE (n:Note {id: 1}) RETURN n.id AS id") == [{"id": 1}]
+
+
+async def test_a_schema_is_loaded_and_loaded_again(neo4j: Neo4jManager, tmp_path: Path) -> None:
     (tmp_path / "001.cypher").write_text(
         "// keys; of notes\nCREATE CONSTRAINT note_id IF NOT EXISTS FOR (n:Note) REQUIRE n.id IS UNIQUE;\n"
     )
@@ -161,14 +185,14 @@ async def test_a_schema_is_loaded_and_loaded_again(neo4j: Neo4jManager, tmp_path
     await neo4j.execute_write_many([("DROP CONSTRAINT note_id", None, None), ("DROP INDEX note_at", None, None)])
 
 
-async def test_health_tells_version_and_edition(neo4j: Neo4jManager):
+async def test_health_tells_version_and_edition(neo4j: Neo4jManager) -> None:
     health = await neo4j.health_check()
     assert health["status"] == "healthy"
     assert health["version"].startswith("5.26.")
     assert health["edition"] == "community"
 
 
-async def test_a_wrong_password_is_explained(neo4j_credentials: Neo4jCredentials):
+async def test_a_wrong_password_is_explained(neo4j_credentials: Neo4jCredentials) -> None:
     manager = Neo4jManager(neo4j_credentials.uri, neo4j_credentials.user, "wrong")
     await manager.connect()
     with pytest.raises(Unavailable):

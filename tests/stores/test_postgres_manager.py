@@ -24,7 +24,7 @@ TABLE = "CREATE TABLE IF NOT EXISTS note (id int PRIMARY KEY, body text, data js
 class Note(asyncpg.Record):
     @property
     def body(self) -> str:
-        return self["body"]
+        return str(self["body"])
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ async def onlooker(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def running(onlooker: asyncpg.Connection, pid: int) -> bool:
-    return await onlooker.fetchval("SELECT true FROM pg_stat_activity WHERE pid = $1 AND state = 'active'", pid)
+    return bool(await onlooker.fetchval("SELECT true FROM pg_stat_activity WHERE pid = $1 AND state = 'active'", pid))
 
 
 async def until_zero(onlooker: asyncpg.Connection, condition: str) -> None:
@@ -61,7 +61,7 @@ def end_unseen(pid: int) -> None:
     time.sleep(0.1)
 
 
-async def test_statements_answer_rows_of_the_class_asked_for(postgres: PostgresManager):
+async def test_statements_answer_rows_of_the_class_asked_for(postgres: PostgresManager) -> None:
     assert await postgres.execute("INSERT INTO note VALUES (1, 'one'), (2, 'two')", name="INSERT") == "INSERT 0 2"
     rows = await postgres.fetch("SELECT * FROM note ORDER BY id", record_class=Note)
     assert [row.body for row in rows] == ["one", "two"]
@@ -72,7 +72,7 @@ async def test_statements_answer_rows_of_the_class_asked_for(postgres: PostgresM
     assert await postgres.fetchval("SELECT body FROM note WHERE id = $1", 1) == "one"
 
 
-async def test_json_columns_are_python_values(postgres: PostgresManager):
+async def test_json_columns_are_python_values(postgres: PostgresManager) -> None:
     value = {"colour": "BK", "tags": [1, None, "á"], "nested": {"deep": 1.5}}
     await postgres.execute("INSERT INTO note (id, data) VALUES (1, $1)", value)
     assert await postgres.fetchval("SELECT data FROM note") == value
@@ -82,7 +82,7 @@ async def test_json_columns_are_python_values(postgres: PostgresManager):
     assert await postgres.fetchval("SELECT data FROM note WHERE id = 2") == value
 
 
-async def test_many_rows_at_once(postgres: PostgresManager):
+async def test_many_rows_at_once(postgres: PostgresManager) -> None:
     async with postgres.transaction() as session:
         await session.executemany("INSERT INTO note VALUES ($1, $2)", [(n, str(n)) for n in range(100)], name="MANY")
         copied = await session.copy_records(
@@ -92,7 +92,7 @@ async def test_many_rows_at_once(postgres: PostgresManager):
     assert await postgres.fetchval("SELECT count(*) FROM note") == 200
 
 
-async def test_nothing_is_sent_besides_the_statement_itself(postgres_url: str, onlooker: asyncpg.Connection):
+async def test_nothing_is_sent_besides_the_statement_itself(postgres_url: str, onlooker: asyncpg.Connection) -> None:
     manager = PostgresManager(postgres_url, 1, 1)
     await manager.connect()
     pid = await manager.fetchval(PID)
@@ -102,7 +102,7 @@ async def test_nothing_is_sent_besides_the_statement_itself(postgres_url: str, o
     await manager.disconnect()
 
 
-async def test_a_transaction_is_committed_or_rolled_back_as_a_whole(postgres: PostgresManager):
+async def test_a_transaction_is_committed_or_rolled_back_as_a_whole(postgres: PostgresManager) -> None:
     async def write(number: int, error: Exception | None) -> None:
         async with postgres.transaction() as session:
             await session.execute("INSERT INTO note VALUES ($1)", number)
@@ -110,12 +110,13 @@ async def test_a_transaction_is_committed_or_rolled_back_as_a_whole(postgres: Po
                 raise error
 
     await write(1, None)
-    with pytest.raises(RuntimeError, match="changed my mind"):
+    with count_statements() as counted, pytest.raises(RuntimeError, match="changed my mind"):
         await write(2, RuntimeError("changed my mind"))
+    assert counted.names[-1] == "ROLLBACK", "cheaper than another connection"
     assert [row["id"] for row in await postgres.fetch("SELECT id FROM note")] == [1]
 
 
-async def test_an_error_swallowed_inside_a_transaction_does_not_pass_as_a_commit(postgres: PostgresManager):
+async def test_an_error_swallowed_inside_a_transaction_does_not_pass_as_a_commit(postgres: PostgresManager) -> None:
     async def swallow() -> None:
         async with postgres.transaction() as session:
             await session.execute("INSERT INTO note VALUES (1)")
@@ -127,13 +128,13 @@ async def test_an_error_swallowed_inside_a_transaction_does_not_pass_as_a_commit
     assert await postgres.fetchval("SELECT count(*) FROM note") == 0
 
 
-async def test_a_read_only_transaction_writes_nothing(postgres: PostgresManager):
+async def test_a_read_only_transaction_writes_nothing(postgres: PostgresManager) -> None:
     with pytest.raises(Refused, match="read-only"):
         async with postgres.transaction(read_only=True) as session:
             await session.execute("INSERT INTO note VALUES (1)")
 
 
-async def test_statements_are_counted_by_name_with_begin_and_commit(postgres: PostgresManager):
+async def test_statements_are_counted_by_name_with_begin_and_commit(postgres: PostgresManager) -> None:
     with count_statements() as counted:
         async with postgres.transaction() as session:
             await session.execute("INSERT INTO note VALUES (1)", name="INSERT_NOTE")
@@ -158,7 +159,7 @@ async def test_statements_are_counted_by_name_with_begin_and_commit(postgres: Po
 )
 async def test_driver_errors_end_here_and_repeat_no_value(
     postgres: PostgresManager, sql: str, args: tuple[object, ...], error: type[Exception], says: str
-):
+) -> None:
     await postgres.execute("INSERT INTO note VALUES (7)")
     with pytest.raises(error, match=rf"THE_NAME: .*({says})") as caught:
         await postgres.execute(sql, *args, name="THE_NAME")
@@ -168,7 +169,7 @@ async def test_driver_errors_end_here_and_repeat_no_value(
     assert await postgres.fetchval("SELECT 1") == 1, "the pool goes on"
 
 
-async def test_a_deadlock_is_a_conflict_for_one_of_the_two(postgres: PostgresManager):
+async def test_a_deadlock_is_a_conflict_for_one_of_the_two(postgres: PostgresManager) -> None:
     await postgres.execute("INSERT INTO note VALUES (1), (2)")
     meet = asyncio.Barrier(2)
 
@@ -184,7 +185,7 @@ async def test_a_deadlock_is_a_conflict_for_one_of_the_two(postgres: PostgresMan
 
 async def test_a_late_answer_is_not_waited_for_and_its_connection_not_used_again(
     postgres_url: str, onlooker: asyncpg.Connection
-):
+) -> None:
     manager = PostgresManager(postgres_url, 1, 1)
     await manager.connect()
     pid = await manager.fetchval(PID)
@@ -199,7 +200,7 @@ async def test_a_late_answer_is_not_waited_for_and_its_connection_not_used_again
 
 async def test_a_cancelled_statement_leaves_no_connection_in_mid_exchange(
     postgres_url: str, onlooker: asyncpg.Connection
-):
+) -> None:
     manager = PostgresManager(postgres_url, 1, 1)
     await manager.connect()
     pid = await manager.fetchval(PID)
@@ -214,7 +215,7 @@ async def test_a_cancelled_statement_leaves_no_connection_in_mid_exchange(
     await manager.disconnect()
 
 
-async def test_a_cancelled_transaction_is_rolled_back(postgres: PostgresManager):
+async def test_a_cancelled_transaction_is_rolled_back(postgres: PostgresManager) -> None:
     inside = asyncio.Event()
 
     async def write() -> None:
@@ -230,7 +231,7 @@ async def test_a_cancelled_transaction_is_rolled_back(postgres: PostgresManager)
     assert await postgres.execute("INSERT INTO note VALUES (1)") == "INSERT 0 1", "the lock is gone, and so is the row"
 
 
-async def test_a_session_that_was_cut_off_says_so(postgres: PostgresManager):
+async def test_a_session_that_was_cut_off_says_so(postgres: PostgresManager) -> None:
     async with postgres.acquire() as session:
         with pytest.raises(Unavailable):
             await session.execute("SELECT pg_sleep(30)", timeout=0.1)
@@ -238,7 +239,7 @@ async def test_a_session_that_was_cut_off_says_so(postgres: PostgresManager):
             await session.execute("SELECT 1")
 
 
-async def test_a_connection_given_back_inside_a_transaction_is_closed(postgres_url: str):
+async def test_a_connection_given_back_inside_a_transaction_is_closed(postgres_url: str) -> None:
     manager = PostgresManager(postgres_url, 1, 1)
     await manager.connect()
     async with manager.acquire() as session:
@@ -248,7 +249,7 @@ async def test_a_connection_given_back_inside_a_transaction_is_closed(postgres_u
     await manager.disconnect()
 
 
-async def test_a_read_whose_connection_died_unseen_is_sent_again(postgres: PostgresManager):
+async def test_a_read_whose_connection_died_unseen_is_sent_again(postgres: PostgresManager) -> None:
     async with postgres.acquire() as one, postgres.acquire() as two, postgres.acquire() as three:
         pids = {await session.fetchval(PID) for session in (one, two, three)}
     for pid in pids:
@@ -256,21 +257,21 @@ async def test_a_read_whose_connection_died_unseen_is_sent_again(postgres: Postg
     assert await postgres.fetchval(PID) not in pids
 
 
-async def test_a_transaction_whose_connection_died_unseen_begins_on_another(postgres: PostgresManager):
+async def test_a_transaction_whose_connection_died_unseen_begins_on_another(postgres: PostgresManager) -> None:
     pid = await postgres.fetchval(PID)
     end_unseen(pid)
     async with postgres.transaction() as session:
         assert await session.fetchval(PID) != pid
 
 
-async def test_a_write_whose_connection_died_unseen_is_not_sent_again(postgres: PostgresManager):
+async def test_a_write_whose_connection_died_unseen_is_not_sent_again(postgres: PostgresManager) -> None:
     end_unseen(await postgres.fetchval(PID))
     with pytest.raises(Unavailable):
         await postgres.execute("INSERT INTO note VALUES (1)")
     assert await postgres.fetchval("SELECT count(*) FROM note") == 0
 
 
-async def test_the_pool_is_bounded_and_a_full_one_is_no_dead_server(postgres_url: str):
+async def test_the_pool_is_bounded_and_a_full_one_is_no_dead_server(postgres_url: str) -> None:
     manager = PostgresManager(postgres_url, 1, 2)
     await manager.connect()
     async with manager.acquire(), manager.acquire():
@@ -289,7 +290,7 @@ async def test_the_pool_is_bounded_and_a_full_one_is_no_dead_server(postgres_url
     await manager.disconnect()
 
 
-async def test_the_request_deadline_bounds_every_call(postgres: PostgresManager):
+async def test_the_request_deadline_bounds_every_call(postgres: PostgresManager) -> None:
     started = monotonic()
     with deadline(0.2):
         with pytest.raises(DeadlineExceeded):
@@ -302,7 +303,7 @@ async def test_the_request_deadline_bounds_every_call(postgres: PostgresManager)
 
 async def test_a_slow_statement_is_logged_by_name_and_time_only(
     postgres: PostgresManager, caplog: pytest.LogCaptureFixture
-):
+) -> None:
     with caplog.at_level(logging.DEBUG, "integrations"):
         await postgres.fetchval("SELECT $1::text, pg_sleep(1.05)", "secret", name="NAP")
     [line] = [record.getMessage() for record in caplog.records]
@@ -311,7 +312,7 @@ async def test_a_slow_statement_is_logged_by_name_and_time_only(
     assert "secret" not in line
 
 
-async def test_analytics_read_from_the_replica_and_fall_back_to_the_primary(postgres_url: str):
+async def test_analytics_read_from_the_replica_and_fall_back_to_the_primary(postgres_url: str) -> None:
     application = "SELECT current_setting('application_name')"
     nobody = "postgresql://u:p@127.0.0.1:1/none"
     for replica_url, expected in [
@@ -330,7 +331,7 @@ async def test_analytics_read_from_the_replica_and_fall_back_to_the_primary(post
 
 async def test_notifications_arrive_and_a_lost_listener_comes_back(
     postgres: PostgresManager, onlooker: asyncpg.Connection
-):
+) -> None:
     heard: asyncio.Queue[str] = asyncio.Queue()
     async with asyncio.timeout(10), postgres.listen("outbox", heard.put_nowait):
         assert await heard.get() == "", "whatever came before is looked up"
@@ -345,7 +346,7 @@ async def test_notifications_arrive_and_a_lost_listener_comes_back(
     await until_zero(onlooker, "query LIKE 'LISTEN%'")
 
 
-async def test_a_direct_session_stays_on_one_connection(postgres: PostgresManager):
+async def test_a_direct_session_stays_on_one_connection(postgres: PostgresManager) -> None:
     async with postgres.direct() as session:
         assert await session.fetchval("SELECT pg_try_advisory_lock(1)")
         async with session.transaction():
@@ -354,7 +355,7 @@ async def test_a_direct_session_stays_on_one_connection(postgres: PostgresManage
     assert await postgres.fetchval("SELECT count(*) FROM note") == 1
 
 
-async def test_behind_a_pooler_no_statement_stays_prepared(postgres_url: str):
+async def test_behind_a_pooler_no_statement_stays_prepared(postgres_url: str) -> None:
     for pooled in (True, False):
         link = await open_link(Address(postgres_url, tls=False, pooled=pooled), "test", 5.0)
         await link.connection.fetchval("SELECT $1::int", 1)
@@ -363,7 +364,7 @@ async def test_behind_a_pooler_no_statement_stays_prepared(postgres_url: str):
         await link.connection.close()
 
 
-async def test_health_and_figures(postgres: PostgresManager):
+async def test_health_and_figures(postgres: PostgresManager) -> None:
     health = await postgres.health_check()
     assert health["status"] == "healthy"
     assert health["latency_ms"] > 0
@@ -372,7 +373,9 @@ async def test_health_and_figures(postgres: PostgresManager):
     assert {"size", "idle", "in_use", "max", "queries", "errors", "seconds"} == set(postgres.get_pool_stats())
 
 
-async def test_after_disconnecting_nothing_is_left_on_the_server(postgres_url: str, onlooker: asyncpg.Connection):
+async def test_after_disconnecting_nothing_is_left_on_the_server(
+    postgres_url: str, onlooker: asyncpg.Connection
+) -> None:
     manager = PostgresManager(postgres_url, application_name="leaving")
     await manager.connect()
     await asyncio.gather(*(manager.fetchval("SELECT pg_sleep(0.01)") for _ in range(5)))
@@ -386,6 +389,15 @@ async def test_after_disconnecting_nothing_is_left_on_the_server(postgres_url: s
     await manager.disconnect()
 
 
-def test_a_pool_that_cannot_be_is_refused():
+def test_a_pool_that_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="no pool"):
         PostgresManager("postgresql://localhost/x", 5, 2)
+
+
+async def test_tls_is_not_given_up_where_the_server_has_none(postgres_url: str) -> None:
+    manager = PostgresManager(f"{postgres_url}?sslmode=require")
+    await manager.connect()
+    with pytest.raises(Unavailable):
+        await manager.fetchval("SELECT 1")
+    assert "SSL" in (await manager.health_check())["error"]
+    await manager.disconnect()

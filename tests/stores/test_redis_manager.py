@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from time import monotonic
 
 import pytest
+from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
 from integrations.deadline import deadline
@@ -34,7 +35,7 @@ async def onlooker(redis_url: str) -> AsyncIterator[Redis]:
 
 
 @pytest.mark.parametrize("value", ["CM123456", b"\x00\xff", {"tag": "CM123456", "bags": [1, None]}, 5, 1.5, True, ""])
-async def test_a_value_comes_back_as_what_it_was(redis: RedisManager, value: object):
+async def test_a_value_comes_back_as_what_it_was(redis: RedisManager, value: object) -> None:
     await redis.set("bag:CM123456", value, ttl=3600)
     assert await redis.get("bag:CM123456") == value
     assert await redis.delete("bag:CM123456", "bag:none") == 1
@@ -42,7 +43,7 @@ async def test_a_value_comes_back_as_what_it_was(redis: RedisManager, value: obj
     assert await redis.delete() == 0
 
 
-async def test_a_value_lives_as_long_as_asked(redis: RedisManager, onlooker: Redis):
+async def test_a_value_lives_as_long_as_asked(redis: RedisManager, onlooker: Redis) -> None:
     await redis.set("forever", "x")
     await redis.set("hour", "x", ttl=3600)
     await redis.set("moment", "x", ttl=0.05)
@@ -52,7 +53,7 @@ async def test_a_value_lives_as_long_as_asked(redis: RedisManager, onlooker: Red
     assert await redis.get("moment") is None
 
 
-async def test_many_values_in_few_exchanges(redis: RedisManager, onlooker: Redis):
+async def test_many_values_in_few_exchanges(redis: RedisManager, onlooker: Redis) -> None:
     values = {f"many:{number}": {"number": number} for number in range(1200)}
     await redis.set_many(values, ttl=60)
     assert await redis.get_many([*values, "many:none"]) == values
@@ -60,7 +61,7 @@ async def test_many_values_in_few_exchanges(redis: RedisManager, onlooker: Redis
     assert await redis.get_many([]) == {}
 
 
-async def test_counters_and_gauges(redis: RedisManager, onlooker: Redis):
+async def test_counters_and_gauges(redis: RedisManager, onlooker: Redis) -> None:
     assert await redis.get_metric("bags_processed") == 0
     assert await redis.incr("bags_processed") == 1
     assert await redis.incr("bags_processed", 41) == 42
@@ -71,7 +72,7 @@ async def test_counters_and_gauges(redis: RedisManager, onlooker: Redis):
     assert await redis.incr("bags_processed") == 8
 
 
-async def test_hashes(redis: RedisManager, onlooker: Redis):
+async def test_hashes(redis: RedisManager, onlooker: Redis) -> None:
     await redis.hset("bag:1", "state", "LOADED")
     await redis.hset("bag:1", mapping={"legs": [1, 2], "raw": b"\xff"})
     assert await redis.hget("bag:1", "state") == "LOADED"
@@ -80,7 +81,7 @@ async def test_hashes(redis: RedisManager, onlooker: Redis):
     assert await redis.hgetall("bag:none") == {}
 
 
-async def test_the_cache_is_warmed_from_the_source(redis: RedisManager, onlooker: Redis, redis_url: str):
+async def test_the_cache_is_warmed_from_the_source(redis: RedisManager, onlooker: Redis, redis_url: str) -> None:
     assert await redis.warm_cache_for_copa() == 1200
     assert await redis.get("route:0") == "PTY-MIA"
     assert await redis.get("route:1199") == b"\x00\xff"
@@ -88,7 +89,7 @@ async def test_the_cache_is_warmed_from_the_source(redis: RedisManager, onlooker
     assert await RedisManager(redis_url).warm_cache_for_copa() == 0
 
 
-async def test_of_200_calls_at_once_exactly_the_limit_pass(redis: RedisManager, onlooker: Redis):
+async def test_of_200_calls_at_once_exactly_the_limit_pass(redis: RedisManager, onlooker: Redis) -> None:
     answers = await asyncio.gather(*(redis.check_rate_limit("api:user:123", 50, 3600) for _ in range(200)))
     assert sum(allowed for allowed, _ in answers) == 50
     assert sorted(left for allowed, left in answers if allowed) == list(range(50))
@@ -97,7 +98,7 @@ async def test_of_200_calls_at_once_exactly_the_limit_pass(redis: RedisManager, 
     assert (await redis.check_rate_limit("api:user:123", 50, 60)) == (True, 49), "and so has another window"
 
 
-async def test_no_window_ever_holds_more_than_the_limit(redis: RedisManager, onlooker: Redis):
+async def test_no_window_ever_holds_more_than_the_limit(redis: RedisManager, onlooker: Redis) -> None:
     limit, window = 8, 1
     passed: list[tuple[float, float]] = []
     until = monotonic() + 3.3
@@ -110,7 +111,7 @@ async def test_no_window_ever_holds_more_than_the_limit(redis: RedisManager, onl
         assert answered - asked >= window
 
 
-async def test_a_rate_limit_takes_little_memory_and_goes_away(redis: RedisManager, onlooker: Redis):
+async def test_a_rate_limit_takes_little_memory_and_goes_away(redis: RedisManager, onlooker: Redis) -> None:
     for _ in range(30):
         await redis.check_rate_limit("sms", 10_000, 1)
         await asyncio.sleep(0.05)
@@ -118,18 +119,18 @@ async def test_a_rate_limit_takes_little_memory_and_goes_away(redis: RedisManage
     assert 0 < await onlooker.pttl("rate:sms:1") <= 1100
 
 
-async def test_a_forgotten_script_is_sent_again(redis: RedisManager, onlooker: Redis):
+async def test_a_forgotten_script_is_sent_again(redis: RedisManager, onlooker: Redis) -> None:
     await redis.check_rate_limit("sms", 10, 60)
     await onlooker.script_flush()
     assert await redis.check_rate_limit("sms", 10, 60) == (True, 8)
 
 
-async def test_a_rate_limit_needs_a_window(redis: RedisManager):
+async def test_a_rate_limit_needs_a_window(redis: RedisManager) -> None:
     with pytest.raises(ValueError, match="over 0 seconds"):
         await redis.check_rate_limit("sms", 10, 0)
 
 
-async def test_a_refusal_repeats_no_value(redis: RedisManager, onlooker: Redis):
+async def test_a_refusal_repeats_no_value(redis: RedisManager, onlooker: Redis) -> None:
     await redis.set("text", "secret")
     with pytest.raises(Refused, match="incrby") as caught:
         await redis.incr("text")
@@ -138,13 +139,13 @@ async def test_a_refusal_repeats_no_value(redis: RedisManager, onlooker: Redis):
         await redis.hget("text", "field")
 
 
-async def test_the_request_deadline_bounds_every_call(redis: RedisManager):
+async def test_the_request_deadline_bounds_every_call(redis: RedisManager) -> None:
     with deadline(-1.0), pytest.raises(DeadlineExceeded):
         await redis.get("x")
     assert await redis.get("x") is None
 
 
-async def test_more_callers_than_connections_wait_for_each_other(redis_url: str, onlooker: Redis):
+async def test_more_callers_than_connections_wait_for_each_other(redis_url: str, onlooker: Redis) -> None:
     manager = RedisManager(redis_url, timeout=5.0, max_connections=2)
     await manager.connect()
     await asyncio.gather(*(manager.incr("together") for _ in range(300)))
@@ -154,7 +155,7 @@ async def test_more_callers_than_connections_wait_for_each_other(redis_url: str,
     await manager.disconnect()
 
 
-async def test_cancelled_calls_leave_no_answer_for_the_next(redis: RedisManager, onlooker: Redis):
+async def test_cancelled_calls_leave_no_answer_for_the_next(redis: RedisManager, onlooker: Redis) -> None:
     await redis.set_many({str(number): number for number in range(200)})
     for number in itertools.islice(itertools.cycle(range(50)), 200):
         call = asyncio.create_task(redis.get(str(number)))
@@ -166,7 +167,14 @@ async def test_cancelled_calls_leave_no_answer_for_the_next(redis: RedisManager,
     assert answers == list(range(200))
 
 
-async def test_health_has_memory_figures(redis: RedisManager):
+async def test_a_connection_that_died_unseen_is_opened_again(redis: RedisManager, redis_url: str) -> None:
+    await redis.set("kept", "x")
+    with BlockingRedis.from_url(redis_url) as other:  # blocking: our loop cannot notice yet
+        assert other.client_kill_filter(_type="normal", skipme=True) >= 1
+    assert await redis.get("kept") == "x"
+
+
+async def test_health_has_memory_figures(redis: RedisManager) -> None:
     health = await redis.health_check()
     assert health["status"] == "healthy"
     assert health["latency_ms"] > 0
@@ -174,7 +182,7 @@ async def test_health_has_memory_figures(redis: RedisManager):
     assert health["memory"]["max_bytes"] == 256 * 1024 * 1024
 
 
-async def test_before_and_after_the_connection(redis_url: str):
+async def test_before_and_after_the_connection(redis_url: str) -> None:
     manager = RedisManager(redis_url)
     with pytest.raises(Unavailable, match="not connected"):
         await manager.get("x")

@@ -1,8 +1,12 @@
 """Seeding and emptying a real database: once, always the same, and through the door that scans come in by."""
 
 import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +22,7 @@ from integrations.records.outbox import GRAPH
 from integrations.records.tags import parse_tag
 from integrations.stores import bags, journeys, outbox, pirs, seedings
 from integrations.stores.neo4j import Neo4jManager
-from integrations.stores.postgres import PostgresManager
+from integrations.stores.postgres import PostgresManager, Reader
 from integrations.stores.redis import RedisManager
 from migrations import load_graph_schema, migrate
 from resolvers import history, scans
@@ -182,19 +186,22 @@ async def test_an_interrupted_run_is_continued(
         await record(context, batch, received_at)
 
     async with database(embedded_postgres, "seeds_whole") as whole:
-        await seed(whole, bags=120, exceptions=12, now=NOW, say=quiet)
+        await seed(whole, bags=128, exceptions=12, now=NOW, say=quiet)
         expected = await dump(whole)
     async with database(embedded_postgres, "seeds_broken") as broken:
         monkeypatch.setattr(scans, "record", fail_at_fourth)
         with pytest.raises(Unavailable):
-            await seed(broken, bags=120, exceptions=12, now=NOW, say=quiet)
+            await seed(broken, bags=128, exceptions=12, now=NOW, say=quiet)
         assert await dump(broken) != expected
+        done = await bags.count_moved(broken.stores.postgres, COPA, 1, 128)
+        assert done > 0
+        tried = len(recorded)
         said: list[str] = []
         report = await seed(broken, say=said.append)
         assert "continued" in said[0]
-        assert report.bags == 120
+        assert report.bags == 128
         assert await dump(broken) == expected
-        assert len(recorded) < 2 * 120 / 16  # what was there was not done again
+        assert 16 * (len(recorded) - tried) == 128 - done  # what was there was not done again
 
 
 async def test_two_runs_at_once_make_one_demo(seeded: Context, embedded_postgres: EmbeddedPostgres) -> None:
@@ -250,52 +257,62 @@ async def test_a_reset_leaves_nothing_behind_while_a_projector_runs(
     graph = Neo4jManager(*neo4j_credentials, timeout=20.0)
     await graph.connect()
     await load_graph_schema(graph)
+    write_bags, empty_records = journeys.write_bags, seedings.empty
+    writing, go_on = asyncio.Event(), asyncio.Event()
+    go_on.set()
+    lost = Scan("0230456781", EventKind.POSITION, NOW, "GRU", "LOST PROPERTY")
+
+    async def write_when_allowed(*arguments: Any) -> None:
+        writing.set()
+        await go_on.wait()
+        await write_bags(*arguments)
+
+    async def scan_and_empty(records: Reader) -> None:
+        await scans.record(context, [replace(lost, place="CLOAKROOM")])
+        await asyncio.sleep(1)
+        await empty_records(records)
+
+    monkeypatch.setattr(journeys, "write_bags", write_when_allowed)
+    monkeypatch.setattr(seedings, "empty", scan_and_empty)
     async with database(embedded_postgres, "seeds_reset") as empty:
         postgres = empty.stores.postgres
         context = context_of(postgres, graph)
-        worker = Projector(postgres, graph, "worker")
-        write_bags = journeys.write_bags
-        working, go_on = asyncio.Event(), asyncio.Event()
-        go_on.set()
-
-        async def write_when_told(*arguments: Any) -> None:
-            working.set()
-            await go_on.wait()
-            await write_bags(*arguments)
-
-        monkeypatch.setattr(journeys, "write_bags", write_when_told)
-        running = asyncio.create_task(worker.run())
+        running = asyncio.create_task(Projector(postgres, graph, "worker").run())
         try:
-            # Given a demo of 200 bags in the graph, whose versions went up, and a worker in the middle of a batch
+            # Given a demo of 200 bags in the graph, and a worker in the middle of writing a higher version of one
             await seed(context, bags=200, exceptions=10, now=NOW, say=quiet)
             await told(postgres)
             assert len(await graph_of(graph)) == 200
-            working.clear()
+            writing.clear()
             go_on.clear()
-            await scans.record(context, [Scan("0230456781", EventKind.POSITION, NOW, "GRU", "LOST PROPERTY")])
-            async with asyncio.timeout(5):
-                await working.wait()
+            await scans.record(context, [lost])
+            async with asyncio.timeout(10):
+                await writing.wait()
 
-            # When the demo is reset meanwhile
+            # When the demo is reset, then it waits for the worker
             resetting = asyncio.create_task(reset(context, quiet))
-            await asyncio.sleep(1)
+            await asyncio.wait([resetting], timeout=1.5)
+            assert len(await graph_of(graph)) == 200
             go_on.set()
             await resetting
+
+            # And scans that came meanwhile do not reach the emptied graph
             assert await graph.execute_read("MATCH (n) RETURN count(n) AS nodes") == [{"nodes": 0}]
             assert await postgres.fetchval("SELECT count(*) FROM events") == 0
             assert await postgres.fetchval("SELECT count(*) FROM routes") == 142
-            await seed(context, now=NOW + timedelta(hours=5), say=quiet)
 
-            # Then the graph comes to hold the new demo and nothing else
+            # And the graph comes to hold the next demo, and nothing else
+            await seed(context, now=NOW + timedelta(hours=5), say=quiet)
             await told(postgres)
             rows = await postgres.fetch("SELECT id, version FROM bags")
             assert await graph_of(graph) == {row["id"]: row["version"] for row in rows}
-            (events,) = await graph.execute_read("MATCH (e:Event) RETURN count(e) AS number")
-            assert events["number"] == await postgres.fetchval("SELECT count(*) FROM events")
-            (flights,) = await graph.execute_read("MATCH (f:Flight)-[:FROM]->(:Airport) RETURN count(f) AS number")
-            assert flights["number"] == await postgres.fetchval("SELECT count(*) FROM flights")
-            (routes,) = await graph.execute_read("MATCH (:Airport)-[r:ROUTE]->(:Airport) RETURN count(r) AS number")
-            assert routes["number"] == 142
+            for cypher, table in (
+                ("MATCH (e:Event) RETURN count(e) AS number", "events"),
+                ("MATCH (f:Flight)-[:FROM]->(:Airport) RETURN count(f) AS number", "flights"),
+                ("MATCH (:Airport)-[r:ROUTE]->(:Airport) RETURN count(r) AS number", "routes"),
+            ):
+                expected = await postgres.fetchval(f"SELECT count(*) FROM {table}")
+                assert await graph.execute_read(cypher) == [{"number": expected}]
         finally:
             running.cancel()
             with suppress(asyncio.CancelledError):
@@ -312,3 +329,30 @@ async def test_a_database_that_serves_another_airline_is_not_emptied(embedded_po
         with pytest.raises(AlreadyInUse):
             await reset(live, quiet)
         assert await live.stores.postgres.fetchval("SELECT count(*) FROM bags") == 1
+
+
+async def test_the_command_seeds_and_tells_the_guide(embedded_postgres: EmbeddedPostgres) -> None:
+    async def run(*arguments: str) -> tuple[int | None, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "seeds", *arguments), env=environment, stdout=PIPE, stderr=PIPE
+        )
+        output, errors = await process.communicate()
+        return process.returncode, output.decode(), errors.decode()
+
+    async with database(embedded_postgres, "seeds_command"):
+        environment = {
+            **os.environ,
+            "NEON_DATABASE_URL": embedded_postgres.url_of("seeds_command"),
+            "NEO4J_URI": "bolt://127.0.0.1:1",
+            "NEO4J_PASSWORD": "nobody",
+            "REDIS_URL": "redis://127.0.0.1:1",
+            "JWT_SECRET": "j" * 32,
+            "SECRET_KEY": "s" * 32,
+        }
+        code, output, errors = await run("--bags", "12", "--exceptions", "5", "--seed", "7", "--now", NOW.isoformat())
+        assert (code, errors) == (0, "")
+        assert "seeded 12 bags (5 exceptions" in output
+        assert "0230456784 (CM456784) LIM-PTY-MEX" in output
+        code, _, errors = await run("--bags", "5", "--exceptions", "6")
+        assert code == 1
+        assert errors.startswith("up to 1000000 bags")

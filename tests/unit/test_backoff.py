@@ -56,25 +56,25 @@ async def eventually(happened: Callable[[], bool], seconds: float = 5.0) -> None
         await asyncio.sleep(0.01)
 
 
-def test_backoff_doubles_up_to_a_bound_and_is_not_the_same_for_everybody():
+def test_backoff_doubles_up_to_a_bound_and_is_not_the_same_for_everybody() -> None:
     for attempt, ceiling in [(0, 0.1), (3, 0.8), (100, 5.0)]:
         waits = [backoff(attempt) for _ in range(200)]
         assert all(ceiling / 2 <= wait <= ceiling for wait in waits)
         assert len(set(waits)) > 100
 
 
-async def test_before_connecting_calls_are_refused(availability: Availability):
+async def test_before_connecting_calls_are_refused(availability: Availability) -> None:
     with pytest.raises(Unavailable, match="not connected"):
         availability.check()
 
 
-async def test_a_store_that_answers_lets_calls_pass(availability: Availability):
+async def test_a_store_that_answers_lets_calls_pass(availability: Availability) -> None:
     await availability.connect(1.0)
     availability.check()
     assert (await availability.report(0.1))["status"] == "healthy"
 
 
-async def test_a_dead_store_is_refused_at_once_and_found_again(availability: Availability, probe: Probe):
+async def test_a_dead_store_is_refused_at_once_and_found_again(availability: Availability, probe: Probe) -> None:
     probe.answers = False
     await availability.connect(1.0)
     with pytest.raises(Unavailable, match="nobody there") as caught:
@@ -88,7 +88,7 @@ async def test_a_dead_store_is_refused_at_once_and_found_again(availability: Ava
     availability.check()
 
 
-async def test_many_suspicions_make_one_probe(availability: Availability, probe: Probe):
+async def test_many_suspicions_make_one_probe(availability: Availability, probe: Probe) -> None:
     await availability.connect(1.0)
     probe.answers = False
     for _ in range(100):
@@ -99,7 +99,7 @@ async def test_many_suspicions_make_one_probe(availability: Availability, probe:
     assert probe.calls < 6
 
 
-async def test_whoever_noticed_does_not_lend_the_probe_its_deadline(availability: Availability, probe: Probe):
+async def test_whoever_noticed_does_not_lend_the_probe_its_deadline(availability: Availability, probe: Probe) -> None:
     with deadline(-1.0):
         assert isinstance(availability.timed_out("x"), DeadlineExceeded)
         await availability.connect(1.0)
@@ -109,7 +109,7 @@ async def test_whoever_noticed_does_not_lend_the_probe_its_deadline(availability
 
 async def test_a_hanging_store_is_reported_within_the_patience_and_then_found_out(
     availability: Availability, probe: Probe
-):
+) -> None:
     await availability.connect(1.0)
     probe.hangs = True
     started = monotonic()
@@ -124,7 +124,7 @@ async def test_a_hanging_store_is_reported_within_the_patience_and_then_found_ou
     assert "no answer within 0.2 s" in report["error"]
 
 
-async def test_after_closing_nothing_is_probed(availability: Availability, probe: Probe):
+async def test_after_closing_nothing_is_probed(availability: Availability, probe: Probe) -> None:
     await availability.connect(1.0)
     await availability.close()
     calls = probe.calls

@@ -7,24 +7,24 @@ from integrations.deadline import deadline, expired, remaining
 from integrations.errors import DeadlineExceeded
 
 
-def test_without_a_deadline_a_call_takes_its_own_time():
+def test_without_a_deadline_a_call_takes_its_own_time() -> None:
     assert remaining(5.0) == 5.0
     assert not expired()
 
 
-def test_a_call_gets_what_is_left_of_the_request():
+def test_a_call_gets_what_is_left_of_the_request() -> None:
     with deadline(1.0):
         assert 0.5 < remaining(5.0) <= 1.0
         assert remaining(0.2) == 0.2
     assert remaining(5.0) == 5.0
 
 
-def test_an_inner_deadline_cannot_outlive_an_outer_one():
+def test_an_inner_deadline_cannot_outlive_an_outer_one() -> None:
     with deadline(1.0), deadline(60.0):
         assert remaining(5.0) <= 1.0
 
 
-def test_nothing_left_is_said_before_the_call_and_names_the_store():
+def test_nothing_left_is_said_before_the_call_and_names_the_store() -> None:
     with deadline(-1.0):
         assert expired()
         with pytest.raises(DeadlineExceeded) as caught:
@@ -33,7 +33,7 @@ def test_nothing_left_is_said_before_the_call_and_names_the_store():
     assert caught.value.extensions["store"] == "graph"
 
 
-async def test_tasks_of_a_request_share_its_deadline():
+async def test_tasks_of_a_request_share_its_deadline() -> None:
     async def left() -> float:
         return remaining(5.0)
 

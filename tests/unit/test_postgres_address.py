@@ -11,7 +11,7 @@ NEON = (
 )
 
 
-def test_a_url_as_neon_hands_it_out():
+def test_a_url_as_neon_hands_it_out() -> None:
     address = Address.parse(NEON)
     assert address.dsn == "postgresql://owner:p%40ss@ep-quiet-sea-a1b2-pooler.us-east-2.aws.neon.tech/bags"
     assert address.pooled
@@ -20,30 +20,30 @@ def test_a_url_as_neon_hands_it_out():
     assert address.tls.check_hostname
 
 
-def test_the_direct_host_of_a_pooled_one():
+def test_the_direct_host_of_a_pooled_one() -> None:
     direct = Address.parse(NEON.replace("p%40ss", "x-pooler.y")).direct()
     assert direct.dsn == "postgresql://owner:x-pooler.y@ep-quiet-sea-a1b2.us-east-2.aws.neon.tech/bags"
     assert not direct.pooled
 
 
-def test_a_direct_host_is_its_own_direct_host():
+def test_a_direct_host_is_its_own_direct_host() -> None:
     address = Address.parse("postgresql://u@db.example.com:6432/bags")
     assert not address.pooled
     assert address.direct() == address
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:5433", "[::1]:5433", ""])
-def test_loopback_needs_no_tls(host: str):
+def test_loopback_needs_no_tls(host: str) -> None:
     assert Address.parse(f"postgresql://u:p@{host}/bags").tls is False
 
 
-def test_another_host_is_verified_even_if_nobody_asked():
+def test_another_host_is_verified_even_if_nobody_asked() -> None:
     tls = Address.parse("postgresql://u:p@db.example.com/bags").tls
     assert isinstance(tls, ssl.SSLContext)
     assert tls.verify_mode is ssl.CERT_REQUIRED
 
 
-def test_tls_can_be_switched_off_and_the_name_left_unchecked():
+def test_tls_can_be_switched_off_and_the_name_left_unchecked() -> None:
     assert Address.parse("postgresql://u:p@db.internal/bags?sslmode=disable").tls is False
     tls = Address.parse("postgresql://u:p@db.internal/bags?sslmode=verify-ca").tls
     assert isinstance(tls, ssl.SSLContext)
@@ -54,18 +54,18 @@ def test_tls_can_be_switched_off_and_the_name_left_unchecked():
 @pytest.mark.parametrize(
     "url", ["mysql://u:secret@db/bags", "postgresql://u:secret@db.example.com/bags?sslmode=prefer"]
 )
-def test_a_bad_url_is_refused_without_repeating_the_password(url: str):
+def test_a_bad_url_is_refused_without_repeating_the_password(url: str) -> None:
     with pytest.raises(ValueError, match=r"postgresql://|sslmode") as caught:
         Address.parse(url)
     assert "secret" not in str(caught.value)
 
 
-def test_words_for_the_client_do_not_reach_the_server_and_words_for_the_server_do():
+def test_words_for_the_client_do_not_reach_the_server_and_words_for_the_server_do() -> None:
     url = (
         "postgresql://u:p@h.example.com/bags?connect_timeout=15&pgbouncer=true&options=endpoint%3Dep-x&sslmode=require"
     )
     assert parse_qs(urlsplit(Address.parse(url).dsn).query) == {"options": ["endpoint=ep-x"]}
 
 
-def test_the_password_is_not_in_the_representation():
+def test_the_password_is_not_in_the_representation() -> None:
     assert "p%40ss" not in repr(Address.parse(NEON))

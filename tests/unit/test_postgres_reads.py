@@ -6,7 +6,7 @@ from integrations.stores.postgres import is_read
 @pytest.mark.parametrize(
     "sql", ["SELECT 1", "\n  select id FROM bags", "WITH b AS (SELECT 1) SELECT * FROM b", "SHOW server_version"]
 )
-def test_a_read_may_be_sent_again(sql: str):
+def test_a_read_may_be_sent_again(sql: str) -> None:
     assert is_read(sql)
 
 
@@ -23,5 +23,5 @@ def test_a_read_may_be_sent_again(sql: str):
         "CALL something()",
     ],
 )
-def test_anything_with_an_effect_may_not(sql: str):
+def test_anything_with_an_effect_may_not(sql: str) -> None:
     assert not is_read(sql)

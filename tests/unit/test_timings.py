@@ -3,7 +3,7 @@ import pytest
 from integrations.stores.timings import MAX_NAMES, Timings
 
 
-def test_sums_by_name():
+def test_sums_by_name() -> None:
     timings = Timings("records", 1.0)
     timings.add("BAGS_BY_ID", 0.25)
     timings.add("BAGS_BY_ID", 0.5)
@@ -12,14 +12,14 @@ def test_sums_by_name():
     assert timings.totals() == {"queries": 2, "errors": 1, "seconds": 0.75}
 
 
-def test_a_slow_statement_is_logged_by_name(caplog: pytest.LogCaptureFixture):
+def test_a_slow_statement_is_logged_by_name(caplog: pytest.LogCaptureFixture) -> None:
     timings = Timings("records", 1.0)
     timings.add("FAST", 0.9)
     timings.add("SLOW", 1.5)
     assert [record.getMessage() for record in caplog.records] == ["slow statement in store records: SLOW took 1500 ms"]
 
 
-def test_computed_names_cannot_fill_the_memory():
+def test_computed_names_cannot_fill_the_memory() -> None:
     timings = Timings("records", 1.0)
     for number in range(MAX_NAMES + 100):
         timings.add(f"name {number}", 0.1)

@@ -1,0 +1,189 @@
+"""Who may ask what, and whose it is that they see."""
+
+from typing import Any
+
+import pytest
+from graphql import GraphQLObjectType
+
+from resolvers.actor import Role
+from schema.build import build_schema
+from schema.node import join
+from tests.gateway import Api
+from tests.world import DELIVERED, NOBODYS, THEIRS, Builder, World
+
+READERS = (Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN)
+
+
+def questions(airline: Builder) -> dict[str, str]:
+    """A question for each root field, about things of that airline."""
+    ids = [airline.id(*of) for of in (("Bag", "delivered"), ("Flight", "CM758"), ("Passenger", "gonzalez"))]
+    bag, flight, passenger = ids
+    pir = airline.id("Pir", "GRUCM12345")
+    return {
+        "health": "{status}",
+        "node": f'(id:"{bag}"){{id}}',
+        "nodes": f'(ids:["{bag}","{flight}","{passenger}","{pir}"]){{id}}',
+        "bag": f'(tag:"{DELIVERED}"){{id}}',
+        "bags": "{nodes{id}}",
+        "flight": '(designator:"CM758",departureDate:"2025-07-01"){id}',
+        "flights": "{nodes{id}}",
+        "passenger": f'(id:"{passenger}"){{id}}',
+        "pir": '(reference:"GRUCM12345"){id}',
+        "pirs": "{nodes{id}}",
+        "airport": '(iata:"PTY"){iata departures{destination}}',
+        "airports": "{iata}",
+        "routes": '(from:"PTY",to:"GRU"){options{minutes}}',
+        "search": '(text:"GONZALEZ"){found{...on Node{id}}}',
+    }
+
+
+def root_fields() -> list[str]:
+    query = build_schema()._schema.query_type
+    assert isinstance(query, GraphQLObjectType)
+    return sorted(query.fields)
+
+
+def test_every_root_field_has_its_question(world: World) -> None:
+    assert sorted(questions(world.ours)) == root_fields()
+
+
+@pytest.mark.parametrize("field", root_fields())
+async def test_roles_that_read_may_ask_everything(api: Api, world: World, field: str) -> None:
+    for role in READERS:
+        assert (await api.ask(f"{{{field}{questions(world.ours)[field]}}}", role))[field]
+
+
+@pytest.mark.parametrize("field", root_fields())
+async def test_a_monitor_asks_for_health_only(api: Api, world: World, field: str) -> None:
+    codes = await api.codes(f"{{{field}{questions(world.ours)[field]}}}", Role.MONITOR)
+    assert codes == ([] if field == "health" else ["FORBIDDEN"])
+
+
+@pytest.mark.parametrize("field", root_fields())
+async def test_without_a_credential_there_is_health_only(api: Api, world: World, field: str) -> None:
+    codes = await api.codes(f"{{{field}{questions(world.ours)[field]}}}", None)
+    assert codes == ([] if field == "health" else ["UNAUTHENTICATED"])
+
+
+NOTHING: dict[str, Any] = {
+    "node": None,
+    "nodes": [None] * 4,
+    "bag": None,
+    "bags": {"nodes": []},
+    "flight": None,
+    "flights": {"nodes": []},
+    "passenger": None,
+    "pir": None,
+    "pirs": {"nodes": []},
+    "airport": {"iata": "PTY", "departures": []},  # the place is everybody's, who flies there is not
+    "airports": [],
+    "routes": {"options": []},
+    "search": {"found": []},
+}
+
+
+@pytest.mark.parametrize("field", NOTHING)
+async def test_another_airline_sees_nothing_of_ours(api: Api, world: World, field: str) -> None:
+    data = await api.ask(f"{{{field}{questions(world.ours)[field]}}}", airline_id=NOBODYS)
+    assert data[field] == NOTHING[field]
+
+
+OWN = {
+    "bag": ["Bag", "delivered"],
+    "bags": ["Bag", "delivered"],
+    "flight": ["Flight", "CM758"],
+    "flights": ["Flight", "CM758"],
+    "pir": ["Pir", "GRUCM12345"],
+    "pirs": ["Pir", "GRUCM12345"],
+    "search": ["Passenger", "gonzalez"],
+}
+
+
+@pytest.mark.parametrize("field", OWN)
+async def test_the_same_words_find_the_own_airlines_things(api: Api, world: World, field: str) -> None:
+    """Given two airlines with the same tag, flight, file and name, when one asks, then only its own is found."""
+    data = await api.ask(f"{{{field}{questions(world.ours)[field]}}}", airline_id=THEIRS)
+    answer = data[field].get("nodes", data[field].get("found", [data[field]]))
+    assert answer == [{"id": world.theirs.id(*OWN[field])}]
+
+
+async def test_what_hangs_on_a_bag_is_the_own_airlines_too(api: Api, world: World) -> None:
+    """The records and the graph hold both airlines' bags of the tag."""
+    query = """
+        query($tag: String!) { bag(tag: $tag) {
+          passenger { givenNames bags { id } } pir { id bags { id } } itinerary { flight { id bags { nodes { id } } } }
+          journey { source scans { kind } } fellows { total }
+        } }
+    """
+    theirs = (await api.ask(query, airline_id=THEIRS, tag=DELIVERED))["bag"]
+    bag, flight, pir = (world.theirs.id(*OWN[field]) for field in ("bag", "flight", "pir"))
+
+    assert theirs == {
+        "passenger": {"givenNames": "Carlos", "bags": [{"id": bag}]},
+        "pir": {"id": pir, "bags": [{"id": bag}]},
+        "itinerary": [{"flight": {"id": flight, "bags": {"nodes": [{"id": bag}]}}}],
+        "journey": {"source": "GRAPH", "scans": [{"kind": "LOADED"}]},
+        "fellows": {"total": 0},
+    }
+
+
+async def test_a_cursor_of_one_airline_is_none_of_another(api: Api, world: World) -> None:
+    cursor = (await api.ask("{bags(first:1){pageInfo{endCursor}}}"))["bags"]["pageInfo"]["endCursor"]
+    query = "query($after:String!){bags(after:$after){nodes{id}}}"
+
+    assert await api.codes(query, after=cursor) == []
+    assert await api.codes(query, airline_id=THEIRS, after=cursor) == ["BAD_USER_INPUT"]
+
+
+RECORD = "mutation($i:RecordScansInput!){recordScans(input:$i){results{outcome}}}"
+UPDATE = "mutation($i:UpdateFlightInput!){updateFlight(input:$i){changed userErrors{code field}}}"
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_who_may_record_scans(api: Api, airline: Builder, role: Role) -> None:
+    scan = {"tag": DELIVERED, "kind": "POSITION", "at": "2025-07-01T12:00:00Z", "airport": "PTY"}
+    codes = await api.codes(RECORD, role, airline.airline_id, i={"scans": [scan]})
+
+    assert codes == (["FORBIDDEN"] if role in (Role.ANALYST, Role.MONITOR) else [])
+    known = await api.ask(f'{{bag(tag:"{DELIVERED}"){{id}}}}', airline_id=airline.airline_id)
+    assert (known["bag"] is None) == bool(codes), "what is refused changes nothing"
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_who_may_change_flights(api: Api, airline: Builder, role: Role) -> None:
+    change = {"flightId": airline.id("Flight", "CM411"), "gate": "A7"}
+    codes = await api.codes(UPDATE, role, airline.airline_id, i=change)
+
+    assert codes == ([] if role in (Role.SUPERVISOR, Role.SERVICE, Role.ADMIN) else ["FORBIDDEN"])
+    known = await api.ask('{flight(designator:"CM411"){gate}}', airline_id=airline.airline_id)
+    assert (known["flight"]["gate"] is None) == bool(codes), "what is refused changes nothing"
+
+
+async def test_without_a_credential_nothing_is_changed(api: Api, world: World) -> None:
+    scan = {"tag": DELIVERED, "kind": "LOST", "at": "2025-07-01T12:00:00Z", "airport": "PTY"}
+    assert await api.codes(RECORD, None, i={"scans": [scan]}) == ["UNAUTHENTICATED"]
+
+
+async def test_another_airlines_flight_cannot_be_changed(api: Api, world: World) -> None:
+    change = {"flightId": world.ours.id("Flight", "CM411"), "gate": "X1"}
+    data = await api.ask(UPDATE, Role.ADMIN, NOBODYS, i=change)
+    flight = await api.ask('{flight(designator:"CM411"){gate}}')
+
+    assert data["updateFlight"] == {"changed": False, "userErrors": [{"code": "NOT_FOUND", "field": "flightId"}]}
+    assert flight["flight"]["gate"] is None
+
+
+async def test_a_scan_of_our_tag_by_another_airline_is_of_a_bag_of_theirs(api: Api, airline: Builder) -> None:
+    scan = {"tag": DELIVERED, "kind": "LOST", "at": "2025-07-01T12:00:00Z", "airport": "PTY"}
+    query = RECORD.replace("outcome", "bag{state passenger{id}}")
+    data = await api.ask(query, airline_id=airline.airline_id, i={"scans": [scan]})
+    ours = await api.ask(f'{{bag(tag:"{DELIVERED}"){{state}}}}')
+
+    assert data["recordScans"]["results"] == [{"bag": {"state": "LOST", "passenger": None}}]
+    assert ours["bag"]["state"] == "DELIVERED"
+
+
+async def test_an_unknown_airline_sees_nothing(api: Api, world: World) -> None:
+    ids = [join("Bag", bag_id) for bag_id in world.ours.bags.values()]
+    data = await api.ask("query($ids:[ID!]!){nodes(ids:$ids){id} bags{nodes{id}}}", airline_id=987, ids=ids)
+    assert data == {"nodes": [None] * len(ids), "bags": {"nodes": []}}

@@ -1,0 +1,114 @@
+"""Health by GraphQL and by HTTP, while everything is there and while something is not."""
+
+import re
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from gateway.config import Settings
+from resolvers.health import VERSION
+from tests.gateway import Api, serving
+
+PATHS = ["/health", "/health/database", "/health/graph", "/health/cache", "/health/external", "/health/ready", "/health/live"]  # fmt: skip
+NOWHERE = {
+    "database": {"neon_database_url": "postgresql://user:secret@127.0.0.1:9/none"},
+    "graph": {"neo4j_uri": "bolt://127.0.0.1:9"},
+    "cache": {"redis_url": "redis://127.0.0.1:9/0"},
+}
+
+
+def without(settings: Settings, store: str) -> Settings:
+    """Settings by which that store is not to be found."""
+    fields = {name: type(getattr(settings, name))(address) for name, address in NOWHERE[store].items()}
+    return settings.model_copy(update=fields)
+
+
+async def test_health_needs_no_sign_in_and_names_every_service(api: Api) -> None:
+    data = await api.ask("{health{status version timestamp services{name healthy latencyMs}}}", None)
+    health = data["health"]
+
+    assert (health["status"], health["version"]) == ("HEALTHY", VERSION)
+    assert [(one["name"], one["healthy"]) for one in health["services"]] == [
+        ("database", True),
+        ("graph", True),
+        ("cache", True),
+    ]
+    assert all(0 <= one["latencyMs"] < 1000 for one in health["services"])
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_every_probe_answers_in_the_agreed_shape(api: Api, path: str) -> None:
+    response = await api.client.get(path)
+    body = response.json()
+
+    assert response.status_code == 200
+    assert response.headers["Cache-Control"] == "no-store"
+    assert list(body) == ["status", "version", "timestamp", "services"]
+    assert (body["status"], body["version"]) == ("healthy", VERSION)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", body["timestamp"])
+    for service in body["services"].values():
+        assert list(service) == ["healthy", "latency_ms"]
+
+
+@pytest.mark.parametrize(
+    ("path", "services"),
+    [
+        ("/health", ["database", "graph", "cache"]),
+        ("/health/database", ["database"]),
+        ("/health/graph", ["graph"]),
+        ("/health/cache", ["cache"]),
+        ("/health/external", []),
+        ("/health/ready", ["database"]),
+        ("/health/live", []),
+    ],
+)
+async def test_a_probe_looks_at_what_its_name_says(api: Api, path: str, services: list[str]) -> None:
+    assert list((await api.client.get(path)).json()["services"]) == services
+
+
+@pytest.mark.parametrize("store", NOWHERE)
+async def test_a_store_that_is_away_is_named_and_the_rest_still_answers(settings: Settings, store: str) -> None:
+    """Ready and healthy enough to serve as long as the records are there."""
+    async with serving(without(settings, store)) as api:
+        answers = {path: await api.client.get(path) for path in PATHS}
+        graphql = (await api.ask("{health{status services{name healthy}}}", None))["health"]
+    serves = store != "database"
+
+    assert {path: response.status_code for path, response in answers.items()} == {
+        "/health": 200 if serves else 503,
+        "/health/database": 200 if serves else 503,
+        "/health/graph": 503 if store == "graph" else 200,
+        "/health/cache": 503 if store == "cache" else 200,
+        "/health/external": 200,
+        "/health/ready": 200 if serves else 503,
+        "/health/live": 200,
+    }
+    whole: dict[str, Any] = answers["/health"].json()
+    assert whole["status"] == ("degraded" if serves else "unhealthy")
+    assert {name for name, service in whole["services"].items() if not service["healthy"]} == {store}
+    assert graphql["status"] == whole["status"].upper()
+    assert [one["name"] for one in graphql["services"] if not one["healthy"]] == [store]
+    assert "secret" not in answers["/health"].text
+
+
+async def test_health_is_quick_while_the_records_are_away(settings: Settings) -> None:
+    async with serving(without(settings, "database")) as api:
+        took = []
+        for _ in range(20):
+            began = monotonic()
+            await api.client.get("/health")
+            took.append(monotonic() - began)
+    assert sorted(took)[len(took) // 2] < 0.1
+
+
+async def test_without_records_questions_are_refused_and_nothing_is_said_of_the_driver(settings: Settings) -> None:
+    async with serving(without(settings, "database")) as api:
+        response = await api.send('{bag(tag:"CM456781"){id}}')
+    answer = response.json()
+
+    assert response.status_code == 200
+    assert answer["data"] == {"bag": None}
+    assert answer["errors"][0]["message"] == "The store 'records' cannot be reached at the moment."
+    assert answer["errors"][0]["extensions"]["code"] == "STORE_UNAVAILABLE"
+    assert answer["errors"][0]["extensions"]["store"] == "records"

@@ -1,0 +1,138 @@
+"""What the operations of the benchmark cost: the same number of statements for any number of bags."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway.config import Settings
+from integrations.records.events import Scan
+from integrations.stores.neo4j import Neo4jManager
+from integrations.stores.postgres import count_statements
+from tests.gateway import Api, serving
+from tests.world import Builder, World, at, tell_graph
+
+ONE_BAG = """
+    query($tag: String!) { bag(tag: $tag) {
+      tag state passenger { surname locator } flight { designator status } scans { kind at airport place }
+    } }
+"""
+BAGS_OF_A_FLIGHT = """
+    query($flight: ID!, $first: Int!) { flight(id: $flight) { designator bags(first: $first) { nodes {
+      tag state passenger { surname } scans(last: 3) { kind at airport } pir { reference status }
+    } } } }
+"""
+BAGS_WITH_ALL_SCANS = """
+    query($flight: ID!, $first: Int!) { flight(id: $flight) { bags(first: $first) { nodes {
+      tag state scans { kind at airport place method }
+    } } } }
+"""
+JOURNEYS = """
+    query($flight: ID!, $first: Int!) { flight(id: $flight) { bags(first: $first) { nodes {
+      tag journey { source behind scans { kind } flown { flight { designator } } gaps { kind airport } }
+    } } } }
+"""
+BAGS = 50
+
+
+@pytest.fixture(scope="module")
+async def full_flight(world: World) -> Builder:
+    """An airline with so many bags on CM335, each with a passenger of its own, scans and a file."""
+    airline = await world.another_airline()
+    scans: list[Scan] = []
+    for number in range(BAGS):
+        name, tag = f"bag{number}", f"0230{number:06d}"
+        await airline.passenger(name, f"AB{number:04d}", f"Family{number}", "Ana", None, None, None, "EN", None, None)
+        await airline.bag(name, tag, name, ["CM335", "CM758"])
+        await airline.pir(f"PTYCM{number:05d}", "DELAYED", "PTY", name, [name], at("16:00"))
+        for kind, when in (("ACCEPTED", "10:00"), ("SORTED", "10:30"), ("LOADED", "11:30"), ("ARRIVED", "15:00")):
+            flight = "CM335" if kind in ("LOADED", "ARRIVED") else None
+            scans.append(airline.scan(tag, kind, "PTY" if kind == "ARRIVED" else "MIA", when, flight))
+    await airline.record(*scans)
+    await tell_graph(airline.stores)
+    return airline
+
+
+async def cost(api: Api, airline: Builder, query: str, first: int) -> list[str]:
+    """The names of the statements that a list of so many bags costs."""
+    flight = airline.id("Flight", "CM335")
+    with count_statements() as counted:
+        data = await api.ask(query, airline_id=airline.airline_id, flight=flight, first=first)
+    nodes = data["flight"]["bags"]["nodes"]
+    assert len(nodes) == first
+    assert all(value for node in nodes for value in node.values())
+    return sorted(counted.names)
+
+
+async def test_one_bag_with_passenger_flight_and_scans(api: Api, full_flight: Builder) -> None:
+    with count_statements() as counted:
+        await api.ask(ONE_BAG, airline_id=full_flight.airline_id, tag="0230000007")
+    assert sorted(counted.names) == ["BAGS_BY_TAG", "EVENTS_OF_BAGS", "FLIGHTS_BY_ID", "PASSENGERS_BY_ID"]
+
+
+@pytest.mark.parametrize("first", [1, 10, BAGS])
+async def test_bags_of_a_flight_with_passenger_last_scans_and_file(api: Api, full_flight: Builder, first: int) -> None:
+    assert await cost(api, full_flight, BAGS_OF_A_FLIGHT, first) == [
+        "BAGS_OF_FLIGHTS",
+        "FLIGHTS_BY_ID",
+        "LAST_EVENTS_OF_BAGS",
+        "PASSENGERS_BY_ID",
+        "PIR_OF_BAGS",
+    ]
+
+
+@pytest.mark.parametrize("first", [1, 10, BAGS])
+async def test_bags_with_all_scans(api: Api, full_flight: Builder, first: int) -> None:
+    assert await cost(api, full_flight, BAGS_WITH_ALL_SCANS, first) == [
+        "BAGS_OF_FLIGHTS",
+        "EVENTS_OF_BAGS",
+        "FLIGHTS_BY_ID",
+    ]
+
+
+@pytest.fixture
+async def round_trips(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Counter[str]]:
+    """How often the graph is asked, by statement."""
+    counted: Counter[str] = Counter()
+    ask = Neo4jManager.execute_read
+
+    async def counting(self: Neo4jManager, *args: object, **more: object) -> object:
+        counted[str(more["name"])] += 1
+        return await ask(self, *args, **more)  # type: ignore[arg-type] # passed on as they are
+
+    monkeypatch.setattr(Neo4jManager, "execute_read", counting)
+    yield counted
+
+
+@pytest.mark.parametrize("first", [1, 10, BAGS])
+async def test_journeys_are_one_round_trip_to_the_graph(
+    api: Api, full_flight: Builder, round_trips: Counter[str], first: int
+) -> None:
+    assert await cost(api, full_flight, JOURNEYS, first) == ["BAGS_OF_FLIGHTS", "FLIGHTS_BY_ID"]
+    assert round_trips == {"JOURNEYS_OF_BAGS": 1}
+
+
+@pytest.mark.parametrize("first", [1, 10, BAGS])
+async def test_journeys_without_the_graph_cost_as_much_for_any_number(
+    settings: Settings, full_flight: Builder, first: int
+) -> None:
+    async with serving(settings.model_copy(update={"neo4j_uri": "bolt://127.0.0.1:9"})) as api:
+        assert await cost(api, full_flight, JOURNEYS, first) == [
+            "BAGS_OF_FLIGHTS",
+            "EVENTS_OF_BAGS",
+            "FLIGHTS_BY_ID",
+            "LEGS_OF_BAGS",
+        ]
+
+
+@pytest.mark.parametrize("bags", [1, 10, BAGS])
+async def test_recording_scans_costs_as_much_for_any_number(api: Api, full_flight: Builder, bags: int) -> None:
+    query = "mutation($i:RecordScansInput!){recordScans(input:$i){results{outcome bag{state}}}}"
+    scans = [
+        {"tag": f"0230{number:06d}", "kind": "SORTED", "at": f"2025-07-01T15:{bags:02d}:00Z", "airport": "PTY"}
+        for number in range(bags)
+    ]
+    with count_statements() as counted:
+        data = await api.ask(query, airline_id=full_flight.airline_id, i={"scans": scans})
+    assert {result["outcome"] for result in data["recordScans"]["results"]} == {"RECORDED"}
+    assert len(counted.names) == 13
