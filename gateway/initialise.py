@@ -68,8 +68,8 @@ async def seed(settings: Settings, stores: Stores, say: Say) -> None:
         f"seeds: {report.bags} bags ({report.exceptions} in trouble) on {report.flights} flights "
         f"and {sum(report.pirs.values())} files, as of {report.anchored_at:%Y-%m-%dT%H:%MZ}"
     )
-    await tell_graph(stores, say)
-    say(f"route cache: {await stores.redis.warm_cache_for_copa()} entries")
+    if await tell_graph(stores, say):
+        say(f"route cache: {await stores.redis.warm_cache_for_copa()} entries")
 
 
 def operator(settings: Settings, stores: Stores) -> Context:
@@ -83,8 +83,8 @@ def operator(settings: Settings, stores: Stores) -> Context:
     )
 
 
-async def tell_graph(stores: Stores, say: Say) -> None:
-    """Tells the graph everything that waits, with progress."""
+async def tell_graph(stores: Stores, say: Say) -> int:
+    """Tells the graph everything that waits, with progress; answers how many changes that were."""
     projector = Projector(stores.postgres, stores.neo4j, "initialise")
     began = spoke = monotonic()
     told = 0
@@ -98,3 +98,4 @@ async def tell_graph(stores: Stores, say: Say) -> None:
     finally:
         await outbox.release(stores.postgres, GRAPH, projector.owner)
     say(f"graph: {told} changes told in {monotonic() - began:.1f} s")
+    return told

@@ -95,6 +95,7 @@ def custody_points(events: Sequence[EventColumns], planned: Sequence[LegColumns]
 
     A point without proof is a gap, and is listed only once a scan further along shows that the bag has passed it.
     """
+    planned = _as_travelled(events, planned)
     if not planned:
         return []
     scans = [(_progress(event, planned), event) for event in events if event.kind in SCANS]
@@ -105,8 +106,19 @@ def custody_points(events: Sequence[EventColumns], planned: Sequence[LegColumns]
         if proof is None and reached <= position:
             continue
         before = [event for progress, event in scans if progress is not None and progress < position and event.holder]
-        points.append(CustodyPoint(kind, airport, leg, proof, before[-1].holder if before else None))
+        points.append(CustodyPoint(kind, airport, planned[leg - 1].seq, proof, before[-1].holder if before else None))
     return points
+
+
+def _as_travelled(events: Sequence[EventColumns], planned: Sequence[LegColumns]) -> list[LegColumns]:
+    """The plan without missed legs: those not flown that a later one from the same airport replaces."""
+    by_id = {leg.id: leg for leg in planned}
+    flown_ids = {leg.flight.id for leg in flown(events, by_id)}
+    return [
+        leg
+        for index, leg in enumerate(planned, start=1)
+        if leg.id in flown_ids or all(later.origin != leg.origin for later in planned[index:])
+    ]
 
 
 def _points(planned: Sequence[LegColumns]) -> list[tuple[int, CustodyPointKind, str, int]]:

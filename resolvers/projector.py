@@ -27,10 +27,13 @@ logger = logging.getLogger(__name__)
 
 BATCH = 500
 EVENTS_AT_ONCE = 2_000
-LEASE_SECONDS = 15.0
+LEASE_SECONDS = 24.0
+# Often, so that lanes which become free, or were taken from us and given back, are soon worked on.
+RENEW_SECONDS = 2.0
 # A batch is started only while its lanes are ours for longer than it may take.
-MARGIN_SECONDS = 6.0
-WRITE_SECONDS = 5.0
+MARGIN_SECONDS = 11.0
+# A graph that has just started needs seconds to plan a statement it has not seen.
+WRITE_SECONDS = 10.0
 POLL_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
 KEEP_DONE = timedelta(hours=24)
@@ -60,8 +63,8 @@ class Projector:
         self.postgres = postgres
         self.graph = graph
         self.owner = owner
-        self._leased_until = 0.0
-        self._cleaned_at = 0.0
+        self._leased_at = float("-inf")
+        self._cleaned_at = float("-inf")
         self._batch = BATCH
         self._wake = asyncio.Event()
 
@@ -100,9 +103,9 @@ class Projector:
     async def step(self) -> int:
         """Tells the graph of one batch of changes; answers how many notices were told, 0 where none wait."""
         clock = asyncio.get_running_loop().time()
-        if clock > self._leased_until - LEASE_SECONDS / 2:
+        if clock > self._leased_at + RENEW_SECONDS:
             await outbox.lease(self.postgres, GRAPH, self.owner, LEASE_SECONDS)
-            self._leased_until = clock + LEASE_SECONDS
+            self._leased_at = clock
         notices = await outbox.waiting(self.postgres, GRAPH, self.owner, MARGIN_SECONDS, self._batch)
         if notices:
             for airline_id, group in groupby(sorted(notices, key=_airline), _airline):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Self
+from uuid import uuid4
 
 from gateway.config import Settings
 from integrations.errors import Unavailable
@@ -377,6 +378,7 @@ class World:
     ours: Builder
     theirs: Builder
     airlines: int = NOBODYS
+    mark: str = field(default_factory=lambda: uuid4().hex)
 
     @classmethod
     async def make(cls, stores: Stores) -> Self:
@@ -398,9 +400,9 @@ class World:
     async def retell(self) -> None:
         """Makes the graph anew from the records, if somebody else has used it since."""
         graph = self.stores.neo4j
-        if not await graph.execute_read("MATCH (mark:World) RETURN mark"):
+        if not await graph.execute_read("MATCH (mark:World {of: $of}) RETURN mark", {"of": self.mark}):
             await graph.execute_write("MATCH (node) DETACH DELETE node")
             await load_graph_schema(graph)
             await self.stores.postgres.execute("UPDATE outbox SET done_at = NULL")
             await tell_graph(self.stores)
-            await graph.execute_write("CREATE (:World)")
+            await graph.execute_write("CREATE (:World {of: $of})", {"of": self.mark})

@@ -61,7 +61,6 @@ async def cost(api: Api, airline: Builder, query: str, first: int) -> list[str]:
     nodes = data["flight"]["bags"]["nodes"]
     assert len(nodes) == first
     assert all(value for node in nodes for value in node.values())
-    print([node.get("journey",{}).get("source") for node in nodes])
     return sorted(counted.names)
 
 

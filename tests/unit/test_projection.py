@@ -16,8 +16,8 @@ from integrations.records.journeys import CustodyPointKind, Standing
 from resolvers.projection import custody_points, flown, in_order, standing
 
 DAY = datetime(2025, 7, 1, tzinfo=UTC)
-MIA_PTY, PTY_GRU, PTY_BOG = 335, 758, 411
-AIRPORTS = {MIA_PTY: ("MIA", "PTY", 12), PTY_GRU: ("PTY", "GRU", 16), PTY_BOG: ("PTY", "BOG", 18)}
+MIA_PTY, PTY_GRU, PTY_BOG, RUSH_GRU = 335, 758, 411, 702
+AIRPORTS = {MIA_PTY: ("MIA", "PTY", 12), PTY_GRU: ("PTY", "GRU", 16), PTY_BOG: ("PTY", "BOG", 18), RUSH_GRU: ("PTY", "GRU", 40)}
 ACCEPTANCE, LOADING, TRANSFER, ARRIVAL = CustodyPointKind
 
 
@@ -267,6 +267,30 @@ def test_a_loading_on_another_flight_proves_no_planned_leg() -> None:
     """It is loaded at PTY, so acceptance and the first leg are behind it, and its own leg is not proved."""
     found = points(event("LOADED", "PTY", 16, PTY_BOG), event("AT_CLAIM", "GRU", 24))
     assert (LOADING, "PTY", 2, False) in found
+
+
+def test_a_missed_flight_that_a_rush_flight_replaces_is_no_gap() -> None:
+    planned = plan(MIA_PTY, PTY_GRU, RUSH_GRU)
+    events = [
+        event("ACCEPTED", "MIA", 10),
+        event("LOADED", "MIA", 11, MIA_PTY),
+        event("TRANSFER_IN", "PTY", 15),
+        event("LOADED", "PTY", 15.5, PTY_GRU),
+        event("OFFLOADED", "PTY", 15.8, PTY_GRU),
+        event("LEFT_BEHIND", "PTY", 17),
+        event("LOADED", "PTY", 39, RUSH_GRU),
+        event("AT_CLAIM", "GRU", 48),
+    ]
+
+    points = custody_points(in_order(events), planned)
+
+    assert [(point.kind, point.leg, point.proved) for point in points] == [
+        (ACCEPTANCE, 1, True),
+        (LOADING, 1, True),
+        (TRANSFER, 1, True),
+        (LOADING, 3, True),
+        (ARRIVAL, 3, True),
+    ]
 
 
 def test_a_gap_names_who_had_the_bag_before() -> None:
