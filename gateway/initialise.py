@@ -9,7 +9,7 @@ from gateway.config import Settings
 from gateway.lifespan import now, open_stores
 from integrations.errors import OutsideError
 from integrations.records.outbox import GRAPH
-from integrations.stores import outbox
+from integrations.stores import journeys, outbox
 from migrations.run import MigrationError
 from resolvers import health
 from resolvers.actor import Actor, Role
@@ -50,6 +50,8 @@ async def _initialise(settings: Settings, stores: Stores, say: Say) -> None:
     say(f"migrations: {', '.join(applied) if applied else 'up to date'}")
     await migrations.run.load_graph_schema(stores.neo4j)
     say("graph schema loaded")
+    await journeys.prepare(stores.neo4j, settings.copa_airline_id)
+    say("graph statements planned")
     say(f"route cache: {await stores.redis.warm_cache_for_copa()} entries")
     say("partners: none are connected in this version")
     await seed(settings, stores, say)

@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
-from uuid import UUID
 
 from integrations.errors import OutsideError
 from integrations.records.bags import BagTag
@@ -121,9 +120,8 @@ class Projector:
             await self._tell_network(airline_id)
         bag_ids = sorted({notice.subject_id for notice in notices if notice.subject == Subject.BAG})
         flight_ids = {notice.subject_id for notice in notices if notice.subject == Subject.FLIGHT}
-        event_ids = sorted({event_id for notice in notices for event_id in notice.events})
         if bag_ids or flight_ids:
-            await self._tell_bags(airline_id, bag_ids, flight_ids, event_ids)
+            await self._tell_bags(airline_id, bag_ids, flight_ids)
 
     async def _tell_network(self, airline_id: int) -> None:
         await journeys.write_network(
@@ -134,12 +132,12 @@ class Projector:
             await airports.connection_times(self.postgres, airline_id),
         )
 
-    async def _tell_bags(
-        self, airline_id: int, bag_ids: Sequence[int], flight_ids: set[int], event_ids: Sequence[UUID]
-    ) -> None:
+    async def _tell_bags(self, airline_id: int, bag_ids: Sequence[int], flight_ids: set[int]) -> None:
         # The bags' rows are read first: what is read after them is as new or newer, so that a version in the graph
-        # never stands for less than it says.
+        # never stands for less than it says. For the same reason all news of a bag are told, also those whose notices
+        # come in a later batch.
         current = await bags.by_id(self.postgres, airline_id, bag_ids)
+        news = await outbox.untold_events(self.postgres, airline_id, GRAPH, bag_ids)
         known = await history.of_bags(self.postgres, airline_id, bag_ids)
         tags: dict[int, list[BagTag]] = {bag_id: [] for bag_id in bag_ids}
         for tag in await bags.tags(self.postgres, airline_id, bag_ids):
@@ -159,7 +157,6 @@ class Projector:
             )
             for bag in current.values()
         ]
-        news = set(event_ids)
         happened = {bag_id: [event for event in one.events if event.id in news] for bag_id, one in known.items()}
         await journeys.write_flights(self.graph, list(named.values()), WRITE_SECONDS)
         await journeys.write_passengers(self.graph, list(owners.values()), WRITE_SECONDS)

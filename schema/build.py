@@ -1,5 +1,6 @@
 """The schema, made of its roots."""
 
+from schema import enums  # noqa: F401 # describes the enums, before a type is made of one
 from schema.base import GatewaySchema
 from schema.limits import Limits
 from schema.mutation import Mutation

@@ -170,8 +170,6 @@ FROM unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
 WHERE bags.id = new.id AND bags.airline_id = $1
 """
 
-COUNT_BAGS = "SELECT count(*) FROM bags WHERE airline_id = $1"
-
 INSERT_BAGS = """
 INSERT INTO bags (id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at, state_at)
 SELECT id, $1, passenger_id, tag, weight_kg, description, priority, created_at, created_at
@@ -325,11 +323,6 @@ async def update_standings(records: Reader, airline_id: int, standings: Mapping[
         [standing.flight_id for standing in new],
         name="UPDATE_STANDINGS",
     )
-
-
-async def count(records: Reader, airline_id: int) -> int:
-    """How many bags the airline has."""
-    return int(await records.fetchval(COUNT_BAGS, airline_id, name="COUNT_BAGS"))
 
 
 class NewBag(NamedTuple):

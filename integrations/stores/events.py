@@ -28,14 +28,6 @@ CROSS JOIN LATERAL (SELECT id, airline_id, bag_id, tag, kind, rank, at, received
 ORDER BY bag_id, at, rank, id
 """
 
-EVENTS_BY_ID = """
-SELECT id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, giver, holder, method,
-       device
-FROM events
-WHERE airline_id = $1 AND id = ANY($2::uuid[])
-ORDER BY bag_id, at, rank, id
-"""
-
 INSERT_EVENTS = """
 INSERT INTO events (id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, giver, holder,
                     method, device)
@@ -58,11 +50,6 @@ async def last_of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int],
     return await records.fetch(
         LAST_EVENTS_OF_BAGS, airline_id, bag_ids, last, name="LAST_EVENTS_OF_BAGS", record_class=Event
     )
-
-
-async def by_id(records: Reader, airline_id: int, ids: Sequence[UUID]) -> list[Event]:
-    """The events with these ids."""
-    return await records.fetch(EVENTS_BY_ID, airline_id, ids, name="EVENTS_BY_ID", record_class=Event)
 
 
 async def insert(

@@ -52,6 +52,12 @@ ORDER BY outbox.id
 LIMIT $4
 """
 
+UNTOLD_EVENTS = """
+SELECT DISTINCT unnest(events) AS id
+FROM outbox
+WHERE airline_id = $1 AND consumer = $2 AND done_at IS NULL AND subject = 'BAG' AND subject_id = ANY($3::bigint[])
+"""
+
 MARK_DONE = "UPDATE outbox SET done_at = now() WHERE id = ANY($1::bigint[])"
 
 DELETE_DONE = """
@@ -114,6 +120,12 @@ async def waiting(records: Reader, consumer: str, owner: str, margin: float, lim
         name="WAITING_NOTICES",
         record_class=Notice,
     )
+
+
+async def untold_events(records: Reader, airline_id: int, consumer: str, bag_ids: Sequence[int]) -> set[UUID]:
+    """Events of these bags that the consumer does not know yet."""
+    rows = await records.fetch(UNTOLD_EVENTS, airline_id, consumer, bag_ids, name="UNTOLD_EVENTS")
+    return {row["id"] for row in rows}
 
 
 async def done(records: Reader, ids: Sequence[int]) -> None:

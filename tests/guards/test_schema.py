@@ -1,0 +1,47 @@
+"""The SDL in the repository is the schema's, and the schema explains itself."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    is_introspection_type,
+    is_specified_scalar_type,
+)
+
+from schema.build import build_schema
+
+SDL = Path(__file__).parents[2] / "schema" / "schema.graphql"
+
+
+def test_the_sdl_is_fresh() -> None:
+    assert SDL.read_text().strip() == build_schema().as_str().strip(), "run `python -m gateway sdl`"
+
+
+def parts() -> Iterator[tuple[str, Any]]:
+    """Everything that can have a description, with its name."""
+    for name, graphql_type in build_schema()._schema.type_map.items():
+        if is_introspection_type(graphql_type) or is_specified_scalar_type(graphql_type):
+            continue
+        yield name, graphql_type
+        if isinstance(graphql_type, GraphQLEnumType):
+            yield from ((f"{name}.{value}", member) for value, member in graphql_type.values.items())
+        if isinstance(graphql_type, GraphQLObjectType | GraphQLInterfaceType | GraphQLInputObjectType):
+            for field_name, field in graphql_type.fields.items():
+                yield f"{name}.{field_name}", field
+                arguments: dict[str, Any] = getattr(field, "args", {})
+                yield from ((f"{name}.{field_name}({argument})", one) for argument, one in arguments.items())
+
+
+def test_everything_has_a_description() -> None:
+    found = dict(parts())
+    assert len(found) > 300
+    assert [name for name, part in found.items() if not (part.description or "").strip()] == []
+
+
+def test_descriptions_are_sentences() -> None:
+    assert [name for name, part in parts() if not part.description.rstrip().endswith((".", ")"))] == []

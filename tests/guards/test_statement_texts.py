@@ -1,0 +1,100 @@
+"""Statements by their texts: named after their constants, and limited to one airline."""
+
+import ast
+import inspect
+import re
+
+import pytest
+
+from tests.statements import CYPHER, SQL, SQL_COMMAND, Statement, modules, statements, tenant_tables
+
+# Statements over tenants' tables that name no airline, and why they may.
+OF_ALL_AIRLINES = {
+    "WAITING_NOTICES": "a worker tells the graph of all airlines' changes, each under its own airline",
+    "MARK_DONE": "by ids of notices that the worker read itself",
+    "DELETE_DONE": "drops what was told long ago, whosever it was",
+    "LAG": "how far the graph is behind, as a whole",
+    "IDS_ARE_TAKEN": "ids are common to all airlines",
+    "OTHERS_HAVE_RECORDS": "asks about all others, to leave them alone",
+}
+# Cypher that reads by ids which the records gave, or takes everything out.
+CYPHER_OF_ALL_AIRLINES = {
+    "DELETE_EVENTS": "empties the graph of a demo",
+    "DELETE_BAGS": "empties the graph of a demo",
+}
+ONE_AIRLINE = re.compile(r"airline_id = \$1\b")
+NEW_ROWS = re.compile(r"INSERT INTO \w+ \(([^)]*)\)\s+(SELECT|VALUES \()", re.DOTALL)
+
+
+def touched(statement: Statement) -> set[str]:
+    """The tenants' tables that a statement names."""
+    return {table for table in tenant_tables() if re.search(rf"(?<!')\b{table}\b", statement.text)}
+
+
+def keeps_to_one_airline(sql: str) -> bool:
+    """Whether rows are found under the first argument's airline, or made for it."""
+    made = NEW_ROWS.search(sql)
+    makes_own = made is not None and "airline_id" in made[1] and "$1" in sql
+    return makes_own or ONE_AIRLINE.search(sql) is not None
+
+
+def test_the_tables_of_tenants_are_known() -> None:
+    assert {"bags", "bag_tags", "bag_legs", "events", "flights", "passengers", "pirs", "pir_bags", "outbox"} <= (
+        tenant_tables()
+    )
+    assert "airports" not in tenant_tables()
+
+
+@pytest.mark.parametrize("statement", [one for one in statements(SQL) if touched(one)], ids=str)
+def test_statements_over_tenants_tables_name_the_airline(statement: Statement) -> None:
+    assert keeps_to_one_airline(statement.text) != (statement.name in OF_ALL_AIRLINES)
+
+
+@pytest.mark.parametrize("statement", statements(CYPHER), ids=str)
+def test_cypher_over_bags_flights_and_routes_names_the_airline(statement: Statement) -> None:
+    reads = re.search(r"MATCH[^\n]*:(Bag|Passenger|Flight|ROUTE)\b", statement.text) and "MERGE" not in statement.text
+    if reads and statement.name not in CYPHER_OF_ALL_AIRLINES:
+        assert "airlineId: $airlineId" in statement.text or "airlineId = $airlineId" in statement.text
+
+
+def test_no_statement_is_glued_together() -> None:
+    """Values are arguments: an f-string or a sum would be where one is not."""
+    glued = []
+    for module in modules():
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            if isinstance(node, ast.JoinedStr):
+                text = "".join(part.value for part in node.values if isinstance(part, ast.Constant))
+                if any(kind.match(text) for kind in (SQL, SQL_COMMAND, CYPHER)):
+                    glued.append(f"{module.__name__}:{node.lineno}")
+    assert glued == []
+
+
+def test_a_statement_is_sent_under_its_constants_name() -> None:
+    wrong = []
+    sent = set()
+    for module in modules():
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            pair = _constant_and_name(node)
+            if pair is not None:
+                sent.add(pair[0])
+                if pair[0] != pair[1]:
+                    wrong.append(f"{module.__name__}:{getattr(node, 'lineno', 0)}: {pair}")
+    assert wrong == []
+    assert len(sent) > 80
+
+
+def _constant_and_name(node: ast.AST) -> tuple[str, object] | None:
+    """``f(CONSTANT, ..., name="NAME")``, or ``(CONSTANT, ..., "NAME")``: what was sent, under which name."""
+    if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Name) and node.args[0].id.isupper():
+        given = [one.value.value for one in node.keywords if one.arg == "name" and isinstance(one.value, ast.Constant)]
+        return (node.args[0].id, given[0]) if given else None
+    if isinstance(node, ast.Tuple) and len(node.elts) > 1:
+        first, last = node.elts[0], node.elts[-1]
+        if isinstance(first, ast.Name) and first.id.isupper() and isinstance(last, ast.Constant):
+            return first.id, last.value
+    return None
+
+
+def test_names_of_statements_are_unique() -> None:
+    names = [one.name for one in statements()]
+    assert sorted(names) == sorted(set(names))

@@ -1,0 +1,55 @@
+"""Finds the named statements of the product: UPPER_CASE texts in the modules that talk to stores."""
+
+import importlib
+import pkgutil
+import re
+from types import ModuleType
+from typing import NamedTuple
+
+import integrations.stores
+import migrations.run
+from migrations.run import VERSIONED
+
+SQL = re.compile(r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE FROM)\b")
+SQL_COMMAND = re.compile(r"\s*(TRUNCATE|ANALYZE|CREATE TABLE)\b")
+CYPHER = re.compile(r"\s*(UNWIND|MATCH|MERGE|CALL|RETURN)\b")
+
+# Texts of several words that are sent to no database.
+OTHERS = {"RATE_LIMIT": "Lua for Redis"}
+
+
+class Statement(NamedTuple):
+    """A named statement; ``str`` gives ``bags.BAGS_BY_ID``."""
+
+    module: str
+    name: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.module.rpartition('.')[2]}.{self.name}"
+
+
+def modules() -> list[ModuleType]:
+    """Those that hold statements."""
+    package = integrations.stores
+    found = [importlib.import_module(f"{package.__name__}.{one.name}") for one in pkgutil.iter_modules(package.__path__)]
+    return [*found, migrations.run]
+
+
+def statements(*kinds: re.Pattern[str]) -> list[Statement]:
+    """The statements of these kinds; of all where none is given."""
+    texts = [
+        Statement(module.__name__, name, value)
+        for module in modules()
+        for name, value in vars(module).items()
+        if name.isupper() and isinstance(value, str) and len(value.split()) > 1 and name not in OTHERS
+    ]
+    return [one for one in texts if not kinds or any(kind.match(one.text) for kind in kinds)]
+
+
+def tenant_tables() -> set[str]:
+    """Tables whose rows belong to one airline: by a column of their own, or by what they are part of."""
+    parts = {"bag_legs", "pir_bags"}
+    sql = "".join(path.read_text() for path in VERSIONED.glob("*.sql"))
+    tables = dict(re.findall(r"CREATE TABLE (\w+) \((.*?)^\);", sql, re.DOTALL | re.MULTILINE))
+    return {name for name, columns in tables.items() if "airline_id" in columns} | (parts & tables.keys())

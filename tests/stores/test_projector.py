@@ -1,0 +1,344 @@
+"""The projector over real stores: the graph says what the records say, whoever tells it, however often."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from integrations.errors import Unavailable
+from integrations.records.outbox import GRAPH, Subject
+from integrations.stores import bags, outbox
+from integrations.stores.neo4j import Neo4jManager
+from migrations.run import load_graph_schema
+from resolvers import history, journeys, projector
+from resolvers.context import Stores
+from resolvers.projection import custody_points, flown
+from resolvers.projector import Projector, lag
+from tests.conftest import Neo4jCredentials
+from tests.gateway import settings_for
+from tests.world import (
+    DELIVERED,
+    MISSED,
+    NOBODYS,
+    Builder,
+    World,
+    at,
+    context_of,
+    open_stores,
+    our_day,
+    tell_graph,
+    their_day,
+)
+
+# Everything there is, by label and type with its properties.
+NODES = "MATCH (n) RETURN labels(n) AS labels, properties(n) AS properties, elementId(n) AS id"
+RELATIONSHIPS = """
+MATCH (a)-[r]->(b) RETURN type(r) AS type, properties(r) AS properties, elementId(a) AS a, elementId(b) AS b
+"""
+
+
+@pytest.fixture(scope="module")
+async def stores(migrated_url: str, redis_url: str, neo4j_credentials: Neo4jCredentials) -> AsyncIterator[Stores]:
+    async with open_stores(settings_for(migrated_url, redis_url, neo4j_credentials)) as opened:
+        await load_graph_schema(opened.neo4j)
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def world(stores: Stores) -> World:
+    made = World(stores, await our_day(stores), await their_day(stores), NOBODYS)
+    await tell_graph(stores)
+    return made
+
+
+@pytest.fixture
+async def airline(world: World) -> AsyncIterator[Builder]:
+    """An airline of the test's own; whatever it left waiting is told at the end."""
+    yield await world.another_airline()
+    await tell_graph(world.stores)
+
+
+async def journey_of(airline: Builder, name: str) -> Any:
+    context = context_of(airline.stores, airline_id=airline.airline_id)
+    found = await bags.by_id(airline.stores.postgres, airline.airline_id, [airline.bags[name]])
+    [journey] = await journeys.of_bags(context, list(found.values()))
+    return journey
+
+
+def told(journey: Any) -> Any:
+    """A journey as plain values."""
+    return (
+        [event.id for event in journey.events],
+        [(leg.seq, leg.id) for leg in journey.planned],
+        [(leg.seq, leg.flight.id, leg.loaded and leg.loaded.id, leg.arrived and leg.arrived.id) for leg in journey.flown],
+        [(point.kind, point.leg, point.proof and point.proof.id, point.last_holder) for point in journey.points],
+        journey.holder,
+    )  # fmt: skip
+
+
+async def snapshot(stores: Stores) -> Any:
+    return sorted(map(repr, [*await stores.neo4j.execute_read(NODES), *await stores.neo4j.execute_read(RELATIONSHIPS)]))
+
+
+async def wait_again(stores: Stores) -> None:
+    await stores.postgres.execute("UPDATE outbox SET done_at = NULL")
+
+
+# What it tells
+
+
+@pytest.mark.parametrize("name", ["delivered", "missed", "damaged", "loaded", "expected", "misrouted", "seen"])
+async def test_the_graph_says_what_the_records_say(world: World, name: str) -> None:
+    ours = world.ours
+    if name == "expected":  # nothing happened to it: the graph hears of it with its first event
+        assert (await journey_of(ours, name)).source == "RECORDS"
+        return
+    journey = await journey_of(ours, name)
+    known = (await history.of_bags(ours.stores.postgres, ours.airline_id, [ours.bags[name]]))[ours.bags[name]]
+
+    assert (journey.source, journey.behind) == ("GRAPH", 0)
+    assert told(journey)[0] == [event.id for event in known.events]
+    assert [leg.flight.id for leg in journey.flown] == [leg.flight.id for leg in flown(known.events, known.flights)]
+    assert [point.proved for point in journey.points] == [
+        point.proved for point in custody_points(known.events, known.planned)
+    ]
+
+
+async def test_telling_again_changes_nothing(world: World) -> None:
+    before = await snapshot(world.stores)
+    await wait_again(world.stores)
+    assert await tell_graph(world.stores) > 0
+    assert await snapshot(world.stores) == before
+
+
+async def test_with_nothing_to_tell_it_does_nothing(world: World) -> None:
+    assert await tell_graph(world.stores) == 0
+
+
+async def test_no_personal_data_reach_the_graph(world: World) -> None:
+    graph = "\n".join(await snapshot(world.stores)).casefold()
+    for personal in ("gonz", "mar\u00eda", "carlos", "pe\u00f1a", "silva", "f7k2qx", "example.com", "555", "camera", "taped"):
+        assert personal.casefold() not in graph, personal
+
+
+async def test_the_same_tag_of_two_airlines_is_two_bags(world: World) -> None:
+    rows = await world.stores.neo4j.execute_read(
+        "MATCH (:Tag {number: $tag})<-[:TAGGED]-(b:Bag) RETURN b.airlineId AS airline ORDER BY airline",
+        {"tag": DELIVERED},
+    )
+    assert [row["airline"] for row in rows] == [world.ours.airline_id, world.theirs.airline_id]
+
+
+async def test_a_flights_change_reaches_the_graph_with_the_bags_it_moved(airline: Builder) -> None:
+    await airline.bag("one", MISSED, None, ["CM335"])
+    await airline.record(airline.scan(MISSED, "LOADED", "MIA", "11:00", "CM335"))
+    await airline.stores.postgres.execute(
+        "UPDATE flights SET actual_departure = $2, version = 2 WHERE id = $1", airline.flights["CM335"], at("12:05")
+    )
+    await outbox.tell(airline.stores.postgres, airline.airline_id, GRAPH, Subject.FLIGHT, airline.flights["CM335"])
+    await tell_graph(airline.stores)
+
+    journey = await journey_of(airline, "one")
+    assert [(leg.flight.designator, leg.flight.actual_departure) for leg in journey.flown] == [("CM335", at("12:05"))]
+
+
+async def test_a_route_that_ended_leaves_the_graph(airline: Builder) -> None:
+    ways = "MATCH (:Airport {iata: 'PTY'})-[r:ROUTE {airlineId: $id}]->(to) RETURN to.iata AS iata ORDER BY iata"
+    for destination in ("MIA", "GRU"):
+        await airline.route("PTY", destination, 180)
+    await airline.network()
+    await tell_graph(airline.stores)
+    both = await airline.stores.neo4j.execute_read(ways, {"id": airline.airline_id})
+    await airline.stores.postgres.execute(
+        "DELETE FROM routes WHERE airline_id = $1 AND 'GRU' IN (origin, destination)", airline.airline_id
+    )
+    await airline.network()
+    await tell_graph(airline.stores)
+
+    assert [row["iata"] for row in both] == ["GRU", "MIA"]
+    assert await airline.stores.neo4j.execute_read(ways, {"id": airline.airline_id}) == [{"iata": "MIA"}]
+
+
+# Versions
+
+
+async def test_an_older_word_never_overwrites_a_newer_one(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a projector that read a bag and was held up, when another tells a newer version, then that stays."""
+    await airline.bag("one", DELIVERED, None, ["CM335"])
+    await airline.record(airline.scan(DELIVERED, "LOADED", "MIA", "11:00", "CM335", holder="CM"))
+    old = await bags.by_id(airline.stores.postgres, airline.airline_id, [airline.bags["one"]])
+    await airline.record(airline.scan(DELIVERED, "OFFLOADED", "MIA", "11:30", "CM335", holder="HANDLER"))
+    await tell_graph(airline.stores)
+    newest = told(await journey_of(airline, "one"))
+
+    async def as_it_was(_records: object, _airline_id: int, ids: Sequence[int]) -> dict[int, bags.Bag]:
+        return {bag_id: bag for bag_id, bag in old.items() if bag_id in ids}
+
+    monkeypatch.setattr(projector.bags, "by_id", as_it_was)
+    await wait_again(airline.stores)
+    await tell_graph(airline.stores)
+    monkeypatch.undo()
+
+    journey = await journey_of(airline, "one")
+    assert (journey.behind, told(journey)) == (0, newest)
+    assert journey.holder == "HANDLER"
+
+
+async def test_a_version_in_the_graph_never_stands_for_less_than_it_says(airline: Builder) -> None:
+    """Given changes of a bag in two batches, when the first is told, then the graph says what it lacks, or lacks none."""
+    await airline.bag("one", DELIVERED, None, ["CM335"])
+    for minute in ("11:00", "11:10", "11:20"):
+        await airline.record(airline.scan(DELIVERED, "POSITION", "MIA", minute))
+    worker = Projector(airline.stores.postgres, airline.stores.neo4j, "small batches")
+    worker._batch = 1
+    await worker.step()
+    journey = await journey_of(airline, "one")
+    await outbox.release(airline.stores.postgres, GRAPH, worker.owner)
+
+    assert journey.source == "GRAPH"
+    assert journey.behind > 0 or len(journey.events) == 3
+
+
+# Who tells it
+
+
+async def lanes(stores: Stores) -> dict[str, int]:
+    rows = await stores.postgres.fetch("SELECT owner, count(*) AS lanes FROM lanes WHERE owner IS NOT NULL GROUP BY 1")
+    return {row["owner"]: row["lanes"] for row in rows}
+
+
+async def test_workers_share_the_lanes_and_tell_everything_once(airline: Builder) -> None:
+    stores = airline.stores
+    workers = [Projector(stores.postgres, stores.neo4j, name) for name in ("one", "two", "three")]
+    for tag in range(60):
+        await airline.record(airline.scan(f"0230{tag:06d}", "POSITION", "PTY", "12:00"))
+    for _ in range(3):  # each takes at most its share, and what others give up at the next renewal
+        for worker in workers:
+            await outbox.lease(stores.postgres, GRAPH, worker.owner, 30.0)
+    owned = await lanes(stores)
+    steps = await asyncio.gather(*(_all_steps(worker) for worker in workers))
+    for worker in workers:
+        await outbox.release(stores.postgres, GRAPH, worker.owner)
+
+    assert sum(owned.values()) == outbox.LANES
+    assert sum(steps) == 60
+    assert (await lag(stores.postgres)).notices == 0
+    assert await lanes(stores) == {}
+
+
+async def _all_steps(worker: Projector) -> int:
+    done = 0
+    while step := await worker.step():
+        done += step
+    return done
+
+
+async def test_a_lane_is_nobody_elses_while_its_lease_holds_and_free_after_it(airline: Builder) -> None:
+    """Given a worker that vanished with its lanes, then another takes them when the lease ran out."""
+    stores = airline.stores
+    await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", "12:00"))
+    vanished = await outbox.lease(stores.postgres, GRAPH, "vanished", 1.0)
+    early = await outbox.waiting(stores.postgres, GRAPH, "other", 0.0, 10)
+    refused = await outbox.lease(stores.postgres, GRAPH, "other", 30.0)
+    await asyncio.sleep(1.1)
+    taken = await outbox.lease(stores.postgres, GRAPH, "other", 30.0)
+    waiting = await outbox.waiting(stores.postgres, GRAPH, "other", 0.0, 10)
+    late = await outbox.waiting(stores.postgres, GRAPH, "vanished", 0.0, 10)
+    await outbox.release(stores.postgres, GRAPH, "other")
+
+    assert len(vanished) == outbox.LANES
+    assert (refused, early, late) == ([], [], [])
+    assert len(taken) == outbox.LANES
+    assert len(waiting) == 1
+
+
+async def test_no_batch_is_begun_when_the_lease_is_about_to_end(airline: Builder) -> None:
+    stores = airline.stores
+    await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", "12:00"))
+    await outbox.lease(stores.postgres, GRAPH, "slow", 5.0)
+    assert await outbox.waiting(stores.postgres, GRAPH, "slow", 6.0, 10) == []
+    assert len(await outbox.waiting(stores.postgres, GRAPH, "slow", 1.0, 10)) == 1
+    await outbox.release(stores.postgres, GRAPH, "slow")
+
+
+async def test_the_lag_is_what_waits_and_how_long_the_oldest_has(airline: Builder) -> None:
+    await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", "12:00"))
+    await airline.stores.postgres.execute(
+        "UPDATE outbox SET created_at = now() - interval '90 seconds' WHERE airline_id = $1", airline.airline_id
+    )
+    behind = await lag(airline.stores.postgres)
+    assert behind.notices == 1
+    assert 90 <= behind.seconds < 120
+
+
+async def test_old_notices_are_dropped_and_young_ones_kept(airline: Builder) -> None:
+    for tag in (DELIVERED, MISSED):
+        await airline.record(airline.scan(tag, "POSITION", "PTY", "12:00"))
+    await tell_graph(airline.stores)
+    await airline.stores.postgres.execute(
+        "UPDATE outbox SET done_at = now() - interval '25 hours' WHERE airline_id = $1 AND subject_id % 2 = 0",
+        airline.airline_id,
+    )
+    await outbox.delete_done(airline.stores.postgres, timedelta(hours=24), 10_000)
+    left = await airline.stores.postgres.fetchval(
+        "SELECT count(*) FROM outbox WHERE airline_id = $1", airline.airline_id
+    )
+    assert left == 1
+
+
+# Running
+
+
+class FailingGraph:
+    """A graph that cannot be reached the first so many times."""
+
+    def __init__(self, graph: Neo4jManager, failures: int) -> None:
+        self.graph = graph
+        self.failures = failures
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("execute") and self.failures:
+            self.failures -= 1
+            raise Unavailable("graph", "away")
+        return getattr(self.graph, name)
+
+
+async def test_it_waits_for_a_graph_that_is_away_and_catches_up(
+    airline: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projector, "POLL_SECONDS", 0.05)
+    stores = airline.stores
+    await airline.bag("one", DELIVERED, None, ["CM335"])
+    graph: Any = FailingGraph(stores.neo4j, 2)
+    worker = Projector(stores.postgres, graph, "patient")
+    await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", "12:00"))
+    running = asyncio.create_task(worker.run())
+    async with asyncio.timeout(30):
+        while (await lag(stores.postgres)).notices:
+            await asyncio.sleep(0.05)
+    held = await lanes(stores)
+    running.cancel()
+    await asyncio.wait([running])
+
+    assert graph.failures == 0
+    assert held == {"patient": outbox.LANES}
+    assert await lanes(stores) == {}, "given back"
+    assert (await journey_of(airline, "one")).behind == 0
+
+
+async def test_it_is_woken_by_the_records(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a poll that takes for ever, when a scan is recorded, then the graph hears of it all the same."""
+    monkeypatch.setattr(projector, "POLL_SECONDS", 3600.0)
+    stores = airline.stores
+    worker = Projector(stores.postgres, stores.neo4j, "light sleeper")
+    async with stores.postgres.listen(outbox.CHANNEL, worker.wake):
+        running = asyncio.create_task(worker.run())
+        await asyncio.sleep(0.3)
+        await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", "12:00"))
+        async with asyncio.timeout(20):
+            while (await lag(stores.postgres)).notices:
+                await asyncio.sleep(0.02)
+        running.cancel()
+        await asyncio.wait([running])

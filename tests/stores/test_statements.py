@@ -1,0 +1,314 @@
+"""Every named statement on its real server: it can be planned, finds its rows by an index, and keeps to one airline."""
+
+import inspect
+import re
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from neo4j import AsyncDriver, AsyncGraphDatabase
+
+from integrations.records.journeys import Standing
+from integrations.records.outbox import GRAPH, Subject
+from integrations.records.page import Page
+from integrations.records.tags import parse_tag
+from integrations.stores import (
+    airports,
+    audit,
+    bags,
+    bookings,
+    events,
+    flights,
+    journeys,
+    network,
+    outbox,
+    passengers,
+    pirs,
+    routes,
+    seedings,
+)
+from integrations.stores.postgres import Session
+from resolvers.context import Stores
+from tests.conftest import Neo4jCredentials
+from tests.gateway import settings_for
+from tests.statements import CYPHER, SQL, SQL_COMMAND, Statement, modules, statements, tenant_tables
+from tests.world import DELIVERED, NOBODYS, OURS, World, at, open_stores
+
+
+@pytest.fixture(scope="module")
+async def stores(migrated_url: str, redis_url: str, neo4j_credentials: Neo4jCredentials) -> AsyncIterator[Stores]:
+    async with open_stores(settings_for(migrated_url, redis_url, neo4j_credentials)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def world(stores: Stores) -> World:
+    made = await World.make(stores)
+    await made.retell()
+    return made
+
+
+@pytest.fixture(scope="module")
+async def graph(neo4j_credentials: Neo4jCredentials, world: World) -> AsyncIterator[AsyncDriver]:
+    """A plain driver, which passes on what the server remarks on a statement."""
+    access = neo4j_credentials
+    async with AsyncGraphDatabase.driver(access.uri, auth=(access.user, access.password)) as driver:
+        yield driver
+
+
+def test_every_text_is_known_to_be_a_statement_or_something_else() -> None:
+    known = set(statements(SQL, SQL_COMMAND, CYPHER))
+    assert set(map(str, set(statements()) - known)) == set()
+    assert len(known) > 80
+
+
+# PostgreSQL
+
+
+@pytest.mark.parametrize("statement", statements(SQL), ids=str)
+async def test_postgresql_plans_every_statement(stores: Stores, statement: Statement) -> None:
+    await stores.postgres.execute(f"EXPLAIN (GENERIC_PLAN) {statement.text}", name="EXPLAIN")
+
+
+@pytest.mark.parametrize("statement", statements(SQL_COMMAND), ids=str)
+async def test_postgresql_runs_every_command(stores: Stores, statement: Statement) -> None:
+    """Commands are not planned: they run, and are taken back."""
+    with pytest.raises(TakenBack):
+        async with stores.postgres.transaction() as session:
+            await session.execute(statement.text, name="COMMAND")
+            raise TakenBack
+
+
+class TakenBack(Exception):
+    """Ends a transaction whose changes are not wanted."""
+
+
+# Tables that grow with the traffic, or with the fleet of airlines.
+LARGE = {"flights", "bookings", "passengers", "bags", "bag_tags", "bag_legs", "events", "pirs", "pir_bags", "outbox", "audit"}  # fmt: skip
+WHOLE_TABLES = {
+    "IDS_ARE_TAKEN": "asks whether there is any row: the first one answers",
+    "OTHERS_HAVE_RECORDS": "only before a demo is emptied",
+}
+
+
+@pytest.mark.parametrize("statement", statements(SQL), ids=str)
+async def test_no_statement_reads_a_large_table_whole(stores: Stores, statement: Statement) -> None:
+    """Where an index can be used at all, PostgreSQL does when reading whole tables is made dear."""
+    if statement.name in WHOLE_TABLES:
+        return
+    async with stores.postgres.transaction() as session:
+        await session.execute("SET LOCAL enable_seqscan = off", name="SET")
+        arguments = [None] * len(set(re.findall(r"\$\d+", statement.text)))
+        rows = await session.fetch(f"EXPLAIN (GENERIC_PLAN, COSTS off) {statement.text}", *arguments, name="EXPLAIN")
+    plan = "\n".join(row[0] for row in rows)
+    assert LARGE.isdisjoint(re.findall(r"Seq Scan on (\w+)", plan)), plan
+
+
+# Neo4j
+
+NO_REMARK = {"00000", "00001", "02000", "01N60"}  # success of kinds, and that EXPLAIN was given no parameters
+SCANS_A_LABEL = {
+    "DELETE_EVENTS": "takes everything out",
+    "DELETE_BAGS": "takes everything out",
+    "DELETE_NODES": "takes everything out",
+    "DELETE_OTHER_ROUTES": "looks at all airports, of which there are hundreds",
+}
+
+
+@pytest.mark.parametrize("statement", statements(CYPHER), ids=str)
+async def test_neo4j_plans_every_statement_and_has_no_remark(graph: AsyncDriver, statement: Statement) -> None:
+    """The graph holds everything the projector writes, so that a label, type or property it does not know is a slip."""
+    async with graph.session() as session:
+        result = await session.run(f"EXPLAIN {statement.text}")
+        summary = await result.consume()
+    remarks = [one.status_description for one in summary.gql_status_objects if one.gql_status not in NO_REMARK]
+    assert remarks == []
+    operators = _operators(summary.plan)
+    if statement.name not in SCANS_A_LABEL:
+        assert not [one for one in operators if "AllNodesScan" in one or "LabelScan" in one], operators
+
+
+def _operators(plan: Any) -> list[str]:
+    return [plan["operatorType"], *(one for child in plan.get("children", ()) for one in _operators(child))]
+
+
+# One airline's statements never touch another's rows
+
+Call = Callable[[World, Any], Any]
+
+
+def reads() -> dict[str, Call]:
+    """Each read asked in another airline's name, for our things; every one must answer with nothing."""
+    page, backward = Page(10), Page(10, None, backward=True)
+    return {
+        "bags.by_id": lambda w, r: bags.by_id(r, NOBODYS, [*w.ours.bags.values()]),
+        "bags.lock": lambda w, r: bags.lock(r, NOBODYS, [*w.ours.bags.values()]),
+        "bags.by_tag": lambda _, r: bags.by_tag(r, NOBODYS, parse_tag(DELIVERED), 10),
+        "bags.by_tag printed": lambda _, r: bags.by_tag(r, NOBODYS, parse_tag("CM456781"), 10),
+        "bags.page": lambda _, r: bags.page(r, NOBODYS, None, None, page),
+        "bags.page backward": lambda _, r: bags.page(r, NOBODYS, None, None, backward),
+        "bags.of_flights": lambda w, r: bags.of_flights(r, NOBODYS, [*w.ours.flights.values()], page),
+        "bags.of_flights backward": lambda w, r: bags.of_flights(r, NOBODYS, [*w.ours.flights.values()], backward),
+        "bags.of_passengers": lambda w, r: bags.of_passengers(r, NOBODYS, [*w.ours.passengers.values()]),
+        "bags.of_pirs": lambda w, r: bags.of_pirs(r, NOBODYS, [*w.ours.pirs.values()]),
+        "bags.tags": lambda w, r: bags.tags(r, NOBODYS, [*w.ours.bags.values()]),
+        "bags.tagged_at": lambda _, r: bags.tagged_at(r, NOBODYS, [DELIVERED], [at("12:00")]),
+        "bags.count_moved": lambda _, r: bags.count_moved(r, NOBODYS, 1, 10_000),
+        "bags.count_by_state": lambda _, r: bags.count_by_state(r, NOBODYS),
+        "flights.by_id": lambda w, r: flights.by_id(r, NOBODYS, [*w.ours.flights.values()]),
+        "flights.lock": lambda w, r: flights.lock(r, NOBODYS, w.ours.flights["CM335"]),
+        "flights.ids_by_key": lambda w, r: flights.ids_by_key(r, NOBODYS, [*w.ours.keys.values()]),
+        "flights.by_designator": lambda _, r: flights.by_designator(r, NOBODYS, "CM", 758, "", None, at("12:00"), 10),
+        "flights.page": lambda _, r: flights.page(r, NOBODYS, None, None, None, None, page),
+        "flights.page backward": lambda _, r: flights.page(r, NOBODYS, None, None, None, None, backward),
+        "flights.legs_of_bags": lambda w, r: flights.legs_of_bags(r, NOBODYS, [*w.ours.bags.values()]),
+        "flights.bag_ids": lambda w, r: flights.bag_ids(r, NOBODYS, w.ours.flights["CM335"]),
+        "flights.bag_counts": lambda w, r: flights.bag_counts(r, NOBODYS, [*w.ours.flights.values()]),
+        "passengers.by_id": lambda w, r: passengers.by_id(r, NOBODYS, [*w.ours.passengers.values()]),
+        "passengers.by_name": lambda _, r: passengers.by_name(r, NOBODYS, "", 10),
+        "passengers.by_locator": lambda _, r: passengers.by_locator(r, NOBODYS, "F7K2QX", 10),
+        "pirs.by_id": lambda w, r: pirs.by_id(r, NOBODYS, [*w.ours.pirs.values()]),
+        "pirs.by_reference": lambda _, r: pirs.by_reference(r, NOBODYS, "GRUCM12345", 10),
+        "pirs.page": lambda _, r: pirs.page(r, NOBODYS, None, None, None, page),
+        "pirs.page backward": lambda _, r: pirs.page(r, NOBODYS, None, None, None, backward),
+        "pirs.of_bags": lambda w, r: pirs.of_bags(r, NOBODYS, [*w.ours.bags.values()]),
+        "pirs.descriptions": lambda w, r: pirs.descriptions(r, NOBODYS, [*w.ours.pirs.values()]),
+        "pirs.count_by_status": lambda _, r: pirs.count_by_status(r, NOBODYS),
+        "events.of_bags": lambda w, r: events.of_bags(r, NOBODYS, [*w.ours.bags.values()]),
+        "events.last_of_bags": lambda w, r: events.last_of_bags(r, NOBODYS, [*w.ours.bags.values()], 3),
+        "airports.served": lambda _, r: airports.served(r, NOBODYS),
+        "airports.routes": lambda _, r: airports.routes(r, NOBODYS),
+        "airports.routes_from": lambda _, r: airports.routes_from(r, NOBODYS, ["PTY"]),
+        "airports.connection_times": lambda _, r: airports.connection_times(r, NOBODYS),
+        "airports.parties": lambda _, r: airports.parties(r, NOBODYS, ["ZZ"]),
+        "outbox.untold_events": lambda w, r: outbox.untold_events(r, NOBODYS, GRAPH, [*w.ours.bags.values()]),
+        "seedings.find": lambda _, r: seedings.find(r, NOBODYS),
+        "journeys.of_bags": lambda w, _: journeys.of_bags(w.stores.neo4j, NOBODYS, [*w.ours.bags.values()]),
+        "journeys.fellows": lambda w, _: journeys.fellows(w.stores.neo4j, NOBODYS, [*w.ours.bags.values()], 5),
+        "routes.paths": lambda w, _: routes.paths(w.stores.neo4j, NOBODYS, [("PTY", "GRU")]),
+        "routes.cached": lambda w, _: routes.cached(w.stores.redis, NOBODYS, [("PTY", "GRU")], at("12:00")),
+    }
+
+
+def writes() -> dict[str, Call]:
+    """Each write in another airline's name over our things; none may change a row of ours."""
+    return {
+        "bags.update_standings": lambda w, r: bags.update_standings(
+            r, NOBODYS, {bag: Standing("LOST", at("12:00"), None, None, None, None) for bag in w.ours.bags.values()}
+        ),
+        "bags.lock_unknown_tags": lambda _, r: bags.lock_unknown_tags(r, NOBODYS, [DELIVERED]),
+        "bags.insert_unknown": lambda _, r: bags.insert_unknown(
+            r, NOBODYS, [DELIVERED], [at("12:00")], timedelta(days=30)
+        ),
+        "bags.insert": lambda w, r: bags.insert(
+            r, NOBODYS, [bags.NewBag(w.ours.bags["missed"], w.ours.passengers["silva"], "9" * 10, 1.0, "", True, at("12:00"))]
+        ),
+        "bags.insert_tags": lambda w, r: bags.insert_tags(
+            r, NOBODYS, [bags.NewTag(w.ours.bags["missed"], "9" * 10, "RUSH", at("12:00"), at("13:00"))]
+        ),
+        "flights.share": lambda w, r: flights.share(r, NOBODYS, [*w.ours.flights.values()]),
+        "flights.update": lambda w, r: _nothing_updated(w, r),
+        "flights.insert": lambda _, r: flights.insert(r, NOBODYS, GRAPH, at("12:00"), [_new_flight()]),
+        "flights.insert_legs": lambda w, r: flights.insert_legs(
+            r, NOBODYS, [flights.NewLeg(w.ours.bags["missed"], 9, w.ours.flights["CM411"])]
+        ),
+        "passengers.insert": lambda w, r: passengers.insert(r, NOBODYS, [_new_passenger(w)]),
+        "bookings.insert": lambda _, r: bookings.insert(r, NOBODYS, [bookings.NewBooking(1, "AAAAAA", at("12:00"))]),
+        "pirs.insert": lambda w, r: pirs.insert(
+            r,
+            NOBODYS,
+            [pirs.NewPir(1, "PTYCM99999", "DELAYED", "OPEN", "PTY", w.ours.passengers["silva"], at("12:00"), None, "")],
+        ),
+        "pirs.insert_bags": lambda w, r: pirs.insert_bags(
+            r, NOBODYS, [pirs.NewPirBag(w.ours.pirs["GRUCM12345"], 9, w.ours.bags["missed"], "BK22RHW", "", "")]
+        ),
+        "events.insert": lambda w, r: events.insert(
+            r, NOBODYS, at("12:00"), [uuid4()], [w.ours.scan(DELIVERED, "LOST", "PTY", "12:00")],
+            [w.ours.bags["delivered"]], [None], [None],
+        ),
+        "audit.write": lambda _, r: audit.write(
+            r, NOBODYS, actor="a", role="ADMIN", request_id="r", action="A", subject="BAG", subjects=[1], detail={}
+        ),
+        "network.write_routes": lambda _, r: network.write_routes(
+            r, NOBODYS, [network.NewRoute("CM", "PTY", "MIA", 1, 1, 1, "738", "a test")]
+        ),
+        "outbox.tell": lambda _, r: outbox.tell(r, NOBODYS, GRAPH, Subject.FLIGHT, 1),
+        "outbox.tell_of_bags": lambda w, r: outbox.tell_of_bags(r, NOBODYS, GRAPH, [(w.ours.bags["missed"], None)]),
+        "seedings.start": lambda _, r: seedings.start(r, NOBODYS, 1, at("12:00"), 1, 0),
+        "seedings.finish": lambda _, r: seedings.finish(r, NOBODYS),
+        "journeys.write_network": lambda w, _: journeys.write_network(w.stores.neo4j, NOBODYS, [], [], []),
+        "routes.keep": lambda w, _: routes.keep(w.stores.redis, NOBODYS, []),
+    }  # fmt: skip
+
+
+NOT_OF_AN_AIRLINE = {
+    "airports.hub": "reads the airline's own row, by its id",
+    "routes.key": "makes a text",
+    "routes.entries": "makes texts",
+    "seedings.others_have_records": "asks about the others on purpose: whether emptying would hurt them",
+}
+
+
+async def _nothing_updated(world: World, records: Session) -> None:
+    """``flights.update`` is for a locked flight, and fails where there is none."""
+    times = dict.fromkeys(("estimated_departure", "estimated_arrival", "actual_departure", "actual_arrival"))
+    with pytest.raises(AssertionError):
+        await flights.update(
+            records, NOBODYS, world.ours.flights["CM411"], status="CANCELLED", gate="X", updated_at=at("12:00"), **times
+        )
+
+
+def _new_flight() -> flights.NewFlight:
+    times = (at("12:00"), at("13:00"), None, None, None, None)
+    return flights.NewFlight(99_999, "CM", 335, at("12:00").date(), "MIA", "PTY", *times, "SCHEDULED", "738", None)
+
+
+def _new_passenger(world: World) -> passengers.NewPassenger:
+    return passengers.NewPassenger(
+        *(world.ours.passengers["silva"], 1, "Other", "Name", "OTHER/NAME", None, None, None, None, "EN", "+1", "x@y")
+    )
+
+
+def test_every_function_for_an_airline_is_tried_in_anothers_name() -> None:
+    functions = {
+        f"{module.__name__.rpartition('.')[2]}.{name}"
+        for module in modules()
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not name.startswith("_")
+        if "airline_id" in inspect.signature(function).parameters
+    }
+    tried = {name.split()[0] for name in [*reads(), *writes()]}
+    assert functions == tried | NOT_OF_AN_AIRLINE.keys()
+
+
+@pytest.mark.parametrize("name", reads())
+async def test_a_read_in_anothers_name_finds_nothing(world: World, name: str) -> None:
+    async with world.stores.postgres.transaction() as session:
+        assert not await reads()[name](world, session)
+
+
+@pytest.mark.parametrize("name", writes())
+async def test_a_write_in_anothers_name_changes_nothing_of_ours(world: World, name: str) -> None:
+    before = await ours(world)
+    with pytest.raises(TakenBack):
+        async with world.stores.postgres.transaction() as session:
+            await writes()[name](world, session)
+            assert await ours(world, session) == before
+            raise TakenBack
+
+
+async def ours(world: World, session: Session | None = None) -> Any:
+    """All that is our airline's, in all stores."""
+    records = session or world.stores.postgres
+    rows = []
+    for table in sorted(tenant_tables() - {"bag_legs", "pir_bags"}):
+        rows += await records.fetch(f"SELECT * FROM {table} WHERE airline_id = $1 ORDER BY 1, 2, 3", OURS, name="OURS")
+    for part, whole, key in (("bag_legs", "bags", "bag_id"), ("pir_bags", "pirs", "pir_id")):
+        sql = f"SELECT {part}.* FROM {part} JOIN {whole} ON {whole}.id = {key} WHERE airline_id = $1 ORDER BY 1, 2"
+        rows += await records.fetch(sql, OURS, name="OURS")
+    counts = await world.stores.neo4j.execute_read(
+        "MATCH (:Airport)-[r:ROUTE {airlineId: $id}]->() RETURN count(r) AS routes", {"id": OURS}, name="OURS"
+    )
+    return [tuple(row) for row in rows], counts
