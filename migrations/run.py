@@ -17,7 +17,7 @@ LOCK_KEY = 7_533_230
 LOCK_SECONDS = 300.0
 FILE_SECONDS = 600.0
 
-LOCK = "SELECT pg_advisory_lock($1)"
+LOCK_MIGRATIONS = "SELECT pg_advisory_lock($1)"
 
 CREATE_SCHEMA_MIGRATIONS = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -69,7 +69,7 @@ async def migrate(records: PostgresManager, say: Callable[[str], None], folder: 
     """
     migrations = read_migrations(folder)
     async with records.direct() as session:
-        await session.execute(LOCK, LOCK_KEY, name="LOCK", timeout=LOCK_SECONDS)
+        await session.execute(LOCK_MIGRATIONS, LOCK_KEY, name="LOCK_MIGRATIONS", timeout=LOCK_SECONDS)
         await session.execute(CREATE_SCHEMA_MIGRATIONS, name="CREATE_SCHEMA_MIGRATIONS")
         rows = await session.fetch(APPLIED_MIGRATIONS, name="APPLIED_MIGRATIONS")
         waiting = unapplied(migrations, {row["name"]: row["sha256"] for row in rows})

@@ -110,7 +110,7 @@ async def test_a_late_answer_is_not_waited_for_and_ends_on_the_server_too(neo4j:
     started = monotonic()
     with pytest.raises(Unavailable, match="NAP: no answer in time"):
         await neo4j.execute_read(SLOW, name="NAP", timeout=0.5)
-    assert monotonic() - started < 1.5
+    assert monotonic() - started < 3.0
     async with asyncio.timeout(10):
         while await neo4j.execute_read(UNDER_WAY, {"name": "NAP"}):
             pass

@@ -192,7 +192,7 @@ async def test_a_late_answer_is_not_waited_for_and_its_connection_not_used_again
     started = monotonic()
     with pytest.raises(Unavailable, match="NAP: no answer in time"):
         await manager.execute("SELECT pg_sleep(30)", name="NAP", timeout=0.2)
-    assert monotonic() - started < 1.0
+    assert monotonic() - started < 2.0
     assert await manager.fetchval(PID) != pid
     assert not await running(onlooker, pid), "the server was told to stop"
     await manager.disconnect()
@@ -279,7 +279,7 @@ async def test_the_pool_is_bounded_and_a_full_one_is_no_dead_server(postgres_url
         started = monotonic()
         with pytest.raises(Unavailable):
             await manager.fetchval("SELECT 1", timeout=0.2)
-        assert 0.15 < monotonic() - started < 1.0
+        assert 0.15 < monotonic() - started < 2.0
         assert (await manager.health_check())["status"] == "healthy"
         waiting = asyncio.create_task(manager.fetchval("SELECT 1"))
         await asyncio.sleep(0.05)
@@ -297,7 +297,7 @@ async def test_the_request_deadline_bounds_every_call(postgres: PostgresManager)
             await postgres.execute("SELECT pg_sleep(30)")
         with pytest.raises(DeadlineExceeded, match="before the call"):
             await postgres.fetchval("SELECT 1")
-    assert monotonic() - started < 1.0
+    assert monotonic() - started < 2.0
     assert await postgres.fetchval("SELECT 1") == 1
 
 

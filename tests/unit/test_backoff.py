@@ -44,7 +44,7 @@ def probe() -> Probe:
 
 @pytest.fixture
 async def availability(probe: Probe) -> AsyncIterator[Availability]:
-    availability = Availability("cache", probe, patience=0.2)
+    availability = Availability("cache", probe, patience=0.5)
     yield availability
     await availability.close()
 
@@ -114,14 +114,14 @@ async def test_a_hanging_store_is_reported_within_the_patience_and_then_found_ou
     probe.hangs = True
     started = monotonic()
     report = await availability.report(0.05)
-    assert monotonic() - started < 0.15
+    assert monotonic() - started < 0.4
     assert report["status"] == "healthy", "the last probe's result, with its age"
     await eventually(lambda: not availability.is_up)
     started = monotonic()
-    report = await availability.report(0.05)
-    assert monotonic() - started < 0.04, "known to be down: nothing to wait for"
+    report = await availability.report(0.5)
+    assert monotonic() - started < 0.4, "known to be down: nothing to wait for"
     assert report["status"] == "unhealthy"
-    assert "no answer within 0.2 s" in report["error"]
+    assert "no answer within 0.5 s" in report["error"]
 
 
 async def test_after_closing_nothing_is_probed(availability: Availability, probe: Probe) -> None:

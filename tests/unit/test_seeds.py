@@ -12,7 +12,6 @@ from integrations.records.bags import BagState
 from integrations.records.events import Scan
 from integrations.records.journeys import CustodyPointKind
 from integrations.records.pirs import PirStatus
-from integrations.stores.flights import NewFlight
 from resolvers.projection import custody_points, in_order, standing
 from seeds.cast import Cast, Rows, reference, rush_tag, tag
 from seeds.network import HUB, Network, read_network
@@ -143,7 +142,7 @@ class World:
         numbers = {row.number for row in self.rows.tags if row.bag_id == bag_id}
         return [scan for scan in self.rows.scans if scan.tag in numbers]
 
-    def history_of(self, bag_id: int) -> tuple[list[SimpleNamespace], list[NewFlight]]:
+    def history_of(self, bag_id: int) -> tuple[list[SimpleNamespace], list[SimpleNamespace]]:
         """Events and plan in the form the projection reads them."""
         events = [
             SimpleNamespace(
@@ -158,7 +157,12 @@ class World:
             )
             for scan in self.scans_of(bag_id)
         ]
-        planned = [self.flights[leg.flight_id - 1].known_at(self.now) for leg in self.rows.legs if leg.bag_id == bag_id]
+        planned = []
+        for leg in self.rows.legs:
+            if leg.bag_id == bag_id:
+                flight = self.flights[leg.flight_id - 1].known_at(self.now)
+                planned.append(SimpleNamespace(seq=leg.seq, **flight._asdict()))
+                planned[-1].flight = planned[-1]
         return in_order(events), planned  # type: ignore[type-var] # has the columns of an event
 
     def state_of(self, bag_id: int) -> str:
