@@ -25,7 +25,7 @@ def main(version: str) -> None:
             name = f"{jar.groupId}:{jar.artifactId}:{jar.version}"
             lines.append(f"{name} {jar.artifact.filename} {len(content)} {hashlib.sha256(content).hexdigest()}\n")
             print(f"{number} of {len(jars)}: {name}")
-    header = f"# Neo4j Community {version}, made by scripts/lock_jars.py: group:artifact:version, file, bytes, sha256.\n"
+    header = f"# Neo4j Community {version} by scripts/lock_jars.py: group:artifact:version, file, bytes, sha256.\n"
     LOCK.write_text(header + "".join(sorted(lines)))
 
 

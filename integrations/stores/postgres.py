@@ -27,7 +27,7 @@ from asyncpg.exceptions import (
 )
 
 from integrations.deadline import remaining
-from integrations.errors import Conflict, DeadlineExceeded, OutsideError, Refused, Unavailable
+from integrations.errors import Conflict, OutsideError, Refused, Unavailable
 from integrations.stores.backoff import Availability, backoff
 from integrations.stores.postgres_address import Address
 from integrations.stores.postgres_pool import BURIAL_SECONDS, Link, Pool, open_link
@@ -177,7 +177,7 @@ class Session(Reader):
         record_class: type[Record] | None = None,
     ) -> Any:
         if self._link.cut_off:
-            raise ConnectionLost(STORE, f"{name}: an earlier statement of this session was cut off")
+            raise ConnectionLost(STORE, f"{name or 'unnamed'}: an earlier statement of this session was cut off")
         seconds = remaining(timeout or self._manager.timeout, STORE)
         return await self._manager.talk(self._link, exchange, sql, args, name, seconds, record_class)
 
@@ -251,13 +251,10 @@ class Analytics(Reader):
         timeout: float | None,
         record_class: type[Record] | None = None,
     ) -> Any:
-        if self._replica is not None:
-            try:
+        if self._replica is not None and self._replica.is_up:
+            # Only where it cannot be reached: what is too slow for the replica must not burden the primary as well.
+            with suppress(ConnectionLost):
                 return await self._ask(self._replica, exchange, sql, args, name, timeout, record_class)
-            except DeadlineExceeded:
-                raise
-            except Unavailable:
-                pass
         return await self._ask(self._primary, exchange, sql, args, name, timeout, record_class)
 
     async def _ask(self, manager: "PostgresManager", *call: Any) -> Any:
@@ -314,6 +311,11 @@ class PostgresManager(Reader):
         )
         self.analytics = Analytics(self, self._replica)
 
+    @property
+    def is_up(self) -> bool:
+        """Whether the server answered when it was last asked."""
+        return self._availability.is_up
+
     async def connect(self) -> None:
         """Find out whether the server answers and open the first connections; returns within ``timeout`` seconds."""
         self._pool = self._make_pool()
@@ -321,7 +323,7 @@ class PostgresManager(Reader):
 
     async def _connect(self) -> None:
         await self._availability.connect(self.timeout)
-        if self._availability.is_up:
+        if self.is_up:
             with suppress(*DRIVER_ERRORS):  # a call that needs a connection will say what is wrong
                 await self._pool.fill(self.timeout)
 
@@ -345,17 +347,9 @@ class PostgresManager(Reader):
     @asynccontextmanager
     async def transaction(self, *, read_only: bool = False) -> AsyncIterator[Session]:
         """A session inside a transaction, see ``Session.transaction``."""
-        link = await self._lend()
+        link = await self._begin(read_only=read_only, again=True)
         try:
             session = Session(self, link)
-            try:
-                await session.begin(read_only=read_only)
-            except ConnectionLost:  # killed while it was idle: nothing has begun yet
-                self._pool.give(link)
-                self._pool.drop_idle()
-                link = await self._lend()
-                session = Session(self, link)
-                await session.begin(read_only=read_only)
             async with session.rest_of_transaction():
                 yield session
         finally:
@@ -477,6 +471,20 @@ class PostgresManager(Reader):
         if isinstance(error, TimeoutError | QueryCanceledError):
             return self._availability.timed_out(f"{name}: no answer in time")
         return ConnectionLost(STORE, reason, self._availability.retry_after)
+
+    async def _begin(self, *, read_only: bool, again: bool) -> Link:
+        """A connection inside a new transaction; ``again`` on another one if this was killed while it was idle."""
+        link = await self._lend()
+        try:
+            await Session(self, link).begin(read_only=read_only)
+        except BaseException as error:
+            self._pool.give(link)
+            if not (again and isinstance(error, ConnectionLost)):
+                raise
+        else:
+            return link
+        self._pool.drop_idle()
+        return await self._begin(read_only=read_only, again=False)
 
     def _drop_idle(self) -> None:
         self._pool.drop_idle()

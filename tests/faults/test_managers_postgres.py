@@ -1,6 +1,9 @@
 """PostgreSQL killed, frozen and restarted underneath its manager."""
 
 import asyncio
+import os
+import signal
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -40,6 +43,13 @@ async def warm(manager: PostgresManager) -> None:
     """Several open connections, so that more than one is stale after a restart."""
     await asyncio.gather(*(manager.fetchval("SELECT pg_sleep(0.02)") for _ in range(6)))
     assert manager.get_pool_stats()["idle"] >= 6
+
+
+def kill_unseen(server: EmbeddedPostgres) -> None:
+    """Kill the server while our loop stands still, so that the client cannot know yet."""
+    assert server.pid
+    os.kill(server.pid, signal.SIGKILL)
+    time.sleep(0.3)
 
 
 async def test_a_restart_between_two_reads_is_not_noticed(server: EmbeddedPostgres, postgres: PostgresManager) -> None:
@@ -102,6 +112,21 @@ async def test_failed_calls_use_up_no_room_in_the_pool(server: EmbeddedPostgres)
     await eventually(lambda: healthy(manager))
     assert await asyncio.gather(*(manager.fetchval("SELECT 1") for _ in range(10))) == [1] * 10
     await manager.disconnect()
+
+
+async def test_a_server_killed_unseen_leaves_the_pool_as_large_as_it_was(
+    server: EmbeddedPostgres, postgres: PostgresManager
+) -> None:
+    async def write() -> None:
+        async with postgres.transaction() as session:
+            await session.execute("SELECT 1")
+
+    await warm(postgres)
+    kill_unseen(server)
+    outcomes = await asyncio.gather(write(), write(), postgres.fetchval("SELECT 1"), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes if not isinstance(outcome, Unavailable)] == []
+    figures = postgres.get_pool_stats()
+    assert (figures["in_use"], figures["size"]) == (0, 0)
 
 
 async def test_starting_without_a_server_is_no_error(server: EmbeddedPostgres) -> None:

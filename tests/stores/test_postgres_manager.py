@@ -6,7 +6,9 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from time import monotonic
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -327,6 +329,50 @@ async def test_analytics_read_from_the_replica_and_fall_back_to_the_primary(post
             await manager.analytics.execute("CREATE TABLE nothing ()")
         assert ("replica" in await manager.health_check()) == (replica_url is not None)
         await manager.disconnect()
+
+
+async def relay_to(address: str) -> tuple[asyncio.Server, str, list[asyncio.StreamWriter]]:
+    """A second way to the same server that can be cut."""
+    target = urlsplit(address)
+    ends: list[asyncio.StreamWriter] = []
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends.append(writer)
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+        writer.close()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        other_reader, other_writer = await asyncio.open_connection(target.hostname, target.port)
+        await asyncio.gather(copy(reader, other_writer), copy(other_reader, writer))
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    return server, address.replace(f":{target.port}/", f":{port}/"), ends
+
+
+async def test_a_replica_that_goes_away_is_replaced_by_the_primary(postgres_url: str) -> None:
+    server, replica_url, ends = await relay_to(postgres_url)
+    manager = PostgresManager(postgres_url, replica_url=replica_url)
+    await manager.connect()
+    application = "SELECT current_setting('application_name')"
+    assert await manager.analytics.fetchval(application) == "baggage-gateway-analytics"
+    server.close()
+    for end in ends:
+        end.transport.abort()
+    assert await manager.analytics.fetchval(application) == "baggage-gateway"
+    assert await manager.analytics.fetchval(application) == "baggage-gateway"
+    await manager.disconnect()
+
+
+async def test_what_is_too_slow_for_the_replica_does_not_burden_the_primary(postgres_url: str) -> None:
+    manager = PostgresManager(postgres_url, replica_url=postgres_url)
+    await manager.connect()
+    with count_statements() as counted, pytest.raises(Unavailable, match="no answer in time"):
+        await manager.analytics.fetchval("SELECT pg_sleep(30)", name="NAP", timeout=0.2)
+    assert counted.names == ["BEGIN", "NAP"]
+    await manager.disconnect()
 
 
 async def test_notifications_arrive_and_a_lost_listener_comes_back(
