@@ -10,15 +10,15 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-import orjson
-
-from benchmarks.drills import HealthFigures, health_figures
-from benchmarks.installation import AIRLINE_ID, installation
-from benchmarks.measuring import DifferentAnswers, Measured, Measuring
-from benchmarks.operations import operations
-from benchmarks.report import closed_table, figures_of, health_table, machine, missed, open_table, table
-from benchmarks.statements import statements_of
+from benchmarks.drills import health_figures
+from benchmarks.installation import installation
+from benchmarks.measuring import DifferentAnswers, Measuring
+from benchmarks.operations import TooFewBags, operations
+from benchmarks.report import Report, machine
+from benchmarks.statements import statements_of, versions
+from gateway.config import Settings
 from gateway.demo import console
+from gateway.lifespan import open_stores
 from integrations.embedded.process import StartError
 
 FOLDER = Path(__file__).parents[1] / ".demo" / "benchmark"
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: parsed.cores])
     try:
         return asyncio.run(_until_signal(parsed))
-    except (StartError, DifferentAnswers) as error:
+    except (StartError, TooFewBags, DifferentAnswers) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
 
@@ -69,54 +69,30 @@ async def _until_signal(parsed: argparse.Namespace) -> int:
 
 async def _run(parsed: argparse.Namespace) -> int:
     say = console(os.environ)
-    machine_figures = machine()
-    closed: list[Measured] = []
-    carried: list[Measured] = []
-    health: list[HealthFigures] = []
+    about = machine()
+    # The folder names the number of bags: another number is another installation.
     async with installation(FOLDER / f"{parsed.bags}-bags", parsed.bags, say) as installed:
-        asked = await operations(installed.environment["NEON_DATABASE_URL"], AIRLINE_ID)
-        statements = await statements_of(installed.environment, asked)
+        settings = Settings.read(installed.environment)
+        asked = await operations(settings.neon_database_url.get_secret_value(), settings.copa_airline_id)
+        async with open_stores(settings) as stores:
+            report = Report(
+                machine={**about, **await versions(stores)},
+                bags=parsed.bags,
+                statements=await statements_of(settings, stores, asked),
+            )
         measuring = Measuring(installed, asked, say)
         if "closed" in parsed.parts:
             await measuring.compare()
-            closed = await measuring.closed(parsed.closed_seconds)
+            report.closed = await measuring.closed(parsed.closed_seconds)
         if "open" in parsed.parts:
-            carried = await measuring.open(parsed.seconds)
-        memory = measuring.megabytes()
+            report.carried = await measuring.open(parsed.seconds)
+        report.megabytes = measuring.megabytes()
         if "health" in parsed.parts:
-            health = await health_figures(installed, say)
-    faults = missed([*closed, *carried], health)
-    _print(
-        ", ".join(f"{name} {value}" for name, value in machine_figures.items()),
-        table(
-            ["statements of", "", ""],
-            [[asked[key].name, str(len(sent)), " ".join(sent)] for key, sent in statements.items()],
-        ),
-        "resident MB: " + ", ".join(f"{name} {size:.0f}" for name, size in memory.items()),
-        closed_table(closed) if closed else "",
-        open_table(carried) if carried else "",
-        health_table(health) if health else "",
-        "\n".join(faults) or "Every goal of what was measured is met.",
-    )
+            report.health = await health_figures(installed, say)
     file = parsed.json or FOLDER / f"{datetime.now().astimezone():%Y-%m-%dT%H-%M-%S}.json"
-    figures = {
-        "machine": machine_figures,
-        "bags": parsed.bags,
-        "statements": {asked[key].name: sent for key, sent in statements.items()},
-        "resident_mb": memory,
-        "closed": [figures_of(one) for one in closed],
-        "open": [figures_of(one) for one in carried],
-        "health": health,
-        "missed": faults,
-    }
-    file.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
-    print(f"written: {file}")
-    return 1 if faults else 0
-
-
-def _print(*paragraphs: str) -> None:
-    for paragraph in filter(None, paragraphs):
-        print(f"\n{paragraph}")
+    file.write_bytes(report.json())
+    print(f"\n{report.text()}\n\nwritten: {file}")
+    return 1 if report.missed else 0
 
 
 if __name__ == "__main__":

@@ -169,8 +169,16 @@ class Operation:
     reference: str | None = None
 
 
+class TooFewBags(Exception):
+    """Nothing to ask about; the message says what to do."""
+
+
 async def operations(database_url: str, airline_id: int) -> dict[str, Operation]:
-    """The operations by key, over bags and flights of what was seeded."""
+    """The operations by key, over bags and flights of what was seeded.
+
+    Raises:
+        TooFewBags: no flight has as many bags as are asked for.
+    """
     connection = await asyncpg.connect(database_url)
     try:
         tags = [{"tag": row["tag"]} for row in await connection.fetch(SUBJECT_BAGS, airline_id, 500)]
@@ -180,6 +188,8 @@ async def operations(database_url: str, airline_id: int) -> dict[str, Operation]
         ]
     finally:
         await connection.close()
+    if not tags or not flights:
+        raise TooFewBags("There is no flight with 50 bags: seed more, 20,000 are enough.")
     return {
         "bag": Operation("one bag: passenger, flight, scans", ONE_BAG, tags, "/bag"),
         "flight": Operation("50 bags of a flight: passenger, 5 scans, PIR", BAGS_OF_FLIGHT, flights, "/flight"),

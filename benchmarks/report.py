@@ -2,10 +2,13 @@
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from benchmarks.drills import HealthFigures
 from benchmarks.load import percentile
@@ -34,6 +37,64 @@ def machine() -> dict[str, Any]:
 def _processor() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+@dataclass(slots=True)
+class Report:
+    """Everything that was measured; what was not asked for is empty.
+
+    Args:
+        machine: what it was measured on.
+        bags: how many there are.
+        statements: the names of those that each operation sends to the stores.
+        closed: each operation as fast as answers come.
+        carried: the loads to be carried.
+        megabytes: resident memory of each process tree after the loads.
+        health: its answers under several circumstances.
+    """
+
+    machine: Mapping[str, Any]
+    bags: int
+    statements: Mapping[str, Sequence[str]]
+    closed: Sequence[Measured] = ()
+    carried: Sequence[Measured] = ()
+    megabytes: Mapping[str, float] = field(default_factory=dict)
+    health: Sequence[HealthFigures] = ()
+
+    @property
+    def missed(self) -> list[str]:
+        """What is not as it should be, a sentence each."""
+        return missed([*self.closed, *self.carried], self.health)
+
+    def text(self) -> str:
+        """For the console."""
+        paragraphs = [
+            ", ".join(f"{name} {value}" for name, value in self.machine.items()),
+            table(
+                ["one operation", "statements", ""],
+                [[name, str(len(sent)), " ".join(sent)] for name, sent in self.statements.items()],
+            ),
+            "resident MB: " + ", ".join(f"{name} {size:.0f}" for name, size in self.megabytes.items()),
+            closed_table(self.closed) if self.closed else "",
+            open_table(self.carried) if self.carried else "",
+            health_table(self.health) if self.health else "",
+            "\n".join(self.missed) or "Every goal of what was measured is met.",
+        ]
+        return "\n\n".join(filter(None, paragraphs))
+
+    def json(self) -> bytes:
+        """For programs."""
+        content = {
+            "machine": self.machine,
+            "bags": self.bags,
+            "statements": self.statements,
+            "resident_mb": self.megabytes,
+            "closed": [figures_of(one) for one in self.closed],
+            "open": [figures_of(one) for one in self.carried],
+            "health": self.health,
+            "missed": self.missed,
+        }
+        return orjson.dumps(content, option=orjson.OPT_INDENT_2)
 
 
 def closed_table(measured: Sequence[Measured]) -> str:

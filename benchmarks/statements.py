@@ -1,11 +1,11 @@
-"""How many statements one operation costs: counted by the stores' own managers, in this process."""
+"""What the stores' managers know, in this process: versions, and how many statements one operation costs."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.operations import Operation
 from gateway.config import Settings
-from gateway.lifespan import now, open_stores
+from gateway.lifespan import now
 from integrations.stores.postgres import count_statements
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Stores
@@ -14,12 +14,20 @@ from schema.batching import Loaders
 from schema.build import build_schema
 
 
-async def statements_of(environment: Mapping[str, str], asked: Mapping[str, Operation]) -> dict[str, list[str]]:
-    """The names of the statements that each operation sends to PostgreSQL and Neo4j, by the operation's key."""
+async def versions(stores: Stores) -> dict[str, str]:
+    """The versions of the servers."""
+    checks = {
+        "PostgreSQL": stores.postgres.health_check,
+        "Neo4j": stores.neo4j.health_check,
+        "Redis": stores.redis.health_check,
+    }
+    return {name: str((await check()).get("version", "unknown")) for name, check in checks.items()}
+
+
+async def statements_of(settings: Settings, stores: Stores, asked: Mapping[str, Operation]) -> dict[str, list[str]]:
+    """The names of the statements that each operation sends to PostgreSQL and Neo4j, by the operation's name."""
     schema = build_schema()
-    settings = Settings.read(environment)
-    async with open_stores(settings) as stores:
-        return {key: await _sent(schema, settings, stores, operation) for key, operation in asked.items()}
+    return {one.name: await _sent(schema, settings, stores, one) for one in asked.values()}
 
 
 async def _sent(schema: GatewaySchema, settings: Settings, stores: Stores, operation: Operation) -> list[str]:

@@ -32,7 +32,9 @@ class Statement(NamedTuple):
 def modules() -> list[ModuleType]:
     """Those that hold statements."""
     package = integrations.stores
-    found = [importlib.import_module(f"{package.__name__}.{one.name}") for one in pkgutil.iter_modules(package.__path__)]
+    found = [
+        importlib.import_module(f"{package.__name__}.{one.name}") for one in pkgutil.iter_modules(package.__path__)
+    ]
     return [*found, migrations.run]
 
 

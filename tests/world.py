@@ -105,9 +105,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
     """The three managers, connected; calls may take longer than in production, since tests share two cores."""
     stores = Stores(
         PostgresManager(settings.neon_database_url.get_secret_value(), timeout=20.0),
-        Neo4jManager(
-            settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password.get_secret_value(), timeout=20.0
-        ),
+        Neo4jManager(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password.get_secret_value(), timeout=20.0),
         RedisManager(settings.redis_url.get_secret_value(), timeout=5.0),
     )
     async with AsyncExitStack() as stack:
@@ -128,7 +126,7 @@ def context_of(
 async def tell_graph(stores: Stores) -> int:
     """Brings the graph up to date; answers how many notices that took.
 
-    A graph that has just started plans its statements, and on a busy machine needs longer for it than a projector waits.
+    A graph that has just started plans its statements, for which it may need longer than a projector waits.
     """
     projector = Projector(stores.postgres, stores.neo4j, "test")
     told = 0

@@ -17,7 +17,11 @@ DRIVERS_WORDS = re.compile(
     re.IGNORECASE,
 )
 BAG = "query($tag:String,$id:ID,$at:DateTime){bag(tag:$tag,id:$id,at:$at){id}}"
-BAGS = "query($first:Int,$after:String,$last:Int,$before:String){bags(first:$first,after:$after,last:$last,before:$before){nodes{id}}}"  # noqa: E501 # one line reads best
+BAGS = """
+    query($first: Int, $after: String, $last: Int, $before: String) {
+      bags(first: $first, after: $after, last: $last, before: $before) { nodes { id } }
+    }
+"""
 
 
 def errors_of(response: httpx.Response) -> list[dict[str, Any]]:
@@ -41,7 +45,7 @@ async def refused(api: Api, query: str, **variables: Any) -> tuple[int, str, str
 @pytest.mark.parametrize(
     "tag",
     ["", " ", "12345678", "12345678901", "CM12345", "CM1234567", "COPA123456", "hello", "0230456781000",
-     "0230999999002", "٠٢٣٠٤٥٦٧٨١", "ＣＭ456781", "💼", "CM456781'; DROP TABLE bags", "9" * 5000],
+     "0230999999002", "\u0660230456781", "\uff23\uff2d456781", "💼", "CM456781'; DROP TABLE bags", "9" * 5000],
 )  # fmt: skip
 async def test_a_tag_that_cannot_be_one(api: Api, tag: str) -> None:
     assert await refused(api, BAG, tag=tag) == (200, "BAD_USER_INPUT", "tag")
@@ -94,7 +98,7 @@ async def test_a_page_that_cannot_be(api: Api, arguments: dict[str, Any], field:
 
 
 async def test_a_cursor_that_was_tampered_with_or_belongs_to_another_list(api: Api, world: World) -> None:
-    page = (await api.ask("{bags(first:1){pageInfo{endCursor}} flights(first:1){pageInfo{endCursor}}}"))
+    page = await api.ask("{bags(first:1){pageInfo{endCursor}} flights(first:1){pageInfo{endCursor}}}")
     cursor = page["bags"]["pageInfo"]["endCursor"]
     flipped = cursor[:-2] + ("A" if cursor[-2] != "A" else "B") + cursor[-1]
 
@@ -117,7 +121,7 @@ async def test_a_number_of_another_kind(api: Api, first: Any) -> None:
      "", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2025-07-01T12:00:00+99:99", 1751371200, None, {}],
 )  # fmt: skip
 async def test_a_moment_that_is_none(api: Api, moment: Any) -> None:
-    query = "query($at:DateTime!){bags(first:1){nodes{id}} bag(tag:\"CM456781\",at:$at){id}}"
+    query = 'query($at:DateTime!){bags(first:1){nodes{id}} bag(tag:"CM456781",at:$at){id}}'
     response = await api.send(query, at=moment)
     assert response.status_code == 400
     assert errors_of(response)[0]["extensions"]["code"] == "BAD_USER_INPUT"
@@ -185,7 +189,9 @@ async def test_a_lone_surrogate(api: Api, body: bytes) -> None:
     assert errors_of(response)[0]["extensions"]["code"] in ("BAD_REQUEST", "GRAPHQL_PARSE_FAILED")
 
 
-@pytest.mark.parametrize("text", ["\u0001\u0002", "\ufeff\ufffe", "\u202eabc", "a\u0301" * 50, "💼💼", "\U0010ffff" * 9])
+@pytest.mark.parametrize(
+    "text", ["\u0001\u0002", "\ufeff\ufffe", "\u202eabc", "a\u0301" * 50, "💼💼", "\U0010ffff" * 9]
+)
 async def test_any_other_text_is_only_text(api: Api, world: World, text: str) -> None:
     response = await api.send("query($t:String!){search(text:$t){found{__typename}}}", t=text)
     assert response.status_code == 200
@@ -214,7 +220,7 @@ async def test_any_other_text_is_only_text(api: Api, world: World, text: str) ->
         ('{bag(tag:"CM456781"){scans(last:501){id}}}', "last"),
         ('{bag(tag:"CM456781"){journey{scans(last:-1){id}}}}', "last"),
         ('{bag(tag:"CM456781"){fellows(first:201){total}}}', "first"),
-        ('{flights{nodes{bags(first:-1){nodes{id}}}}}', "first"),
+        ("{flights{nodes{bags(first:-1){nodes{id}}}}}", "first"),
         ('{flights{nodes{bags(after:"x"){nodes{id}}}}}', "after"),
     ],
 )
@@ -253,14 +259,19 @@ async def test_a_document_that_is_none_is_a_bad_request(api: Api, query: str, co
         "{bags(first:200){nodes{passenger{bags{pir{bags{passenger{bags{id}}}}}}}}}",
         "{flights(first:200){nodes{bags(first:200){nodes{itinerary{flight{bags(first:200){nodes{id}}}}}}}}}",
         "{" + " ".join(f"a{n}:health{{status}}" for n in range(300)) + "}",
-        "{bag(tag:\"CM456781\"){" + " ".join(f"a{n}:tag" for n in range(300)) + "}}",
-        "{bags{nodes{...a}}} fragment a on Bag{" + "...b " * 20 + "} fragment b on Bag{" + "...c " * 20
-        + "} fragment c on Bag{" + "id " * 20 + "}",
+        '{bag(tag:"CM456781"){' + " ".join(f"a{n}:tag" for n in range(300)) + "}}",
+        "{bags{nodes{...a}}} fragment a on Bag{"
+        + "...b " * 20
+        + "} fragment b on Bag{"
+        + "...c " * 20
+        + "} fragment c on Bag{"
+        + "id " * 20
+        + "}",
         "{bags{nodes{...a}}} fragment a on Bag{passenger{bags{...a}}}",
         "{" + "health{status} " * 2000 + "}",
     ],
-    ids=["deep", "cost of a cycle", "cost of lists", "cost of pages", "aliases", "field aliases", "bomb", "loop", "tokens"],
-)  # fmt: skip
+    ids=["deep", "cycle", "lists", "pages", "aliases", "field aliases", "bomb", "loop", "tokens"],
+)
 async def test_a_document_that_asks_for_too_much_is_refused_before_it_runs(api: Api, query: str) -> None:
     response = await api.send(query)
     assert response.status_code == 400
@@ -280,7 +291,10 @@ async def test_a_body_that_is_too_long(api: Api) -> None:
     assert errors_of(response)[0]["extensions"]["code"] == "PAYLOAD_TOO_LARGE"
 
 
-@pytest.mark.parametrize("body", [b"", b"5", b'"x"', b"[]", b"null", b"{}", b"{", b'{"query":5}', b'{"query":"{health{status}}","variables":[]}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"5", b'"x"', b"[]", b"null", b"{}", b"{", b'{"query":5}', b'{"query":"{health{status}}","variables":[]}'],
+)
 async def test_a_body_that_is_no_question(api: Api, body: bytes) -> None:
     response = await post(api, body)
     assert response.status_code == 400

@@ -1,5 +1,7 @@
 """Flights, and the bags that are planned on them."""
 
+from typing import Any
+
 import pytest
 
 from tests.gateway import Api
@@ -23,7 +25,7 @@ async def test_a_flight_is_found_by_its_global_id(api: Api, world: World) -> Non
 
 
 async def test_a_date_names_one_day_of_a_designator(api: Api, world: World) -> None:
-    query = "query($d:Date!){flight(designator:\"CM335\",departureDate:$d){departureDate}}"
+    query = 'query($d:Date!){flight(designator:"CM335",departureDate:$d){departureDate}}'
     assert await api.ask(query, d="2025-07-01") == {"flight": {"departureDate": "2025-07-01"}}
     assert await api.ask(query, d="2025-07-02") == {"flight": None}
 
@@ -128,7 +130,7 @@ async def test_a_flights_bags_are_paged_from_both_ends(api: Api, world: World) -
     """
     bags = [world.ours.id("Bag", name) for name in ("delivered", "missed", "damaged", "misrouted")]
 
-    async def page(**arguments: object) -> tuple[list[str], dict[str, object]]:
+    async def page(**arguments: Any) -> tuple[list[str], dict[str, object]]:
         found = (await api.ask(query, **arguments))["flight"]["bags"]
         return [edge["node"]["id"] for edge in found["edges"]], found["pageInfo"]
 

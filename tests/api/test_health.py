@@ -10,7 +10,15 @@ from gateway.config import Settings
 from resolvers.health import VERSION
 from tests.gateway import Api, serving
 
-PATHS = ["/health", "/health/database", "/health/graph", "/health/cache", "/health/external", "/health/ready", "/health/live"]  # fmt: skip
+PATHS = [
+    "/health",
+    "/health/database",
+    "/health/graph",
+    "/health/cache",
+    "/health/external",
+    "/health/ready",
+    "/health/live",
+]
 NOWHERE = {
     "database": {"neon_database_url": "postgresql://user:secret@127.0.0.1:9/none"},
     "graph": {"neo4j_uri": "bolt://127.0.0.1:9"},

@@ -19,7 +19,7 @@ from schema.build import build_schema
 from schema.guard import DEFINITION
 from schema.node import join
 from tests.gateway import Api
-from tests.world import Builder, World, at
+from tests.world import OURS, Builder, World, at
 
 NODES = """
     query($ids: [ID!]!) { nodes(ids: $ids) {
@@ -141,13 +141,14 @@ PAGE = """
 """
 
 
-async def page(api: Api, name: str, airline_id: int = 1, **arguments: object) -> tuple[list[str], dict[str, Any]]:
+async def page(api: Api, name: str, airline_id: int = OURS, **arguments: Any) -> tuple[list[str], dict[str, Any]]:
     """The ids of a piece, and its page info after a look at what must be true of every piece."""
     piece = (await api.ask(PAGE % name, airline_id=airline_id, **arguments))[name]
     ids = [node["id"] for node in piece["nodes"]]
     cursors = [edge["cursor"] for edge in piece["edges"]]
     assert [edge["node"]["id"] for edge in piece["edges"]] == ids
-    assert [piece["pageInfo"]["startCursor"], piece["pageInfo"]["endCursor"]] == [*cursors[:1], *cursors[-1:]] if ids else [None, None]  # fmt: skip
+    ends = [cursors[0], cursors[-1]] if cursors else [None, None]
+    assert [piece["pageInfo"]["startCursor"], piece["pageInfo"]["endCursor"]] == ends
     return ids, piece["pageInfo"]
 
 

@@ -48,9 +48,7 @@ async def test_other_roles_see_initials(api: Api, world: World, role: Role) -> N
 
 
 @pytest.mark.parametrize("role", [Role.AGENT, Role.SUPERVISOR, Role.ADMIN])
-async def test_a_reveal_shows_the_contact_and_is_written_to_the_audit_trail(
-    api: Api, world: World, role: Role
-) -> None:
+async def test_a_reveal_shows_the_contact_and_is_written_to_the_audit_trail(api: Api, world: World, role: Role) -> None:
     before = await world.stores.postgres.fetch(REVEALS)
     response = await api.send(CONTACT, role, id=world.ours.id("Passenger", "penha"))
     after = await world.stores.postgres.fetch(REVEALS)

@@ -76,7 +76,7 @@ async def test_files_come_newest_first(api: Api, world: World) -> None:
     ("arguments", "expected"),
     [
         ('(station:"gru",statuses:[OPEN])', ["GRUCM12345"]),
-        ("(statuses:[CLOSED],kinds:[DAMAGED],station:\"PTY\")", ["PTYCM00777"]),
+        ('(statuses:[CLOSED],kinds:[DAMAGED],station:"PTY")', ["PTYCM00777"]),
         ("(kinds:[ON_HAND,DELAYED])", ["GRUCM12345", "PTYCM00500"]),
         ("(statuses:[SUSPENDED])", []),
         ("(kinds:[])", []),

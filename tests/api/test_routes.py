@@ -8,7 +8,7 @@ from tests.gateway import Api
 from tests.world import OURS, THEIRS, World
 
 WAYS = """
-    query($from: String!, $to: String!) { routes(from: $from, to: $to) {
+    query($origin: String!, $to: String!) { routes(from: $origin, to: $to) {
       origin destination source computedAt ageSeconds
       options {
         minutes connections { airport minimumMinutes }
@@ -30,7 +30,7 @@ def cache(world: World) -> RedisManager:
 
 
 async def test_a_way_with_a_change_counts_flying_and_connecting_time(api: Api, world: World) -> None:
-    found = (await api.ask(WAYS, **{"from": "mia", "to": "GRU"}))["routes"]
+    found = (await api.ask(WAYS, origin="mia", to="GRU"))["routes"]
     leg = {"carrier": "CM", "dailyFrequency": 2, "aircraft": "738", "seats": 160}
 
     assert (found["origin"], found["destination"], found["source"], found["ageSeconds"]) == ("MIA", "GRU", "GRAPH", 0)
@@ -47,8 +47,8 @@ async def test_a_way_with_a_change_counts_flying_and_connecting_time(api: Api, w
 
 
 async def test_a_second_question_is_answered_from_the_cache(api: Api, world: World) -> None:
-    first = (await api.ask(WAYS, **{"from": "MIA", "to": "BOG"}))["routes"]
-    second = (await api.ask(WAYS, **{"from": "MIA", "to": "BOG"}))["routes"]
+    first = (await api.ask(WAYS, origin="MIA", to="BOG"))["routes"]
+    second = (await api.ask(WAYS, origin="MIA", to="BOG"))["routes"]
 
     assert (first["source"], second["source"]) == ("GRAPH", "CACHE")
     assert second["computedAt"] == first["computedAt"]
@@ -56,25 +56,25 @@ async def test_a_second_question_is_answered_from_the_cache(api: Api, world: Wor
 
 
 async def test_an_old_answer_is_computed_anew_and_says_how_old_it_was_before(api: Api, world: World) -> None:
-    await api.ask(WAYS, **{"from": "MIA", "to": "BOG"})
+    await api.ask(WAYS, origin="MIA", to="BOG")
     kept = await cache(world).get(key(OURS, "MIA", "BOG"))
     await cache(world).set(key(OURS, "MIA", "BOG"), kept | {"computed_at": "2025-07-01T00:00:00+00:00"}, ttl=60)
 
-    found = (await api.ask(WAYS, **{"from": "MIA", "to": "BOG"}))["routes"]
+    found = (await api.ask(WAYS, origin="MIA", to="BOG"))["routes"]
 
     assert found["source"] == "GRAPH"
     assert found["ageSeconds"] < FRESH_SECONDS
 
 
 async def test_where_no_way_leads_there_are_no_options(api: Api, world: World) -> None:
-    found = (await api.ask(WAYS, **{"from": "MIA", "to": "XXX"}))["routes"]
+    found = (await api.ask(WAYS, origin="MIA", to="XXX"))["routes"]
     assert found["options"] == []
 
 
 async def test_an_airline_flies_its_own_network_only_also_from_the_cache(api: Api, world: World) -> None:
-    assert (await api.ask(WAYS, **{"from": "PTY", "to": "MIA"}))["routes"]["options"]
+    assert (await api.ask(WAYS, origin="PTY", to="MIA"))["routes"]["options"]
     for _ in range(2):
-        found = (await api.ask(WAYS, airline_id=THEIRS, **{"from": "PTY", "to": "MIA"}))["routes"]
+        found = (await api.ask(WAYS, airline_id=THEIRS, origin="PTY", to="MIA"))["routes"]
         assert found["options"] == []
 
 

@@ -1,5 +1,7 @@
 """One box for whatever an agent holds in hand."""
 
+from typing import Any
+
 import pytest
 
 from resolvers.actor import Role
@@ -48,7 +50,7 @@ async def test_a_text_is_read_as_whatever_it_can_be(
 async def test_a_search_finds_at_most_so_many(api: Api, airline: Builder) -> None:
     await airline.record(*(airline.scan(f"{digit}230333333", "POSITION", "PTY", "12:00") for digit in (0, 3, 4, 5)))
 
-    async def found(**first: int) -> int:
+    async def found(**first: Any) -> int:
         data = await api.ask(SEARCH, airline_id=airline.airline_id, text="CM333333", **first)
         return len(data["search"]["found"])
 
@@ -84,7 +86,8 @@ async def test_results_of_several_types_resolve_by_type(api: Api, airline: Build
     data = await api.ask(
         """
         { search(text: "CM0758") { found {
-          __typename ... on Flight { designator } ... on Passenger { locator } ... on Bag { tag } ... on Pir { reference }
+          __typename
+          ... on Flight { designator } ... on Passenger { locator } ... on Bag { tag } ... on Pir { reference }
         } } }
         """,
         airline_id=airline.airline_id,

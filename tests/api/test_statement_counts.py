@@ -1,7 +1,6 @@
 """What the operations of the benchmark cost: the same number of statements for any number of bags."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -91,7 +90,7 @@ async def test_bags_with_all_scans(api: Api, full_flight: Builder, first: int) -
 
 
 @pytest.fixture
-async def round_trips(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Counter[str]]:
+def round_trips(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often the graph is asked, by statement."""
     counted: Counter[str] = Counter()
     ask = Neo4jManager.execute_read
@@ -101,7 +100,7 @@ async def round_trips(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Counter[
         return await ask(self, *args, **more)  # type: ignore[arg-type] # passed on as they are
 
     monkeypatch.setattr(Neo4jManager, "execute_read", counting)
-    yield counted
+    return counted
 
 
 @pytest.mark.parametrize("first", [1, 10, BAGS])

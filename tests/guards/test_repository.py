@@ -29,7 +29,7 @@ def test_readme_lists_every_setting() -> None:
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_readme_says_what_a_setting_is_and_what_it_is_if_absent(name: str) -> None:
     setting = Settings.model_fields[name]
-    default, *_, description = settings_table()[name.upper()]
+    default, _, description = settings_table()[name.upper()]
 
     assert description == setting.description
     assert default == _shown(setting.default if not setting.is_required() else ...)
@@ -40,7 +40,9 @@ def _shown(default: Any) -> str:
         return "required"
     if default is None:
         return "none"
-    return f"`{str(default).lower() if isinstance(default, bool) else f'{default:g}' if isinstance(default, float) else default}`"  # fmt: skip
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
 
 def test_the_files_of_config_hold_no_setting_that_nobody_reads() -> None:

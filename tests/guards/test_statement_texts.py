@@ -63,7 +63,7 @@ def test_no_statement_is_glued_together() -> None:
     for module in modules():
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(node, ast.JoinedStr):
-                text = "".join(part.value for part in node.values if isinstance(part, ast.Constant))
+                text = "".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))
                 if any(kind.match(text) for kind in (SQL, SQL_COMMAND, CYPHER)):
                     glued.append(f"{module.__name__}:{node.lineno}")
     assert glued == []

@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from integrations.errors import Unavailable
+from integrations.records.bags import Bag
+from integrations.records.events import EventColumns
 from integrations.records.outbox import GRAPH, Subject
 from integrations.stores import bags, outbox
 from integrations.stores.neo4j import Neo4jManager
@@ -72,10 +75,14 @@ def told(journey: Any) -> Any:
     return (
         [event.id for event in journey.events],
         [(leg.seq, leg.id) for leg in journey.planned],
-        [(leg.seq, leg.flight.id, leg.loaded and leg.loaded.id, leg.arrived and leg.arrived.id) for leg in journey.flown],
-        [(point.kind, point.leg, point.proof and point.proof.id, point.last_holder) for point in journey.points],
+        [(leg.seq, leg.flight.id, _id(leg.loaded), _id(leg.arrived)) for leg in journey.flown],
+        [(point.kind, point.leg, _id(point.proof), point.last_holder) for point in journey.points],
         journey.holder,
-    )  # fmt: skip
+    )
+
+
+def _id(event: EventColumns | None) -> UUID | None:
+    return None if event is None else event.id
 
 
 async def snapshot(stores: Stores) -> Any:
@@ -119,8 +126,8 @@ async def test_with_nothing_to_tell_it_does_nothing(world: World) -> None:
 
 async def test_no_personal_data_reach_the_graph(world: World) -> None:
     graph = "\n".join(await snapshot(world.stores)).casefold()
-    for personal in ("gonz", "mar\u00eda", "carlos", "pe\u00f1a", "silva", "f7k2qx", "example.com", "555", "camera", "taped"):
-        assert personal.casefold() not in graph, personal
+    personal = ("gonz", "maría", "carlos", "peña", "silva", "f7k2qx", "example.com", "+1555", "camera", "taped")
+    assert [word for word in personal if word in graph] == []
 
 
 async def test_the_same_tag_of_two_airlines_is_two_bags(world: World) -> None:
@@ -173,10 +180,10 @@ async def test_an_older_word_never_overwrites_a_newer_one(airline: Builder, monk
     await tell_graph(airline.stores)
     newest = told(await journey_of(airline, "one"))
 
-    async def as_it_was(_records: object, _airline_id: int, ids: Sequence[int]) -> dict[int, bags.Bag]:
+    async def as_it_was(_records: object, _airline_id: int, ids: Sequence[int]) -> dict[int, Bag]:
         return {bag_id: bag for bag_id, bag in old.items() if bag_id in ids}
 
-    monkeypatch.setattr(projector.bags, "by_id", as_it_was)
+    monkeypatch.setattr(bags, "by_id", as_it_was)
     await wait_again(airline.stores)
     await tell_graph(airline.stores)
     monkeypatch.undo()
@@ -187,7 +194,7 @@ async def test_an_older_word_never_overwrites_a_newer_one(airline: Builder, monk
 
 
 async def test_a_version_in_the_graph_never_stands_for_less_than_it_says(airline: Builder) -> None:
-    """Given changes of a bag in two batches, when the first is told, then the graph says what it lacks, or lacks none."""
+    """Given changes of a bag in three batches, when the first is told, then the graph lacks nothing or says so."""
     await airline.bag("one", DELIVERED, None, ["CM335"])
     for minute in ("11:00", "11:10", "11:20"):
         await airline.record(airline.scan(DELIVERED, "POSITION", "MIA", minute))
@@ -291,6 +298,13 @@ async def test_old_notices_are_dropped_and_young_ones_kept(airline: Builder) -> 
 # Running
 
 
+async def _nothing_waits(stores: Stores) -> None:
+    """Returns when the graph was told everything."""
+    async with asyncio.timeout(30):
+        while (await lag(stores.postgres)).notices:  # noqa: ASYNC110 # the records tell nobody when a notice is done
+            await asyncio.sleep(0.02)
+
+
 class FailingGraph:
     """A graph that cannot be reached the first so many times."""
 
@@ -315,9 +329,7 @@ async def test_it_waits_for_a_graph_that_is_away_and_catches_up(
     worker = Projector(stores.postgres, graph, "patient")
     await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", "12:00"))
     running = asyncio.create_task(worker.run())
-    async with asyncio.timeout(30):
-        while (await lag(stores.postgres)).notices:
-            await asyncio.sleep(0.05)
+    await _nothing_waits(stores)
     held = await lanes(stores)
     running.cancel()
     await asyncio.wait([running])
@@ -337,8 +349,6 @@ async def test_it_is_woken_by_the_records(airline: Builder, monkeypatch: pytest.
         running = asyncio.create_task(worker.run())
         await asyncio.sleep(0.3)
         await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", "12:00"))
-        async with asyncio.timeout(20):
-            while (await lag(stores.postgres)).notices:
-                await asyncio.sleep(0.02)
+        await _nothing_waits(stores)
         running.cancel()
         await asyncio.wait([running])

@@ -1,4 +1,4 @@
-"""Where a bag stands and what is proved, from its events; numbers are those of the rules in ``resolvers.projection``."""
+"""Where a bag stands and what is proved, from its events; rules have the numbers of ``resolvers.projection``."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -17,7 +17,12 @@ from resolvers.projection import custody_points, flown, in_order, standing
 
 DAY = datetime(2025, 7, 1, tzinfo=UTC)
 MIA_PTY, PTY_GRU, PTY_BOG, RUSH_GRU = 335, 758, 411, 702
-AIRPORTS = {MIA_PTY: ("MIA", "PTY", 12), PTY_GRU: ("PTY", "GRU", 16), PTY_BOG: ("PTY", "BOG", 18), RUSH_GRU: ("PTY", "GRU", 40)}
+AIRPORTS = {
+    MIA_PTY: ("MIA", "PTY", 12),
+    PTY_GRU: ("PTY", "GRU", 16),
+    PTY_BOG: ("PTY", "BOG", 18),
+    RUSH_GRU: ("PTY", "GRU", 40),
+}
 ACCEPTANCE, LOADING, TRANSFER, ARRIVAL = CustodyPointKind
 
 

@@ -52,8 +52,8 @@ def test_a_count_of_none_is_no_tag() -> None:
         "CM4567812",
         "COP456781",
         "CM45678A",
-        "٠٢٣٠٤٥٦٧٨١",
-        "ＣＭ456781",
+        "\u0660230456781",
+        "\uff23\uff2d456781",
         "ßM456781",
         "0230456781\0",
     ],
@@ -91,7 +91,7 @@ def test_any_text_is_read_or_refused_with_an_explanation(text: str) -> None:
     try:
         query = parse_tag(text)
     except InvalidTagError as error:
-        assert str(error)
+        assert str(error)  # noqa: PT017 # most texts are none, and that is as well
     else:
         assert all(re.fullmatch("[0-9]{10}", number) for number in query.numbers)
         assert query.numbers or query.printed
