@@ -88,6 +88,7 @@ async def _run(parsed: argparse.Namespace) -> int:
             report.carried = await measuring.open(parsed.seconds)
         report.megabytes = measuring.megabytes()
         if "health" in parsed.parts:
+            await installed.programs["reference"].stop()  # it is not made for a database that goes away
             report.health = await health_figures(installed, say)
     file = parsed.json or FOLDER / f"{datetime.now().astimezone():%Y-%m-%dT%H-%M-%S}.json"
     file.write_bytes(report.json())

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import Context
 from itertools import count
 from time import monotonic
@@ -17,6 +18,7 @@ logger = logging.getLogger(__name__)
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
 LONGEST_PROBE = 5.0
+GRACE_SECONDS = 0.5
 
 
 def backoff(attempt: int, first: float = FIRST_WAIT, longest: float = LONGEST_WAIT) -> float:
@@ -64,6 +66,8 @@ class Availability:
         self._latency = 0.0
         self._details: dict[str, Any] = {}
         self._watch: asyncio.Task[None] | None = None
+        self._between_probes = asyncio.Event()
+        self._between_probes.set()
         self._first_probe: asyncio.Future[None] | None = None
 
     @property
@@ -124,8 +128,13 @@ class Availability:
         """Stop probing; from now on every call is refused."""
         self._open, self._fault = False, "disconnected"
         if self._watch is not None:
+            # A driver that is cut off just as its connection is refused forgets to close the socket.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GRACE_SECONDS):
+                    await self._between_probes.wait()
             self._watch.cancel()
             await asyncio.wait([self._watch])
+            self._fault = "disconnected"  # whatever the last probe found
 
     def _start(self, patience: float) -> asyncio.Future[None]:
         """The future that is done once the probe under way (or the one just started) has answered."""
@@ -153,6 +162,7 @@ class Availability:
 
     async def _probe_once(self, patience: float) -> None:
         started = monotonic()
+        self._between_probes.clear()
         try:
             async with asyncio.timeout(patience):
                 self._details = await self._probe()
@@ -164,6 +174,8 @@ class Availability:
             self._went_down(f"{type(error).__name__}: {error}")
         else:
             self._came_up()
+        finally:
+            self._between_probes.set()
         self._checked_at = monotonic()
         self._latency = self._checked_at - started
 

@@ -320,15 +320,6 @@ async def test_a_late_load_scan_finds_its_flight_gone(agent: Agent) -> None:
     assert (await states(agent, await loaded(agent, DELIVERED)))[0][0] == "IN_FLIGHT"
 
 
-async def test_a_loading_and_its_departure_at_once_see_each_other(agent: Agent) -> None:
-    ids, _ = await asyncio.gather(loaded(agent, *(f"02304567{n:02d}" for n in range(20))), _depart(agent))
-    assert {state for state, _, _ in await states(agent, ids)} == {"IN_FLIGHT"}
-
-
-async def _depart(agent: Agent) -> None:
-    await agent.update("CM758", actualDeparture=LEAVES)
-
-
 async def test_times_say_the_status_unless_it_is_given(agent: Agent) -> None:
     arrived = await agent.update("CM335", actualDeparture="2025-07-01T12:05:00Z", actualArrival="2025-07-01T15:00:00Z")
     diverted = await agent.update("CM758", actualDeparture=LEAVES, status="DIVERTED")

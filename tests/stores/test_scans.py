@@ -1,7 +1,7 @@
 """Recording scans over the real records: one transaction, each event once, whatever the order they come in."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -16,8 +16,9 @@ from integrations.records.events import EventKind, Scan, ScanMethod
 from integrations.stores import outbox
 from integrations.stores.postgres import count_statements
 from migrations.run import load_graph_schema
-from resolvers import history, journeys, scans
+from resolvers import flights, history, journeys, scans
 from resolvers.context import Stores
+from resolvers.flights import FlightChange
 from resolvers.projection import custody_points, flown
 from resolvers.scans import CLOCK_TOLERANCE, UNKNOWN_TAG_WINDOW, RecordedScan, ScanOutcome
 from tests.conftest import Neo4jCredentials
@@ -189,6 +190,38 @@ async def test_calls_at_once_over_the_same_bags_in_any_order_all_succeed(airline
         "SELECT DISTINCT version FROM bags WHERE airline_id = $1", airline.airline_id
     )
     assert [row["version"] for row in versions] == [9]
+
+
+@pytest.mark.parametrize("first", ["the loading", "the departure"])
+async def test_a_loading_and_its_departure_at_once_see_each_other(
+    airline: Builder, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """Given one of them written and not yet committed, when the other comes, then the bag ends in flight."""
+    written, go_on = asyncio.Event(), asyncio.Event()
+    wake = outbox.wake
+
+    async def wait_before_commit(*arguments: Any) -> None:
+        await wake(*arguments)
+        if not written.is_set():
+            written.set()
+            await go_on.wait()
+
+    monkeypatch.setattr(outbox, "wake", wait_before_commit)
+    context = context_of(airline.stores, airline_id=airline.airline_id)
+    left = FlightChange(actual_departure=at("16:40"))
+    changes: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {
+        "the loading": lambda: airline.record(airline.scan(TAG, "LOADED", "PTY", "16:00", "CM758")),
+        "the departure": lambda: flights.update(context, airline.flights["CM758"], left),
+    }
+    one = asyncio.create_task(changes.pop(first)())
+    await written.wait()
+    other = asyncio.create_task(changes.popitem()[1]())
+    await asyncio.wait([other], timeout=0.3)
+    go_on.set()
+    await asyncio.gather(one, other)
+
+    state = await airline.stores.postgres.fetchval("SELECT state FROM bags WHERE airline_id = $1", airline.airline_id)
+    assert state == "IN_FLIGHT"
 
 
 # Any order, any repetition, any batches
