@@ -14,7 +14,7 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
 WORKDIR /app
 COPY requirements.lock ./
 RUN pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r requirements.lock \
- && useradd --system --no-create-home gateway
+ && useradd --system --no-create-home --uid 10001 gateway
 COPY gateway gateway
 COPY schema schema
 COPY resolvers resolvers
@@ -25,7 +25,7 @@ COPY config config
 COPY scripts/init_production.py scripts/verify_databases.py scripts/
 COPY LICENSE ./
 COPY --from=console /build/graphiql gateway/static/graphiql
-USER gateway
+USER 10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ.get('PORT', '8000')}/health/live\", timeout=2)"]

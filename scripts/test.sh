@@ -15,5 +15,6 @@ step "Lint" ruff check .
 step "Format" ruff format --check .
 step "Types" mypy .
 step "Import direction" lint-imports
+step "Dockerfile" hadolint Dockerfile
 step "Tests" python -m pytest "$@"
 printf 'All passed in %d s.\n' "$(total)"
