@@ -158,22 +158,16 @@ async def test_pieces_from_either_end_make_up_the_whole_list(api: Api, world: Wo
     whole, _ = await page(api, name)
     forward: list[str] = []
     backward: list[str] = []
-    cursor = None
-    while True:
-        ids, info = await page(api, name, first=size, after=cursor)
+    start = end = None
+    for number in range(-(-len(whole) // size)):
+        ids, info = await page(api, name, first=size, after=end)
         forward += ids
-        assert info["hasPreviousPage"] == (cursor is not None)
-        cursor = info["endCursor"]
-        if not info["hasNextPage"]:
-            break
-    cursor = None
-    while True:
-        ids, info = await page(api, name, last=size, before=cursor)
+        assert (info["hasPreviousPage"], info["hasNextPage"]) == (number > 0, len(forward) < len(whole))
+        end = info["endCursor"]
+        ids, info = await page(api, name, last=size, before=start)
         backward = ids + backward
-        assert info["hasNextPage"] == (cursor is not None)
-        cursor = info["startCursor"]
-        if not info["hasPreviousPage"]:
-            break
+        assert (info["hasNextPage"], info["hasPreviousPage"]) == (number > 0, len(backward) < len(whole))
+        start = info["startCursor"]
     assert len(whole) > 3
     assert forward == backward == whole
 
