@@ -18,7 +18,7 @@ from benchmarks.processes import Meter, used_between
 CONCURRENCIES = (1, 32)
 # Before each measurement: plans are made, Neo4j's compiler has seen the code.
 WARM_SECONDS = 2.0
-WARM_SECONDS_OPEN = 10.0
+WARM_SECONDS_OPEN = 40.0
 # How many questions of each operation are compared with the statement written by hand.
 COMPARED = 20
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -298,6 +299,17 @@ async def test_old_notices_are_dropped_and_young_ones_kept(airline: Builder) -> 
 # Running
 
 
+@asynccontextmanager
+async def running(worker: Projector) -> AsyncIterator[None]:
+    """A worker that runs while the block does."""
+    task = asyncio.create_task(worker.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
 async def _nothing_waits(stores: Stores) -> None:
     """Returns when the graph was told everything."""
     async with asyncio.timeout(30):
@@ -328,11 +340,9 @@ async def test_it_waits_for_a_graph_that_is_away_and_catches_up(
     graph: Any = FailingGraph(stores.neo4j, 2)
     worker = Projector(stores.postgres, graph, "patient")
     await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", "12:00"))
-    running = asyncio.create_task(worker.run())
-    await _nothing_waits(stores)
-    held = await lanes(stores)
-    running.cancel()
-    await asyncio.wait([running])
+    async with running(worker):
+        await _nothing_waits(stores)
+        held = await lanes(stores)
 
     assert graph.failures == 0
     assert held == {"patient": outbox.LANES}
@@ -345,10 +355,7 @@ async def test_it_is_woken_by_the_records(airline: Builder, monkeypatch: pytest.
     monkeypatch.setattr(projector, "POLL_SECONDS", 3600.0)
     stores = airline.stores
     worker = Projector(stores.postgres, stores.neo4j, "light sleeper")
-    async with stores.postgres.listen(outbox.CHANNEL, worker.wake):
-        running = asyncio.create_task(worker.run())
+    async with stores.postgres.listen(outbox.CHANNEL, worker.wake), running(worker):
         await asyncio.sleep(0.3)
         await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", "12:00"))
         await _nothing_waits(stores)
-        running.cancel()
-        await asyncio.wait([running])
