@@ -15,6 +15,9 @@ from resolvers.context import Context
 
 logger = logging.getLogger(__name__)
 
+# Nobody waits for the warming, and a graph that has just started needs seconds to plan the statement.
+WARMING_SECONDS = 60.0
+
 
 async def between(context: Context, origin: str, destination: str) -> Routes:
     """The ways from one airport to another, the quickest first.
@@ -52,11 +55,15 @@ async def _cached(context: Context, pair: tuple[str, str]) -> Routes | None:
 
 
 async def compute(
-    graph: Neo4jManager, airline_id: int, pairs: Sequence[tuple[str, str]], now: datetime
+    graph: Neo4jManager,
+    airline_id: int,
+    pairs: Sequence[tuple[str, str]],
+    now: datetime,
+    seconds: float | None = None,
 ) -> list[Routes]:
     """The ways between each pair, from the graph, in one round trip."""
     options: dict[tuple[str, str], list[RouteOption]] = {pair: [] for pair in pairs}
-    for path in await routes.paths(graph, airline_id, pairs):
+    for path in await routes.paths(graph, airline_id, pairs, seconds):
         options[path.pair].append(_option(path))
     return [
         Routes(*pair, RouteSource.GRAPH, now, 0, sorted(found, key=lambda option: option.minutes))
@@ -69,7 +76,7 @@ async def warm_entries(
 ) -> Mapping[str, tuple[Any, int]]:
     """Cache entries of the ways between the hub and each station, both directions: key -> (value, seconds to keep)."""
     pairs = [(hub, station) for station in stations] + [(station, hub) for station in stations]
-    found = await compute(graph, airline_id, pairs, now)
+    found = await compute(graph, airline_id, pairs, now, WARMING_SECONDS)
     return {key: (value, KEPT_SECONDS) for key, value in routes.entries(airline_id, found).items()}
 
 

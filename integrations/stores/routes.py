@@ -76,12 +76,15 @@ class Path(View):
         return list(self["times"])
 
 
-async def paths(graph: Neo4jManager, airline_id: int, pairs: Sequence[tuple[str, str]]) -> list[Path]:
-    """The quickest paths between each pair of airports, one round trip for all pairs."""
+async def paths(
+    graph: Neo4jManager, airline_id: int, pairs: Sequence[tuple[str, str]], seconds: float | None = None
+) -> list[Path]:
+    """The quickest paths between each pair of airports, one round trip for all pairs, within so many seconds."""
     rows = await graph.execute_read(
         PATHS_OF_PAIRS,
         {"pairs": [list(pair) for pair in pairs], "airlineId": airline_id, "limit": MOST_OPTIONS},
         name="PATHS_OF_PAIRS",
+        timeout=seconds,
     )
     return [Path(row) for row in rows]
 
