@@ -72,7 +72,7 @@ async def ask(api: Api, airline: Builder, root: str, query: str) -> None:
 
 
 EXAMPLES = settings(
-    max_examples=12,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],

@@ -317,7 +317,7 @@ async def storyteller(world: World) -> Builder:
     return airline
 
 
-@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(told=arrivals(), booked=st.booleans())
 async def test_order_repetition_and_batches_never_matter(storyteller: Builder, told: Any, booked: bool) -> None:
     story, batches = told
