@@ -3,6 +3,7 @@
 OutsideError
 ├── Unavailable          could not be reached or did not answer in time: worth a retry
 │   └── DeadlineExceeded the time the caller gave is used up
+├── Unsettled            was asked, and its answer never came: whether it did it is to be found out before a repeat
 ├── Refused              was reached and said no: a retry says no again
 └── Conflict             somebody else changed or made the same thing first
 
@@ -51,6 +52,12 @@ class DeadlineExceeded(Unavailable):
     """The caller's own deadline passed before the store answered."""
 
     code = "DEADLINE_EXCEEDED"
+
+
+class Unsettled(OutsideError):
+    """The request may have reached the partner and the answer did not come: it may or may not have been done."""
+
+    code = "OUTCOME_UNKNOWN"
 
 
 class Refused(OutsideError):

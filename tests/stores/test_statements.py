@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from neo4j import AsyncDriver, AsyncGraphDatabase
 
+from integrations.records.effects import Service
 from integrations.records.journeys import Standing
 from integrations.records.outbox import GRAPH, Subject
 from integrations.records.page import Page
@@ -20,6 +21,7 @@ from integrations.stores import (
     audit,
     bags,
     bookings,
+    effects,
     events,
     flights,
     journeys,
@@ -249,6 +251,9 @@ def writes() -> dict[str, Call]:
         ),
         "audit.write": lambda _, r: audit.write(
             r, NOBODYS, actor="a", role="ADMIN", request_id="r", action="A", subject="BAG", subjects=[1], detail={}
+        ),
+        "effects.insert": lambda w, r: effects.insert(
+            r, NOBODYS, Service.SMS, w.ours.pirs["GRUCM12345"], "FILE_OPENED", 1, {}, at("12:00")
         ),
         "network.write_routes": lambda _, r: network.write_routes(
             r, NOBODYS, [network.NewRoute("CM", "PTY", "MIA", 1, 1, 1, "738", "a test")]
