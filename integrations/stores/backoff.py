@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
 LONGEST_PROBE = 5.0
+# A call that takes longer is a reason to find out whether the store still answers.
+SLOW_CALL = 0.5
 GRACE_SECONDS = 0.5
 
 
@@ -33,10 +35,10 @@ def backoff(attempt: int, first: float = FIRST_WAIT, longest: float = LONGEST_WA
 class Availability:
     """Whether a store answers, learned from one probe at a time.
 
-    While the store is up, calls pass. A call that lost its connection or got no answer makes the store *suspect*:
-    a probe runs, on a connection of its own (so that a busy pool does not look like a dead store). If it fails, the
-    store is *down*: calls are refused at once, saying when the next probe is due, and probes repeat with exponential
-    backoff until one succeeds. Nobody waits for a store that is known not to answer.
+    While the store is up, calls pass. A call that lost its connection or is slow makes the store *suspect*: a probe
+    runs, on a connection of its own (so that a busy pool does not look like a dead store). If it fails, the store is
+    *down*: calls under way are cut off, new ones are refused at once, saying when the next probe is due, and probes
+    repeat with exponential backoff until one succeeds. Nobody waits for a store that is known not to answer.
 
     Args:
         store: name used in errors and the log.
@@ -65,6 +67,7 @@ class Availability:
         self._checked_at = monotonic()
         self._latency = 0.0
         self._details: dict[str, Any] = {}
+        self._under_way: set[asyncio.Timeout] = set()
         self._watch: asyncio.Task[None] | None = None
         self._between_probes = asyncio.Event()
         self._between_probes.set()
@@ -83,6 +86,14 @@ class Availability:
         """
         if self._fault is not None:
             raise self.unavailable(f"known to be down: {self._fault}")
+
+    def call(self, seconds: float, *, patient: bool = False) -> "Call":
+        """Bounds the call that the block makes; it gets TimeoutError after ``seconds``, or once the store is down.
+
+        Args:
+            patient: whether the call goes on where the store is taken for down, because it is long work.
+        """
+        return Call(self, self._under_way, seconds, patient=patient)
 
     def unavailable(self, reason: str) -> Unavailable:
         """The error for a call that did not reach the store."""
@@ -184,6 +195,9 @@ class Availability:
         if self._down_since is None:
             self._down_since = monotonic()
             self._when_down()
+            for bound in self._under_way:
+                if not bound.expired():
+                    bound.reschedule(asyncio.get_running_loop().time())
             logger.warning("store %s is down: %s", self.store, fault)
 
     def _came_up(self) -> None:
@@ -191,3 +205,30 @@ class Availability:
         if self._down_since is not None:
             logger.info("store %s answers again after %.1f s", self.store, monotonic() - self._down_since)
             self._down_since = None
+
+
+class Call:
+    """A call under way, see ``Availability.call``."""
+
+    __slots__ = ("_alarm", "_availability", "_bound", "_patient", "_under_way")
+
+    def __init__(
+        self, availability: Availability, under_way: set[asyncio.Timeout], seconds: float, *, patient: bool
+    ) -> None:
+        self._availability = availability
+        self._under_way = under_way
+        self._bound = asyncio.timeout(seconds)
+        self._patient = patient
+        self._alarm: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> None:
+        await self._bound.__aenter__()
+        if not self._patient:
+            self._under_way.add(self._bound)
+        self._alarm = asyncio.get_running_loop().call_later(SLOW_CALL, self._availability.suspect)
+
+    async def __aexit__(self, *error: Any) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._under_way.discard(self._bound)
+        await self._bound.__aexit__(*error)

@@ -217,7 +217,7 @@ class Neo4jManager:
         for attempt in count():
             seconds = ends_at - monotonic()
             try:
-                async with asyncio.timeout(seconds):
+                async with self._availability.call(seconds, patient=timeout is not None and timeout > self._timeout):
                     return await work(seconds)
             except DRIVER_ERRORS as error:
                 wait = _wait_before_retry(error, attempt)

@@ -28,7 +28,7 @@ from asyncpg.exceptions import (
 
 from integrations.deadline import remaining
 from integrations.errors import Conflict, OutsideError, Refused, Unavailable
-from integrations.stores.backoff import Availability, backoff
+from integrations.stores.backoff import SLOW_CALL, Availability, backoff
 from integrations.stores.postgres_address import Address
 from integrations.stores.postgres_pool import BURIAL_SECONDS, Link, Pool, open_link
 from integrations.stores.timings import Timings
@@ -297,7 +297,7 @@ class PostgresManager(Reader):
         self._pool = self._make_pool()
         self._probe_link: Link | None = None
         self._timings = Timings(STORE, SLOW_SECONDS)
-        self._availability = Availability(STORE, self._probe, when_down=self._drop_idle)
+        self._availability = Availability(STORE, self._probe, when_down=self._drop)
         self._replica = (
             PostgresManager(
                 replica_url,
@@ -423,6 +423,7 @@ class PostgresManager(Reader):
                 raise
         finally:
             self._pool.give(link)
+        self._availability.check()
         self._pool.drop_idle()  # what was killed together with it would fail alike
         link = await self._take(seconds)
         try:
@@ -445,6 +446,8 @@ class PostgresManager(Reader):
         if (counted := _COUNT.get()) is not None:
             counted.names.append(name)
         started = monotonic()
+        link.patient = seconds > self.timeout
+        alarm = asyncio.get_running_loop().call_later(SLOW_CALL, self._availability.suspect)
         try:
             if record_class is None:
                 return await exchange(link.connection, sql, *args, timeout=seconds)
@@ -455,6 +458,7 @@ class PostgresManager(Reader):
             link.cut_off = True
             raise
         finally:
+            alarm.cancel()
             self._timings.add(name, monotonic() - started)
 
     def _explain(self, error: BaseException, name: str, link: Link | None = None) -> OutsideError:
@@ -486,8 +490,8 @@ class PostgresManager(Reader):
         self._pool.drop_idle()
         return await self._begin(read_only=read_only, again=False)
 
-    def _drop_idle(self) -> None:
-        self._pool.drop_idle()
+    def _drop(self) -> None:
+        self._pool.drop()
 
     async def _lend(self) -> Link:
         seconds = remaining(self.timeout, STORE)
@@ -496,7 +500,8 @@ class PostgresManager(Reader):
 
     async def _take(self, seconds: float) -> Link:
         try:
-            return await self._pool.take(seconds)
+            async with self._availability.call(seconds):
+                return await self._pool.take(seconds)
         except DRIVER_ERRORS as error:
             raise self._explain(error, "CONNECT") from None
 

@@ -27,13 +27,14 @@ IDLE_SECONDS = 300.0
 
 
 class Link:
-    """A connection, when it was last used, and whether an exchange on it was cut off before its end."""
+    """A connection: when it was last used, whether an exchange on it was cut off, and whether it does long work."""
 
-    __slots__ = ("connection", "cut_off", "used_at")
+    __slots__ = ("connection", "cut_off", "patient", "used_at")
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self.connection = connection
         self.cut_off = False
+        self.patient = False
         self.used_at = monotonic()
 
 
@@ -164,6 +165,13 @@ class Pool:
         """Close all that nobody uses: the server they lead to is gone."""
         for link in list(self._slots.entries):
             self._drop(link)
+
+    def drop(self) -> None:
+        """Close all but those that do long work: the server does not answer, and whoever waits for it is to know."""
+        self.drop_idle()
+        for link in self._opened:
+            if not link.patient:
+                link.connection.terminate()
 
     def trim(self) -> None:
         """Close, above the minimum, what nobody used for five minutes."""

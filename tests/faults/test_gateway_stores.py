@@ -31,10 +31,9 @@ from tests.faults.processes import eventually, frozen
 from tests.gateway import SECRET, Api, settings_for
 from tests.world import DELIVERED, LOADED, OURS, SIGNING_KEY, open_stores, our_day
 
-# Whoever asks a store that is dead is told at once; one that hangs is waited for as long as a call may take (5 s), by
-# those who ask before that is found out.
+# Whoever asks a store that is dead is told at once; one that hangs is given half a second, and its probe a whole one.
 DEAD_SECONDS = 2.0
-HUNG_SECONDS = 6.5
+HUNG_SECONDS = 2.5
 # From the moment a store is there again: reconnection backs off to 5 s, and a started Neo4j plans its statements anew.
 RECOVERY_SECONDS = 30.0
 
