@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--closed-seconds", type=float, default=5.0, help="of each of 16 closed loops; 5 if absent")
     parser.add_argument("--bags", type=int, default=20_000, help="seeded in the first run; 20000 if absent")
     parser.add_argument("--cores", type=int, default=2, help="for stores, gateway and client together; 2 if absent")
+    parser.add_argument("--workers", type=int, help="serving processes of the gateway; one a core if absent")
     parser.add_argument("--json", type=Path, help="where to write the figures; .demo/benchmark/TIME.json if absent")
     return parser
 
@@ -70,14 +71,16 @@ async def _until_signal(parsed: argparse.Namespace) -> int:
 async def _run(parsed: argparse.Namespace) -> int:
     say = console(os.environ)
     about = machine()
+    workers = parsed.workers or len(os.sched_getaffinity(0))
     # The folder names the number of bags: another number is another installation.
-    async with installation(FOLDER / f"{parsed.bags}-bags", parsed.bags, say) as installed:
+    async with installation(FOLDER / f"{parsed.bags}-bags", parsed.bags, workers, say) as installed:
         settings = Settings.read(installed.environment)
         asked = await operations(settings.neon_database_url.get_secret_value(), settings.copa_airline_id)
         async with open_stores(settings) as stores:
             report = Report(
                 machine={**about, **await versions(stores)},
                 bags=parsed.bags,
+                workers=workers,
                 statements=await statements_of(settings, stores, asked),
             )
         measuring = Measuring(installed, asked, say)

@@ -5,6 +5,7 @@ Requests are bytes made ready beforehand; connections are kept and used again, o
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 
@@ -90,7 +91,7 @@ class Client:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._idle: list[_Connection] = []
+        self._idle: deque[_Connection] = deque()
         self._room = asyncio.Semaphore(MOST_CONNECTIONS)
 
     async def __aenter__(self) -> "Client":
@@ -118,7 +119,8 @@ class Client:
 
     async def _connection(self) -> _Connection:
         while self._idle:
-            connection = self._idle.pop()
+            # In turn, as a proxy does: the last used would leave all work to the serving process that it leads to.
+            connection = self._idle.popleft()
             if connection.is_open:
                 return connection
         _, connection = await asyncio.get_running_loop().create_connection(_Connection, HOST, self._port)

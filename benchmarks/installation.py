@@ -75,12 +75,13 @@ class Installation:
 
 
 @asynccontextmanager
-async def installation(folder: Path, bags: int, say: Say) -> AsyncIterator[Installation]:
+async def installation(folder: Path, bags: int, workers: int, say: Say) -> AsyncIterator[Installation]:
     """Brings everything up, seeded, and stops it at the end whatever happens.
 
     Args:
         folder: where all state lies; one run at a time.
         bags: how many are seeded the first time.
+        workers: serving processes of the gateway.
         say: takes a line for the person at the console.
 
     Raises:
@@ -100,7 +101,7 @@ async def installation(folder: Path, bags: int, say: Say) -> AsyncIterator[Insta
             stack.push_async_callback(store.stop)
         await asyncio.gather(*(store.start(say) for store in stores.values()))
         ports = {"gateway": free_port(), "reference": free_port()}
-        environment = _environment(stores.values(), ports["gateway"], bags)
+        environment = _environment(stores.values(), ports["gateway"], bags, workers)
         say("stores are up; initialising")
         await _initialise(environment)
         modules = {"gateway": SERVE, "projector": PROJECT, "reference": (*REFERENCE, "--port", str(ports["reference"]))}
@@ -124,12 +125,13 @@ def _own(folder: Path) -> IO[str] | None:
     return lock_file(folder / "lock")
 
 
-def _environment(stores: Iterable[EmbeddedServer], port: int, bags: int) -> dict[str, str]:
+def _environment(stores: Iterable[EmbeddedServer], port: int, bags: int, workers: int) -> dict[str, str]:
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     environment |= {
         "ENVIRONMENT": "production",
         "HOST": HOST,
         "PORT": str(port),
+        "WORKERS": str(workers),
         "JWT_SECRET": secrets.token_urlsafe(48),
         "SECRET_KEY": secrets.token_urlsafe(48),
         "SEED_BAGS": str(bags),

@@ -46,6 +46,7 @@ class Report:
     Args:
         machine: what it was measured on.
         bags: how many there are.
+        workers: serving processes of the gateway.
         statements: the names of those that each operation sends to the stores.
         closed: each operation as fast as answers come.
         carried: the loads to be carried.
@@ -55,6 +56,7 @@ class Report:
 
     machine: Mapping[str, Any]
     bags: int
+    workers: int
     statements: Mapping[str, Sequence[str]]
     closed: Sequence[Measured] = ()
     carried: Sequence[Measured] = ()
@@ -69,7 +71,8 @@ class Report:
     def text(self) -> str:
         """For the console."""
         paragraphs = [
-            ", ".join(f"{name} {value}" for name, value in self.machine.items()),
+            ", ".join(f"{name} {value}" for name, value in self.machine.items())
+            + f"; {self.bags} bags, {self.workers} serving processes",
             table(
                 ["one operation", "statements", ""],
                 [[name, str(len(sent)), " ".join(sent)] for name, sent in self.statements.items()],
@@ -87,6 +90,7 @@ class Report:
         content = {
             "machine": self.machine,
             "bags": self.bags,
+            "workers": self.workers,
             "statements": self.statements,
             "resident_mb": self.megabytes,
             "closed": [figures_of(one) for one in self.closed],

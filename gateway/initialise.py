@@ -18,6 +18,9 @@ from resolvers.health import HealthStatus
 from resolvers.projector import Projector
 from seeds import AlreadyInUse
 
+# How long a graph that does not answer is waited for.
+PATIENCE_SECONDS = 60.0
+
 Say = Callable[[str], None]
 
 
@@ -88,11 +91,19 @@ def operator(settings: Settings, stores: Stores) -> Context:
 async def tell_graph(stores: Stores, say: Say) -> int:
     """Tells the graph everything that waits, with progress; answers how many changes that were."""
     projector = Projector(stores.postgres, stores.neo4j, "initialise")
-    began = spoke = monotonic()
+    began = spoke = worked = monotonic()
     told = 0
     try:
-        while step := await projector.step():
+        while True:
+            # A graph that has just started is slow at first; one that stays away ends this with its own error.
+            patient = monotonic() < worked + PATIENCE_SECONDS
+            step = await (projector.try_step() if patient else projector.step())
+            if step is None:
+                continue
+            if step == 0:
+                break
             told += step
+            worked = monotonic()
             if monotonic() - spoke > 5:
                 spoke = monotonic()
                 waiting, _ = await outbox.lag(stores.postgres, GRAPH)

@@ -65,6 +65,7 @@ class Projector:
         self._leased_at = float("-inf")
         self._cleaned_at = float("-inf")
         self._batch = BATCH
+        self._pause = POLL_SECONDS
         self._wake = asyncio.Event()
 
     def wake(self, *_: object) -> None:
@@ -73,25 +74,28 @@ class Projector:
 
     async def run(self) -> None:
         """Works until cancelled; a store that is away is waited for. Gives its lanes back at the end."""
-        pause = POLL_SECONDS
         try:
             while True:
-                try:
-                    worked = await self.step()
-                    pause = POLL_SECONDS
-                except OutsideError as error:
-                    pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-                    # A batch that is too much for the graph at the moment may not be in smaller parts.
-                    self._batch = max(1, self._batch // 2)
-                    logger.warning("the graph waits: %s; next try in %.1f s", error, pause)
-                    await asyncio.sleep(pause)
-                    continue
-                self._batch = min(BATCH, self._batch * 2)
-                if not worked:
+                if await self.try_step() == 0:
                     await self._rest(POLL_SECONDS)
         finally:
             with suppress(OutsideError):
                 await outbox.release(self.postgres, GRAPH, self.owner)
+
+    async def try_step(self) -> int | None:
+        """As ``step``; None where a store was away: it has paused then, and the next batch is smaller."""
+        try:
+            worked = await self.step()
+        except OutsideError as error:
+            self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
+            # A batch that is too much for the graph at the moment may not be in smaller parts.
+            self._batch = max(1, self._batch // 2)
+            logger.warning("the graph waits: %s; next try in %.1f s", error, self._pause)
+            await asyncio.sleep(self._pause)
+            return None
+        self._pause = POLL_SECONDS
+        self._batch = min(BATCH, self._batch * 2)
+        return worked
 
     async def _rest(self, seconds: float) -> None:
         with suppress(TimeoutError):

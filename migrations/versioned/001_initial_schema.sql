@@ -251,6 +251,7 @@ CREATE TABLE outbox (
     done_at    timestamptz
 );
 CREATE INDEX outbox_waiting ON outbox (consumer, id) WHERE done_at IS NULL;
+CREATE INDEX outbox_waiting_of_bags ON outbox (consumer, subject_id) WHERE done_at IS NULL AND subject = 'BAG';
 CREATE INDEX outbox_done ON outbox (done_at) WHERE done_at IS NOT NULL;
 
 -- A lane belongs to one worker at a time, so that a bag does.
