@@ -61,6 +61,8 @@ class ErrorCode(StrEnum):
     """A store refused; trying again does not help."""
     STORE_ERROR = "STORE_ERROR"
     """A store failed in another way."""
+    OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
+    """A partner was asked and its answer never came: it may have been done."""
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
     """The time for the request was used up."""
     INTERNAL_ERROR = "INTERNAL_ERROR"
@@ -71,6 +73,7 @@ STORE_MESSAGES = {
     ErrorCode.STORE_UNAVAILABLE: "The store '{store}' cannot be reached at the moment.",
     ErrorCode.STORE_REFUSED: "The store '{store}' refused.",
     ErrorCode.STORE_ERROR: "The store '{store}' failed.",
+    ErrorCode.OUTCOME_UNKNOWN: "'{store}' was asked and its answer never came: it may have been done.",
     ErrorCode.CONFLICT: "Somebody else changed this first; read it again.",
     ErrorCode.DEADLINE_EXCEEDED: "The time for this request was used up while waiting for '{store}'.",
 }
