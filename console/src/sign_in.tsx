@@ -57,6 +57,7 @@ function describe({ role, expires }: Session): string {
   if (expires === null) {
     return who;
   }
-  const when = expires.toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" });
+  const parts = { year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit" } as const;
+  const when = expires.toLocaleString(undefined, { ...parts, timeZoneName: "short" });
   return expires.getTime() < Date.now() ? `${who}, expired ${when}` : `${who} until ${when}`;
 }
