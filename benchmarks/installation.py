@@ -32,6 +32,8 @@ Say = Callable[[str], None]
 AIRLINE_ID = 1
 SIGN_IN = timedelta(hours=6)
 SEEDING_SECONDS = 3600.0
+# Nothing is sent to partners.
+NOBODY = '{"worldtracer": {"enabled": false}, "twilio": {"enabled": false}, "sendgrid": {"enabled": false}}'
 RECOVERY_SECONDS = 60.0
 
 SERVE = ("gateway", "serve")
@@ -87,7 +89,7 @@ async def installation(folder: Path, bags: int, workers: int, say: Say) -> Async
     Raises:
         StartError: one sentence that says why it cannot.
     """
-    lock = _own(folder)
+    lock = own(folder)
     if lock is None:
         raise StartError(f"Another benchmark runs in {folder}: wait for it or stop it.")
     stores: dict[str, EmbeddedServer] = {
@@ -101,16 +103,16 @@ async def installation(folder: Path, bags: int, workers: int, say: Say) -> Async
             stack.push_async_callback(store.stop)
         await asyncio.gather(*(store.start(say) for store in stores.values()))
         ports = {"gateway": free_port(), "reference": free_port()}
-        environment = _environment(stores.values(), ports["gateway"], bags, workers)
+        environment = environment_of(stores.values(), ports["gateway"], bags, workers)
         say("stores are up; initialising")
-        await _initialise(environment)
+        await initialise(environment)
         modules = {"gateway": SERVE, "projector": PROJECT, "reference": (*REFERENCE, "--port", str(ports["reference"]))}
         programs = {
-            name: _program(name, module, folder, environment, ports.get(name)) for name, module in modules.items()
+            name: program(name, module, folder, environment, ports.get(name)) for name, module in modules.items()
         }
-        for program in programs.values():
-            stack.push_async_callback(program.stop)
-        await asyncio.gather(*(program.start(say) for program in programs.values()))
+        for one in programs.values():
+            stack.push_async_callback(one.stop)
+        await asyncio.gather(*(one.start(say) for one in programs.values()))
         token = issue_token(environment["JWT_SECRET"], Role.AGENT, AIRLINE_ID, SIGN_IN)
         installed = Installation(stores, programs, ports, environment, token)
         await installed.until_healthy()
@@ -119,19 +121,21 @@ async def installation(folder: Path, bags: int, workers: int, say: Say) -> Async
         say("stopping")
 
 
-def _own(folder: Path) -> IO[str] | None:
+def own(folder: Path) -> IO[str] | None:
     """The lock that makes this the one run in its folder."""
     folder.mkdir(parents=True, exist_ok=True)
     return lock_file(folder / "lock")
 
 
-def _environment(stores: Iterable[EmbeddedServer], port: int, bags: int, workers: int) -> dict[str, str]:
+def environment_of(stores: Iterable[EmbeddedServer], port: int, bags: int, workers: int) -> dict[str, str]:
+    """The variables that the product runs with."""
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     environment |= {
         "ENVIRONMENT": "production",
         "HOST": HOST,
         "PORT": str(port),
         "WORKERS": str(workers),
+        "EXTERNAL_SERVICES": NOBODY,
         "JWT_SECRET": secrets.token_urlsafe(48),
         "SECRET_KEY": secrets.token_urlsafe(48),
         "SEED_BAGS": str(bags),
@@ -143,7 +147,7 @@ def _environment(stores: Iterable[EmbeddedServer], port: int, bags: int, workers
     return environment
 
 
-async def _initialise(environment: Mapping[str, str]) -> None:
+async def initialise(environment: Mapping[str, str]) -> None:
     """The product's own ``init``: migrates and seeds what is not there yet, its progress on the console."""
     init = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gateway", "init", "--environment", "production"),
@@ -163,9 +167,11 @@ async def _initialise(environment: Mapping[str, str]) -> None:
         raise StartError("The product could not be initialised; what it said stands above.")
 
 
-def _program(
+def program(
     name: str, module: Sequence[str], folder: Path, environment: Mapping[str, str], port: int | None
 ) -> Program:
+    """A process of the product; one with a port is ready when it answers there."""
+
     async def answers() -> bool:
         async with Client(port or 0) as client:
             return await _found(client, "/health/live", b"healthy")

@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks.operations import Operation
 from gateway.config import Settings
-from gateway.lifespan import now
+from gateway.lifespan import installation, now
 from integrations.stores.postgres import count_statements
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Stores
@@ -36,6 +36,7 @@ async def _sent(schema: GatewaySchema, settings: Settings, stores: Stores, opera
         request_id="benchmark",
         now=now,
         stores=stores,
+        installation=installation(settings),
         signing_key=settings.secret_key.get_secret_value().encode(),
         loaders=Loaders(),
     )

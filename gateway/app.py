@@ -11,9 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.actor import TokenVerifier
+from gateway.callbacks import callback_routes
 from gateway.config import Settings
 from gateway.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
-from gateway.lifespan import now, open_stores
+from gateway.lifespan import installation, now, open_stores
 from gateway.middleware import BodyLimit, RequestEdge
 from gateway.probes import probe_routes
 from gateway.view import GraphQLView
@@ -40,6 +41,7 @@ def create_app(settings: Settings, open_stores: OpenStores = open_stores, beside
     view = GraphQLView(
         build_schema(),
         TokenVerifier(settings.jwt_secret.get_secret_value()),
+        installation(settings),
         signing_key=settings.secret_key.get_secret_value().encode(),
         seconds=settings.request_seconds,
         page=page,
@@ -55,7 +57,8 @@ def create_app(settings: Settings, open_stores: OpenStores = open_stores, beside
         routes=[
             *(graphiql_routes(STATIC) if settings.graphiql else ()),
             Route("/graphql", view),
-            *probe_routes(now),
+            *probe_routes(installation(settings), now),
+            *callback_routes(settings, now),
         ],
         middleware=[Middleware(RequestEdge), Middleware(BodyLimit, max_bytes=settings.body_bytes)],
         lifespan=lifespan,

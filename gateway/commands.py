@@ -7,9 +7,10 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -20,8 +21,8 @@ from gateway.actor import issue_token
 from gateway.app import create_app
 from gateway.config import Settings, SettingsError
 from gateway.initialise import InitialisationError, initialise
-from gateway.lifespan import now, open_stores
-from gateway.workers import project, workers
+from gateway.lifespan import installation, now, open_stores
+from gateway.workers import dispatch, project, workers
 from resolvers import health
 from resolvers.actor import Role
 from resolvers.health import HealthStatus
@@ -54,10 +55,16 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(command=_demo)
 
     serve = commands.add_parser("serve", help="serve GraphQL and health over HTTP")
-    serve.add_argument("--with-workers", action="store_true", help="tell the graph of changes in the same process")
+    serve.add_argument("--with-workers", action="store_true", help="do the background work in the same process")
     serve.set_defaults(command=_serve)
 
     commands.add_parser("project", help="tell the graph of changes, until stopped").set_defaults(command=_project)
+
+    send = "send what is to leave for partners and passengers, until stopped"
+    commands.add_parser("dispatch", help=send).set_defaults(command=_dispatch)
+
+    serve_mocks = "serve mocks of the partners where the settings say they are, until stopped"
+    commands.add_parser("mocks", help=serve_mocks).set_defaults(command=_mocks)
 
     init = commands.add_parser("init", help="migrate, load schemas, warm the cache, seed; repeatable")
     init.add_argument("--environment", choices=["demo", "production"], default="production")
@@ -113,7 +120,8 @@ def app() -> Starlette:
 
 def app_with_workers() -> Starlette:
     """The same, with the background work in the same process."""
-    return _spare_collector(create_app(_settings(os.environ), beside=workers))
+    settings = _settings(os.environ)
+    return _spare_collector(create_app(settings, beside=partial(workers, settings)))
 
 
 def _spare_collector(application: Starlette) -> Starlette:
@@ -129,6 +137,28 @@ def _spare_collector(application: Starlette) -> Starlette:
 
 
 def _project(_parsed: argparse.Namespace) -> int:
+    async def run(settings: Settings) -> None:
+        async with open_stores(settings) as stores:
+            await project(stores)
+
+    return _until_stopped(run)
+
+
+def _dispatch(_parsed: argparse.Namespace) -> int:
+    async def run(settings: Settings) -> None:
+        async with open_stores(settings) as stores:
+            await dispatch(settings, stores)
+
+    return _until_stopped(run)
+
+
+def _mocks(_parsed: argparse.Namespace) -> int:
+    from gateway.mocks import serve_mocks  # no installation that has real partners needs them
+
+    return _until_stopped(serve_mocks)
+
+
+def _until_stopped(work: Callable[[Settings], Coroutine[None, None, None]]) -> int:
     settings = _settings(os.environ)
 
     async def run() -> None:
@@ -136,8 +166,7 @@ def _project(_parsed: argparse.Namespace) -> int:
         assert task is not None
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        async with open_stores(settings) as stores:
-            await project(stores)
+        await work(settings)
 
     with suppress(asyncio.CancelledError):
         asyncio.run(run())
@@ -166,7 +195,7 @@ def _verify(_parsed: argparse.Namespace) -> int:
 
     async def run() -> int:
         async with open_stores(settings) as stores:
-            found = await health.check(stores, now)
+            found = await health.check(stores, now, installation(settings))
         for service in found.services:
             print(f"{service.name}: {'healthy' if service.healthy else 'NOT healthy'}, {service.latency_ms:.1f} ms")
             for name, detail in service.details.items():

@@ -1,11 +1,15 @@
 """Settings: the one place that reads the environment and ``config/*.yaml``."""
 
 from collections.abc import Mapping
+from datetime import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError
+import orjson
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from sendgrid.helpers.eventwebhook import EventWebhook
 
 CONFIG = Path(__file__).parents[1] / "config"
 
@@ -14,6 +18,58 @@ Secret = Annotated[SecretStr, Field(min_length=32)]
 
 class SettingsError(Exception):
     """Settings are missing or wrong; the message lists all of them, one a line."""
+
+
+def _document(value: Any) -> Any:
+    """Text of the environment as the document that it is."""
+    if isinstance(value, str):
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError as error:
+            raise ValueError("This is no JSON") from error
+    return value
+
+
+def _verification_key(value: str) -> str:
+    try:
+        EventWebhook(value)
+    except ValueError as error:
+        raise ValueError("This is no verification key: copy it from SendGrid's mail settings") from error
+    return value
+
+
+class ServiceFlags(BaseModel):
+    """Whether a partner is used, and what stands in for it.
+
+    Args:
+        enabled: False leaves out everything that would be sent.
+        mock: ask the mock instead of the partner.
+        fallback: ask the mock while the partner is away; what it took is labelled, and nobody else has it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = True
+    mock: bool = False
+    fallback: bool = False
+
+
+class ExternalServices(BaseModel):
+    """The partners' flags."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    worldtracer: ServiceFlags = ServiceFlags()
+    twilio: ServiceFlags = ServiceFlags()
+    sendgrid: ServiceFlags = ServiceFlags()
+
+
+# What a partner needs that is used: the partner itself, and its mock.
+NEEDED = {
+    "worldtracer": (("worldtracer_endpoint", "worldtracer_api_key"), "worldtracer_mock_endpoint"),
+    "twilio": (("twilio_account_sid", "twilio_auth_token", "twilio_phone_number"), "twilio_mock_endpoint"),
+    "sendgrid": (("sendgrid_api_key", "sendgrid_from_email"), "sendgrid_mock_endpoint"),
+}
 
 
 class Settings(BaseSettings):
@@ -46,6 +102,40 @@ class Settings(BaseSettings):
     postgres_connections: int = Field(20, ge=2, le=200, description="The most connections to PostgreSQL per process.")
     seed_bags: int = Field(0, ge=0, description="Bags that `init` seeds.")
     seed_exceptions: int = Field(0, ge=0, description="Bags among them that something goes wrong with.")
+    external_services: Annotated[ExternalServices, BeforeValidator(_document)] = Field(
+        ExternalServices(),
+        description="`enabled`, `mock` and `fallback` of worldtracer, twilio and sendgrid; JSON in the environment.",
+    )
+    public_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = Field(
+        "http://127.0.0.1:8000",
+        pattern=r"^https?://[^\s/]+",
+        description="Where providers and passengers reach the product.",
+    )
+    brand: str = Field("Copa", min_length=2, max_length=20, description="The airline's name in messages.")
+    designator: str = Field("CM", pattern=r"^[A-Z0-9]{2}$", description="Under which WorldTracer files are made.")
+    worldtracer_endpoint: str | None = Field(None, description="WorldTracer's address.")
+    worldtracer_api_key: SecretStr | None = Field(None, description="WorldTracer's key.")
+    worldtracer_mock_endpoint: str | None = Field(None, description="Where a mock of WorldTracer is.")
+    twilio_account_sid: str | None = Field(None, description="Twilio's account: `AC...`.")
+    twilio_auth_token: SecretStr | None = Field(None, description="Its token; callbacks are signed with it.")
+    twilio_phone_number: str | None = Field(None, description="Sending number (E.164), or messaging service `MG...`.")
+    twilio_mock_endpoint: str | None = Field(None, description="Where a mock of Twilio is.")
+    sendgrid_api_key: SecretStr | None = Field(None, description="SendGrid's key, with the right to send mail.")
+    sendgrid_from_email: str | None = Field(None, description="The address that emails are from.")
+    sendgrid_webhook_public_key: Annotated[str, AfterValidator(_verification_key)] | None = Field(
+        None, description="Verifies SendGrid's signed events: base64."
+    )
+    sendgrid_mock_endpoint: str | None = Field(None, description="Where a mock of SendGrid is.")
+    sms_per_minute: int = Field(60, ge=1, description="The most short messages in 60 seconds; the others wait.")
+    sms_per_passenger_day: int = Field(5, ge=1, description="The most short messages to one number in a day.")
+    quiet_from: time = Field(time(22), description="From when on passengers are let sleep, on their own clock.")
+    quiet_until: time = Field(time(7), description="Until when.")
+    worldtracer_call_price: Decimal = Field(Decimal(0), ge=0, description="US dollars a call; from your contract.")
+    sms_part_price: Decimal = Field(Decimal(0), ge=0, description="US dollars a part of a short message.")
+    email_price: Decimal = Field(Decimal(0), ge=0, description="US dollars an email.")
+    daily_budget: Decimal | None = Field(
+        None, ge=0, description="US dollars a day for all partners; none for no alert."
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -73,6 +163,24 @@ class Settings(BaseSettings):
         except ValidationError as error:
             faults = [f"{'.'.join(map(str, fault['loc'])).upper()}: {_said(fault)}" for fault in error.errors()]
             raise SettingsError("Settings are missing or wrong:\n  " + "\n  ".join(faults)) from None
+
+    def check_partners(self) -> None:
+        """Checks that there is all that the partners which are used need.
+
+        Raises:
+            SettingsError: something of it is missing.
+        """
+        faults = []
+        for name, (own, mock) in NEEDED.items():
+            flags: ServiceFlags = getattr(self.external_services, name)
+            needed = (mock,) if flags.mock else (*own, mock) if flags.fallback else own
+            faults += [
+                f"{setting.upper()}: set it, or switch {name} off in EXTERNAL_SERVICES"
+                for setting in needed
+                if flags.enabled and getattr(self, setting) is None
+            ]
+        if faults:
+            raise SettingsError("Settings are missing:\n  " + "\n  ".join(faults))
 
 
 def _known(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.process import ChildProcess, Progress, StartError
 from integrations.embedded.redis import EmbeddedRedis
-from integrations.embedded.server import EmbeddedServer, is_free, lock_file, write_secret
+from integrations.embedded.server import EmbeddedServer, free_port, is_free, lock_file, write_secret
 
 Environment = Mapping[str, str]
 
@@ -38,7 +38,7 @@ EMBEDDED: dict[str, tuple[type[EmbeddedServer], int]] = {
     "REDIS_URL": (EmbeddedRedis, 50),
     "NEO4J_URI": (EmbeddedNeo4j, 700),
 }
-PROCESSES_MEGABYTES = 500  # gateway and projector
+PROCESSES_MEGABYTES = 700  # gateway, projector, dispatcher and mocks
 
 
 class Supervised(Protocol):
@@ -262,7 +262,13 @@ async def _run_demo(
         _preflight(environment, port)
         supervisor = Supervisor(say)
         async with _stores(folder, environment, supervisor) as addresses:
-            complete = {**environment, **addresses, "PORT": str(port), "PYTHONUNBUFFERED": "1"}
+            complete = {
+                **_mock_addresses(port),
+                **environment,
+                **addresses,
+                "PORT": str(port),
+                "PYTHONUNBUFFERED": "1",
+            }
             await initialise(complete)
             await supervisor.start(*_programs(folder, complete, port))
             with _remembered(folder, addresses):
@@ -282,7 +288,7 @@ def _own(folder: Path) -> IO[str] | None:
 
 
 def _programs(folder: Path, environment: Environment, port: int) -> list[Program]:
-    """The gateway and the projector, each a process of its own."""
+    """The gateway, its workers and the partners' mocks, each a process of its own."""
 
     async def answers() -> bool:
         if is_free(port):
@@ -296,7 +302,17 @@ def _programs(folder: Path, environment: Environment, port: int) -> list[Program
     return [
         Program("gateway", [*run, "serve"], folder=folder, environment=environment, ready=answers),
         Program("projector", [*run, "project"], folder=folder, environment=environment),
+        Program("dispatcher", [*run, "dispatch"], folder=folder, environment=environment),
+        Program("mocks", [*run, "mocks"], folder=folder, environment=environment),
     ]
+
+
+def _mock_addresses(port: int) -> dict[str, str]:
+    """Where the partners' mocks are to be, and where they find the gateway."""
+    mocks = {
+        f"{name}_MOCK_ENDPOINT": f"http://127.0.0.1:{free_port()}" for name in ("WORLDTRACER", "TWILIO", "SENDGRID")
+    }
+    return {**mocks, "PUBLIC_URL": f"http://127.0.0.1:{port}"}
 
 
 @asynccontextmanager

@@ -19,10 +19,18 @@ from gateway.initialise import InitialisationError, initialise, operator, seed
 from gateway.lifespan import open_stores
 from integrations.embedded.process import StartError
 from integrations.embedded.server import write_secret
+from integrations.partners.mocks.sendgrid import public_key
 from resolvers.actor import Role
 
 DEMO = Path(__file__).parents[1] / ".demo"
 SIGN_IN = timedelta(hours=12)
+OWN_SECRETS = ("JWT_SECRET", "SECRET_KEY", "WORLDTRACER_API_KEY", "TWILIO_AUTH_TOKEN", "SENDGRID_API_KEY")
+# Mocks stand for the partners: the number is kept free for fiction, the domain is reserved.
+ACCOUNTS = {
+    "TWILIO_ACCOUNT_SID": "AC00000000000000000000000000000000",
+    "TWILIO_PHONE_NUMBER": "+12025550100",
+    "SENDGRID_FROM_EMAIL": "baggage@example.com",
+}
 
 Environment = Mapping[str, str]
 Say = Callable[[str], None]
@@ -71,15 +79,18 @@ def reset() -> int:
 def secrets_of_demo() -> dict[str, str]:
     """The demo's own signing keys, made once; those of the environment win."""
     file = DEMO / "secrets.json"
-    if not file.exists():
+    kept: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    if missing := [name for name in OWN_SECRETS if name not in kept]:
+        kept |= {name: secrets.token_urlsafe(48) for name in missing}
         DEMO.mkdir(exist_ok=True)
-        write_secret(file, json.dumps({name: secrets.token_urlsafe(48) for name in ("JWT_SECRET", "SECRET_KEY")}))
-    kept: dict[str, str] = json.loads(file.read_text())
+        write_secret(file, json.dumps(kept))
     return {name: os.environ.get(name) or value for name, value in kept.items()}
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "ENVIRONMENT": "demo", **secrets_of_demo()}
+    own = secrets_of_demo()
+    verifies = {"SENDGRID_WEBHOOK_PUBLIC_KEY": public_key(own["SENDGRID_API_KEY"])}
+    return {**ACCOUNTS, **verifies, **os.environ, "ENVIRONMENT": "demo", **own}
 
 
 def _told(work: Coroutine[None, None, int]) -> int:

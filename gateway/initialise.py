@@ -6,7 +6,9 @@ from time import monotonic
 import migrations.run
 import seeds
 from gateway.config import Settings
-from gateway.lifespan import now, open_stores
+from gateway.lifespan import installation, now, open_stores
+from gateway.partners import open_partners
+from integrations.deadline import deadline
 from integrations.errors import OutsideError
 from integrations.records.outbox import GRAPH
 from integrations.stores import journeys, outbox
@@ -20,6 +22,8 @@ from seeds import AlreadyInUse
 
 # How long a graph that does not answer is waited for.
 PATIENCE_SECONDS = 60.0
+PARTNER_SECONDS = 5.0
+STORES = ("database", "graph", "cache")
 
 Say = Callable[[str], None]
 
@@ -44,7 +48,7 @@ async def initialise(settings: Settings, say: Say) -> None:
 
 
 async def _initialise(settings: Settings, stores: Stores, say: Say) -> None:
-    found = await health.check(stores, now)
+    found = await health.check(stores, now, installation(settings), STORES)
     away = [service.name for service in found.services if not service.healthy]
     if away:
         raise InitialisationError(f"Not reachable: {', '.join(away)}. Run python -m gateway verify to see why.")
@@ -56,12 +60,34 @@ async def _initialise(settings: Settings, stores: Stores, say: Say) -> None:
     await journeys.prepare(stores.neo4j, settings.copa_airline_id)
     say("graph statements planned")
     say(f"route cache: {await stores.redis.warm_cache_for_copa()} entries")
-    say("partners: none are connected in this version")
+    say(await verify_partners(settings))
     await seed(settings, stores, say)
-    found = await health.check(stores, now)
+    found = await health.check(stores, now, installation(settings), STORES)
     say(f"health: {found.status}")
     if found.status is not HealthStatus.HEALTHY:
         raise InitialisationError("A store went away meanwhile: run this again.")
+
+
+async def verify_partners(settings: Settings) -> str:
+    """Asks each partner for a sign of life; one that is away keeps nobody from going on: effects wait for it.
+
+    Raises:
+        SettingsError: something that a used partner needs is missing.
+    """
+    async with open_partners(settings) as lines:
+        said = []
+        for service, line in lines.by_service.items():
+            name = f"{service}{' (mock)' if line.port.mock else ''}"
+            if not line.enabled:
+                said.append(f"{name} is switched off")
+                continue
+            try:
+                with deadline(PARTNER_SECONDS):
+                    await line.port.ping()
+                said.append(f"{name} answers")
+            except OutsideError as error:
+                said.append(f"{name} does not answer ({error.reason})")
+    return f"partners: {', '.join(said)}"
 
 
 async def seed(settings: Settings, stores: Stores, say: Say) -> None:
@@ -84,6 +110,7 @@ def operator(settings: Settings, stores: Stores) -> Context:
         request_id="command",
         now=now,
         stores=stores,
+        installation=installation(settings),
         signing_key=settings.secret_key.get_secret_value().encode(),
     )
 

@@ -7,17 +7,33 @@ from functools import partial
 from typing import Any
 
 from gateway.config import Settings
+from integrations.records.effects import Service
 from integrations.stores import airports
 from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager
 from integrations.stores.redis import RedisManager
 from resolvers import routes
-from resolvers.context import Stores
+from resolvers.context import Installation, Stores
 
 
 def now() -> datetime:
     """The clock of the process: UTC."""
     return datetime.now(UTC)
+
+
+def installation(settings: Settings) -> Installation:
+    """Whose installation the settings describe."""
+    flags = settings.external_services
+    switches = {Service.WORLDTRACER: flags.worldtracer, Service.SMS: flags.twilio, Service.EMAIL: flags.sendgrid}
+    on = frozenset(service for service, flag in switches.items() if flag.enabled)
+    return Installation(
+        settings.copa_airline_id,
+        settings.brand,
+        settings.designator,
+        f"{settings.public_url}/b",
+        on,
+        settings.daily_budget,
+    )
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """Health over HTTP, for monitors and orchestrators: ``resolvers.health`` in the shape that was agreed on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
@@ -12,22 +12,23 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from resolvers import health
+from resolvers.context import Installation
 from resolvers.health import Health, HealthStatus, ServiceHealth
 
 
-def probe_routes(now: Callable[[], datetime]) -> list[BaseRoute]:
+def probe_routes(installation: Installation, now: Callable[[], datetime]) -> list[BaseRoute]:
     """``/health`` and what lies under it."""
 
-    def of(*names: str) -> Callable[[Request], Any]:
+    def of(*names: str, detailed: bool = False) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
-            found = await health.check(request.state.stores, now, names)
-            return _response(found, serving=found.status is not HealthStatus.UNHEALTHY)
+            found = await health.check(request.state.stores, now, installation, names)
+            return _response(found, serving=found.status is not HealthStatus.UNHEALTHY, detailed=detailed)
 
         return answer
 
     def of_one(name: str) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
-            found = await health.check(request.state.stores, now, (name,))
+            found = await health.check(request.state.stores, now, installation, (name,))
             healthy = found.services[0].healthy
             status = HealthStatus.HEALTHY if healthy else HealthStatus.UNHEALTHY
             return _response(replace(found, status=status), serving=healthy)
@@ -38,22 +39,22 @@ def probe_routes(now: Callable[[], datetime]) -> list[BaseRoute]:
         return _response(Health(HealthStatus.HEALTHY, health.VERSION, now(), ()), serving=True)
 
     return [
-        Route("/health", of("database", "graph", "cache")),
+        Route("/health", of("database", "graph", "cache", "external")),
         Route("/health/database", of_one("database")),
         Route("/health/graph", of_one("graph")),
         Route("/health/cache", of_one("cache")),
-        Route("/health/external", of()),
+        Route("/health/external", of("external", detailed=True)),
         Route("/health/ready", of("database")),
         Route("/health/live", live),
     ]
 
 
-def _response(found: Health, *, serving: bool) -> Response:
+def _response(found: Health, *, serving: bool, detailed: bool = False) -> Response:
     body = {
         "status": found.status,
         "version": found.version,
         "timestamp": found.timestamp.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "services": _services(found.services),
+        "services": {service.name: _service(service, detailed=detailed) for service in found.services},
     }
     return Response(
         orjson.dumps(body),
@@ -63,7 +64,6 @@ def _response(found: Health, *, serving: bool) -> Response:
     )
 
 
-def _services(services: Sequence[ServiceHealth]) -> dict[str, Any]:
-    return {
-        service.name: {"healthy": service.healthy, "latency_ms": round(service.latency_ms, 2)} for service in services
-    }
+def _service(service: ServiceHealth, *, detailed: bool) -> dict[str, Any]:
+    details = service.details if detailed else {}
+    return {"healthy": service.healthy, "latency_ms": round(service.latency_ms, 2), **details}

@@ -31,7 +31,7 @@ from gateway.actor import InvalidToken, TokenVerifier
 from gateway.middleware import BodyTooLarge, record_of, refusal_body
 from integrations.deadline import deadline
 from resolvers.actor import Actor
-from resolvers.context import Context
+from resolvers.context import Context, Installation
 from schema.base import GatewaySchema
 from schema.batching import Loaders
 from schema.errors import UNEXPECTED, ErrorCode
@@ -76,6 +76,7 @@ class GraphQLView:
     Args:
         schema: that is asked.
         tokens: tells who asks.
+        installation: whose it is.
         signing_key: signs cursors and links.
         seconds: the time one request may take.
         page: gives the page for a browser that comes without a question, or None.
@@ -86,6 +87,7 @@ class GraphQLView:
         self,
         schema: GatewaySchema,
         tokens: TokenVerifier,
+        installation: Installation,
         *,
         signing_key: bytes,
         seconds: float = 10.0,
@@ -94,6 +96,7 @@ class GraphQLView:
     ) -> None:
         self._schema = schema
         self._tokens = tokens
+        self._installation = installation
         self._signing_key = signing_key
         self._seconds = seconds
         self._page = page
@@ -145,6 +148,7 @@ class GraphQLView:
             request_id=record_of(request.scope).id,
             now=self._now,
             stores=request.scope["state"]["stores"],
+            installation=self._installation,
             signing_key=self._signing_key,
             loaders=Loaders(),
         )

@@ -7,25 +7,56 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from gateway.config import Settings
+from gateway.lifespan import installation, now
+from gateway.partners import open_partners
 from integrations.stores import outbox
 from resolvers.context import Stores
+from resolvers.dispatcher import dispatchers
+from resolvers.lines import Lines
 from resolvers.projector import Projector
+from resolvers.worker import LaneWorker
 
 
 async def project(stores: Stores) -> None:
-    """Tells the graph of changes until cancelled; woken by the records, and looking by itself as well."""
-    owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-    projector = Projector(stores.postgres, stores.neo4j, owner)
-    async with stores.postgres.listen(outbox.CHANNEL, projector.wake):
-        await projector.run()
+    """Tells the graph of changes until cancelled."""
+    await _run(stores, Projector(stores.postgres, stores.neo4j, _owner()))
+
+
+async def dispatch(settings: Settings, stores: Stores) -> None:
+    """Sends to partners and passengers what is to leave the product, until cancelled."""
+    async with open_partners(settings) as lines:
+        await _dispatch(settings, stores, lines)
 
 
 @asynccontextmanager
-async def workers(stores: Stores) -> AsyncIterator[None]:
-    """Runs the workers while the block runs."""
-    task = asyncio.create_task(project(stores))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
+async def workers(settings: Settings, stores: Stores) -> AsyncIterator[None]:
+    """Runs all workers while the block runs."""
+    async with open_partners(settings) as lines:
+        tasks = [asyncio.create_task(project(stores)), asyncio.create_task(_dispatch(settings, stores, lines))]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+
+async def _dispatch(settings: Settings, stores: Stores, lines: Lines) -> None:
+    await _run(stores, *dispatchers(stores.postgres, installation(settings), lines, _owner(), now))
+
+
+async def _run(stores: Stores, *workers: LaneWorker) -> None:
+    """Each woken by the records, and looking by itself as well."""
+
+    def wake(consumer: str) -> None:
+        for worker in workers:
+            worker.wake(consumer)
+
+    async with stores.postgres.listen(outbox.CHANNEL, wake), asyncio.TaskGroup() as group:
+        for worker in workers:
+            group.create_task(worker.run())
+
+
+def _owner() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+from integrations.records.effects import Service
 from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager
 from integrations.stores.redis import RedisManager
@@ -21,6 +23,27 @@ class Stores:
     redis: RedisManager
 
 
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Whose installation it is, and what passengers and partners know the airline by.
+
+    Args:
+        airline_id: the tenant that partners and health belong to.
+        brand: in messages: ``Copa``.
+        designator: of its files: ``CM``.
+        tracking_url: the page of a file is this, a slash and its reference.
+        partners: those that are switched on.
+        daily_budget: US dollars a day for all partners; None for no alert.
+    """
+
+    airline_id: int
+    brand: str
+    designator: str
+    tracking_url: str
+    partners: frozenset[Service] = frozenset()
+    daily_budget: Decimal | None = None
+
+
 @dataclass(slots=True)
 class Context:
     """One request: who asks, under which id, at what time, over which stores.
@@ -30,6 +53,7 @@ class Context:
         request_id: ties the answer, the log and a masked error together.
         now: the clock; gives an aware datetime in UTC.
         stores: the open stores.
+        installation: whose it is.
         signing_key: signs what leaves the process and comes back: cursors and links.
         loaders: the batches of this request; the GraphQL layer's own.
     """
@@ -38,6 +62,7 @@ class Context:
     request_id: str
     now: Callable[[], datetime]
     stores: Stores
+    installation: Installation
     signing_key: bytes = field(repr=False)
     loaders: Any = field(default=None, repr=False)
 

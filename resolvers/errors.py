@@ -4,7 +4,14 @@ CallerError
 ├── BadInput         an argument's value cannot be used; names the argument
 ├── Unauthenticated  nobody is signed in
 ├── Forbidden        who is signed in may not do this
-└── NotFound         a command names something that is not there (a query answers null instead)
+├── NotFound         a command names something that is not there (a query answers null instead)
+└── Refusal          a command does not fit how things stand; part of a mutation's payload
+    ├── InvalidState     what is to be changed is not in a state for it; names what is allowed
+    ├── PirClosed        the file is closed
+    ├── ReasonRequired   reason for loss or fault station is missing
+    ├── AlreadyOpen      there is an open file for the bag; names it
+    ├── VersionConflict  somebody changed it since it was read
+    └── KeyReused        the idempotency key was used for another input
 
 The message is written for the caller and reaches it as it is: no driver's words, no personal data.
 ``extensions`` is what a GraphQL error carries beside it.
@@ -76,3 +83,52 @@ class NotFound(CallerError):
     def extensions(self) -> dict[str, object]:
         """Adds which argument named it."""
         return {**super().extensions, "field": self.field}
+
+
+class Refusal(CallerError):
+    """A command that does not fit how things stand.
+
+    Args:
+        field: the input field that it is about.
+        message: what stands in the way and what would be right.
+    """
+
+    code = "INVALID_STATE"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class InvalidState(Refusal):
+    """What is to be changed is not in a state for it."""
+
+
+class PirClosed(Refusal):
+    """A closed file is never reopened."""
+
+    code = "PIR_CLOSED"
+
+
+class ReasonRequired(Refusal):
+    """A delayed file is closed with reason for loss and fault station only."""
+
+    code = "REASON_REQUIRED"
+
+
+class AlreadyOpen(Refusal):
+    """A bag has one open file of a kind."""
+
+    code = "ALREADY_OPEN"
+
+
+class VersionConflict(Refusal):
+    """Somebody changed it since the caller read it."""
+
+    code = "VERSION_CONFLICT"
+
+
+class KeyReused(Refusal):
+    """An idempotency key stands for one input."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"

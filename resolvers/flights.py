@@ -10,6 +10,7 @@ from integrations.records.events import EventColumns
 from integrations.records.flights import Flight, FlightStatus
 from integrations.records.outbox import GRAPH, Subject
 from integrations.records.page import Page
+from integrations.records.pirs import PirBag
 from integrations.stores import audit, bags, flights, outbox
 from integrations.stores.journeys import Fellows
 from resolvers import scans
@@ -45,6 +46,13 @@ async def by_ids(context: Context, ids: Sequence[int]) -> list[Flight | None]:
     """The flight of each id, None for an unknown one."""
     found = await flights.by_id(context.stores.postgres, context.airline_id, ids)
     return [found.get(flight_id) for flight_id in ids]
+
+
+async def of_forwarded(context: Context, parents: Sequence[PirBag]) -> list[Flight | None]:
+    """The flight that brings each bag of a file."""
+    ids = list({bag.forward_flight_id for bag in parents if bag.forward_flight_id is not None})
+    found = await flights.by_id(context.stores.postgres, context.airline_id, ids) if ids else {}
+    return [found.get(bag.forward_flight_id) if bag.forward_flight_id is not None else None for bag in parents]
 
 
 async def of_flight_ids(context: Context, parents: Sequence[Bag | EventColumns | Fellows]) -> list[Flight | None]:

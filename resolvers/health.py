@@ -3,11 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from resolvers.context import Stores
+from integrations.deadline import deadline
+from integrations.errors import OutsideError
+from integrations.records.effects import PartnerStatus, Service
+from integrations.stores import effects
+from resolvers.context import Installation, Stores
 
 # The product's version; pyproject.toml has the same.
 VERSION = "0.1.0"
@@ -32,6 +37,33 @@ class ServiceHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class PartnerHealth:
+    """A partner as its dispatchers find it, and what waits for it.
+
+    Args:
+        name: ``worldtracer``, ``twilio`` or ``sendgrid``.
+        breaker: CLOSED, OPEN or HALF_OPEN; None while no dispatcher is heard of.
+        mock: whether a stand-in is spoken to.
+        waiting: effects that are to be sent, or of unknown outcome.
+        failed: effects that an agent has to decide on.
+        cost_today: US dollars since midnight UTC, by the configured price list.
+    """
+
+    name: str
+    service: str
+    mock: bool
+    healthy: bool
+    latency_ms: float
+    breaker: str | None
+    checked_at: datetime | None
+    waiting: int
+    oldest_waiting_at: datetime | None
+    failed: int
+    last_success_at: datetime | None
+    cost_today: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """The whole: the product answers queries unless it is unhealthy."""
 
@@ -39,6 +71,17 @@ class Health:
     version: str
     timestamp: datetime
     services: Sequence[ServiceHealth]
+    external: Sequence[PartnerHealth] = ()
+
+
+# What partners are called in health.
+PARTNERS = {Service.WORLDTRACER: "worldtracer", Service.SMS: "twilio", Service.EMAIL: "sendgrid"}
+EXTERNAL = "external"
+# A dispatcher looks at its partner every ten seconds; one that has not for so long is away itself.
+UNHEARD_AFTER = timedelta(seconds=60)
+LAST_SUCCESS_WITHIN = timedelta(days=7)
+# Partners are a matter of records: whoever asks for health does not wait for those.
+EXTERNAL_SECONDS = 0.05
 
 
 # Without it nothing can be answered; without the others something can.
@@ -46,25 +89,80 @@ INDISPENSABLE = "database"
 
 
 async def check(
-    stores: Stores, now: Callable[[], datetime], names: Sequence[str] = ("database", "graph", "cache")
+    stores: Stores,
+    now: Callable[[], datetime],
+    installation: Installation,
+    names: Sequence[str] = ("database", "graph", "cache", EXTERNAL),
 ) -> Health:
-    """Asks the named services at once.
+    """Asks the named services at once; of partners it tells what their dispatchers found last.
 
     Args:
-        names: of ``database`` (PostgreSQL), ``graph`` (Neo4j) and ``cache`` (Redis).
+        installation: whose partners.
+        names: of ``database`` (PostgreSQL), ``graph`` (Neo4j), ``cache`` (Redis) and ``external`` (the partners).
     """
     pings: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
         "database": stores.postgres.health_check,
         "graph": stores.neo4j.health_check,
         "cache": stores.redis.health_check,
     }
-    answers = await asyncio.gather(*(pings[name]() for name in names))
-    services = [_service(name, answer) for name, answer in zip(names, answers, strict=True)]
+    asked = [name for name in names if name != EXTERNAL]
+    partners = external(stores, now, installation) if EXTERNAL in names else _nobody()
+    answers, found = await asyncio.gather(asyncio.gather(*(pings[name]() for name in asked)), partners)
+    services = [_service(name, answer) for name, answer in zip(asked, answers, strict=True)]
+    services += [_partner(one) for one in found]
     away = {service.name for service in services if not service.healthy}
     status = (
         HealthStatus.UNHEALTHY if INDISPENSABLE in away else HealthStatus.DEGRADED if away else HealthStatus.HEALTHY
     )
-    return Health(status, VERSION, now(), services)
+    return Health(status, VERSION, now(), services, found)
+
+
+async def external(stores: Stores, now: Callable[[], datetime], installation: Installation) -> list[PartnerHealth]:
+    """How the partners are that are switched on; empty where the records cannot be asked in time."""
+    moment = now()
+    today = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    try:
+        with deadline(EXTERNAL_SECONDS):
+            rows = await effects.partners(stores.postgres, installation.airline_id, today, moment - LAST_SUCCESS_WITHIN)
+    except OutsideError:
+        return []
+    return [_found(row, moment) for row in rows if Service(row.service) in installation.partners]
+
+
+async def _nobody() -> list[PartnerHealth]:
+    return []
+
+
+def _found(row: PartnerStatus, moment: datetime) -> PartnerHealth:
+    heard = row.checked_at is not None and row.checked_at > moment - UNHEARD_AFTER
+    return PartnerHealth(
+        name=PARTNERS[Service(row.service)],
+        service=row.service,
+        mock=row.mock,
+        healthy=heard and row.healthy,
+        latency_ms=row.latency_ms,
+        breaker=row.breaker if heard else None,
+        checked_at=row.checked_at,
+        waiting=row.waiting,
+        oldest_waiting_at=row.oldest_waiting_at,
+        failed=row.failed,
+        last_success_at=row.last_success_at,
+        cost_today=Decimal(row.cost_today_micros) / 1_000_000,
+    )
+
+
+def _partner(found: PartnerHealth) -> ServiceHealth:
+    details = {
+        "mock": found.mock,
+        "breaker": found.breaker,
+        "waiting": found.waiting,
+        "oldest_waiting_at": found.oldest_waiting_at,
+        "failed": found.failed,
+        "last_success_at": found.last_success_at,
+        "cost_today_usd": float(found.cost_today),
+        "checked_at": found.checked_at,
+    }
+    return ServiceHealth(found.name, found.healthy, found.latency_ms, details)
 
 
 def _service(name: str, answer: dict[str, Any]) -> ServiceHealth:

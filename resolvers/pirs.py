@@ -1,13 +1,19 @@
 """Property irregularity reports: finding them, and what belongs to each of many."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
+from zoneinfo import ZoneInfo
 
+from integrations.records.airports import Airport
 from integrations.records.bags import Bag
+from integrations.records.effects import Effect
 from integrations.records.page import Page
-from integrations.records.pirs import REFERENCE, Pir, PirBag
-from integrations.stores import pirs
+from integrations.records.pirs import REFERENCE, LiabilityLimit, Pir, PirBag, PirEvent, PirFilter, PirKind, PirOf
+from integrations.stores import airports, liability, pirs
+from resolvers import deadlines
 from resolvers.context import Context
+from resolvers.deadlines import Case, Deadlines
 from resolvers.errors import BadInput
 
 
@@ -35,15 +41,14 @@ async def by_reference(context: Context, text: str, limit: int) -> list[Pir]:
     return await pirs.by_reference(context.stores.postgres, context.airline_id, reference, limit)
 
 
-async def page(
-    context: Context,
-    statuses: Sequence[str] | None,
-    kinds: Sequence[str] | None,
-    station: str | None,
-    page: Page,
-) -> list[Pir]:
+async def page(context: Context, which: PirFilter, page: Page) -> list[Pir]:
     """The newest files first."""
-    return await pirs.page(context.stores.postgres, context.airline_id, statuses, kinds, station, page)
+    return await pirs.page(context.stores.postgres, context.airline_id, which, page)
+
+
+async def by_urgency(context: Context, which: PirFilter, page: Page) -> list[Pir]:
+    """The files with the nearest deadline first, those without one last: the work list."""
+    return await pirs.by_urgency(context.stores.postgres, context.airline_id, which, page)
 
 
 async def of_bags(context: Context, parents: Sequence[Bag]) -> list[Pir | None]:
@@ -58,3 +63,58 @@ async def descriptions(context: Context, parents: Sequence[Pir]) -> list[list[Pi
     for described in await pirs.descriptions(context.stores.postgres, context.airline_id, list(found)):
         found[described.pir_id].append(described)
     return [found[pir.id] for pir in parents]
+
+
+async def of_effects(context: Context, parents: Sequence[Effect]) -> list[Pir | None]:
+    """The file that each effect belongs to."""
+    found = await pirs.by_id(context.stores.postgres, context.airline_id, list({effect.pir_id for effect in parents}))
+    return [found.get(effect.pir_id) for effect in parents]
+
+
+async def history(context: Context, parents: Sequence[Pir]) -> list[list[PirEvent]]:
+    """What was done with each file, in order."""
+    found: dict[int, list[PirEvent]] = {pir.id: [] for pir in parents}
+    for event in await pirs.history(context.stores.postgres, context.airline_id, list(found)):
+        found[event.pir_id].append(event)
+    return [found[pir.id] for pir in parents]
+
+
+async def previous(context: Context, parents: Sequence[Pir]) -> list[Pir | None]:
+    """The file that each follows."""
+    ids = list({pir.previous_id for pir in parents if pir.previous_id is not None})
+    found = await pirs.by_id(context.stores.postgres, context.airline_id, ids) if ids else {}
+    return [found.get(pir.previous_id) if pir.previous_id is not None else None for pir in parents]
+
+
+async def followed_by(context: Context, parents: Sequence[Pir]) -> list[list[PirOf]]:
+    """The files that follow each."""
+    found: dict[int, list[PirOf]] = {pir.id: [] for pir in parents}
+    for pir in await pirs.after(context.stores.postgres, context.airline_id, list(found)):
+        found[pir.parent_id].append(pir)
+    return [found[pir.id] for pir in parents]
+
+
+async def matched(context: Context, parents: Sequence[PirBag]) -> list[Pir | None]:
+    """The file that each bag was found to belong to: of a found bag the delayed one's, and the other way round."""
+    ids = list({bag.matched_pir_id for bag in parents if bag.matched_pir_id is not None})
+    found = await pirs.by_id(context.stores.postgres, context.airline_id, ids) if ids else {}
+    return [found.get(bag.matched_pir_id) if bag.matched_pir_id is not None else None for bag in parents]
+
+
+async def deadlines_of(context: Context, parents: Sequence[Pir]) -> list[Deadlines]:
+    """What the law counts for each file; three statements for any number of files."""
+    records = context.stores.postgres
+    codes = {code for pir in parents for code in (pir.station, pir.destination, pir.origin) if code}
+    places = await airports.by_code(records, sorted(codes))
+    bound = await liability.parties(records, sorted({place.country_code for place in places.values()}))
+    limits = await liability.limits(records)
+    return [_deadlines(pir, places, bound, limits) for pir in parents]
+
+
+def _deadlines(
+    pir: Pir, places: Mapping[str, Airport], bound: Mapping[str, date], limits: Sequence[LiabilityLimit]
+) -> Deadlines:
+    origin, destination = places.get(pir.origin or ""), places[pir.destination or pir.station]
+    case = Case(PirKind(pir.kind), pir.expected_arrival_at, pir.delivered_at)
+    regime = deadlines.regime(origin.country_code if origin else None, destination.country_code, bound)
+    return deadlines.of_case(case, ZoneInfo(destination.time_zone), regime, limits)

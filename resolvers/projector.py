@@ -4,9 +4,7 @@ At least once, safe to repeat, any number of projectors at a time: each works on
 """
 
 import asyncio
-import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -21,20 +19,16 @@ from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager
 from resolvers import history
 from resolvers.projection import flown
-
-logger = logging.getLogger(__name__)
+from resolvers.worker import LaneWorker
 
 BATCH = 500
 EVENTS_AT_ONCE = 2_000
 LEASE_SECONDS = 24.0
-# Often, so that lanes which become free, or were taken from us and given back, are soon worked on.
-RENEW_SECONDS = 2.0
 # A batch is started only while its lanes are ours for longer than it may take.
 MARGIN_SECONDS = 11.0
 # A graph that has just started needs seconds to plan a statement it has not seen.
 WRITE_SECONDS = 10.0
-POLL_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 10.0
+CLEAN_SECONDS = 60.0
 KEEP_DONE = timedelta(hours=24)
 
 
@@ -51,7 +45,7 @@ async def lag(postgres: PostgresManager) -> Lag:
     return Lag(*await outbox.lag(postgres, GRAPH))
 
 
-class Projector:
+class Projector(LaneWorker):
     """One worker of the graph's lanes.
 
     Args:
@@ -59,65 +53,33 @@ class Projector:
     """
 
     def __init__(self, postgres: PostgresManager, graph: Neo4jManager, owner: str) -> None:
-        self.postgres = postgres
+        super().__init__(postgres, GRAPH, owner, LEASE_SECONDS)
         self.graph = graph
-        self.owner = owner
-        self._leased_at = float("-inf")
         self._cleaned_at = float("-inf")
         self._batch = BATCH
-        self._pause = POLL_SECONDS
-        self._wake = asyncio.Event()
 
-    def wake(self, *_: object) -> None:
-        """Looks for work at once instead of at the next poll."""
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Works until cancelled; a store that is away is waited for. Gives its lanes back at the end."""
-        try:
-            while True:
-                if await self.try_step() == 0:
-                    await self._rest(POLL_SECONDS)
-        finally:
-            with suppress(OutsideError):
-                await outbox.release(self.postgres, GRAPH, self.owner)
-
-    async def try_step(self) -> int | None:
-        """As ``step``; None where a store was away: it has paused then, and the next batch is smaller."""
-        try:
-            worked = await self.step()
-        except OutsideError as error:
-            self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
-            # A batch that is too much for the graph at the moment may not be in smaller parts.
-            self._batch = max(1, self._batch // 2)
-            logger.warning("the graph waits: %s; next try in %.1f s", error, self._pause)
-            await asyncio.sleep(self._pause)
-            return None
-        self._pause = POLL_SECONDS
-        self._batch = min(BATCH, self._batch * 2)
-        return worked
-
-    async def _rest(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        self._wake.clear()
-
-    async def step(self) -> int:
+    async def work(self) -> int:
         """Tells the graph of one batch of changes; answers how many notices were told, 0 where none wait."""
-        clock = asyncio.get_running_loop().time()
-        if clock > self._leased_at + RENEW_SECONDS:
-            await outbox.lease(self.postgres, GRAPH, self.owner, LEASE_SECONDS)
-            self._leased_at = clock
         notices = await outbox.waiting(self.postgres, GRAPH, self.owner, MARGIN_SECONDS, self._batch)
-        if notices:
+        try:
             for airline_id, group in groupby(sorted(notices, key=_airline), _airline):
                 await self._tell(airline_id, list(group))
+        except OutsideError:
+            # A batch that is too much for the graph at the moment may not be in smaller parts.
+            self._batch = max(1, self._batch // 2)
+            raise
+        self._batch = min(BATCH, self._batch * 2)
+        if notices:
             await outbox.done(self.postgres, [notice.id for notice in notices])
-        elif clock > self._cleaned_at + 60.0:
+        else:
+            await self._clean()
+        return len(notices)
+
+    async def _clean(self) -> None:
+        clock = asyncio.get_running_loop().time()
+        if clock > self._cleaned_at + CLEAN_SECONDS:
             self._cleaned_at = clock
             await outbox.delete_done(self.postgres, KEEP_DONE, 10_000)
-        return len(notices)
 
     async def _tell(self, airline_id: int, notices: Sequence[Notice]) -> None:
         if any(notice.subject == Subject.NETWORK for notice in notices):

@@ -77,27 +77,31 @@ async def record(context: Context, scans: Sequence[Scan], received_at: datetime 
         if accepted:
             if flight_ids:
                 await flights.share(records, context.airline_id, list(flight_ids.values()))
-            stored = await _store(
-                context,
-                records,
-                received,
-                [scans[index] for index in accepted],
-                [flight_ids[flight] if (flight := scans[index].flight) else None for index in accepted],
-            )
+            chosen = [scans[index] for index in accepted]
+            bag_ids = await bags_of(records, context.airline_id, chosen)
+            named = [flight_ids[scan.flight] if scan.flight else None for scan in chosen]
+            stored = await store(context, records, received, chosen, bag_ids, named)
+            await _audit(context, records, stored)
             for index, outcome in zip(accepted, stored, strict=True):
                 outcomes[index] = outcome
     return [outcome for outcome in outcomes if outcome is not None]
 
 
-async def _store(
+async def store(
     context: Context,
     records: Reader,
     received_at: datetime,
     scans: Sequence[Scan],
+    bag_ids: Sequence[int | None],
     flight_ids: Sequence[int | None],
 ) -> list[RecordedScan]:
+    """Stores scans as events of bags, moves the bags, and leaves word for the graph; part of a transaction.
+
+    Args:
+        bag_ids: the bag of each scan; None for a tag that could not be read.
+        flight_ids: the flight of each scan, which this transaction has locked; None where it names none.
+    """
     airline_id = context.airline_id
-    bag_ids = await _bags_of(records, airline_id, scans)
     await bags.lock(records, airline_id, [bag_id for bag_id in bag_ids if bag_id is not None])
     ids = [scan.identity(airline_id) for scan in scans]
     fresh = await events.insert(
@@ -114,18 +118,6 @@ async def _store(
         await move(records, airline_id, sorted({bag_id for bag_id, _ in changes}), always=True)
         await outbox.tell_of_bags(records, airline_id, GRAPH, changes)
         await outbox.wake(records, GRAPH)
-    if fresh:
-        await audit.write(
-            records,
-            airline_id,
-            actor=context.actor.id,
-            role=context.actor.role or "",
-            request_id=context.request_id,
-            action="RECORD_SCANS",
-            subject="BAG",
-            subjects=sorted({bag_id for bag_id, _ in changes}),
-            detail={"events": len(fresh)},
-        )
     seen: set[UUID] = set()
     outcomes = []
     for event_id, bag_id in zip(ids, bag_ids, strict=True):
@@ -135,8 +127,27 @@ async def _store(
     return outcomes
 
 
-async def _bags_of(records: Reader, airline_id: int, scans: Sequence[Scan]) -> list[int | None]:
-    """The bag that each scan is of, made where the tag is unknown; None for a tag that could not be read."""
+async def _audit(context: Context, records: Reader, stored: Sequence[RecordedScan]) -> None:
+    recorded = [scan for scan in stored if scan.outcome == ScanOutcome.RECORDED]
+    if recorded:
+        await audit.write(
+            records,
+            context.airline_id,
+            actor=context.actor.id,
+            role=context.actor.role or "",
+            request_id=context.request_id,
+            action="RECORD_SCANS",
+            subject="BAG",
+            subjects=sorted({scan.bag_id for scan in recorded if scan.bag_id is not None}),
+            detail={"events": len(recorded)},
+        )
+
+
+async def bags_of(records: Reader, airline_id: int, scans: Sequence[Scan]) -> list[int | None]:
+    """The bag that each scan is of, made where the tag is unknown; None for a tag that could not be read.
+
+    Part of the transaction that stores the scans.
+    """
     numbers = [scan.tag for scan in scans]
     moments = [scan.at for scan in scans]
     known = await bags.tagged_at(records, airline_id, numbers, moments)

@@ -5,14 +5,28 @@ from typing import TypeVar
 
 import strawberry
 
+from integrations.partners.breaker import BreakerState
 from integrations.records.bags import BagState, TagRole
+from integrations.records.effects import EffectReason, EffectState, Service, Trigger
 from integrations.records.events import EventKind, ScanMethod
 from integrations.records.flights import FlightStatus
 from integrations.records.journeys import CustodyPointKind, JourneySource
+from integrations.records.matches import MatchElement, MatchState
 from integrations.records.passengers import Language
-from integrations.records.pirs import PirKind, PirStatus
+from integrations.records.pirs import (
+    LiabilityRegime,
+    PirAction,
+    PirBagState,
+    PirKind,
+    PirLink,
+    PirOrder,
+    PirStatus,
+)
 from integrations.records.routes import RouteSource
+from integrations.records.sends import SendOutcome
+from integrations.records.sms import Encoding
 from resolvers.health import HealthStatus
+from resolvers.reasons import FactName
 from resolvers.scans import ScanOutcome
 from resolvers.search import SearchKind
 
@@ -179,4 +193,166 @@ described(
     HEALTHY="Everything answers.",
     DEGRADED="Something is away; answers may lack what it holds.",
     UNHEALTHY="Records cannot be read: most questions cannot be answered.",
+)
+described(
+    Service,
+    "A partner, by what it does.",
+    WORLDTRACER="Files at WorldTracer, which traces bags for all airlines.",
+    SMS="Short messages to passengers, by Twilio.",
+    EMAIL="Emails to passengers, by SendGrid.",
+)
+described(
+    EffectState,
+    "How far something is that leaves the product.",
+    PENDING="Waits for its turn, its time or its partner.",
+    SENDING="A call is under way.",
+    UNSETTLED="A call was made and its answer never came: it is found out what became of it before it is repeated.",
+    ACCEPTED="The partner took it.",
+    DELIVERED="The provider reports that it arrived.",
+    FAILED="It will not arrive by itself: an agent sends it again or gives it up.",
+    SUPPRESSED="Left out on purpose: see the reason.",
+    CANCELLED="Given up by an agent.",
+)
+described(
+    EffectReason,
+    "Why something waits, failed or was left out.",
+    RATE_LIMIT="So many were sent in the last minute that the others wait.",
+    QUIET_HOURS="It is night where the passenger is.",
+    REFERENCE_AWAITED="The file has no WorldTracer reference yet.",
+    PARTNER_AWAY="The partner did not answer; it is tried again.",
+    OUTCOME_UNKNOWN="The partner was asked and its answer never came.",
+    REFUSED="The partner said no.",
+    INCOMPLETE="WorldTracer took it and left the file open: reason for loss or fault station is missing.",
+    TRIES_EXHAUSTED="The partner was away for three days.",
+    UNDELIVERED="The provider could not deliver it.",
+    BOUNCED="The passenger's mail server refused it.",
+    NO_CONTACT="The passenger left no number or address.",
+    INVALID_CONTACT="The number or address cannot be one.",
+    OPTED_OUT="The passenger does not want to be told in this way.",
+    PASSENGER_CAP="The passenger was sent so many today that the others wait for tomorrow.",
+    SERVICE_DISABLED="The partner is switched off in the configuration.",
+)
+described(
+    SendOutcome,
+    "How one call to a partner ended.",
+    ACCEPTED="The partner took it.",
+    REFUSED="The partner said no.",
+    UNREACHED="The partner did not get it, or did nothing.",
+    UNSETTLED="Its answer never came.",
+)
+described(
+    Trigger,
+    "A milestone of a file that its passenger is told of.",
+    FILE_OPENED="A delayed bag's file was opened.",
+    DAMAGE_FILE_OPENED="A damaged or pilfered bag's file was opened.",
+    BAG_LOCATED="The bag was found.",
+    BAG_FORWARDED="The bag is on its way.",
+    BAG_RECEIVED="The bag is at the passenger's airport.",
+    OUT_FOR_DELIVERY="The bag is brought to the passenger.",
+    DELIVERED="The passenger has the bag.",
+    MORE_INFORMATION_NEEDED="The tracing asks for a fuller description.",
+    CLAIM_STAGE="The bag counts as lost: the passenger may claim.",
+)
+described(
+    BreakerState,
+    "Whether calls to a partner pass.",
+    CLOSED="They pass.",
+    OPEN="They are refused at once for a minute, after three failures in a row.",
+    HALF_OPEN="One call finds out whether the partner is back.",
+)
+described(
+    Encoding,
+    "The alphabet that a short message is sent in.",
+    GSM_7="The networks' own: 160 characters in one part, 153 in each of several.",
+    UCS_2="Any sign: 70 characters in one part, 67 in each of several.",
+)
+described(
+    PirBagState,
+    "Where one bag of a file stands in the file's work; its journey is told by its scans.",
+    TRACING="It is looked for.",
+    SUSPENDED="The search rests: it seems to be found.",
+    LOCATED="Found.",
+    FORWARDED="On its way to the passenger's airport.",
+    RECEIVED="At the passenger's airport, or taken in for repair.",
+    OUT_FOR_DELIVERY="On its way to the passenger.",
+    DELIVERED="With the passenger.",
+    REPORTED="Damaged or pilfered, and with the passenger.",
+    ON_HAND="Found, and whose it is is not known.",
+    MATCHED="Found, and it belongs to a file.",
+)
+described(
+    PirAction,
+    "What is done with a file.",
+    CREATE="Opened.",
+    UPDATE="What it says was changed.",
+    ASSIGN="Given to an agent.",
+    COMMENT="A comment was added.",
+    SUSPEND="The search for bags rests.",
+    REINSTATE="Bags are looked for again.",
+    MATCH="A found bag belongs to a file.",
+    LOCATE="Bags were found.",
+    FORWARD="Bags were sent on.",
+    RECEIVE="Bags came in.",
+    ARRANGE_DELIVERY="A courier was ordered.",
+    CONFIRM_DELIVERY="The passenger has the bags.",
+    CLOSE="Closed.",
+    RECREATE="Made anew after it was closed.",
+)
+described(
+    PirLink,
+    "Why a file follows an earlier one.",
+    RECREATED="It takes the place of a closed file, which is never reopened.",
+    DAMAGE_OF="The delayed bag came back damaged.",
+)
+described(
+    PirOrder,
+    "How a list of files is ordered.",
+    NEWEST="The newest first.",
+    URGENCY="The nearest legal deadline first; files without one last.",
+)
+described(
+    LiabilityRegime,
+    "Which law governs the carriage, as far as the countries at both ends tell.",
+    MONTREAL="The Montreal Convention of 1999.",
+    DOMESTIC="The law of the one country at both ends.",
+    UNKNOWN="It is not settled: Montreal's deadlines are shown as such.",
+)
+described(
+    FactName,
+    "What a fact of the evidence for a reason for loss is about.",
+    INBOUND_FLIGHT="The flight that the bag came with.",
+    INBOUND_ON_BLOCKS="When it came to its stand.",
+    OUTBOUND_FLIGHT="The flight that the bag missed.",
+    OUTBOUND_OFF_BLOCKS="When it left its stand.",
+    MINUTES_AVAILABLE="Minutes between the two.",
+    MINUTES_NEEDED="The station's minimum for bags.",
+    MINIMUM_SOURCE="Where that minimum comes from.",
+    SCAN="A scan of the bag.",
+    PLANNED_FLIGHT="A flight that the bag was booked on.",
+    ACTUAL_FLIGHT="A flight that the bag was on.",
+    FINAL_DESTINATION="Where the passenger went.",
+    OWN_TAG="The bag's own tag.",
+    FOUND_TAG="The tag that the bag was found under.",
+)
+described(
+    MatchState,
+    "What an agent has said of a found bag and a missed one. A score alone never decides.",
+    PROPOSED="Nothing yet.",
+    CONFIRMED="They are the same.",
+    REJECTED="They are not the same.",
+)
+described(
+    MatchElement,
+    "What of a found bag and of a missed one is compared.",
+    TAG="The tag.",
+    SURNAME="The surname.",
+    GIVEN_NAMES="Given names or initials.",
+    COLOUR="The colour.",
+    TYPE="The type.",
+    DESCRIPTORS="Material and features.",
+    BRAND="The brand.",
+    CONTENTS="What is inside.",
+    ROUTE="Stations of the journey.",
+    FLIGHT="The flight.",
+    DATE="The day.",
 )

@@ -17,6 +17,8 @@ MOST_SCANS = 500
 _AIRPORT = re.compile(r"[A-Z]{3}")
 _PARTY = re.compile(r"[A-Z0-9_-]{1,16}")
 _FIRST_YEAR = 2000
+MOST_TEXT = 4_000
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _PLACE = re.compile(r"[\x20-\x7e]{0,40}")
 
 
@@ -50,6 +52,21 @@ def airport_code(text: str, field: str) -> str:
 def optional_airport_code(text: str | None, field: str) -> str | None:
     """As ``airport_code``; None stays None."""
     return None if text is None else airport_code(text, field)
+
+
+def free_text(text: str | None, field: str, most: int = MOST_TEXT) -> str | None:
+    """Text that people wrote, line ends included; None stays None.
+
+    Raises:
+        BadInput: too long, or with signs that are no text: control characters, halves of surrogate pairs.
+    """
+    if text is None:
+        return None
+    if len(text) > most:
+        raise BadInput(field, f"At most {most} characters; these are {len(text)}.")
+    if _NO_TEXT.search(text):
+        raise BadInput(field, "Only text: no control characters, no halves of surrogate pairs.")
+    return text
 
 
 @strawberry.input(description="A flight as a scanner or a message names it.")

@@ -11,9 +11,12 @@ from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound
 from resolvers.scans import RecordedScan, ScanOutcome
 from schema.batching import batched
+from schema.effects import EffectMutations
 from schema.errors import ErrorCode
 from schema.guard import allow
 from schema.inputs import MOST_SCANS, RecordScansInput, ScanInput, UpdateFlightInput
+from schema.irregularities import IrregularityMutations
+from schema.refusals import UserError, told
 from schema.types.bag import Bag
 from schema.types.flight import Flight
 
@@ -23,15 +26,6 @@ REFUSALS = {
     ScanOutcome.UNKNOWN_FLIGHT: ("flight", "There is no such flight: check designator, date and origin."),
     ScanOutcome.IN_THE_FUTURE: ("at", "The time lies in the future: check the scanner's clock."),
 }
-
-
-@strawberry.type(description="A refusal that the caller can act on.")
-class UserError:
-    """Why something was not done."""
-
-    code: str = strawberry.field(description="A stable code: one of the documented `extensions.code` values.")
-    field: str = strawberry.field(description="The part of the input that it is about: scans[3].tag.")
-    message: str = strawberry.field(description="What is wrong and what would be right.")
 
 
 @strawberry.type(description="What became of one scan.")
@@ -66,7 +60,7 @@ class UpdateFlightPayload:
 
 
 @strawberry.type(description="Everything that can be changed.")
-class Mutation:
+class Mutation(IrregularityMutations, EffectMutations):
     """The root of mutations."""
 
     @strawberry.mutation(
@@ -81,13 +75,13 @@ class Mutation:
         if not 1 <= len(input.scans) <= MOST_SCANS:
             refusal = BadInput("scans", f"Give between 1 and {MOST_SCANS} scans.")
             return RecordScansPayload(
-                results=[], user_errors=[_told(refusal)], client_mutation_id=input.client_mutation_id
+                results=[], user_errors=[told(refusal)], client_mutation_id=input.client_mutation_id
             )
         read = [_read(part, f"scans[{index}]") for index, part in enumerate(input.scans)]
         outcomes = iter(await scans.record(info.context, [scan for scan in read if isinstance(scan, Scan)]))
         results = [next(outcomes) if isinstance(scan, Scan) else RecordedScan(ScanOutcome.INVALID) for scan in read]
         errors = [
-            _told(scan) if isinstance(scan, BadInput) else _refused(index, result.outcome)
+            told(scan) if isinstance(scan, BadInput) else _refused(index, result.outcome)
             for index, (scan, result) in enumerate(zip(read, results, strict=True))
             if isinstance(scan, BadInput) or result.outcome in REFUSALS
         ]
@@ -111,7 +105,7 @@ class Mutation:
                 flight=None,
                 changed=False,
                 moved_bags=0,
-                user_errors=[_told(refusal)],
+                user_errors=[told(refusal)],
                 client_mutation_id=input.client_mutation_id,
             )
         return UpdateFlightPayload(
@@ -128,10 +122,6 @@ def _read(part: ScanInput, field: str) -> Scan | BadInput:
         return part.scan(field)
     except BadInput as refusal:
         return refusal
-
-
-def _told(refusal: BadInput | NotFound) -> UserError:
-    return UserError(code=refusal.code, field=refusal.field, message=str(refusal))
 
 
 def _refused(index: int, outcome: ScanOutcome) -> UserError:

@@ -7,11 +7,12 @@ from typing import Annotated, Any, cast
 import strawberry
 
 from integrations.records.bags import BagState
-from integrations.records.pirs import PirKind, PirStatus
+from integrations.records.pirs import PirFilter, PirKind, PirOrder, PirStatus
 from resolvers import airports, bags, flights, health, passengers, pirs, routes, search
 from resolvers.actor import Role
 from resolvers.context import Context
 from schema.base import GatewaySchema
+from schema.effects import EffectQueries
 from schema.guard import allow, everyone
 from schema.inputs import airport_code, only_one, optional_airport_code, values
 from schema.node import Node, NodeRegistry
@@ -29,6 +30,7 @@ Info = strawberry.Info[Context, None]
 
 NEWEST_BAGS = Order("bags, newest first", id=int)
 FLIGHTS_BY_DEPARTURE = Order("flights by departure", scheduled_departure=datetime, id=int)
+PIRS_BY_URGENCY = Order("files by urgency", urgency=datetime, id=int)
 NEWEST_PIRS = Order("files, newest first", opened_at=datetime, id=int)
 
 AirportCode = Annotated[str | None, strawberry.argument(description="IATA code of an airport: PTY.")]
@@ -46,13 +48,13 @@ def _nodes(info: Info) -> NodeRegistry:
 
 # Values are records, which stand behind the declared types: the fields answer ``Any``.
 @strawberry.type(description="Everything that can be asked.")
-class Query:
+class Query(EffectQueries):
     """The root of queries."""
 
     @strawberry.field(graphql_type=Health, description="How the product is. Needs no sign-in.", metadata=everyone())
     async def health(self, info: Info) -> Any:
         """Asks all stores at once."""
-        return await health.check(info.context.stores, info.context.now)
+        return await health.check(info.context.stores, info.context.now, info.context.installation)
 
     @strawberry.field(graphql_type=Node | None, description="The object with this global id.", metadata=for_readers())
     async def node(
@@ -199,7 +201,9 @@ class Query:
         found = await pirs.by_reference(info.context, reference or "", 1)
         return found[0] if found else None
 
-    @strawberry.field(graphql_type=Connection[Pir], description="Files, the newest first.", metadata=for_readers())
+    @strawberry.field(
+        graphql_type=Connection[Pir], description="Files: the newest first, or by urgency.", metadata=for_readers()
+    )
     async def pirs(
         self,
         info: Info,
@@ -212,16 +216,24 @@ class Query:
         station: Annotated[
             str | None, strawberry.argument(description="Only files of this station, by IATA code.")
         ] = None,
+        assignee: Annotated[str | None, strawberry.argument(description="Only files that this agent works on.")] = None,
+        due_before: Annotated[
+            datetime | None, strawberry.argument(description="Only files whose next legal deadline ends before then.")
+        ] = None,
+        order_by: Annotated[
+            PirOrder, strawberry.argument(description="Newest first, or the work list: nearest deadline first.")
+        ] = PirOrder.NEWEST,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Any:
         """A page of files."""
-        fetch = partial(
-            pirs.page, info.context, values(statuses), values(kinds), optional_airport_code(station, "station")
+        which = PirFilter(
+            values(statuses), values(kinds), optional_airport_code(station, "station"), assignee, due_before
         )
-        return await connection(info.context, NEWEST_PIRS, fetch, first, after, last, before)
+        order, page = (NEWEST_PIRS, pirs.page) if order_by is PirOrder.NEWEST else (PIRS_BY_URGENCY, pirs.by_urgency)
+        return await connection(info.context, order, partial(page, info.context, which), first, after, last, before)
 
     @strawberry.field(graphql_type=Airport | None, description="One airport.", metadata=for_readers())
     async def airport(

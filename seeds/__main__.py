@@ -13,7 +13,7 @@ from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager
 from integrations.stores.redis import RedisManager
 from resolvers.actor import Actor, Role
-from resolvers.context import Context, Stores
+from resolvers.context import Context, Installation, Stores
 from seeds.run import AlreadyInUse, Report, seed
 
 
@@ -55,6 +55,7 @@ async def _seed(settings: Settings, parsed: argparse.Namespace) -> Report:
         request_id="command",
         now=lambda: datetime.now(UTC),
         stores=Stores(postgres, graph, cache),
+        installation=Installation(settings.copa_airline_id, settings.brand, settings.designator, settings.public_url),
         signing_key=settings.secret_key.get_secret_value().encode(),
     )
     await postgres.connect()

@@ -3,19 +3,21 @@
 A bag depends on nothing but the seed, the clock and its own number, so that any part of the cast can be made by itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
+from zoneinfo import ZoneInfo
 
 from integrations.records.bags import TagRole
 from integrations.records.events import EventKind, Scan
-from integrations.records.pirs import PirStatus
+from integrations.records.pirs import PirBagState, PirKind, PirStatus
 from integrations.stores.bags import NewBag, NewTag
 from integrations.stores.bookings import NewBooking
 from integrations.stores.flights import NewLeg
 from integrations.stores.passengers import NewPassenger
 from integrations.stores.pirs import NewPir, NewPirBag
+from resolvers import deadlines, pir_states
 from resolvers.scans import UNKNOWN_TAG_WINDOW
 from seeds import stories
 from seeds.chance import chance
@@ -24,6 +26,15 @@ from seeds.operations import Operations
 from seeds.people import PRIORITY_TIER, People
 from seeds.stories import Role, Stage, Story
 from seeds.trail import Trail
+
+# What an event makes of a delayed bag in its file.
+STATES = {
+    EventKind.LOCATED: PirBagState.LOCATED,
+    EventKind.RUSH_TAGGED: PirBagState.LOCATED,
+    EventKind.FORWARDED: PirBagState.FORWARDED,
+    EventKind.OUT_FOR_DELIVERY: PirBagState.OUT_FOR_DELIVERY,
+    EventKind.DELIVERED: PirBagState.DELIVERED,
+}
 
 # Ten kinds of trouble; in each ten exceptions five bags have an open file.
 EXCEPTIONS: tuple[Role, ...] = (
@@ -138,6 +149,7 @@ class Cast:
         self._operations = operations
         self._seed = seed
         self._people = People(seed)
+        self._zones = {airport.iata: ZoneInfo(airport.time_zone) for airport in network.airports}
         self._security = {airport.iata for airport in network.airports if airport.country_code == "US"}
         self._opening = _opening(bags - exceptions, exceptions)
 
@@ -218,7 +230,7 @@ class Cast:
         rows.legs += [
             NewLeg(bag_id, seq, flight.id) for seq, flight in enumerate((*story.legs, *story.rush_legs), start=1)
         ]
-        self._add_case(rows, bag, story, numbers)
+        self._add_case(rows, bag, story, scans, numbers)
 
     def _add_tags(self, rows: Rows, bag: NewBag, story: Story) -> None:
         rows.tags.append(
@@ -241,26 +253,41 @@ class Cast:
                 )
             )
 
-    def _add_case(self, rows: Rows, bag: NewBag, story: Story, numbers: Random) -> None:
+    def _add_case(self, rows: Rows, bag: NewBag, story: Story, scans: Sequence[Scan], numbers: Random) -> None:
         case, exception = story.case, self._part(bag.id).exception
         if case is None:
             return
+        status = PirStatus.CLOSED if case.closed_at else PirStatus.OPEN
+        state = _state(case.kind, scans)
+        expected = story.legs[-1].lands
+        delivered = next((scan.at for scan in scans if scan.kind == EventKind.DELIVERED), None)
+        counted = deadlines.Case(case.kind, expected, delivered)
         rows.pirs.append(
             NewPir(
                 id=exception,
                 reference=reference(case.station, exception),
                 kind=case.kind,
-                status=PirStatus.CLOSED if case.closed_at else PirStatus.OPEN,
+                status=status,
                 station=case.station,
                 passenger_id=bag.passenger_id,
                 opened_at=case.opened_at,
                 closed_at=case.closed_at,
                 remarks=case.remarks,
+                origin=story.legs[0].origin,
+                destination=case.station,
+                expected_arrival_at=expected,
+                delivered_at=delivered,
+                due_at=deadlines.due_at(counted, status, self._zones[case.station]),
             )
         )
-        rows.pir_bags.append(
-            NewPirBag(exception, 1, bag.id, bag.description, numbers.choice(BRANDS), numbers.choice(CONTENTS))
-        )
+        described = (bag.description, numbers.choice(BRANDS), numbers.choice(CONTENTS))
+        rows.pir_bags.append(NewPirBag(exception, 1, bag.id, *described, state, bag.tag))
+
+
+def _state(kind: PirKind, scans: Sequence[Scan]) -> PirBagState:
+    """Where the bag stands in the file's work, by what happened to it last."""
+    reached = [STATES[scan.kind] for scan in scans if scan.kind in STATES]
+    return reached[-1] if reached and kind == PirKind.DELAYED else pir_states.first(kind)
 
 
 def _opening(others: int, exceptions: int) -> list[Part]:

@@ -16,6 +16,8 @@ from tests.conftest import Neo4jCredentials
 from tests.world import OURS, SIGNING_KEY
 
 SECRET = "s" * 32
+# Partners are asked only where a test starts their mocks.
+NOBODY = '{"worldtracer": {"enabled": false}, "twilio": {"enabled": false}, "sendgrid": {"enabled": false}}'
 
 
 class Api:
@@ -69,6 +71,7 @@ def settings_for(postgres_url: str, redis_url: str, neo4j: Neo4jCredentials) -> 
             "NEO4J_PASSWORD": neo4j.password,
             "JWT_SECRET": SECRET,
             "SECRET_KEY": SIGNING_KEY.decode(),
+            "EXTERNAL_SERVICES": NOBODY,
         }
     )
 

@@ -21,7 +21,7 @@ from integrations.errors import Unavailable
 from integrations.records.columns import Column, View
 from integrations.records.page import Page
 from resolvers.actor import Actor, Role
-from resolvers.context import Context, Stores
+from resolvers.context import Context, Installation, Stores
 from resolvers.errors import NotFound
 from schema.base import GatewaySchema, node_registry
 from schema.batching import Loaders, batched
@@ -32,6 +32,7 @@ from schema.pagination import After, Before, Connection, First, Last, Order, con
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SIGNING_KEY = b"k" * 32
+INSTALLATION = Installation(1, "Copa", "CM", "https://copa.example/b")
 
 
 class AuthorRecord(View):
@@ -103,7 +104,7 @@ def library_of(context: Context) -> Library:
 def context_of(library: Library, role: Role | None = Role.AGENT, airline_id: int = 1) -> Context:
     actor = Actor("tester", role, airline_id) if role else Actor.anonymous()
     stores = Stores(cast(Any, library), cast(Any, None), cast(Any, None))
-    return Context(actor, "request-1", lambda: START, stores, SIGNING_KEY, Loaders())
+    return Context(actor, "request-1", lambda: START, stores, INSTALLATION, SIGNING_KEY, Loaders())
 
 
 # What the resolvers of the product would be: functions of all parents over records.

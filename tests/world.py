@@ -17,14 +17,15 @@ from integrations.errors import Unavailable
 from integrations.records.events import EventKind, FlightKey, Scan
 from integrations.records.outbox import GRAPH, Subject
 from integrations.records.passengers import search_name
+from integrations.records.pirs import PirKind
 from integrations.stores import outbox
 from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager
 from integrations.stores.redis import RedisManager
 from migrations.run import load_graph_schema
-from resolvers import scans
+from resolvers import pir_states, scans
 from resolvers.actor import Actor, Role
-from resolvers.context import Context, Stores
+from resolvers.context import Context, Installation, Stores
 from resolvers.projector import Projector
 from schema.batching import Loaders
 from schema.node import join
@@ -32,6 +33,7 @@ from schema.node import join
 OURS, THEIRS, NOBODYS = 1, 2, 3
 DAY = datetime(2025, 7, 1, tzinfo=UTC)
 SIGNING_KEY = b"k" * 32
+INSTALLATION = Installation(OURS, "Copa", "CM", "https://copa.example/b")
 MOST_ATTEMPTS = 10
 
 INSERT_AIRLINE = "INSERT INTO airlines (id, designator, accounting_code, name, hub) VALUES ($1, $2, $3, $4, $5)"
@@ -90,7 +92,8 @@ RETURNING id
 """
 
 INSERT_PIR_BAG = """
-INSERT INTO pir_bags (pir_id, seq, bag_id, description, brand, contents) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO pir_bags (pir_id, seq, bag_id, description, brand, contents, state, tag)
+SELECT $1, $2, $3, $4, $5, $6, $7, (SELECT tag FROM bags WHERE id = $3)
 """
 
 
@@ -120,7 +123,7 @@ def context_of(
 ) -> Context:
     """What a request of somebody of that airline works with."""
     actor = Actor("tester", role, airline_id) if role else Actor.anonymous()
-    return Context(actor, "request-1", lambda: now or datetime.now(UTC), stores, SIGNING_KEY, Loaders())
+    return Context(actor, "request-1", lambda: now or datetime.now(UTC), stores, INSTALLATION, SIGNING_KEY, Loaders())
 
 
 async def tell_graph(stores: Stores) -> int:
@@ -232,7 +235,7 @@ class Builder:
         values = (kind, "CLOSED" if closed_at else "OPEN", station, owner, opened_at, closed_at, "Handle was taped.")
         pir_id = self.pirs[reference] = await self._insert(INSERT_PIR, self.airline_id, reference, *values)
         for seq, bag in enumerate(bags, start=1):
-            described = ("BK22RHW", "Samsonite", "A camera.")
+            described = ("BK22RHW", "Samsonite", "A camera.", pir_states.first(PirKind(kind)))
             bag_id = self.bags[bag] if bag else None
             await self.stores.postgres.execute(INSERT_PIR_BAG, pir_id, seq, bag_id, *described, name="BUILD")
 

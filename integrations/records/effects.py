@@ -1,6 +1,8 @@
 """Effects: what leaves the product because of a file: calls to WorldTracer, SMS and email."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -16,6 +18,11 @@ class Service(StrEnum):
     WORLDTRACER = "WORLDTRACER"
     SMS = "SMS"
     EMAIL = "EMAIL"
+
+    @property
+    def consumer(self) -> str:
+        """Whose lanes its dispatchers lease."""
+        return self.value.lower()
 
 
 class TracingCall(StrEnum):
@@ -65,6 +72,7 @@ class EffectReason(StrEnum):
     PARTNER_AWAY = "PARTNER_AWAY"
     OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
     REFUSED = "REFUSED"
+    INCOMPLETE = "INCOMPLETE"
     TRIES_EXHAUSTED = "TRIES_EXHAUSTED"
     UNDELIVERED = "UNDELIVERED"
     BOUNCED = "BOUNCED"
@@ -96,3 +104,67 @@ class Effect(asyncpg.Record):
     settled_at = Column[datetime | None]()
     provider_id = Column[str | None]()
     mock = Column[bool | None]()
+
+    @property
+    def our_key(self) -> str:
+        """What the partner is given to know it by: also after the records were emptied and numbers began anew."""
+        return f"{self.airline_id}-{self.id}-{int(self.created_at.timestamp())}"
+
+
+OUR_KEY = re.compile(r"([0-9]{1,9})-([0-9]{1,18})-[0-9]{1,12}")
+
+
+def effect_of_key(airline_id: int, our_key: str | None) -> int | None:
+    """The id of the effect with that ``our_key``; None where it is none of this airline's."""
+    parts = OUR_KEY.fullmatch(our_key or "")
+    return int(parts[2]) if parts and int(parts[1]) == airline_id else None
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerCondition:
+    """How a dispatcher finds a partner.
+
+    Args:
+        breaker: CLOSED, OPEN or HALF_OPEN.
+        mock: whether a stand-in is spoken to.
+        latency_ms: of the last sign of life.
+    """
+
+    service: Service
+    breaker: str
+    enabled: bool
+    mock: bool
+    healthy: bool
+    latency_ms: float
+
+
+class PartnerStatus(asyncpg.Record):
+    """How a partner stands, and what waits for it. ``checked_at`` and ``breaker`` are empty without a dispatcher."""
+
+    __slots__ = ()
+
+    service = Column[str]()
+    breaker = Column[str | None]()
+    enabled = Column[bool]()
+    mock = Column[bool]()
+    healthy = Column[bool]()
+    latency_ms = Column[float]()
+    checked_at = Column[datetime | None]()
+    waiting = Column[int]()
+    oldest_waiting_at = Column[datetime | None]()
+    failed = Column[int]()
+    last_success_at = Column[datetime | None]()
+    cost_today_micros = Column[int]()
+
+
+class ServiceCost(asyncpg.Record):
+    """What one kind of call to one service came to. Costs are in millionths of a US dollar."""
+
+    __slots__ = ()
+
+    service = Column[str]()
+    call = Column[str]()
+    mock = Column[bool]()
+    calls = Column[int]()
+    units = Column[int]()
+    cost_micros = Column[int]()

@@ -114,8 +114,8 @@ ORDER BY passenger_id, id
 """
 
 BAGS_OF_PIRS = """
-SELECT pir_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, weight_kg, bags.description, priority,
-       created_at, state, state_at, airport, place, holder, flight_id, version
+SELECT pir_id AS parent_id, bags.id, bags.airline_id, passenger_id, bags.tag, weight_kg, bags.description, priority,
+       created_at, bags.state, state_at, airport, place, holder, flight_id, version
 FROM pir_bags
 JOIN bags ON bags.id = pir_bags.bag_id AND bags.airline_id = $1
 WHERE pir_id = ANY($2::bigint[])

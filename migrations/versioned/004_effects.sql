@@ -35,7 +35,8 @@ CREATE TABLE sends (
     effect_id   bigint NOT NULL REFERENCES effects,
     service     text NOT NULL,
     call        text NOT NULL,
-    recipient   text NOT NULL DEFAULT '',
+    recipient   text NOT NULL,
+    fingerprint text NOT NULL,
     started_at  timestamptz NOT NULL,
     ended_at    timestamptz,
     outcome     text CHECK (outcome IN ('ACCEPTED', 'REFUSED', 'UNREACHED', 'UNSETTLED')),
@@ -47,19 +48,23 @@ CREATE TABLE sends (
 CREATE INDEX sends_by_effect ON sends (effect_id, id);
 CREATE INDEX sends_by_time ON sends (airline_id, service, started_at);
 CREATE INDEX sends_by_recipient ON sends (airline_id, service, recipient, started_at);
+COMMENT ON COLUMN sends.fingerprint IS 'Digest of the words, by which a provider''s list tells whether they arrived.';
 COMMENT ON COLUMN sends.cost_micros IS 'Millionths of a US dollar, by the configured price list.';
 
--- What providers report afterwards, each report once.
+-- What providers report afterwards, each report once. A report may come before we know the provider's id of the message.
 CREATE TABLE delivery_reports (
-    service     text NOT NULL,
+    airline_id  integer NOT NULL REFERENCES airlines,
+    service     text NOT NULL CHECK (service IN ('SMS', 'EMAIL')),
     report_id   text NOT NULL,
     provider_id text NOT NULL,
+    effect_id   bigint,
     status      text NOT NULL,
     at          timestamptz NOT NULL,
     received_at timestamptz NOT NULL,
-    PRIMARY KEY (service, report_id)
+    PRIMARY KEY (airline_id, service, report_id)
 );
-CREATE INDEX delivery_reports_by_message ON delivery_reports (service, provider_id, at);
+CREATE INDEX delivery_reports_by_message ON delivery_reports (airline_id, service, provider_id);
+CREATE INDEX delivery_reports_by_effect ON delivery_reports (airline_id, effect_id) WHERE effect_id IS NOT NULL;
 
 -- Who does not want to be told by this address or number any more.
 CREATE TABLE opt_outs (
@@ -70,17 +75,18 @@ CREATE TABLE opt_outs (
     PRIMARY KEY (airline_id, service, recipient)
 );
 
--- How a partner looks to each process that calls it.
+-- How a partner looks to each dispatcher that calls it.
 CREATE TABLE partner_statuses (
-    service         text NOT NULL,
-    owner           text NOT NULL,
-    breaker         text NOT NULL CHECK (breaker IN ('CLOSED', 'OPEN', 'HALF_OPEN')),
-    mock            boolean NOT NULL,
-    checked_at      timestamptz NOT NULL,
-    healthy         boolean NOT NULL,
-    latency_ms      double precision NOT NULL,
-    last_success_at timestamptz,
-    PRIMARY KEY (service, owner)
+    airline_id integer NOT NULL REFERENCES airlines,
+    service    text NOT NULL CHECK (service IN ('WORLDTRACER', 'SMS', 'EMAIL')),
+    owner      text NOT NULL,
+    breaker    text NOT NULL CHECK (breaker IN ('CLOSED', 'OPEN', 'HALF_OPEN')),
+    enabled    boolean NOT NULL,
+    mock       boolean NOT NULL,
+    healthy    boolean NOT NULL,
+    latency_ms double precision NOT NULL,
+    checked_at timestamptz NOT NULL,
+    PRIMARY KEY (airline_id, service, owner)
 );
 
 -- Answers of mutations with an outside effect: the same key and input gets the same answer again.

@@ -24,7 +24,7 @@ from gateway.middleware import BodyLimit, RequestEdge
 from gateway.view import GRAPHQL_JSON, JSON, GraphQLView, answer_response, negotiate
 from resolvers.actor import Role
 from resolvers.context import Stores
-from tests.toy import SIGNING_KEY, Library, toy_schema
+from tests.toy import INSTALLATION, SIGNING_KEY, Library, toy_schema
 
 SECRET = "s" * 32
 MAX_BYTES = 10_000
@@ -42,7 +42,9 @@ def application(library: Library) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         yield {"stores": Stores(cast(Any, library), cast(Any, None), cast(Any, None))}
 
-    view = GraphQLView(toy_schema(), TokenVerifier(SECRET), signing_key=SIGNING_KEY, seconds=SECONDS, page=page)
+    view = GraphQLView(
+        toy_schema(), TokenVerifier(SECRET), INSTALLATION, signing_key=SIGNING_KEY, seconds=SECONDS, page=page
+    )
     app = Starlette(
         routes=[Route("/graphql", view)],
         middleware=[Middleware(RequestEdge), Middleware(BodyLimit, max_bytes=MAX_BYTES)],

@@ -122,7 +122,7 @@ async def test_a_containers_limit_counts(tmp_path: Path) -> None:
 async def test_too_little_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.demo.available_megabytes", lambda: 400)
     named = {**NAMED_STORES, "REDIS_URL": ""}
-    with pytest.raises(StartError, match=r"needs 550 MB of free memory and there are 400 MB: .*REDIS_URL"):
+    with pytest.raises(StartError, match=r"needs 750 MB of free memory and there are 400 MB: .*REDIS_URL"):
         await run_demo(tmp_path, environment=named, port=free_port(), initialise=unused, announce=unused, say=print)
 
 

@@ -16,7 +16,8 @@ from integrations.records.outbox import GRAPH, Subject
 from integrations.stores import bags, outbox
 from integrations.stores.neo4j import Neo4jManager
 from migrations.run import load_graph_schema
-from resolvers import history, journeys, projector
+from resolvers import history, journeys
+from resolvers import worker as worker_module
 from resolvers.context import Stores
 from resolvers.projection import custody_points, flown
 from resolvers.projector import Projector, lag
@@ -334,7 +335,7 @@ class FailingGraph:
 async def test_it_waits_for_a_graph_that_is_away_and_catches_up(
     airline: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projector, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(worker_module, "POLL_SECONDS", 0.05)
     stores = airline.stores
     await airline.bag("one", DELIVERED, None, ["CM335"])
     graph: Any = FailingGraph(stores.neo4j, 2)
@@ -352,7 +353,7 @@ async def test_it_waits_for_a_graph_that_is_away_and_catches_up(
 
 async def test_it_is_woken_by_the_records(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given a poll that takes for ever, when a scan is recorded, then the graph hears of it all the same."""
-    monkeypatch.setattr(projector, "POLL_SECONDS", 3600.0)
+    monkeypatch.setattr(worker_module, "POLL_SECONDS", 3600.0)
     stores = airline.stores
     worker = Projector(stores.postgres, stores.neo4j, "light sleeper")
     async with stores.postgres.listen(outbox.CHANNEL, worker.wake), running(worker):

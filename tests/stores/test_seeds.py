@@ -27,7 +27,7 @@ from integrations.stores.redis import RedisManager
 from migrations import load_graph_schema, migrate
 from resolvers import history, scans
 from resolvers.actor import Actor, Role
-from resolvers.context import Context, Stores
+from resolvers.context import Context, Installation, Stores
 from resolvers.projection import standing
 from resolvers.projector import Projector
 from seeds import AlreadyInUse, reset, seed
@@ -36,6 +36,7 @@ from tests.conftest import Neo4jCredentials
 
 NOW = datetime(2026, 11, 23, 15, 30, 42, tzinfo=UTC)
 COPA = 1
+INSTALLATION = Installation(COPA, "Copa", "CM", "https://copa.example/b")
 
 TABLES = (
     "airports",
@@ -65,6 +66,7 @@ def context_of(postgres: PostgresManager, graph: Neo4jManager | None = None) -> 
         stores=Stores(
             postgres, graph or Neo4jManager(f"bolt://{nowhere}", "neo4j", ""), RedisManager(f"redis://{nowhere}")
         ),
+        installation=INSTALLATION,
         signing_key=b"k" * 32,
     )
 

@@ -11,10 +11,14 @@ from uuid import uuid4
 import pytest
 from neo4j import AsyncDriver, AsyncGraphDatabase
 
-from integrations.records.effects import Service
+from integrations.records.effects import EffectState, PartnerCondition, PartnerStatus, Service
 from integrations.records.journeys import Standing
+from integrations.records.matches import MatchState
+from integrations.records.messages import DeliveryReport, DeliveryStatus
 from integrations.records.outbox import GRAPH, Subject
 from integrations.records.page import Page
+from integrations.records.pirs import PirFilter
+from integrations.records.sends import SendOutcome
 from integrations.records.tags import parse_tag
 from integrations.stores import (
     airports,
@@ -24,7 +28,9 @@ from integrations.stores import (
     effects,
     events,
     flights,
+    idempotency,
     journeys,
+    matches,
     network,
     outbox,
     passengers,
@@ -34,10 +40,14 @@ from integrations.stores import (
 )
 from integrations.stores.postgres import Session
 from resolvers.context import Stores
+from resolvers.matches import propose
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
 from tests.statements import CYPHER, SQL, SQL_COMMAND, Statement, modules, statements, tenant_tables
-from tests.world import DELIVERED, NOBODYS, OURS, World, at, open_stores
+from tests.world import DELIVERED, NOBODYS, OURS, World, at, context_of, open_stores
+
+CONDITION = PartnerCondition(Service.SMS, "CLOSED", enabled=True, mock=True, healthy=True, latency_ms=1.0)
+REPORT = DeliveryReport(Service.SMS, "report-1", "sid-3", None, DeliveryStatus.DELIVERED, at("12:00"))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +63,29 @@ async def world(stores: Stores) -> World:
     times = "estimated_departure = scheduled_departure, estimated_arrival = scheduled_arrival"
     await stores.postgres.execute(f"UPDATE flights SET gate = 'A7', {times}")
     await made.retell()
+    await _sends_of_all_kinds(made)
+    async with stores.postgres.transaction() as records:
+        await propose(context_of(stores), records, made.ours.pirs["PTYCM00500"])
     return made
+
+
+async def _sends_of_all_kinds(made: World) -> None:
+    """One effect that waits, one that failed and one that was taken: the first three ids."""
+    records, pir = made.stores.postgres, made.ours.pirs["GRUCM12345"]
+    for occurrence in range(3):
+        await effects.insert(records, OURS, Service.SMS, pir, "FILE_OPENED", str(occurrence), {}, at("12:00"))
+    for effect_id in (2, 3):
+        await effects.begin(records, OURS, effect_id, at("12:00"))
+        send_id = await effects.insert_send(records, OURS, effect_id, "+1", "", at("12:00"), mock=True)
+        assert send_id is not None
+        outcome = SendOutcome.ACCEPTED
+        await effects.end_send(records, OURS, send_id, at("12:00"), outcome, mock=True, provider_id="x", cost_micros=9)
+    await effects.move(records, OURS, 2, EffectState.FAILED)
+    await effects.move(records, OURS, 3, EffectState.ACCEPTED, provider_id="sid-3")
+    await effects.opt_out(records, OURS, Service.SMS, "+1", at("12:00"))
+    await effects.write_status(records, OURS, "owner", CONDITION, at("12:00"))
+    await outbox.lease(records, Service.SMS.consumer, "owner", 3600.0)
+    await idempotency.claim(records, OURS, "tester", "key-of-a-test", "createPir", b"x", at("12:00"))
 
 
 @pytest.fixture(scope="module")
@@ -184,11 +216,40 @@ def reads() -> dict[str, Call]:
         "passengers.by_locator": lambda _, r: passengers.by_locator(r, NOBODYS, "F7K2QX", 10),
         "pirs.by_id": lambda w, r: pirs.by_id(r, NOBODYS, [*w.ours.pirs.values()]),
         "pirs.by_reference": lambda _, r: pirs.by_reference(r, NOBODYS, "GRUCM12345", 10),
-        "pirs.page": lambda _, r: pirs.page(r, NOBODYS, None, None, None, page),
-        "pirs.page backward": lambda _, r: pirs.page(r, NOBODYS, None, None, None, backward),
+        "pirs.page": lambda _, r: pirs.page(r, NOBODYS, PirFilter(), page),
+        "pirs.page backward": lambda _, r: pirs.page(r, NOBODYS, PirFilter(), backward),
+        "pirs.by_urgency": lambda _, r: pirs.by_urgency(r, NOBODYS, PirFilter(), page),
+        "pirs.by_urgency backward": lambda _, r: pirs.by_urgency(r, NOBODYS, PirFilter(), backward),
+        "pirs.lock": lambda w, r: pirs.lock(r, NOBODYS, w.ours.pirs["GRUCM12345"]),
+        "pirs.open_of_bags": lambda w, r: pirs.open_of_bags(r, NOBODYS, [*w.ours.bags.values()], "DELAYED"),
+        "pirs.after": lambda w, r: pirs.after(r, NOBODYS, [*w.ours.pirs.values()]),
+        "pirs.history": lambda w, r: pirs.history(r, NOBODYS, [*w.ours.pirs.values()]),
+        "idempotency.find": lambda _, r: idempotency.find(r, NOBODYS, "tester", "key-of-a-test"),
         "pirs.of_bags": lambda w, r: pirs.of_bags(r, NOBODYS, [*w.ours.bags.values()]),
         "pirs.descriptions": lambda w, r: pirs.descriptions(r, NOBODYS, [*w.ours.pirs.values()]),
         "pirs.count_by_status": lambda _, r: pirs.count_by_status(r, NOBODYS),
+        "matches.traced": lambda w, r: matches.traced(r, NOBODYS, [*w.ours.pirs.values()]),
+        "matches.newest": lambda _, r: matches.newest(r, NOBODYS, "DELAYED", 10),
+        "matches.candidates": lambda _, r: matches.candidates(r, NOBODYS, "ON_HAND", {"LPTYBK22": 1}, 10, 10),
+        "matches.by_id": lambda _, r: matches.by_id(r, NOBODYS, [*range(1, 10)]),
+        "matches.lock": lambda _, r: matches.lock(r, NOBODYS, 1),
+        "matches.of_pirs": lambda w, r: matches.of_pirs(r, NOBODYS, [*w.ours.pirs.values()], 10),
+        "matches.switched_tag": lambda w, r: matches.switched_tag(
+            r, NOBODYS, w.ours.pirs["GRUCM12345"], timedelta(hours=1)
+        ),
+        "matches.has_rival": lambda _, r: matches.has_rival(r, NOBODYS, 1),
+        "effects.by_id": lambda _, r: effects.by_id(r, NOBODYS, [1, 2, 3]),
+        "effects.of_pirs": lambda w, r: effects.of_pirs(r, NOBODYS, [*w.ours.pirs.values()]),
+        "effects.page": lambda _, r: effects.page(r, NOBODYS, None, None, page),
+        "effects.page backward": lambda _, r: effects.page(r, NOBODYS, None, None, backward),
+        "effects.due": lambda _, r: effects.due(r, NOBODYS, Service.SMS, "owner", 0.0, [], at("20:00"), 10),
+        "effects.last_sends": lambda _, r: effects.last_sends(r, NOBODYS, Service.SMS, at("00:00"), 10),
+        "effects.sends": lambda _, r: effects.sends(r, NOBODYS, [1, 2, 3]),
+        "effects.count_sent_to": lambda _, r: effects.count_sent_to(r, NOBODYS, Service.SMS, "+1", at("00:00")),
+        "effects.is_opted_out": lambda _, r: effects.is_opted_out(r, NOBODYS, Service.SMS, "+1"),
+        "effects.partners": lambda _, r: _partners_heard_of(r),
+        "effects.costs": lambda _, r: effects.costs(r, NOBODYS, at("00:00"), at("20:00")),
+        "effects.cost_since": lambda _, r: effects.cost_since(r, NOBODYS, at("00:00")),
         "events.of_bags": lambda w, r: events.of_bags(r, NOBODYS, [*w.ours.bags.values()]),
         "events.last_of_bags": lambda w, r: events.last_of_bags(r, NOBODYS, [*w.ours.bags.values()], 3),
         "airports.served": lambda _, r: airports.served(r, NOBODYS),
@@ -234,11 +295,50 @@ def writes() -> dict[str, Call]:
         "pirs.insert": lambda w, r: pirs.insert(
             r,
             NOBODYS,
-            [pirs.NewPir(1, "PTYCM99999", "DELAYED", "OPEN", "PTY", w.ours.passengers["silva"], at("12:00"), None, "")],
+            [_new_pir(w)],
         ),
-        "pirs.insert_bags": lambda w, r: pirs.insert_bags(
-            r, NOBODYS, [pirs.NewPirBag(w.ours.pirs["GRUCM12345"], 9, w.ours.bags["missed"], "BK22RHW", "", "")]
+        "pirs.insert_bags": lambda w, r: pirs.insert_bags(r, NOBODYS, [_new_pir_bag(w)]),
+        "matches.look": lambda _, r: matches.look(r, NOBODYS, alone=True),
+        "matches.look together": lambda _, r: matches.look(r, NOBODYS, alone=False),
+        "matches.replace_keys": lambda w, r: matches.replace_keys(
+            r,
+            NOBODYS,
+            [*w.ours.pirs.values()],
+            [matches.NewKey(w.ours.pirs["GRUCM12345"], 1, "T0230456782", at("12:00"))],
         ),
+        "matches.replace_proposals": lambda w, r: matches.replace_proposals(
+            r, NOBODYS, w.ours.pirs["PTYCM00500"], at("12:00"), [_new_proposal(w)]
+        ),
+        "matches.decide": lambda _, r: matches.decide(r, NOBODYS, 1, MatchState.REJECTED, "a", at("12:00")),
+        "matches.release": lambda w, r: matches.release(r, NOBODYS, w.ours.pirs["PTYCM00500"], [1], "a", at("12:00")),
+        "pirs.create": lambda w, r: pirs.create(
+            r,
+            NOBODYS,
+            kind="DELAYED",
+            station="PTY",
+            opened_at=at("12:00"),
+            passenger_id=w.ours.passengers["silva"],
+            origin=None,
+            previous_id=w.ours.pirs["GRUCM12345"],
+            link="RECREATED",
+            found_flight_id=None,
+        ),
+        "pirs.update": lambda w, r: pirs.update(r, NOBODYS, w.ours.pirs["GRUCM12345"], 9, at("12:00"), _closed()),
+        "pirs.update_bags": lambda w, r: pirs.update_bags(r, NOBODYS, w.ours.pirs["GRUCM12345"], [_delivered()]),
+        "pirs.enter": lambda w, r: pirs.enter(
+            r,
+            NOBODYS,
+            w.ours.pirs["GRUCM12345"],
+            pirs.NewPirEvent(99, at("12:00"), "a", "ADMIN", "COMMENT", [], [], None, "", {}),
+        ),
+        "pirs.assign_reference": lambda w, r: pirs.assign_reference(
+            r, NOBODYS, w.ours.pirs["GRUCM12345"], "PTYCM99998", at("12:00")
+        ),
+        "idempotency.claim": lambda _, r: idempotency.claim(
+            r, NOBODYS, "tester", "key-of-a-test", "createPir", b"x", at("12:00")
+        ),
+        "idempotency.keep": lambda _, r: idempotency.keep(r, NOBODYS, "tester", "key-of-a-test", {"pir": 2}),
+        "idempotency.delete_old": lambda _, r: idempotency.delete_old(r, NOBODYS, at("20:00"), 10),
         "events.insert": lambda w, r: events.insert(
             r,
             NOBODYS,
@@ -253,8 +353,20 @@ def writes() -> dict[str, Call]:
             r, NOBODYS, actor="a", role="ADMIN", request_id="r", action="A", subject="BAG", subjects=[1], detail={}
         ),
         "effects.insert": lambda w, r: effects.insert(
-            r, NOBODYS, Service.SMS, w.ours.pirs["GRUCM12345"], "FILE_OPENED", 1, {}, at("12:00")
+            r, NOBODYS, Service.SMS, w.ours.pirs["GRUCM12345"], "FILE_OPENED", "1", {}, at("12:00")
         ),
+        "effects.begin": lambda _, r: effects.begin(r, NOBODYS, 1, at("12:00")),
+        "effects.move": lambda _, r: effects.move(r, NOBODYS, 1, EffectState.FAILED),
+        "effects.resend": lambda _, r: effects.resend(r, NOBODYS, 2, at("12:00")),
+        "effects.cancel": lambda _, r: effects.cancel(r, NOBODYS, 1, at("12:00")),
+        "effects.insert_report": lambda _, r: effects.insert_report(r, NOBODYS, REPORT, 3, at("12:00")),
+        "effects.apply_reports": lambda _, r: effects.apply_reports(r, NOBODYS, Service.SMS, 3, "sid-3"),
+        "effects.insert_send": lambda _, r: effects.insert_send(r, NOBODYS, 1, "+1", "", at("12:00"), mock=True),
+        "effects.end_send": lambda _, r: effects.end_send(r, NOBODYS, 1, at("12:00"), SendOutcome.REFUSED, mock=True),
+        "effects.opt_out": lambda _, r: effects.opt_out(r, NOBODYS, Service.SMS, "+2", at("12:00")),
+        "effects.opt_in": lambda _, r: effects.opt_in(r, NOBODYS, Service.SMS, "+1"),
+        "effects.write_status": lambda _, r: effects.write_status(r, NOBODYS, "owner", CONDITION, at("12:00")),
+        "effects.delete_statuses": lambda _, r: effects.delete_statuses(r, NOBODYS, at("20:00")),
         "network.write_routes": lambda _, r: network.write_routes(
             r, NOBODYS, [network.NewRoute("CM", "PTY", "MIA", 1, 1, 1, "738", "a test")]
         ),
@@ -276,6 +388,12 @@ NOT_OF_AN_AIRLINE = {
 }
 
 
+async def _partners_heard_of(records: Session) -> list[PartnerStatus]:
+    """``effects.partners`` has a row for each, whatever is known of it."""
+    rows = await effects.partners(records, NOBODYS, at("00:00"), at("00:00"))
+    return [row for row in rows if row.checked_at or row.waiting or row.failed or row.cost_today_micros]
+
+
 async def _nothing_updated(world: World, records: Session) -> None:
     """``flights.update`` is for a locked flight, and fails where there is none."""
     times = dict.fromkeys(("estimated_departure", "estimated_arrival", "actual_departure", "actual_arrival"))
@@ -288,6 +406,32 @@ async def _nothing_updated(world: World, records: Session) -> None:
 def _new_flight() -> flights.NewFlight:
     times = (at("12:00"), at("13:00"), None, None, None, None)
     return flights.NewFlight(99_999, "CM", 335, at("12:00").date(), "MIA", "PTY", *times, "SCHEDULED", "738", None)
+
+
+def _new_proposal(world: World) -> dict[str, Any]:
+    pair = {"on_hand_pir_id": world.ours.pirs["PTYCM00500"], "delayed_pir_id": world.ours.pirs["GRUCM12345"], "seq": 1}
+    return pair | {"score": 99.0, "matched": [], "contradicting": []}
+
+
+def _closed() -> pirs.PirValues:
+    values: Any = ("CLOSED", None, "", *[None] * 13, [], None)
+    return pirs.PirValues(*values)
+
+
+def _delivered() -> pirs.PirBagValues:
+    values: Any = (1, "DELIVERED", "BK22RHW", *[""] * 4, *[None] * 8)
+    return pirs.PirBagValues(*values)
+
+
+def _new_pir(world: World) -> pirs.NewPir:
+    owner = world.ours.passengers["silva"]
+    past = (at("12:00"), None, "", "MIA", "PTY", at("11:00"), None, None)
+    return pirs.NewPir(1, "PTYCM99999", "DELAYED", "OPEN", "PTY", owner, *past)
+
+
+def _new_pir_bag(world: World) -> pirs.NewPirBag:
+    named = (world.ours.pirs["GRUCM12345"], 9, world.ours.bags["missed"])
+    return pirs.NewPirBag(*named, "BK22RHW", "", "", "TRACING", None)
 
 
 def _new_passenger(world: World) -> passengers.NewPassenger:

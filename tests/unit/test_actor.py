@@ -83,6 +83,6 @@ def test_any_other_header_is_refused(verifier: TokenVerifier, header: str) -> No
 
 def test_an_unsigned_token_is_refused(verifier: TokenVerifier) -> None:
     claims = token().split(".")[1]
-    unsigned = jwt.encode({}, None, "none").split(".")[0]
+    unsigned = jwt.encode({}, "", "none").split(".")[0]
     with pytest.raises(InvalidToken):
         verifier.actor(f"Bearer {unsigned}.{claims}.")

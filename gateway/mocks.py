@@ -1,0 +1,34 @@
+"""Mocks of the partners, on the ports where the settings say they are."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from gateway.config import Settings
+from gateway.partners import INBOUND_CALLBACK, MAIL_CALLBACK
+from integrations.partners.mocks import sendgrid, twilio, worldtracer
+from integrations.partners.mocks.server import serving
+
+
+async def serve_mocks(settings: Settings) -> None:
+    """Serves, until cancelled, the mock of each partner that has an address for one."""
+    account = f"{settings.twilio_account_sid}:{_plain(settings.twilio_auth_token)}"
+    public_url = settings.public_url
+    apps = {
+        settings.worldtracer_mock_endpoint: worldtracer.create_app(key=_plain(settings.worldtracer_api_key)),
+        settings.twilio_mock_endpoint: twilio.create_app(key=account, callback=f"{public_url}{INBOUND_CALLBACK}"),
+        settings.sendgrid_mock_endpoint: sendgrid.create_app(
+            key=_plain(settings.sendgrid_api_key), callback=f"{public_url}{MAIL_CALLBACK}"
+        ),
+    }
+    async with AsyncExitStack() as stack:
+        for endpoint, app in apps.items():
+            if endpoint is not None:
+                await stack.enter_async_context(serving(app, urlsplit(endpoint).port or 0))
+        await asyncio.Event().wait()
+
+
+def _plain(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None

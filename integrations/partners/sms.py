@@ -1,0 +1,269 @@
+"""Text messages by Twilio: the adapter of ``ports.SmsSender``, and how its callbacks are read.
+
+The documented HTTP calls over our own transport; the package verifies signatures. Its client would bring another HTTP
+stack and hide what the caller has to know: whether a failed call may be repeated.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import orjson
+from twilio.request_validator import RequestValidator
+
+from integrations.errors import OutsideError, Unavailable
+from integrations.partners.ports import MessageRefused
+from integrations.partners.transport import Answer, RefusedAnswer, Transport
+from integrations.records.effects import Service
+from integrations.records.messages import (
+    ConsentChange,
+    DeliveryReport,
+    DeliveryStatus,
+    ForgedReport,
+    Refusal,
+    SendResult,
+    SentMessage,
+    UnreadableReport,
+)
+from integrations.records.sms import measure
+
+PARTNER = "twilio"
+URL = "https://api.twilio.com"
+PAGE_SIZE = 200
+# An agent has to put the account in order first.
+ACCOUNT_SECONDS = 60.0
+
+E_164 = re.compile(r"\+[1-9][0-9]{6,14}")
+MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-f]{32}")
+
+# https://www.twilio.com/docs/messaging/api/message-resource (message status values)
+STATUSES = {
+    "accepted": DeliveryStatus.QUEUED,
+    "scheduled": DeliveryStatus.QUEUED,
+    "queued": DeliveryStatus.QUEUED,
+    "sending": DeliveryStatus.QUEUED,
+    "sent": DeliveryStatus.SENT,
+    "delivered": DeliveryStatus.DELIVERED,
+    "read": DeliveryStatus.DELIVERED,
+    "undelivered": DeliveryStatus.UNDELIVERED,
+    "failed": DeliveryStatus.FAILED,
+    "canceled": DeliveryStatus.FAILED,
+}
+
+# https://www.twilio.com/docs/api/errors
+REFUSALS = {
+    21211: Refusal.INVALID_RECIPIENT,  # not a valid number
+    21214: Refusal.INVALID_RECIPIENT,  # cannot be reached
+    21217: Refusal.INVALID_RECIPIENT,  # does not appear to be valid
+    21614: Refusal.INVALID_RECIPIENT,  # not a mobile number
+    21610: Refusal.OPTED_OUT,
+}
+# Too many messages at once: nothing was sent, later it will be.
+RATE_LIMITS = frozenset({14107, 20429, 21611})
+
+# What Twilio itself takes as an opt-out or its withdrawal; other words, in any language, are set up with it as Advanced
+# Opt-Out, which then tells its verdict as OptOutType.
+STOP_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "OPTOUT", "REVOKE"})
+START_WORDS = frozenset({"START", "YES", "UNSTOP"})
+
+
+class TwilioSms:
+    """Text messages by Twilio; the methods are described by ``ports.SmsSender``.
+
+    Args:
+        account_sid: ``AC...``.
+        auth_token: of the account; callbacks are signed with it, too.
+        sender: a number in E.164, or the SID of a messaging service, ``MG...``.
+        status_callback: the public address that Twilio reports to.
+        url: where Twilio, or its mock, is.
+        mock: a stand-in is at that address. One that says so itself is believed, too.
+        read_seconds: for an answer.
+    """
+
+    def __init__(
+        self,
+        account_sid: str,
+        auth_token: str,
+        sender: str,
+        *,
+        status_callback: str | None = None,
+        url: str = URL,
+        mock: bool = False,
+        read_seconds: float = 10.0,
+    ) -> None:
+        self.mock = mock
+        self._account = f"/2010-04-01/Accounts/{account_sid}"
+        self._from = {"MessagingServiceSid" if sender.startswith("MG") else "From": sender}
+        self._status_callback = status_callback
+        self._transport = Transport(PARTNER, url, auth=(account_sid, auth_token), read_seconds=read_seconds)
+
+    async def close_connections(self) -> None:
+        """Lets go of the connections."""
+        await self._transport.close()
+
+    async def ping(self) -> None:
+        """Returns if Twilio answers and the account is active."""
+        answer = await self._call("GET", f"{self._account}.json")
+        if answer.document().get("status") != "active":
+            raise Unavailable(PARTNER, "the account is not active", ACCOUNT_SECONDS)
+
+    async def send_sms(self, to: str, message: str, *, our_key: str = "") -> SendResult:
+        """Sends one message; status callbacks carry ``our_key`` in their address."""
+        if not E_164.fullmatch(to):
+            raise MessageRefused(PARTNER, "the number is not in E.164", Refusal.INVALID_RECIPIENT)
+        form = {"To": to, "Body": message, **self._from, **self._reports(our_key)}
+        answer = await self._call("POST", f"{self._account}/Messages.json", form=form)
+        made = answer.document()
+        if not MESSAGE_SID.fullmatch(str(made.get("sid"))):
+            raise answer.outside_contract("no message SID")
+        # A messaging service does not know the number of parts yet, and says 0.
+        return SendResult(made["sid"], _units(made) or measure(message).parts, self._is_mock(answer))
+
+    async def send_bulk_sms(self, recipients: Sequence[str], message: str) -> list[SendResult]:
+        """Sends the same message to several."""
+        return [await self.send_sms(recipient, message) for recipient in recipients]
+
+    async def check_delivery_status(self, message_sid: str) -> DeliveryStatus:
+        """How far a message is; UNKNOWN where Twilio has none of that SID."""
+        if not MESSAGE_SID.fullmatch(message_sid):
+            return DeliveryStatus.UNKNOWN
+        try:
+            answer = await self._call("GET", f"{self._account}/Messages/{message_sid}.json")
+        except MessageRefused:
+            return DeliveryStatus.UNKNOWN
+        return STATUSES.get(str(answer.document().get("status")), DeliveryStatus.UNKNOWN)
+
+    async def sent_since(self, to: str, since: datetime) -> list[SentMessage]:
+        """The newest messages to that number since then, 200 at most: Twilio filters by day, we by second."""
+        if not E_164.fullmatch(to):
+            return []
+        day = since.astimezone(UTC).date().isoformat()
+        answer = await self._call(
+            "GET",
+            f"{self._account}/Messages.json",
+            params={"To": to, "DateSent>": day, "PageSize": str(PAGE_SIZE)},
+        )
+        found = answer.document().get("messages")
+        if not isinstance(found, list):
+            raise answer.outside_contract("no list of messages")
+        try:
+            messages = [_sent_message(message, mock=self._is_mock(answer)) for message in found]
+        except (KeyError, TypeError, ValueError):
+            raise answer.outside_contract("a message is not as documented") from None
+        return [message for message in messages if message.sent_at >= since.replace(microsecond=0)]
+
+    def _reports(self, our_key: str) -> dict[str, str]:
+        if self._status_callback is None:
+            return {}
+        return {"StatusCallback": f"{self._status_callback}?{urlencode({'key': our_key})}"}
+
+    async def _call(
+        self, method: str, path: str, *, form: Mapping[str, str] | None = None, params: Mapping[str, str] | None = None
+    ) -> Answer:
+        try:
+            return await self._transport.request(method, path, repeatable=method == "GET", form=form, params=params)
+        except RefusedAnswer as refused:
+            raise _refusal(refused.answer) from refused
+
+    def _is_mock(self, answer: Answer) -> bool:
+        return self.mock or "x-mock" in answer.headers
+
+
+def read_twilio_callback(
+    url: str, form: Mapping[str, str], signature: str, token: str, received_at: datetime
+) -> DeliveryReport:
+    """What a status callback reports.
+
+    Args:
+        url: the address as Twilio was given it, query included; a gateway behind a proxy has to know its public one.
+        form: the fields of the body.
+        signature: the header ``X-Twilio-Signature``.
+        token: the account's.
+        received_at: stands for the time of the change, which Twilio does not tell.
+
+    Raises:
+        ForgedReport: not signed with the token.
+        UnreadableReport: no message or no status in it.
+    """
+    _verify(url, form, signature, token)
+    sid, status = form.get("MessageSid", ""), form.get("MessageStatus", "")
+    if not sid or not status:
+        raise UnreadableReport("a status callback has a MessageSid and a MessageStatus")
+    our_key = parse_qs(urlsplit(url).query).get("key", [""])[0]
+    return DeliveryReport(
+        Service.SMS,
+        f"{sid}:{status}",
+        sid,
+        our_key or None,
+        STATUSES.get(status, DeliveryStatus.UNKNOWN),
+        received_at,
+    )
+
+
+def read_twilio_inbound(
+    url: str, form: Mapping[str, str], signature: str, token: str, received_at: datetime
+) -> ConsentChange | None:
+    """What a message from a passenger means; None unless it is an opt-out or its withdrawal.
+
+    Args are those of ``read_twilio_callback``. Only a message that consists of such a word counts, as at Twilio.
+
+    Raises:
+        ForgedReport: not signed with the token.
+        UnreadableReport: no sender in it.
+    """
+    _verify(url, form, signature, token)
+    sender, word = form.get("From", ""), form.get("Body", "").strip().upper()
+    if not E_164.fullmatch(sender):
+        raise UnreadableReport("an inbound message has the number that it is from")
+    verdict = form.get("OptOutType", "")
+    if verdict == "STOP" or (not verdict and word in STOP_WORDS):
+        return ConsentChange(Service.SMS, sender, True, received_at)
+    if verdict == "START" or (not verdict and word in START_WORDS):
+        return ConsentChange(Service.SMS, sender, False, received_at)
+    return None
+
+
+def _verify(url: str, form: Mapping[str, str], signature: str, token: str) -> None:
+    if not RequestValidator(token).validate(url, dict(form), signature):
+        raise ForgedReport("not signed by Twilio")
+
+
+def _refusal(answer: Answer) -> OutsideError:
+    code = _code(answer)
+    if code in REFUSALS:
+        return MessageRefused(PARTNER, f"error {code}", REFUSALS[code])
+    if code in RATE_LIMITS:
+        return Unavailable(PARTNER, f"error {code}")
+    if answer.status in (401, 403):
+        return Unavailable(PARTNER, f"HTTP {answer.status}: the account was not accepted", ACCOUNT_SECONDS)
+    return MessageRefused(PARTNER, f"HTTP {answer.status}, error {code}", Refusal.OTHER)
+
+
+def _code(answer: Answer) -> int | None:
+    """Twilio's own number for what is wrong; None where a proxy or the like answered in its place."""
+    try:
+        found = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return None
+    code = found.get("code") if isinstance(found, dict) else None
+    return code if isinstance(code, int) else None
+
+
+def _units(message: Mapping[str, Any]) -> int:
+    parts = str(message.get("num_segments"))
+    return int(parts) if parts.isdecimal() else 0
+
+
+def _sent_message(message: Mapping[str, Any], *, mock: bool) -> SentMessage:
+    return SentMessage(
+        provider_id=message["sid"],
+        to=message["to"],
+        text=message["body"],
+        sent_at=parsedate_to_datetime(message["date_created"]).astimezone(UTC),
+        status=STATUSES.get(message["status"], DeliveryStatus.UNKNOWN),
+        units=_units(message),
+        mock=mock,
+    )

@@ -1,0 +1,83 @@
+"""Lines: a partner as a dispatcher uses it: whom to ask, with which breaker, at what price and pace."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from integrations.partners.breaker import Breaker, BreakerState
+from integrations.partners.ports import MailSender, Pinged, SmsSender, WorldTracer
+from integrations.records.effects import Service
+from resolvers.quiet_hours import ContactRules
+
+PortT = TypeVar("PortT", bound=Pinged)
+
+
+@dataclass(frozen=True, slots=True)
+class Line(Generic[PortT]):
+    """One partner.
+
+    Args:
+        port: whom to ask first: the partner, or a stand-in where the configuration says so.
+        spare: a stand-in that is asked while the partner is away; None where effects wait for it.
+        enabled: whether anything is sent at all.
+        price_micros: of one unit (a part of a message, an email, a call), in millionths of a US dollar.
+        a_minute: the most messages that may be sent in 60 seconds; None for no limit.
+    """
+
+    service: Service
+    port: PortT
+    spare: PortT | None
+    breaker: Breaker
+    enabled: bool = True
+    price_micros: int = 0
+    a_minute: int | None = None
+
+    def whom(self) -> PortT:
+        """Whom to ask now: the stand-in only while the partner is not to be asked."""
+        return self.spare if self.spare is not None and self.rest_of_breaker() > 0 else self.port
+
+    @contextmanager
+    def guarded(self, port: PortT) -> Iterator[None]:
+        """Around one call to ``port``: the partner's calls pass its breaker.
+
+        Raises:
+            Unavailable: the breaker is open; carries when to ask again.
+        """
+        if port is self.spare:
+            yield
+        else:
+            with self.breaker.attempt():
+                yield
+
+    def rest(self) -> float:
+        """Seconds for which there is nobody to ask; 0 where somebody may be asked now."""
+        return 0.0 if self.spare is not None else self.rest_of_breaker()
+
+    def rest_of_breaker(self) -> float:
+        """Seconds for which the partner is not to be asked; 0 where it may be asked now."""
+        return self.breaker.snapshot().retry_after_seconds or 0.0
+
+    def room(self, most: int) -> int:
+        """How many calls may be under way at a time: one while it is not known whether the partner is back."""
+        whole = self.spare is not None or self.breaker.snapshot().state is BreakerState.CLOSED
+        return most if whole else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """All partners.
+
+    Args:
+        rules: when and how often a passenger may be sent a short message.
+    """
+
+    worldtracer: Line[WorldTracer]
+    sms: Line[SmsSender]
+    email: Line[MailSender]
+    rules: ContactRules
+
+    @property
+    def by_service(self) -> Mapping[Service, Line[WorldTracer] | Line[SmsSender] | Line[MailSender]]:
+        """The lines by what they do."""
+        return {Service.WORLDTRACER: self.worldtracer, Service.SMS: self.sms, Service.EMAIL: self.email}

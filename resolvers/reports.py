@@ -1,0 +1,42 @@
+"""What providers and passengers say back: delivery reports, and who does not want to be told any more."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from integrations.records.effects import effect_of_key
+from integrations.records.messages import ConsentChange, DeliveryReport
+from integrations.stores import effects
+from integrations.stores.postgres import PostgresManager, Reader
+
+
+async def take(
+    postgres: PostgresManager,
+    airline_id: int,
+    told: Sequence[DeliveryReport | ConsentChange],
+    now: Callable[[], datetime],
+) -> None:
+    """Keeps what was told and moves the effects that it is about; told twice or out of order, it is the same."""
+    for one in told:
+        match one:
+            case DeliveryReport():
+                await _report(postgres, airline_id, one, now())
+            case ConsentChange(opted_out=True):
+                await effects.opt_out(postgres, airline_id, one.service, one.recipient, one.at)
+            case ConsentChange():
+                await effects.opt_in(postgres, airline_id, one.service, one.recipient)
+
+
+async def _report(postgres: PostgresManager, airline_id: int, report: DeliveryReport, received_at: datetime) -> None:
+    async with postgres.transaction() as records:
+        effect_id = await _effect_of(records, airline_id, report.our_key)
+        if await effects.insert_report(records, airline_id, report, effect_id, received_at):
+            await effects.apply_reports(records, airline_id, report.service, effect_id, report.provider_id or None)
+
+
+async def _effect_of(records: Reader, airline_id: int, our_key: str | None) -> int | None:
+    """The id of the effect with that key; of an effect that was emptied with the records, none."""
+    effect_id = effect_of_key(airline_id, our_key)
+    if effect_id is None:
+        return None
+    effect = (await effects.by_id(records, airline_id, [effect_id])).get(effect_id)
+    return effect_id if effect is not None and effect.our_key == our_key else None

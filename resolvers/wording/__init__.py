@@ -1,0 +1,1 @@
+"""The words that passengers are told, in each language: texts only."""

@@ -1,0 +1,134 @@
+"""Root fields about what leaves the product: watching, repeating and cancelling it, its words and its cost."""
+
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any, cast
+
+import strawberry
+
+from integrations.records.effects import EffectState, Service, Trigger
+from integrations.records.passengers import Language
+from resolvers import effects
+from resolvers.actor import Role
+from resolvers.context import Context
+from resolvers.errors import InvalidState, NotFound
+from schema.guard import allow
+from schema.inputs import values
+from schema.pagination import After, Before, Connection, First, Last, Order, connection
+from schema.refusals import UserError, told
+from schema.types.effect import ApiCosts, Effect, NoticePreview
+from schema.types.pir import Pir
+
+Info = strawberry.Info[Context, None]
+
+NEWEST_EFFECTS = Order("effects, newest first", id=int)
+
+
+@strawberry.type
+class EffectQueries:
+    """Part of the root of queries."""
+
+    @strawberry.field(
+        graphql_type=Connection[Effect],
+        description="What leaves the product, newest first; `states: [FAILED]` is what agents have to decide on.",
+        metadata=allow(Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN),
+    )
+    async def effects(
+        self,
+        info: Info,
+        states: Annotated[
+            list[EffectState] | None, strawberry.argument(description="Only those that are so far.")
+        ] = None,
+        services: Annotated[
+            list[Service] | None, strawberry.argument(description="Only those for these partners.")
+        ] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Any:
+        """A page of effects."""
+        fetch = partial(effects.page, info.context, values(states), values(services))
+        return await connection(info.context, NEWEST_EFFECTS, fetch, first, after, last, before)
+
+    @strawberry.field(
+        graphql_type=NoticePreview | None,
+        description="What the passenger of a file would be told now, before it is sent; null for an unknown file.",
+        metadata=allow(Role.AGENT, Role.SUPERVISOR, Role.ADMIN),
+    )
+    async def notice_preview(
+        self,
+        info: Info,
+        pir_id: Annotated[strawberry.ID, strawberry.argument(description="The file's global id.")],
+        trigger: Annotated[Trigger, strawberry.argument(description="The milestone.")],
+        bags: Annotated[
+            list[int] | None, strawberry.argument(description="Places of the bags in the file; all if absent.")
+        ] = None,
+        language: Annotated[Language | None, strawberry.argument(description="The passenger's own if absent.")] = None,
+    ) -> Any:
+        """The words as they would be sent."""
+        return await effects.preview(info.context, Pir.key_of(pir_id, "pirId"), trigger, bags, language)
+
+    @strawberry.field(
+        graphql_type=ApiCosts,
+        description="What calls to partners cost in a time, by the configured price list.",
+        metadata=allow(Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN),
+    )
+    async def api_costs(
+        self,
+        info: Info,
+        since: Annotated[datetime, strawberry.argument(description="From then on.")],
+        until: Annotated[datetime | None, strawberry.argument(description="Before then; now if absent.")] = None,
+    ) -> Any:
+        """Calls, units and dollars of each kind of call."""
+        return await effects.costs(info.context, since, until or info.context.now())
+
+
+@strawberry.input(description="Which effect.")
+class EffectInput:
+    """Input of ``resendEffect`` and ``cancelEffect``."""
+
+    effect_id: strawberry.ID = strawberry.field(description="Its global id.")
+    client_mutation_id: str | None = strawberry.field(default=None, description="Given back as it is.")
+
+
+@strawberry.type(description="Answer of `resendEffect` and `cancelEffect`.")
+class EffectPayload:
+    """The effect after the change."""
+
+    effect: Effect | None = strawberry.field(description="As it is now; null where it was refused.")
+    user_errors: list[UserError] = strawberry.field(description="Why it was refused.")
+    client_mutation_id: str | None = strawberry.field(description="As it was given.")
+
+
+@strawberry.type
+class EffectMutations:
+    """Part of the root of mutations."""
+
+    @strawberry.mutation(
+        description="Sends again what failed, was left out or was cancelled. Safe to repeat: what waits is refused.",
+        metadata=allow(Role.AGENT, Role.SUPERVISOR, Role.ADMIN),
+    )
+    async def resend_effect(
+        self, info: Info, input: Annotated[EffectInput, strawberry.argument(description="Which.")]
+    ) -> EffectPayload:
+        """An agent's decision."""
+        return await _decided(info, input, effects.resend)
+
+    @strawberry.mutation(
+        description="Gives up what waits or failed. What is being sent cannot be called back.",
+        metadata=allow(Role.AGENT, Role.SUPERVISOR, Role.ADMIN),
+    )
+    async def cancel_effect(
+        self, info: Info, input: Annotated[EffectInput, strawberry.argument(description="Which.")]
+    ) -> EffectPayload:
+        """An agent's decision."""
+        return await _decided(info, input, effects.cancel)
+
+
+async def _decided(info: Info, input: EffectInput, decide: Any) -> EffectPayload:  # as the caller writes it
+    try:
+        effect = await decide(info.context, Effect.key_of(input.effect_id, "effectId"))
+    except (NotFound, InvalidState) as refusal:
+        return EffectPayload(effect=None, user_errors=[told(refusal)], client_mutation_id=input.client_mutation_id)
+    return EffectPayload(effect=cast(Effect, effect), user_errors=[], client_mutation_id=input.client_mutation_id)

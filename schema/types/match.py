@@ -1,0 +1,79 @@
+"""Found bags and missed ones that may be the same."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from integrations.records import matches as records
+from integrations.records.matches import MatchElement, MatchState
+from resolvers import matches, passengers
+from resolvers.context import Context
+from schema.batching import batched
+from schema.node import Node
+
+if TYPE_CHECKING:
+    from schema.types.pir import Pir
+
+Info = strawberry.Info[Context, None]
+Row = Mapping[str, Any]
+
+# Who does not meet passengers does not see what they wrote, nor their names.
+PERSONAL = {MatchElement.SURNAME, MatchElement.GIVEN_NAMES, MatchElement.CONTENTS}
+
+
+@strawberry.type(description="One element of a found bag and of a missed one, side by side.")
+class ComparedElement:
+    """Values are entries of ``integrations.records.matches.Match.matched`` and ``contradicting``."""
+
+    @strawberry.field(description="What is compared.")
+    def element(parent: strawberry.Parent[Row]) -> MatchElement:
+        """As it is stored."""
+        return MatchElement(parent["element"])
+
+    @strawberry.field(description="What is known of the found bag; null for roles that may not see it.")
+    def found(parent: strawberry.Parent[Row], info: Info) -> str | None:
+        """Masked by role."""
+        return _shown(info, parent, "found")
+
+    @strawberry.field(description="What is known of the missed bag; null for roles that may not see it.")
+    def reported(parent: strawberry.Parent[Row], info: Info) -> str | None:
+        """Masked by role."""
+        return _shown(info, parent, "reported")
+
+    @strawberry.field(description="Points that it earns.")
+    def earned(parent: strawberry.Parent[Row]) -> float:
+        """As it is stored."""
+        return float(parent["earned"])
+
+    @strawberry.field(description="Points that it could earn.")
+    def possible(parent: strawberry.Parent[Row]) -> float:
+        """As it is stored."""
+        return float(parent["possible"])
+
+
+def _shown(info: Info, row: Row, side: str) -> str | None:
+    return str(row[side]) if row["element"] not in PERSONAL or passengers.sees_names(info.context) else None
+
+
+@strawberry.type(description="A found bag and a missed one that may be the same. An agent decides, never the score.")
+class Match(Node, record=records.Match, load=matches.by_ids):
+    """Values are ``integrations.records.matches.Match``."""
+
+    score: float = strawberry.field(
+        description="Points earned of the points possible over the elements that both bags have, as a percentage."
+    )
+    matched: list[ComparedElement] = strawberry.field(description="Elements that agree.")
+    contradicting: list[ComparedElement] = strawberry.field(description="Elements that do not.")
+    state: MatchState = strawberry.field(description="What an agent has said of it.")
+    proposed_at: datetime = strawberry.field(description="When it was proposed first.")
+    decided_by: str | None = strawberry.field(description="Who confirmed or rejected it.")
+    decided_at: datetime | None = strawberry.field(description="When it was confirmed or rejected.")
+    seq: int = strawberry.field(description="Place of the missed bag in its file, from 1.")
+    on_hand: Annotated["Pir", strawberry.lazy("schema.types.pir")] | None = batched(
+        matches.on_hand_pirs, description="The file of the found bag."
+    )
+    file: Annotated["Pir", strawberry.lazy("schema.types.pir")] | None = batched(
+        matches.delayed_pirs, description="The file of the missed bag."
+    )

@@ -1,0 +1,428 @@
+"""SendGrid's adapter and its mock on the wire, and the events that SendGrid signs."""
+
+from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from integrations.errors import OutsideError, Unavailable, Unsettled
+from integrations.partners.mail import SendGridMail, read_sendgrid_events
+from integrations.partners.mocks import sendgrid
+from integrations.partners.mocks.server import serving
+from integrations.partners.ports import MailSender, MessageRefused
+from integrations.records.effects import Service
+from integrations.records.messages import (
+    Attachment,
+    ConsentChange,
+    DeliveryReport,
+    DeliveryStatus,
+    ForgedReport,
+    Refusal,
+    SendResult,
+    UnreadableReport,
+)
+from tests.partners.control import Control, controlled
+from tests.partners.hook import Call, Hook, hooked
+
+KEY, SENDER, TO = "SG.a-key", "baggage@example.com", "maria@example.org"
+OUR_KEY = "1-42-1795435200"
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+async def hook() -> AsyncIterator[Hook]:
+    async with hooked() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def mock(hook: Hook) -> AsyncIterator[Control]:
+    async with controlled(sendgrid.create_app(key=KEY, callback=hook.url)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def public_key(mock: Control) -> str:
+    key: str = (await mock.client.get("/_mock/public-key")).json()["publicKey"]
+    return key
+
+
+@pytest.fixture
+async def sender(mock: Control, hook: Hook) -> AsyncIterator[SendGridMail]:
+    adapter = SendGridMail(KEY, SENDER, sender_name="Copa", url=mock.url, read_seconds=0.3)
+    yield adapter
+    await adapter.close_connections()
+    await mock.reset()
+    hook.calls.clear()
+
+
+async def send(sender: SendGridMail, to: str = TO, attachments: tuple[Attachment, ...] = ()) -> SendResult:
+    return await sender.send_email(
+        to, "Equipaje demorado", "<p>Señor", attachments, text_content="Señor", our_key=OUR_KEY
+    )
+
+
+async def ordered(mock: Control, **outcome: object) -> None:
+    answer = await mock.client.post("/_mock/deliveries", json={"seconds": 0.01, **outcome})
+    assert answer.status_code == 201, answer.text
+
+
+async def messages(mock: Control) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await mock.client.get("/_mock/messages")).json()["messages"]
+    return found
+
+
+def read(call: Call, public_key: str, received_at: datetime | None = None) -> list[DeliveryReport | ConsentChange]:
+    return read_sendgrid_events(
+        call.body,
+        call.headers["x-twilio-email-event-webhook-signature"],
+        call.headers["x-twilio-email-event-webhook-timestamp"],
+        public_key,
+        received_at or datetime.now(UTC),
+    )
+
+
+def test_the_adapter_is_what_the_port_asks_for(sender: SendGridMail) -> None:
+    port: MailSender = sender
+    assert port.mock is False
+
+
+async def test_what_goes_over_the_wire_is_the_documented_call(mock: Control, sender: SendGridMail) -> None:
+    sent = await send(sender, attachments=(Attachment("PIR.pdf", "application/pdf", b"%PDF"),))
+    assert (sent.units, sent.mock) == (1, True)
+    (request,) = await mock.received()
+    assert (request["method"], request["path"]) == ("POST", "/v3/mail/send")
+    assert orjson.loads(request["body"]) == {
+        "from": {"email": SENDER, "name": "Copa"},
+        "personalizations": [{"to": [{"email": TO}]}],
+        "subject": "Equipaje demorado",
+        "content": [{"type": "text/plain", "value": "Señor"}, {"type": "text/html", "value": "<p>Señor"}],
+        "attachments": [
+            {"content": b64encode(b"%PDF").decode(), "type": "application/pdf", "filename": "PIR.pdf"},
+        ],
+        "custom_args": {"our_key": OUR_KEY},
+        "tracking_settings": {
+            "click_tracking": {"enable": False, "enable_text": False},
+            "open_tracking": {"enable": False},
+        },
+    }
+    (kept,) = await messages(mock)
+    assert (kept["to"], kept["our_key"], kept["attachments"]) == (TO, OUR_KEY, ["PIR.pdf"])
+    assert kept["id"].startswith(f"{sent.provider_id}.")
+
+
+async def test_a_template_of_the_provider_is_sent_with_its_data(mock: Control, sender: SendGridMail) -> None:
+    await sender.send_template_email(TO, "d-1", {"reference": "GRUCM12345"}, our_key=OUR_KEY)
+    (kept,) = await messages(mock)
+    assert (kept["template"], kept["data"], kept["our_key"]) == ("d-1", {"reference": "GRUCM12345"}, OUR_KEY)
+
+
+async def test_ping_knows_a_wrong_key(mock: Control, sender: SendGridMail) -> None:
+    await sender.ping()
+    stranger = SendGridMail("another", SENDER, url=mock.url)
+    for call in (stranger.ping(), send(stranger)):
+        with pytest.raises(Unavailable, match="account was not accepted"):
+            await call
+    await stranger.close_connections()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "maria",
+        "maria@",
+        "@example.org",
+        "maria@example",
+        "María <maria@example.org>",
+        "maria@example.org,other@example.org",
+        "maria@example.org\nbcc: other@example.org",
+        "ma ria@example.org",
+        "m" * 65 + "@example.org",
+    ],
+)
+async def test_what_is_no_address_is_refused_without_a_call(mock: Control, sender: SendGridMail, address: str) -> None:
+    with pytest.raises(MessageRefused) as refused:
+        await send(sender, address)
+    assert refused.value.refusal is Refusal.INVALID_RECIPIENT
+    assert await mock.received() == []
+
+
+async def test_who_is_refused_by_the_provider_and_what(mock: Control, sender: SendGridMail) -> None:
+    with pytest.raises(MessageRefused) as refused:
+        await sender.send_email(TO, "", "<p>", text_content="x", our_key=OUR_KEY)
+    assert refused.value.refusal is Refusal.OTHER
+    with pytest.raises(MessageRefused) as refused:
+        await send(sender, "m@" + "example." * 40 + "org")
+    assert refused.value.refusal is Refusal.INVALID_RECIPIENT
+    await mock.order("status", status=413)
+    with pytest.raises(MessageRefused) as refused:
+        await send(sender)
+    assert refused.value.refusal is Refusal.OTHER
+
+
+@pytest.mark.parametrize(
+    ("fault", "arrived"),
+    [
+        ({"kind": "late", "seconds": 0.6}, 1),
+        ({"kind": "hang", "seconds": 1}, 0),
+        ({"kind": "hang", "seconds": 1, "processed": True}, 1),
+        ({"kind": "reset_before"}, 0),
+        ({"kind": "reset_after"}, 1),
+        ({"kind": "status", "status": 500}, 0),
+        ({"kind": "status", "status": 500, "processed": True}, 1),
+        # A 200 is SendGrid's word for a check without a send, or a network's log-in page.
+        ({"kind": "html"}, 0),
+        ({"kind": "malformed", "processed": True}, 1),
+    ],
+)
+async def test_a_send_whose_answer_is_lost_is_unsettled_and_its_event_settles_it(
+    mock: Control, sender: SendGridMail, hook: Hook, public_key: str, fault: dict[str, object], arrived: int
+) -> None:
+    await ordered(mock)
+    await mock.order(**fault)  # type: ignore[arg-type]
+    with pytest.raises(Unsettled):
+        await send(sender)
+    assert len(await messages(mock)) == arrived
+    for call in await hook.wait(arrived):
+        (report,) = read(call, public_key)
+        assert isinstance(report, DeliveryReport)
+        assert report.our_key == OUR_KEY
+
+
+@pytest.mark.parametrize(("status", "headers"), [(202, {}), (200, {"x-message-id": "abc"}), (204, {})])
+async def test_an_answer_outside_the_contract_proves_nothing(status: int, headers: dict[str, str]) -> None:
+    async def other(_request: Request) -> Response:
+        return Response(status_code=status, headers=headers)
+
+    async with serving(Starlette(routes=[Route("/{path:path}", other, methods=["GET", "POST"])])) as url:
+        adapter = SendGridMail(KEY, SENDER, url=url)
+        with pytest.raises(Unsettled):
+            await send(adapter)
+        for call in (adapter.check_delivery_status("abc"), adapter.ping()):
+            with pytest.raises(Unavailable):
+                await call
+        await adapter.close_connections()
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 503])
+async def test_a_send_that_was_not_begun_may_be_repeated(mock: Control, sender: SendGridMail, status: int) -> None:
+    await mock.order("status", status=status, retry_after=7)
+    with pytest.raises(Unavailable) as away:
+        await send(sender)
+    assert away.value.retry_after_seconds == 7
+
+
+async def test_no_address_and_no_word_is_in_an_error(mock: Control, sender: SendGridMail) -> None:
+    for kind in ("reset_after", "html", "status"):
+        await mock.order(kind)
+        with pytest.raises(OutsideError) as failed:
+            await send(sender)
+        assert TO not in f"{failed.value!r} {failed.value}"
+        assert "Señor" not in f"{failed.value!r} {failed.value}"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "statuses"),
+    [
+        ("delivered", ["QUEUED", "DELIVERED"]),
+        ("bounce", ["QUEUED", "BOUNCED"]),
+        ("dropped", ["FAILED"]),
+        ("deferred", ["QUEUED", "QUEUED"]),
+    ],
+)
+async def test_a_delivery_is_reported_and_twice_is_once(
+    mock: Control, sender: SendGridMail, hook: Hook, public_key: str, outcome: str, statuses: list[str]
+) -> None:
+    await ordered(mock, outcome=outcome, copies=2)
+    sent = await send(sender)
+    reports = [report for call in await hook.wait(2 * len(statuses)) for report in read(call, public_key)]
+    told = {report.report_id: report for report in reports if isinstance(report, DeliveryReport)}
+    assert [report.status for report in told.values()] == statuses
+    assert all((report.provider_id, report.our_key) == (sent.provider_id, OUR_KEY) for report in told.values())
+    last = (await sender.check_delivery_status(sent.provider_id)).value
+    assert last == {"BOUNCED": "UNDELIVERED", "FAILED": "UNDELIVERED"}.get(statuses[-1], statuses[-1])
+
+
+async def test_reports_out_of_order_carry_their_own_times(
+    mock: Control, sender: SendGridMail, hook: Hook, public_key: str
+) -> None:
+    await ordered(mock, reversed=True)
+    await send(sender)
+    (delivered,), (processed,) = [read(call, public_key) for call in await hook.wait(2)]
+    assert isinstance(delivered, DeliveryReport)
+    assert isinstance(processed, DeliveryReport)
+    assert (delivered.status, processed.status) == (DeliveryStatus.DELIVERED, DeliveryStatus.QUEUED)
+    assert processed.at <= delivered.at <= datetime.now(UTC)
+
+
+async def test_an_event_that_was_not_taken_comes_again(
+    mock: Control, sender: SendGridMail, hook: Hook, public_key: str
+) -> None:
+    hook.statuses = [503]
+    await ordered(mock, outcome="dropped")
+    await send(sender)
+    first, second = await hook.wait(2)
+    assert first.body == second.body
+    assert read(first, public_key) == read(second, public_key)
+
+
+@pytest.mark.parametrize("outcome", ["spamreport", "unsubscribe"])
+async def test_whoever_wants_no_more_email_is_told(
+    mock: Control, sender: SendGridMail, hook: Hook, public_key: str, outcome: str
+) -> None:
+    await ordered(mock, outcome=outcome)
+    await send(sender)
+    (told,) = read((await hook.wait(3))[2], public_key)
+    assert isinstance(told, ConsentChange)
+    assert (told.service, told.recipient, told.opted_out) == (Service.EMAIL, TO, True)
+
+
+async def test_an_event_is_believed_only_with_its_signature(
+    mock: Control, sender: SendGridMail, hook: Hook, public_key: str
+) -> None:
+    await ordered(mock, outcome="bounce")
+    await send(sender)
+    (call,) = await hook.wait(1)
+    signature = call.headers["x-twilio-email-event-webhook-signature"]
+    timestamp = call.headers["x-twilio-email-event-webhook-timestamp"]
+    now = datetime.now(UTC)
+    assert read_sendgrid_events(call.body, signature, timestamp, public_key, now)
+    other = sendgrid.PostOffice(None, None).public_key
+    cut = b64encode(b64decode(signature)[:-1]).decode()
+    for body, said, at, key in (
+        (call.body.replace(b"processed", b"delivered"), signature, timestamp, public_key),
+        (call.body + b" ", signature, timestamp, public_key),
+        (b"\xff", signature, timestamp, public_key),
+        (call.body, cut, timestamp, public_key),
+        (call.body, "not base64!", timestamp, public_key),
+        (call.body, "é", timestamp, public_key),
+        (call.body, "", timestamp, public_key),
+        (call.body, signature, str(int(timestamp) + 1), public_key),
+        (call.body, signature, "", public_key),
+        (call.body, signature, timestamp, other),
+    ):
+        with pytest.raises(ForgedReport):
+            read_sendgrid_events(body, said, at, key, now)
+    # An old batch is not believed again, nor one from the future; within a day its events are known by their ids.
+    for late in (timedelta(hours=26), -timedelta(minutes=10)):
+        with pytest.raises(ForgedReport, match="too long ago"):
+            read(call, public_key, now + late)
+    assert read(call, public_key, now + timedelta(hours=24)) == read(call, public_key, now)
+
+
+class Signer:
+    """Signs as SendGrid does."""
+
+    def __init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        der = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        self.public_key = b64encode(der).decode()
+
+    def read(self, body: bytes) -> list[DeliveryReport | ConsentChange]:
+        timestamp = str(int(NOW.timestamp()))
+        signature = b64encode(self._key.sign(timestamp.encode() + body, ec.ECDSA(hashes.SHA256()))).decode()
+        return read_sendgrid_events(body, signature, timestamp, self.public_key, NOW)
+
+
+def test_a_batch_of_many_kinds_keeps_its_order() -> None:
+    at = int(NOW.timestamp())
+    common = {"email": TO, "timestamp": at, "sg_message_id": "abc.recvd-1-2-3.0"}
+    batch = [
+        {**common, "event": "processed", "sg_event_id": "1", "our_key": OUR_KEY},
+        {**common, "event": "open", "sg_event_id": "2"},
+        {**common, "event": "click", "sg_event_id": "3", "url": "https://copa.example"},
+        {**common, "event": "account_status_change"},
+        {**common, "event": "group_unsubscribe", "sg_event_id": "4"},
+        # A bounce that comes late has lost its message's name.
+        {"email": TO, "timestamp": at, "event": "bounce", "sg_event_id": "5"},
+    ]
+    assert Signer().read(orjson.dumps(batch)) == [
+        DeliveryReport(Service.EMAIL, "1", "abc", OUR_KEY, DeliveryStatus.QUEUED, NOW),
+        ConsentChange(Service.EMAIL, TO, True, NOW),
+        DeliveryReport(Service.EMAIL, "5", "", None, DeliveryStatus.BOUNCED, NOW),
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"5",
+        b"null",
+        b"[5]",
+        b'["bounce"]',
+        b"[{}]",
+        b'[{"event": "bounce", "timestamp": 1}]',
+        b'[{"event": "bounce", "timestamp": "x", "sg_event_id": "1"}]',
+        b'[{"event": "bounce", "timestamp": 1e300, "sg_event_id": "1"}]',
+        b'[{"event": ["bounce"], "timestamp": 1, "sg_event_id": "1"}]',
+        b'[{"event": "bounce", "timestamp": 1, "sg_event_id": "1", "sg_message_id": 5}]',
+    ],
+)
+def test_a_signed_batch_may_still_make_no_sense(body: bytes) -> None:
+    with pytest.raises(UnreadableReport):
+        Signer().read(body)
+
+
+async def test_the_activity_of_an_unknown_message_is_unknown(mock: Control, sender: SendGridMail) -> None:
+    assert await sender.check_delivery_status("unknown") == DeliveryStatus.UNKNOWN
+    asked = len(await mock.received())
+    assert await sender.check_delivery_status("%' OR '1") == DeliveryStatus.UNKNOWN
+    assert len(await mock.received()) == asked
+    await mock.order("status", status=400)  # as an account without the add-on is answered
+    assert await sender.check_delivery_status("unknown") == DeliveryStatus.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"5",
+        b"{}",
+        b'{"personalizations": []}',
+        b'{"personalizations": [{}]}',
+        b'{"personalizations": [{"to": [{"email": 5}]}]}',
+        b'{"personalizations": [{"to": []}], "from": {"email": "a@b.example"}, "subject": "s", "content": [{}]}',
+    ],
+)
+async def test_the_mock_says_no_to_what_is_no_email(mock: Control, body: bytes) -> None:
+    answer = await mock.client.post("/v3/mail/send", content=body, headers={"authorization": f"Bearer {KEY}"})
+    assert answer.status_code == 400
+    assert answer.json()["errors"]
+
+
+def test_a_mock_with_a_key_of_its_own_signs_alike_after_a_restart() -> None:
+    assert sendgrid.public_key(KEY) == sendgrid.PostOffice(KEY, None).public_key
+    assert sendgrid.public_key(KEY) != sendgrid.public_key(KEY + "2")
+    assert sendgrid.PostOffice(None, None).public_key != sendgrid.PostOffice(None, None).public_key
+
+
+def test_the_mock_calls_nobody_else() -> None:
+    for url in ("https://gateway.example/hook", "http://10.0.0.1/hook", "https://127.0.0.1/hook", "127.0.0.1"):
+        with pytest.raises(ValueError, match="loopback"):
+            sendgrid.create_app(callback=url)
+
+
+async def test_the_outbox_shows_emails_where_they_can_do_nothing(mock: Control, sender: SendGridMail) -> None:
+    await sender.send_email(TO, "S", '<script>alert("1")</script>', text_content="x", our_key=OUR_KEY)
+    page = (await mock.client.get("/_mock/outbox")).text
+    assert "Nobody received any of this" in page
+    assert '<iframe sandbox title="As shown" srcdoc="&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;">' in page
+    assert "<script" not in page
+
+
+def test_a_key_that_is_none_is_a_fault_of_the_settings() -> None:
+    with pytest.raises(ValueError, match="PEM"):
+        read_sendgrid_events(b"[]", "", "1", "no key", NOW)
