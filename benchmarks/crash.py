@@ -209,6 +209,7 @@ def _judge(
     missing = [row["id"] for row in judged if row["state"] in arrived and not came.get(row["id"])]
     doubled = {row["id"]: len(came[row["id"]]) for row in judged if len(came.get(row["id"], ())) > 1}
     agents = [row for row in rows if row["state"] == "FAILED"]
+    ended_otherwise = [row for row in rows if row["state"] not in (*arrived, "FAILED")]
     expected = {(row["pir_id"], row["service"], row["action"]) for row in rows}
     files = {row["pir_id"] for row in rows}
     absent = [
@@ -238,8 +239,9 @@ def _judge(
     print(f"effects that count as arrived and did not arrive                    {len(missing)}")
     print(f"effects that arrived more than once                                 {len(doubled)}")
     print(f"handed to an agent                                                  {len(agents)}")
+    print(f"neither arrived nor handed to an agent                              {len(ended_otherwise)}")
     print(f"files whose messages arrived out of order                           {len(disordered)}")
-    bad = waiting or absent or missing or len(doubled) > lost["cut"] or disordered or told.refusals
+    bad = waiting or absent or missing or ended_otherwise or len(doubled) > lost["cut"] or disordered or told.refusals
     bad = bad or len(set(told.files)) != len(files)
     print("\nSomething is not as it should be." if bad else "\nNothing was lost, and nobody was told twice.")
     return 1 if bad else 0

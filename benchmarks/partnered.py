@@ -112,9 +112,9 @@ async def partnered(folder: Path, bags: int, say: Say, **settings: str) -> Async
         mocks = {name: f"http://{HOST}:{number}" for name, number in behind.items()}
         environment = {**environment_of(stores, port, bags, 1), **_accounts(), **settings}
         gates = {name: await stack.enter_async_context(gate(before[name], behind[name])) for name in PARTNERS}
+        environment |= {"EXTERNAL_SERVICES": MOCKED, "PUBLIC_URL": f"http://{HOST}:{port}"}
         environment |= {f"{name}_MOCK_ENDPOINT": address for name, address in mocks.items()}
         callers = environment | {f"{name}_MOCK_ENDPOINT": f"http://{HOST}:{number}" for name, number in before.items()}
-        environment |= {"EXTERNAL_SERVICES": MOCKED, "PUBLIC_URL": f"http://{HOST}:{port}"}
         await initialise(callers)
         programs = {name: program(name, ("gateway", "dispatch"), folder, callers, None) for name in DISPATCHERS}
         programs["gateway"] = program("gateway", ("gateway", "serve"), folder, callers, port)
