@@ -66,6 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     serve_mocks = "serve mocks of the partners where the settings say they are, until stopped"
     commands.add_parser("mocks", help=serve_mocks).set_defaults(command=_mocks)
 
+    story = commands.add_parser("story", help="tell the running demo's story of a missed connection, by GraphQL only")
+    story.add_argument("--url", help="of the gateway; http://127.0.0.1:8000, or PORT, if absent")
+    story.set_defaults(command=_story)
+
     init = commands.add_parser("init", help="migrate, load schemas, warm the cache, seed; repeatable")
     init.add_argument("--environment", choices=["demo", "production"], default="production")
     init.set_defaults(command=_init)
@@ -221,6 +225,12 @@ def _sdl(_parsed: argparse.Namespace) -> int:
     SDL.write_text(build_schema().as_str() + "\n")
     print(f"written: {SDL.relative_to(ROOT)}")
     return 0
+
+
+def _story(parsed: argparse.Namespace) -> int:
+    from gateway import demonstration  # needs what only the demo has installed
+
+    return demonstration.story(parsed.url or f"http://127.0.0.1:{os.environ.get('PORT') or 8000}")
 
 
 def _demo(parsed: argparse.Namespace) -> int:

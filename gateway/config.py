@@ -127,7 +127,7 @@ class Settings(BaseSettings):
     )
     sendgrid_mock_endpoint: str | None = Field(None, description="Where a mock of SendGrid is.")
     sms_per_minute: int = Field(60, ge=1, description="The most short messages in 60 seconds; the others wait.")
-    sms_per_passenger_day: int = Field(5, ge=1, description="The most short messages to one number in a day.")
+    sms_per_passenger_day: int = Field(10, ge=1, description="The most short messages to one number in a day.")
     quiet_from: time = Field(time(22), description="From when on passengers are let sleep, on their own clock.")
     quiet_until: time = Field(time(7), description="Until when.")
     worldtracer_call_price: Decimal = Field(Decimal(0), ge=0, description="US dollars a call; from your contract.")

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import IO, Protocol
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -38,6 +39,7 @@ EMBEDDED: dict[str, tuple[type[EmbeddedServer], int]] = {
     "REDIS_URL": (EmbeddedRedis, 50),
     "NEO4J_URI": (EmbeddedNeo4j, 700),
 }
+PARTNERS = ("WORLDTRACER", "TWILIO", "SENDGRID")
 PROCESSES_MEGABYTES = 700  # gateway, projector, dispatcher and mocks
 
 
@@ -269,6 +271,7 @@ async def _run_demo(
                 "PORT": str(port),
                 "PYTHONUNBUFFERED": "1",
             }
+            await supervisor.start(_mocks(folder, complete))
             await initialise(complete)
             await supervisor.start(*_programs(folder, complete, port))
             with _remembered(folder, addresses):
@@ -288,7 +291,7 @@ def _own(folder: Path) -> IO[str] | None:
 
 
 def _programs(folder: Path, environment: Environment, port: int) -> list[Program]:
-    """The gateway, its workers and the partners' mocks, each a process of its own."""
+    """The gateway and its workers, each a process of its own."""
 
     async def answers() -> bool:
         if is_free(port):
@@ -303,15 +306,23 @@ def _programs(folder: Path, environment: Environment, port: int) -> list[Program
         Program("gateway", [*run, "serve"], folder=folder, environment=environment, ready=answers),
         Program("projector", [*run, "project"], folder=folder, environment=environment),
         Program("dispatcher", [*run, "dispatch"], folder=folder, environment=environment),
-        Program("mocks", [*run, "mocks"], folder=folder, environment=environment),
     ]
+
+
+def _mocks(folder: Path, environment: Environment) -> Program:
+    """The partners' mocks, in one process."""
+    ports = [urlsplit(environment[f"{name}_MOCK_ENDPOINT"]).port or 0 for name in PARTNERS]
+
+    async def listen() -> bool:
+        return not any(map(is_free, ports))
+
+    command = [sys.executable, "-m", "gateway", "mocks"]
+    return Program("mocks", command, folder=folder, environment=environment, ready=listen)
 
 
 def _mock_addresses(port: int) -> dict[str, str]:
     """Where the partners' mocks are to be, and where they find the gateway."""
-    mocks = {
-        f"{name}_MOCK_ENDPOINT": f"http://127.0.0.1:{free_port()}" for name in ("WORLDTRACER", "TWILIO", "SENDGRID")
-    }
+    mocks = {f"{name}_MOCK_ENDPOINT": f"http://127.0.0.1:{free_port()}" for name in PARTNERS}
     return {**mocks, "PUBLIC_URL": f"http://127.0.0.1:{port}"}
 
 

@@ -13,10 +13,11 @@ import httpx
 
 import seeds
 from gateway.actor import issue_token
-from gateway.config import Settings
+from gateway.config import Settings, SettingsError
 from gateway.demo import console, run_demo, run_reset
 from gateway.initialise import InitialisationError, initialise, operator, seed
 from gateway.lifespan import open_stores
+from gateway.story import Story, StoryError
 from integrations.embedded.process import StartError
 from integrations.embedded.server import write_secret
 from integrations.partners.mocks.sendgrid import public_key
@@ -76,6 +77,23 @@ def reset() -> int:
     return _told(run_reset(DEMO, environment=_environment(), reset=return_to_seed, say=say))
 
 
+def story(url: str) -> int:
+    """Tells the story of an irregularity by the running demo's GraphQL. Returns the exit code."""
+
+    async def tell() -> None:
+        token = issue_token(secrets_of_demo()["JWT_SECRET"], Role.SUPERVISOR, 1, timedelta(hours=1))
+        headers = {"Authorization": f"Bearer {token}"}
+        async with httpx.AsyncClient(timeout=30, trust_env=False, headers=headers) as client:
+            await Story(client, f"{url}/graphql", console(os.environ)).tell()
+
+    try:
+        asyncio.run(tell())
+    except (StoryError, httpx.HTTPError) as error:
+        print(f"\nThe story ended early: {error or type(error).__name__}", file=sys.stderr)
+        return 1
+    return 0
+
+
 def secrets_of_demo() -> dict[str, str]:
     """The demo's own signing keys, made once; those of the environment win."""
     file = DEMO / "secrets.json"
@@ -97,7 +115,7 @@ def _told(work: Coroutine[None, None, int]) -> int:
     """Does the work; what keeps it from starting is told in a sentence."""
     try:
         return asyncio.run(work)
-    except (StartError, InitialisationError) as error:
+    except (StartError, InitialisationError, SettingsError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
 

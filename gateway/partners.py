@@ -25,6 +25,11 @@ SMS_CALLBACK = "/callbacks/twilio/status"
 INBOUND_CALLBACK = "/callbacks/twilio/inbound"
 MAIL_CALLBACK = "/callbacks/sendgrid/events"
 
+# What a mock is told where the settings name no account: a number kept free for fiction, a reserved domain.
+NOBODY = "nobody"
+MOCK_NUMBER = "+12025550100"
+MOCK_ADDRESS = "baggage@example.com"
+
 PortT = TypeVar("PortT", bound=Pinged)
 
 
@@ -50,9 +55,9 @@ async def open_partners(settings: Settings) -> AsyncIterator[Lines]:
 
     def twilio(*, mock: bool) -> TwilioSms:
         return TwilioSms(
-            settings.twilio_account_sid or "",
+            settings.twilio_account_sid or NOBODY,
             _plain(settings.twilio_auth_token),
-            settings.twilio_phone_number or "",
+            settings.twilio_phone_number or MOCK_NUMBER,
             status_callback=f"{settings.public_url}{SMS_CALLBACK}",
             url=(settings.twilio_mock_endpoint or "") if mock else TWILIO,
             mock=mock,
@@ -61,7 +66,7 @@ async def open_partners(settings: Settings) -> AsyncIterator[Lines]:
     def sendgrid(*, mock: bool) -> SendGridMail:
         return SendGridMail(
             _plain(settings.sendgrid_api_key),
-            settings.sendgrid_from_email or "",
+            settings.sendgrid_from_email or MOCK_ADDRESS,
             sender_name=settings.brand,
             url=(settings.sendgrid_mock_endpoint or "") if mock else SENDGRID,
             mock=mock,
@@ -92,4 +97,4 @@ async def open_partners(settings: Settings) -> AsyncIterator[Lines]:
 
 
 def _plain(secret: SecretStr | None) -> str:
-    return secret.get_secret_value() if secret else ""
+    return secret.get_secret_value() if secret else NOBODY

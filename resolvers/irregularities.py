@@ -457,13 +457,29 @@ async def forward(context: Context, target: Target, command: Forward, key: str |
             await _tie_rush_tag(change, chosen[0], command.rush_tag, flight)
         change.move(PirAction.FORWARD, chosen, forward_flight_id=flight.id, rush_tag=command.rush_tag)
         await change.happened(EventKind.FORWARDED, chosen, flight.origin, flight=flight)
-        await change.write(PirAction.FORWARD, detail={"flight": flight.designator, "flightId": flight.id})
-        await change.trace(TracingCall.FORWARD, bags=seqs_of(chosen))
+        detail = {"flight": flight.designator, "flightId": flight.id}
+        await change.write(PirAction.FORWARD, detail=detail)
+        # A found bag is forwarded from its own file, which is closed by it.
+        for bag in (bag for bag in chosen if bag.matched_pir_id is not None):
+            await _forward_found(change, bag, flight, command.rush_tag, detail)
+        if unmatched := seqs_of(bag for bag in chosen if bag.matched_pir_id is None):
+            await change.trace(TracingCall.FORWARD, bags=unmatched)
         if change.kind == PirKind.DELAYED:
             await change.notify(Trigger.BAG_FORWARDED, bags=seqs_of(chosen))
         await matches.propose(context, change.records, target.pir_id)
 
     return await _change(context, key, "forwardBags", target, asdict(command), work)
+
+
+async def _forward_found(
+    change: Change, bag: PirBag, flight: Flight, rush_tag: str | None, detail: Mapping[str, Any]
+) -> None:
+    assert bag.matched_pir_id is not None
+    found = await Change.of_open(change.context, change.records, Target(bag.matched_pir_id))
+    chosen = found.chosen(None)
+    found.move(PirAction.FORWARD, chosen, forward_flight_id=flight.id, rush_tag=rush_tag)
+    await found.write(PirAction.FORWARD, detail=detail)
+    await found.trace(TracingCall.FORWARD, bags=seqs_of(chosen))
 
 
 async def _tie_rush_tag(change: Change, bag: PirBag, number: str, flight: Flight) -> None:
