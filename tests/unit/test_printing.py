@@ -147,7 +147,7 @@ def test_equal_values_give_equal_bytes() -> None:
         ("Иван 山田", "[?]"),
         ("Ana 🧳🧳 López", "Ana [?] López"),
         ("\u202eanA\u200b", "anA"),
-        ("<b>A&B</b>\x00\ud800", "<b>A&B</b>[?]"),
+        ("<b>A&B</b>\x00\ud800", "<b>A&B</b>"),
         ("x" * 300, "x [… +60]"),
     ],
 )

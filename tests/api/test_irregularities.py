@@ -1,0 +1,442 @@
+"""Working a file by GraphQL: what each command does, what it asks for, and what it refuses."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from integrations.records.pirs import PirAction, PirBagState, PirKind
+from resolvers import pir_states
+from resolvers.actor import Role
+from schema.node import join, split
+from tests.gateway import Api
+from tests.world import Builder, World
+
+FIRST, SECOND = "0999000001", "0999000002"
+PAYLOAD = "pir { id } replayed userErrors { code field message }"
+INPUTS = {
+    "createPir": "CreatePirInput",
+    "updatePir": "UpdatePirInput",
+    "assignPir": "AssignPirInput",
+    "commentPir": "CommentPirInput",
+    "suspendTracing": "PirBagsInput",
+    "reinstateTracing": "PirBagsInput",
+    "locateBags": "LocateBagsInput",
+    "forwardBags": "ForwardBagsInput",
+    "receiveBags": "PirBagsInput",
+    "arrangeDelivery": "ArrangeDeliveryInput",
+    "confirmDelivery": "ConfirmDeliveryInput",
+    "closePir": "ClosePirInput",
+    "recreatePir": "PirInput",
+}
+FILE = """
+query($id: ID!) { pir(id: $id) {
+  reference kind status version station destination assignee closedAt dueAt link remarks reasonForLoss faultStation
+  passenger { surname } describedBags { seq state description contents matchedPir { id } forwardFlight { designator } }
+  deadlines { damageComplaint { date } delayComplaint { date zone } deemedLost { date } regime liabilityLimitSdr }
+  history { seq action bags toState comment } effects { service action state }
+  previous { id } followedBy { id } bags { state } matches { id score state onHand { id } file { id } seq }
+} }
+"""
+WINDOW = {"windowStart": "2026-03-03T14:00:00Z", "windowEnd": "2026-03-03T18:00:00Z"}
+
+
+class Desk:
+    """An agent's desk at an airline of the test's own, with two bags of one passenger."""
+
+    def __init__(self, api: Api, airline: Builder) -> None:
+        self.api = api
+        self.airline = airline
+
+    async def open_up(self) -> "Desk":
+        await self.airline.passenger(
+            *("ana", "Q7R8ST", "Rojas", "Ana", None, None, None, "ES", "+12025550111", "ana@example.com")
+        )
+        for name, tag in (("one", FIRST), ("two", SECOND)):
+            await self.airline.bag(name, tag, "ana", ["CM335", "CM758"])
+        return self
+
+    def bag(self, name: str = "one") -> str:
+        return self.airline.id("Bag", name)
+
+    async def send(self, name: str, role: Role = Role.AGENT, **given: Any) -> Any:
+        document = f"mutation($input: {INPUTS[name]}!) {{ {name}(input: $input) {{ {PAYLOAD} }} }}"
+        return (await self.api.ask(document, role, self.airline.airline_id, input=given))[name]
+
+    async def do(self, name: str, **given: Any) -> str:
+        """A command that must not be refused; answers the file's id."""
+        payload = await self.send(name, **given)
+        assert payload["userErrors"] == [], payload
+        return str(payload["pir"]["id"])
+
+    async def refused(self, name: str, **given: Any) -> dict[str, str]:
+        """The one refusal of a command."""
+        payload = await self.send(name, **given)
+        assert payload["pir"] is None
+        (refusal,) = payload["userErrors"]
+        return dict(refusal)
+
+    async def open_file(self, *names: str, kind: str = "DELAYED", **more: Any) -> str:
+        return await self.do("createPir", kind=kind, bagIds=[self.bag(name) for name in names or ("one",)], **more)
+
+    async def file(self, pir: str, role: Role = Role.AGENT) -> dict[str, Any]:
+        found: dict[str, Any] = (await self.api.ask(FILE, role, self.airline.airline_id, id=pir))["pir"]
+        return found
+
+    async def effects(self, pir: str) -> list[tuple[str, str]]:
+        return [(one["service"], one["action"]) for one in (await self.file(pir))["effects"]]
+
+
+@pytest.fixture
+async def desk(api: Api, airline: Builder) -> Desk:
+    return await Desk(api, airline).open_up()
+
+
+async def test_a_file_is_filled_in_from_its_bags(desk: Desk) -> None:
+    pir = await desk.file(await desk.open_file("one", "two"))
+
+    assert (pir["kind"], pir["status"], pir["version"]) == ("DELAYED", "OPEN", 1)
+    assert (pir["station"], pir["destination"], pir["reference"]) == ("GRU", "GRU", None)
+    assert pir["passenger"] == {"surname": "Rojas"}
+    assert [(bag["seq"], bag["state"], bag["description"]) for bag in pir["describedBags"]] == [
+        (1, "TRACING", "BK22RHW"),
+        (2, "TRACING", "BK22RHW"),
+    ]
+    assert pir["bags"] == [{"state": "DELAYED"}] * 2, "their journeys say so too"
+    # Due on 1 July 2025 at 23:45 UTC, 20:45 in São Paulo: 21 days after that date.
+    assert pir["deadlines"]["deemedLost"] == {"date": "2025-07-22"}
+    assert pir["deadlines"]["delayComplaint"] is None
+    assert pir["dueAt"] == "2025-07-23T03:00:00+00:00"
+    assert [entry["action"] for entry in pir["history"]] == ["CREATE"]
+    assert [(one["service"], one["action"], one["state"]) for one in pir["effects"]] == [
+        ("WORLDTRACER", "CREATE", "PENDING"),
+        ("SMS", "FILE_OPENED", "PENDING"),
+        ("EMAIL", "FILE_OPENED", "PENDING"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "effects"),
+    [
+        (
+            "DAMAGED",
+            "REPORTED",
+            [("WORLDTRACER", "CREATE"), ("SMS", "DAMAGE_FILE_OPENED"), ("EMAIL", "DAMAGE_FILE_OPENED")],
+        ),
+        (
+            "PILFERED",
+            "REPORTED",
+            [("WORLDTRACER", "CREATE"), ("SMS", "DAMAGE_FILE_OPENED"), ("EMAIL", "DAMAGE_FILE_OPENED")],
+        ),
+        ("ON_HAND", "ON_HAND", [("WORLDTRACER", "CREATE")]),
+    ],
+)
+async def test_other_kinds_of_files(desk: Desk, kind: str, state: str, effects: list[tuple[str, str]]) -> None:
+    pir = await desk.open_file(kind=kind, station="GRU")
+    assert [bag["state"] for bag in (await desk.file(pir))["describedBags"]] == [state]
+    assert await desk.effects(pir) == effects
+
+
+async def test_a_found_bag_that_nobody_knows(desk: Desk) -> None:
+    bag = {"description": "GN25XXX", "brand": "Totto", "contents": "ropa, zapatos 🧳", "nameOnBag": "ROJAS"}
+    pir = await desk.do("createPir", kind="ON_HAND", station="PTY", storageLocation="BRS 4", bags=[bag])
+    (described,) = (await desk.file(pir))["describedBags"]
+    assert (described["state"], described["contents"]) == ("ON_HAND", "ropa, zapatos 🧳")
+
+
+async def test_a_bag_has_one_open_file_of_a_kind(desk: Desk) -> None:
+    await desk.open_file("one")
+    refusal = await desk.refused("createPir", kind="DELAYED", bagIds=[desk.bag("two"), desk.bag("one")])
+    assert (refusal["code"], refusal["field"]) == ("ALREADY_OPEN", "bags[1]")
+    await desk.open_file("one", kind="DAMAGED")
+
+
+async def test_the_whole_life_of_a_file(desk: Desk) -> None:
+    pir = await desk.open_file("one")
+    flight = desk.airline.id("Flight", "CM758")
+    await desk.do("suspendTracing", pirId=pir)
+    suspended = (await desk.file(pir))["status"]
+    await desk.do("reinstateTracing", pirId=pir)
+    await desk.do("updatePir", pirId=pir, remarks="Calls at noon.", bags=[{"seq": 1, "contents": "libros"}])
+    await desk.do("assignPir", pirId=pir, assignee="agent.7")
+    await desk.do("commentPir", pirId=pir, comment="Found a bag alike at PTY 🧳")
+    await desk.do("locateBags", pirId=pir, airport="PTY")
+    await desk.do("forwardBags", pirId=pir, flightId=flight, rushTag="2999000001")
+    await desk.do("receiveBags", pirId=pir)
+    await desk.do("arrangeDelivery", pirId=pir, courier="Courier", **WINDOW)
+    await desk.do("confirmDelivery", pirId=pir)
+    await desk.do("closePir", pirId=pir, reasonForLoss="55", faultStation="PTY")
+
+    file = await desk.file(pir)
+    assert suspended == "SUSPENDED"
+    assert (file["status"], file["assignee"], file["reasonForLoss"], file["faultStation"]) == (
+        "CLOSED",
+        "agent.7",
+        "55",
+        "PTY",
+    )
+    assert file["deadlines"]["delayComplaint"]["zone"] == "America/Sao_Paulo"
+    assert (file["closedAt"] is not None, file["dueAt"], file["remarks"]) == (True, None, "Calls at noon.")
+    assert file["describedBags"][0]["forwardFlight"] == {"designator": "CM758"}
+    assert [entry["action"] for entry in file["history"]] == [
+        *("CREATE", "SUSPEND", "REINSTATE", "UPDATE", "ASSIGN", "COMMENT", "LOCATE", "FORWARD", "RECEIVE"),
+        *("ARRANGE_DELIVERY", "CONFIRM_DELIVERY", "CLOSE"),
+    ]
+    assert [entry["seq"] for entry in file["history"]] == list(range(1, 13))
+    assert [action for service, action in await desk.effects(pir) if service == "WORLDTRACER"] == [
+        *("CREATE", "SUSPEND", "REINSTATE", "UPDATE", "UPDATE", "FORWARD", "UPDATE", "UPDATE", "UPDATE", "CLOSE"),
+    ]
+    assert [action for service, action in await desk.effects(pir) if service == "SMS"] == [
+        *("FILE_OPENED", "BAG_LOCATED", "BAG_FORWARDED", "BAG_RECEIVED", "OUT_FOR_DELIVERY", "DELIVERED")
+    ]
+    rush = await desk.api.ask('{bag(tag:"2999000001"){id state}}', airline_id=desk.airline.airline_id)
+    assert rush["bag"] == {"id": desk.bag("one"), "state": "DELIVERED"}, "the rush tag leads to the bag"
+
+
+async def test_refusals_name_what_is_allowed(desk: Desk) -> None:
+    pir = await desk.open_file("one")
+    await desk.do("locateBags", pirId=pir, airport="PTY")
+    refusal = await desk.refused("locateBags", pirId=pir, airport="PTY")
+    assert refusal["code"] == "INVALID_STATE"
+    assert (
+        refusal["message"] == "Bag 1 is located and cannot be located; allowed now: reinstate, forward, receive, close."
+    )
+
+
+async def test_a_closed_file_is_recreated_and_never_reopened(desk: Desk) -> None:
+    pir = await desk.open_file("one")
+    missing = await desk.refused("closePir", pirId=pir)
+    unknown = await desk.refused("closePir", pirId=pir, reasonForLoss="44", faultStation="PTY")
+    nowhere = await desk.refused("closePir", pirId=pir, reasonForLoss="55", faultStation="QQQ")
+    await desk.do("closePir", pirId=pir, reasonForLoss="55", faultStation="PTY", comment="Delivered at the desk.")
+    changed = await desk.refused("updatePir", pirId=pir, remarks="x")
+    again = await desk.do("recreatePir", pirId=pir)
+    twice = await desk.refused("recreatePir", pirId=pir)
+
+    assert [one["code"] for one in (missing, unknown, nowhere, changed, twice)] == [
+        *("REASON_REQUIRED", "BAD_USER_INPUT", "NOT_FOUND", "PIR_CLOSED", "ALREADY_OPEN")
+    ]
+    new, old = await desk.file(again), await desk.file(pir)
+    assert (new["status"], new["link"], new["previous"]) == ("OPEN", "RECREATED", {"id": pir})
+    assert (old["status"], old["followedBy"]) == ("CLOSED", [{"id": again}])
+    assert (await desk.refused("recreatePir", pirId=again))["code"] == "INVALID_STATE"
+
+
+async def test_a_bag_that_came_back_damaged(desk: Desk) -> None:
+    pir = await desk.open_file("one")
+    await desk.do("closePir", pirId=pir, reasonForLoss="55", faultStation="PTY")
+    damaged = await desk.file(await desk.open_file("one", kind="DAMAGED", follows=pir))
+    assert (damaged["link"], damaged["previous"]) == ("DAMAGE_OF", {"id": pir})
+
+
+async def test_a_key_stands_for_one_effect(desk: Desk) -> None:
+    key = uuid4().hex
+    command: dict[str, Any] = {"kind": "DELAYED", "bagIds": [desk.bag()], "idempotencyKey": key}
+    first, second = [await desk.send("createPir", **command) for _ in range(2)]
+    other = await desk.refused("createPir", **{**command, "remarks": "other"})
+
+    assert [first["replayed"], second["replayed"]] == [False, True]
+    assert first["pir"] == second["pir"]
+    assert (other["code"], other["field"]) == ("IDEMPOTENCY_KEY_REUSED", "idempotencyKey")
+    assert len(await desk.effects(first["pir"]["id"])) == 3
+
+
+async def test_a_key_that_is_used_at_the_same_time_is_one_file(desk: Desk) -> None:
+    command: dict[str, Any] = {"kind": "DELAYED", "bagIds": [desk.bag()], "idempotencyKey": uuid4().hex}
+    payloads = await asyncio.gather(*(desk.send("createPir", **command) for _ in range(6)))
+    assert len({payload["pir"]["id"] for payload in payloads}) == 1
+    assert sorted(payload["replayed"] for payload in payloads) == [False, *[True] * 5]
+
+
+async def test_a_refused_command_leaves_its_key_free(desk: Desk) -> None:
+    pir, key = await desk.open_file("one"), uuid4().hex
+    await desk.refused("receiveBags", pirId=pir, bags=[7], idempotencyKey=key)
+    await desk.do("suspendTracing", pirId=pir, idempotencyKey=key)
+
+
+async def test_somebody_elses_change_is_told(desk: Desk) -> None:
+    pir = await desk.open_file("one")
+    await desk.do("commentPir", pirId=pir, comment="one", version=1)
+    assert (await desk.refused("commentPir", pirId=pir, comment="two", version=1))["code"] == "VERSION_CONFLICT"
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "field"),
+    [
+        ("commentPir", {"comment": "x" * 200_000}, "comment"),
+        ("commentPir", {"comment": "a\u0007b"}, "comment"),
+        ("commentPir", {"comment": "  "}, "comment"),
+        ("updatePir", {"phone": "call me"}, "phone"),
+        ("updatePir", {"bags": [{"seq": 1, "description": "black"}]}, "bags[0].description"),
+        ("updatePir", {"bags": [{"seq": 9, "brand": "X"}]}, "bags"),
+        ("locateBags", {"airport": "P1"}, "airport"),
+        ("locateBags", {"airport": "PTY", "bags": []}, "bags"),
+        ("forwardBags", {"flightId": "nonsense"}, "flightId"),
+        ("forwardBags", {"flightId": join("Flight", 999_999_999)}, "flightId"),
+        ("arrangeDelivery", {"courier": " ", **WINDOW}, "courier"),
+        (
+            "arrangeDelivery",
+            {"courier": "C", "windowStart": WINDOW["windowEnd"], "windowEnd": WINDOW["windowStart"]},
+            "windowEnd",
+        ),
+        ("confirmDelivery", {"deliveredAt": "2199-01-01T00:00:00Z"}, "deliveredAt"),
+        ("closePir", {"reasonForLoss": "5"}, "reasonForLoss"),
+        ("assignPir", {"assignee": "two words"}, "assignee"),
+        ("commentPir", {"comment": "x", "idempotencyKey": "short"}, "idempotencyKey"),
+    ],
+)
+async def test_what_cannot_be_used_is_said(desk: Desk, name: str, given: Mapping[str, Any], field: str) -> None:
+    pir = await desk.open_file("one")
+    refusal = await desk.refused(name, pirId=pir, **given)
+    assert refusal["code"] in ("BAD_USER_INPUT", "NOT_FOUND", "INVALID_STATE")
+    assert refusal["field"] == field
+    assert len((await desk.file(pir))["history"]) == 1, "what is refused changes nothing"
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"kind": "DELAYED"}, "bags"),
+        ({"kind": "DELAYED", "bagIds": []}, "bags"),
+        ({"kind": "DELAYED", "bags": [{"tag": "nonsense", "description": "BK22XXX"}], "station": "PTY"}, "bags[0].tag"),
+        ({"kind": "DELAYED", "bags": [{"description": "BK22XXX"}]}, "station"),
+        ({"kind": "DELAYED", "bags": [{"tag": "0999999999"}], "station": "PTY"}, "bags[0].description"),
+        ({"kind": "DELAYED", "bagIds": [join("Bag", 999_999_999)]}, "bags[0].bagId"),
+        ({"kind": "ON_HAND", "bags": [{"description": "BK22XXX"}] * 2, "station": "PTY"}, "bags"),
+        ({"kind": "ON_HAND", "bags": [{"description": "BK22XXX"}], "station": "QQQ"}, "station"),
+    ],
+)
+async def test_a_file_that_cannot_be_opened(desk: Desk, given: Mapping[str, Any], field: str) -> None:
+    assert (await desk.refused("createPir", **given))["field"] == field
+
+
+@pytest.mark.parametrize("role", [Role.ANALYST, Role.MONITOR, Role.SERVICE])
+async def test_who_may_not_work_files(desk: Desk, role: Role) -> None:
+    document = f"mutation($input: CreatePirInput!) {{ createPir(input: $input) {{ {PAYLOAD} }} }}"
+    given = {"kind": "DELAYED", "bagIds": [desk.bag()]}
+    assert await desk.api.codes(document, role, desk.airline.airline_id, input=given) == ["FORBIDDEN"]
+
+
+async def test_another_airlines_file_is_not_there(desk: Desk, world: World) -> None:
+    theirs = world.ours.id("Pir", "GRUCM12345")
+    assert (await desk.refused("commentPir", pirId=theirs, comment="x"))["code"] == "NOT_FOUND"
+    assert (await desk.refused("createPir", kind="DELAYED", bagIds=[world.ours.id("Bag", "missed")]))[
+        "code"
+    ] == "NOT_FOUND"
+
+
+async def test_personal_data_are_masked_by_role(desk: Desk) -> None:
+    pir = await desk.open_file("one", remarks="Is called Ana.")
+    await desk.do("commentPir", pirId=pir, comment="Ana called.")
+    seen = await desk.file(pir, Role.ANALYST)
+    assert (seen["remarks"], seen["describedBags"][0]["contents"]) == (None, None)
+    assert [entry["comment"] for entry in seen["history"]] == [None, None]
+
+
+async def test_the_work_list_begins_with_what_is_due_first(desk: Desk) -> None:
+    pirs = [await desk.open_file(name) for name in ("one", "two")]
+    far = datetime.now(UTC) + timedelta(days=9)
+    await desk.airline.stores.postgres.execute(
+        "UPDATE pirs SET due_at = $2 WHERE id = $1", int(split(pirs[0], "id")[1]), far, name="TEST"
+    )
+    listing = "pirs(orderBy:URGENCY,dueBefore:$b,first:$f,after:$a){nodes{id} pageInfo{endCursor}}"
+    query = f"query($b:DateTime,$f:Int,$a:String){{{listing}}}"
+
+    async def listed(**variables: Any) -> Any:
+        return (await desk.api.ask(query, airline_id=desk.airline.airline_id, **variables))["pirs"]
+
+    assert (await listed())["nodes"] == [{"id": pirs[1]}, {"id": pirs[0]}]
+    assert (await listed(b=datetime.now(UTC).isoformat()))["nodes"] == [{"id": pirs[1]}]
+    first = await listed(f=1)
+    assert (await listed(f=1, a=first["pageInfo"]["endCursor"]))["nodes"] == [{"id": pirs[0]}]
+
+
+# Matching
+
+DECIDE = "mutation($input: MatchInput!) { %s(input: $input) { match { state } userErrors { code } } }"
+
+
+async def decide(desk: Desk, name: str, match: str) -> Any:
+    return (await desk.api.ask(DECIDE % name, airline_id=desk.airline.airline_id, input={"matchId": match}))[name]
+
+
+async def test_a_found_bag_is_proposed_and_an_agent_decides(desk: Desk) -> None:
+    missed = await desk.open_file("one")
+    found = await desk.do("createPir", kind="ON_HAND", station="PTY", bags=[{"bagId": desk.bag("one")}])
+    (match,) = (await desk.file(missed))["matches"]
+    before = (await desk.file(missed))["describedBags"][0]["state"]
+    confirmed = await decide(desk, "confirmMatch", match["id"])
+    again = await decide(desk, "confirmMatch", match["id"])
+
+    assert (match["onHand"], match["file"], match["seq"], match["state"]) == (
+        {"id": found},
+        {"id": missed},
+        1,
+        "PROPOSED",
+    )
+    assert before == "TRACING", "a score alone decides nothing"
+    assert confirmed == again == {"match": {"state": "CONFIRMED"}, "userErrors": []}
+    (bag,) = (await desk.file(missed))["describedBags"]
+    assert (bag["state"], bag["matchedPir"]) == ("LOCATED", {"id": found})
+    assert [one["state"] for one in (await desk.file(found))["describedBags"]] == ["MATCHED"]
+    assert ("SMS", "BAG_LOCATED") in await desk.effects(missed)
+    await desk.do("forwardBags", pirId=missed, flightId=desk.airline.id("Flight", "CM758"))
+    assert (await desk.file(found))["status"] == "CLOSED", "forwarding an on-hand bag closes its file"
+    assert (await desk.effects(found))[-1] == ("WORLDTRACER", "FORWARD")
+
+
+async def test_a_rejected_match_stays_rejected(desk: Desk) -> None:
+    missed = await desk.open_file("one")
+    await desk.do("createPir", kind="ON_HAND", station="PTY", bags=[{"bagId": desk.bag("one")}])
+    (match,) = (await desk.file(missed))["matches"]
+    rejected = await decide(desk, "rejectMatch", match["id"])
+    confirmed = await decide(desk, "confirmMatch", match["id"])
+    assert rejected["match"] == {"state": "REJECTED"}
+    assert confirmed == {"match": None, "userErrors": [{"code": "INVALID_STATE"}]}
+
+
+# Any sequence of commands
+
+STEPS = {
+    PirAction.SUSPEND: "suspendTracing",
+    PirAction.REINSTATE: "reinstateTracing",
+    PirAction.LOCATE: "locateBags",
+    PirAction.FORWARD: "forwardBags",
+    PirAction.RECEIVE: "receiveBags",
+    PirAction.ARRANGE_DELIVERY: "arrangeDelivery",
+    PirAction.CONFIRM_DELIVERY: "confirmDelivery",
+}
+
+
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(steps=st.lists(st.tuples(st.sampled_from(list(STEPS)), st.sampled_from([(1,), (2,), (1, 2)])), max_size=12))
+async def test_any_sequence_of_commands_agrees_with_the_state_machine(
+    api: Api, world: World, steps: list[tuple[PirAction, tuple[int, ...]]]
+) -> None:
+    """Each command does what the pure machine says, or is refused and changes nothing."""
+    desk = await Desk(api, await world.another_airline()).open_up()
+    pir = await desk.open_file("one", "two")
+    model = {1: PirBagState.TRACING, 2: PirBagState.TRACING}
+    version = 1
+    for action, seqs in steps:
+        more: dict[str, Any] = {}
+        if action is PirAction.LOCATE:
+            more = {"airport": "PTY"}
+        elif action is PirAction.FORWARD:
+            more = {"flightId": desk.airline.id("Flight", "CM758")}
+        elif action is PirAction.ARRANGE_DELIVERY:
+            more = {"courier": "Courier", **WINDOW}
+        payload = await desk.send(STEPS[action], pirId=pir, bags=list(seqs), **more)
+        allowed = all(action in pir_states.moves(PirKind.DELAYED, model[seq]) for seq in seqs)
+        assert (payload["userErrors"] == []) == allowed
+        if allowed:
+            version += 1
+            model |= {seq: pir_states.moves(PirKind.DELAYED, model[seq])[action] for seq in seqs}
+        file = await desk.file(pir)
+        assert {bag["seq"]: bag["state"] for bag in file["describedBags"]} == model
+        assert (file["version"], len(file["history"])) == (version, version)
