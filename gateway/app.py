@@ -16,6 +16,7 @@ from gateway.config import Settings
 from gateway.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
 from gateway.lifespan import installation, now, open_stores
 from gateway.middleware import BodyLimit, RequestEdge
+from gateway.prints import print_routes
 from gateway.probes import probe_routes
 from gateway.view import GraphQLView
 from resolvers.context import Stores
@@ -59,6 +60,7 @@ def create_app(settings: Settings, open_stores: OpenStores = open_stores, beside
             Route("/graphql", view),
             *probe_routes(installation(settings), now),
             *callback_routes(settings, now),
+            *print_routes(installation(settings), settings.secret_key.get_secret_value().encode(), now),
         ],
         middleware=[Middleware(RequestEdge), Middleware(BodyLimit, max_bytes=settings.body_bytes)],
         lifespan=lifespan,

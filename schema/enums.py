@@ -26,6 +26,7 @@ from integrations.records.routes import RouteSource
 from integrations.records.sends import SendOutcome
 from integrations.records.sms import Encoding
 from resolvers.health import HealthStatus
+from resolvers.printing import PaperSize
 from resolvers.reasons import FactName
 from resolvers.scans import ScanOutcome
 from resolvers.search import SearchKind
@@ -355,4 +356,10 @@ described(
     ROUTE="Stations of the journey.",
     FLIGHT="The flight.",
     DATE="The day.",
+)
+described(
+    PaperSize,
+    "What a file is printed on.",
+    A4="210 by 297 mm.",
+    LETTER="8.5 by 11 inches.",
 )

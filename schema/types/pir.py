@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import strawberry
 
 from integrations.records import pirs as records
+from integrations.records.passengers import Language
 from integrations.records.pirs import LiabilityRegime, PirAction, PirBagState, PirKind, PirLink, PirStatus
-from resolvers import airports, bags, effects, flights, matches, moments, passengers, pirs
+from resolvers import airports, bags, effects, flights, matches, moments, passengers, pirs, prints
 from resolvers.context import Context
+from resolvers.printing import PaperSize
 from resolvers.reasons import FactName
 from schema.batching import batched
 from schema.node import Node
@@ -186,6 +188,19 @@ class Pir(Node, record=records.Pir, load=pirs.by_ids):
     def proposal(parent: strawberry.Parent[records.Pir]) -> ProposedReason | None:
         """Stays beside what an agent decides."""
         return cast(ProposedReason, parent) if parent.proposed_reason else None
+
+    @strawberry.field(
+        description="Where the file can be printed from (PDF), as a path of this service; good for 15 minutes. "
+        "Null for roles that do not meet passengers."
+    )
+    def printable(
+        parent: strawberry.Parent[records.Pir],
+        info: Info,
+        language: Annotated[Language, strawberry.argument(description="The language of the form.")] = Language.ES,
+        paper: Annotated[PaperSize, strawberry.argument(description="The paper.")] = PaperSize.A4,
+    ) -> str | None:
+        """A signed link."""
+        return prints.link(info.context, parent.id, language, paper) if passengers.sees_names(info.context) else None
 
     opened_at_local: LocalTime | None = batched(moments.of_pirs, description="When, on the clock of the station.")
     station_airport: Airport | None = batched(airports.of_stations, description="The station.")

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pypdf import PdfReader
 
 from integrations.records.pirs import PirAction, PirBagState, PirKind
 from resolvers import pir_states
@@ -354,6 +356,51 @@ async def test_the_work_list_begins_with_what_is_due_first(desk: Desk) -> None:
     assert (await listed(b=datetime.now(UTC).isoformat()))["nodes"] == [{"id": pirs[1]}]
     first = await listed(f=1)
     assert (await listed(f=1, a=first["pageInfo"]["endCursor"]))["nodes"] == [{"id": pirs[0]}]
+
+
+# Printing
+
+PRINT = "query($id:ID!,$l:Language!){pir(id:$id){printable(language:$l)}}"
+
+
+async def link_of(desk: Desk, pir: str, language: str = "ES", role: Role = Role.AGENT) -> str | None:
+    found = await desk.api.ask(PRINT, role, desk.airline.airline_id, id=pir, l=language)
+    link: str | None = found["pir"]["printable"]
+    return link
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("ES", "responsabilidad"), ("EN", "admission of liability"), ("PT", "responsabilidade")]
+)
+async def test_a_file_is_printed_in_the_passengers_language(desk: Desk, language: str, words: str) -> None:
+    link = await link_of(desk, await desk.open_file("one"), language)
+    answer = await desk.api.client.get(link or "")
+    text = " ".join(page.extract_text() for page in PdfReader(BytesIO(answer.content)).pages)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/pdf")
+    assert answer.headers["cache-control"] == "no-store"
+    assert words in " ".join(text.split())
+    assert "Rojas" in text
+    trail = await desk.airline.stores.postgres.fetchval(
+        "SELECT count(*) FROM audit WHERE airline_id = $1 AND action = 'PRINT_PIR'",
+        desk.airline.airline_id,
+        name="TEST",
+    )
+    assert trail == 1
+
+
+async def test_a_link_is_good_for_one_file_and_not_for_ever(desk: Desk) -> None:
+    link = await link_of(desk, await desk.open_file("one")) or ""
+    number = link.removeprefix("/pirs/").partition(".")[0]
+    changed = [
+        link.replace(f"/{number}.pdf", f"/{int(number) + 1}.pdf"),
+        link.replace("language=ES", "language=EN"),
+        link.replace("expires=", "expires=9"),
+        link.partition("?")[0],
+        link[:-1],
+    ]
+    assert [(await desk.api.client.get(one)).status_code for one in changed] == [403] * len(changed)
+    assert await link_of(desk, await desk.open_file("two"), role=Role.ANALYST) is None
 
 
 # Matching
