@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import cache
 from html import escape
 from io import BytesIO
+from threading import Lock
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -208,8 +209,9 @@ UNKNOWN = "[?]"
 
 
 def render(pir: PrintedPir, language: Language, size: PaperSize = PaperSize.A4) -> bytes:
-    """The report as a PDF. Takes some tens of milliseconds of CPU: not for the event loop."""
-    _register_fonts()
+    """The report as a PDF. Takes some tens of milliseconds of CPU: not for the event loop. Threads take turns."""
+    with _alone():
+        _register_fonts()
     words = PRINTED_WORDS[language]
     paper = BytesIO()
     document = SimpleDocTemplate(
@@ -232,8 +234,16 @@ def render(pir: PrintedPir, language: Language, size: PaperSize = PaperSize.A4) 
         canvas.drawRightString(SIZES[size][0] - MARGIN - PADDING, 9 * mm, f"{words.page} {canvas.getPageNumber()}")
         canvas.restoreState()
 
-    document.build(_story(pir, words, document.width - 2 * PADDING), onFirstPage=footer, onLaterPages=footer)
+    # The fonts of reportlab read their files by one position that all documents share.
+    with _alone():
+        document.build(_story(pir, words, document.width - 2 * PADDING), onFirstPage=footer, onLaterPages=footer)
     return paper.getvalue()
+
+
+@cache
+def _alone() -> Lock:
+    """Held by the thread that prints."""
+    return Lock()
 
 
 @cache
