@@ -64,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("dispatch", help=send).set_defaults(command=_dispatch)
 
     serve_mocks = "serve mocks of the partners where the settings say they are, until stopped"
-    commands.add_parser("mocks", help=serve_mocks).set_defaults(command=_mocks)
+    mocks = commands.add_parser("mocks", help=serve_mocks)
+    mocks.add_argument("--journal", type=Path, help="file in which WorldTracer's files outlive a restart")
+    mocks.set_defaults(command=_mocks)
 
     story = commands.add_parser("story", help="tell the running demo's story of a missed connection, by GraphQL only")
     story.add_argument("--url", help="of the gateway; http://127.0.0.1:8000, or PORT, if absent")
@@ -156,10 +158,10 @@ def _dispatch(_parsed: argparse.Namespace) -> int:
     return _until_stopped(run)
 
 
-def _mocks(_parsed: argparse.Namespace) -> int:
+def _mocks(parsed: argparse.Namespace) -> int:
     from gateway.mocks import serve_mocks  # no installation that has real partners needs them
 
-    return _until_stopped(serve_mocks)
+    return _until_stopped(partial(serve_mocks, journal=parsed.journal))
 
 
 def _until_stopped(work: Callable[[Settings], Coroutine[None, None, None]]) -> int:

@@ -316,7 +316,7 @@ def _mocks(folder: Path, environment: Environment) -> Program:
     async def listen() -> bool:
         return not any(map(is_free, ports))
 
-    command = [sys.executable, "-m", "gateway", "mocks"]
+    command = [sys.executable, "-m", "gateway", "mocks", "--journal", str(folder / "worldtracer.journal")]
     return Program("mocks", command, folder=folder, environment=environment, ready=listen)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -12,12 +13,18 @@ from integrations.partners.mocks import sendgrid, twilio, worldtracer
 from integrations.partners.mocks.server import serving
 
 
-async def serve_mocks(settings: Settings) -> None:
-    """Serves, until cancelled, the mock of each partner that has an address for one."""
+async def serve_mocks(settings: Settings, journal: Path | None = None) -> None:
+    """Serves, until cancelled, the mock of each partner that has an address for one.
+
+    Args:
+        journal: where WorldTracer's files outlive a restart.
+    """
     account = f"{settings.twilio_account_sid}:{_plain(settings.twilio_auth_token)}"
     public_url = settings.public_url
     apps = {
-        settings.worldtracer_mock_endpoint: worldtracer.create_app(key=_plain(settings.worldtracer_api_key)),
+        settings.worldtracer_mock_endpoint: worldtracer.create_app(
+            key=_plain(settings.worldtracer_api_key), journal=journal
+        ),
         settings.twilio_mock_endpoint: twilio.create_app(key=account, callback=f"{public_url}{INBOUND_CALLBACK}"),
         settings.sendgrid_mock_endpoint: sendgrid.create_app(
             key=_plain(settings.sendgrid_api_key), callback=f"{public_url}{MAIL_CALLBACK}"

@@ -207,11 +207,12 @@ SHORT, LONG = 240, 1_200
 MOST_BAGS = 12
 UNKNOWN = "[?]"
 
+# A font of reportlab reads its file by one position, whichever document asks.
+_ALONE = Lock()
+
 
 def render(pir: PrintedPir, language: Language, size: PaperSize = PaperSize.A4) -> bytes:
     """The report as a PDF. Takes some tens of milliseconds of CPU: not for the event loop. Threads take turns."""
-    with _alone():
-        _register_fonts()
     words = PRINTED_WORDS[language]
     paper = BytesIO()
     document = SimpleDocTemplate(
@@ -234,16 +235,10 @@ def render(pir: PrintedPir, language: Language, size: PaperSize = PaperSize.A4) 
         canvas.drawRightString(SIZES[size][0] - MARGIN - PADDING, 9 * mm, f"{words.page} {canvas.getPageNumber()}")
         canvas.restoreState()
 
-    # The fonts of reportlab read their files by one position that all documents share.
-    with _alone():
+    with _ALONE:
+        _register_fonts()
         document.build(_story(pir, words, document.width - 2 * PADDING), onFirstPage=footer, onLaterPages=footer)
     return paper.getvalue()
-
-
-@cache
-def _alone() -> Lock:
-    """Held by the thread that prints."""
-    return Lock()
 
 
 @cache

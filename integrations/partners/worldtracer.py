@@ -5,9 +5,10 @@ element names of the public traces: one POST per message, ``{"WTR_ReadRecordRQ":
 """
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
-from integrations.errors import Refused
+from integrations.errors import Refused, Unavailable
 from integrations.partners import worldtracer_wire as wire
 from integrations.partners.transport import Answer, RefusedAnswer, Transport
 from integrations.partners.worldtracer_wire import PARTNER, given, known
@@ -29,6 +30,8 @@ from integrations.records.tracing import (
 VERSION = "0.1"
 # The public client waited four minutes; a call that takes so long would block its file's lane all the while.
 READ_SECONDS = 30.0
+ACCOUNT_REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+ACCOUNT_SECONDS = 60.0
 
 DELAYED, DAMAGED, ON_HAND, RUSH = "DelayedBagService", "DamagedBagService", "OnhandBagService", "RushBagService"
 TRACING = "TracingService"
@@ -244,6 +247,9 @@ class WorldTracerClient:
                 "POST", f"/{service}/{message}", repeatable=repeatable, json={message: envelope}
             )
         except RefusedAnswer as refused:
+            if refused.answer.status in ACCOUNT_REFUSED:
+                # No file is at fault: what waits goes out once the account is put in order.
+                raise Unavailable(PARTNER, f"{refused.reason}: the account was not accepted", ACCOUNT_SECONDS) from None
             raise wire.refusal(refused) from refused
 
     def _is_mock(self, answer: Answer) -> bool:

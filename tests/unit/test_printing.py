@@ -1,6 +1,8 @@
 """The printed report: what stands on it, in each language, and that no text can break it."""
 
+import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -136,6 +138,19 @@ def test_an_ordinary_report_fits_one_page(size: PaperSize) -> None:
 
 def test_equal_values_give_equal_bytes() -> None:
     assert render(REPORT, Language.ES) == render(replace(REPORT), Language.ES)
+
+
+def test_threads_that_print_at_the_same_moment_print_the_same() -> None:
+    reports = [replace(REPORT, number=number, surname=chr(0xC0 + number) * 5) for number in range(20)]
+    alone = [render(report, Language.ES) for report in reports]
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(6) as threads:
+            together = list(threads.map(lambda report: render(report, Language.ES), reports * 2))
+    finally:
+        sys.setswitchinterval(usual)
+    assert together == alone * 2
 
 
 @pytest.mark.parametrize(
