@@ -29,9 +29,10 @@ from benchmarks.load import percentile
 from benchmarks.partnered import DISPATCHERS, PARTNERS, Partnered, control, partnered
 from gateway.demo import console
 from integrations.embedded.process import StartError
+from integrations.errors import Unavailable
 from integrations.partners.worldtracer import WorldTracerClient
 from integrations.records.effects import effect_of_key
-from integrations.records.tracing import SearchCriteria
+from integrations.records.tracing import SearchCriteria, TracedFile
 from schema.node import join
 
 FOLDER = Path(__file__).parents[1] / ".demo" / "crash"
@@ -142,10 +143,18 @@ async def arrivals(bed: Partnered, rows: Sequence[Any]) -> tuple[dict[int, list[
     worldtracer = WorldTracerClient(bed.mocks["WORLDTRACER"], bed.keys["WORLDTRACER_API_KEY"], "CM")
     for row in rows:
         if (row["service"], row["action"]) == ("WORLDTRACER", "CREATE"):
-            files = await worldtracer.search_bags(SearchCriteria(our_key=our_key(row)))
+            files = await _search(worldtracer, our_key(row))
             came[row["id"]] += range(len(files))
     await worldtracer.close_connections()
     return came, lost
+
+
+async def _search(worldtracer: WorldTracerClient, key: str) -> list[TracedFile]:
+    """The files of a key; asked again where a reply is cut off."""
+    for _ in range(20):
+        with suppress(Unavailable):
+            return await worldtracer.search_bags(SearchCriteria(our_key=key))
+    raise StartError("WorldTracer's mock did not answer the judge.")
 
 
 def our_key(row: Any) -> str:
