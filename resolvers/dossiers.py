@@ -33,6 +33,8 @@ FILE_TYPES = {
     PirKind.ON_HAND: FileType.ON_HAND,
 }
 MOST_CONTENTS = 40
+# WorldTracer's carrier of a flight that nobody knows: YY/20SEP.
+UNKNOWN_FLIGHT = "YY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +140,17 @@ def baggage_data(dossier: Dossier) -> BaggageData:
     """What a new WorldTracer file says of the bags."""
     route = [flight.origin for flight in dossier.itinerary] + [flight.destination for flight in dossier.itinerary[-1:]]
     found = dossier.flights.get(dossier.pir.found_flight_id) if dossier.pir.found_flight_id is not None else None
+    named = [traced_flight(flight) for flight in ([found] if found else dossier.itinerary)]
+    if dossier.file_type is FileType.ON_HAND:
+        # A found bag's file needs a flight and a way, whether they are known or not.
+        named = named or [TracedFlight(UNKNOWN_FLIGHT, None, dossier.pir.opened_at.astimezone(dossier.zone).date())]
+        route = route or [dossier.pir.station]
     return BaggageData(
         file_type=dossier.file_type,
         station=dossier.pir.station,
         airline=dossier.installation.designator,
         bags=tuple(traced_bag(bag) for bag in dossier.bags),
-        flights=tuple(traced_flight(flight) for flight in ([found] if found else dossier.itinerary)),
+        flights=tuple(named),
         routing=tuple(route),
         storage_location=dossier.pir.storage_location or "",
         recreated_from=dossier.old_reference if dossier.pir.link == "RECREATED" else None,

@@ -45,6 +45,7 @@ query($id: ID!) { pir(id: $id) {
   previous { id } followedBy { id } bags { state } matches { id score state onHand { id } file { id } seq }
 } }
 """
+ON_HAND = {"kind": "ON_HAND", "station": "PTY", "storageLocation": "BRS 1", "bags": [{"description": "BK22XXX"}]}
 WINDOW = {"windowStart": "2026-03-03T14:00:00Z", "windowEnd": "2026-03-03T18:00:00Z"}
 
 
@@ -139,7 +140,7 @@ async def test_a_file_is_filled_in_from_its_bags(desk: Desk) -> None:
     ],
 )
 async def test_other_kinds_of_files(desk: Desk, kind: str, state: str, effects: list[tuple[str, str]]) -> None:
-    pir = await desk.open_file(kind=kind, station="GRU")
+    pir = await desk.open_file(kind=kind, station="GRU", storageLocation="BRS 1" if kind == "ON_HAND" else None)
     assert [bag["state"] for bag in (await desk.file(pir))["describedBags"]] == [state]
     assert await desk.effects(pir) == effects
 
@@ -310,7 +311,8 @@ async def test_what_cannot_be_used_is_said(desk: Desk, name: str, given: Mapping
         ({"kind": "DELAYED", "bags": [{"tag": "0999999999"}], "station": "PTY"}, "bags[0].description"),
         ({"kind": "DELAYED", "bagIds": [join("Bag", 999_999_999)]}, "bags[0].bagId"),
         ({"kind": "ON_HAND", "bags": [{"description": "BK22XXX"}] * 2, "station": "PTY"}, "bags"),
-        ({"kind": "ON_HAND", "bags": [{"description": "BK22XXX"}], "station": "QQQ"}, "station"),
+        ({**ON_HAND, "station": "QQQ"}, "station"),
+        ({**ON_HAND, "storageLocation": None}, "storageLocation"),
     ],
 )
 async def test_a_file_that_cannot_be_opened(desk: Desk, given: Mapping[str, Any], field: str) -> None:
@@ -408,13 +410,17 @@ async def test_a_link_is_good_for_one_file_and_not_for_ever(desk: Desk) -> None:
 DECIDE = "mutation($input: MatchInput!) { %s(input: $input) { match { state } userErrors { code } } }"
 
 
+def on_hand(desk: Desk) -> dict[str, Any]:
+    return {**ON_HAND, "bags": [{"bagId": desk.bag("one")}]}
+
+
 async def decide(desk: Desk, name: str, match: str) -> Any:
     return (await desk.api.ask(DECIDE % name, airline_id=desk.airline.airline_id, input={"matchId": match}))[name]
 
 
 async def test_a_found_bag_is_proposed_and_an_agent_decides(desk: Desk) -> None:
     missed = await desk.open_file("one")
-    found = await desk.do("createPir", kind="ON_HAND", station="PTY", bags=[{"bagId": desk.bag("one")}])
+    found = await desk.do("createPir", **on_hand(desk))
     (match,) = (await desk.file(missed))["matches"]
     before = (await desk.file(missed))["describedBags"][0]["state"]
     confirmed = await decide(desk, "confirmMatch", match["id"])
@@ -439,7 +445,7 @@ async def test_a_found_bag_is_proposed_and_an_agent_decides(desk: Desk) -> None:
 
 async def test_a_rejected_match_stays_rejected(desk: Desk) -> None:
     missed = await desk.open_file("one")
-    await desk.do("createPir", kind="ON_HAND", station="PTY", bags=[{"bagId": desk.bag("one")}])
+    await desk.do("createPir", **on_hand(desk))
     (match,) = (await desk.file(missed))["matches"]
     rejected = await decide(desk, "rejectMatch", match["id"])
     confirmed = await decide(desk, "confirmMatch", match["id"])

@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ from tests.partners.control import Control, controlled
 
 TAG, OTHER_TAG = "0230456782", "0230456783"
 BAG = TracedBag(TAG, "BK22RHW", "Samsonite", ("camera", "shoes"))
+FLIGHT = TracedFlight("CM", 758, date(2026, 3, 3), "PTY", "GRU")
 OWNER = PassengerData(surname="GONZALEZ", given_names="MARIA", language="es")
 
 
@@ -36,7 +38,9 @@ def baggage(
 
 
 async def made(client: WorldTracerClient, file_type: FileType = FileType.DELAYED, key: str = "key-1") -> str:
-    return (await client.create_pir(baggage(file_type), OWNER, our_key=key)).reference
+    needed: dict[str, Any] = {"flights": (FLIGHT,), "routing": ("PTY",), "storage_location": "BRS 1"}
+    more = needed if file_type is FileType.ON_HAND else {}
+    return (await client.create_pir(baggage(file_type, **more), OWNER, our_key=key)).reference
 
 
 async def test_a_file_gets_a_reference_of_its_station_and_is_found_again(worldtracer: WorldTracerClient) -> None:
@@ -102,7 +106,7 @@ async def test_forwarding_a_found_bag_closes_its_file(worldtracer: WorldTracerCl
     reference = await made(worldtracer, FileType.ON_HAND)
     rush = await worldtracer.forward(
         reference,
-        Forwarding("PTY", "CM", TAG, "2230000001", (TracedFlight("CM", 758, date(2026, 3, 3), "PTY", "GRU"),)),
+        Forwarding("PTY", "CM", TAG, "2230000001", (FLIGHT,)),
         our_key="key-2",
         file_type=FileType.ON_HAND,
     )
