@@ -197,9 +197,7 @@ async def create(context: Context, command: Create, key: str | None) -> Done:
         if not 1 <= len(command.bags) <= (1 if command.kind == PirKind.ON_HAND else MOST_BAGS):
             raise BadInput("bags", f"A file has 1 to {MOST_BAGS} bags; that of a found bag has one.")
         if command.kind == PirKind.ON_HAND and not command.storage_location:
-            raise BadInput(
-                "storageLocation", "Say where the bag lies: WorldTracer asks for it."
-            )
+            raise BadInput("storageLocation", "Say where the bag lies: WorldTracer asks for it.")
         known = await _bags_of(context, records, command.bags)
         await _check_none_open(context, records, command.kind, known)
         return await _open(context, records, command, known)

@@ -170,12 +170,13 @@ class PostOffice:
         async def tell(word: str) -> None:
             if self._callback is not None:
                 body = orjson.dumps([events[word]])
-                await self.deliveries.call(self._callback, body, lambda: self._signed(body))
+                await self.deliveries.call(self._callback, body, lambda: self.signed(body))
 
         events: dict[str, dict[str, Any]] = {}
         await self.deliveries.report(outcome, _words(outcome), say, tell)
 
-    def _signed(self, body: bytes) -> dict[str, str]:
+    def signed(self, body: bytes) -> dict[str, str]:
+        """The headers of a signed batch of events."""
         timestamp = str(int(time.time()))
         signature = self._signing_key.sign(timestamp.encode() + body, ec.ECDSA(hashes.SHA256()))
         return {
