@@ -16,7 +16,7 @@ from schema.guard import allow
 from schema.inputs import values
 from schema.pagination import After, Before, Connection, First, Last, Order, connection
 from schema.refusals import UserError, told
-from schema.types.effect import ApiCosts, Effect, NoticePreview
+from schema.types.effect import ApiCosts, Effect, NoticePreview, WatchedEffects
 from schema.types.pir import Pir
 
 Info = strawberry.Info[Context, None]
@@ -50,6 +50,26 @@ class EffectQueries:
         """A page of effects."""
         fetch = partial(effects.page, info.context, values(states), values(services))
         return await connection(info.context, NEWEST_EFFECTS, fetch, first, after, last, before)
+
+    @strawberry.field(
+        graphql_type=WatchedEffects,
+        description="What leaves because of one file, answered as soon as anything of it changes, so that it can be "
+        "watched: ask again with the token of the last answer.",
+        metadata=allow(Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN),
+    )
+    async def watch_effects(
+        self,
+        info: Info,
+        pir_id: Annotated[strawberry.ID, strawberry.argument(description="The file's global id.")],
+        token: Annotated[
+            str | None, strawberry.argument(description="Of the last answer; answered at once if absent.")
+        ] = None,
+        seconds: Annotated[
+            float, strawberry.argument(description="How long to wait for a change at most: 0 to 8.")
+        ] = 8.0,
+    ) -> Any:
+        """Waits for a change."""
+        return await effects.watch(info.context, Pir.key_of(pir_id, "pirId"), token, seconds)
 
     @strawberry.field(
         graphql_type=NoticePreview | None,

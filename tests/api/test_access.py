@@ -38,6 +38,7 @@ def questions(airline: Builder) -> dict[str, str]:
         "search": '(text:"GONZALEZ"){found{...on Node{id}}}',
         "effects": "{nodes{id}}",
         "apiCosts": '(since:"2025-06-01T00:00:00Z",until:"2025-07-02T00:00:00Z"){total}',
+        "watchEffects": f'(pirId:"{pir}"){{token}}',
         "noticePreview": f'(pirId:"{pir}",trigger:FILE_OPENED){{sms{{text}}}}',
     }
 
@@ -87,6 +88,7 @@ NOTHING: dict[str, Any] = {
     "effects": {"nodes": []},
     "apiCosts": {"total": "0"},
     "noticePreview": None,
+    "watchEffects": {"token": "e3b0c44298fc1c14"},  # of nothing
 }
 
 
