@@ -102,9 +102,8 @@ class Caller:
         await self.change(LOCATE, {"pirId": opened["pir"]["id"], "airport": "PTY"})
 
 
-async def kill_at_random(bed: Partnered, chance: random.Random, killed: Counter[str]) -> None:
+async def kill_at_random(bed: Partnered, names: Sequence[str], chance: random.Random, killed: Counter[str]) -> None:
     """Kills one process after the other, and starts each again, until cancelled."""
-    names = ["gateway", *DISPATCHERS]
     while True:
         await asyncio.sleep(chance.uniform(0.5, 2.5))
         name = chance.choice(names)
@@ -168,7 +167,7 @@ async def run(parsed: argparse.Namespace) -> int:
     chance = random.Random(parsed.seed)
     killed: Counter[str] = Counter()
     told = Told()
-    folder = FOLDER / f"{parsed.mutations}"
+    folder = parsed.folder or FOLDER / f"{parsed.mutations}"
     async with partnered(folder, max(parsed.mutations, 50), say) as bed:
         bags = await bed.free_bags(parsed.mutations // 2)
         before = int((await bed.rows("SELECT coalesce(max(id), 0) AS id FROM effects"))[0]["id"])
@@ -176,7 +175,7 @@ async def run(parsed: argparse.Namespace) -> int:
             for name in PARTNERS:
                 fault = {"kind": "reset_after", "times": None, "chance": parsed.cut, "method": "POST"}
                 await control(client, bed.mocks[name], "faults", fault)
-        killing = asyncio.create_task(kill_at_random(bed, chance, killed))
+        killing = asyncio.create_task(kill_at_random(bed, parsed.kill, chance, killed))
         await _work(bed, told, bags, chance)
         killing.cancel()
         await asyncio.wait([killing])
@@ -271,6 +270,9 @@ def main() -> int:
     parser.add_argument("--mutations", type=int, default=1000, help="half of them open files, half locate bags")
     parser.add_argument("--cut", type=float, default=0.02, help="share of the mocks' replies that are cut off")
     parser.add_argument("--seed", type=int, default=753, help="of the moments at which processes are killed")
+    names = ("gateway", *DISPATCHERS)
+    parser.add_argument("--kill", nargs="+", choices=names, default=names, help="which processes; all if absent")
+    parser.add_argument("--folder", type=Path, help="where state lies; .demo/crash if absent")
     try:
         return asyncio.run(run(parser.parse_args()))
     except StartError as error:

@@ -1,7 +1,6 @@
-"""Deadlines: calendar days of the destination, across clocks that jump and the date line."""
+"""Legal deadlines: calendar days of the destination, whatever its clocks do (Montreal Convention)."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,135 +11,69 @@ from integrations.records.pirs import LiabilityRegime, PirKind, PirStatus
 from resolvers import deadlines
 from resolvers.deadlines import Case
 
-# No daylight saving; clocks that change at midnight, at 01:00 and by half an hour; both sides of the date line, one of
-# which left a date out (Samoa, 30 December 2011).
-ZONES = [
-    ZoneInfo(name)
-    for name in (
-        *("America/Panama", "America/Santiago", "America/Havana", "America/Asuncion", "America/New_York"),
-        *("Australia/Lord_Howe", "Pacific/Apia", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu"),
-    )
-]
-MOMENTS = st.timedeltas(timedelta(0), timedelta(days=96 * 365)).map(datetime(2003, 11, 4, tzinfo=UTC).__add__)
-CHANGES = st.sampled_from(
-    [datetime(2011, 12, 8, tzinfo=UTC), datetime(2025, 8, 16, tzinfo=UTC), datetime(2024, 3, 17, tzinfo=UTC)]
-).flatmap(lambda start: st.timedeltas(timedelta(0), timedelta(days=25)).map(lambda later: start + later))
+PANAMA, SAO_PAULO = ZoneInfo("America/Panama"), ZoneInfo("America/Sao_Paulo")
+# Zones whose clocks jump, also at midnight, and one that skipped a whole day.
+ZONES = [PANAMA, SAO_PAULO, *map(ZoneInfo, ("America/Havana", "America/New_York", "Pacific/Apia", "Asia/Beirut"))]
+MOMENTS = st.integers(1_293_840_000, 2_051_222_400).map(
+    lambda second: datetime.fromtimestamp(second, UTC)
+)  # 2011 to 2034
 
 
-class Limit(NamedTuple):
-    """As a row of ``liability_limits``."""
-
-    valid_from: date
-    baggage_sdr: int
-
-
-LIMITS = [Limit(date(2003, 11, 4), 1000), Limit(date(2019, 12, 28), 1288), Limit(date(2024, 12, 28), 1519)]
-
-
-@given(moment=MOMENTS | CHANGES, days=st.integers(1, 40), zone=st.sampled_from(ZONES))
-def test_a_deadline_ends_with_its_local_day(moment: datetime, days: int, zone: ZoneInfo) -> None:
-    deadline = deadlines.after_days(moment, days, zone)
-    last, next_day = (
-        (deadline.ends_at - timedelta(microseconds=1)).astimezone(zone).date(),
-        deadline.ends_at.astimezone(zone).date(),
-    )
-    assert deadline.date - moment.astimezone(zone).date() == timedelta(days=days)
-    assert last <= deadline.date < next_day
-    # Only where a date was left out is the day before the last one that there was.
-    assert last == deadline.date or (zone.key, deadline.date) == ("Pacific/Apia", date(2011, 12, 30))
+def test_days_are_counted_at_the_destination() -> None:
+    """23:30 UTC on 1 March is still the afternoon of that day in Panama, 02:30 UTC on the second its evening."""
+    for at in (datetime(2026, 3, 1, 23, 30, tzinfo=UTC), datetime(2026, 3, 2, 2, 30, tzinfo=UTC)):
+        lost = deadlines.deemed_lost(Case(PirKind.DELAYED, at, None), PANAMA)
+        assert lost is not None
+        assert (lost.date, lost.ends_at, lost.zone) == (
+            date(2026, 3, 22),
+            datetime(2026, 3, 23, 5, tzinfo=UTC),
+            "America/Panama",
+        )
 
 
-@given(moment=MOMENTS, zone=st.sampled_from(ZONES))
-def test_years_are_calendar_years(moment: datetime, zone: ZoneInfo) -> None:
-    day = moment.astimezone(zone).date()
-    deadline = deadlines.after_years(moment, 2, zone)
-    assert deadline.date.year == day.year + 2
-    assert (deadline.date.month, deadline.date.day) == (
-        (2, 28) if (day.month, day.day) == (2, 29) else (day.month, day.day)
-    )
+@given(at=MOMENTS, days=st.sampled_from([7, 21]), zone=st.sampled_from(ZONES))
+def test_a_deadline_ends_when_its_day_is_over_on_the_local_clock(at: datetime, days: int, zone: ZoneInfo) -> None:
+    found = deadlines.after_days(at, days, zone)
+    assert found.date == at.astimezone(zone).date() + timedelta(days=days)
+    assert (found.ends_at - timedelta(seconds=1)).astimezone(zone).date() <= found.date
+    assert found.ends_at.astimezone(zone).date() > found.date
 
 
 @pytest.mark.parametrize(
-    ("zone", "moment", "day", "ends_at"),
-    [
-        # 22:30 in Panama is the next day in UTC: the local date counts.
-        ("America/Panama", "2026-11-01T03:30:00+00:00", "2026-11-21", "2026-11-22T05:00:00+00:00"),
-        # Chile's clocks skip midnight into 7 September 2025: 6 September ends an hour of offset earlier.
-        ("America/Santiago", "2025-08-16T15:00:00+00:00", "2025-09-06", "2025-09-07T04:00:00+00:00"),
-        # Cuba's go back at 01:00 on 2 November 2025: 1 November ends at the first midnight.
-        ("America/Havana", "2025-10-11T15:00:00+00:00", "2025-11-01", "2025-11-02T04:00:00+00:00"),
-    ],
+    ("day", "last"), [(date(2024, 2, 29), date(2026, 2, 28)), (date(2026, 11, 23), date(2028, 11, 23))]
 )
-def test_days_at_which_clocks_change(zone: str, moment: str, day: str, ends_at: str) -> None:
-    deadline = deadlines.after_days(datetime.fromisoformat(moment), 21, ZoneInfo(zone))
-    assert (deadline.date.isoformat(), deadline.ends_at.isoformat()) == (day, ends_at)
+def test_two_years_for_legal_action(day: date, last: date) -> None:
+    at = datetime(day.year, day.month, day.day, 18, tzinfo=UTC)
+    suit = deadlines.suit(Case(PirKind.DELAYED, at, None), PANAMA)
+    assert suit is not None
+    assert suit.date == last
 
 
-CAME = datetime(2025, 7, 1, 20, tzinfo=UTC)
-GOT = CAME + timedelta(days=3)
-PANAMA = ZoneInfo("America/Panama")
+def test_what_counts_for_which_file() -> None:
+    at = datetime(2026, 3, 1, 18, tzinfo=UTC)
+    delayed, delivered = Case(PirKind.DELAYED, at, None), Case(PirKind.DELAYED, at, at + timedelta(days=2))
+    damaged, found = Case(PirKind.DAMAGED, at, at), Case(PirKind.ON_HAND, at, None)
+    days = [
+        [deadline and deadline.date.day for deadline in (rule(case, PANAMA) for rule in RULES)]
+        for case in (delayed, delivered, damaged, found)
+    ]
+    assert days == [[None, None, 22, 1], [None, 24, 22, 1], [8, None, None, 1], [None, None, None, None]]
+    assert deadlines.due_at(delayed, PirStatus.OPEN, PANAMA) == datetime(2026, 3, 23, 5, tzinfo=UTC)
+    assert deadlines.due_at(delivered, PirStatus.OPEN, PANAMA) == datetime(2026, 3, 25, 5, tzinfo=UTC)
+    assert deadlines.due_at(delivered, PirStatus.CLOSED, PANAMA) is None
 
 
-@pytest.mark.parametrize(
-    ("case", "damage", "delay", "lost", "suit"),
-    [
-        (Case(PirKind.DELAYED, CAME, None), None, None, "2025-07-22", "2027-07-01"),
-        (Case(PirKind.DELAYED, CAME, GOT), None, "2025-07-25", "2025-07-22", "2027-07-01"),
-        (Case(PirKind.DAMAGED, CAME, GOT), "2025-07-11", None, None, "2027-07-01"),
-        (Case(PirKind.PILFERED, CAME, GOT), "2025-07-11", None, None, "2027-07-01"),
-        (Case(PirKind.ON_HAND, CAME, None), None, None, None, None),
-        (Case(PirKind.DELAYED, None, None), None, None, None, None),
-    ],
-)
-def test_which_deadlines_count(
-    case: Case, damage: str | None, delay: str | None, lost: str | None, suit: str | None
-) -> None:
-    found = deadlines.of_case(case, PANAMA, LiabilityRegime.MONTREAL, LIMITS)  # type: ignore[arg-type] # as rows are
-    days = [found.damage_complaint, found.delay_complaint, found.deemed_lost, found.suit]
-    assert [day and day.date.isoformat() for day in days] == [damage, delay, lost, suit]
-
-
-def test_what_is_due_next() -> None:
-    def due(kind: PirKind, delivered_at: datetime | None, status: PirStatus = PirStatus.OPEN) -> str | None:
-        moment = deadlines.due_at(Case(kind, CAME, delivered_at), status, PANAMA)
-        return moment.isoformat() if moment else None
-
-    assert due(PirKind.DELAYED, None) == "2025-07-23T05:00:00+00:00"
-    assert due(PirKind.DELAYED, GOT) == "2025-07-26T05:00:00+00:00"
-    assert due(PirKind.DAMAGED, GOT) == "2025-07-12T05:00:00+00:00"
-    assert due(PirKind.ON_HAND, None) is None
-    assert due(PirKind.DELAYED, None, PirStatus.CLOSED) is None
+RULES = (deadlines.damage_complaint, deadlines.delay_complaint, deadlines.deemed_lost, deadlines.suit)
 
 
 @pytest.mark.parametrize(
-    ("arrived", "limit"),
+    ("origin", "destination", "regime"),
     [
-        ("2003-11-03T23:00:00-05:00", None),
-        ("2019-12-27T23:59:00-05:00", 1000),
-        ("2019-12-28T00:00:00-05:00", 1288),
-        ("2024-12-28T00:00:00-05:00", 1519),
-    ],
-)
-def test_the_limit_is_that_of_the_local_day(arrived: str, limit: int | None) -> None:
-    case = Case(PirKind.DELAYED, datetime.fromisoformat(arrived), None)
-    for regime, expected in (
-        (LiabilityRegime.MONTREAL, limit),
-        (LiabilityRegime.UNKNOWN, limit),
-        (LiabilityRegime.DOMESTIC, None),
-    ):
-        found = deadlines.of_case(case, PANAMA, regime, LIMITS)  # type: ignore[arg-type] # as rows are
-        assert found.liability_limit_sdr == expected
-
-
-@pytest.mark.parametrize(
-    ("origin", "destination", "expected"),
-    [
-        ("US", "BR", LiabilityRegime.MONTREAL),
+        ("PA", "BR", LiabilityRegime.MONTREAL),
         ("PA", "PA", LiabilityRegime.DOMESTIC),
-        ("PA", "VE", LiabilityRegime.UNKNOWN),
-        (None, "BR", LiabilityRegime.UNKNOWN),
-        ("VE", "VE", LiabilityRegime.DOMESTIC),
+        ("PA", "XX", LiabilityRegime.UNKNOWN),
+        (None, "PA", LiabilityRegime.UNKNOWN),
     ],
 )
-def test_the_law_follows_from_both_ends(origin: str | None, destination: str, expected: LiabilityRegime) -> None:
-    assert deadlines.regime(origin, destination, {"US", "BR", "PA"}) == expected
+def test_which_law_governs(origin: str | None, destination: str | None, regime: LiabilityRegime) -> None:
+    assert deadlines.regime(origin, destination, {"PA", "BR"}) == regime
