@@ -6,12 +6,13 @@ counts as lost (Article 17); suit within two years of the arrival, or of when it
 days of the destination airport's local date; a deadline ends with its day.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from integrations.records.pirs import LiabilityLimit, LiabilityRegime, PirKind, PirStatus
+from integrations.records.airports import Airport
+from integrations.records.pirs import LiabilityLimit, LiabilityRegime, Pir, PirKind, PirStatus
 
 DAMAGE_DAYS = 7
 DELAY_DAYS = 21
@@ -158,3 +159,18 @@ def of_case(case: Case, zone: ZoneInfo, regime: LiabilityRegime, limits: Iterabl
         note=NOTES[regime],
         liability_limit_sdr=limit_at(limits, event_day) if event_day and regime != LiabilityRegime.DOMESTIC else None,
     )
+
+
+def of_pir(
+    pir: Pir, places: Mapping[str, Airport], bound: Iterable[str], limits: Iterable[LiabilityLimit]
+) -> Deadlines:
+    """All deadlines of a file.
+
+    Args:
+        places: airports by code, those of the file among them.
+        bound: the countries known to be bound by the Montreal Convention.
+    """
+    origin, destination = places.get(pir.origin or ""), places[pir.destination or pir.station]
+    case = Case(PirKind(pir.kind), pir.expected_arrival_at, pir.delivered_at)
+    law = regime(origin.country_code if origin else None, destination.country_code, bound)
+    return of_case(case, ZoneInfo(destination.time_zone), law, limits)

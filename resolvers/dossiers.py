@@ -23,7 +23,7 @@ from integrations.stores import airports, flights, liability, passengers, pirs
 from integrations.stores.postgres import Reader
 from resolvers import deadlines
 from resolvers.context import Installation
-from resolvers.deadlines import Case, Deadline, Deadlines
+from resolvers.deadlines import Deadline, Deadlines
 from resolvers.notices import Milestone
 
 FILE_TYPES = {
@@ -111,8 +111,11 @@ async def load(records: Reader, installation: Installation, pir_id: int) -> Doss
     others |= {pir.found_flight_id} if pir.found_flight_id is not None else set()
     named: dict[int, FlightColumns] = dict(await flights.by_id(records, airline_id, sorted(others)))
     previous = await pirs.by_id(records, airline_id, [pir.previous_id]) if pir.previous_id is not None else {}
-    destination = pir.destination or pir.station
-    places = {pir.station, destination, *filter(None, (pir.origin, *(bag.located_airport for bag in bags)))}
+    places = {
+        pir.station,
+        pir.destination or pir.station,
+        *filter(None, (pir.origin, *(bag.located_airport for bag in bags))),
+    }
     named_places = await airports.by_code(records, sorted(places))
     return Dossier(
         installation=installation,
@@ -124,16 +127,13 @@ async def load(records: Reader, installation: Installation, pir_id: int) -> Doss
         airports=named_places,
         issuers=await airports.issuers(records, sorted({bag.tag[1:4] for bag in bags if bag.tag})),
         old_reference=next((old.reference for old in previous.values()), None),
-        deadlines=await _deadlines(records, pir, named_places.get(pir.origin or ""), named_places[destination]),
+        deadlines=await _deadlines(records, pir, named_places),
     )
 
 
-async def _deadlines(records: Reader, pir: Pir, origin: Airport | None, destination: Airport) -> Deadlines:
-    case = Case(PirKind(pir.kind), pir.expected_arrival_at, pir.delivered_at)
-    countries = (origin.country_code if origin else None, destination.country_code)
-    bound = await liability.parties(records, [code for code in countries if code])
-    regime = deadlines.regime(*countries, bound)
-    return deadlines.of_case(case, ZoneInfo(destination.time_zone), regime, await liability.limits(records))
+async def _deadlines(records: Reader, pir: Pir, places: Mapping[str, Airport]) -> Deadlines:
+    bound = await liability.parties(records, sorted({place.country_code for place in places.values()}))
+    return deadlines.of_pir(pir, places, bound, await liability.limits(records))
 
 
 def baggage_data(dossier: Dossier) -> BaggageData:

@@ -1,19 +1,16 @@
 """Property irregularity reports: finding them, and what belongs to each of many."""
 
 import re
-from collections.abc import Mapping, Sequence
-from datetime import date
-from zoneinfo import ZoneInfo
+from collections.abc import Sequence
 
-from integrations.records.airports import Airport
 from integrations.records.bags import Bag
 from integrations.records.effects import Effect
 from integrations.records.page import Page
-from integrations.records.pirs import REFERENCE, LiabilityLimit, Pir, PirBag, PirEvent, PirFilter, PirKind, PirOf
+from integrations.records.pirs import REFERENCE, Pir, PirBag, PirEvent, PirFilter, PirOf
 from integrations.stores import airports, liability, pirs
 from resolvers import deadlines
 from resolvers.context import Context
-from resolvers.deadlines import Case, Deadlines
+from resolvers.deadlines import Deadlines
 from resolvers.errors import BadInput
 
 
@@ -108,13 +105,4 @@ async def deadlines_of(context: Context, parents: Sequence[Pir]) -> list[Deadlin
     places = await airports.by_code(records, sorted(codes))
     bound = await liability.parties(records, sorted({place.country_code for place in places.values()}))
     limits = await liability.limits(records)
-    return [_deadlines(pir, places, bound, limits) for pir in parents]
-
-
-def _deadlines(
-    pir: Pir, places: Mapping[str, Airport], bound: Mapping[str, date], limits: Sequence[LiabilityLimit]
-) -> Deadlines:
-    origin, destination = places.get(pir.origin or ""), places[pir.destination or pir.station]
-    case = Case(PirKind(pir.kind), pir.expected_arrival_at, pir.delivered_at)
-    regime = deadlines.regime(origin.country_code if origin else None, destination.country_code, bound)
-    return deadlines.of_case(case, ZoneInfo(destination.time_zone), regime, limits)
+    return [deadlines.of_pir(pir, places, bound, limits) for pir in parents]

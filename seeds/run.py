@@ -11,7 +11,7 @@ from integrations.records.pirs import PirStatus
 from integrations.records.seedings import Seeding
 from integrations.stores import bags, bookings, flights, network, outbox, passengers, pirs, seedings
 from integrations.stores.postgres import PostgresManager, Reader
-from resolvers import scans
+from resolvers import matches, scans
 from resolvers.context import Context
 from seeds.cast import MOST_BAGS, MOST_EXCEPTIONS, Cast, GuideBag, Rows
 from seeds.network import Network, read_network
@@ -171,6 +171,7 @@ async def _write(records: Reader, airline_id: int, rows: Rows) -> None:
     if rows.pirs:
         await pirs.insert(records, airline_id, rows.pirs)
         await pirs.insert_bags(records, airline_id, rows.pir_bags)
+        await matches.index(records, airline_id, [pir.id for pir in rows.pirs])
 
 
 class _Progress:
