@@ -79,16 +79,22 @@ query Search {
   }
 }
 `,
-  `# Files that are being worked on, the newest first.
-query OpenPirs {
-  pirs(statuses: [OPEN], first: 20) {
+  `# The work list: open files, the nearest legal deadline first,
+# with the proposed reason for loss and what has left because of them.
+query WorkList {
+  pirs(statuses: [OPEN, SUSPENDED], orderBy: URGENCY, first: 20) {
     nodes {
+      id
       reference
       kind
-      openedAtLocal { time }
+      dueAt
+      openedAtLocal { time zone }
       passenger { surname locator }
-      describedBags { description brand }
+      describedBags { seq state description brand }
       bags { printedTag state airport }
+      proposal { reasonForLoss faultStation evidence { name value at } }
+      effects { service action state reason mock }
+      printable(language: ES)
     }
     pageInfo { hasNextPage endCursor }
   }
