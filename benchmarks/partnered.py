@@ -16,7 +16,7 @@ from benchmarks.client import HOST
 from benchmarks.gates import Gate, gate
 from benchmarks.installation import AIRLINE_ID, Say, environment_of, initialise, own, program
 from gateway.actor import issue_token
-from gateway.demo import Program
+from gateway.demo import Program, mocks_program
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.process import StartError
@@ -118,7 +118,7 @@ async def partnered(folder: Path, bags: int, say: Say, **settings: str) -> Async
         await initialise(callers)
         programs = {name: program(name, ("gateway", "dispatch"), folder, callers, None) for name in DISPATCHERS}
         programs["gateway"] = program("gateway", ("gateway", "serve"), folder, callers, port)
-        programs["mocks"] = program("mocks", ("gateway", "mocks"), folder, environment, None)
+        programs["mocks"] = mocks_program(folder, environment)
         for one in programs.values():
             stack.push_async_callback(one.stop)
         await asyncio.gather(*(one.start(say) for one in programs.values()))

@@ -271,7 +271,7 @@ async def _run_demo(
                 "PORT": str(port),
                 "PYTHONUNBUFFERED": "1",
             }
-            await supervisor.start(_mocks(folder, complete))
+            await supervisor.start(mocks_program(folder, complete))
             await initialise(complete)
             await supervisor.start(*_programs(folder, complete, port))
             with _remembered(folder, addresses):
@@ -309,8 +309,8 @@ def _programs(folder: Path, environment: Environment, port: int) -> list[Program
     ]
 
 
-def _mocks(folder: Path, environment: Environment) -> Program:
-    """The partners' mocks, in one process."""
+def mocks_program(folder: Path, environment: Environment) -> Program:
+    """The partners' mocks, in one process, where the environment says they are."""
     ports = [urlsplit(environment[f"{name}_MOCK_ENDPOINT"]).port or 0 for name in PARTNERS]
 
     async def listen() -> bool:

@@ -8,22 +8,25 @@ from typing import Any
 from integrations.records.bags import Bag, TagRole
 from integrations.records.effects import TracingCall, Trigger
 from integrations.records.events import EventKind
-from integrations.records.flights import Flight, Leg
+from integrations.records.flights import Flight, FlightStatus, Leg
 from integrations.records.matches import Match
 from integrations.records.pirs import Pir, PirAction, PirBag, PirKind, PirLink, PirStatus
 from integrations.records.tags import parse_tag
-from integrations.stores import airports, bags, flights, pirs
+from integrations.stores import airports, bags, flights, passengers, pirs
 from integrations.stores.bags import NewTag
 from integrations.stores.flights import NewLeg
-from integrations.stores.pirs import NewPirBag
+from integrations.stores.pirs import NewPirBag, PirValues
 from integrations.stores.postgres import Reader
-from resolvers import history, idempotency, matches, pir_states, reasons
+from resolvers import history, idempotency, matches, pir_states, reasons, scans
+from resolvers.bags import MOST_OF_A_TAG
 from resolvers.context import Context
-from resolvers.errors import AlreadyOpen, BadInput, NotFound, ReasonRequired
+from resolvers.errors import AlreadyOpen, BadInput, InvalidState, NotFound, ReasonRequired
 from resolvers.pir_changes import Change, Target, seqs_of
 from resolvers.scans import UNKNOWN_TAG_WINDOW
 
 MOST_BAGS = 10
+MOST_PAST = timedelta(days=2 * 366)
+DAMAGE = frozenset({PirKind.DAMAGED, PirKind.PILFERED})
 OPENED = {
     PirKind.DELAYED: (EventKind.DELAYED, Trigger.FILE_OPENED),
     PirKind.DAMAGED: (EventKind.DAMAGED, Trigger.DAMAGE_FILE_OPENED),
@@ -78,6 +81,7 @@ class Create:
 
     Args:
         station: which opens it; the bags' destination for None.
+        received_at: when the passenger got a damaged or pilfered bag; as the bag's scans say for None.
         follows: the delayed file whose bag came back damaged.
         found_flight_id: the flight that a found bag came with.
     """
@@ -89,6 +93,7 @@ class Create:
     contact: Contact = Contact()
     storage_location: str | None = None
     found_flight_id: int | None = None
+    received_at: datetime | None = None
     follows: int | None = None
 
 
@@ -198,16 +203,44 @@ async def create(context: Context, command: Create, key: str | None) -> Done:
             raise BadInput("bags", f"A file has 1 to {MOST_BAGS} bags; that of a found bag has one.")
         if command.kind == PirKind.ON_HAND and not command.storage_location:
             raise BadInput("storageLocation", "Say where the bag lies: WorldTracer asks for it.")
+        await _check_named(context, records, command)
         known = await _bags_of(context, records, command.bags)
         await _check_none_open(context, records, command.kind, known)
+        await _check_one_booking(context, records, known)
         return await _open(context, records, command, known)
 
     return await _once(context, key, "createPir", asdict(command), work)
 
 
+async def _check_named(context: Context, records: Reader, command: Create) -> None:
+    """The file and the flight that the command names are there, and the file is one that this can follow."""
+    if command.follows is not None:
+        earlier = await pirs.lock(records, context.airline_id, command.follows)
+        if earlier is None:
+            raise NotFound("follows", "There is no such file.")
+        if command.kind not in DAMAGE or (earlier.kind, earlier.status) != (PirKind.DELAYED, PirStatus.CLOSED):
+            raise InvalidState("follows", "A damage file follows a delayed file that is closed: close that one first.")
+    flight_id = command.found_flight_id
+    if flight_id is not None and not await flights.by_id(records, context.airline_id, [flight_id]):
+        raise NotFound("foundFlightId", "There is no such flight.")
+    if command.received_at is not None and not timedelta(0) <= context.now() - command.received_at <= MOST_PAST:
+        raise BadInput("receivedAt", "The passenger got the bag before now, and within the two years of the law.")
+
+
 async def _bags_of(context: Context, records: Reader, described: Sequence[Described]) -> list[Bag | None]:
-    """The bag that each description is of, held until the transaction ends; None where only a tag is known."""
-    ids = [await _bag_id(context, records, one) for one in described]
+    """The bag that each description is of, held until the transaction ends; None where not even a tag is known.
+
+    A tag means the bag that carries it now, as in a scan; one that no bag carries makes the bag, so that later scans
+    find it.
+    """
+    numbers = {
+        place: await _number(context, records, one.tag, f"bags[{place}].tag")
+        for place, one in enumerate(described)
+        if one.bag_id is None and one.tag is not None
+    }
+    carried = await scans.carriers(records, context.airline_id, list(numbers.values()), [context.now()] * len(numbers))
+    tagged = dict(zip(numbers, carried, strict=True))
+    ids = [one.bag_id if one.bag_id is not None else tagged.get(place) for place, one in enumerate(described)]
     named = [bag_id for bag_id in ids if bag_id is not None]
     if len(set(named)) < len(named):
         raise BadInput("bags", "Each bag stands in a file once.")
@@ -218,13 +251,34 @@ async def _bags_of(context: Context, records: Reader, described: Sequence[Descri
     return [locked[bag_id] if bag_id is not None else None for bag_id in ids]
 
 
-async def _bag_id(context: Context, records: Reader, described: Described) -> int | None:
-    if described.bag_id is not None:
-        return described.bag_id
-    if described.tag is None:
-        return None
-    found = await bags.by_tag(records, context.airline_id, parse_tag(described.tag), 1)
-    return found[0].id if found else None
+async def _number(context: Context, records: Reader, text: str, field: str) -> str:
+    """The ten digits that a tag stands for; a printed one, by the bags that carry such a number now."""
+    query, now = parse_tag(text), context.now()
+    if query.printed is None:
+        candidates = set(query.numbers)
+    else:
+        found = await bags.by_tag(records, context.airline_id, query, MOST_OF_A_TAG)
+        candidates = {
+            tag.number
+            for tag in await bags.tags(records, context.airline_id, [bag.id for bag in found])
+            if tag.valid_from <= now < tag.valid_until and tag.number.endswith(query.printed[1])
+        }
+    if len(candidates) != 1:
+        raise BadInput(field, "This fits no bag, or several: give all ten digits of its tag.")
+    return candidates.pop()
+
+
+async def _check_one_booking(context: Context, records: Reader, known: Sequence[Bag | None]) -> None:
+    """What one passenger is told of must not be another's."""
+    owners = {bag.passenger_id: place for place, bag in enumerate(known) if bag is not None and bag.passenger_id}
+    if len(owners) < 2:
+        return
+    found = await passengers.by_id(records, context.airline_id, list(owners))
+    bookings = {owner: found[owner].booking_id for owner in owners}
+    first = next(iter(bookings.values()))
+    for owner, booking_id in bookings.items():
+        if booking_id != first:
+            raise BadInput(f"bags[{owners[owner]}]", "This bag belongs to another booking: open a file of its own.")
 
 
 async def _check_none_open(context: Context, records: Reader, kind: PirKind, known: Sequence[Bag | None]) -> None:
@@ -259,13 +313,12 @@ async def _open(context: Context, records: Reader, command: Create, known: Seque
     change.set(
         remarks=command.remarks,
         destination=destination,
-        expected_arrival_at=_arrival(plan[-1]) if plan else now,
-        delivered_at=now if command.kind in (PirKind.DAMAGED, PirKind.PILFERED) else None,
+        expected_arrival_at=_arrival(plan) or now,
+        delivered_at=(command.received_at or _received(past) or now) if command.kind in DAMAGE else None,
         storage_location=command.storage_location,
         **asdict(command.contact),
     )
-    if past and command.kind == PirKind.DELAYED:
-        await _propose_reason(change, past, destination)
+    await _propose_reason(change)
     await _opened(change)
     return pir_id
 
@@ -280,8 +333,16 @@ async def _station(records: Reader, command: Create, first: Bag | None, plan: Se
     return station
 
 
-def _arrival(leg: Leg) -> datetime:
-    return leg.actual_arrival or leg.estimated_arrival or leg.scheduled_arrival
+def _arrival(plan: Sequence[Leg]) -> datetime | None:
+    """When the passenger came, or was to come, to where the plan ends: a rush flight to the same place comes later."""
+    leg = next((leg for leg in plan if leg.destination == plan[-1].destination), None)
+    return None if leg is None else leg.actual_arrival or leg.estimated_arrival or leg.scheduled_arrival
+
+
+def _received(past: history.History | None) -> datetime | None:
+    """When the passenger got the bag: when it was handed over, else when it lay on the belt."""
+    moments = {event.kind: event.at for event in past.events} if past else {}
+    return moments.get(EventKind.DELIVERED) or moments.get(EventKind.AT_CLAIM)
 
 
 def _new_bag(pir_id: int, place: int, command: Create, bag: Bag | None) -> NewPirBag:
@@ -291,7 +352,6 @@ def _new_bag(pir_id: int, place: int, command: Create, bag: Bag | None) -> NewPi
         raise BadInput(
             f"bags[{place}].description", "Describe the bag as CCTTDDD (colour, type, descriptors): BK22RHW."
         )
-    numbers = parse_tag(described.tag).numbers if described.tag else ()
     return NewPirBag(
         pir_id=pir_id,
         seq=place + 1,
@@ -300,16 +360,26 @@ def _new_bag(pir_id: int, place: int, command: Create, bag: Bag | None) -> NewPi
         brand=described.brand,
         contents=described.contents,
         state=pir_states.first(command.kind).value,
-        tag=bag.tag if bag else numbers[0] if len(numbers) == 1 else None,
+        tag=bag.tag if bag else None,
         name_on_bag=described.name_on_bag,
         damage=described.damage,
     )
 
 
-async def _propose_reason(change: Change, past: history.History, destination: str) -> None:
-    times = await airports.connection_times(change.records, change.context.airline_id)
-    switch = await matches.tag_switch(change.records, change.context.airline_id, change.pir.id)
-    proposal = reasons.propose(past, times, final_destination=destination, switch=switch)
+async def _propose_reason(change: Change) -> None:
+    """What the journeys of a delayed file's bags prove by now; where they prove nothing, what was proposed stays."""
+    ids = [bag.bag_id for bag in change.bags.values() if bag.bag_id is not None]
+    if change.kind != PirKind.DELAYED or not ids:
+        return
+    airline_id = change.context.airline_id
+    times = await airports.connection_times(change.records, airline_id)
+    switch = await matches.tag_switch(change.records, airline_id, change.pir.id)
+    journeys = await history.of_bags(change.records, airline_id, ids)
+    proposals = (
+        reasons.propose(journeys[bag_id], times, final_destination=change.values.destination, switch=switch)
+        for bag_id in ids
+    )
+    proposal = next(filter(None, proposals), None)
     if proposal is not None:
         change.set(
             proposed_reason=proposal.reason,
@@ -339,6 +409,8 @@ async def update(context: Context, target: Target, command: Update, key: str | N
     async def work(change: Change) -> None:
         said = asdict(command)
         said.pop("bags")
+        if not command.bags and not any(value is not None for value in said.values()):
+            return
         change.set(**{name: value for name, value in said.items() if value is not None})
         for one in command.bags:
             (bag,) = change.chosen([one.seq])
@@ -415,6 +487,7 @@ async def locate(context: Context, target: Target, airport: str, seqs: Sequence[
 
 async def _located(change: Change, airport: str, chosen: Sequence[PirBag], matched_pir_id: int | None = None) -> None:
     change.move(PirAction.LOCATE, chosen, located_airport=airport, matched_pir_id=matched_pir_id)
+    await _propose_reason(change)
     await change.happened(EventKind.LOCATED, chosen, airport)
     await change.write(PirAction.LOCATE, detail={"airport": airport})
     await change.trace(TracingCall.UPDATE, bags=seqs_of(chosen))
@@ -427,8 +500,8 @@ async def locate_match(context: Context, records: Reader, match: Match) -> None:
     Raises:
         PirClosed, InvalidState: one of the files does not allow it.
     """
-    found = await Change.of_open(context, records, Target(match.on_hand_pir_id))
     missed = await Change.of_open(context, records, Target(match.delayed_pir_id))
+    found = await Change.of_open(context, records, Target(match.on_hand_pir_id))
     found.move(PirAction.MATCH, found.chosen(None), matched_pir_id=match.delayed_pir_id)
     await found.write(PirAction.MATCH, detail={"file": match.delayed_pir_id, "bag": match.seq})
     await found.trace(TracingCall.UPDATE)
@@ -453,44 +526,54 @@ async def forward(context: Context, target: Target, command: Forward, key: str |
         flight = await flights.lock(change.records, context.airline_id, command.flight_id)
         if flight is None:
             raise NotFound("flightId", "There is no such flight.")
+        if flight.status == FlightStatus.CANCELLED:
+            raise BadInput("flightId", f"{flight.designator} is cancelled.")
         if command.rush_tag is not None:
             if len(chosen) != 1:
                 raise BadInput("rushTag", "A rush tag is for one bag: forward the others by themselves.")
             await _tie_rush_tag(change, chosen[0], command.rush_tag, flight)
-        change.move(PirAction.FORWARD, chosen, forward_flight_id=flight.id, rush_tag=command.rush_tag)
+        await _forwarded(change, chosen, flight, command.rush_tag)
         await change.happened(EventKind.FORWARDED, chosen, flight.origin, flight=flight)
-        detail = {"flight": flight.designator, "flightId": flight.id}
-        await change.write(PirAction.FORWARD, detail=detail)
-        # A found bag is forwarded from its own file, which is closed by it.
-        for bag in (bag for bag in chosen if bag.matched_pir_id is not None):
-            await _forward_found(change, bag, flight, command.rush_tag, detail)
-        if unmatched := seqs_of(bag for bag in chosen if bag.matched_pir_id is None):
-            await change.trace(TracingCall.FORWARD, bags=unmatched)
-        if change.kind == PirKind.DELAYED:
-            await change.notify(Trigger.BAG_FORWARDED, bags=seqs_of(chosen))
         await matches.propose(context, change.records, target.pir_id)
+        # A found bag and the missed one that it is are one bag: what is done with one file is done with the other.
+        for bag in chosen:
+            if bag.matched_pir_id is not None:
+                other = await Change.of_open(context, change.records, Target(bag.matched_pir_id))
+                same = [one for one in other.bags.values() if one.matched_pir_id == target.pir_id]
+                await _forwarded(other, same, flight, command.rush_tag)
+                await matches.propose(context, change.records, other.pir.id)
 
     return await _change(context, key, "forwardBags", target, asdict(command), work)
 
 
-async def _forward_found(
-    change: Change, bag: PirBag, flight: Flight, rush_tag: str | None, detail: Mapping[str, Any]
-) -> None:
-    assert bag.matched_pir_id is not None
-    found = await Change.of_open(change.context, change.records, Target(bag.matched_pir_id))
-    chosen = found.chosen(None)
-    found.move(PirAction.FORWARD, chosen, forward_flight_id=flight.id, rush_tag=rush_tag)
-    await found.write(PirAction.FORWARD, detail=detail)
-    await found.trace(TracingCall.FORWARD, bags=seqs_of(chosen))
+async def _forwarded(change: Change, chosen: Sequence[PirBag], flight: Flight, rush_tag: str | None) -> None:
+    """Of two files of one bag, that of the found one tells WorldTracer and is closed; the other tells the passenger."""
+    change.move(PirAction.FORWARD, chosen, forward_flight_id=flight.id, rush_tag=rush_tag)
+    await _propose_reason(change)
+    await change.write(PirAction.FORWARD, detail={"flight": flight.designator, "flightId": flight.id})
+    delayed = change.kind == PirKind.DELAYED
+    if told := seqs_of(bag for bag in chosen if bag.matched_pir_id is None or not delayed):
+        await change.trace(TracingCall.FORWARD, bags=told)
+    if delayed:
+        await change.notify(Trigger.BAG_FORWARDED, bags=seqs_of(chosen))
 
 
 async def _tie_rush_tag(change: Change, bag: PirBag, number: str, flight: Flight) -> None:
-    """The bag travels under a second tag, on a flight that its plan then has."""
+    """The bag travels under a second tag, on a flight that its plan then has.
+
+    Raises:
+        BadInput: another bag carries the number: what is scanned of that one would be taken for this one.
+    """
     if bag.bag_id is None:
         return
     airline_id, at = change.context.airline_id, change.at
-    tag = NewTag(bag.bag_id, number, TagRole.RUSH.value, at, at + UNKNOWN_TAG_WINDOW)
-    await bags.insert_tags(change.records, airline_id, [tag])
+    await bags.lock_unknown_tags(change.records, airline_id, [number])
+    carrier = (await bags.tagged_at(change.records, airline_id, [number], [at])).get(0)
+    if carrier not in (None, bag.bag_id):
+        raise BadInput("rushTag", "Another bag carries this number: check its digits.")
+    if carrier is None:
+        tag = NewTag(bag.bag_id, number, TagRole.RUSH.value, at, at + UNKNOWN_TAG_WINDOW)
+        await bags.insert_tags(change.records, airline_id, [tag])
     legs = await flights.legs_of_bags(change.records, airline_id, [bag.bag_id])
     if flight.id not in {leg.id for leg in legs}:
         leg = NewLeg(bag.bag_id, max((leg.seq for leg in legs), default=0) + 1, flight.id)
@@ -565,27 +648,48 @@ async def close(context: Context, target: Target, command: Close, key: str | Non
     """
 
     async def work(change: Change) -> None:
-        proposed = change.pir if command.accept_proposal else None
+        await _propose_reason(change)
+        proposed = change.values if command.accept_proposal else None
         reason = command.reason_for_loss or (proposed.proposed_reason if proposed else None)
         station = command.fault_station or (proposed.proposed_station if proposed else None)
         if change.kind == PirKind.DELAYED and (reason is None or station is None):
-            raise ReasonRequired("reasonForLoss" if reason is None else "faultStation", _needed(change.pir))
-        if reason is not None and not await pirs.is_reason_for_loss(change.records, reason, change.at.date()):
-            raise BadInput("reasonForLoss", "This is no reason for loss of IATA's list: 55, for example, is one.")
+            raise ReasonRequired("reasonForLoss" if reason is None else "faultStation", _needed(change.values))
+        if reason is not None:
+            await _check_reason(change, reason)
         if station is not None:
             await _check_airport(change.records, station)
         change.set(status=PirStatus.CLOSED.value, closed_at=change.at, reason_for_loss=reason, fault_station=station)
         await change.write(
             PirAction.CLOSE, comment=command.comment, detail={"reasonForLoss": reason, "faultStation": station}
         )
+        await _tell_closed(change)
         await change.trace(TracingCall.CLOSE)
         await matches.propose(context, change.records, target.pir_id)
 
     return await _change(context, key, "closePir", target, asdict(command), work)
 
 
-def _needed(pir: Pir) -> str:
-    proposed = f" Proposed: {pir.proposed_reason} at {pir.proposed_station}." if pir.proposed_reason else ""
+async def _tell_closed(change: Change) -> None:
+    """The bags' journeys end with their files: a bag that has another open file goes on, and so does a found one."""
+    if change.kind == PirKind.ON_HAND:
+        return
+    ids = [bag.bag_id for bag in change.bags.values() if bag.bag_id is not None]
+    known = await pirs.of_bags(change.records, change.context.airline_id, ids)
+    ended = [bag for bag in change.bags.values() if bag.bag_id in known and known[bag.bag_id].closed_at is not None]
+    await change.happened(EventKind.CLOSED, ended, change.place)
+
+
+async def _check_reason(change: Change, reason: str) -> None:
+    """80 to 99 are for damaged and pilfered bags only, and their list is not public (RP1743e)."""
+    of_damage = reason[0] in "89"
+    if of_damage != (change.kind in DAMAGE):
+        raise BadInput("reasonForLoss", "Reasons from 80 on are for damaged and pilfered bags, and only those are.")
+    if not of_damage and not await pirs.is_reason_for_loss(change.records, reason, change.at.date()):
+        raise BadInput("reasonForLoss", "This is no reason for loss of IATA's list: 55, for example, is one.")
+
+
+def _needed(values: PirValues) -> str:
+    proposed = f" Proposed: {values.proposed_reason} at {values.proposed_station}." if values.proposed_reason else ""
     return f"A delayed file is closed with reason for loss and fault station (WorldTracer).{proposed}"
 
 
@@ -613,7 +717,7 @@ async def recreate(context: Context, target: Target, key: str | None) -> Done:
         new.values = kept._replace(
             status=PirStatus.OPEN.value,
             closed_at=None,
-            delivered_at=None,
+            delivered_at=kept.delivered_at if old.kind in DAMAGE else None,
             reason_for_loss=None,
             fault_station=None,
         )

@@ -78,7 +78,9 @@ async def record(context: Context, scans: Sequence[Scan], received_at: datetime 
             if flight_ids:
                 await flights.share(records, context.airline_id, list(flight_ids.values()))
             chosen = [scans[index] for index in accepted]
-            bag_ids = await bags_of(records, context.airline_id, chosen)
+            bag_ids = await carriers(
+                records, context.airline_id, [scan.tag for scan in chosen], [scan.at for scan in chosen]
+            )
             named = [flight_ids[scan.flight] if scan.flight else None for scan in chosen]
             stored = await store(context, records, received, chosen, bag_ids, named)
             await _audit(context, records, stored)
@@ -143,30 +145,30 @@ async def _audit(context: Context, records: Reader, stored: Sequence[RecordedSca
         )
 
 
-async def bags_of(records: Reader, airline_id: int, scans: Sequence[Scan]) -> list[int | None]:
-    """The bag that each scan is of, made where the tag is unknown; None for a tag that could not be read.
+async def carriers(
+    records: Reader, airline_id: int, numbers: Sequence[str], moments: Sequence[datetime]
+) -> list[int | None]:
+    """The bag that carried each number at its moment, made where none did; None for a tag that could not be read.
 
-    Part of the transaction that stores the scans.
+    Part of the transaction that records what happened to them.
     """
-    numbers = [scan.tag for scan in scans]
-    moments = [scan.at for scan in scans]
     known = await bags.tagged_at(records, airline_id, numbers, moments)
-    if unknown := _first_seen(scans, known):
+    if unknown := _first_seen(numbers, moments, known):
         await bags.lock_unknown_tags(records, airline_id, list(unknown))
         known = await bags.tagged_at(records, airline_id, numbers, moments)
         # Scans of one number that lie further apart than the window are of several bags.
-        while unknown := _first_seen(scans, known):
+        while unknown := _first_seen(numbers, moments, known):
             await bags.insert_unknown(records, airline_id, list(unknown), list(unknown.values()), UNKNOWN_TAG_WINDOW)
             known = await bags.tagged_at(records, airline_id, numbers, moments)
-    return [known.get(index) for index in range(len(scans))]
+    return [known.get(index) for index in range(len(numbers))]
 
 
-def _first_seen(scans: Sequence[Scan], known: Mapping[int, int]) -> dict[str, datetime]:
-    """When each number was seen first that no bag carried then; ``known`` are the scans whose bag is known."""
+def _first_seen(numbers: Sequence[str], moments: Sequence[datetime], known: Mapping[int, int]) -> dict[str, datetime]:
+    """When each number was seen first that no bag carried then; ``known`` are the places whose bag is known."""
     first_seen: dict[str, datetime] = {}
-    for index, scan in enumerate(scans):
-        if index not in known and scan.tag != UNREADABLE:
-            first_seen[scan.tag] = min(first_seen.get(scan.tag, scan.at), scan.at)
+    for index, (number, moment) in enumerate(zip(numbers, moments, strict=True)):
+        if index not in known and number != UNREADABLE:
+            first_seen[number] = min(first_seen.get(number, moment), moment)
     return first_seen
 
 

@@ -83,6 +83,11 @@ class CreatePirInput:
     found_flight_id: strawberry.ID | None = strawberry.field(
         default=None, description="Global id of the flight that a found bag came with."
     )
+    received_at: datetime | None = strawberry.field(
+        default=None,
+        description="When the passenger got a damaged or pilfered bag, from which the time to complain counts; "
+        "as its scans say if absent.",
+    )
     follows: strawberry.ID | None = strawberry.field(
         default=None, description="Global id of the delayed file whose bag came back damaged."
     )
@@ -116,6 +121,7 @@ class CreatePirInput:
             found_flight_id=None
             if self.found_flight_id is None
             else Flight.key_of(self.found_flight_id, "foundFlightId"),
+            received_at=self.received_at,
             follows=None if self.follows is None else Pir.key_of(self.follows, "follows"),
         )
 

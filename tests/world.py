@@ -35,6 +35,7 @@ DAY = datetime(2025, 7, 1, tzinfo=UTC)
 SIGNING_KEY = b"k" * 32
 INSTALLATION = Installation(OURS, "Copa", "CM", "https://copa.example/b")
 MOST_ATTEMPTS = 10
+SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 INSERT_AIRLINE = "INSERT INTO airlines (id, designator, accounting_code, name, hub) VALUES ($1, $2, $3, $4, $5)"
 
@@ -368,6 +369,11 @@ async def their_day(stores: Stores) -> Builder:
     return build
 
 
+def _designator(number: int) -> str:
+    """Two signs for each number up to 453; after it comes CM."""
+    return SIGNS[number // len(SIGNS)] + SIGNS[number % len(SIGNS)]
+
+
 @dataclass
 class World:
     """What there is to ask about, over open stores.
@@ -392,7 +398,7 @@ class World:
     async def another_airline(self) -> Builder:
         """An airline that nobody else uses: parties, a few flights, no bags."""
         self.airlines += 1
-        build = await Builder.of_new_airline(self.stores, self.airlines, f"{self.airlines:02d}")
+        build = await Builder.of_new_airline(self.stores, self.airlines, _designator(self.airlines))
         await build.flight(335, "MIA", "PTY", at("12:00"), 180)
         await build.flight(758, "PTY", "GRU", at("16:30"), 435)
         await build.flight(411, "PTY", "BOG", at("18:00"), 95)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,7 @@ from resolvers import pir_states
 from resolvers.actor import Role
 from schema.node import join, split
 from tests.gateway import Api
-from tests.world import Builder, World
+from tests.world import Builder, World, at
 
 FIRST, SECOND = "0999000001", "0999000002"
 PAYLOAD = "pir { id } replayed userErrors { code field message }"
@@ -198,7 +199,7 @@ async def test_the_whole_life_of_a_file(desk: Desk) -> None:
         *("FILE_OPENED", "BAG_LOCATED", "BAG_FORWARDED", "BAG_RECEIVED", "OUT_FOR_DELIVERY", "DELIVERED")
     ]
     rush = await desk.api.ask('{bag(tag:"2999000001"){id state}}', airline_id=desk.airline.airline_id)
-    assert rush["bag"] == {"id": desk.bag("one"), "state": "DELIVERED"}, "the rush tag leads to the bag"
+    assert rush["bag"] == {"id": desk.bag("one"), "state": "CLOSED"}, "the rush tag leads to the bag"
 
 
 async def test_refusals_name_what_is_allowed(desk: Desk) -> None:
@@ -493,3 +494,187 @@ async def test_any_sequence_of_commands_agrees_with_the_state_machine(
         file = await desk.file(pir)
         assert {bag["seq"]: bag["state"] for bag in file["describedBags"]} == model
         assert (file["version"], len(file["history"])) == (version, version)
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "code"),
+    [
+        ({"kind": "DAMAGED", "follows": join("Pir", 999_999_999)}, "follows", "NOT_FOUND"),
+        ({"kind": "DELAYED", "foundFlightId": join("Flight", 999_999_999)}, "foundFlightId", "NOT_FOUND"),
+        ({"kind": "DAMAGED", "receivedAt": "2199-01-01T00:00:00Z"}, "receivedAt", "BAD_USER_INPUT"),
+        ({"kind": "DAMAGED", "receivedAt": "0001-01-01T00:00:00Z"}, "receivedAt", "BAD_USER_INPUT"),
+    ],
+)
+async def test_what_a_new_file_names_must_be_there(desk: Desk, given: dict[str, Any], field: str, code: str) -> None:
+    refusal = await desk.refused("createPir", bagIds=[desk.bag()], **given)
+    assert (refusal["field"], refusal["code"]) == (field, code)
+
+
+async def test_another_airlines_file_and_flight_are_not_there(desk: Desk, world: World) -> None:
+    for kind, named in (
+        ("DAMAGED", {"follows": world.ours.id("Pir", "GRUCM12345")}),
+        ("DELAYED", {"foundFlightId": world.ours.id("Flight", "CM335")}),
+    ):
+        assert (await desk.refused("createPir", kind=kind, bagIds=[desk.bag()], **named))["code"] == "NOT_FOUND"
+
+
+async def test_a_damage_file_follows_a_closed_delayed_one_only(desk: Desk) -> None:
+    pir = await desk.open_file("one")
+    refused = await desk.refused("createPir", kind="DAMAGED", bagIds=[desk.bag()], follows=pir)
+    await desk.do("closePir", pirId=pir, reasonForLoss="55", faultStation="PTY")
+    delayed = await desk.refused("createPir", kind="DELAYED", bagIds=[desk.bag()], follows=pir)
+    assert (refused["code"], refused["field"], delayed["code"]) == ("INVALID_STATE", "follows", "INVALID_STATE")
+
+
+async def test_a_tag_that_nobody_knows_makes_the_bag(desk: Desk) -> None:
+    """Given a file by its tag, when the bag is scanned later, then the scan is of the file's bag."""
+    tag = "0999000777"
+    command: dict[str, Any] = {"kind": "DELAYED", "station": "GRU", "bags": [{"tag": tag, "description": "BK22XXX"}]}
+    payloads = await asyncio.gather(*(desk.send("createPir", **command) for _ in range(4)))
+    (pir,) = [payload["pir"]["id"] for payload in payloads if payload["pir"]]
+    refusals = [refusal["code"] for payload in payloads for refusal in payload["userErrors"]]
+    await desk.airline.record(desk.airline.scan(tag, "ARRIVED", "PTY", datetime.now(UTC)))
+
+    assert refusals == ["ALREADY_OPEN"] * 3
+    assert (await desk.file(pir))["bags"] == [{"state": "ARRIVED"}]
+
+
+async def test_a_number_that_came_round_again_is_another_bag(desk: Desk) -> None:
+    """The bag of last year that had the number is not the one that is missing today."""
+    pir = await desk.do("createPir", kind="DELAYED", station="GRU", bags=[{"tag": FIRST, "description": "GN25XXX"}])
+    file = await desk.file(pir)
+    assert (file["passenger"], file["describedBags"][0]["description"]) == (None, "GN25XXX")
+
+
+async def test_a_printed_tag_needs_one_bag_that_carries_it(desk: Desk) -> None:
+    bag = {"description": "BK22XXX"}
+    command: dict[str, Any] = {"kind": "DELAYED", "station": "GRU", "bags": [{"tag": "CM000888", **bag}]}
+    unknown = await desk.refused("createPir", **command)
+    await desk.airline.record(desk.airline.scan("0230000888", "SORTED", "PTY", datetime.now(UTC)))
+    pir = await desk.do("createPir", **command)
+    await desk.airline.record(desk.airline.scan("5230000888", "SORTED", "PTY", datetime.now(UTC)))
+    several = await desk.refused("createPir", **{**command, "kind": "PILFERED"})
+
+    assert (unknown["field"], several["field"]) == ("bags[0].tag", "bags[0].tag")
+    assert (await desk.file(pir))["bags"] == [{"state": "DELAYED"}]
+
+
+async def test_a_file_holds_bags_of_one_booking(desk: Desk) -> None:
+    """What one passenger is told of is not another's."""
+    await desk.airline.passenger(*("leo", "ZZZZ99", "Paz", "Leo", None, None, None, "ES", "+12025550112", None))
+    await desk.airline.bag("leo", "0999000009", "leo", ["CM335"])
+    refusal = await desk.refused("createPir", kind="DELAYED", bagIds=[desk.bag("one"), desk.bag("leo")])
+    assert (refusal["code"], refusal["field"]) == ("BAD_USER_INPUT", "bags[1]")
+
+
+async def test_days_count_from_the_passengers_flight_not_from_the_rush(desk: Desk) -> None:
+    await desk.airline.flight(702, "PTY", "GRU", at("+16:30"), 435)
+    await desk.airline.bag("rush", "0999000010", "ana", ["CM335", "CM758", "CM702"])
+    assert (await desk.file(await desk.open_file("rush")))["deadlines"]["deemedLost"] == {"date": "2025-07-22"}
+
+
+async def test_the_time_to_complain_of_damage_counts_from_receipt(desk: Desk) -> None:
+    """As an agent says, else as the bag was handed over; and a recreated file keeps it."""
+    got = datetime.now(UTC) - timedelta(days=3)
+    said = await desk.open_file("two", kind="DAMAGED", receivedAt=got.isoformat())
+    await desk.airline.record(desk.airline.scan(FIRST, "DELIVERED", "GRU", "+00:20"))
+    scanned = await desk.open_file("one", kind="PILFERED")
+    await desk.do("closePir", pirId=scanned)
+    again = await desk.do("recreatePir", pirId=scanned)
+
+    last = (got.astimezone(ZoneInfo("America/Sao_Paulo")) + timedelta(days=7)).date()
+    assert [(await desk.file(pir))["deadlines"]["damageComplaint"] for pir in (said, scanned, again)] == [
+        {"date": last.isoformat()},
+        {"date": "2025-07-08"},
+        {"date": "2025-07-08"},
+    ]
+
+
+async def test_reasons_from_80_on_are_for_damage(desk: Desk) -> None:
+    damaged, delayed = await desk.open_file("one", kind="DAMAGED"), await desk.open_file("one")
+    refused = [
+        await desk.refused("closePir", pirId=damaged, reasonForLoss="55"),
+        await desk.refused("closePir", pirId=delayed, reasonForLoss="81", faultStation="PTY"),
+    ]
+    await desk.do("closePir", pirId=damaged, reasonForLoss="81")
+    assert [refusal["field"] for refusal in refused] == ["reasonForLoss"] * 2
+
+
+async def test_a_journey_ends_with_its_last_file(desk: Desk) -> None:
+    delayed, damaged = await desk.open_file("one"), await desk.open_file("one", kind="DAMAGED")
+    await desk.do("closePir", pirId=delayed, reasonForLoss="55", faultStation="PTY")
+    going_on = (await desk.file(delayed))["bags"]
+    await desk.do("closePir", pirId=damaged)
+    assert (going_on, (await desk.file(damaged))["bags"]) == ([{"state": "DAMAGED"}], [{"state": "CLOSED"}])
+
+
+async def test_a_proposal_takes_in_what_was_scanned_since(desk: Desk) -> None:
+    """Given a file from before the scans were in, when it is closed, then reason and station follow from them."""
+    build = desk.airline
+    await build.stores.postgres.execute(
+        "INSERT INTO connection_times SELECT $1, airport, '', '', passenger_minutes, bag_minutes, source "
+        "FROM connection_times WHERE airline_id = 1 AND inbound_carrier = ''",
+        build.airline_id,
+    )
+    await build.stores.postgres.execute(
+        "UPDATE flights SET actual_departure = scheduled_departure, actual_arrival = scheduled_arrival, "
+        "status = 'ARRIVED' WHERE airline_id = $1",
+        build.airline_id,
+    )
+    pir = await desk.open_file("one")
+    early = await desk.refused("closePir", pirId=pir, acceptProposal=True)
+    await build.record(
+        build.scan(FIRST, "ACCEPTED", "MIA", "10:30"),
+        build.scan(FIRST, "LOADED", "MIA", "11:40", "CM335"),
+        build.scan(FIRST, "ARRIVED", "PTY", "15:15", "CM335"),
+        build.scan(FIRST, "LEFT_BEHIND", "PTY", "16:50"),
+    )
+    await desk.do("closePir", pirId=pir, acceptProposal=True)
+    file = await desk.file(pir)
+    assert early["code"] == "REASON_REQUIRED"
+    assert (file["reasonForLoss"], file["faultStation"]) == ("55", "PTY")
+
+
+async def test_another_bags_number_is_no_rush_tag(desk: Desk) -> None:
+    """Its scans would be taken for this bag's."""
+    await desk.airline.record(desk.airline.scan("2999000555", "SORTED", "PTY", datetime.now(UTC)))
+    pir, flight = await desk.open_file("one"), desk.airline.id("Flight", "CM758")
+    await desk.do("locateBags", pirId=pir, airport="PTY")
+    refusal = await desk.refused("forwardBags", pirId=pir, flightId=flight, rushTag="2999000555")
+    assert (refusal["code"], refusal["field"]) == ("BAD_USER_INPUT", "rushTag")
+
+
+async def test_a_cancelled_flight_brings_no_bag(desk: Desk) -> None:
+    pir, build = await desk.open_file("one"), desk.airline
+    await desk.do("locateBags", pirId=pir, airport="PTY")
+    await build.stores.postgres.execute("UPDATE flights SET status = 'CANCELLED' WHERE id = $1", build.flights["CM758"])
+    refusal = await desk.refused("forwardBags", pirId=pir, flightId=build.id("Flight", "CM758"))
+    assert refusal["field"] == "flightId"
+
+
+async def test_a_change_of_nothing_is_none(desk: Desk) -> None:
+    pir = await desk.open_file("one")
+    await desk.do("updatePir", pirId=pir)
+    assert (await desk.file(pir))["version"] == 1
+
+
+@pytest.mark.parametrize("side", ["found", "missed"])
+async def test_two_files_of_one_bag_are_forwarded_together(desk: Desk, side: str) -> None:
+    """From either file: one word to WorldTracer, one to the passenger, and the found bag's file is closed."""
+    missed = await desk.open_file("one", "two")
+    bag = {"tag": FIRST, "description": "BK22RHW", "nameOnBag": "ROJAS"}
+    found = await desk.do("createPir", kind="ON_HAND", station="PTY", storageLocation="BRS 4", bags=[bag])
+    match = next(one for one in (await desk.file(missed))["matches"] if one["seq"] == 1)
+    document = "mutation($i: MatchInput!) { confirmMatch(input: $i) { userErrors { message } } }"
+    await desk.api.ask(document, Role.AGENT, desk.airline.airline_id, i={"matchId": match["id"]})
+    given: dict[str, Any] = {"bags": [1]} if side == "missed" else {}
+    flight = desk.airline.id("Flight", "CM758")
+    await desk.do("forwardBags", pirId=missed if side == "missed" else found, flightId=flight, **given)
+
+    one, other = await desk.file(missed), await desk.file(found)
+    assert [bag["state"] for bag in one["describedBags"]] == ["FORWARDED", "TRACING"]
+    assert (one["status"], other["status"]) == ("OPEN", "CLOSED")
+    asked = [(effect["service"], effect["action"]) for effect in (*one["effects"], *other["effects"])]
+    assert sorted(pair for pair in asked if "FORWARD" in pair[1]) == [
+        *(("EMAIL", "BAG_FORWARDED"), ("SMS", "BAG_FORWARDED"), ("WORLDTRACER", "FORWARD"))
+    ]

@@ -173,7 +173,10 @@ def mock_app(name: str, routes: list[BaseRoute], faults: Faults, forget: Callabl
         return JSONResponse(faults.counts())
 
     async def received(request: Request) -> Response:
-        since = int(request.query_params.get("since", "0"))
+        given = request.query_params.get("since", "0")
+        if not (given.isascii() and given.isdecimal()):
+            return JSONResponse({"error": "since is a request's number"}, 400)
+        since = int(given)
         found = [entry for entry in faults.received if entry["number"] > since]
         return JSONResponse({"requests": faults.requests, "received": found[-SHOWN_REQUESTS:]})
 
