@@ -23,7 +23,7 @@ def token(secret: str = SECRET, algorithm: str = "HS256", **changed: Any) -> str
         "airline_id": 1,
         "iss": ISSUER,
         "aud": AUDIENCE,
-        "exp": NOW + timedelta(minutes=5),
+        "exp": NOW + timedelta(hours=1),  # the whole run is shorter
         **changed,
     }
     return jwt.encode({name: value for name, value in claims.items() if value is not None}, secret, algorithm)
