@@ -1,0 +1,11 @@
+"""Breadth-first execution of GraphQL operations over a Strawberry or graphql-core schema.
+
+``BreadthFirstExecutor`` is the executor; ``BatchField`` and ``ReadField`` declare fields that it answers for all
+parents at once or reads off them; ``Native`` names scalars that an answer's writer writes by itself.
+"""
+
+from schema.execution.executor import BreadthFirstExecutor
+from schema.execution.fields import BatchError, BatchField, ReadField, by_class
+from schema.execution.shapes import Native
+
+__all__ = ["BatchError", "BatchField", "BreadthFirstExecutor", "Native", "ReadField", "by_class"]

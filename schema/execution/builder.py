@@ -1,0 +1,69 @@
+"""Functions that build the answer's objects, written for one selection and one class of parents.
+
+What is read off the parents is an expression; what other fields answered comes as a column. A builder checks nothing
+but the classes of leaves, and raises for everything that is not as usual.
+"""
+
+import inspect
+import keyword
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from schema.execution.fields import Read
+from schema.execution.shapes import Leaf, compiled
+from schema.execution.sources import FieldPlan, ReadPlan
+
+Columns = Sequence[Sequence[Any]]
+Builder = Callable[[Sequence[Any], Columns, Sequence[Read | None]], list[dict[str, Any]]]
+
+
+def builder_of(entries: Sequence[tuple[str, FieldPlan | str]], kind: type, reads: Sequence[Read | None]) -> Builder:
+    """Write the builder of a selection.
+
+    Args:
+        entries: response names in order, each with its field; for ``__typename`` with the type's name.
+        kind: the parents' class, or ``object`` for parents of several.
+        reads: for each leaf with a reader, in order: whether it has a function for this caller.
+    """
+    names: dict[str, Any] = {}
+    pairs, columns, functions = [], [], []
+    remaining = iter(reads)
+    for index, (key, field) in enumerate(entries):
+        if isinstance(field, str):
+            value = repr(field)
+        elif isinstance(field, ReadPlan) and isinstance(field.shape, Leaf):
+            value = accessor(kind, field, str(index), names)
+            if field.reader is not None:
+                functions.append(f"f{index}")
+                if next(remaining) is not None:
+                    value = f"f{index}(r)"
+            value = field.shape.expression(value, str(index), names, nullable=field.shape.nullable)
+        else:
+            value = f"c{index}"
+            columns.append(value)
+        pairs.append(f"{key!r}: {value}")
+    lines = ["def build(parents, columns, reads):"]
+    if columns:
+        lines.append(f"    {', '.join(columns)}, = columns")
+    if functions:
+        lines.append(f"    {', '.join(functions)}, = reads")
+    if columns:
+        zipped = ", ".join(["parents", *columns])
+        loop = f"for r, {', '.join(columns)} in zip({zipped}, strict=True)"
+    else:
+        loop = "for r in parents"
+    lines.append(f"    return [{{{', '.join(pairs)}}} {loop}]")
+    builder: Builder = compiled("\n".join(lines) + "\n", names, "build")
+    return builder
+
+
+def accessor(kind: type, field: ReadPlan, suffix: str, names: dict[str, Any]) -> str:
+    """Python that reads a field's attribute off the parent ``r``.
+
+    A descriptor that has a method ``expression`` says by itself how its value is read.
+    """
+    if field.get is not getattr or not field.attribute.isidentifier() or keyword.iskeyword(field.attribute):
+        names[f"get{suffix}"] = field.get
+        return f"get{suffix}(r, {field.attribute!r})"
+    expression = getattr(inspect.getattr_static(kind, field.attribute, None), "expression", None)
+    return expression("r") if expression is not None else f"r.{field.attribute}"

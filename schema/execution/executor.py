@@ -1,0 +1,80 @@
+"""The way in: an execution context class that Strawberry and graphql-core take as their own."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from graphql import GraphQLError, OperationType
+from graphql.execution import MiddlewareManager
+from graphql.pyutils import is_awaitable
+from graphql.pyutils.is_awaitable import is_async_iterable
+from strawberry.execution import optimized_is_awaitable
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from schema.execution.plan import OperationPlan, PlanCache
+from schema.execution.run import Run
+from schema.execution.shapes import Native
+from schema.execution.strands import PAUSED, rest
+
+PLANS = "breadth-first-plans"
+KNOWN_PREDICATES = (is_awaitable, optimized_is_awaitable)
+
+
+class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Runs each field of an operation once for all parents at its place.
+
+    Pass it as ``execution_context_class`` to ``strawberry.Schema`` or as ``executor_class`` to graphql-core.
+
+    Attributes:
+        natives: scalars by name whose values go out unchanged because the answer's writer knows them; a subclass for
+            such a writer names them.
+    """
+
+    natives: ClassVar[Mapping[str, Native]] = {}
+
+    def execute_operation(self, serially: bool | None = None) -> Any:
+        """Execute the operation.
+
+        Returns:
+            graphql-core's ``ExecutionResult``, or an awaitable of it if a resolver has to be waited for.
+        """
+        plan = self._plan()
+        if plan is None:
+            return self._fall_back(serially)
+        if serially is None:
+            serially = self.operation.operation is OperationType.MUTATION
+        run = Run(self, plan)
+        strand = run.answer(serially)
+        result = run.strands.begin(strand)
+        return rest(strand) if result is PAUSED else result
+
+    def _plan(self) -> OperationPlan | None:
+        """The plan of the operation; None where graphql-core's executor is to run it."""
+        if (
+            self.abort_signal is not None
+            or self.hooks is not None
+            or _changes_resolvers(self.middleware_manager)
+            or not self.error_propagation
+            or self.is_awaitable not in KNOWN_PREDICATES
+            or self.is_async_iterable is not is_async_iterable
+            or self.schema.get_root_type(self.operation.operation) is None
+        ):
+            return None
+        try:
+            return self._plans().find(self, self.natives)
+        except (GraphQLError, RecursionError):
+            return None
+
+    def _plans(self) -> PlanCache:
+        """The schema's own plans; a copy of a schema brings the extensions of the one that it was made of."""
+        kept: PlanCache | None = self.schema.extensions.get(PLANS)
+        if kept is None or kept.schema() is not self.schema:
+            kept = self.schema.extensions[PLANS] = PlanCache(self.schema)
+        return kept
+
+    def _fall_back(self, serially: bool | None) -> Any:
+        """Have graphql-core's executor run the operation: the same answer, slower."""
+        return super().execute_operation(serially)
+
+
+def _changes_resolvers(manager: MiddlewareManager | None) -> bool:
+    return manager is not None and (bool(manager.middlewares) or type(manager) is not MiddlewareManager)

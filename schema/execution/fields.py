@@ -1,0 +1,103 @@
+"""Declarations of fields that the executor answers for all parents at once, or without calling a resolver at all.
+
+Under graphql-core's own executor the same declarations work too, one parent at a time: a ``BatchField`` through the
+request's ``Loaders``.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Self
+
+from strawberry.types.field import StrawberryField
+
+BatchFunction = Callable[..., Awaitable[Sequence[Any]]]
+Rule = Callable[[Any], None]
+Read = Callable[[Any], Any]
+Reader = Callable[[Any], Read | None]
+
+
+class BatchError(Exception):
+    """A batch was cut off or answered for another number of parents than it was given."""
+
+
+class BatchField(StrawberryField):
+    """A field together with the function that answers it for all parents.
+
+    Attributes:
+        function: takes the context, the parents and the field's arguments as keywords; gives a value, None or an
+            exception for each parent, in order. It must not change its parents.
+        rule: takes the context and raises if this caller may not ask; None if everybody may who has the parents.
+        max_parents: the most parents that one call of the function gets; more are passed in turn.
+    """
+
+    function: BatchFunction
+    rule: Rule | None
+    max_parents: int
+
+    def __copy__(self) -> Self:
+        copied = super().__copy__()
+        copied.function, copied.rule, copied.max_parents = self.function, self.rule, self.max_parents
+        return copied
+
+    @property
+    def is_basic_field(self) -> bool:
+        """Whether an attribute of the parent is the answer: never."""
+        return False
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Awaitable[Any]:  # noqa: ARG002
+        """Answer for one parent, together with the others that are asked for in the same moment."""
+        answer: Awaitable[Any] = info.context.loaders.load(self, info.context, source, kwargs)
+        return answer
+
+    async def answers(self, context: Any, parents: Sequence[Any], arguments: Mapping[str, Any]) -> Sequence[Any]:
+        """Answer for all parents: a value, None or an exception for each, in order.
+
+        Raises:
+            Exception: what ``rule`` or the function raised; it counts for every parent.
+            BatchError: the function answered for another number of parents.
+        """
+        if self.rule is not None:
+            self.rule(context)
+        if len(parents) <= self.max_parents:
+            return await self._part(context, parents, arguments)
+        answers: list[Any] = []
+        for start in range(0, len(parents), self.max_parents):
+            answers.extend(await self._part(context, parents[start : start + self.max_parents], arguments))
+        return answers
+
+    async def _part(self, context: Any, parents: Sequence[Any], arguments: Mapping[str, Any]) -> Sequence[Any]:
+        answers = await self.function(context, parents, **arguments)
+        if len(answers) != len(parents):
+            raise BatchError(f"{self.python_name}: {len(answers)} answers for {len(parents)} parents")
+        return answers
+
+
+class ReadField(StrawberryField):
+    """A field that is read off its parent, in a way that may depend on the caller.
+
+    Attributes:
+        reader: takes the context, once a request; gives a function of the parent, or None where this caller reads the
+            attribute of the field's own name as it is. The function has no effects and does not wait.
+    """
+
+    reader: Reader
+
+    def __copy__(self) -> Self:
+        copied = super().__copy__()
+        copied.reader = self.reader
+        return copied
+
+    @property
+    def is_basic_field(self) -> bool:
+        """Whether an attribute of the parent is the answer: not for every caller."""
+        return False
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:  # noqa: ARG002
+        """Read it off one parent."""
+        read = self.reader(info.context)
+        return getattr(source, self.python_name) if read is None else read(source)
+
+
+def by_class(is_type_of: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    """Declare that an ``is_type_of`` looks at the value's class alone: one value of each class is then enough."""
+    is_type_of.by_class = True  # type: ignore[attr-defined] # how it is declared
+    return is_type_of

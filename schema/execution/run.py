@@ -1,0 +1,175 @@
+"""One run of a planned operation: each field once, for all parents at its place, level by level."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from graphql import ExecutionResult, GraphQLResolveInfo
+from graphql.execution.executor import Executor
+
+from schema.execution.fields import Read
+from schema.execution.info import ResolveInfo
+from schema.execution.plan import OperationPlan, SelectionPlan
+from schema.execution.positions import Failure, Position, Where, settle
+from schema.execution.sources import FieldPlan
+from schema.execution.strands import Strands
+
+
+class Run:
+    """What one request needs and knows.
+
+    Args:
+        executor: with the request's context, variables and root value.
+        plan: what to run.
+    """
+
+    __slots__ = ("_failures", "_infos", "_reads", "context", "executor", "plan", "strands")
+
+    def __init__(self, executor: "Executor[Any]", plan: OperationPlan) -> None:
+        self.executor = executor
+        self.plan = plan
+        self.context = executor.context_value
+        self.strands = Strands()
+        self._failures: list[Failure] = []
+        self._infos: dict[FieldPlan, GraphQLResolveInfo[Any]] = {}
+        self._reads: dict[FieldPlan, Read | None] = {}
+
+    async def answer(self, serially: bool) -> ExecutionResult:
+        """Run the operation; its root fields one after the other where asked for, each to its end."""
+        parents = [self.executor.root_value]
+        if serially:
+            data = await self._serially(parents)
+        else:
+            [data] = await self.select(self.plan.root, parents, _nowhere)
+        if self._failures:
+            return ExecutionResult(*settle(data, self._failures))
+        return ExecutionResult(data, None)
+
+    async def _serially(self, parents: Sequence[Any]) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for part in self.plan.root_parts:
+            [answered] = await self.select(part, parents, _nowhere)
+            data.update(answered)
+            if any(not failure.nulled for failure in self._failures):
+                break
+        return data
+
+    async def select(self, selection: SelectionPlan, parents: Sequence[Any], where: Where) -> list[Any]:
+        """Answer a selection for all parents of one type.
+
+        Args:
+            selection: the plan.
+            parents: at least one.
+            where: the parents' places.
+        """
+        columns = await self._columns(selection, parents, where) if selection.groups else ()
+        kinds = set(map(type, parents))
+        kind = kinds.pop() if len(kinds) == 1 else object
+        try:
+            reads = [self._read(leaf) for leaf in selection.readers] if selection.readers else ()
+            return selection.builder(kind, reads)(parents, columns, reads)
+        except Exception:  # noqa: BLE001 # whatever it was, one of the leaves says so again
+            return await self._one_by_one(selection, parents, columns, where)
+
+    async def _columns(self, selection: SelectionPlan, parents: Sequence[Any], where: Where) -> Sequence[Sequence[Any]]:
+        strands = [self._group(group, parents, where) for group in selection.groups]
+        answered = await self.strands.together(strands)
+        if len(selection.groups) == len(selection.columns):
+            return [columns[0] for columns in answered]
+        column_of = {
+            field: column
+            for group, columns in zip(selection.groups, answered, strict=True)
+            for field, column in zip(group, columns, strict=True)
+        }
+        return [column_of[field] for field in selection.columns]
+
+    async def _group(self, group: Sequence[FieldPlan], parents: Sequence[Any], where: Where) -> Sequence[Sequence[Any]]:
+        """The columns of fields that have the same values."""
+        first = group[0]
+        try:
+            values = await first.values(self, parents, first.place(where))
+        except Exception as error:  # noqa: BLE001 # it counts for every parent
+            values = [error] * len(parents)
+        return [await self._completed(field, values, field.place(where)) for field in group]
+
+    async def _completed(self, field: FieldPlan, values: Sequence[Any], place: Where) -> Sequence[Any]:
+        try:
+            return await field.shape.complete(self, field, values, place)
+        except Exception as error:  # noqa: BLE001 # a field error at every place
+            for index in range(len(values)):
+                self.fail(error, field, place(index))
+            return [None] * len(values)
+
+    async def _one_by_one(
+        self, selection: SelectionPlan, parents: Sequence[Any], columns: Sequence[Sequence[Any]], where: Where
+    ) -> list[Any]:
+        """Build the objects without a builder, each leaf with an error of its own."""
+        leaves = [(await self._group([leaf], parents, where))[0] for leaf in selection.leaves]
+        column_of = dict(zip(selection.columns, columns, strict=True)) | dict(
+            zip(selection.leaves, leaves, strict=True)
+        )
+        return [
+            {key: field if isinstance(field, str) else column_of[field][index] for key, field in selection.entries}
+            for index in range(len(parents))
+        ]
+
+    def _read(self, leaf: Any) -> Read | None:
+        """How this caller reads a leaf; asked once a request."""
+        declared = leaf.reader
+        if declared not in self._reads:
+            self._reads[declared] = declared(self.context)
+        return self._reads[declared]
+
+    def fail(self, reason: Exception, field: FieldPlan, position: Position) -> None:
+        """Take note of a field error."""
+        self._failures.append(Failure(reason, field.nodes, position))
+
+    def shared_info(self, field: FieldPlan) -> GraphQLResolveInfo[Any]:
+        """What a field's resolver is told alike for all parents."""
+        info = self._infos.get(field)
+        if info is None:
+            path: Any = None
+            info = self._infos[field] = self.executor.build_resolve_info(
+                field.definition, field.nodes, field.parent_type, path
+            )
+        return info
+
+    def called(
+        self, function: Callable[..., Any], field: FieldPlan, values: Sequence[Any], where: Where, *more: Any
+    ) -> list[Any]:
+        """What a function says of each value, or the exception that it raised."""
+        shared = self.shared_info(field)
+        answers: list[Any] = []
+        for index, value in enumerate(values):
+            try:
+                answers.append(function(value, ResolveInfo(shared, where, index), *more))
+            except Exception as error:  # noqa: BLE001 # a field error
+                answers.append(error)
+        return answers
+
+    async def awaited(self, values: Sequence[Any]) -> Sequence[Any]:
+        """The values with those that are awaitable replaced by what they gave or raised, all awaited together."""
+        is_awaitable = self.executor.is_awaitable
+        waiting = [index for index, value in enumerate(values) if is_awaitable(value)]
+        if not waiting:
+            return values
+        await self.strands.before_waiting()
+        given = list(values)
+        if len(waiting) == 1:
+            [index] = waiting
+            try:
+                given[index] = await values[index]
+            except Exception as error:  # noqa: BLE001 # a field error
+                given[index] = error
+            return given
+        results = await asyncio.gather(*(values[index] for index in waiting), return_exceptions=True)
+        for index, result in zip(waiting, results, strict=True):
+            if isinstance(result, BaseException) and not isinstance(result, Exception):
+                raise result
+            given[index] = result
+        return given
+
+
+def _nowhere(_index: int) -> Any:
+    """The place of the root value: none."""
+    return None

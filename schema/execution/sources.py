@@ -1,0 +1,219 @@
+"""Where the raw values of a field come from: off the parents, from one call for all of them, or one call for each."""
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from graphql import FieldNode, GraphQLField, GraphQLObjectType, Visitor, visit
+from graphql.execution.collect_fields import FieldDetailsList
+from graphql.execution.values import get_argument_values
+from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.arguments import convert_arguments
+from strawberry.types.field import StrawberryField
+
+from schema.execution.fields import BatchField, Reader, ReadField
+from schema.execution.info import ResolveInfo
+from schema.execution.positions import Position, Where
+from schema.execution.shapes import Shape
+
+if TYPE_CHECKING:
+    from schema.execution.run import Run
+
+CONSTANT = (str, int, float, bool, type(None), Enum)
+NO_ARGUMENTS: Mapping[str, Any] = {}
+
+
+class FieldPlan:
+    """A field of a selection.
+
+    Args:
+        key: its response name.
+        order: its place in the selection.
+        parent_type: the type that it is a field of.
+        definition: the schema's.
+        details: the field as the document asks for it, as graphql-core collected it.
+        shape: of its type.
+    """
+
+    def __init__(
+        self,
+        key: str,
+        order: int,
+        parent_type: GraphQLObjectType,
+        definition: GraphQLField,
+        details: FieldDetailsList,
+        shape: Shape,
+    ) -> None:
+        self.key = key
+        self.order = order
+        self.parent_type = parent_type
+        self.definition = definition
+        self.details = details
+        self.shape = shape
+        self.nodes = [detail.node for detail in details]
+        self.name = self.nodes[0].name.value
+        self._constants: Mapping[str, Any] | None = None
+
+    def place(self, where: Where) -> Where:
+        """The field's places, from its parents'."""
+        order, key, nullable, type_name = self.order, self.key, self.shape.nullable, self.parent_type.name
+        return lambda index: Position(where(index), order, key, nullable, type_name)
+
+    async def values(self, run: "Run", parents: Sequence[Any], where: Where) -> Sequence[Any]:
+        """A value, None, an exception or an awaitable for each parent.
+
+        Raises:
+            Exception: it counts for every parent.
+        """
+        raise NotImplementedError
+
+    def arguments(self, run: "Run") -> Mapping[str, Any]:
+        """The coerced arguments; those that no variable and no mutable value is part of are coerced once.
+
+        Raises:
+            GraphQLError: a value does not do.
+        """
+        if self._constants is not None:
+            return self._constants
+        node = self.nodes[0]
+        if not self.definition.args and not node.arguments:
+            self._constants = NO_ARGUMENTS
+            return NO_ARGUMENTS
+        executor = run.executor
+        arguments = get_argument_values(
+            self.definition, node, executor.variable_values, None, executor.hide_suggestions
+        )
+        if all(isinstance(value, CONSTANT) for value in arguments.values()) and not _holds_variable(node):
+            self._constants = arguments
+        return arguments
+
+
+class ReadPlan(FieldPlan):
+    """A field that is read off its parent: its leaves never cost a call of a resolver."""
+
+    def __init__(
+        self, *args: Any, attribute: str, get: Callable[[Any, str], Any] = getattr, reader: Reader | None
+    ) -> None:
+        super().__init__(*args)
+        self.attribute = attribute
+        self.get = get
+        self.reader = reader
+
+    async def values(self, run: "Run", parents: Sequence[Any], place: Where) -> Sequence[Any]:  # noqa: ARG002
+        """What each parent holds."""
+        read = self.reader and self.reader(run.context)
+        if read is None:
+            get, attribute = self.get, self.attribute
+            return [_attempted(get, parent, attribute) for parent in parents]
+        return [_attempted(read, parent) for parent in parents]
+
+
+class BatchPlan(FieldPlan):
+    """A field that is answered by one call for all parents."""
+
+    def __init__(self, *args: Any, declared: BatchField, converter: GraphQLCoreConverter) -> None:
+        super().__init__(*args)
+        self.declared = declared
+        self._converter = converter
+        self._converted: Mapping[str, Any] | None = None
+
+    async def values(self, run: "Run", parents: Sequence[Any], place: Where) -> Sequence[Any]:
+        """What the field's function answers."""
+        arguments = self._converted
+        if arguments is None:
+            arguments = self._convert(run, place)
+        await run.strands.before_waiting()
+        return await self.declared.answers(run.context, parents, arguments)
+
+    def _convert(self, run: "Run", place: Where) -> Mapping[str, Any]:
+        given = self.arguments(run)
+        if not given:
+            return given
+        config = self._converter.config
+        info: Any = ResolveInfo(run.shared_info(self), place, 0)
+        arguments = convert_arguments(
+            dict(given),
+            self.declared.arguments,
+            scalar_registry=self._converter.scalar_registry,
+            config=config,
+            info=config.info_class(_raw_info=info, _field=self.declared),
+        )
+        if given is self._constants and all(isinstance(value, CONSTANT) for value in arguments.values()):
+            self._converted = arguments
+        return arguments
+
+
+class ResolvedPlan(FieldPlan):
+    """A field whose resolver is called for each parent, as graphql-core would."""
+
+    async def values(self, run: "Run", parents: Sequence[Any], place: Where) -> Sequence[Any]:
+        """What each call gives, which may be awaitable."""
+        resolve = self.definition.resolve or run.executor.field_resolver
+        shared = run.shared_info(self)
+        arguments = self.arguments(run)
+        own = len(parents) > 1 and not all(isinstance(value, CONSTANT) for value in arguments.values())
+        values: list[Any] = []
+        for index, parent in enumerate(parents):
+            if own and index:
+                arguments = self.arguments(run)
+            try:
+                values.append(resolve(parent, ResolveInfo(shared, place, index), **arguments))
+            except Exception as error:  # noqa: BLE001 # a field error
+                values.append(error)
+        return values
+
+
+def _attempted(function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
+    except Exception as error:  # noqa: BLE001 # a field error
+        return error
+
+
+class _VariableFinder(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = False
+
+    def enter_variable(self, *_: Any) -> None:
+        self.found = True
+
+
+def _holds_variable(node: FieldNode) -> bool:
+    finder = _VariableFinder()
+    for argument in node.arguments or ():
+        visit(argument, finder)
+    return finder.found
+
+
+def plan_field(
+    key: str,
+    order: int,
+    parent_type: GraphQLObjectType,
+    definition: GraphQLField,
+    details: FieldDetailsList,
+    shape: Shape,
+    converter: GraphQLCoreConverter | None,
+) -> FieldPlan:
+    """The quickest way to a field's values that is sure to give what its resolver would.
+
+    Args:
+        converter: of the Strawberry schema; None for a schema that is not Strawberry's.
+    """
+    common = (key, order, parent_type, definition, details, shape)
+    of_parent = getattr(definition.resolve, "of_parent", None)
+    if of_parent is not None:
+        return ReadPlan(*common, attribute="", reader=lambda _context: of_parent)
+    declared = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+    if not isinstance(declared, StrawberryField) or declared.extensions:
+        return ResolvedPlan(*common)
+    # What Strawberry made of the declaration is replaced only where nothing was put around it.
+    if not getattr(definition.resolve, "_is_default", False) or converter is None or converter.exception_handlers:
+        return ResolvedPlan(*common)
+    if isinstance(declared, BatchField):
+        return BatchPlan(*common, declared=declared, converter=converter)
+    if isinstance(declared, ReadField):
+        return ReadPlan(*common, attribute=declared.python_name, reader=declared.reader)
+    if declared.is_basic_field and type(declared).get_result is StrawberryField.get_result:
+        return ReadPlan(*common, attribute=declared.python_name, get=declared.default_resolver, reader=None)
+    return ResolvedPlan(*common)
