@@ -10,8 +10,8 @@ from integrations.stores.postgres import count_statements
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Stores
 from schema.base import GatewaySchema
-from schema.batching import Loaders
 from schema.build import build_schema
+from schema.execution import Loaders
 
 
 async def versions(stores: Stores) -> dict[str, str]:

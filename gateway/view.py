@@ -33,8 +33,8 @@ from integrations.deadline import deadline
 from resolvers.actor import Actor
 from resolvers.context import Context, Installation
 from schema.base import GatewaySchema
-from schema.batching import Loaders
 from schema.errors import UNEXPECTED, ErrorCode
+from schema.execution import Loaders
 
 logger = logging.getLogger("gateway.view")
 GRAPHQL_JSON = "application/graphql-response+json"

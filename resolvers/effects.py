@@ -26,6 +26,7 @@ DAY = timedelta(days=1)
 LONGEST_TIME = timedelta(days=366)
 LONGEST_WATCH_SECONDS = 8
 LOOK_SECONDS = 0.4
+WAITING = frozenset({EffectState.PENDING, EffectState.SENDING, EffectState.UNSETTLED})
 
 
 async def trace(
@@ -211,6 +212,16 @@ async def costs(context: Context, since: datetime, until: datetime) -> Costs:
 
 def _dollars(costs: Sequence[ServiceCost]) -> Decimal:
     return Decimal(sum(cost.cost_micros for cost in costs)) / 1_000_000
+
+
+def dollars(record: Send | ServiceCost) -> Decimal:
+    """What it cost, from millionths."""
+    return Decimal(record.cost_micros) / 1_000_000
+
+
+def next_at(effect: Effect) -> datetime | None:
+    """When an effect that has not ended is tried, or looked for, next."""
+    return effect.due_at if effect.state in WAITING else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,17 @@
 """Found bags and missed ones that may be the same: proposing, listing and deciding. A score alone never decides."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from itertools import chain
 from typing import Any
 
-from integrations.records.matches import Match, MatchState
+from integrations.records.matches import Match, MatchElement, MatchState
 from integrations.records.pirs import Pir, PirKind
 from integrations.stores import audit, matches, pirs
 from integrations.stores.matches import NewKey
 from integrations.stores.postgres import Reader
+from resolvers import passengers
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
 from resolvers.matching import (
@@ -36,6 +37,9 @@ MOST_MATCHES = 50
 
 # Tags are exchanged between bags that stand side by side (assumed).
 CHECKED_IN_TOGETHER = timedelta(hours=1)
+
+# Who does not meet passengers does not see what they wrote, nor their names.
+PERSONAL = frozenset({MatchElement.SURNAME, MatchElement.GIVEN_NAMES, MatchElement.CONTENTS})
 
 # What follows from a confirmed match for both files; runs in the transaction of the decision.
 Locate = Callable[[Context, Reader, Match], Awaitable[None]]
@@ -236,3 +240,13 @@ async def _tell(
         subjects=match_ids,
         detail=detail,
     )
+
+
+def shown(side: str) -> Callable[[Context], Callable[[Mapping[str, Any]], str | None]]:
+    """How callers read a side of compared elements: what is personal only where they meet passengers."""
+
+    def reader(context: Context) -> Callable[[Mapping[str, Any]], str | None]:
+        everything = passengers.sees_names(context)
+        return lambda row: str(row[side]) if everything or row["element"] not in PERSONAL else None
+
+    return reader

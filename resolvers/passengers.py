@@ -1,6 +1,7 @@
 """Passengers, and who may see what of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from integrations.records.bags import Bag
 from integrations.records.passengers import Passenger, teletype
@@ -44,21 +45,41 @@ def sees_names(context: Context) -> bool:
     return context.actor.role in SEES_NAMES
 
 
-def shown(context: Context, text: str) -> str:
-    """A name as the caller may see it: whole, or its initial."""
-    return text if sees_names(context) or not text else f"{text[0]}***"
+def initial(name: str) -> str:
+    """What of a name is shown to those who do not meet passengers."""
+    return f"{name[0]}***" if name else name
 
 
-def masked_phone(phone: str | None) -> str | None:
+def surnames(context: Context) -> Callable[[Passenger], str] | None:
+    """How the caller reads family names: None for as they are."""
+    return None if sees_names(context) else lambda passenger: initial(passenger.surname)
+
+
+def given_names(context: Context) -> Callable[[Passenger], str] | None:
+    """How the caller reads given names: None for as they are."""
+    return None if sees_names(context) else lambda passenger: initial(passenger.given_names)
+
+
+def personal(context: Context) -> Callable[[Any], None] | None:
+    """How the caller reads what is personal: None for as it is; those who do not meet passengers read nothing."""
+    return None if sees_names(context) else lambda _record: None
+
+
+def membership(passenger: Passenger) -> Passenger | None:
+    """The same row, seen as a membership, if there is one."""
+    return passenger if passenger.loyalty_programme else None
+
+
+def masked_phone(passenger: Passenger) -> str | None:
     """The last two digits: enough to ask the passenger whether it is theirs."""
-    return None if phone is None else f"***{phone[-2:]}"
+    return None if passenger.phone is None else f"***{passenger.phone[-2:]}"
 
 
-def masked_email(email: str | None) -> str | None:
+def masked_email(passenger: Passenger) -> str | None:
     """First letter and domain."""
-    if email is None:
+    if passenger.email is None:
         return None
-    name, _, domain = email.partition("@")
+    name, _, domain = passenger.email.partition("@")
     return f"{name[:1]}***@{domain}"
 
 

@@ -106,3 +106,8 @@ async def deadlines_of(context: Context, parents: Sequence[Pir]) -> list[Deadlin
     bound = await liability.parties(records, sorted({place.country_code for place in places.values()}))
     limits = await liability.limits(records)
     return [deadlines.of_pir(pir, places, bound, limits) for pir in parents]
+
+
+def proposed(pir: Pir) -> Pir | None:
+    """The same row, seen as a proposal of why the bags were lost, if there is one. It stays beside what is decided."""
+    return pir if pir.proposed_reason else None

@@ -6,11 +6,12 @@ Nothing is guessed: where the evidence fits several reasons (a bag taken off bef
 space, for security or by error), there is no proposal.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
+from typing import Any
 
 from integrations.records.airports import ConnectionTime
 from integrations.records.events import SCANS, EventColumns, EventKind
@@ -314,3 +315,8 @@ def _flight(name: FactName, flight: FlightColumns, at: datetime | None = None) -
 
 def _scan(event: EventColumns) -> Fact:
     return Fact(FactName.SCAN, f"{event.kind} {event.airport}", event.at)
+
+
+def moment(entry: Mapping[str, Any]) -> datetime | None:
+    """When a fact happened, from its stored form; None for what has no moment."""
+    return datetime.fromisoformat(entry["at"]) if entry.get("at") else None

@@ -21,6 +21,7 @@ from graphql import GraphQLObjectType, GraphQLSchema
 
 from resolvers.context import Context
 from resolvers.errors import BadInput
+from schema.execution import by_class, off_parent
 from schema.guard import DEFINITION
 
 MAX_NODES = 200
@@ -83,7 +84,7 @@ class Node:
     ) -> None:
         super().__init_subclass__()
         cls.node_source = NodeSource(record, load, key, key_type)
-        cls.is_type_of = staticmethod(lambda source, _info: isinstance(source, record))
+        cls.is_type_of = staticmethod(by_class(lambda source, _info: isinstance(source, record)))
 
     @classmethod
     def key_of(cls, global_id: str, field: str = "id") -> Any:
@@ -185,7 +186,4 @@ def _malformed(field: str) -> BadInput:
 
 
 def _id_resolver(name: str, key: str) -> Callable[[Any, Any], str]:
-    def resolve_id(source: Any, _info: Any) -> str:
-        return join(name, getattr(source, key))
-
-    return resolve_id
+    return off_parent(lambda source: join(name, getattr(source, key)))

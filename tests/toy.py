@@ -24,7 +24,8 @@ from resolvers.actor import Actor, Role
 from resolvers.context import Context, Installation, Stores
 from resolvers.errors import NotFound
 from schema.base import GatewaySchema, node_registry
-from schema.batching import Loaders, batched
+from schema.batching import batched
+from schema.execution import Loaders
 from schema.guard import allow, everyone
 from schema.limits import Limits
 from schema.node import Node

@@ -27,7 +27,7 @@ from resolvers import pir_states, scans
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Installation, Stores
 from resolvers.projector import Projector
-from schema.batching import Loaders
+from schema.execution import Loaders
 from schema.node import join
 
 OURS, THEIRS, NOBODYS = 1, 2, 3

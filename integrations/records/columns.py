@@ -35,6 +35,10 @@ class Column(Generic[T_co]):
             return self
         return cast(T_co, row[self.name])
 
+    def expression(self, row: str) -> str:
+        """Python that reads the column off the row of this name; what answers many rows at once writes it out."""
+        return f"{row}[{self.name!r}]"
+
 
 class View:
     """A record over a map, as graph statements return them."""

@@ -5,7 +5,17 @@ parents at once or reads off them; ``Native`` names scalars that an answer's wri
 """
 
 from schema.execution.executor import BreadthFirstExecutor
-from schema.execution.fields import BatchError, BatchField, ReadField, by_class
+from schema.execution.fields import BatchError, BatchField, ReadField, by_class, off_parent
+from schema.execution.loaders import Loaders
 from schema.execution.shapes import Native
 
-__all__ = ["BatchError", "BatchField", "BreadthFirstExecutor", "Native", "ReadField", "by_class"]
+__all__ = [
+    "BatchError",
+    "BatchField",
+    "BreadthFirstExecutor",
+    "Loaders",
+    "Native",
+    "ReadField",
+    "by_class",
+    "off_parent",
+]

@@ -101,3 +101,17 @@ def by_class(is_type_of: Callable[[Any, Any], bool]) -> Callable[[Any, Any], boo
     """Declare that an ``is_type_of`` looks at the value's class alone: one value of each class is then enough."""
     is_type_of.by_class = True  # type: ignore[attr-defined] # how it is declared
     return is_type_of
+
+
+def off_parent(read: Read) -> Callable[[Any, Any], Any]:
+    """A resolver that reads its field off the parent, for schemas that set resolvers by themselves.
+
+    Args:
+        read: takes the parent; has no effects and does not wait.
+    """
+
+    def resolve(parent: Any, _info: Any) -> Any:
+        return read(parent)
+
+    resolve.of_parent = read  # type: ignore[attr-defined] # how the plan knows it
+    return resolve

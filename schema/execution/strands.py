@@ -68,7 +68,7 @@ class Strands:
             await _Pause()
 
     async def together(self, strands: Sequence[Strand[Any]]) -> list[Any]:
-        """The results of all; those that wait do it at the same time, the last of them without a task of its own."""
+        """The results of all; those that wait do it at the same time, the first of them without a task of its own."""
         if len(strands) == 1:
             return [await strands[0]]
         results = [self.begin(strand) for strand in strands]
@@ -76,10 +76,10 @@ class Strands:
         if not waiting:
             return results
         await self.before_waiting()
-        *others, last = waiting
+        first, *others = waiting
         tasks = {index: asyncio.create_task(rest(strands[index])) for index in others}
         try:
-            results[last] = await rest(strands[last])
+            results[first] = await rest(strands[first])
             for index, task in tasks.items():
                 results[index] = await task
         except BaseException:

@@ -9,12 +9,11 @@ import strawberry
 from integrations.records import effects as records
 from integrations.records.effects import EffectReason, EffectState, Service
 from integrations.records.passengers import Language
-from integrations.records.sends import Send as SendRecord
 from integrations.records.sends import SendOutcome
 from integrations.records.sms import Encoding
 from resolvers import effects, passengers, pirs
 from resolvers.context import Context
-from schema.batching import batched
+from schema.batching import batched, masked, read
 from schema.node import Node
 
 if TYPE_CHECKING:
@@ -36,15 +35,11 @@ class Send:
     mock: bool = strawberry.field(description="Whether a stand-in was asked: nothing reached a station or passenger.")
     units: int = strawberry.field(description="What it is charged by: parts of a message, emails, calls.")
 
-    @strawberry.field(description="The number or address it went to; null for roles that do not meet passengers.")
-    def recipient(parent: strawberry.Parent[SendRecord], info: Info) -> str | None:
-        """Masked by role."""
-        return parent.recipient if passengers.sees_names(info.context) else None
-
-    @strawberry.field(description="What it cost in US dollars, by the configured price list.")
-    def cost(parent: strawberry.Parent[SendRecord]) -> Decimal:
-        """From millionths."""
-        return Decimal(parent.cost_micros) / 1_000_000
+    recipient: str | None = masked(
+        passengers.personal,
+        description="The number or address it went to; null for roles that do not meet passengers.",
+    )
+    cost: Decimal = read(effects.dollars, description="What it cost in US dollars, by the configured price list.")
 
 
 @strawberry.type(
@@ -68,13 +63,9 @@ class Effect(Node, record=records.Effect, load=effects.by_ids):
         description="The partner's name for it: a message's number, a reference."
     )
     mock: bool | None = strawberry.field(description="Whether a stand-in took it; null before the first try.")
-
-    @strawberry.field(description="When it is tried, or looked for, next; null where it has ended.")
-    def next_at(parent: strawberry.Parent[records.Effect]) -> datetime | None:
-        """Of those that wait."""
-        waits = parent.state in (EffectState.PENDING, EffectState.SENDING, EffectState.UNSETTLED)
-        return parent.due_at if waits else None
-
+    next_at: datetime | None = read(
+        effects.next_at, description="When it is tried, or looked for, next; null where it has ended."
+    )
     sends: list[Send] = batched(effects.sends, description="Its tries, in order.")
     pir: Annotated["Pir", strawberry.lazy("schema.types.pir")] | None = batched(
         pirs.of_effects, description="The file that it belongs to."
@@ -98,11 +89,7 @@ class ApiCost:
     mock: bool = strawberry.field(description="Whether a stand-in was asked: then it is what it would have cost.")
     calls: int = strawberry.field(description="How many calls were made.")
     units: int = strawberry.field(description="What they are charged by: parts of messages, emails, calls.")
-
-    @strawberry.field(description="US dollars, by the configured price list.")
-    def cost(parent: strawberry.Parent[records.ServiceCost]) -> Decimal:
-        """From millionths."""
-        return Decimal(parent.cost_micros) / 1_000_000
+    cost: Decimal = read(effects.dollars, description="US dollars, by the configured price list.")
 
 
 @strawberry.type(description="What partners cost in a time.")

@@ -1,60 +1,37 @@
 """Found bags and missed ones that may be the same."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from integrations.records import matches as records
 from integrations.records.matches import MatchElement, MatchState
-from resolvers import matches, passengers
+from resolvers import matches
 from resolvers.context import Context
-from schema.batching import batched
+from schema.batching import batched, masked, read
 from schema.node import Node
 
 if TYPE_CHECKING:
     from schema.types.pir import Pir
 
 Info = strawberry.Info[Context, None]
-Row = Mapping[str, Any]
-
-# Who does not meet passengers does not see what they wrote, nor their names.
-PERSONAL = {MatchElement.SURNAME, MatchElement.GIVEN_NAMES, MatchElement.CONTENTS}
 
 
 @strawberry.type(description="One element of a found bag and of a missed one, side by side.")
 class ComparedElement:
     """Values are entries of ``integrations.records.matches.Match.matched`` and ``contradicting``."""
 
-    @strawberry.field(description="What is compared.")
-    def element(parent: strawberry.Parent[Row]) -> MatchElement:
-        """As it is stored."""
-        return MatchElement(parent["element"])
-
-    @strawberry.field(description="What is known of the found bag; null for roles that may not see it.")
-    def found(parent: strawberry.Parent[Row], info: Info) -> str | None:
-        """Masked by role."""
-        return _shown(info, parent, "found")
-
-    @strawberry.field(description="What is known of the missed bag; null for roles that may not see it.")
-    def reported(parent: strawberry.Parent[Row], info: Info) -> str | None:
-        """Masked by role."""
-        return _shown(info, parent, "reported")
-
-    @strawberry.field(description="Points that it earns.")
-    def earned(parent: strawberry.Parent[Row]) -> float:
-        """As it is stored."""
-        return float(parent["earned"])
-
-    @strawberry.field(description="Points that it could earn.")
-    def possible(parent: strawberry.Parent[Row]) -> float:
-        """As it is stored."""
-        return float(parent["possible"])
-
-
-def _shown(info: Info, row: Row, side: str) -> str | None:
-    return str(row[side]) if row["element"] not in PERSONAL or passengers.sees_names(info.context) else None
+    element: MatchElement = read(itemgetter("element"), description="What is compared.")
+    found: str | None = masked(
+        matches.shown("found"), description="What is known of the found bag; null for roles that may not see it."
+    )
+    reported: str | None = masked(
+        matches.shown("reported"), description="What is known of the missed bag; null for roles that may not see it."
+    )
+    earned: float = read(itemgetter("earned"), description="Points that it earns.")
+    possible: float = read(itemgetter("possible"), description="Points that it could earn.")
 
 
 @strawberry.type(description="A found bag and a missed one that may be the same. An agent decides, never the score.")

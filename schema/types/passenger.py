@@ -7,14 +7,11 @@ import strawberry
 from integrations.records import passengers as records
 from integrations.records.passengers import Language
 from resolvers import bags, passengers
-from resolvers.context import Context
-from schema.batching import batched
+from schema.batching import batched, masked, read
 from schema.node import Node
 
 if TYPE_CHECKING:
     from schema.types.bag import Bag
-
-Info = strawberry.Info[Context, None]
 
 
 @strawberry.type(description="Membership of a frequent-flyer programme.")
@@ -43,31 +40,17 @@ class Passenger(Node, record=records.Passenger, load=passengers.by_ids):
     locator: str | None = strawberry.field(description="Record locator (PNR) of the booking.")
     language: Language = strawberry.field(description="The language to write to the passenger in.")
 
-    @strawberry.field(description="Family name; its initial for roles that do not meet passengers.")
-    def surname(parent: strawberry.Parent[records.Passenger], info: Info) -> str:
-        """Masked by role."""
-        return passengers.shown(info.context, parent.surname)
-
-    @strawberry.field(description="Given names; their initial for roles that do not meet passengers.")
-    def given_names(parent: strawberry.Parent[records.Passenger], info: Info) -> str:
-        """Masked by role."""
-        return passengers.shown(info.context, parent.given_names)
-
-    @strawberry.field(description="Frequent-flyer membership, if any.")
-    def loyalty(parent: strawberry.Parent[records.Passenger]) -> Loyalty | None:
-        """The same row, seen as a membership."""
-        return parent if parent.loyalty_programme else None  # type: ignore[return-value] # rows are the values of types
-
-    @strawberry.field(description="The phone's last digits, to ask the passenger whether it is theirs.")
-    def masked_phone(parent: strawberry.Parent[records.Passenger]) -> str | None:
-        """Never the whole number."""
-        return passengers.masked_phone(parent.phone)
-
-    @strawberry.field(description="The address's first letter and domain.")
-    def masked_email(parent: strawberry.Parent[records.Passenger]) -> str | None:
-        """Never the whole address."""
-        return passengers.masked_email(parent.email)
-
+    surname: str = masked(
+        passengers.surnames, description="Family name; its initial for roles that do not meet passengers."
+    )
+    given_names: str = masked(
+        passengers.given_names, description="Given names; their initial for roles that do not meet passengers."
+    )
+    loyalty: Loyalty | None = read(passengers.membership, description="Frequent-flyer membership, if any.")
+    masked_phone: str | None = read(
+        passengers.masked_phone, description="The phone's last digits, to ask the passenger whether it is theirs."
+    )
+    masked_email: str | None = read(passengers.masked_email, description="The address's first letter and domain.")
     contact: Contact | None = batched(
         passengers.reveal, description="Phone and email in full: for agents, supervisors and administrators; audited."
     )

@@ -1,20 +1,20 @@
 """Property irregularity reports."""
 
-from collections.abc import Mapping
 from datetime import date as day  # a field is called `date`
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from operator import itemgetter
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from integrations.records import pirs as records
 from integrations.records.passengers import Language
 from integrations.records.pirs import LiabilityRegime, PirAction, PirBagState, PirKind, PirLink, PirStatus
-from resolvers import airports, bags, effects, flights, matches, moments, passengers, pirs, prints
+from resolvers import airports, bags, effects, flights, matches, moments, passengers, pirs, prints, reasons
 from resolvers.context import Context
 from resolvers.printing import PaperSize
 from resolvers.reasons import FactName
-from schema.batching import batched
+from schema.batching import batched, masked, read
 from schema.node import Node
 from schema.types.airport import Airport, LocalTime
 from schema.types.effect import Effect
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from schema.types.bag import Bag
 
 Info = strawberry.Info[Context, None]
-Row = Mapping[str, Any]
 
 
 @strawberry.type(description="One bag of a file: as it was described, and where it stands in the file's work.")
@@ -48,16 +47,12 @@ class DescribedBag:
     window_end: datetime | None = strawberry.field(description="When its delivery ends.")
     delivered_at: datetime | None = strawberry.field(description="When the passenger got it.")
 
-    @strawberry.field(description="What is inside; null for roles that do not meet passengers.")
-    def contents(parent: strawberry.Parent[records.PirBag], info: Info) -> str | None:
-        """Masked by role."""
-        return parent.contents if passengers.sees_names(info.context) else None
-
-    @strawberry.field(description="The name on the bag; null for roles that do not meet passengers.")
-    def name_on_bag(parent: strawberry.Parent[records.PirBag], info: Info) -> str | None:
-        """Masked by role."""
-        return parent.name_on_bag if passengers.sees_names(info.context) else None
-
+    contents: str | None = masked(
+        passengers.personal, description="What is inside; null for roles that do not meet passengers."
+    )
+    name_on_bag: str | None = masked(
+        passengers.personal, description="The name on the bag; null for roles that do not meet passengers."
+    )
     bag: Annotated["Bag", strawberry.lazy("schema.types.bag")] | None = batched(
         bags.of_described, description="The bag itself, where it is known."
     )
@@ -95,40 +90,22 @@ class Deadlines:
 class Evidence:
     """Values are entries of ``integrations.records.pirs.Pir.evidence``."""
 
-    @strawberry.field(description="What it is about.")
-    def name(parent: strawberry.Parent[Row]) -> FactName:
-        """As it is stored."""
-        return FactName(parent["name"])
-
-    @strawberry.field(description="A flight, a station, a number of minutes.")
-    def value(parent: strawberry.Parent[Row]) -> str:
-        """As it is stored."""
-        return str(parent["value"])
-
-    @strawberry.field(description="When it happened; null for what has no moment.")
-    def at(parent: strawberry.Parent[Row]) -> datetime | None:
-        """As it is stored."""
-        return datetime.fromisoformat(parent["at"]) if parent.get("at") else None
+    name: FactName = read(itemgetter("name"), description="What it is about.")
+    value: str = read(itemgetter("value"), description="A flight, a station, a number of minutes.")
+    at: datetime | None = read(reasons.moment, description="When it happened; null for what has no moment.")
 
 
 @strawberry.type(description="Why a bag was lost, proposed from its journey.")
 class ProposedReason:
     """Values are ``integrations.records.pirs.Pir`` with a proposal."""
 
-    @strawberry.field(description="Reason for loss: a code of IATA's list.")
-    def reason_for_loss(parent: strawberry.Parent[records.Pir]) -> str:
-        """The code."""
-        return parent.proposed_reason or ""
-
-    @strawberry.field(description="IATA code of the station that is at fault.")
-    def fault_station(parent: strawberry.Parent[records.Pir]) -> str:
-        """The station."""
-        return parent.proposed_station or ""
-
-    @strawberry.field(description="Every fact that it rests on.")
-    def evidence(parent: strawberry.Parent[records.Pir]) -> list[Evidence]:
-        """As it is stored."""
-        return cast(list[Evidence], parent.evidence)
+    reason_for_loss: str = read(
+        lambda pir: pir.proposed_reason or "", description="Reason for loss: a code of IATA's list."
+    )
+    fault_station: str = read(
+        lambda pir: pir.proposed_station or "", description="IATA code of the station that is at fault."
+    )
+    evidence: list[Evidence] = strawberry.field(description="Every fact that it rests on.")
 
 
 @strawberry.type(description="One entry of a file's history.")
@@ -142,10 +119,9 @@ class PirEntry:
     bags: list[int] = strawberry.field(description="Places of the bags that it moved.")
     to_state: PirBagState | None = strawberry.field(description="What they became.")
 
-    @strawberry.field(description="What was said; null for roles that do not meet passengers.")
-    def comment(parent: strawberry.Parent[records.PirEvent], info: Info) -> str | None:
-        """Masked by role."""
-        return parent.comment if passengers.sees_names(info.context) else None
+    comment: str | None = masked(
+        passengers.personal, description="What was said; null for roles that do not meet passengers."
+    )
 
 
 @strawberry.type(description="A property irregularity report: the file of a delayed, damaged, pilfered or found bag.")
@@ -174,20 +150,15 @@ class Pir(Node, record=records.Pir, load=pirs.by_ids):
     storage_location: str | None = strawberry.field(description="Where a found bag lies.")
     link: PirLink | None = strawberry.field(description="Why it follows an earlier file.")
 
-    @strawberry.field(description="The file's local remarks; null for roles that do not meet passengers.")
-    def remarks(parent: strawberry.Parent[records.Pir], info: Info) -> str | None:
-        """Masked by role: remarks may hold personal data."""
-        return parent.remarks if passengers.sees_names(info.context) else None
-
-    @strawberry.field(description="Where it is delivered; null for roles that do not meet passengers.")
-    def delivery_address(parent: strawberry.Parent[records.Pir], info: Info) -> str | None:
-        """Masked by role."""
-        return parent.delivery_address if passengers.sees_names(info.context) else None
-
-    @strawberry.field(description="Why the bags were lost, as the journey shows; null where it shows nothing.")
-    def proposal(parent: strawberry.Parent[records.Pir]) -> ProposedReason | None:
-        """Stays beside what an agent decides."""
-        return cast(ProposedReason, parent) if parent.proposed_reason else None
+    remarks: str | None = masked(
+        passengers.personal, description="The file's local remarks; null for roles that do not meet passengers."
+    )
+    delivery_address: str | None = masked(
+        passengers.personal, description="Where it is delivered; null for roles that do not meet passengers."
+    )
+    proposal: ProposedReason | None = read(
+        pirs.proposed, description="Why the bags were lost, as the journey shows; null where it shows nothing."
+    )
 
     @strawberry.field(
         description="Where the file can be printed from (PDF), as a path of this service; good for 15 minutes. "

@@ -14,7 +14,7 @@ from graphql import (
 
 from integrations.stores.postgres import count_statements
 from resolvers.actor import Role
-from schema.batching import BatchField
+from schema.execution import BatchField
 from schema.build import build_schema
 from schema.guard import DEFINITION
 from schema.node import join

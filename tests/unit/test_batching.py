@@ -9,7 +9,8 @@ from integrations.deadline import deadline, remaining
 from resolvers.actor import Role
 from resolvers.context import Context
 from schema.base import GatewaySchema
-from schema.batching import BatchError, BatchField, Loaders, batched
+from schema.batching import batched
+from schema.execution import BatchError, BatchField, Loaders
 from schema.guard import DEFINITION
 from tests.toy import Library, ask, codes_of, context_of, toy_schema
 
