@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from graphql import GraphQLError, OperationType
 from graphql.execution import MiddlewareManager
+from graphql.execution.execute import assume_not_async_iterable, assume_not_awaitable
 from graphql.pyutils import is_awaitable
 from graphql.pyutils.is_awaitable import is_async_iterable
 from strawberry.execution import optimized_is_awaitable
@@ -16,7 +17,8 @@ from schema.execution.shapes import Native
 from schema.execution.strands import PAUSED, rest
 
 PLANS = "breadth-first-plans"
-KNOWN_PREDICATES = (is_awaitable, optimized_is_awaitable)
+KNOWN_PREDICATES = (is_awaitable, optimized_is_awaitable, assume_not_awaitable)
+KNOWN_ITERABLE_PREDICATES = (is_async_iterable, assume_not_async_iterable)
 
 
 class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -55,7 +57,7 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
             or _changes_resolvers(self.middleware_manager)
             or not self.error_propagation
             or self.is_awaitable not in KNOWN_PREDICATES
-            or self.is_async_iterable is not is_async_iterable
+            or self.is_async_iterable not in KNOWN_ITERABLE_PREDICATES
             or self.schema.get_root_type(self.operation.operation) is None
         ):
             return None

@@ -253,7 +253,7 @@ class ListOf(Shape):
     async def dense(self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where) -> list[Any]:
         """Complete the items of all lists together."""
         rows: Sequence[Any] = values
-        if not self._plain <= LISTS and not LISTS.issuperset(map(type, values)):
+        if not LISTS.issuperset(map(type, values)):
             rows = [await self._row(run, field, value, where, index) for index, value in enumerate(values)]
         nullable = self.inner.nullable
         if len(rows) == 1:
