@@ -6,7 +6,7 @@ from datetime import datetime
 from integrations.records.bags import Bag, BagTag
 from integrations.records.flights import Flight, Leg
 from integrations.records.page import Page
-from integrations.records.passengers import Passenger
+from integrations.records.passengers import PassengerColumns
 from integrations.records.pirs import Pir, PirBag
 from integrations.records.tags import InvalidTagError, TagQuery, parse_tag, printed_form
 from integrations.stores import airports, bags, flights, journeys
@@ -19,6 +19,10 @@ from resolvers.scans import RecordedScan
 MOST_OF_A_TAG = 50
 
 MOST_FELLOWS = 200
+
+# The fields of a bag that its row can bring along.
+PASSENGER = "passenger"
+RELATED = frozenset({PASSENGER, "flight"})
 
 
 def read_tag(text: str) -> TagQuery:
@@ -39,24 +43,33 @@ async def by_ids(context: Context, ids: Sequence[int]) -> list[Bag | None]:
     return [found.get(bag_id) for bag_id in ids]
 
 
-async def by_tag(context: Context, text: str, limit: int = MOST_OF_A_TAG) -> list[Bag]:
+async def by_tag(context: Context, text: str, limit: int = MOST_OF_A_TAG, *, related: bool = False) -> Sequence[Bag]:
     """Bags that ever carried the tag, in any written form, the most recently tagged first.
+
+    Args:
+        related: whether their passengers and flights are wanted with them.
 
     Raises:
         BadInput: the text cannot be a tag.
     """
-    return await bags.by_tag(context.stores.postgres, context.airline_id, read_tag(text), limit)
+    return await bags.by_tag(context.stores.postgres, context.airline_id, read_tag(text), limit, related=related)
 
 
-async def carrying(context: Context, text: str, at: datetime | None) -> Bag | None:
+async def carrying(
+    context: Context, text: str, at: datetime | None, selected: frozenset[str] | None = None
+) -> Bag | None:
     """The one bag that carried the tag at that moment, now where none is given; None where no bag did.
 
     A number that no bag carries at the moment still finds the bag that carried it last.
 
+    Args:
+        selected: the names of the fields that the bag is asked for; None where nobody can say.
+
     Raises:
         BadInput: the text cannot be a tag, or the printed form fits several bags of that time.
     """
-    found = await by_tag(context, text)
+    related = selected is not None and not RELATED.isdisjoint(selected)
+    found = await by_tag(context, text, related=related)
     if len(found) < 2:
         return found[0] if found else None
     moment = at or context.now()
@@ -83,15 +96,23 @@ async def page(context: Context, states: Sequence[str] | None, airport: str | No
     return await bags.page(context.stores.postgres, context.airline_id, states, airport, page)
 
 
-async def of_flights(context: Context, parents: Sequence[Flight], page: Page) -> list[list[Bag]]:
-    """Bags planned on each flight; ``page`` counts for every flight by itself."""
+async def of_flights(
+    context: Context, parents: Sequence[Flight], page: Page, *, selected: frozenset[str] | None = None
+) -> list[list[Bag]]:
+    """Bags planned on each flight; ``page`` counts for every flight by itself.
+
+    Args:
+        selected: the names of the fields that the bags are asked for; None where nobody can say.
+    """
     found: dict[int, list[Bag]] = {flight.id: [] for flight in parents}
-    for bag in await bags.of_flights(context.stores.postgres, context.airline_id, list(found), page):
+    with_passengers = selected is not None and PASSENGER in selected and not page.backward
+    fetch = bags.of_flights_with_passengers if with_passengers else bags.of_flights
+    for bag in await fetch(context.stores.postgres, context.airline_id, list(found), page):
         found[bag.parent_id].append(bag)
     return [found[flight.id] for flight in parents]
 
 
-async def of_passengers(context: Context, parents: Sequence[Passenger]) -> list[list[Bag]]:
+async def of_passengers(context: Context, parents: Sequence[PassengerColumns]) -> list[list[Bag]]:
     """All bags of each passenger."""
     found: dict[int, list[Bag]] = {passenger.id: [] for passenger in parents}
     for bag in await bags.of_passengers(context.stores.postgres, context.airline_id, list(found)):

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from integrations.records.bags import Bag
-from integrations.records.events import Event
+from integrations.records.events import BriefEvent, Event
 from integrations.stores import events
 from resolvers.context import Context
 from resolvers.errors import BadInput
 
 MOST_EVENTS = 500
+# The fields of an event that its brief form answers.
+BRIEF = frozenset({"kind", "at", "airport", "place", "local_time", "station"})
 
 
 def check_last(last: int | None) -> None:
@@ -21,19 +23,31 @@ def check_last(last: int | None) -> None:
         raise BadInput("last", f"`last` must be between 1 and {MOST_EVENTS}.")
 
 
-async def of_bags(context: Context, parents: Sequence[Bag], *, last: int | None = None) -> list[list[Event]]:
+async def of_bags(
+    context: Context, parents: Sequence[Bag], *, last: int | None = None, selected: frozenset[str] | None = None
+) -> Sequence[Sequence[Event | BriefEvent]]:
     """The newest ``last`` events of each bag, all where None, in order of event time.
+
+    Args:
+        selected: the names of the fields that the events are asked for; None where nobody can say.
 
     Raises:
         BadInput: ``last`` is out of bounds.
     """
     check_last(last)
-    found: dict[int, list[Event]] = {bag.id: [] for bag in parents}
-    rows = (
-        await events.of_bags(context.stores.postgres, context.airline_id, list(found))
-        if last is None
-        else await events.last_of_bags(context.stores.postgres, context.airline_id, list(found), last)
-    )
-    for event in rows:
+    found: dict[int, list[Event | BriefEvent]] = {bag.id: [] for bag in parents}
+    brief = selected is not None and selected <= BRIEF
+    for event in await _rows(context, list(found), last, brief=brief):
         found[event.bag_id].append(event)
     return [found[bag.id] for bag in parents]
+
+
+async def _rows(
+    context: Context, bag_ids: Sequence[int], last: int | None, *, brief: bool
+) -> Sequence[Event | BriefEvent]:
+    records, airline_id = context.stores.postgres, context.airline_id
+    if last is None:
+        fetch = events.brief_of_bags if brief else events.of_bags
+        return await fetch(records, airline_id, bag_ids)
+    fetch_last = events.last_brief_of_bags if brief else events.last_of_bags
+    return await fetch_last(records, airline_id, bag_ids, last)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from integrations.records.bags import Bag
+from integrations.records.bags import Bag, RelatedBag
 from integrations.records.events import EventColumns
-from integrations.records.flights import Flight, FlightStatus
+from integrations.records.flights import Flight, FlightColumns, FlightStatus
 from integrations.records.outbox import GRAPH, Subject
 from integrations.records.page import Page
 from integrations.records.pirs import PirBag
@@ -55,8 +55,13 @@ async def of_forwarded(context: Context, parents: Sequence[PirBag]) -> list[Flig
     return [found.get(bag.forward_flight_id) if bag.forward_flight_id is not None else None for bag in parents]
 
 
-async def of_flight_ids(context: Context, parents: Sequence[Bag | EventColumns | Fellows]) -> list[Flight | None]:
+async def of_flight_ids(
+    context: Context, parents: Sequence[Bag | EventColumns | Fellows]
+) -> Sequence[FlightColumns | None]:
     """The flight that each bag, event or group of fellow bags names, None where it names none."""
+    brought = [parent.flight for parent in parents if isinstance(parent, RelatedBag)]
+    if len(brought) == len(parents):
+        return brought
     ids = {parent.flight_id for parent in parents if parent.flight_id is not None}
     found = await flights.by_id(context.stores.postgres, context.airline_id, list(ids))
     return [found.get(parent.flight_id) if parent.flight_id else None for parent in parents]

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from integrations.records.bags import Bag
-from integrations.records.passengers import Passenger, teletype
+from integrations.records.bags import Bag, BagWithPassenger, RelatedBag
+from integrations.records.passengers import Passenger, PassengerColumns, teletype
 from integrations.records.pirs import Pir
 from integrations.stores import audit, passengers
 from resolvers.actor import Role
@@ -21,8 +21,11 @@ async def by_ids(context: Context, ids: Sequence[int]) -> list[Passenger | None]
     return [found.get(passenger_id) for passenger_id in ids]
 
 
-async def of_owned(context: Context, parents: Sequence[Bag | Pir]) -> list[Passenger | None]:
+async def of_owned(context: Context, parents: Sequence[Bag | Pir]) -> Sequence[PassengerColumns | None]:
     """The passenger that each bag or file belongs to, None where nobody is known."""
+    brought = [parent.passenger for parent in parents if isinstance(parent, (BagWithPassenger, RelatedBag))]
+    if len(brought) == len(parents):
+        return brought
     ids = {parent.passenger_id for parent in parents if parent.passenger_id is not None}
     found = await passengers.by_id(context.stores.postgres, context.airline_id, list(ids))
     return [found.get(parent.passenger_id) if parent.passenger_id else None for parent in parents]
@@ -50,12 +53,12 @@ def initial(name: str) -> str:
     return f"{name[0]}***" if name else name
 
 
-def surnames(context: Context) -> Callable[[Passenger], str] | None:
+def surnames(context: Context) -> Callable[[PassengerColumns], str] | None:
     """How the caller reads family names: None for as they are."""
     return None if sees_names(context) else lambda passenger: initial(passenger.surname)
 
 
-def given_names(context: Context) -> Callable[[Passenger], str] | None:
+def given_names(context: Context) -> Callable[[PassengerColumns], str] | None:
     """How the caller reads given names: None for as they are."""
     return None if sees_names(context) else lambda passenger: initial(passenger.given_names)
 
@@ -65,17 +68,17 @@ def personal(context: Context) -> Callable[[Any], None] | None:
     return None if sees_names(context) else lambda _record: None
 
 
-def membership(passenger: Passenger) -> Passenger | None:
+def membership(passenger: PassengerColumns) -> PassengerColumns | None:
     """The same row, seen as a membership, if there is one."""
     return passenger if passenger.loyalty_programme else None
 
 
-def masked_phone(passenger: Passenger) -> str | None:
+def masked_phone(passenger: PassengerColumns) -> str | None:
     """The last two digits: enough to ask the passenger whether it is theirs."""
     return None if passenger.phone is None else f"***{passenger.phone[-2:]}"
 
 
-def masked_email(passenger: Passenger) -> str | None:
+def masked_email(passenger: PassengerColumns) -> str | None:
     """First letter and domain."""
     if passenger.email is None:
         return None
@@ -83,7 +86,7 @@ def masked_email(passenger: Passenger) -> str | None:
     return f"{name[:1]}***@{domain}"
 
 
-async def reveal(context: Context, parents: Sequence[Passenger]) -> list[Passenger]:
+async def reveal(context: Context, parents: Sequence[PassengerColumns]) -> list[PassengerColumns]:
     """The passengers themselves, for those who may see contacts; each reveal is written to the audit trail.
 
     Raises:

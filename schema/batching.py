@@ -24,7 +24,7 @@ from strawberry.types.arguments import StrawberryArgument
 
 from resolvers.actor import Role
 from resolvers.context import Context
-from schema.execution import BatchField, ReadField
+from schema.execution import SELECTED, BatchField, ReadField
 from schema.guard import admit
 
 BatchFunction = Callable[Concatenate[Context, Sequence[Any], ...], Awaitable[Sequence[Any]]]
@@ -42,7 +42,8 @@ def batched(
     """Declare a field of all parents; assign it to an annotated attribute of a Strawberry type.
 
     Args:
-        function: ``async def f(context, parents, *, argument=default)``: a value, None or an exception per parent.
+        function: ``async def f(context, parents, *, argument=default)``: a value, None or an exception per parent. A
+            parameter ``selected`` is no argument: it gets the names of the fields that the values are asked for.
         description: the field's, for the caller.
         arguments: descriptions of the keyword-only parameters, by name; one that is ``Annotated`` with
             ``strawberry.argument(description=...)`` needs none here.
@@ -53,14 +54,15 @@ def batched(
     Raises:
         TypeError: a parameter that cannot be an argument, or an argument without a description.
     """
-    parameters = list(inspect.signature(function).parameters.values())
+    parameters = list(inspect.signature(function).parameters.values())[2:]
     return declare(
         function,
-        parameters[2:],
+        [parameter for parameter in parameters if parameter.name != SELECTED],
         description=description,
         arguments=arguments or {},
         requires=frozenset(requires),
         max_parents=max_parents,
+        takes_selected=any(parameter.name == SELECTED for parameter in parameters),
         deprecation_reason=deprecation_reason,
     )
 
@@ -73,11 +75,13 @@ def declare(
     arguments: Mapping[str, str],
     requires: frozenset[Role],
     max_parents: int,
+    takes_selected: bool,
     deprecation_reason: str | None,
 ) -> BatchField:
     """Make the field; ``parameters`` are those of the function that GraphQL shows as arguments."""
     field = BatchField(description=description, deprecation_reason=deprecation_reason)
     field.function, field.max_parents = function, max_parents
+    field.takes_selected = takes_selected
     field.rule = (lambda context: admit(context.actor, requires)) if requires else None
     field.arguments = [_argument(function, parameter, arguments) for parameter in parameters]
     return field

@@ -20,7 +20,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, Concatenate, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Concatenate, Generic, TypeVar
 from uuid import UUID
 
 import orjson
@@ -31,6 +31,7 @@ from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import BadInput
 from schema.batching import declare
+from schema.execution import SELECTED
 
 DEFAULT_SIZE = 25
 MAX_SIZE = 200
@@ -68,6 +69,8 @@ class PageInfo:
 class Edge(Generic[T]):
     """Relay's edge."""
 
+    passes_on: ClassVar = ("node",)
+
     cursor: str = strawberry.field(description="The object's place in this list, for `after` and `before`.")
     node: T = strawberry.field(description="The object.")
 
@@ -75,6 +78,8 @@ class Edge(Generic[T]):
 @strawberry.type(description="A piece of an ordered list.")
 class Connection(Generic[T]):
     """Relay's connection; its values are ``Piece`` objects."""
+
+    passes_on: ClassVar = ("edges", "nodes")
 
     edges: list[Edge[T]] = strawberry.field(description="The objects with their cursors, in the list's order.")
     nodes: list[T] = strawberry.field(description="The objects alone, in the list's order.")
@@ -231,7 +236,7 @@ def paged(
 
     Args:
         function: ``async def f(context, parents, page, *, argument=default)``: for each parent its rows, or an
-            exception; the page counts for every parent by itself.
+            exception; the page counts for every parent by itself. ``selected`` is as in ``batched``.
         order: how each parent's list is ordered.
         description: the field's, for the caller.
         arguments: descriptions of the function's keyword-only parameters; those of the page have theirs.
@@ -254,7 +259,8 @@ def paged(
         lists = await function(context, parents, page, **others)
         return [rows if isinstance(rows, Exception) else Piece(context, order, page, rows) for rows in lists]
 
-    own = list(inspect.signature(function).parameters.values())[3:]
+    parameters = list(inspect.signature(function).parameters.values())[3:]
+    own = [parameter for parameter in parameters if parameter.name != SELECTED]
     page_parameters = list(inspect.signature(pieces).parameters.values())[2:-1]
     return declare(
         pieces,
@@ -263,6 +269,7 @@ def paged(
         arguments=arguments or {},
         requires=frozenset(requires),
         max_parents=max_parents,
+        takes_selected=len(own) < len(parameters),
         deprecation_reason=deprecation_reason,
     )
 

@@ -13,6 +13,7 @@ from resolvers.actor import Role
 from resolvers.context import Context
 from schema.base import GatewaySchema
 from schema.effects import EffectQueries
+from schema.execution import selected_of
 from schema.guard import allow, everyone
 from schema.inputs import airport_code, only_one, optional_airport_code, values
 from schema.node import Node, NodeRegistry
@@ -98,7 +99,7 @@ class Query(EffectQueries):
         only_one("id", id, "tag", tag)
         if id is not None:
             return (await bags.by_ids(info.context, [Bag.key_of(id)]))[0]
-        return await bags.carrying(info.context, tag or "", at)
+        return await bags.carrying(info.context, tag or "", at, selected_of(info))
 
     @strawberry.field(
         graphql_type=Connection[Bag], description="Bags, those that became known last first.", metadata=for_readers()

@@ -6,6 +6,8 @@ from enum import StrEnum
 import asyncpg
 
 from integrations.records.columns import Column
+from integrations.records.flights import JoinedFlight
+from integrations.records.passengers import JoinedPassenger
 
 
 class BagState(StrEnum):
@@ -83,3 +85,33 @@ class BagOf(Bag):
     __slots__ = ()
 
     parent_id = Column[int]()
+
+
+class BagWithPassenger(BagOf):
+    """A bag whose row ends with the columns of its passenger."""
+
+    __slots__ = ()
+
+    @property
+    def passenger(self) -> JoinedPassenger | None:
+        """Whose it is; None where nobody is known."""
+        part = JoinedPassenger(self[-JoinedPassenger.width :])
+        return None if part.id is None else part
+
+
+class RelatedBag(Bag):
+    """A bag whose row ends with the columns of its passenger and of its flight."""
+
+    __slots__ = ()
+
+    @property
+    def passenger(self) -> JoinedPassenger | None:
+        """Whose it is; None where nobody is known."""
+        part = JoinedPassenger(self[-JoinedPassenger.width - JoinedFlight.width : -JoinedFlight.width])
+        return None if part.id is None else part
+
+    @property
+    def flight(self) -> JoinedFlight | None:
+        """The flight it was last scanned for; None before its first."""
+        part = JoinedFlight(self[-JoinedFlight.width :])
+        return None if part.id is None else part

@@ -6,7 +6,7 @@ view PostgreSQL rows, ``View`` subclasses view the maps of a graph statement.
 
 from collections.abc import Mapping
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -17,15 +17,15 @@ class Column(property, Generic[T_co]):
     It is a ``property`` so that reading one takes no step in Python: lists hold thousands of rows.
 
     Args:
-        name: the column's name where it differs from the attribute's.
+        name: the column's name where it differs from the attribute's, or its index in rows that have no names.
     """
 
-    def __init__(self, name: str = "") -> None:
+    def __init__(self, name: str | int = "") -> None:
         super().__init__(itemgetter(name))
         self.name = name
 
     def __set_name__(self, owner: type, name: str) -> None:
-        if not self.name:
+        if self.name == "":
             self.__init__(name)  # type: ignore[misc] # the one way to give a property its getter later
 
     if TYPE_CHECKING:
@@ -54,3 +54,22 @@ class View:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({dict(self._row)!r})"
+
+
+class Part(tuple[Any, ...]):
+    """A record that is a slice of another record's row, as a join gives it.
+
+    It has the columns of the class that it is also made of, in the order in which that declares them.
+    """
+
+    __slots__ = ()
+    width: ClassVar[int]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        columns = [
+            name for base in reversed(cls.__mro__) for name, value in vars(base).items() if isinstance(value, Column)
+        ]
+        for index, name in enumerate(columns):
+            setattr(cls, name, Column[Any](index))
+        cls.width = len(columns)

@@ -161,6 +161,18 @@ class Event(EventColumns, asyncpg.Record):
     airline_id = Column[int]()
 
 
+class BriefEvent(asyncpg.Record):
+    """A row of ``events`` with what most lists ask for."""
+
+    __slots__ = ()
+
+    bag_id = Column[int]()
+    kind = Column[str]()
+    at = Column[datetime]()
+    airport = Column[str]()
+    place = Column[str]()
+
+
 class GraphEvent(EventColumns, View):
     """An event as the graph returns it: there the id is text."""
 

@@ -6,7 +6,7 @@ from typing import Self
 
 import asyncpg
 
-from integrations.records.columns import Column, View
+from integrations.records.columns import Column, Part, View
 
 
 class FlightStatus(StrEnum):
@@ -54,6 +54,12 @@ class FlightColumns:
 
 class Flight(FlightColumns, asyncpg.Record):
     """A row of ``flights``."""
+
+    __slots__ = ()
+
+
+class JoinedFlight(FlightColumns, Part):
+    """A flight as the row of a bag brings it along."""
 
     __slots__ = ()
 

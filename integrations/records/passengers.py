@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import asyncpg
 
-from integrations.records.columns import Column
+from integrations.records.columns import Column, Part
 
 
 class Language(StrEnum):
@@ -17,8 +17,8 @@ class Language(StrEnum):
     PT = "PT"
 
 
-class Passenger(asyncpg.Record):
-    """A row of ``passengers`` with the locator of the booking."""
+class PassengerColumns:
+    """The columns of a passenger, whether a row of its own or a part of one."""
 
     __slots__ = ()
 
@@ -35,6 +35,18 @@ class Passenger(asyncpg.Record):
     language = Column[str]()
     phone = Column[str | None]()
     email = Column[str | None]()
+
+
+class Passenger(PassengerColumns, asyncpg.Record):
+    """A row of ``passengers`` with the locator of the booking."""
+
+    __slots__ = ()
+
+
+class JoinedPassenger(PassengerColumns, Part):
+    """A passenger as the row of a bag brings it along."""
+
+    __slots__ = ()
 
 
 class Booking(asyncpg.Record):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from integrations.records.bags import Bag, BagOf, BagTag
+from integrations.records.bags import Bag, BagOf, BagTag, BagWithPassenger, RelatedBag
 from integrations.records.journeys import Standing
 from integrations.records.page import Page
 from integrations.records.tags import LEADING_DIGITS, TagQuery
@@ -35,6 +35,29 @@ JOIN (SELECT bag_id, max(valid_from) AS valid_from
       FROM bag_tags
       WHERE airline_id = $1 AND number = ANY($2::text[])
       GROUP BY bag_id) AS tagged ON tagged.bag_id = bags.id
+WHERE bags.airline_id = $1
+ORDER BY tagged.valid_from DESC, bags.id DESC
+LIMIT $3
+"""
+
+# As above, with the passenger and the flight of each: one bag with both is the most frequent question.
+RELATED_BAGS_BY_TAG = """
+SELECT bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority, created_at, state, state_at,
+       airport, place, holder, flight_id, bags.version,
+       passengers.id AS its_passenger_id, passengers.airline_id AS passenger_airline_id, booking_id, locator, surname,
+       given_names, loyalty_programme, loyalty_number, loyalty_tier, alliance_tier, language, phone, email,
+       flights.id AS its_flight_id, flights.airline_id AS flight_airline_id, carrier, flights.number, suffix,
+       departure_date, origin, destination, scheduled_departure, scheduled_arrival, estimated_departure,
+       estimated_arrival, actual_departure, actual_arrival, flights.status, aircraft, seats, gate,
+       flights.version AS flight_version
+FROM bags
+JOIN (SELECT bag_id, max(valid_from) AS valid_from
+      FROM bag_tags
+      WHERE airline_id = $1 AND number = ANY($2::text[])
+      GROUP BY bag_id) AS tagged ON tagged.bag_id = bags.id
+LEFT JOIN passengers ON passengers.id = passenger_id AND passengers.airline_id = $1
+LEFT JOIN bookings ON bookings.id = booking_id
+LEFT JOIN flights ON flights.id = flight_id AND flights.airline_id = $1
 WHERE bags.airline_id = $1
 ORDER BY tagged.valid_from DESC, bags.id DESC
 LIMIT $3
@@ -89,6 +112,23 @@ CROSS JOIN LATERAL (SELECT bag_id, flight_id
                     ORDER BY bag_id
                     LIMIT $4) AS leg
 JOIN bags ON bags.id = leg.bag_id AND bags.airline_id = $1
+ORDER BY leg.flight_id, bags.id
+"""
+
+BAGS_OF_FLIGHTS_WITH_PASSENGERS = """
+SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority,
+       created_at, state, state_at, airport, place, holder, bags.flight_id, bags.version,
+       passengers.id AS its_passenger_id, passengers.airline_id AS passenger_airline_id, booking_id, locator, surname,
+       given_names, loyalty_programme, loyalty_number, loyalty_tier, alliance_tier, language, phone, email
+FROM unnest($2::bigint[]) AS parent(id)
+CROSS JOIN LATERAL (SELECT bag_id, flight_id
+                    FROM bag_legs
+                    WHERE bag_legs.flight_id = parent.id AND ($3::bigint IS NULL OR bag_id > $3)
+                    ORDER BY bag_id
+                    LIMIT $4) AS leg
+JOIN bags ON bags.id = leg.bag_id AND bags.airline_id = $1
+LEFT JOIN passengers ON passengers.id = passenger_id AND passengers.airline_id = $1
+LEFT JOIN bookings ON bookings.id = booking_id
 ORDER BY leg.flight_id, bags.id
 """
 
@@ -203,8 +243,23 @@ async def lock(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int
     return {bag.id: bag for bag in rows}
 
 
-async def by_tag(records: Reader, airline_id: int, query: TagQuery, limit: int) -> list[Bag]:
-    """Bags that ever carried the tag, the most recently tagged first, at most ``limit``."""
+async def by_tag(
+    records: Reader, airline_id: int, query: TagQuery, limit: int, *, related: bool = False
+) -> Sequence[Bag]:
+    """Bags that ever carried the tag, the most recently tagged first, at most ``limit``.
+
+    Args:
+        related: whether they are wanted with passenger and flight, as ``RelatedBag``; done where it is as cheap.
+    """
+    if related and not query.printed:
+        return await records.fetch(
+            RELATED_BAGS_BY_TAG,
+            airline_id,
+            query.numbers,
+            limit,
+            name="RELATED_BAGS_BY_TAG",
+            record_class=RelatedBag,
+        )
     if query.printed:
         designator, serial = query.printed
         return await records.fetch(
@@ -260,6 +315,21 @@ async def of_flights(records: Reader, airline_id: int, flight_ids: Sequence[int]
         page.limit + 1,
         name="BAGS_OF_FLIGHTS",
         record_class=BagOf,
+    )
+
+
+async def of_flights_with_passengers(
+    records: Reader, airline_id: int, flight_ids: Sequence[int], page: Page
+) -> list[BagWithPassenger]:
+    """As ``of_flights`` for a page that goes forward, each bag with its passenger."""
+    return await records.fetch(
+        BAGS_OF_FLIGHTS_WITH_PASSENGERS,
+        airline_id,
+        flight_ids,
+        page.part(0),
+        page.limit + 1,
+        name="BAGS_OF_FLIGHTS_WITH_PASSENGERS",
+        record_class=BagWithPassenger,
     )
 
 

@@ -4,12 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from integrations.records.events import Event, Scan
+from integrations.records.events import BriefEvent, Event, Scan
 from integrations.stores.postgres import Reader
 
 EVENTS_OF_BAGS = """
 SELECT id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, giver, holder, method,
        device
+FROM events
+WHERE airline_id = $1 AND bag_id = ANY($2::bigint[])
+ORDER BY bag_id, at, rank, id
+"""
+
+# A list's answer is mostly events: one that asks for little of them is not sent the rest.
+BRIEF_EVENTS_OF_BAGS = """
+SELECT bag_id, kind, at, airport, place
 FROM events
 WHERE airline_id = $1 AND bag_id = ANY($2::bigint[])
 ORDER BY bag_id, at, rank, id
@@ -26,6 +34,17 @@ CROSS JOIN LATERAL (SELECT id, airline_id, bag_id, tag, kind, rank, at, received
                     ORDER BY at DESC, rank DESC, id DESC
                     LIMIT $3) AS event
 ORDER BY bag_id, at, rank, id
+"""
+
+LAST_BRIEF_EVENTS_OF_BAGS = """
+SELECT event.bag_id, kind, at, airport, place
+FROM unnest($2::bigint[]) AS parent(id)
+CROSS JOIN LATERAL (SELECT id, bag_id, kind, rank, at, airport, place
+                    FROM events
+                    WHERE events.bag_id = parent.id AND events.airline_id = $1
+                    ORDER BY at DESC, rank DESC, id DESC
+                    LIMIT $3) AS event
+ORDER BY event.bag_id, at, rank, event.id
 """
 
 INSERT_EVENTS = """
@@ -49,6 +68,25 @@ async def last_of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int],
     """The newest ``last`` events of each bag, by bag and then in order of event time."""
     return await records.fetch(
         LAST_EVENTS_OF_BAGS, airline_id, bag_ids, last, name="LAST_EVENTS_OF_BAGS", record_class=Event
+    )
+
+
+async def brief_of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> list[BriefEvent]:
+    """As ``of_bags``, with the few columns of ``BriefEvent``."""
+    return await records.fetch(
+        BRIEF_EVENTS_OF_BAGS, airline_id, bag_ids, name="BRIEF_EVENTS_OF_BAGS", record_class=BriefEvent
+    )
+
+
+async def last_brief_of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int], last: int) -> list[BriefEvent]:
+    """As ``last_of_bags``, with the few columns of ``BriefEvent``."""
+    return await records.fetch(
+        LAST_BRIEF_EVENTS_OF_BAGS,
+        airline_id,
+        bag_ids,
+        last,
+        name="LAST_BRIEF_EVENTS_OF_BAGS",
+        record_class=BriefEvent,
     )
 
 

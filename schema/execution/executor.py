@@ -69,7 +69,7 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
     def _plans(self) -> PlanCache:
         """The schema's own plans; a copy of a schema brings the extensions of the one that it was made of."""
         kept: PlanCache | None = self.schema.extensions.get(PLANS)
-        if kept is None or kept.schema() is not self.schema:
+        if kept is None or not kept.is_of(self.schema):
             kept = self.schema.extensions[PLANS] = PlanCache(self.schema)
         return kept
 

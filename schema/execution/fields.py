@@ -13,6 +13,9 @@ BatchFunction = Callable[..., Awaitable[Sequence[Any]]]
 Rule = Callable[[Any], None]
 Read = Callable[[Any], Any]
 Reader = Callable[[Any], Read | None]
+# The names of the fields that are asked of the values of a field; None where nobody can say.
+Selected = frozenset[str] | None
+SELECTED = "selected"
 
 
 class BatchError(Exception):
@@ -27,15 +30,19 @@ class BatchField(StrawberryField):
             exception for each parent, in order. It must not change its parents.
         rule: takes the context and raises if this caller may not ask; None if everybody may who has the parents.
         max_parents: the most parents that one call of the function gets; more are passed in turn.
+        takes_selected: whether the function has a parameter ``selected`` for the names of the fields that its values
+            are asked for, so that it need not fetch more.
     """
 
     function: BatchFunction
     rule: Rule | None
     max_parents: int
+    takes_selected: bool
 
     def __copy__(self) -> Self:
         copied = super().__copy__()
         copied.function, copied.rule, copied.max_parents = self.function, self.rule, self.max_parents
+        copied.takes_selected = self.takes_selected
         return copied
 
     @property

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from graphql import (
     DirectiveNode,
     FragmentDefinitionNode,
+    GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
     VariableNode,
     Visitor,
+    get_named_type,
     print_ast,
     visit,
 )
@@ -25,7 +27,7 @@ from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet, 
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from schema.execution.builder import Builder, builder_of
-from schema.execution.fields import Read
+from schema.execution.fields import Read, Selected
 from schema.execution.shapes import Leaf, Native, shape_of
 from schema.execution.sources import BatchPlan, FieldPlan, ReadPlan, plan_field
 
@@ -74,6 +76,8 @@ class OperationPlan:
         strawberry_schema = getattr(executor.schema, "_strawberry_schema", None)
         self._converter: GraphQLCoreConverter | None = getattr(strawberry_schema, "schema_converter", None)
         self._natives = natives
+        # By the identity of lists that the plans of the fields above hold.
+        self._selections: dict[tuple[GraphQLObjectType, int], SelectionPlan] = {}
         root_type = executor.schema.get_root_type(executor.operation.operation)
         assert root_type is not None
         collected = collect_fields(
@@ -95,16 +99,43 @@ class OperationPlan:
         Raises:
             GraphQLError: a condition's value does not do.
         """
-        collected = collect_subfields(
-            executor.schema,
-            executor.fragments,
-            executor.variable_values,
-            executor.operation,
-            object_type,
-            details,
-            executor.hide_suggestions,
-        )
-        return self._plan(executor, object_type, collected.grouped_field_set)
+        key = (object_type, id(details))
+        if key not in self._selections:
+            collected = collect_subfields(
+                executor.schema,
+                executor.fragments,
+                executor.variable_values,
+                executor.operation,
+                object_type,
+                details,
+                executor.hide_suggestions,
+            )
+            self._selections[key] = self._plan(executor, object_type, collected.grouped_field_set)
+        return self._selections[key]
+
+    def selected(self, executor: "Executor[Any]", named_type: GraphQLNamedType, details: FieldDetailsList) -> Selected:
+        """The names of the fields that are asked of an object type, as Python calls them.
+
+        A type whose class says so by ``passes_on`` only wraps others, as a connection does: theirs are meant.
+        """
+        if not isinstance(named_type, GraphQLObjectType):
+            return None
+        definition = named_type.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+        passes_on = getattr(definition and definition.origin, "passes_on", ())
+        names: set[str] = set()
+        for _, field in self.selection(executor, named_type, details).entries:
+            if isinstance(field, str):
+                continue
+            declared = field.definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
+            name = declared.python_name if declared is not None else field.name
+            if not passes_on:
+                names.add(name)
+            elif name in passes_on:
+                inner = self.selected(executor, get_named_type(field.definition.type), field.details)
+                if inner is None:
+                    return None
+                names |= inner
+        return frozenset(names)
 
     def _plan(
         self, executor: "Executor[Any]", object_type: GraphQLObjectType, grouped: GroupedFieldSet
@@ -127,17 +158,25 @@ class PlanCache:
     """The plans of one schema; the least recently used go first.
 
     Args:
-        schema: whose operations they are for; held weakly, since it holds them.
+        schema: whose operations they are for; held weakly, since it holds them. Without one nothing is its.
         entries: the most operations kept.
     """
 
-    def __init__(self, schema: GraphQLSchema, entries: int = 1_000) -> None:
-        self.schema = weakref.ref(schema)
+    def __init__(self, schema: GraphQLSchema | None = None, entries: int = 1_000) -> None:
+        self._schema = weakref.ref(schema) if schema is not None else None
         self._entries = entries
         self._kept: OrderedDict[tuple[int, type], _Kept] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Plans stay with their schema: a copy of it begins with none."""
+        return PlanCache, ()
+
+    def is_of(self, schema: GraphQLSchema) -> bool:
+        """Whether these are the plans of a schema."""
+        return self._schema is not None and self._schema() is schema
 
     def find(self, executor: "Executor[Any]", natives: Mapping[str, Native]) -> OperationPlan | None:
         """The plan for what an executor is to run; None where it cannot be planned.

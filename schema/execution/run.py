@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from graphql import ExecutionResult, GraphQLResolveInfo
+from graphql import ExecutionResult
 from graphql.execution.executor import Executor
 
 from schema.execution.fields import Read
-from schema.execution.info import ResolveInfo
+from schema.execution.info import ResolveInfo, SharedInfo
 from schema.execution.plan import OperationPlan, SelectionPlan
 from schema.execution.positions import Failure, Position, Where, settle
 from schema.execution.sources import FieldPlan
@@ -31,7 +31,7 @@ class Run:
         self.context = executor.context_value
         self.strands = Strands()
         self._failures: list[Failure] = []
-        self._infos: dict[FieldPlan, GraphQLResolveInfo[Any]] = {}
+        self._infos: dict[FieldPlan, SharedInfo] = {}
         self._reads: dict[FieldPlan, Read | None] = {}
 
     async def answer(self, serially: bool) -> ExecutionResult:
@@ -87,7 +87,7 @@ class Run:
         """The columns of fields that have the same values."""
         first = group[0]
         try:
-            values = await first.values(self, parents, first.place(where))
+            values = await first.values(self, parents, first.place(where), group)
         except Exception as error:  # noqa: BLE001 # it counts for every parent
             values = [error] * len(parents)
         return [await self._completed(field, values, field.place(where)) for field in group]
@@ -124,15 +124,14 @@ class Run:
         """Take note of a field error."""
         self._failures.append(Failure(reason, field.nodes, position))
 
-    def shared_info(self, field: FieldPlan) -> GraphQLResolveInfo[Any]:
+    def shared_info(self, field: FieldPlan) -> SharedInfo:
         """What a field's resolver is told alike for all parents."""
-        info = self._infos.get(field)
-        if info is None:
+        shared = self._infos.get(field)
+        if shared is None:
             path: Any = None
-            info = self._infos[field] = self.executor.build_resolve_info(
-                field.definition, field.nodes, field.parent_type, path
-            )
-        return info
+            info = self.executor.build_resolve_info(field.definition, field.nodes, field.parent_type, path)
+            shared = self._infos[field] = SharedInfo(info, field.selected(self))
+        return shared
 
     def called(
         self, function: Callable[..., Any], field: FieldPlan, values: Sequence[Any], where: Where, *more: Any

@@ -147,11 +147,7 @@ class Leaf(Shape):
         super().__init__(nullable)
         self.leaf_type = leaf_type
         self._native = native
-        names: dict[str, Any] = {}
-        source = self.expression("value", "0", names, nullable=False)
-        self._column: Callable[[Sequence[Any]], list[Any]] = compiled(
-            f"def column(values):\n    return [{source} for value in values]\n", names, "column"
-        )
+        self._column: Callable[[Sequence[Any]], list[Any]] | None = None
 
     def expression(self, value: str, suffix: str, names: dict[str, Any], *, nullable: bool) -> str:
         """Python that gives the completed value of another expression; what it needs is put into ``names``.
@@ -214,6 +210,12 @@ class Leaf(Shape):
 
     async def dense(self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where) -> list[Any]:
         """Complete values of which none is null, an exception or awaitable."""
+        if self._column is None:
+            names: dict[str, Any] = {}
+            source = self.expression("value", "0", names, nullable=False)
+            self._column = compiled(
+                f"def column(values):\n    return [{source} for value in values]\n", names, "column"
+            )
         try:
             return self._column(values)
         except Exception:  # noqa: BLE001 # each is tried again by itself, and fails by itself
@@ -336,7 +338,12 @@ class Composite(Shape):
             return []
         selection = self._selections.get(object_type)
         if selection is None:
-            selection = self._selections[object_type] = run.plan.selection(run.executor, object_type, field.details)
+            try:
+                selection = self._selections[object_type] = run.plan.selection(run.executor, object_type, field.details)
+            except GraphQLError as error:
+                for index in range(len(values)):
+                    run.fail(error, field, where(index))
+                return [None] * len(values)
         return await run.select(selection, values, where)
 
     async def _refused(
@@ -414,7 +421,7 @@ class AbstractOf(Composite):
         return completed
 
     def _runtime_type(self, run: "Run", field: "FieldPlan", name: Any, value: Any) -> GraphQLObjectType:
-        info: Any = run.shared_info(field)
+        info: Any = run.shared_info(field).info
         found: GraphQLObjectType = run.executor.ensure_valid_runtime_type(
             name, self._abstract_type, field.details, info, value
         )

@@ -1,17 +1,17 @@
 """Where the raw values of a field come from: off the parents, from one call for all of them, or one call for each."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from graphql import FieldNode, GraphQLField, GraphQLObjectType, Visitor, visit
+from graphql import FieldNode, GraphQLField, GraphQLObjectType, Visitor, get_named_type, visit
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.execution.values import get_argument_values
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
-from schema.execution.fields import BatchField, Reader, ReadField
+from schema.execution.fields import SELECTED, BatchField, Reader, ReadField, Selected
 from schema.execution.info import ResolveInfo
 from schema.execution.positions import Position, Where
 from schema.execution.shapes import Shape
@@ -53,19 +53,35 @@ class FieldPlan:
         self.nodes = [detail.node for detail in details]
         self.name = self.nodes[0].name.value
         self._constants: Mapping[str, Any] | None = None
+        self._selected: tuple[Selected] | None = None
+        self._holds_variable = _holds_variable(self.nodes[0])
 
     def place(self, where: Where) -> Where:
         """The field's places, from its parents'."""
         order, key, nullable, type_name = self.order, self.key, self.shape.nullable, self.parent_type.name
         return lambda index: Position(where(index), order, key, nullable, type_name)
 
-    async def values(self, run: "Run", parents: Sequence[Any], where: Where) -> Sequence[Any]:
+    async def values(
+        self, run: "Run", parents: Sequence[Any], place: Where, twins: Sequence["FieldPlan"]
+    ) -> Sequence[Any]:
         """A value, None, an exception or an awaitable for each parent.
+
+        Args:
+            run: the request's.
+            parents: at least one.
+            place: the field's places.
+            twins: the fields that share the values, this one among them.
 
         Raises:
             Exception: it counts for every parent.
         """
         raise NotImplementedError
+
+    def selected(self, run: "Run") -> Selected:
+        """The names of the fields that are asked of the values; None where that depends on the values."""
+        if self._selected is None:
+            self._selected = (run.plan.selected(run.executor, get_named_type(self.definition.type), self.details),)
+        return self._selected[0]
 
     def arguments(self, run: "Run") -> Mapping[str, Any]:
         """The coerced arguments; those that no variable and no mutable value is part of are coerced once.
@@ -83,7 +99,7 @@ class FieldPlan:
         arguments = get_argument_values(
             self.definition, node, executor.variable_values, None, executor.hide_suggestions
         )
-        if all(isinstance(value, CONSTANT) for value in arguments.values()) and not _holds_variable(node):
+        if all(isinstance(value, CONSTANT) for value in arguments.values()) and not self._holds_variable:
             self._constants = arguments
         return arguments
 
@@ -99,7 +115,13 @@ class ReadPlan(FieldPlan):
         self.get = get
         self.reader = reader
 
-    async def values(self, run: "Run", parents: Sequence[Any], place: Where) -> Sequence[Any]:  # noqa: ARG002
+    async def values(
+        self,
+        run: "Run",
+        parents: Sequence[Any],
+        place: Where,  # noqa: ARG002
+        twins: Sequence[FieldPlan],  # noqa: ARG002
+    ) -> Sequence[Any]:
         """What each parent holds."""
         read = self.reader and self.reader(run.context)
         if read is None:
@@ -117,12 +139,16 @@ class BatchPlan(FieldPlan):
         self._converter = converter
         self._converted: Mapping[str, Any] | None = None
 
-    async def values(self, run: "Run", parents: Sequence[Any], place: Where) -> Sequence[Any]:
+    async def values(
+        self, run: "Run", parents: Sequence[Any], place: Where, twins: Sequence[FieldPlan]
+    ) -> Sequence[Any]:
         """What the field's function answers."""
         arguments = self._converted
         if arguments is None:
             arguments = self._convert(run, place)
         await run.strands.before_waiting()
+        if self.declared.takes_selected:
+            arguments = {**arguments, SELECTED: _union(twin.selected(run) for twin in twins)}
         return await self.declared.answers(run.context, parents, arguments)
 
     def _convert(self, run: "Run", place: Where) -> Mapping[str, Any]:
@@ -146,7 +172,13 @@ class BatchPlan(FieldPlan):
 class ResolvedPlan(FieldPlan):
     """A field whose resolver is called for each parent, as graphql-core would."""
 
-    async def values(self, run: "Run", parents: Sequence[Any], place: Where) -> Sequence[Any]:
+    async def values(
+        self,
+        run: "Run",
+        parents: Sequence[Any],
+        place: Where,
+        twins: Sequence[FieldPlan],  # noqa: ARG002
+    ) -> Sequence[Any]:
         """What each call gives, which may be awaitable."""
         resolve = self.definition.resolve or run.executor.field_resolver
         shared = run.shared_info(self)
@@ -161,6 +193,15 @@ class ResolvedPlan(FieldPlan):
             except Exception as error:  # noqa: BLE001 # a field error
                 values.append(error)
         return values
+
+
+def _union(parts: Iterable[Selected]) -> Selected:
+    names: frozenset[str] = frozenset()
+    for part in parts:
+        if part is None:
+            return None
+        names |= part
+    return names
 
 
 def _attempted(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -34,8 +34,8 @@ class Contact:
 
 
 @strawberry.type(description="Somebody who travels with bags.")
-class Passenger(Node, record=records.Passenger, load=passengers.by_ids):
-    """Values are ``integrations.records.passengers.Passenger``."""
+class Passenger(Node, record=records.PassengerColumns, load=passengers.by_ids):
+    """Values are ``integrations.records.passengers.PassengerColumns``, a row or a part of one."""
 
     locator: str | None = strawberry.field(description="Record locator (PNR) of the booking.")
     language: Language = strawberry.field(description="The language to write to the passenger in.")

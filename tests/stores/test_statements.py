@@ -191,10 +191,14 @@ def reads() -> dict[str, Call]:
         "bags.by_id": lambda w, r: bags.by_id(r, NOBODYS, [*w.ours.bags.values()]),
         "bags.lock": lambda w, r: bags.lock(r, NOBODYS, [*w.ours.bags.values()]),
         "bags.by_tag": lambda _, r: bags.by_tag(r, NOBODYS, parse_tag(DELIVERED), 10),
+        "bags.by_tag related": lambda _, r: bags.by_tag(r, NOBODYS, parse_tag(DELIVERED), 10, related=True),
         "bags.by_tag printed": lambda _, r: bags.by_tag(r, NOBODYS, parse_tag("CM456781"), 10),
         "bags.page": lambda _, r: bags.page(r, NOBODYS, None, None, page),
         "bags.page backward": lambda _, r: bags.page(r, NOBODYS, None, None, backward),
         "bags.of_flights": lambda w, r: bags.of_flights(r, NOBODYS, [*w.ours.flights.values()], page),
+        "bags.of_flights_with_passengers": lambda w, r: bags.of_flights_with_passengers(
+            r, NOBODYS, [*w.ours.flights.values()], page
+        ),
         "bags.of_flights backward": lambda w, r: bags.of_flights(r, NOBODYS, [*w.ours.flights.values()], backward),
         "bags.of_passengers": lambda w, r: bags.of_passengers(r, NOBODYS, [*w.ours.passengers.values()]),
         "bags.of_pirs": lambda w, r: bags.of_pirs(r, NOBODYS, [*w.ours.pirs.values()]),
@@ -251,6 +255,8 @@ def reads() -> dict[str, Call]:
         "effects.costs": lambda _, r: effects.costs(r, NOBODYS, at("00:00"), at("20:00")),
         "effects.cost_since": lambda _, r: effects.cost_since(r, NOBODYS, at("00:00")),
         "events.of_bags": lambda w, r: events.of_bags(r, NOBODYS, [*w.ours.bags.values()]),
+        "events.brief_of_bags": lambda w, r: events.brief_of_bags(r, NOBODYS, [*w.ours.bags.values()]),
+        "events.last_brief_of_bags": lambda w, r: events.last_brief_of_bags(r, NOBODYS, [*w.ours.bags.values()], 3),
         "events.last_of_bags": lambda w, r: events.last_of_bags(r, NOBODYS, [*w.ours.bags.values()], 3),
         "airports.served": lambda _, r: airports.served(r, NOBODYS),
         "airports.routes": lambda _, r: airports.routes(r, NOBODYS),
