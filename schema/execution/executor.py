@@ -15,6 +15,7 @@ from schema.execution.plan import OperationPlan, PlanCache
 from schema.execution.run import Run
 from schema.execution.shapes import Native
 from schema.execution.strands import PAUSED, rest
+from schema.execution.watching import Watch
 
 PLANS = "breadth-first-plans"
 KNOWN_PREDICATES = (is_awaitable, optimized_is_awaitable, assume_not_awaitable)
@@ -44,10 +45,14 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
             return self._fall_back(serially)
         if serially is None:
             serially = self.operation.operation is OperationType.MUTATION
-        run = Run(self, plan)
+        run = Run(self, plan, self.watch())
         strand = run.answer(serially)
         result = run.strands.begin(strand)
         return rest(strand) if result is PAUSED else result
+
+    def watch(self) -> Watch | None:
+        """Who is told what this run does; None for nobody. A subclass may know."""
+        return None
 
     def _plan(self) -> OperationPlan | None:
         """The plan of the operation; None where graphql-core's executor is to run it."""

@@ -11,8 +11,9 @@ from schema.execution.fields import Read
 from schema.execution.info import ResolveInfo, SharedInfo
 from schema.execution.plan import OperationPlan, SelectionPlan
 from schema.execution.positions import Failure, Position, Where, settle
-from schema.execution.sources import FieldPlan
+from schema.execution.sources import NOT_WATCHED, Ask, FieldPlan
 from schema.execution.strands import Strands
+from schema.execution.watching import Watch
 
 
 class Run:
@@ -21,15 +22,17 @@ class Run:
     Args:
         executor: with the request's context, variables and root value.
         plan: what to run.
+        watch: is told of each field; None for nobody.
     """
 
-    __slots__ = ("_failures", "_infos", "_reads", "context", "executor", "plan", "strands")
+    __slots__ = ("_failures", "_infos", "_reads", "_watch", "context", "executor", "plan", "strands")
 
-    def __init__(self, executor: "Executor[Any]", plan: OperationPlan) -> None:
+    def __init__(self, executor: "Executor[Any]", plan: OperationPlan, watch: Watch | None) -> None:
         self.executor = executor
         self.plan = plan
         self.context = executor.context_value
         self.strands = Strands()
+        self._watch = watch
         self._failures: list[Failure] = []
         self._infos: dict[FieldPlan, SharedInfo] = {}
         self._reads: dict[FieldPlan, Read | None] = {}
@@ -86,11 +89,18 @@ class Run:
     async def _group(self, group: Sequence[FieldPlan], parents: Sequence[Any], where: Where) -> Sequence[Sequence[Any]]:
         """The columns of fields that have the same values."""
         first = group[0]
+        place = first.place(where)
+        stage = None if self._watch is None else self._watch.begin(*_described(first, place), len(parents))
         try:
-            values = await first.values(self, parents, first.place(where), group)
+            values = await first.values(Ask(self, parents, place, group, stage))
         except Exception as error:  # noqa: BLE001 # it counts for every parent
             values = [error] * len(parents)
-        return [await self._completed(field, values, field.place(where)) for field in group]
+        if stage is not None:
+            stage.answered(values)
+        columns = [await self._completed(field, values, field.place(where)) for field in group]
+        if stage is not None:
+            stage.completed()
+        return columns
 
     async def _completed(self, field: FieldPlan, values: Sequence[Any], place: Where) -> Sequence[Any]:
         try:
@@ -146,27 +156,42 @@ class Run:
                 answers.append(error)
         return answers
 
-    async def awaited(self, values: Sequence[Any]) -> Sequence[Any]:
-        """The values with those that are awaitable replaced by what they gave or raised, all awaited together."""
+    async def awaited(self, values: Sequence[Any], ask: Ask | None) -> Sequence[Any]:
+        """The values with those that are awaitable replaced by what they gave or raised, all awaited together.
+
+        Args:
+            values: of a field, or made of its values.
+            ask: whose they are, if it is watched that they are waited for.
+        """
         is_awaitable = self.executor.is_awaitable
         waiting = [index for index, value in enumerate(values) if is_awaitable(value)]
         if not waiting:
             return values
         await self.strands.before_waiting()
-        given = list(values)
-        if len(waiting) == 1:
-            [index] = waiting
-            try:
-                given[index] = await values[index]
-            except Exception as error:  # noqa: BLE001 # a field error
-                given[index] = error
-            return given
-        results = await asyncio.gather(*(values[index] for index in waiting), return_exceptions=True)
-        for index, result in zip(waiting, results, strict=True):
-            if isinstance(result, BaseException) and not isinstance(result, Exception):
-                raise result
-            given[index] = result
-        return given
+        with NOT_WATCHED if ask is None else ask.waiting():
+            return await _awaited(list(values), waiting)
+
+
+async def _awaited(values: list[Any], waiting: Sequence[int]) -> list[Any]:
+    if len(waiting) == 1:
+        [index] = waiting
+        try:
+            values[index] = await values[index]
+        except Exception as error:  # noqa: BLE001 # a field error
+            values[index] = error
+        return values
+    results = await asyncio.gather(*(values[index] for index in waiting), return_exceptions=True)
+    for index, result in zip(waiting, results, strict=True):
+        if isinstance(result, BaseException) and not isinstance(result, Exception):
+            raise result
+        values[index] = result
+    return values
+
+
+def _described(field: FieldPlan, place: Where) -> tuple[tuple[str, ...], str, str]:
+    """Path, coordinate and kind of a field, for whoever watches."""
+    path = tuple(place.key for place in place(0).chain() if isinstance(place.key, str))
+    return path, f"{field.parent_type}.{field.name}", field.kind
 
 
 def _nowhere(_index: int) -> Any:

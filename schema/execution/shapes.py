@@ -72,6 +72,10 @@ class Shape(ABC):
         self.nullable = nullable
         self._plain: set[type] = set()
 
+    def is_plain(self, values: Sequence[Any]) -> bool:
+        """Whether all values are of classes that are known to be values and nothing else."""
+        return self._plain.issuperset(map(type, values))
+
     async def complete(self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where) -> list[Any]:
         """Complete raw values: each a value, None, an exception or an awaitable of one of these.
 
@@ -116,7 +120,7 @@ class Shape(ABC):
         return [None if value is None else next(remaining) for value in values]
 
     async def _one_by_one(self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where) -> list[Any]:
-        values = await run.awaited(values)
+        values = await run.awaited(values, None)
         indices = []
         for index, value in enumerate(values):
             if isinstance(value, Exception):
@@ -354,7 +358,7 @@ class Composite(Shape):
         by_class = getattr(is_type_of, "by_class", False)
         if by_class and self._checked.issuperset(map(type, values)):
             return set()
-        answers = await run.awaited(run.called(is_type_of, field, values, where))
+        answers = await run.awaited(run.called(is_type_of, field, values, where), None)
         refused = set()
         for index, (value, answer) in enumerate(zip(values, answers, strict=True)):
             if isinstance(answer, Exception):
@@ -401,7 +405,7 @@ class AbstractOf(Composite):
     async def dense(self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where) -> list[Any]:
         """Find the type of each value and answer the values of each type together."""
         resolve = self._abstract_type.resolve_type or run.executor.type_resolver
-        names = await run.awaited(run.called(resolve, field, values, where, self._abstract_type))
+        names = await run.awaited(run.called(resolve, field, values, where, self._abstract_type), None)
         groups: dict[GraphQLObjectType, list[int]] = {}
         for index, (value, name) in enumerate(zip(values, names, strict=True)):
             try:

@@ -1,8 +1,10 @@
 """Where the raw values of a field come from: off the parents, from one call for all of them, or one call for each."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from graphql import FieldNode, GraphQLField, GraphQLObjectType, Visitor, get_named_type, visit
 from graphql.execution.collect_fields import FieldDetailsList
@@ -15,16 +17,44 @@ from schema.execution.fields import SELECTED, BatchField, Reader, ReadField, Sel
 from schema.execution.info import ResolveInfo
 from schema.execution.positions import Position, Where
 from schema.execution.shapes import Shape
+from schema.execution.watching import Stage
 
 if TYPE_CHECKING:
     from schema.execution.run import Run
 
 CONSTANT = (str, int, float, bool, type(None), Enum)
 NO_ARGUMENTS: Mapping[str, Any] = {}
+NOT_WATCHED = nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A field that is asked of all parents at one place.
+
+    Args:
+        run: the request's.
+        parents: at least one.
+        place: the field's places, by the parent's index.
+        twins: the plans that share the values, the asked one among them.
+        stage: for whoever watches.
+    """
+
+    run: "Run"
+    parents: Sequence[Any]
+    place: Where
+    twins: Sequence["FieldPlan"]
+    stage: Stage | None
+
+    def waiting(self) -> AbstractContextManager[object]:
+        """To be entered while the values are waited for."""
+        return NOT_WATCHED if self.stage is None else self.stage.waiting()
 
 
 class FieldPlan:
     """A field of a selection.
+
+    Attributes:
+        kind: how its values are come by.
 
     Args:
         key: its response name.
@@ -34,6 +64,8 @@ class FieldPlan:
         details: the field as the document asks for it, as graphql-core collected it.
         shape: of its type.
     """
+
+    kind: ClassVar[str]
 
     def __init__(
         self,
@@ -61,16 +93,8 @@ class FieldPlan:
         order, key, nullable, type_name = self.order, self.key, self.shape.nullable, self.parent_type.name
         return lambda index: Position(where(index), order, key, nullable, type_name)
 
-    async def values(
-        self, run: "Run", parents: Sequence[Any], place: Where, twins: Sequence["FieldPlan"]
-    ) -> Sequence[Any]:
+    async def values(self, ask: "Ask") -> Sequence[Any]:
         """A value, None, an exception or an awaitable for each parent.
-
-        Args:
-            run: the request's.
-            parents: at least one.
-            place: the field's places.
-            twins: the fields that share the values, this one among them.
 
         Raises:
             Exception: it counts for every parent.
@@ -107,6 +131,8 @@ class FieldPlan:
 class ReadPlan(FieldPlan):
     """A field that is read off its parent: its leaves never cost a call of a resolver."""
 
+    kind = "attribute"
+
     def __init__(
         self, *args: Any, attribute: str, get: Callable[[Any, str], Any] = getattr, reader: Reader | None
     ) -> None:
@@ -115,23 +141,19 @@ class ReadPlan(FieldPlan):
         self.get = get
         self.reader = reader
 
-    async def values(
-        self,
-        run: "Run",
-        parents: Sequence[Any],
-        place: Where,  # noqa: ARG002
-        twins: Sequence[FieldPlan],  # noqa: ARG002
-    ) -> Sequence[Any]:
+    async def values(self, ask: Ask) -> Sequence[Any]:
         """What each parent holds."""
-        read = self.reader and self.reader(run.context)
+        read = self.reader and self.reader(ask.run.context)
         if read is None:
             get, attribute = self.get, self.attribute
-            return [_attempted(get, parent, attribute) for parent in parents]
-        return [_attempted(read, parent) for parent in parents]
+            return [_attempted(get, parent, attribute) for parent in ask.parents]
+        return [_attempted(read, parent) for parent in ask.parents]
 
 
 class BatchPlan(FieldPlan):
     """A field that is answered by one call for all parents."""
+
+    kind = "batch"
 
     def __init__(self, *args: Any, declared: BatchField, converter: GraphQLCoreConverter) -> None:
         super().__init__(*args)
@@ -139,17 +161,17 @@ class BatchPlan(FieldPlan):
         self._converter = converter
         self._converted: Mapping[str, Any] | None = None
 
-    async def values(
-        self, run: "Run", parents: Sequence[Any], place: Where, twins: Sequence[FieldPlan]
-    ) -> Sequence[Any]:
+    async def values(self, ask: Ask) -> Sequence[Any]:
         """What the field's function answers."""
+        run = ask.run
         arguments = self._converted
         if arguments is None:
-            arguments = self._convert(run, place)
-        await run.strands.before_waiting()
+            arguments = self._convert(run, ask.place)
         if self.declared.takes_selected:
-            arguments = {**arguments, SELECTED: _union(twin.selected(run) for twin in twins)}
-        return await self.declared.answers(run.context, parents, arguments)
+            arguments = {**arguments, SELECTED: _union(twin.selected(run) for twin in ask.twins)}
+        await run.strands.before_waiting()
+        with ask.waiting():
+            return await self.declared.answers(run.context, ask.parents, arguments)
 
     def _convert(self, run: "Run", place: Where) -> Mapping[str, Any]:
         given = self.arguments(run)
@@ -172,14 +194,11 @@ class BatchPlan(FieldPlan):
 class ResolvedPlan(FieldPlan):
     """A field whose resolver is called for each parent, as graphql-core would."""
 
-    async def values(
-        self,
-        run: "Run",
-        parents: Sequence[Any],
-        place: Where,
-        twins: Sequence[FieldPlan],  # noqa: ARG002
-    ) -> Sequence[Any]:
-        """What each call gives, which may be awaitable."""
+    kind = "resolver"
+
+    async def values(self, ask: Ask) -> Sequence[Any]:
+        """What each call gives."""
+        run, parents, place = ask.run, ask.parents, ask.place
         resolve = self.definition.resolve or run.executor.field_resolver
         shared = run.shared_info(self)
         arguments = self.arguments(run)
@@ -192,7 +211,7 @@ class ResolvedPlan(FieldPlan):
                 values.append(resolve(parent, ResolveInfo(shared, place, index), **arguments))
             except Exception as error:  # noqa: BLE001 # a field error
                 values.append(error)
-        return values
+        return values if self.shape.is_plain(values) else await run.awaited(values, ask)
 
 
 def _union(parts: Iterable[Selected]) -> Selected:
