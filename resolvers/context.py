@@ -56,6 +56,7 @@ class Context:
         installation: whose it is.
         signing_key: signs what leaves the process and comes back: cursors and links.
         loaders: the batches of this request; the GraphQL layer's own.
+        watch: is told how the request is executed, if somebody asked; likewise.
     """
 
     actor: Actor
@@ -65,6 +66,7 @@ class Context:
     installation: Installation
     signing_key: bytes = field(repr=False)
     loaders: Any = field(default=None, repr=False)
+    watch: Any = field(default=None, repr=False)
 
     @property
     def airline_id(self) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -16,9 +17,11 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 from integrations.deadline import remaining
 from integrations.errors import OutsideError, Refused
 from integrations.stores.backoff import Availability
+from integrations.stores.timings import Timings
 
 STORE = "cache"
 CLIENT_NAME = "baggage-gateway"
+SLOW_SECONDS = 0.05
 HEALTH_PATIENCE_SECONDS = 0.05
 GRACE_SECONDS = 1.0
 CONNECT_SECONDS = 2.0
@@ -90,6 +93,7 @@ class RedisManager:
         self._probe_client = self._open(1)
         self._rate_limit = AsyncScript(self._client, RATE_LIMIT)
         self._availability = Availability(STORE, self._probe)
+        self._timings = Timings(STORE, SLOW_SECONDS)
 
     async def connect(self) -> None:
         """Find out whether the server answers; returns within two seconds."""
@@ -181,6 +185,10 @@ class RedisManager:
         allowed, left = await self._call(_run_script, self._rate_limit, f"rate:{key}:{window}", limit, window, SLICES)
         return bool(allowed), int(left)
 
+    def get_statement_stats(self) -> dict[str, dict[str, float]]:
+        """``{command: {"calls", "errors", "seconds", "slowest"}}``."""
+        return self._timings.by_name()
+
     async def warm_cache_for_copa(self) -> int:
         """Put in what the airline's agents ask for first; return how many values. Safe to repeat."""
         if self._warm_source is None:
@@ -223,11 +231,15 @@ class RedisManager:
         """One exchange, bounded, its errors translated."""
         left = remaining(seconds or self._timeout, STORE)
         self._availability.check()
+        started = monotonic()
         try:
             async with asyncio.timeout(left):
                 return await command(self._client, *args, **options)
         except DRIVER_ERRORS as error:
+            self._timings.add_error(command.__name__)
             raise self._explain(error, command.__name__) from None  # the driver's text may repeat arguments
+        finally:
+            self._timings.add(command.__name__, monotonic() - started)
 
     def _explain(self, error: BaseException, command: str) -> OutsideError:
         """What the driver's error means for the caller."""

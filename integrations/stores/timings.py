@@ -1,11 +1,28 @@
 """How often each named statement ran and how long it took."""
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 logger = logging.getLogger(__name__)
 
 # Names are constants of our own, so a few hundred at most; this bounds the memory if one is ever computed.
 MAX_NAMES = 500
+
+# Takes the store, the statement's name and the seconds it took.
+Record = Callable[[str, str, float], None]
+_RECORD: ContextVar[Record | None] = ContextVar("record", default=None)
+
+
+@contextmanager
+def recording(record: Record) -> Iterator[None]:
+    """Tell ``record`` of each call to a store that the block, and tasks started in it, finish."""
+    token = _RECORD.set(record)
+    try:
+        yield
+    finally:
+        _RECORD.reset(token)
 
 
 class Timing:
@@ -42,6 +59,9 @@ class Timings:
             timing.slowest = seconds
         if seconds > self._slow_seconds:
             logger.warning("slow statement in store %s: %s took %.0f ms", self._store, name, seconds * 1000)
+        record = _RECORD.get()
+        if record is not None:
+            record(self._store, name, seconds)
 
     def add_error(self, name: str) -> None:
         """Count a call, already added, as failed."""

@@ -4,11 +4,12 @@
 parents at once or reads off them; ``Native`` names scalars that an answer's writer writes by itself.
 """
 
-from schema.execution.executor import BreadthFirstExecutor
+from schema.execution.executor import BreadthFirstExecutor, plans_of
 from schema.execution.fields import SELECTED, BatchError, BatchField, ReadField, Selected, by_class, off_parent
 from schema.execution.info import selected_of
 from schema.execution.loaders import Loaders
 from schema.execution.shapes import Native
+from schema.execution.watching import Stage, Watch
 
 __all__ = [
     "SELECTED",
@@ -19,7 +20,10 @@ __all__ = [
     "Native",
     "ReadField",
     "Selected",
+    "Stage",
+    "Watch",
     "by_class",
     "off_parent",
+    "plans_of",
     "selected_of",
 ]

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from graphql import GraphQLError, OperationType
+from graphql import GraphQLError, GraphQLSchema, OperationType
 from graphql.execution import MiddlewareManager
-from graphql.execution.execute import assume_not_async_iterable, assume_not_awaitable
+from graphql.execution.execute import assume_not_awaitable
 from graphql.pyutils import is_awaitable
-from graphql.pyutils.is_awaitable import is_async_iterable
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
@@ -19,7 +18,6 @@ from schema.execution.watching import Watch
 
 PLANS = "breadth-first-plans"
 KNOWN_PREDICATES = (is_awaitable, optimized_is_awaitable, assume_not_awaitable)
-KNOWN_ITERABLE_PREDICATES = (is_async_iterable, assume_not_async_iterable)
 
 
 class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -62,21 +60,13 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
             or _changes_resolvers(self.middleware_manager)
             or not self.error_propagation
             or self.is_awaitable not in KNOWN_PREDICATES
-            or self.is_async_iterable not in KNOWN_ITERABLE_PREDICATES
             or self.schema.get_root_type(self.operation.operation) is None
         ):
             return None
         try:
-            return self._plans().find(self, self.natives)
+            return plans_of(self.schema).find(self, self.natives)
         except (GraphQLError, RecursionError):
             return None
-
-    def _plans(self) -> PlanCache:
-        """The schema's own plans; a copy of a schema brings the extensions of the one that it was made of."""
-        kept: PlanCache | None = self.schema.extensions.get(PLANS)
-        if kept is None or not kept.is_of(self.schema):
-            kept = self.schema.extensions[PLANS] = PlanCache(self.schema)
-        return kept
 
     def _fall_back(self, serially: bool | None) -> Any:
         """Have graphql-core's executor run the operation: the same answer, slower."""
@@ -85,3 +75,11 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
 
 def _changes_resolvers(manager: MiddlewareManager | None) -> bool:
     return manager is not None and (bool(manager.middlewares) or type(manager) is not MiddlewareManager)
+
+
+def plans_of(schema: GraphQLSchema) -> PlanCache:
+    """The schema's own plans; a copy of a schema brings the extensions of the one that it was made of."""
+    kept: PlanCache | None = schema.extensions.get(PLANS)
+    if kept is None or not kept.is_of(schema):
+        kept = schema.extensions[PLANS] = PlanCache(schema)
+    return kept

@@ -30,6 +30,7 @@ from schema.execution.builder import Builder, builder_of
 from schema.execution.fields import Read, Selected
 from schema.execution.shapes import Leaf, Native, shape_of
 from schema.execution.sources import BatchPlan, FieldPlan, ReadPlan, plan_field
+from schema.execution.watching import Figures
 
 if TYPE_CHECKING:
     from graphql.execution.executor import Executor
@@ -72,10 +73,11 @@ class SelectionPlan:
 class OperationPlan:
     """One operation with one set of conditions."""
 
-    def __init__(self, executor: "Executor[Any]", natives: Mapping[str, Native]) -> None:
+    def __init__(self, executor: "Executor[Any]", natives: Mapping[str, Native], figures: dict[str, Figures]) -> None:
         strawberry_schema = getattr(executor.schema, "_strawberry_schema", None)
         self._converter: GraphQLCoreConverter | None = getattr(strawberry_schema, "schema_converter", None)
         self._natives = natives
+        self._figures = figures
         # By the identity of lists that the plans of the fields above hold.
         self._selections: dict[tuple[GraphQLObjectType, int], SelectionPlan] = {}
         root_type = executor.schema.get_root_type(executor.operation.operation)
@@ -150,12 +152,17 @@ class OperationPlan:
                 entries.append((key, object_type.name))
                 continue
             shape = shape_of(definition.type, self._natives)
-            entries.append((key, plan_field(key, order, object_type, definition, details, shape, self._converter)))
+            figures = self._figures.setdefault(f"{object_type.name}.{name}", Figures())
+            field = plan_field(key, order, object_type, definition, details, shape, figures, self._converter)
+            entries.append((key, field))
         return SelectionPlan(entries)
 
 
 class PlanCache:
     """The plans of one schema; the least recently used go first.
+
+    Attributes:
+        figures: sums over all runs by ``Type.field``.
 
     Args:
         schema: whose operations they are for; held weakly, since it holds them. Without one nothing is its.
@@ -164,6 +171,7 @@ class PlanCache:
 
     def __init__(self, schema: GraphQLSchema | None = None, entries: int = 1_000) -> None:
         self._schema = weakref.ref(schema) if schema is not None else None
+        self.figures: dict[str, Figures] = {}
         self._entries = entries
         self._kept: OrderedDict[tuple[int, type], _Kept] = OrderedDict()
 
@@ -192,7 +200,7 @@ class PlanCache:
                 self._kept.popitem(last=False)
         else:
             self._kept.move_to_end(key)
-        return kept.plan(executor, natives)
+        return kept.plan(executor, natives, self.figures)
 
 
 class _Kept:
@@ -214,14 +222,16 @@ class _Kept:
             and all(one is other for one, other in zip(fragments.values(), self._fragments, strict=True))
         )
 
-    def plan(self, executor: "Executor[Any]", natives: Mapping[str, Native]) -> OperationPlan | None:
+    def plan(
+        self, executor: "Executor[Any]", natives: Mapping[str, Native], figures: dict[str, Figures]
+    ) -> OperationPlan | None:
         if not self._plannable:
             return None
         values = executor.variable_values.coerced
         key = tuple(values.get(name) for name in self._conditions)
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans[key] = OperationPlan(executor, natives)
+            plan = self._plans[key] = OperationPlan(executor, natives, figures)
             if len(self._plans) > MAX_VARIANTS:
                 self._plans.popitem(last=False)
         return plan

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 
 from graphql import ExecutionResult
@@ -91,10 +92,12 @@ class Run:
         first = group[0]
         place = first.place(where)
         stage = None if self._watch is None else self._watch.begin(*_described(first, place), len(parents))
+        began = monotonic()
         try:
             values = await first.values(Ask(self, parents, place, group, stage))
         except Exception as error:  # noqa: BLE001 # it counts for every parent
             values = [error] * len(parents)
+        first.figures.add(len(parents), monotonic() - began)
         if stage is not None:
             stage.answered(values)
         columns = [await self._completed(field, values, field.place(where)) for field in group]

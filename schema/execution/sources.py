@@ -17,7 +17,7 @@ from schema.execution.fields import SELECTED, BatchField, Reader, ReadField, Sel
 from schema.execution.info import ResolveInfo
 from schema.execution.positions import Position, Where
 from schema.execution.shapes import Shape
-from schema.execution.watching import Stage
+from schema.execution.watching import Figures, Stage
 
 if TYPE_CHECKING:
     from schema.execution.run import Run
@@ -63,6 +63,7 @@ class FieldPlan:
         definition: the schema's.
         details: the field as the document asks for it, as graphql-core collected it.
         shape: of its type.
+        figures: the sums of the schema's field.
     """
 
     kind: ClassVar[str]
@@ -75,6 +76,7 @@ class FieldPlan:
         definition: GraphQLField,
         details: FieldDetailsList,
         shape: Shape,
+        figures: Figures,
     ) -> None:
         self.key = key
         self.order = order
@@ -82,6 +84,7 @@ class FieldPlan:
         self.definition = definition
         self.details = details
         self.shape = shape
+        self.figures = figures
         self.nodes = [detail.node for detail in details]
         self.name = self.nodes[0].name.value
         self._constants: Mapping[str, Any] | None = None
@@ -253,6 +256,7 @@ def plan_field(
     definition: GraphQLField,
     details: FieldDetailsList,
     shape: Shape,
+    figures: Figures,
     converter: GraphQLCoreConverter | None,
 ) -> FieldPlan:
     """The quickest way to a field's values that is sure to give what its resolver would.
@@ -260,7 +264,7 @@ def plan_field(
     Args:
         converter: of the Strawberry schema; None for a schema that is not Strawberry's.
     """
-    common = (key, order, parent_type, definition, details, shape)
+    common = (key, order, parent_type, definition, details, shape, figures)
     of_parent = getattr(definition.resolve, "of_parent", None)
     if of_parent is not None:
         return ReadPlan(*common, attribute="", reader=lambda _context: of_parent)

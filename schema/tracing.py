@@ -1,0 +1,95 @@
+"""How one request was executed, for the people who run the product: its stages and what each asked of the stores."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+
+from integrations.stores.timings import recording
+
+MAX_STAGES = 1_000
+
+
+class TracedStage:
+    """One field, asked of all parents at one place; times are seconds on the monotonic clock."""
+
+    def __init__(self, path: tuple[str, ...], field: str, kind: str, parents: int) -> None:
+        self._path = path
+        self._field = field
+        self._kind = kind
+        self._parents = parents
+        self._values = self._nulls = self._errors = self._rows = 0
+        self.calls: list[tuple[str, str, float]] = []
+        self._begun = self._answered = self._completed = monotonic()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """What is sent to stores in here is this stage's."""
+        with recording(lambda store, name, seconds: self.calls.append((store, name, seconds))):
+            yield
+
+    def answered(self, values: Sequence[Any]) -> None:
+        """Count what there is: values, and the items of those that are lists."""
+        self._answered = monotonic()
+        self._values = len(values)
+        self._nulls = sum(value is None for value in values)
+        self._errors = sum(isinstance(value, Exception) for value in values)
+        self._rows = sum(len(value) if isinstance(value, (list, tuple)) else value is not None for value in values)
+        self._rows -= self._errors
+
+    def completed(self) -> None:
+        """Take the time."""
+        self._completed = monotonic()
+
+    def shown(self, origin: float) -> dict[str, Any]:
+        """As it is answered; times in milliseconds, beginning at ``origin``."""
+        return {
+            "path": list(self._path),
+            "field": self._field,
+            "kind": self._kind,
+            "parents": self._parents,
+            "rows": self._rows,
+            "nulls": self._nulls,
+            "errors": self._errors,
+            "startMs": _milliseconds(self._begun - origin),
+            "answeredMs": _milliseconds(self._answered - self._begun),
+            "completedMs": _milliseconds(self._completed - self._begun),
+            "calls": [{"store": store, "name": name, "ms": _milliseconds(spent)} for store, name, spent in self.calls],
+        }
+
+
+class Trace:
+    """Watches one run and tells its plan."""
+
+    def __init__(self) -> None:
+        self._origin = monotonic()
+        self._stages: list[TracedStage] = []
+        self._left_out = 0
+
+    def begin(self, path: tuple[str, ...], field: str, kind: str, parents: int) -> TracedStage:
+        """A stage begins; of very many the first are told."""
+        stage = TracedStage(path, field, kind, parents)
+        if len(self._stages) < MAX_STAGES:
+            self._stages.append(stage)
+        else:
+            self._left_out += 1
+        return stage
+
+    def shown(self) -> dict[str, Any]:
+        """The value of ``extensions.plan``."""
+        stores: dict[str, dict[str, Any]] = {}
+        for stage in self._stages:
+            for store, _, seconds in stage.calls:
+                sums = stores.setdefault(store, {"calls": 0, "ms": 0.0})
+                sums["calls"] += 1
+                sums["ms"] = round(sums["ms"] + seconds * 1000, 3)
+        return {
+            "totalMs": _milliseconds(monotonic() - self._origin),
+            "stages": [stage.shown(self._origin) for stage in self._stages],
+            "stagesLeftOut": self._left_out,
+            "stores": stores,
+        }
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 3)
