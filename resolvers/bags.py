@@ -11,7 +11,8 @@ from integrations.records.pirs import Pir, PirBag
 from integrations.records.tags import InvalidTagError, TagQuery, parse_tag, printed_form
 from integrations.stores import airports, bags, flights, journeys
 from integrations.stores.journeys import Fellows
-from resolvers.context import Context
+from resolvers import events
+from resolvers.context import Context, Selected
 from resolvers.errors import BadInput
 from resolvers.scans import RecordedScan
 
@@ -21,8 +22,8 @@ MOST_OF_A_TAG = 50
 MOST_FELLOWS = 200
 
 # The fields of a bag that its row can bring along.
-PASSENGER = "passenger"
-RELATED = frozenset({PASSENGER, "flight"})
+PASSENGER, FLIGHT, SCANS = "passenger", "flight", "scans"
+RELATED = frozenset({PASSENGER, FLIGHT, SCANS})
 
 
 def read_tag(text: str) -> TagQuery:
@@ -43,33 +44,39 @@ async def by_ids(context: Context, ids: Sequence[int]) -> list[Bag | None]:
     return [found.get(bag_id) for bag_id in ids]
 
 
-async def by_tag(context: Context, text: str, limit: int = MOST_OF_A_TAG, *, related: bool = False) -> Sequence[Bag]:
+async def by_tag(context: Context, text: str, limit: int = MOST_OF_A_TAG) -> list[Bag]:
     """Bags that ever carried the tag, in any written form, the most recently tagged first.
-
-    Args:
-        related: whether their passengers and flights are wanted with them.
 
     Raises:
         BadInput: the text cannot be a tag.
     """
-    return await bags.by_tag(context.stores.postgres, context.airline_id, read_tag(text), limit, related=related)
+    return await bags.by_tag(context.stores.postgres, context.airline_id, read_tag(text), limit)
 
 
-async def carrying(
-    context: Context, text: str, at: datetime | None, selected: frozenset[str] | None = None
-) -> Bag | None:
+async def carrying(context: Context, text: str, at: datetime | None, selected: Selected = None) -> Bag | None:
     """The one bag that carried the tag at that moment, now where none is given; None where no bag did.
 
     A number that no bag carries at the moment still finds the bag that carried it last.
 
     Args:
-        selected: the names of the fields that the bag is asked for; None where nobody can say.
+        selected: the fields that the bag is asked for; None where nobody can say.
 
     Raises:
         BadInput: the text cannot be a tag, or the printed form fits several bags of that time.
     """
-    related = selected is not None and not RELATED.isdisjoint(selected)
-    found = await by_tag(context, text, related=related)
+    if selected is None or RELATED.isdisjoint(selected):
+        found: Sequence[Bag] = await by_tag(context, text)
+    else:
+        scans = selected.get(SCANS)
+        found = await bags.related_by_tag(
+            context.stores.postgres,
+            context.airline_id,
+            read_tag(text),
+            MOST_OF_A_TAG,
+            with_passenger=PASSENGER in selected,
+            with_flight=FLIGHT in selected,
+            with_events=scans is not None and scans.keys() <= events.BROUGHT,
+        )
     if len(found) < 2:
         return found[0] if found else None
     moment = at or context.now()
@@ -97,12 +104,12 @@ async def page(context: Context, states: Sequence[str] | None, airport: str | No
 
 
 async def of_flights(
-    context: Context, parents: Sequence[Flight], page: Page, *, selected: frozenset[str] | None = None
+    context: Context, parents: Sequence[Flight], page: Page, *, selected: Selected = None
 ) -> list[list[Bag]]:
     """Bags planned on each flight; ``page`` counts for every flight by itself.
 
     Args:
-        selected: the names of the fields that the bags are asked for; None where nobody can say.
+        selected: the fields that the bags are asked for; None where nobody can say.
     """
     found: dict[int, list[Bag]] = {flight.id: [] for flight in parents}
     with_passengers = selected is not None and PASSENGER in selected and not page.backward

@@ -1,6 +1,6 @@
 """What one request may touch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +12,9 @@ from integrations.stores.postgres import PostgresManager
 from integrations.stores.redis import RedisManager
 from resolvers.actor import Actor
 from resolvers.errors import Unauthenticated
+
+# The fields that are asked of the values of a field, each with what is asked of its own; None where nobody can say.
+Selected = Mapping[str, "Selected"] | None
 
 
 @dataclass(frozen=True, slots=True)

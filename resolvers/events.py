@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 
-from integrations.records.bags import Bag
-from integrations.records.events import BriefEvent, Event
+from integrations.records.bags import Bag, RelatedBag
+from integrations.records.events import BriefEvent, Event, JoinedEvent
 from integrations.stores import events
-from resolvers.context import Context
+from resolvers.context import Context, Selected
 from resolvers.errors import BadInput
 
 MOST_EVENTS = 500
 # The fields of an event that its brief form answers.
 BRIEF = frozenset({"kind", "at", "airport", "place", "local_time", "station"})
+# Those that an event answers which the row of its bag has brought along.
+BROUGHT = BRIEF | {"received_at", "tag", "method", "device"}
 
 
 def check_last(last: int | None) -> None:
@@ -24,22 +26,35 @@ def check_last(last: int | None) -> None:
 
 
 async def of_bags(
-    context: Context, parents: Sequence[Bag], *, last: int | None = None, selected: frozenset[str] | None = None
-) -> Sequence[Sequence[Event | BriefEvent]]:
+    context: Context, parents: Sequence[Bag], *, last: int | None = None, selected: Selected = None
+) -> list[list[Event | BriefEvent]]:
     """The newest ``last`` events of each bag, all where None, in order of event time.
 
     Args:
-        selected: the names of the fields that the events are asked for; None where nobody can say.
+        selected: the fields that the events are asked for; None where nobody can say.
 
     Raises:
         BadInput: ``last`` is out of bounds.
     """
     check_last(last)
     found: dict[int, list[Event | BriefEvent]] = {bag.id: [] for bag in parents}
-    brief = selected is not None and selected <= BRIEF
+    brief = selected is not None and selected.keys() <= BRIEF
     for event in await _rows(context, list(found), last, brief=brief):
         found[event.bag_id].append(event)
     return [found[bag.id] for bag in parents]
+
+
+def brought(parents: Sequence[Bag], *, last: int | None = None) -> Sequence[Sequence[JoinedEvent]] | None:
+    """The events that bags have brought along, if all have; ``last`` as in ``of_bags``.
+
+    Raises:
+        BadInput: ``last`` is out of bounds.
+    """
+    check_last(last)
+    found = [parent.events for parent in parents if isinstance(parent, RelatedBag) and parent.brings_events]
+    if len(found) < len(parents):
+        return None
+    return found if last is None else [events[-last:] for events in found]
 
 
 async def _rows(

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from integrations.records.bags import Bag, RelatedBag
 from integrations.records.events import EventColumns
-from integrations.records.flights import Flight, FlightColumns, FlightStatus
+from integrations.records.flights import Flight, FlightStatus, JoinedFlight
 from integrations.records.outbox import GRAPH, Subject
 from integrations.records.page import Page
 from integrations.records.pirs import PirBag
@@ -55,16 +55,17 @@ async def of_forwarded(context: Context, parents: Sequence[PirBag]) -> list[Flig
     return [found.get(bag.forward_flight_id) if bag.forward_flight_id is not None else None for bag in parents]
 
 
-async def of_flight_ids(
-    context: Context, parents: Sequence[Bag | EventColumns | Fellows]
-) -> Sequence[FlightColumns | None]:
+async def of_flight_ids(context: Context, parents: Sequence[Bag | EventColumns | Fellows]) -> list[Flight | None]:
     """The flight that each bag, event or group of fellow bags names, None where it names none."""
-    brought = [parent.flight for parent in parents if isinstance(parent, RelatedBag)]
-    if len(brought) == len(parents):
-        return brought
     ids = {parent.flight_id for parent in parents if parent.flight_id is not None}
     found = await flights.by_id(context.stores.postgres, context.airline_id, list(ids))
     return [found.get(parent.flight_id) if parent.flight_id else None for parent in parents]
+
+
+def brought(parents: Sequence[Bag]) -> Sequence[JoinedFlight | None] | None:
+    """The flights that bags have brought along, if all have."""
+    found = [parent.flight for parent in parents if isinstance(parent, RelatedBag) and parent.brings_flight]
+    return found if len(found) == len(parents) else None
 
 
 async def by_designator(

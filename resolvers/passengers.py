@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from integrations.records.bags import Bag, BagWithPassenger, RelatedBag
-from integrations.records.passengers import Passenger, PassengerColumns, teletype
+from integrations.records.passengers import JoinedPassenger, Passenger, PassengerColumns, teletype
 from integrations.records.pirs import Pir
 from integrations.stores import audit, passengers
 from resolvers.actor import Role
@@ -21,14 +21,19 @@ async def by_ids(context: Context, ids: Sequence[int]) -> list[Passenger | None]
     return [found.get(passenger_id) for passenger_id in ids]
 
 
-async def of_owned(context: Context, parents: Sequence[Bag | Pir]) -> Sequence[PassengerColumns | None]:
+async def of_owned(context: Context, parents: Sequence[Bag | Pir]) -> list[Passenger | None]:
     """The passenger that each bag or file belongs to, None where nobody is known."""
-    brought = [parent.passenger for parent in parents if isinstance(parent, (BagWithPassenger, RelatedBag))]
-    if len(brought) == len(parents):
-        return brought
     ids = {parent.passenger_id for parent in parents if parent.passenger_id is not None}
     found = await passengers.by_id(context.stores.postgres, context.airline_id, list(ids))
     return [found.get(parent.passenger_id) if parent.passenger_id else None for parent in parents]
+
+
+def brought(parents: Sequence[Bag | Pir]) -> Sequence[JoinedPassenger | None] | None:
+    """The passengers that bags have brought along, if all have."""
+    if any(isinstance(parent, RelatedBag) and not parent.brings_passenger for parent in parents):
+        return None
+    found = [parent.passenger for parent in parents if isinstance(parent, (BagWithPassenger, RelatedBag))]
+    return found if len(found) == len(parents) else None
 
 
 async def by_name(context: Context, text: str, limit: int) -> list[Passenger]:

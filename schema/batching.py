@@ -24,7 +24,7 @@ from strawberry.types.arguments import StrawberryArgument
 
 from resolvers.actor import Role
 from resolvers.context import Context
-from schema.execution import SELECTED, BatchField, ReadField
+from schema.execution import SELECTED, AtHand, BatchField, ReadField
 from schema.guard import admit
 
 BatchFunction = Callable[Concatenate[Context, Sequence[Any], ...], Awaitable[Sequence[Any]]]
@@ -37,18 +37,21 @@ def batched(
     arguments: Mapping[str, str] | None = None,
     requires: Iterable[Role] = (),
     max_parents: int = 1000,
+    at_hand: AtHand | None = None,
     deprecation_reason: str | None = None,
 ) -> Any:
     """Declare a field of all parents; assign it to an annotated attribute of a Strawberry type.
 
     Args:
         function: ``async def f(context, parents, *, argument=default)``: a value, None or an exception per parent. A
-            parameter ``selected`` is no argument: it gets the names of the fields that the values are asked for.
+            parameter ``selected`` is no argument: it gets the fields that the values are asked for.
         description: the field's, for the caller.
         arguments: descriptions of the keyword-only parameters, by name; one that is ``Annotated`` with
             ``strawberry.argument(description=...)`` needs none here.
         requires: roles that may ask, checked once for each batch.
         max_parents: the most parents for one call of the function.
+        at_hand: ``def f(parents, *, argument=default)``: what the function would answer if all parents have brought it
+            along, else None.
         deprecation_reason: as GraphQL shows it.
 
     Raises:
@@ -63,6 +66,7 @@ def batched(
         requires=frozenset(requires),
         max_parents=max_parents,
         takes_selected=any(parameter.name == SELECTED for parameter in parameters),
+        at_hand=at_hand,
         deprecation_reason=deprecation_reason,
     )
 
@@ -76,12 +80,13 @@ def declare(
     requires: frozenset[Role],
     max_parents: int,
     takes_selected: bool,
+    at_hand: AtHand | None = None,
     deprecation_reason: str | None,
 ) -> BatchField:
     """Make the field; ``parameters`` are those of the function that GraphQL shows as arguments."""
     field = BatchField(description=description, deprecation_reason=deprecation_reason)
     field.function, field.max_parents = function, max_parents
-    field.takes_selected = takes_selected
+    field.takes_selected, field.at_hand = takes_selected, at_hand
     field.rule = (lambda context: admit(context.actor, requires)) if requires else None
     field.arguments = [_argument(function, parameter, arguments) for parameter in parameters]
     return field

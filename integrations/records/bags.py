@@ -6,6 +6,7 @@ from enum import StrEnum
 import asyncpg
 
 from integrations.records.columns import Column
+from integrations.records.events import JoinedEvent
 from integrations.records.flights import JoinedFlight
 from integrations.records.passengers import JoinedPassenger
 
@@ -100,18 +101,33 @@ class BagWithPassenger(BagOf):
 
 
 class RelatedBag(Bag):
-    """A bag whose row ends with the columns of its passenger and of its flight."""
+    """A bag whose row brings along what it was asked for of passenger, flight and events, one after the other."""
 
     __slots__ = ()
+
+    brings_passenger = Column[bool]()
+    brings_flight = Column[bool]()
+    brings_events = Column[bool]()
 
     @property
     def passenger(self) -> JoinedPassenger | None:
         """Whose it is; None where nobody is known."""
-        part = JoinedPassenger(self[-JoinedPassenger.width - JoinedFlight.width : -JoinedFlight.width])
+        part = JoinedPassenger(self[PASSENGER_PART])
         return None if part.id is None else part
 
     @property
     def flight(self) -> JoinedFlight | None:
         """The flight it was last scanned for; None before its first."""
-        part = JoinedFlight(self[-JoinedFlight.width :])
+        part = JoinedFlight(self[FLIGHT_PART])
         return None if part.id is None else part
+
+    @property
+    def events(self) -> list[JoinedEvent]:
+        """What happened to it, in order of event time: the row has an array for each column."""
+        columns = self[EVENTS_PART]
+        return [] if columns[0] is None else list(map(JoinedEvent, zip(*columns, strict=True)))
+
+
+EVENTS_PART = slice(-JoinedEvent.width, None)
+FLIGHT_PART = slice(EVENTS_PART.start - JoinedFlight.width, EVENTS_PART.start)
+PASSENGER_PART = slice(FLIGHT_PART.start - JoinedPassenger.width, FLIGHT_PART.start)

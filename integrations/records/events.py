@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from integrations.records.columns import Column, View
+from integrations.records.columns import Column, Part, View
 
 
 class EventKind(StrEnum):
@@ -171,6 +171,27 @@ class BriefEvent(asyncpg.Record):
     at = Column[datetime]()
     airport = Column[str]()
     place = Column[str]()
+
+
+class JoinedEventColumns:
+    """What of its events the row of a bag brings along."""
+
+    __slots__ = ()
+
+    kind = Column[str]()
+    at = Column[datetime]()
+    received_at = Column[datetime]()
+    airport = Column[str]()
+    place = Column[str]()
+    tag = Column[str]()
+    method = Column[str]()
+    device = Column[str]()
+
+
+class JoinedEvent(JoinedEventColumns, Part):
+    """An event as the row of its bag brings it along."""
+
+    __slots__ = ()
 
 
 class GraphEvent(EventColumns, View):

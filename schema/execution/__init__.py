@@ -5,7 +5,7 @@ parents at once or reads off them; ``Native`` names scalars that an answer's wri
 """
 
 from schema.execution.executor import BreadthFirstExecutor, plans_of
-from schema.execution.fields import SELECTED, BatchError, BatchField, ReadField, Selected, by_class, off_parent
+from schema.execution.fields import SELECTED, AtHand, BatchError, BatchField, ReadField, Selected, by_class, off_parent
 from schema.execution.info import selected_of
 from schema.execution.loaders import Loaders
 from schema.execution.shapes import Native
@@ -13,6 +13,7 @@ from schema.execution.watching import Stage, Watch
 
 __all__ = [
     "SELECTED",
+    "AtHand",
     "BatchError",
     "BatchField",
     "BreadthFirstExecutor",

@@ -13,8 +13,10 @@ BatchFunction = Callable[..., Awaitable[Sequence[Any]]]
 Rule = Callable[[Any], None]
 Read = Callable[[Any], Any]
 Reader = Callable[[Any], Read | None]
-# The names of the fields that are asked of the values of a field; None where nobody can say.
-Selected = frozenset[str] | None
+# The fields that are asked of the values of a field, each with what is asked of its own values (nothing, of leaves);
+# None where nobody can say.
+Selected = Mapping[str, "Selected"] | None
+AtHand = Callable[..., Sequence[Any] | None]
 SELECTED = "selected"
 
 
@@ -30,19 +32,22 @@ class BatchField(StrawberryField):
             exception for each parent, in order. It must not change its parents.
         rule: takes the context and raises if this caller may not ask; None if everybody may who has the parents.
         max_parents: the most parents that one call of the function gets; more are passed in turn.
-        takes_selected: whether the function has a parameter ``selected`` for the names of the fields that its values
-            are asked for, so that it need not fetch more.
+        takes_selected: whether the function has a parameter ``selected`` for the fields that its values are asked
+            for, so that it need not fetch more.
+        at_hand: takes the parents and the field's arguments as keywords; gives what the function would if all parents
+            have brought it along, else None. It does not wait. None if parents never bring it.
     """
 
     function: BatchFunction
     rule: Rule | None
     max_parents: int
     takes_selected: bool
+    at_hand: AtHand | None
 
     def __copy__(self) -> Self:
         copied = super().__copy__()
         copied.function, copied.rule, copied.max_parents = self.function, self.rule, self.max_parents
-        copied.takes_selected = self.takes_selected
+        copied.takes_selected, copied.at_hand = self.takes_selected, self.at_hand
         return copied
 
     @property
@@ -54,6 +59,18 @@ class BatchField(StrawberryField):
         """Answer for one parent, together with the others that are asked for in the same moment."""
         answer: Awaitable[Any] = info.context.loaders.load(self, info.context, source, kwargs)
         return answer
+
+    def ready(self, context: Any, parents: Sequence[Any], arguments: Mapping[str, Any]) -> Sequence[Any] | None:
+        """What the parents have brought along, for all of them; None if it has to be asked for.
+
+        Raises:
+            Exception: what ``rule`` or ``at_hand`` raised; it counts for every parent.
+        """
+        if self.at_hand is None:
+            return None
+        if self.rule is not None:
+            self.rule(context)
+        return self.at_hand(parents, **arguments)
 
     async def answers(self, context: Any, parents: Sequence[Any], arguments: Mapping[str, Any]) -> Sequence[Any]:
         """Answer for all parents: a value, None or an exception for each, in order.

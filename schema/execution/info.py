@@ -43,7 +43,7 @@ class SharedInfo(NamedTuple):
 
     Args:
         info: as graphql-core or a subclass of its executor makes it; without a path.
-        selected: the names of the fields that the field's values are asked for.
+        selected: the fields that the field's values are asked for.
     """
 
     info: GraphQLResolveInfo[Any]
@@ -51,7 +51,7 @@ class SharedInfo(NamedTuple):
 
 
 def selected_of(info: Any) -> Selected:
-    """The names of the fields that a resolver's values are asked for; None where nobody can say.
+    """The fields that a resolver's values are asked for; None where nobody can say.
 
     Args:
         info: graphql-core's or Strawberry's.

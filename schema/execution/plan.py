@@ -20,6 +20,7 @@ from graphql import (
     VariableNode,
     Visitor,
     get_named_type,
+    is_leaf_type,
     print_ast,
     visit,
 )
@@ -29,7 +30,7 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from schema.execution.builder import Builder, builder_of
 from schema.execution.fields import Read, Selected
 from schema.execution.shapes import Leaf, Native, shape_of
-from schema.execution.sources import BatchPlan, FieldPlan, ReadPlan, plan_field
+from schema.execution.sources import BatchPlan, FieldPlan, ReadPlan, plan_field, union
 from schema.execution.watching import Figures
 
 if TYPE_CHECKING:
@@ -116,28 +117,26 @@ class OperationPlan:
         return self._selections[key]
 
     def selected(self, executor: "Executor[Any]", named_type: GraphQLNamedType, details: FieldDetailsList) -> Selected:
-        """The names of the fields that are asked of an object type, as Python calls them.
+        """The fields that are asked of a type's values, by the names that Python has for them.
 
         A type whose class says so by ``passes_on`` only wraps others, as a connection does: theirs are meant.
         """
+        if is_leaf_type(named_type):
+            return {}
         if not isinstance(named_type, GraphQLObjectType):
             return None
         definition = named_type.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
         passes_on = getattr(definition and definition.origin, "passes_on", ())
-        names: set[str] = set()
+        parts: list[Selected] = []
         for _, field in self.selection(executor, named_type, details).entries:
             if isinstance(field, str):
                 continue
             declared = field.definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
             name = declared.python_name if declared is not None else field.name
-            if not passes_on:
-                names.add(name)
-            elif name in passes_on:
+            if not passes_on or name in passes_on:
                 inner = self.selected(executor, get_named_type(field.definition.type), field.details)
-                if inner is None:
-                    return None
-                names |= inner
-        return frozenset(names)
+                parts.append(inner if passes_on else {name: inner})
+        return union(parts)
 
     def _plan(
         self, executor: "Executor[Any]", object_type: GraphQLObjectType, grouped: GroupedFieldSet

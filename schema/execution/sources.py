@@ -170,8 +170,11 @@ class BatchPlan(FieldPlan):
         arguments = self._converted
         if arguments is None:
             arguments = self._convert(run, ask.place)
+        ready = self.declared.ready(run.context, ask.parents, arguments)
+        if ready is not None:
+            return ready
         if self.declared.takes_selected:
-            arguments = {**arguments, SELECTED: _union(twin.selected(run) for twin in ask.twins)}
+            arguments = {**arguments, SELECTED: union(twin.selected(run) for twin in ask.twins)}
         await run.strands.before_waiting()
         with ask.waiting():
             return await self.declared.answers(run.context, ask.parents, arguments)
@@ -217,13 +220,15 @@ class ResolvedPlan(FieldPlan):
         return values if self.shape.is_plain(values) else await run.awaited(values, ask)
 
 
-def _union(parts: Iterable[Selected]) -> Selected:
-    names: frozenset[str] = frozenset()
+def union(parts: Iterable[Selected]) -> Selected:
+    """What is selected by any of them."""
+    whole: dict[str, Selected] = {}
     for part in parts:
         if part is None:
             return None
-        names |= part
-    return names
+        for name, inner in part.items():
+            whole[name] = union((whole[name], inner)) if name in whole else inner
+    return whole
 
 
 def _attempted(function: Callable[..., Any], *arguments: Any) -> Any:

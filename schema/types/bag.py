@@ -54,12 +54,17 @@ class Bag(Node, record=records.Bag, load=bags.by_ids):
     last_seen_at: Airport | None = batched(airports.of_places, description="The airport where it was seen last.")
     holder: Party | None = batched(airports.holders, description="Who has it, with proof.")
     flight: Flight | None = batched(
-        flights.of_flight_ids, description="The flight that it is loaded on, flies on or was last scanned for."
+        flights.of_flight_ids,
+        at_hand=flights.brought,
+        description="The flight that it is loaded on, flies on or was last scanned for.",
     )
-    passenger: Passenger | None = batched(passengers.of_owned, description="Whose it is; null for a bag only scanned.")
+    passenger: Passenger | None = batched(
+        passengers.of_owned, at_hand=passengers.brought, description="Whose it is; null for a bag only scanned."
+    )
     itinerary: list[Leg] = batched(bags.itineraries, description="Its planned flights, in travel order.")
     scans: list[BagEvent] = batched(
         events.of_bags,
+        at_hand=events.brought,
         description="What happened to it, in order of event time, from the records.",
         arguments={"last": "Only the newest so many, 1 to 500; all where null."},
     )

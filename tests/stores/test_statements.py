@@ -191,7 +191,9 @@ def reads() -> dict[str, Call]:
         "bags.by_id": lambda w, r: bags.by_id(r, NOBODYS, [*w.ours.bags.values()]),
         "bags.lock": lambda w, r: bags.lock(r, NOBODYS, [*w.ours.bags.values()]),
         "bags.by_tag": lambda _, r: bags.by_tag(r, NOBODYS, parse_tag(DELIVERED), 10),
-        "bags.by_tag related": lambda _, r: bags.by_tag(r, NOBODYS, parse_tag(DELIVERED), 10, related=True),
+        "bags.related_by_tag": lambda _, r: bags.related_by_tag(
+            r, NOBODYS, parse_tag(DELIVERED), 10, with_passenger=True, with_flight=True, with_events=True
+        ),
         "bags.by_tag printed": lambda _, r: bags.by_tag(r, NOBODYS, parse_tag("CM456781"), 10),
         "bags.page": lambda _, r: bags.page(r, NOBODYS, None, None, page),
         "bags.page backward": lambda _, r: bags.page(r, NOBODYS, None, None, backward),
