@@ -92,22 +92,23 @@ class Run:
         first = group[0]
         place = first.place(where)
         stage = None if self._watch is None else self._watch.begin(*_described(first, place), len(parents))
+        ask = Ask(self, parents, place, group, stage)
         began = monotonic()
         try:
-            values = await first.values(Ask(self, parents, place, group, stage))
+            values = await first.values(ask)
         except Exception as error:  # noqa: BLE001 # it counts for every parent
             values = [error] * len(parents)
         first.figures.add(len(parents), monotonic() - began)
         if stage is not None:
             stage.answered(values)
-        columns = [await self._completed(field, values, field.place(where)) for field in group]
+        columns = [await self._completed(field, values, field.place(where), ask) for field in group]
         if stage is not None:
             stage.completed()
         return columns
 
-    async def _completed(self, field: FieldPlan, values: Sequence[Any], place: Where) -> Sequence[Any]:
+    async def _completed(self, field: FieldPlan, values: Sequence[Any], place: Where, ask: Ask) -> Sequence[Any]:
         try:
-            return await field.shape.complete(self, field, values, place)
+            return await field.shape.complete(self, field, values, place, awaited=ask.awaited)
         except Exception as error:  # noqa: BLE001 # a field error at every place
             for index in range(len(values)):
                 self.fail(error, field, place(index))

@@ -76,8 +76,17 @@ class Shape(ABC):
         """Whether all values are of classes that are known to be values and nothing else."""
         return self._plain.issuperset(map(type, values))
 
-    async def complete(self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where) -> list[Any]:
+    async def complete(
+        self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where, *, awaited: bool = False
+    ) -> list[Any]:
         """Complete raw values: each a value, None, an exception or an awaitable of one of these.
+
+        Args:
+            run: the request's.
+            field: whose values they are.
+            values: at least one.
+            where: their places.
+            awaited: whether those that were awaitable have been awaited.
 
         Returns:
             as many completed values; None where one failed.
@@ -88,6 +97,7 @@ class Shape(ABC):
             if unknown == {type(None)} and self.nullable:
                 return await self._around_null(run, field, values, where)
             if unknown:
+                values = values if awaited else await run.awaited(values, None)
                 return await self._one_by_one(run, field, values, where)
         return await self.dense(run, field, values, where)
 
@@ -120,7 +130,6 @@ class Shape(ABC):
         return [None if value is None else next(remaining) for value in values]
 
     async def _one_by_one(self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where) -> list[Any]:
-        values = await run.awaited(values, None)
         indices = []
         for index, value in enumerate(values):
             if isinstance(value, Exception):

@@ -27,7 +27,7 @@ NO_ARGUMENTS: Mapping[str, Any] = {}
 NOT_WATCHED = nullcontext()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ask:
     """A field that is asked of all parents at one place.
 
@@ -37,6 +37,7 @@ class Ask:
         place: the field's places, by the parent's index.
         twins: the plans that share the values, the asked one among them.
         stage: for whoever watches.
+        awaited: set where the values that were awaitable have been awaited: what came of it is not awaited again.
     """
 
     run: "Run"
@@ -44,6 +45,7 @@ class Ask:
     place: Where
     twins: Sequence["FieldPlan"]
     stage: Stage | None
+    awaited: bool = False
 
     def waiting(self) -> AbstractContextManager[object]:
         """To be entered while the values are waited for."""
@@ -217,7 +219,10 @@ class ResolvedPlan(FieldPlan):
                 values.append(resolve(parent, ResolveInfo(shared, place, index), **arguments))
             except Exception as error:  # noqa: BLE001 # a field error
                 values.append(error)
-        return values if self.shape.is_plain(values) else await run.awaited(values, ask)
+        if self.shape.is_plain(values):
+            return values
+        ask.awaited = True
+        return await run.awaited(values, ask)
 
 
 def union(parts: Iterable[Selected]) -> Selected:
