@@ -9,9 +9,9 @@ from typing import Any
 
 import jwt
 
+from gateway.tokens import ALGORITHM, BadToken, ExpiredToken, SignedTokens
 from resolvers.actor import Actor, Role
 
-ALGORITHM = "HS256"
 ISSUER = "baggage-gateway"
 AUDIENCE = "baggage-graphql"
 REQUIRED = ["sub", "exp", "aud", "iss", "role", "airline_id"]
@@ -33,7 +33,9 @@ class TokenVerifier:
     """
 
     def __init__(self, secret: str) -> None:
-        self._secret = secret
+        self._tokens = SignedTokens(
+            secret, issuer=ISSUER, audience=AUDIENCE, required=REQUIRED, leeway=LEEWAY.total_seconds()
+        )
 
     def actor(self, authorization: str | None) -> Actor:
         """The actor of a request; anonymous without a credential.
@@ -50,18 +52,10 @@ class TokenVerifier:
 
     def _claims(self, token: str) -> dict[str, Any]:
         try:
-            return jwt.decode(
-                token,
-                self._secret,
-                algorithms=[ALGORITHM],
-                audience=AUDIENCE,
-                issuer=ISSUER,
-                leeway=LEEWAY,
-                options={"require": REQUIRED},
-            )
-        except jwt.ExpiredSignatureError:
+            return self._tokens.claims(token)
+        except ExpiredToken:
             raise InvalidToken("The token has expired.") from None
-        except jwt.PyJWTError:
+        except BadToken:
             # Which check failed would help only somebody who forges tokens.
             raise InvalidToken("The token is not valid.") from None
 

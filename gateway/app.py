@@ -8,19 +8,20 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from gateway.actor import TokenVerifier
 from gateway.callbacks import callback_routes
 from gateway.config import Settings
 from gateway.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
 from gateway.lifespan import installation, now, open_stores
-from gateway.middleware import BodyLimit, RequestEdge
+from gateway.middleware import BodyLimit, Paths, RequestEdge
 from gateway.prints import print_routes
 from gateway.probes import probe_routes
 from gateway.view import GraphQLView
 from resolvers.context import Stores
 from schema.build import build_schema
+from schema.executors import ExecutorName
 
 STATIC = Path(__file__).parent / "static" / "graphiql"
 
@@ -28,7 +29,7 @@ Beside = Callable[[Stores], AbstractAsyncContextManager[None]]
 OpenStores = Callable[[Settings], AbstractAsyncContextManager[Stores]]
 
 
-def create_app(settings: Settings, open_stores: OpenStores = open_stores, beside: Beside | None = None) -> Starlette:
+def create_app(settings: Settings, open_stores: OpenStores = open_stores, beside: Beside | None = None) -> ASGIApp:
     """The product as an ASGI application.
 
     Args:
@@ -40,7 +41,7 @@ def create_app(settings: Settings, open_stores: OpenStores = open_stores, beside
         return graphiql_page(STATIC) if settings.graphiql and asks_for_graphiql(request) else None
 
     view = GraphQLView(
-        build_schema(),
+        build_schema(executor=ExecutorName(settings.executor)),
         TokenVerifier(settings.jwt_secret.get_secret_value()),
         installation(settings),
         signing_key=settings.secret_key.get_secret_value().encode(),
@@ -54,17 +55,17 @@ def create_app(settings: Settings, open_stores: OpenStores = open_stores, beside
         async with open_stores(settings) as stores, beside(stores) if beside else nullcontext():
             yield {"stores": stores}
 
-    app = Starlette(
+    others = Starlette(
         routes=[
             *(graphiql_routes(STATIC) if settings.graphiql else ()),
-            Route("/graphql", view),
             *probe_routes(installation(settings), now),
             *callback_routes(settings, now),
             *print_routes(installation(settings), settings.secret_key.get_secret_value().encode(), now),
         ],
-        middleware=[Middleware(RequestEdge), Middleware(BodyLimit, max_bytes=settings.body_bytes)],
+        # Inside, so that Starlette does not take a body that is too long for a fault.
+        middleware=[Middleware(BodyLimit, max_bytes=settings.body_bytes)],
         lifespan=lifespan,
     )
     # A redirect would repeat whatever Host the request claimed.
-    app.router.redirect_slashes = False
-    return app
+    others.router.redirect_slashes = False
+    return RequestEdge(Paths({"/graphql": BodyLimit(view, settings.body_bytes)}, others))

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import gc
-import logging
 import os
 import signal
 import sys
@@ -15,13 +14,14 @@ from pathlib import Path
 from time import monotonic
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from gateway.actor import issue_token
 from gateway.app import create_app
 from gateway.config import Settings, SettingsError
 from gateway.initialise import InitialisationError, initialise
 from gateway.lifespan import installation, now, open_stores
+from gateway.logs import write_logs
 from gateway.workers import dispatch, project, workers
 from resolvers import health
 from resolvers.actor import Role
@@ -90,11 +90,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _settings(environment: Environment) -> Settings:
     settings = Settings.read(environment)
-    logging.basicConfig(
-        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    # The driver reports a dead server at every attempt; the stores' own lines say it once.
-    logging.getLogger("neo4j").setLevel(logging.ERROR)
+    write_logs(settings.log_level)
     return settings
 
 
@@ -113,24 +109,27 @@ def _serve(parsed: argparse.Namespace) -> int:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Nothing here asks for the client's address or scheme, so no header may change them.
+        proxy_headers=False,
+        # Longer than the 60 s after which load balancers usually let go of a connection: they must be the ones who do.
         timeout_keep_alive=75,
         timeout_graceful_shutdown=15,
     )
     return 0
 
 
-def app() -> Starlette:
+def app() -> ASGIApp:
     """What a serving process serves."""
     return _spare_collector(create_app(_settings(os.environ)))
 
 
-def app_with_workers() -> Starlette:
+def app_with_workers() -> ASGIApp:
     """The same, with the background work in the same process."""
     settings = _settings(os.environ)
     return _spare_collector(create_app(settings, beside=partial(workers, settings)))
 
 
-def _spare_collector(application: Starlette) -> Starlette:
+def _spare_collector(application: ASGIApp) -> ASGIApp:
     """What is there at the start stays: the garbage collector need not look at it again and again.
 
     Answers are many small objects that reference counts free: looking for cycles after each 700 of them, as Python does

@@ -97,6 +97,9 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, le=64, description="Serving processes.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is logged.")
     graphiql: bool = Field(False, description="Whether `/graphql` shows GraphiQL to a browser.")
+    executor: Literal["breadth-first", "graphql-core"] = Field(
+        "breadth-first", description="Who runs operations: `breadth-first` or `graphql-core`."
+    )
     request_seconds: float = Field(10.0, gt=0, le=120, description="The longest that one operation may take.")
     body_bytes: int = Field(1_048_576, ge=1024, description="The largest request body.")
     postgres_connections: int = Field(20, ge=2, le=200, description="The most connections to PostgreSQL per process.")

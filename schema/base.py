@@ -4,20 +4,27 @@ Documents are cached and limited (``schema.cache``, ``schema.limits``), root fie
 with global ids registered (``schema.node``), and errors translated (``schema.errors``).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError
+from graphql import ExecutionResult, GraphQLError, default_field_resolver, default_type_resolver
+from graphql.execution import Executor
+from graphql.execution.values import VariableValues
+from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionContext
+from strawberry.types.graphql import OperationType
 
 from resolvers.context import Context
 from schema.cache import CachedDocuments, DocumentCache
 from schema.errors import translate
+from schema.executors import ExecutorName, answering, executing
 from schema.guard import guard_roots
 from schema.limits import Limits
 from schema.node import NodeRegistry
+from schema.operations import Operation
 from schema.scalars import scalar_map
 
 
@@ -29,6 +36,7 @@ class GatewaySchema(strawberry.Schema):
         mutation: the type of the root fields that change.
         types: types that are reached through an interface only.
         limits: what one document may hold.
+        executor: runs operations.
 
     Raises:
         ValueError: a root field does not say who may use it, or the schema is invalid.
@@ -41,17 +49,87 @@ class GatewaySchema(strawberry.Schema):
         *,
         types: Iterable[type] = (),
         limits: Limits | None = None,
+        executor: ExecutorName = ExecutorName.BREADTH_FIRST,
     ) -> None:
         super().__init__(
             query=query,
             mutation=mutation,
             types=types,
+            execution_context_class=executing(executor),
             config=StrawberryConfig(scalar_map=scalar_map()),
             extensions=[lambda: CachedDocuments(self.documents)],
         )
+        self._answering: Any = answering(executor)
         guard_roots(self._schema)
         self.nodes = NodeRegistry.install(self._schema)
         self.documents = DocumentCache(self._schema, limits or Limits())
+
+    async def answer(
+        self,
+        text: str,
+        context: Context,
+        *,
+        variables: Mapping[str, Any] | None = None,
+        operation_name: str | None = None,
+        allowed: Collection[OperationType] = frozenset({OperationType.QUERY, OperationType.MUTATION}),
+    ) -> ExecutionResult:
+        """What ``execute`` answers, without what Strawberry does around the executor for extensions it does not have.
+
+        It has the same documents, limits, executor and errors; a test holds both to the same answers. Moments and days
+        stay as they are, for orjson to write.
+
+        Raises:
+            CannotGetOperationTypeError: the document has no such operation.
+            InvalidOperationTypeError: the operation is none of the allowed ones.
+        """
+        try:
+            result = await self._answer(text, context, variables or {}, operation_name, allowed)
+        except (CannotGetOperationTypeError, InvalidOperationTypeError):
+            raise
+        except GraphQLError as error:
+            result = ExecutionResult(None, [error])
+        except Exception as error:  # noqa: BLE001 - whatever fails, the caller gets an answer and the log the failure
+            result = ExecutionResult(None, [GraphQLError(str(error), original_error=error)])
+        if result.errors:
+            translate(result.errors, context.request_id)
+        return result
+
+    async def _answer(
+        self,
+        text: str,
+        context: Context,
+        variables: Mapping[str, Any],
+        operation_name: str | None,
+        allowed: Collection[OperationType],
+    ) -> ExecutionResult:
+        prepared = self.documents.of(text)
+        operation = prepared.operation(operation_name)
+        if operation.kind not in allowed:
+            raise InvalidOperationTypeError(operation.kind)
+        errors = prepared.refusals(operation, operation_name, variables)
+        values = errors or operation.variables.values(variables)
+        if isinstance(values, list):
+            return ExecutionResult(None, values)
+        result: Any = self._executor(operation, context, values).execute_operation()
+        answer: ExecutionResult = result if isinstance(result, ExecutionResult) else await result
+        return answer
+
+    def _executor(self, operation: Operation, context: Context, values: VariableValues) -> Executor[Any]:
+        """What ``Executor.build`` makes, of parts that are known already."""
+        executor: Executor[Any] = self._answering(
+            self._schema,
+            *operation.fragments,
+            None,
+            context,
+            operation.node,
+            values,
+            default_field_resolver,
+            default_type_resolver,
+            default_field_resolver,
+            is_awaitable=optimized_is_awaitable,
+            operation_extensions=None,
+        )
+        return executor
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Translate the errors of an answer; Strawberry calls this once for each answer, before it goes out."""

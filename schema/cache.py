@@ -5,18 +5,21 @@ the limits refused is kept too, with its errors; what is no GraphQL at all is no
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, specified_rules, validate
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, parse, specified_rules, validate
 from strawberry.extensions import SchemaExtension
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types.execution import ParseOptions
 
-from schema.cost import CostMeter, Measure
+from schema.cost import CostMeter
 from schema.errors import ErrorCode
 from schema.limits import Limits, check_extent
+from schema.operations import Operation, operations_of
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 MAX_ERRORS = 10
@@ -31,15 +34,47 @@ class Prepared:
 
     Args:
         document: parsed.
-        measure: what it may cost; None where it is not to be run.
-        errors: why it is not to be run.
+        operations: of the document, in order.
+        errors: why none of them is to be run.
         size: estimated bytes.
     """
 
     document: DocumentNode
-    measure: Measure | None
+    operations: tuple[Operation, ...]
     errors: tuple[GraphQLError, ...]
     size: int
+
+    def operation(self, name: str | None) -> Operation:
+        """The operation with a name; the first one if none is given.
+
+        Raises:
+            CannotGetOperationTypeError: there is no such operation.
+        """
+        for operation in self.operations:
+            if name is None or operation.name == name:
+                return operation
+        raise CannotGetOperationTypeError(name)
+
+    def refusals(self, operation: Operation, name: str | None, variables: Mapping[str, Any]) -> list[GraphQLError]:
+        """Why a request is not answered: what is wrong with the document, with the choice, or with its cost.
+
+        Args:
+            operation: the one that is found for ``name``.
+            name: as the request gives it.
+            variables: likewise.
+        """
+        if self.errors:
+            return list(self.errors)
+        try:
+            if name is None and len(self.operations) > 1:
+                # Strawberry would take the first; nobody should have to guess.
+                message = "Name the operation to run: the document has several."
+                code = ErrorCode.OPERATION_RESOLUTION_FAILED
+                raise GraphQLError(message, self.operations[1].node, extensions={"code": code})
+            operation.check_cost(variables)
+        except GraphQLError as error:
+            return [error]
+        return []
 
 
 class DocumentCache:
@@ -76,21 +111,33 @@ class DocumentCache:
             self._prepared.move_to_end(text)
         return prepared
 
+    def of(self, text: str) -> Prepared:
+        """The prepared document of a text, from the cache or made now.
+
+        Raises:
+            GraphQLError: it is no GraphQL, or longer than the limits allow.
+        """
+        prepared = self.find(text)
+        if prepared is None:
+            options: Any = self.limits.parse_options
+            prepared = self.prepare(text, parse(text, **options))
+        return prepared
+
     def prepare(self, text: str, document: DocumentNode) -> Prepared:
         """Measure and validate a parsed document, and keep what comes out."""
-        measure, errors = self._check(document)
+        operations, errors = self._check(document)
         for refusal in errors:
             # A traceback would keep the frames of the validation as long as the document.
             refusal.__traceback__ = refusal.__context__ = None
         size = len(text) + document.token_count * BYTES_PER_TOKEN + BYTES_PER_DOCUMENT
-        prepared = self._prepared[text] = Prepared(document, measure, errors, size)
+        prepared = self._prepared[text] = Prepared(document, operations, errors, size)
         self.size += size
         while len(self._prepared) > self._entries or self.size > self._max_size:
             _, oldest = self._prepared.popitem(last=False)
             self.size -= oldest.size
         return prepared
 
-    def _check(self, document: DocumentNode) -> tuple[Measure | None, tuple[GraphQLError, ...]]:
+    def _check(self, document: DocumentNode) -> tuple[tuple[Operation, ...], tuple[GraphQLError, ...]]:
         try:
             check_extent(document, self.limits)
             measure = self.meter.measure(document)
@@ -99,10 +146,10 @@ class DocumentCache:
         else:
             errors = validate(self._schema, document, RULES, max_errors=MAX_ERRORS)
             if not errors:
-                return measure, ()
+                return operations_of(self._schema, document, self.meter, measure), ()
         for refusal in errors:
             refusal.extensions = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED, **(refusal.extensions or {})}
-        return None, tuple(errors)
+        return operations_of(self._schema, document, self.meter, None), tuple(errors)
 
 
 class CachedDocuments(SchemaExtension):
@@ -129,24 +176,7 @@ class CachedDocuments(SchemaExtension):
         assert document is not None
         prepared = self._prepared or self._cache.prepare(execution.query or "", document)
         execution.validation_rules = ()
-        errors = list(prepared.errors)
-        if prepared.measure is not None:
-            try:
-                _check_choice(document, execution._provided_operation_name)
-                self._cache.meter.check(prepared.measure, execution.operation_name, execution.variables)
-            except GraphQLError as error:
-                errors.append(error)
+        name = execution._provided_operation_name
+        errors = prepared.refusals(prepared.operation(name), name, execution.variables or {})
         execution.pre_execution_errors = errors or None
         yield
-
-
-def _check_choice(document: DocumentNode, name: str | None) -> None:
-    """Refuse to guess which of several operations is meant: Strawberry would take the first.
-
-    Raises:
-        GraphQLError: there are several, and the request names none.
-    """
-    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-    if name is None and len(operations) > 1:
-        message = "Name the operation to run: the document has several."
-        raise GraphQLError(message, operations[1], extensions={"code": ErrorCode.OPERATION_RESOLUTION_FAILED})

@@ -43,8 +43,9 @@ class Cost:
     Args:
         length: of the list as far as it is known; 1 where there is no list.
         variables: those that may make it longer.
-        own: 1 for an object, 0 for a connection, which only holds others.
-        below: the costs of the objects inside.
+        own: objects in each entry that no variable multiplies: 1 for an object, 0 for a connection, which only holds
+            others, and what is below as far as its number is known.
+        below: the costs of the objects inside that depend on variables.
     """
 
     length: int
@@ -58,6 +59,17 @@ class Cost:
         for name in self.variables:
             length = max(length, _length(given.get(name), limits))
         return length * (self.own + sum(cost.total(limits, given) for cost in self.below))
+
+    @classmethod
+    def of(cls, length: int, variables: tuple[str, ...], own: int, below: "Iterable[Cost]", limits: Limits) -> "Cost":
+        """A cost in which all that does not depend on variables is summed up already."""
+        open_costs = []
+        for cost in below:
+            if cost.variables or cost.below:
+                open_costs.append(cost)
+            else:
+                own += cost.total(limits, {})
+        return cls(length, variables, own, tuple(open_costs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +105,18 @@ class CostMeter:
             raise LimitExceeded("The document asks for too much of the schema at once.")
         return measure
 
-    def check(self, measure: Measure, operation: str | None, variables: Mapping[str, Any] | None) -> None:
+    def open_cost(self, cost: Cost) -> Cost | None:
+        """The cost, if it has to be checked for each request; None if it is within the limits whatever is asked."""
+        depends = bool(cost.variables or cost.below)
+        return cost if depends or cost.total(self._limits, {}) > self._limits.cost else None
+
+    def check(self, cost: Cost, variables: Mapping[str, Any]) -> None:
         """Check what one request's answer may cost.
 
         Raises:
             LimitExceeded: it may hold too many objects.
         """
-        cost = measure.costs.get(operation)
-        total = cost.total(self._limits, variables or {}) if cost else 0
+        total = cost.total(self._limits, variables)
         if total > self._limits.cost:
             raise LimitExceeded(
                 f"The answer may hold {total} objects; {self._limits.cost} are allowed. Ask for shorter pages."
@@ -139,7 +155,10 @@ class _Unfolding:
             for variable in node.variable_definitions or ()
             if variable.default_value
         }
-        return Cost(1, (), 0, self._below(root, [node.selection_set], defaults, paged=False))
+        return self._summed(1, (), 0, self._below(root, [node.selection_set], defaults, paged=False))
+
+    def _summed(self, length: int, variables: tuple[str, ...], own: int, below: Iterable[Cost]) -> Cost:
+        return Cost.of(length, variables, own, below, self._limits)
 
     def _below(
         self, parent: Any, selection_sets: list[SelectionSetNode], defaults: Mapping[str, ValueNode], *, paged: bool
@@ -174,7 +193,7 @@ class _Unfolding:
         holds_page = is_page and not is_list
         below = self._below(get_named_type(definition.type), deeper, defaults, paged=holds_page)
         if name in INTROSPECTION:
-            self._introspection += Cost(1, (), 1, below).total(self._limits, {})
+            self._introspection += self._summed(1, (), 1, below).total(self._limits, {})
             return None
         length, variables = 1, NO_VARIABLES
         if is_page:
@@ -184,7 +203,7 @@ class _Unfolding:
             lists = [key for key, value in definition.args.items() if is_list_type(get_nullable_type(value.type))]
             length, variables = self._given(node, lists, defaults)
             length = max(length, self._assumed(owner, name))
-        return Cost(length, variables, int(not holds_page), below)
+        return self._summed(length, variables, int(not holds_page), below)
 
     def _given(
         self, node: FieldNode, names: Collection[str], defaults: Mapping[str, ValueNode]

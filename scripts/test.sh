@@ -17,4 +17,8 @@ step "Types" mypy .
 step "Import direction" lint-imports
 step "Dockerfile" hadolint Dockerfile
 step "Tests" python -m pytest "$@"
+if (($# == 0)); then
+  step "Tests on graphql-core's executor" env TEST_EXECUTOR=graphql-core python -m pytest -q \
+    tests/api tests/unit/test_{batching,node,pagination,guard,errors,cache}.py --ignore tests/api/test_schemathesis.py
+fi
 printf 'All passed in %d s.\n' "$(total)"

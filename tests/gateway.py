@@ -13,6 +13,7 @@ from gateway.app import Beside, create_app
 from gateway.config import Settings
 from resolvers.actor import Role
 from tests.conftest import Neo4jCredentials
+from tests.executor import chosen
 from tests.world import OURS, SIGNING_KEY
 
 SECRET = "s" * 32
@@ -72,6 +73,7 @@ def settings_for(postgres_url: str, redis_url: str, neo4j: Neo4jCredentials) -> 
             "JWT_SECRET": SECRET,
             "SECRET_KEY": SIGNING_KEY.decode(),
             "EXTERNAL_SERVICES": NOBODY,
+            "EXECUTOR": chosen(),
         }
     )
 

@@ -15,7 +15,11 @@ SQL_COMMAND = re.compile(r"\s*(TRUNCATE|ANALYZE|CREATE TABLE)\b")
 CYPHER = re.compile(r"\s*(UNWIND|MATCH|MERGE|CALL|RETURN)\b")
 
 # Texts of several words that are sent to no database.
-OTHERS = {"RATE_LIMIT": "Lua for Redis"}
+OTHERS = {
+    "RATE_LIMIT": "Lua for Redis",
+    "GENERIC_PLANS": "a setting of the connection",
+    "CUSTOM_PLANS": "a setting of the connection",
+}
 
 
 class Statement(NamedTuple):

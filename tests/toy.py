@@ -30,6 +30,7 @@ from schema.guard import allow, everyone
 from schema.limits import Limits
 from schema.node import Node
 from schema.pagination import After, Before, Connection, First, Last, Order, connection, paged
+from tests.executor import chosen
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SIGNING_KEY = b"k" * 32
@@ -291,7 +292,7 @@ class Mutation:
 
 
 def toy_schema(limits: Limits | None = None) -> GatewaySchema:
-    return GatewaySchema(Query, Mutation, types=[Country], limits=limits)
+    return GatewaySchema(Query, Mutation, types=[Country], limits=limits, executor=chosen())
 
 
 async def ask(schema: GatewaySchema, text: str, context: Context, **variables: Any) -> ExecutionResult:

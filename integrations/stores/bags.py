@@ -86,6 +86,15 @@ ORDER BY tagged.valid_from DESC, bags.id DESC
 LIMIT $5
 """
 
+NEWEST_BAGS = """
+SELECT id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
+       state, state_at, airport, place, holder, flight_id, version
+FROM bags
+WHERE airline_id = $1 AND id < coalesce($2::bigint, 9223372036854775807)
+ORDER BY id DESC
+LIMIT $3
+"""
+
 BAGS_PAGE = """
 SELECT id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
        state, state_at, airport, place, holder, flight_id, version
@@ -116,7 +125,7 @@ SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, 
 FROM unnest($2::bigint[]) AS parent(id)
 CROSS JOIN LATERAL (SELECT bag_id, flight_id
                     FROM bag_legs
-                    WHERE bag_legs.flight_id = parent.id AND ($3::bigint IS NULL OR bag_id > $3)
+                    WHERE bag_legs.flight_id = parent.id AND bag_id > coalesce($3::bigint, 0)
                     ORDER BY bag_id
                     LIMIT $4) AS leg
 JOIN bags ON bags.id = leg.bag_id AND bags.airline_id = $1
@@ -131,7 +140,7 @@ SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, 
 FROM unnest($2::bigint[]) AS parent(id)
 CROSS JOIN LATERAL (SELECT bag_id, flight_id
                     FROM bag_legs
-                    WHERE bag_legs.flight_id = parent.id AND ($3::bigint IS NULL OR bag_id > $3)
+                    WHERE bag_legs.flight_id = parent.id AND bag_id > coalesce($3::bigint, 0)
                     ORDER BY bag_id
                     LIMIT $4) AS leg
 JOIN bags ON bags.id = leg.bag_id AND bags.airline_id = $1
@@ -146,7 +155,7 @@ SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, 
 FROM unnest($2::bigint[]) AS parent(id)
 CROSS JOIN LATERAL (SELECT bag_id, flight_id
                     FROM bag_legs
-                    WHERE bag_legs.flight_id = parent.id AND ($3::bigint IS NULL OR bag_id < $3)
+                    WHERE bag_legs.flight_id = parent.id AND bag_id < coalesce($3::bigint, 9223372036854775807)
                     ORDER BY bag_id DESC
                     LIMIT $4) AS leg
 JOIN bags ON bags.id = leg.bag_id AND bags.airline_id = $1
@@ -298,6 +307,10 @@ async def page(
     records: Reader, airline_id: int, states: Sequence[str] | None, airport: str | None, page: Page
 ) -> list[Bag]:
     """The newest bags first, one more than the page holds where there are more; ``airport`` is where the bag is now."""
+    if states is None and airport is None and not page.backward:
+        return await records.fetch(
+            NEWEST_BAGS, airline_id, page.part(0), page.limit + 1, name="NEWEST_BAGS", record_class=Bag
+        )
     if page.backward:
         return await records.fetch(
             BAGS_PAGE_BACKWARD,
@@ -308,9 +321,18 @@ async def page(
             page.limit + 1,
             name="BAGS_PAGE_BACKWARD",
             record_class=Bag,
+            filtered=True,
         )
     return await records.fetch(
-        BAGS_PAGE, airline_id, states, airport, page.part(0), page.limit + 1, name="BAGS_PAGE", record_class=Bag
+        BAGS_PAGE,
+        airline_id,
+        states,
+        airport,
+        page.part(0),
+        page.limit + 1,
+        name="BAGS_PAGE",
+        record_class=Bag,
+        filtered=True,
     )
 
 

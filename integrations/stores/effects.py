@@ -273,7 +273,15 @@ async def page(
         (EFFECTS_PAGE_BACKWARD, "EFFECTS_PAGE_BACKWARD") if page.backward else (EFFECTS_PAGE, "EFFECTS_PAGE")
     )
     return await records.fetch(
-        statement, airline_id, states, services, page.part(0), page.limit + 1, name=name, record_class=Effect
+        statement,
+        airline_id,
+        states,
+        services,
+        page.part(0),
+        page.limit + 1,
+        name=name,
+        record_class=Effect,
+        filtered=True,
     )
 
 

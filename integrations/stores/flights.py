@@ -227,6 +227,7 @@ async def page(
         page.limit + 1,
         name=name,
         record_class=Flight,
+        filtered=True,
     )
 
 

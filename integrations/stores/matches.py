@@ -197,6 +197,7 @@ async def candidates(
         of_a_key,
         limit,
         name="MATCH_CANDIDATES",
+        filtered=True,
     )
     return [row["pir_id"] for row in rows]
 

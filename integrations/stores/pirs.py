@@ -259,7 +259,15 @@ async def page(records: Reader, airline_id: int, which: PirFilter, page: Page) -
     """The newest files first, one more than the page holds where there are more."""
     statement, name = (PIRS_PAGE_BACKWARD, "PIRS_PAGE_BACKWARD") if page.backward else (PIRS_PAGE, "PIRS_PAGE")
     return await records.fetch(
-        statement, airline_id, *which, page.part(0), page.part(1), page.limit + 1, name=name, record_class=Pir
+        statement,
+        airline_id,
+        *which,
+        page.part(0),
+        page.part(1),
+        page.limit + 1,
+        name=name,
+        record_class=Pir,
+        filtered=True,
     )
 
 
@@ -271,7 +279,15 @@ async def by_urgency(records: Reader, airline_id: int, which: PirFilter, page: P
         else (PIRS_BY_URGENCY, "PIRS_BY_URGENCY")
     )
     return await records.fetch(
-        statement, airline_id, *which, page.part(0), page.part(1), page.limit + 1, name=name, record_class=Pir
+        statement,
+        airline_id,
+        *which,
+        page.part(0),
+        page.part(1),
+        page.limit + 1,
+        name=name,
+        record_class=Pir,
+        filtered=True,
     )
 
 

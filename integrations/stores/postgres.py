@@ -30,7 +30,7 @@ from integrations.deadline import remaining
 from integrations.errors import Conflict, OutsideError, Refused, Unavailable
 from integrations.stores.backoff import SLOW_CALL, Availability, backoff
 from integrations.stores.postgres_address import Address
-from integrations.stores.postgres_pool import BURIAL_SECONDS, Link, Pool, open_link
+from integrations.stores.postgres_pool import BURIAL_SECONDS, Link, Overdue, PlanningConnection, Pool, open_link
 from integrations.stores.timings import Timings
 
 STORE = "records"
@@ -114,11 +114,23 @@ class Reader(ABC):
 
     @overload
     async def fetch(
-        self, sql: str, *args: Any, name: str | None = ..., record_class: type[R], timeout: float | None = ...
+        self,
+        sql: str,
+        *args: Any,
+        name: str | None = ...,
+        record_class: type[R],
+        timeout: float | None = ...,
+        filtered: bool = ...,
     ) -> list[R]: ...
     @overload
     async def fetch(
-        self, sql: str, *args: Any, name: str | None = ..., record_class: None = ..., timeout: float | None = ...
+        self,
+        sql: str,
+        *args: Any,
+        name: str | None = ...,
+        record_class: None = ...,
+        timeout: float | None = ...,
+        filtered: bool = ...,
     ) -> list[Record]: ...
     async def fetch(
         self,
@@ -127,9 +139,11 @@ class Reader(ABC):
         name: str | None = None,
         record_class: type[Record] | None = None,
         timeout: float | None = None,
+        filtered: bool = False,
     ) -> Any:
-        """All rows, as ``record_class`` where given."""
-        return await self._run(Connection.fetch, sql, args, name, timeout, record_class)
+        """All rows, as ``record_class`` where given; ``filtered`` where the best plan depends on the arguments."""
+        exchange = PlanningConnection.fetch_planned if filtered else Connection.fetch
+        return await self._run(exchange, sql, args, name, timeout, record_class)
 
     @overload
     async def fetchrow(
@@ -298,6 +312,7 @@ class PostgresManager(Reader):
         self._probe_link: Link | None = None
         self._timings = Timings(STORE, SLOW_SECONDS)
         self._availability = Availability(STORE, self._probe, when_down=self._drop)
+        self._overdue = Overdue(SLOW_CALL, self._availability.suspect)
         self._replica = (
             PostgresManager(
                 replica_url,
@@ -447,7 +462,7 @@ class PostgresManager(Reader):
             counted.names.append(name)
         started = monotonic()
         link.patient = seconds > self.timeout
-        alarm = asyncio.get_running_loop().call_later(SLOW_CALL, self._availability.suspect)
+        self._overdue.begin(link, started)
         try:
             if record_class is None:
                 return await exchange(link.connection, sql, *args, timeout=seconds)
@@ -458,7 +473,7 @@ class PostgresManager(Reader):
             link.cut_off = True
             raise
         finally:
-            alarm.cancel()
+            self._overdue.end(link)
             self._timings.add(name, monotonic() - started)
 
     def _explain(self, error: BaseException, name: str, link: Link | None = None) -> OutsideError:

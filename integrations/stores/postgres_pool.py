@@ -11,8 +11,10 @@ and a connection that comes back inside a transaction or cut off in mid-exchange
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from contextvars import Context
 from time import monotonic
+from typing import Any
 
 import asyncpg
 import orjson
@@ -25,17 +27,91 @@ BURIAL_SECONDS = 1.0
 # Connections above the minimum are closed after this long without use.
 IDLE_SECONDS = 300.0
 
+# A prepared statement is planned once. By itself PostgreSQL plans a look-up by keys anew at each execution, as it takes
+# an array to be longer than ours are; planning takes up to ten times as long as such a look-up.
+GENERIC_PLANS = "SET plan_cache_mode = force_generic_plan"
+# For statements whose best plan depends on the values: lists with filters that may be absent.
+CUSTOM_PLANS = "SET plan_cache_mode = force_custom_plan"
+
+
+class PlanningConnection(asyncpg.Connection):
+    """A connection that plans a prepared statement once, but for those that ask for a plan of their values.
+
+    Attributes:
+        plans_once: whether it does; not through a transaction pooler, where the setting would be somebody else's.
+    """
+
+    plans_once = False
+
+    async def plan_once(self) -> None:
+        """Begin to."""
+        await self.execute(GENERIC_PLANS)
+        self.plans_once = True
+
+    async def fetch_planned(self, sql: str, *args: Any, timeout: float | None = None, **options: Any) -> Any:
+        """As ``fetch``, by a plan that is made for these values; two short exchanges more."""
+        if not self.plans_once:
+            return await self.fetch(sql, *args, timeout=timeout, **options)
+        await self.execute(CUSTOM_PLANS, timeout=timeout)
+        try:
+            rows = await self.fetch(sql, *args, timeout=timeout, **options)
+        except PostgresError:
+            # Where the transaction is lost, the setting is lost with it.
+            with contextlib.suppress(PostgresError):
+                await self.execute(GENERIC_PLANS, timeout=timeout)
+            raise
+        await self.execute(GENERIC_PLANS, timeout=timeout)
+        return rows
+
 
 class Link:
     """A connection: when it was last used, whether an exchange on it was cut off, and whether it does long work."""
 
-    __slots__ = ("connection", "cut_off", "patient", "used_at")
+    __slots__ = ("asked_at", "connection", "cut_off", "patient", "used_at")
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self.connection = connection
         self.cut_off = False
         self.patient = False
+        self.asked_at = 0.0
         self.used_at = monotonic()
+
+
+class Overdue:
+    """Notices exchanges that take long: one timer for all of them, where one for each would cost 1 us an exchange.
+
+    Args:
+        seconds: what takes longer is noticed, once.
+        noticed: is called then.
+    """
+
+    def __init__(self, seconds: float, noticed: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._noticed = noticed
+        self._asked: set[Link] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, link: Link, started: float) -> None:
+        """Note that a connection was asked something, at ``started`` by the monotonic clock."""
+        link.asked_at = started
+        self._asked.add(link)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._look)
+
+    def end(self, link: Link) -> None:
+        """Note that it answered, or will not."""
+        self._asked.discard(link)
+
+    def _look(self) -> None:
+        self._timer = None
+        due = monotonic() - self._seconds
+        late = {link for link in self._asked if link.asked_at <= due}
+        self._asked -= late
+        if self._asked:
+            wait = min(link.asked_at for link in self._asked) - due
+            self._timer = asyncio.get_running_loop().call_later(wait, self._look)
+        if late:
+            self._noticed()
 
 
 async def open_link(address: Address, application_name: str, seconds: float) -> Link:
@@ -48,6 +124,7 @@ async def open_link(address: Address, application_name: str, seconds: float) -> 
     async with asyncio.timeout(seconds):
         connection = await asyncpg.connect(
             address.dsn,
+            connection_class=PlanningConnection,
             ssl=address.tls,
             # Through a transaction pooler the next statement may meet another server session.
             statement_cache_size=0 if address.pooled else 1024,
@@ -57,6 +134,8 @@ async def open_link(address: Address, application_name: str, seconds: float) -> 
         )
         try:
             await _read_json(connection)
+            if not address.pooled:
+                await connection.plan_once()
         except BaseException:
             connection.terminate()
             raise

@@ -10,6 +10,7 @@ import httpx
 import orjson
 import pytest
 from asgi_lifespan import LifespanManager
+from graphql import ExecutionResult
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
@@ -17,11 +18,13 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
-from strawberry.types import ExecutionResult
+from starlette.types import ASGIApp
 
 from gateway.actor import TokenVerifier, issue_token
-from gateway.middleware import BodyLimit, RequestEdge
-from gateway.view import GRAPHQL_JSON, JSON, GraphQLView, answer_response, negotiate
+from gateway.answers import answer_of
+from gateway.middleware import BodyLimit, Paths, RequestEdge
+from gateway.questions import GRAPHQL_JSON, JSON, negotiate
+from gateway.view import GraphQLView
 from resolvers.actor import Role
 from resolvers.context import Stores
 from tests.toy import INSTALLATION, SIGNING_KEY, Library, toy_schema
@@ -37,7 +40,7 @@ def page(request: Request) -> Response | None:
     return None
 
 
-def application(library: Library) -> Starlette:
+def application(library: Library) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         yield {"stores": Stores(cast(Any, library), cast(Any, None), cast(Any, None))}
@@ -45,13 +48,17 @@ def application(library: Library) -> Starlette:
     view = GraphQLView(
         toy_schema(), TokenVerifier(SECRET), INSTALLATION, signing_key=SIGNING_KEY, seconds=SECONDS, page=page
     )
-    app = Starlette(
-        routes=[Route("/graphql", view)],
-        middleware=[Middleware(RequestEdge), Middleware(BodyLimit, max_bytes=MAX_BYTES)],
+
+    async def length(request: Request) -> Response:
+        return Response(str(len(await request.body())))
+
+    others = Starlette(
+        routes=[Route("/length", length, methods=["POST"])],
+        middleware=[Middleware(BodyLimit, max_bytes=MAX_BYTES)],
         lifespan=lifespan,
     )
-    app.router.redirect_slashes = False
-    return app
+    others.router.redirect_slashes = False
+    return RequestEdge(Paths({"/graphql": BodyLimit(view, MAX_BYTES)}, others))
 
 
 @pytest.fixture(scope="module")
@@ -265,17 +272,19 @@ async def test_without_a_credential_only_what_is_open_is_answered(app: Any) -> N
         assert (response.status_code, code_of(response)) == (200, "UNAUTHENTICATED")
 
 
-async def test_a_long_body_is_413(client: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("path", ["/graphql", "/length"])
+async def test_a_long_body_is_413(client: httpx.AsyncClient, path: str) -> None:
     async def chunks(count: int) -> AsyncIterator[bytes]:
         for _ in range(count):
             yield b" " * 1_000
 
     for content in (b" " * (MAX_BYTES + 1), chunks(11), chunks(10_000)):
-        response = await client.post("/graphql", content=content, headers={"Content-Type": JSON})
+        response = await client.post(path, content=content, headers={"Content-Type": JSON})
         assert (response.status_code, code_of(response)) == (413, "PAYLOAD_TOO_LARGE")
         assert response.headers["connection"] == "close"
     body = b'{"query":"{health}"}'
-    assert (await post(client, body + b" " * (MAX_BYTES - len(body)))).status_code == 200
+    longest = body + b" " * (MAX_BYTES - len(body))
+    assert (await client.post(path, content=longest, headers={"Content-Type": JSON})).status_code == 200
 
 
 async def test_a_wrong_content_length_does_not_open_the_gate(app: Any) -> None:
@@ -373,6 +382,15 @@ async def test_nobody_writes_lines_of_their_own_into_the_access_log(
     assert not any("\n" in message or " /forged" in message for message in caplog.messages)
 
 
+async def test_a_long_answer_is_compressed_for_who_takes_it(client: httpx.AsyncClient) -> None:
+    body = '{"query":"{__schema{types{name description}}}"}'
+    compressed = await post(client, body, **{"Accept-Encoding": "br, gzip"})
+    assert compressed.headers["content-encoding"] == "gzip"
+    plain = await post(client, body, **{"Accept-Encoding": "br"})
+    assert "content-encoding" not in plain.headers
+    assert compressed.json() == plain.json()
+
+
 async def test_security_headers(client: httpx.AsyncClient) -> None:
     for response in (await post(client, '{"query":"{health}"}'), await client.get("/nowhere"), await post(client, "5")):
         assert response.headers["x-content-type-options"] == "nosniff"
@@ -399,9 +417,10 @@ async def test_a_failure_outside_of_graphql_is_masked(caplog: pytest.LogCaptureF
 
 
 def test_an_answer_that_is_no_json_is_masked(caplog: pytest.LogCaptureFixture) -> None:
-    response = answer_response(ExecutionResult({"a": object()}, None), GRAPHQL_JSON, "request-1")
-    assert response.status_code == 500
-    assert orjson.loads(response.body)["errors"][0]["extensions"] == {
+    answer = answer_of(ExecutionResult({"a": object()}, None), GRAPHQL_JSON, "request-1")
+    assert answer.status == 200
+    assert orjson.loads(answer.body)["data"] is None
+    assert orjson.loads(answer.body)["errors"][0]["extensions"] == {
         "code": "INTERNAL_ERROR",
         "requestId": "request-1",
     }

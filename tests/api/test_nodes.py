@@ -14,8 +14,8 @@ from graphql import (
 
 from integrations.stores.postgres import count_statements
 from resolvers.actor import Role
-from schema.execution import BatchField
 from schema.build import build_schema
+from schema.execution import BatchField
 from schema.guard import DEFINITION
 from schema.node import join
 from tests.gateway import Api

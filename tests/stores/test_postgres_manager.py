@@ -15,6 +15,7 @@ import pytest
 
 from integrations.deadline import deadline
 from integrations.errors import Conflict, DeadlineExceeded, Refused, Unavailable
+from integrations.stores.backoff import SLOW_CALL
 from integrations.stores.postgres import PostgresManager, count_statements
 from integrations.stores.postgres_address import Address
 from integrations.stores.postgres_pool import open_link
@@ -61,6 +62,26 @@ def end_unseen(pid: int) -> None:
     """End a session on the server while our loop stands still, so that the client cannot know yet."""
     os.kill(pid, signal.SIGTERM)
     time.sleep(0.1)
+
+
+async def test_only_a_slow_statement_makes_the_store_suspect(
+    postgres: PostgresManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suspected = 0
+
+    def suspect() -> None:
+        nonlocal suspected
+        suspected += 1
+
+    monkeypatch.setattr(postgres._overdue, "_noticed", suspect)
+    async with postgres.acquire() as session:
+        await session.execute("SELECT 1")
+        with suppress(Refused):
+            await session.execute("SELECT 1 / 0")
+        await asyncio.sleep(SLOW_CALL * 1.2)
+        assert suspected == 0
+        await session.execute(f"SELECT pg_sleep({SLOW_CALL * 1.2})")
+    assert suspected == 1
 
 
 async def test_statements_answer_rows_of_the_class_asked_for(postgres: PostgresManager) -> None:

@@ -1,0 +1,101 @@
+import gzip
+import logging
+import uuid
+from datetime import UTC, date, datetime
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import pytest
+from graphql import ExecutionResult, GraphQLError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.answers import COMPRESSED_FROM, THREAD_FROM, Answer, answer_of
+from gateway.questions import GRAPHQL_JSON, JSON, takes_gzip
+from schema.scalars import write_date_time
+
+
+async def sent(answer: Answer, *, takes: bool) -> tuple[dict[bytes, bytes], bytes]:
+    messages: list[Any] = []
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    await answer.send(send, gzip=takes)
+    start, body = messages
+    assert start["status"] == answer.status
+    headers = dict(start["headers"])
+    assert len(headers) == len(start["headers"])
+    assert int(headers[b"content-length"]) == len(body["body"])
+    return headers, body["body"]
+
+
+@pytest.mark.parametrize("size", [COMPRESSED_FROM, THREAD_FROM])
+async def test_long_answers_are_compressed_for_who_takes_it(size: int) -> None:
+    answer = Answer(HTTPStatus.OK, b"x" * size, JSON)
+    headers, body = await sent(answer, takes=True)
+    assert headers[b"content-encoding"] == b"gzip"
+    assert gzip.decompress(body) == answer.body
+    assert len(body) < len(answer.body)
+    plain, body = await sent(answer, takes=False)
+    assert b"content-encoding" not in plain
+    assert body == answer.body
+    assert plain[b"vary"] == headers[b"vary"] == b"accept, accept-encoding"
+
+
+async def test_short_answers_are_sent_as_they_are() -> None:
+    answer = Answer(HTTPStatus.OK, b"x" * (COMPRESSED_FROM - 1), JSON)
+    headers, body = await sent(answer, takes=True)
+    assert body == answer.body
+    assert not headers.keys() & {b"content-encoding", b"vary"}
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "takes"),
+    [
+        ("", False),
+        ("gzip", True),
+        ("gzip, deflate, br", True),
+        ("br;q=1.0, GZip;q=0.5", True),
+        ("*", True),
+        ("gzip;q=0", False),
+        ("gzip;q=0, *", False),
+        ("*;q=0", False),
+        ("br, identity", False),
+        ("gzipped", False),
+    ],
+)
+def test_gzip_is_taken_by_who_says_so(accept_encoding: str, takes: bool) -> None:
+    assert takes_gzip(accept_encoding) is takes
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_moments_in_utc_are_written_as_the_scalar_writes_them(moment: datetime) -> None:
+    assert orjson.loads(orjson.dumps(moment)) == write_date_time(moment)
+
+
+@given(st.dates(), st.uuids())
+def test_dates_and_uuids_are_written_as_text(day: date, key: uuid.UUID) -> None:
+    assert orjson.loads(orjson.dumps([day, key])) == [day.isoformat(), str(key)]
+
+
+def test_parts_that_are_json_already_are_passed_on() -> None:
+    answer = answer_of(ExecutionResult({"scans": orjson.Fragment(b'[{"a":1}]')}, None), JSON, "request-1")
+    assert answer.body == b'{"data":{"scans":[{"a":1}]}}'
+
+
+def test_what_an_executor_says_besides_is_passed_on() -> None:
+    answer = answer_of(ExecutionResult({"a": 1}, None, {"plan": []}), JSON, "request-1")
+    assert answer.body == b'{"data":{"a":1},"extensions":{"plan":[]}}'
+
+
+@pytest.mark.parametrize("value", [object(), 2**70, "\ud800", {1: 2}, b"x", float])
+def test_what_is_no_json_is_a_masked_error(value: Any, caplog: pytest.LogCaptureFixture) -> None:
+    errors = [GraphQLError("one field failed", path=["a"])]
+    answer = answer_of(ExecutionResult({"b": value}, errors), GRAPHQL_JSON, "request-1")
+    (error,) = orjson.loads(answer.body)["errors"]
+    assert error["extensions"] == {"code": "INTERNAL_ERROR", "requestId": "request-1"}
+    assert orjson.loads(answer.body)["data"] is None
+    assert answer.status == 200
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
