@@ -4,6 +4,7 @@ import "@graphiql/plugin-doc-explorer/style.css";
 import "@graphiql/plugin-history/style.css";
 import "graphiql/graphiql.css";
 import "./page.css";
+import "./plan.css";
 import { createRoot } from "react-dom/client";
 import { Page } from "./page";
 

@@ -1,19 +1,24 @@
+import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
 import { useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { GraphiQL } from "graphiql";
 import { useEffect, useMemo, useState } from "react";
 import { EXAMPLES } from "./examples";
 import { createFetcher } from "./fetcher";
+import { PlanLog } from "./plan";
+import { PLAN_PLUGIN, PlanLogContext } from "./plan_tab";
 import { currentSession, type Session, signInFromAddress, signOut } from "./session";
 import { SignIn } from "./sign_in";
 
 const TABS = EXAMPLES.map((query) => ({ query }));
+const PLUGINS = [HISTORY_PLUGIN, PLAN_PLUGIN];
 
 /** The whole page: a sign-in above GraphiQL. */
 export function Page() {
   const [session, setSession] = useState<Session | null>(() => signInFromAddress() ?? currentSession());
+  const [planLog] = useState(() => new PlanLog());
   // Another fetcher makes GraphiQL read the schema again: what a role may see can differ.
   const token = session?.token ?? null;
-  const fetcher = useMemo(() => createFetcher(token), [token]);
+  const fetcher = useMemo(() => planLog.over(createFetcher(token)), [planLog, token]);
 
   useEffect(() => {
     const follow = () => setSession((present) => signInFromAddress() ?? present);
@@ -36,18 +41,21 @@ export function Page() {
         <SignIn session={session} onSignIn={setSession} onSignOut={leave} />
       </header>
       <main>
-        <GraphiQL
-          fetcher={fetcher}
-          defaultTabs={TABS}
-          // What is typed here may name passengers: a shared desk forgets it with the tab.
-          storage={sessionStorage}
-          shouldPersistHeaders={false}
-          inputValueDeprecation
-          schemaDescription
-        >
-          <GraphiQL.Logo>{null}</GraphiQL.Logo>
-          <FollowSystemColours />
-        </GraphiQL>
+        <PlanLogContext value={planLog}>
+          <GraphiQL
+            fetcher={fetcher}
+            defaultTabs={TABS}
+            plugins={PLUGINS}
+            // What is typed here may name passengers: a shared desk forgets it with the tab.
+            storage={sessionStorage}
+            shouldPersistHeaders={false}
+            inputValueDeprecation
+            schemaDescription
+          >
+            <GraphiQL.Logo>{null}</GraphiQL.Logo>
+            <FollowSystemColours />
+          </GraphiQL>
+        </PlanLogContext>
       </main>
     </>
   );

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from graphql import (
     DirectiveNode,
     FragmentDefinitionNode,
+    GraphQLError,
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
@@ -128,7 +129,11 @@ class OperationPlan:
         definition = named_type.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
         passes_on = getattr(definition and definition.origin, "passes_on", ())
         parts: list[Selected] = []
-        for _, field in self.selection(executor, named_type, details).entries:
+        try:
+            entries = self.selection(executor, named_type, details).entries
+        except GraphQLError:
+            return None  # the error is one of the values, and comes with them
+        for _, field in entries:
             if isinstance(field, str):
                 continue
             declared = field.definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)

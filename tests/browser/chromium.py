@@ -56,6 +56,12 @@ class Page:
         look = f"const look = () => ({expression}) ? resolve(true) : setTimeout(look, 50); look()"
         await self.evaluate(f"new Promise((resolve) => {{ {look} }})")
 
+    async def press(self, key: str, code: int, *, ctrl: bool = False) -> None:
+        """Press and release a key, by its name and the code Windows has for it, where the focus is."""
+        held = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 2 if ctrl else 0}
+        await self.send("Input.dispatchKeyEvent", type="rawKeyDown", **held)
+        await self.send("Input.dispatchKeyEvent", type="keyUp", **held)
+
     async def send(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
         """Send one command and return its result."""
         number = next(self._numbers)
