@@ -1,6 +1,7 @@
 """Events of many bags."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from integrations.records.bags import Bag, RelatedBag
 from integrations.records.events import BriefEvent, Event, JoinedEvent
@@ -44,16 +45,16 @@ async def of_bags(
     return [found[bag.id] for bag in parents]
 
 
-def brought(parents: Sequence[Bag], *, last: int | None = None) -> Sequence[Sequence[JoinedEvent]] | None:
+def brought(parents: Sequence[Any], *, last: int | None = None) -> Sequence[Sequence[JoinedEvent]] | None:
     """The events that bags have brought along, if all have; ``last`` as in ``of_bags``.
 
     Raises:
         BadInput: ``last`` is out of bounds.
     """
     check_last(last)
-    found = [parent.events for parent in parents if isinstance(parent, RelatedBag) and parent.brings_events]
-    if len(found) < len(parents):
+    if set(map(type, parents)) != {RelatedBag} or not all(parent.brings_events for parent in parents):
         return None
+    found = [parent.events for parent in parents]
     return found if last is None else [events[-last:] for events in found]
 
 

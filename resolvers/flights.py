@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from integrations.records.bags import Bag, RelatedBag
 from integrations.records.events import EventColumns
@@ -62,10 +63,11 @@ async def of_flight_ids(context: Context, parents: Sequence[Bag | EventColumns |
     return [found.get(parent.flight_id) if parent.flight_id else None for parent in parents]
 
 
-def brought(parents: Sequence[Bag]) -> Sequence[JoinedFlight | None] | None:
+def brought(parents: Sequence[Any]) -> Sequence[JoinedFlight | None] | None:
     """The flights that bags have brought along, if all have."""
-    found = [parent.flight for parent in parents if isinstance(parent, RelatedBag) and parent.brings_flight]
-    return found if len(found) == len(parents) else None
+    if set(map(type, parents)) == {RelatedBag} and all(parent.brings_flight for parent in parents):
+        return [parent.flight for parent in parents]
+    return None
 
 
 async def by_designator(

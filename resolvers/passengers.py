@@ -28,12 +28,14 @@ async def of_owned(context: Context, parents: Sequence[Bag | Pir]) -> list[Passe
     return [found.get(parent.passenger_id) if parent.passenger_id else None for parent in parents]
 
 
-def brought(parents: Sequence[Bag | Pir]) -> Sequence[JoinedPassenger | None] | None:
+def brought(parents: Sequence[Any]) -> Sequence[JoinedPassenger | None] | None:
     """The passengers that bags have brought along, if all have."""
-    if any(isinstance(parent, RelatedBag) and not parent.brings_passenger for parent in parents):
-        return None
-    found = [parent.passenger for parent in parents if isinstance(parent, (BagWithPassenger, RelatedBag))]
-    return found if len(found) == len(parents) else None
+    kinds = set(map(type, parents))
+    if kinds == {BagWithPassenger}:
+        return [parent.passenger for parent in parents]
+    if kinds == {RelatedBag} and all(parent.brings_passenger for parent in parents):
+        return [parent.passenger for parent in parents]
+    return None
 
 
 async def by_name(context: Context, text: str, limit: int) -> list[Passenger]:
