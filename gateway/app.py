@@ -15,6 +15,7 @@ from gateway.callbacks import callback_routes
 from gateway.config import Settings
 from gateway.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
 from gateway.lifespan import installation, now, open_stores
+from gateway.metrics import metrics_routes
 from gateway.middleware import BodyLimit, Paths, RequestEdge
 from gateway.prints import print_routes
 from gateway.probes import probe_routes
@@ -40,9 +41,11 @@ def create_app(settings: Settings, open_stores: OpenStores = open_stores, beside
     def page(request: Request) -> Response | None:
         return graphiql_page(STATIC) if settings.graphiql and asks_for_graphiql(request) else None
 
+    schema = build_schema(executor=ExecutorName(settings.executor))
+    tokens = TokenVerifier(settings.jwt_secret.get_secret_value())
     view = GraphQLView(
-        build_schema(executor=ExecutorName(settings.executor)),
-        TokenVerifier(settings.jwt_secret.get_secret_value()),
+        schema,
+        tokens,
         installation(settings),
         signing_key=settings.secret_key.get_secret_value().encode(),
         seconds=settings.request_seconds,
@@ -58,6 +61,7 @@ def create_app(settings: Settings, open_stores: OpenStores = open_stores, beside
     others = Starlette(
         routes=[
             *(graphiql_routes(STATIC) if settings.graphiql else ()),
+            *metrics_routes(schema, tokens),
             *probe_routes(installation(settings), now),
             *callback_routes(settings, now),
             *print_routes(installation(settings), settings.secret_key.get_secret_value().encode(), now),

@@ -20,6 +20,7 @@ from strawberry.types.graphql import OperationType
 from resolvers.context import Context
 from schema.cache import CachedDocuments, DocumentCache
 from schema.errors import translate
+from schema.execution import PlanCache, plans_of
 from schema.executors import ExecutorName, answering, executing
 from schema.guard import guard_roots
 from schema.limits import Limits
@@ -130,6 +131,11 @@ class GatewaySchema(strawberry.Schema):
             operation_extensions=None,
         )
         return executor
+
+    @property
+    def plans(self) -> PlanCache:
+        """The plans of operations that ran."""
+        return plans_of(self._schema)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Translate the errors of an answer; Strawberry calls this once for each answer, before it goes out."""

@@ -8,6 +8,7 @@ from schema.execution.executor import BreadthFirstExecutor, plans_of
 from schema.execution.fields import SELECTED, AtHand, BatchError, BatchField, ReadField, Selected, by_class, off_parent
 from schema.execution.info import selected_of
 from schema.execution.loaders import Loaders
+from schema.execution.plan import PlanCache
 from schema.execution.shapes import Native
 from schema.execution.watching import Stage, Watch
 
@@ -19,6 +20,7 @@ __all__ = [
     "BreadthFirstExecutor",
     "Loaders",
     "Native",
+    "PlanCache",
     "ReadField",
     "Selected",
     "Stage",

@@ -58,8 +58,9 @@ class Page:
 
     async def press(self, key: str, code: int, *, ctrl: bool = False) -> None:
         """Press and release a key, by its name and the code Windows has for it, where the focus is."""
-        held = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 2 if ctrl else 0}
-        await self.send("Input.dispatchKeyEvent", type="rawKeyDown", **held)
+        typed = "" if ctrl else {"Enter": "\r", " ": " "}.get(key, "")
+        held: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 2 if ctrl else 0}
+        await self.send("Input.dispatchKeyEvent", type="keyDown" if typed else "rawKeyDown", text=typed, **held)
         await self.send("Input.dispatchKeyEvent", type="keyUp", **held)
 
     async def send(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:

@@ -1,0 +1,231 @@
+"""The tab that draws execution plans, in a real browser: over the real gateway, and over plans it would seldom make."""
+
+import asyncio
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from graphql import build_schema, graphql
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from gateway.app import create_app
+from gateway.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
+from integrations.embedded.neo4j import EmbeddedNeo4j
+from integrations.embedded.postgres import EmbeddedPostgres
+from integrations.embedded.redis import EmbeddedRedis
+from integrations.stores.timings import Timings
+from resolvers.actor import Role
+from schema.tracing import MAX_STAGES, Trace
+from tests.browser.chromium import Page, chromium
+from tests.conftest import Neo4jCredentials, make_database
+from tests.gateway import credential, settings_for
+from tests.world import DELIVERED, World, open_stores
+
+ROOT = Path(__file__).parents[2]
+BUILT = ROOT / "gateway/static/graphiql"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SCHEMA = build_schema("type Query { greeting: String }")
+LONG = "anAliasThatIsLongerThanThePaneIsWideAndHoldsNoPlaceToBreakIt"
+# One line: what is typed after a new line is indented by the editor.
+QUERY = (
+    f'query Plan {{ bag(tag: "{DELIVERED}") {{ passenger {{ surname }} fellows(first: 5) {{ total }} }} '
+    'routes(from: "PTY", to: "GRU") { source options { minutes } } }'
+)
+# A cell of each row, by its place among them; the fields' is a line below the path.
+ROWS = """[...document.querySelectorAll('.plan-stages tbody tr')].map((row) => ({
+    path: row.querySelector('button').textContent,
+    field: row.querySelector('.plan-field').textContent,
+    level: Number(row.cells[1].textContent),
+    kind: row.cells[2].textContent,
+    counts: row.cells[3].textContent,
+    calls: [...row.querySelectorAll('li')].map((call) => call.textContent.split(' ').slice(0, 2)),
+}))"""
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+async def gateway(
+    embedded_postgres: EmbeddedPostgres,
+    embedded_redis: EmbeddedRedis,
+    embedded_neo4j: EmbeddedNeo4j,
+    migrated_template: str,
+) -> ASGIApp:
+    """The application over the tests' world, GraphiQL with it."""
+    url = await make_database(embedded_postgres, "browser_test", migrated_template)
+    access = Neo4jCredentials(embedded_neo4j.uri, embedded_neo4j.user, embedded_neo4j.password)
+    settings = settings_for(url, embedded_redis.url, access).model_copy(update={"graphiql": True})
+    async with open_stores(settings) as stores:
+        world = await World.make(stores)
+        await world.retell()
+    return create_app(settings)
+
+
+@asynccontextmanager
+async def open_tab(app: ASGIApp, profile: Path, token: str) -> AsyncIterator[Page]:
+    """The tab as a first visit finds it, of an application that a server of its own serves."""
+    subprocess.run([ROOT / "scripts/build_console.sh", sys.executable], check=True)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        async with chromium(str(CHROMIUM), profile) as page:
+            await page.open(f"http://127.0.0.1:{listener.getsockname()[1]}/graphql#token={token}")
+            await page.until("document.querySelector('.graphiql-query-editor textarea') !== null")
+            await page.evaluate("document.querySelector('[aria-label=\"Show Execution plan\"]').click()")
+            await page.until("document.querySelector('.plan') !== null")
+            yield page
+    finally:
+        server.should_exit = True
+        await serving
+
+
+async def run(page: Page, query: str | None = None) -> None:
+    """Run what is typed, or something else in a tab of its own, by keyboard."""
+    if query is not None:
+        await page.evaluate("document.querySelector('.graphiql-tab-add').click()")
+    await page.evaluate("document.querySelector('.graphiql-query-editor textarea').focus()")
+    if query is not None:
+        await page.send("Input.insertText", text=query)
+    await page.press("Enter", 13, ctrl=True)
+
+
+async def says(page: Page, text: str) -> None:
+    """Wait until the tab's status holds a text."""
+    await page.until(f"document.querySelector('.plan [role=status]').textContent.includes({json.dumps(text)})")
+
+
+async def switch(page: Page) -> None:
+    """Turn the switch by keyboard."""
+    await page.evaluate("document.querySelector('.plan [role=switch]').focus()")
+    await page.press(" ", 32)
+
+
+def token_of(role: Role) -> str:
+    return credential(role)["Authorization"].removeprefix("Bearer ")
+
+
+async def test_an_administrator_sees_what_the_gateway_tells_of_a_run(gateway: ASGIApp, tmp_path: Path) -> None:
+    async with open_tab(gateway, tmp_path, token_of(Role.ADMIN)) as page:
+        await says(page, "Nothing has been run yet.")
+        await run(page, QUERY)
+        await says(page, "Plan, ")
+        await says(page, "run without its plan.")
+        await switch(page)
+        await run(page)
+        await says(page, " ms in all, ")
+        rows = await page.evaluate(ROWS)
+        asked = {"query": QUERY, "extensions": {"plan": True}}
+        headers = {"Content-Type": "application/json", **credential(Role.ADMIN)}
+        request = json.dumps({"method": "POST", "headers": headers, "body": json.dumps(asked)})
+        told = (await page.evaluate(f"fetch('/graphql', {request}).then((answer) => answer.json())"))["extensions"]
+        stores = await page.evaluate(
+            "[...document.querySelectorAll('.plan-stores tbody tr')].map((row) => [0, 1, 3].map((cell) => "
+            "row.cells[cell].textContent))"
+        )
+        await page.send("Page.reload")
+        await page.until("document.querySelector('.plan [role=switch]')?.checked === true")
+
+    stages = told["plan"]["stages"]
+    drawn = [
+        {
+            "path": ".".join(stage["path"]),
+            "field": stage["field"],
+            "level": len(stage["path"]),
+            "kind": stage["kind"],
+            "counts": f"{stage['parents']} → {stage['rows']}",
+            "calls": [[call["store"], call["name"]] for call in stage["calls"]],
+        }
+        for stage in stages
+    ]
+    assert sorted(rows, key=json.dumps) == sorted(drawn, key=json.dumps)
+    assert {row["path"] for row in rows} >= {"bag", "bag.fellows", "routes"}
+    assert {store: int(calls) for store, calls, _ in stores} == {
+        store: sums["calls"] for store, sums in told["plan"]["stores"].items()
+    }
+    assert all(levels.startswith("L1:\u00a0") for _, _, levels in stores)
+    assert page.complaints == []
+
+
+async def test_others_are_told_that_they_may_not_and_how_to_go_on(gateway: ASGIApp, tmp_path: Path) -> None:
+    async with open_tab(gateway, tmp_path, token_of(Role.AGENT)) as page:
+        await switch(page)
+        await run(page, QUERY)
+        await says(page, "Only administrators may ask for the plan")
+        await page.evaluate("document.querySelector('.plan-button').focus()")
+        await page.press("Enter", 13)
+        await says(page, "run without its plan.")
+        await page.until("document.querySelector('.graphiql-response').textContent.includes('GONZ')")
+        assert await page.evaluate("document.querySelector('.plan [role=switch]').checked") is False
+
+
+def _plan() -> dict[str, Any]:
+    """More stages than are told, the last of them told begun first; one with a fault and long names."""
+    trace, timings = Trace(), Timings("records", slow_seconds=1)
+    for number in range(MAX_STAGES + 5):
+        stage = trace.begin(("all", f"{LONG}{number}"), f"Query.{LONG}", "batch", 3)
+        with stage.waiting():
+            timings.add(f"STATEMENT_{number}", 0.001)
+        stage.answered([[1, 2], None, ValueError("Not here.")])
+        stage.completed()
+    return trace.shown()
+
+
+async def test_a_thousand_stages_with_long_names_do_not_freeze_it(tmp_path: Path) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def answer(request: Request) -> Response:
+        if asks_for_graphiql(request):
+            return graphiql_page(BUILT)
+        sent.append(await request.json())
+        result = (await graphql(SCHEMA, sent[-1]["query"], {"greeting": "hello"})).formatted
+        return JSONResponse({**result, "extensions": {"plan": _plan()}} if "extensions" in sent[-1] else result)
+
+    app = Starlette(routes=[Route("/graphql", answer, methods=["GET", "POST"]), *graphiql_routes(BUILT)])
+    async with open_tab(app, tmp_path, "a.b.c") as page:
+        await switch(page)
+        await run(page, "{ greeting }")
+        await says(page, "1,005 stages, 1,000 round trips")
+        first = await page.evaluate(ROWS)
+        await page.evaluate("document.querySelector('.plan-stages .plan-button').focus()")
+        await page.press("Enter", 13)
+        await page.until(f"document.querySelectorAll('.plan-stages tbody tr').length === {MAX_STAGES}")
+        focused = await page.evaluate("document.activeElement.getAttribute('aria-label')")
+        await page.press("Tab", 9)
+        details = await page.evaluate(
+            "document.getElementById(document.activeElement.getAttribute('aria-describedby')).textContent"
+        )
+        text = await page.evaluate("document.querySelector('.plan').textContent")
+        headers = await page.evaluate("[...document.querySelectorAll('.plan-stages th[scope=col]')].length")
+        overflows = (
+            "[...document.querySelectorAll('.plan, .plan-stages')].some((it) => it.scrollWidth > it.clientWidth)"
+        )
+        wide = []
+        for width in (390, 1400, 4200):
+            await page.send(
+                "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 500
+            )
+            wide.append(await page.evaluate(overflows))
+
+    assert len(first) == 100
+    assert first[0]["counts"] == "3 → 2"
+    assert focused == "Stages"
+    assert f"all.{LONG}0" in details
+    assert "3 parents, 2 rows, 1 null, 1 error" in details
+    assert "5 stages came after these and are not told." in text
+    assert headers == 7
+    assert wide == [False, False, False]
+    assert ["extensions" in question for question in sent] == [False, True]
+    assert page.complaints == []
