@@ -14,7 +14,8 @@ from resolvers.context import Context
 
 async def by_codes(context: Context, codes: Sequence[str | None]) -> list[Airport | None]:
     """The airport of each IATA code, None for an unknown one."""
-    found = await airports.by_code(context.stores.postgres, list({code for code in codes if code}))
+    wanted = list({code for code in codes if code})
+    found = await context.stores.reference.airports(context.stores.postgres, wanted)
     return [found.get(code) if code else None for code in codes]
 
 
@@ -67,5 +68,6 @@ async def last_holders(context: Context, parents: Sequence[CustodyPoint]) -> lis
 
 
 async def _parties(context: Context, codes: Sequence[str | None]) -> list[Party | None]:
-    found = await airports.parties(context.stores.postgres, context.airline_id, list({code for code in codes if code}))
+    wanted = list({code for code in codes if code})
+    found = await context.stores.reference.parties(context.stores.postgres, context.airline_id, wanted)
     return [found.get(code) if code else None for code in codes]

@@ -9,7 +9,7 @@ from integrations.records.page import Page
 from integrations.records.passengers import PassengerColumns
 from integrations.records.pirs import Pir, PirBag
 from integrations.records.tags import InvalidTagError, TagQuery, parse_tag, printed_form
-from integrations.stores import airports, bags, flights, journeys
+from integrations.stores import bags, flights, journeys
 from integrations.stores.journeys import Fellows
 from resolvers import events
 from resolvers.context import Context, Selected
@@ -162,7 +162,8 @@ async def tags(context: Context, parents: Sequence[Bag]) -> list[list[BagTag]]:
 async def printed_tags(context: Context, parents: Sequence[Bag | BagTag]) -> list[str]:
     """Each tag as people read it: ``CM456781``; ten digits where the issuer is unknown."""
     numbers = [parent.tag if isinstance(parent, Bag) else parent.number for parent in parents]
-    issuers = await airports.issuers(context.stores.postgres, list({number[1:4] for number in numbers}))
+    wanted = list({number[1:4] for number in numbers})
+    issuers = await context.stores.reference.issuers(context.stores.postgres, wanted)
     return [printed_form(number, issuers.get(number[1:4])) for number in numbers]
 
 

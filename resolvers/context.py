@@ -10,6 +10,7 @@ from integrations.records.effects import Service
 from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager
 from integrations.stores.redis import RedisManager
+from integrations.stores.reference import Reference
 from resolvers.actor import Actor
 from resolvers.errors import Unauthenticated
 
@@ -19,11 +20,12 @@ Selected = Mapping[str, "Selected"] | None
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The open stores of the process."""
+    """The open stores of the process, and the reference data that it keeps of them."""
 
     postgres: PostgresManager
     neo4j: Neo4jManager
     redis: RedisManager
+    reference: Reference = field(default_factory=Reference)
 
 
 @dataclass(frozen=True, slots=True)

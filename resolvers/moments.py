@@ -9,7 +9,6 @@ from integrations.records.events import EventColumns
 from integrations.records.flights import FlightColumns
 from integrations.records.moments import LocalFlightTimes, LocalTime
 from integrations.records.pirs import Pir
-from integrations.stores import airports
 from resolvers.context import Context
 
 
@@ -51,7 +50,8 @@ async def of_arrivals(context: Context, parents: Sequence[FlightColumns]) -> lis
 
 
 async def _zones(context: Context, codes: Sequence[str | None]) -> dict[str, ZoneInfo]:
-    found = await airports.by_code(context.stores.postgres, list({code for code in codes if code}))
+    wanted = list({code for code in codes if code})
+    found = await context.stores.reference.airports(context.stores.postgres, wanted)
     return {code: ZoneInfo(airport.time_zone) for code, airport in found.items()}
 
 

@@ -34,8 +34,7 @@ class TracedStage:
         self._values = len(values)
         self._nulls = sum(value is None for value in values)
         self._errors = sum(isinstance(value, Exception) for value in values)
-        self._rows = sum(len(value) if isinstance(value, (list, tuple)) else value is not None for value in values)
-        self._rows -= self._errors
+        self._rows = sum(len(value) if type(value) is list else value is not None for value in values) - self._errors
 
     def completed(self) -> None:
         """Take the time."""

@@ -111,11 +111,11 @@ class Shape(ABC):
 
     def _learn(self, kind: type) -> bool:
         """Whether instances of a class are values and nothing else; remembered."""
-        plain = not (
-            issubclass(kind, (Exception, type(None), UndefinedType))
-            or hasattr(kind, "__await__")
-            or hasattr(kind, "__getattr__")
-            or hasattr(kind, "gi_code")
+        plain = not issubclass(kind, (Exception, type(None), UndefinedType)) and not any(
+            # Looked for in the classes themselves: a metaclass, such as an enum's, may have one for other reasons.
+            name in vars(base)
+            for base in kind.__mro__
+            for name in ("__await__", "__getattr__", "gi_code")
         )
         if plain and len(self._plain) < MAX_PLAIN_CLASSES:
             self._plain.add(kind)
