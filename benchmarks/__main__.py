@@ -22,7 +22,7 @@ from gateway.lifespan import open_stores
 from integrations.embedded.process import StartError
 
 FOLDER = Path(__file__).parents[1] / ".demo" / "benchmark"
-PARTS = ("closed", "open", "health")
+PARTS = ("closed", "growth", "open", "health")
 INTERRUPTED = 130  # what shells report after Ctrl-C
 
 
@@ -87,6 +87,8 @@ async def _run(parsed: argparse.Namespace) -> int:
         if "closed" in parsed.parts:
             await measuring.compare()
             report.closed = await measuring.closed(parsed.closed_seconds)
+        if "growth" in parsed.parts:
+            report.growth = await measuring.growth(parsed.closed_seconds)
         if "open" in parsed.parts:
             report.carried = await measuring.open(parsed.seconds)
         report.megabytes = measuring.megabytes()

@@ -12,10 +12,12 @@ import orjson
 from benchmarks.client import Client, post
 from benchmarks.installation import Installation, Say
 from benchmarks.load import Outcome, Stream, closed_loop, open_loop
-from benchmarks.operations import Operation
+from benchmarks.operations import SOME_BAGS, Operation
 from benchmarks.processes import Meter, used_between
 
 CONCURRENCIES = (1, 32)
+# Bags a page, where growth is measured.
+SIZES = (1, 10, 100, 1_000)
 # Before each measurement: plans are made, Neo4j's compiler has seen the code.
 WARM_SECONDS = 2.0
 WARM_SECONDS_OPEN = 40.0
@@ -104,6 +106,20 @@ class Measuring:
                         self._say(f"{operation.name}, {server}, {load}")
                         cpu, outcome = await self._metered(closed_loop(client, requests, concurrency, seconds))
                         measured.append(self._measured(key, server, load, outcome, cpu))
+        return measured
+
+    async def growth(self, seconds: float) -> list[Measured]:
+        """The same list with more and more bags, by one caller."""
+        measured = []
+        async with self._client("gateway") as client:
+            for size in SIZES:
+                operation = Operation(f"{size} bags: all scans", SOME_BAGS, [{"first": size}])
+                requests = self._requests(operation, "gateway")
+                await closed_loop(client, requests, 1, WARM_SECONDS)
+                self._say(operation.name)
+                cpu, outcome = await self._metered(closed_loop(client, requests, 1, seconds))
+                memory = self._meter.megabytes()["gateway"]
+                measured.append(Measured(str(size), operation.name, "gateway", "1 at once", outcome, cpu, memory))
         return measured
 
     async def open(self, seconds: float) -> list[Measured]:

@@ -45,6 +45,14 @@ query PageOfBags {
 }
 """
 
+SOME_BAGS = """
+query SomeBags($first: Int!) {
+  bags(first: $first) {
+    nodes { tag state stateAt airport place scans { kind at airport place } }
+  }
+}
+"""
+
 JOURNEY = """
 query BagJourney($tag: String!) {
   bag(tag: $tag) {

@@ -49,6 +49,7 @@ class Report:
         workers: serving processes of the gateway.
         statements: the names of those that each operation sends to the stores.
         closed: each operation as fast as answers come.
+        growth: one list with more and more bags; keys are their numbers.
         carried: the loads to be carried.
         megabytes: resident memory of each process tree after the loads.
         health: its answers under several circumstances.
@@ -59,6 +60,7 @@ class Report:
     workers: int
     statements: Mapping[str, Sequence[str]]
     closed: Sequence[Measured] = ()
+    growth: Sequence[Measured] = ()
     carried: Sequence[Measured] = ()
     megabytes: Mapping[str, float] = field(default_factory=dict)
     health: Sequence[HealthFigures] = ()
@@ -66,7 +68,7 @@ class Report:
     @property
     def missed(self) -> list[str]:
         """What is not as it should be, a sentence each."""
-        return missed([*self.closed, *self.carried], self.health)
+        return missed([*self.closed, *self.growth, *self.carried], self.health)
 
     def text(self) -> str:
         """For the console."""
@@ -79,6 +81,7 @@ class Report:
             ),
             "resident MB: " + ", ".join(f"{name} {size:.0f}" for name, size in self.megabytes.items()),
             closed_table(self.closed) if self.closed else "",
+            growth_table(self.growth) if self.growth else "",
             open_table(self.carried) if self.carried else "",
             health_table(self.health) if self.health else "",
             "\n".join(self.missed) or "Every goal of what was measured is met.",
@@ -94,6 +97,7 @@ class Report:
             "statements": self.statements,
             "resident_mb": self.megabytes,
             "closed": [figures_of(one) for one in self.closed],
+            "growth": [figures_of(one) for one in self.growth],
             "open": [figures_of(one) for one in self.carried],
             "health": self.health,
             "missed": self.missed,
@@ -119,6 +123,24 @@ def closed_table(measured: Sequence[Measured]) -> str:
         )
     cpu_names = ("CPU ms", "PostgreSQL", "Neo4j", "client")
     return table(["operation", "server", "load", "1/s", *SHARES, *cpu_names, "MB", "failed"], rows)
+
+
+def growth_table(measured: Sequence[Measured]) -> str:
+    """One list with more and more bags: CPU in all and for each bag, beside what a bag of the longest list costs."""
+    cpu = {int(one.key): _cpu_per_answer(one) for one in measured}
+    both = {size: (used["gateway"] + used["database"]) / size for size, used in cpu.items()}
+    least = both[max(both)]
+    rows = [
+        [
+            str(size),
+            f"{used['gateway']:.2f}",
+            f"{used['database']:.2f}",
+            f"{both[size] * 1000:.1f}",
+            f"{both[size] / least:.2f}",
+        ]
+        for size, used in cpu.items()
+    ]
+    return table(["bags a page", "CPU ms", "PostgreSQL", "us a bag", "ratio to the longest"], rows)
 
 
 def open_table(measured: Sequence[Measured]) -> str:

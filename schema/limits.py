@@ -61,7 +61,7 @@ class Limits:
     merges: int = 2_000
     cost: int = 15_000
     page: int = 25
-    largest_page: int = 200
+    largest_page: int = 1_000
     list: int = 10
 
     @property

@@ -34,7 +34,7 @@ from schema.batching import declare
 from schema.execution import SELECTED
 
 DEFAULT_SIZE = 25
-MAX_SIZE = 200
+MAX_SIZE = 1_000
 SIGNATURE_BYTES = 16
 READERS: Mapping[type, Callable[[Any], Any]] = {
     int: int,
@@ -185,7 +185,7 @@ def page_of(
     """The page that a field's arguments ask for.
 
     Raises:
-        BadInput: a size outside 1 to 200, both directions at once, a cursor of the other direction or another list.
+        BadInput: a size outside 1 to 1,000, both directions at once, a cursor of the other direction or another list.
     """
     if first is not None and last is not None:
         raise BadInput("last", "Ask for `first` or for `last`, not for both.")

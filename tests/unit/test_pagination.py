@@ -105,7 +105,7 @@ async def test_each_parent_has_a_page_of_its_own(schema: GatewaySchema) -> None:
     [
         ({"first": 0}, "first"),
         ({"first": -1}, "first"),
-        ({"first": 201}, "first"),
+        ({"first": 1_001}, "first"),
         ({"first": 10_000}, "first"),
         ({"last": 0}, "last"),
         ({"last": 10_000}, "last"),
