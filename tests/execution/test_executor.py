@@ -1,0 +1,263 @@
+"""What the comparison with graphql-core's executor cannot show: plans, natives, what is read off, and what is told."""
+
+import asyncio
+import pickle
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+import strawberry
+from graphql import GraphQLSchema, parse
+from graphql.execution import execute
+from strawberry.types.field import StrawberryField
+
+from schema.batching import batched, masked, read
+from schema.execution import BatchField, BreadthFirstExecutor, Loaders, Native, Watch, by_class, plans_of
+
+Info = strawberry.Info[Any, None]
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@dataclass
+class Animal:
+    name: str
+    seen: Any = NOON
+    friend: "Animal | None" = None
+    asked: list[str] = field(default_factory=list)
+
+
+async def friends(context: Any, parents: Sequence[Animal]) -> list[Animal | None]:
+    context.calls.append(len(parents))
+    return [parent.friend for parent in parents]
+
+
+async def foods(context: Any, parents: Sequence[Animal], *, selected: Any = None) -> list[Animal]:
+    context.selected.append(selected)
+    return [Animal("grass") for _ in parents]
+
+
+def names(context: Any) -> Any:
+    return None if context.sees else lambda animal: animal.name[:1]
+
+
+@strawberry.type(name="Animal", description="A.")
+class AnimalType:
+    name: str = masked(names, description="Its initial for those who do not see.")
+    loud: str = read(lambda animal: animal.name.upper(), description="Loudly.")
+    seen: datetime = strawberry.field(description="When.")
+    friend: "AnimalType | None" = batched(friends, description="One.")
+    food: "AnimalType" = batched(foods, description="What it eats.")
+    brought: "AnimalType | None" = batched(
+        friends,
+        at_hand=lambda parents: [animal.friend for animal in parents] if all(a.friend for a in parents) else None,
+        description="At hand where all have one.",
+    )
+
+    @classmethod
+    def is_type_of(cls, value: Any, _info: Any) -> bool:
+        return by_class(lambda value, _info: isinstance(value, Animal))(value, _info)
+
+
+@strawberry.type(description="Q.")
+class Query:
+    @strawberry.field(graphql_type=list[AnimalType], description="All.")
+    def animals(self, info: Info) -> Any:
+        return info.context.animals
+
+    @strawberry.field(graphql_type=str, description="Waits.")
+    async def waits(self, info: Info) -> Any:
+        info.context.waiting.set()
+        await asyncio.sleep(3600)
+
+
+class Executor(BreadthFirstExecutor):
+    """Counts what it hands over."""
+
+    natives: ClassVar[Mapping[str, Native]] = {"DateTime": Native(datetime, UTC)}
+    handed_over: ClassVar[list[str]] = []
+
+    def watch(self) -> Watch | None:
+        watch: Watch | None = self.context_value.watch
+        return watch
+
+    def _fall_back(self, serially: bool | None) -> Any:
+        self.handed_over.append(self.operation.operation.value)
+        return super()._fall_back(serially)
+
+
+@pytest.fixture
+def schema() -> strawberry.Schema:
+    Executor.handed_over.clear()
+    return strawberry.Schema(Query, execution_context_class=Executor)
+
+
+def context(*animals: Animal, sees: bool = True, watch: Watch | None = None) -> Any:
+    return SimpleNamespace(
+        animals=list(animals),
+        sees=sees,
+        watch=watch,
+        calls=[],
+        selected=[],
+        loaders=Loaders(),
+        waiting=asyncio.Event(),
+    )
+
+
+async def ask(schema: strawberry.Schema, text: str, given: Any, **variables: Any) -> Any:
+    result = await schema.execute(text, context_value=given, variable_values=variables)
+    assert result.errors is None
+    return result.data
+
+
+async def test_a_plan_made_for_one_caller_serves_another(schema: strawberry.Schema) -> None:
+    text = "{animals{name loud}}"
+    for sees in (True, False, True, False):
+        data = await ask(schema, text, context(Animal("Anna"), sees=sees))
+        assert data == {"animals": [{"name": "Anna" if sees else "A", "loud": "ANNA"}]}
+
+
+async def test_conditions_have_plans_of_their_own(schema: strawberry.Schema) -> None:
+    document = parse("query($yes:Boolean!){animals{name @include(if:$yes) loud @skip(if:$yes)}}")
+    core: GraphQLSchema = schema._schema
+    for yes in (True, False, True):
+        result: Any = execute(
+            core,
+            document,
+            context_value=context(Animal("Anna")),
+            variable_values={"yes": yes},
+            executor_class=Executor,
+        )
+        assert result.data == {"animals": [{"name": "Anna"} if yes else {"loud": "ANNA"}]}
+    assert len(plans_of(core)) == 1
+
+
+async def test_requests_at_the_same_time_share_a_plan_and_nothing_else(schema: strawberry.Schema) -> None:
+    text = "{animals{name friend{name friend{name}}}}"
+    asked = [
+        context(*(Animal(f"{n}a", friend=Animal(f"{n}b")) for _ in range(n)), sees=n % 2 == 0) for n in range(1, 9)
+    ]
+    answers = await asyncio.gather(*(ask(schema, text, given) for given in asked))
+    for n, (answer, given) in enumerate(zip(answers, asked, strict=True), start=1):
+        first, second = (f"{n}a", f"{n}b") if n % 2 == 0 else (str(n), str(n))
+        assert answer["animals"] == [{"name": first, "friend": {"name": second, "friend": None}}] * n
+        assert given.calls == [n, n]
+
+
+async def test_plans_are_of_one_schema_and_bounded(schema: strawberry.Schema) -> None:
+    plans = plans_of(schema._schema)
+    plans._entries = 3
+    for n in range(10):
+        await ask(schema, f"{{a{n}:animals{{name}}}}", context(Animal("Anna")))
+    assert len(plans) == 3
+    other = strawberry.Schema(Query, execution_context_class=Executor)
+    assert plans_of(other._schema) is not plans
+    assert len(pickle.loads(pickle.dumps(plans))) == 0  # its own
+
+
+async def test_natives_go_out_as_they_are_and_only_they(schema: strawberry.Schema) -> None:
+    elsewhere = NOON.astimezone(timezone(timedelta(hours=-5)))
+    data = await ask(schema, "{animals{seen}}", context(Animal("a"), Animal("b", seen=elsewhere)))
+    assert [animal["seen"] for animal in data["animals"]] == [NOON, "2026-11-23T07:00:00-05:00"]
+
+
+async def test_a_value_that_is_none_of_the_scalars_is_an_error_of_its_own(schema: strawberry.Schema) -> None:
+    given = context(Animal("a"), Animal("b", seen="never"))
+    result = await schema.execute("{animals{name seen}}", context_value=given)
+    assert result.data is None
+    assert [(error.path) for error in result.errors or ()] == [["animals", 1, "seen"]]
+
+
+async def test_functions_are_told_what_is_selected(schema: strawberry.Schema) -> None:
+    given = context(Animal("a"))
+    await ask(schema, "{animals{food{...on Animal{name} friend{loud}} meal:food{seen}}}", given)
+    assert given.selected == [{"name": {}, "friend": {"loud": {}}, "seen": {}}]
+
+
+async def test_what_all_have_brought_is_not_asked_for(schema: strawberry.Schema) -> None:
+    with_friends = [Animal("a", friend=Animal("b")) for _ in range(3)]
+    given = context(*with_friends)
+    data = await ask(schema, "{animals{brought{name}}}", given)
+    assert data["animals"] == [{"brought": {"name": "b"}}] * 3
+    assert given.calls == []
+    given = context(*with_friends, Animal("c"))
+    data = await ask(schema, "{animals{brought{name}}}", given)
+    assert data["animals"][3] == {"brought": None}
+    assert given.calls == [4]
+
+
+@dataclass
+class Told:
+    """A stage that writes down what it is told."""
+
+    line: list[Any]
+
+    def waiting(self) -> AbstractContextManager[object]:
+        self.line.append("waits")
+        return nullcontext()
+
+    def answered(self, values: Sequence[Any]) -> None:
+        self.line.append(len(values))
+
+    def completed(self) -> None:
+        self.line.append("done")
+
+
+class Watcher:
+    """Keeps the stages in the order in which they began."""
+
+    def __init__(self) -> None:
+        self.lines: list[list[Any]] = []
+
+    def begin(self, path: tuple[str, ...], field: str, kind: str, parents: int) -> Told:
+        self.lines.append([".".join(path), field, kind, parents])
+        return Told(self.lines[-1])
+
+
+async def test_a_watcher_is_told_each_field_once(schema: strawberry.Schema) -> None:
+    watcher = Watcher()
+    await ask(schema, "{all:animals{name friend{name}}}", context(Animal("a"), Animal("b"), watch=watcher))
+    assert watcher.lines == [
+        ["all", "Query.animals", "resolver", 1, 1, "done"],
+        ["all.friend", "Animal.friend", "batch", 2, "waits", 2, "done"],
+    ]
+    figures = plans_of(schema._schema).figures["Animal.friend"]
+    assert (figures.calls, figures.parents) == (1, 2)
+
+
+def test_what_never_waits_needs_no_event_loop(schema: strawberry.Schema) -> None:
+    given = SimpleNamespace(animals=[Animal("Anna")], sees=True, watch=None)
+    result = schema.execute_sync("{animals{name loud} __typename}", context_value=given)
+    assert result.data == {"animals": [{"name": "Anna", "loud": "ANNA"}], "__typename": "Query"}
+    assert Executor.handed_over == []
+
+
+async def test_a_cancelled_request_leaves_no_task_behind(schema: strawberry.Schema) -> None:
+    given = context(Animal("a"))
+    before = asyncio.all_tasks()
+    request = asyncio.create_task(schema.execute("{one:waits two:waits three:waits}", context_value=given))
+    await given.waiting.wait()
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    assert asyncio.all_tasks() == before
+
+
+def test_fields_come_by_their_values_as_declared(schema: strawberry.Schema) -> None:
+    """Should Strawberry change how it marks its own resolvers, everything would go the slow way, unseen."""
+    executor: Any = Executor.build(
+        schema._schema, parse("{animals{name loud seen friend{name}}}"), context_value=context(), root_value=None
+    )
+    plan = plans_of(schema._schema).find(executor, {})
+    assert plan is not None
+    (animals,) = plan.root.columns
+    animal: Any = schema._schema.get_type("Animal")
+    selection = plan.selection(executor, animal, animals.details)
+    assert [field.kind for _, field in selection.entries if not isinstance(field, str)] == [
+        *("attribute", "attribute", "attribute", "batch")
+    ]
+    declared: StrawberryField = selection.columns[0].definition.extensions["strawberry-definition"]
+    assert isinstance(declared, BatchField)
