@@ -1,5 +1,8 @@
 """What the comparison with graphql-core's executor cannot show: plans, natives, what is read off, and what is told."""
 
+# As for schema.*: strawberry.field() is declared to return Any.
+# mypy: allow-untyped-decorators
+
 import asyncio
 import pickle
 from collections.abc import Mapping, Sequence

@@ -468,3 +468,26 @@ async def test_tls_is_not_given_up_where_the_server_has_none(postgres_url: str) 
         await manager.fetchval("SELECT 1")
     assert "SSL" in (await manager.health_check())["error"]
     await manager.disconnect()
+
+
+async def test_statements_are_planned_once_but_for_those_that_ask_for_a_plan_of_their_values(
+    postgres: PostgresManager,
+) -> None:
+    text = "SELECT count(*) FROM pg_class WHERE $1::text IS NULL OR relname = $1"
+    async with postgres.transaction() as session:
+        for _ in range(3):
+            await session.fetch(text, "pg_class", name="PLANNED")
+        await session.fetch(text, "pg_class", name="PLANNED", filtered=True)
+        (plans,) = await session.fetch(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = $1", text, name="PLANS"
+        )
+        assert tuple(plans) == (3, 1)
+        assert await session.fetchval("SHOW plan_cache_mode", name="SHOW") == "force_generic_plan"
+
+
+async def test_a_filtered_statement_that_fails_leaves_the_connection_as_it_was(postgres: PostgresManager) -> None:
+    with pytest.raises(Refused):
+        await postgres.fetch("SELECT 1 / $1::integer", 0, name="DIVIDED", filtered=True)
+    async with asyncio.TaskGroup() as group:
+        modes = [group.create_task(postgres.fetchval("SHOW plan_cache_mode", name="SHOW")) for _ in range(5)]
+    assert {mode.result() for mode in modes} == {"force_generic_plan"}
