@@ -143,8 +143,6 @@ async def test_an_administrator_sees_what_the_gateway_tells_of_a_run(gateway: AS
             "[...document.querySelectorAll('.plan-stores tbody tr')].map((row) => [0, 1, 3].map((cell) => "
             "row.cells[cell].textContent))"
         )
-        await visit(page, await page.evaluate("location.href"))
-        remembered = await page.evaluate("document.querySelector('.plan [role=switch]').checked")
 
     stages = told["plan"]["stages"]
     drawn = [
@@ -169,7 +167,6 @@ async def test_an_administrator_sees_what_the_gateway_tells_of_a_run(gateway: AS
         for store, sums in told["plan"]["stores"].items()
     }
     assert {store for store, _ in trips} == {"records", "graph", "cache"}
-    assert remembered is True
     assert page.complaints == []
 
 
@@ -186,7 +183,7 @@ async def test_others_are_told_that_they_may_not_and_how_to_go_on(gateway: ASGIA
 
 
 def _plan() -> dict[str, Any]:
-    """More stages than are told, the last of them told begun first; one with a fault and long names."""
+    """A plan of more stages than are told, each with rows, a null, an error and a round trip."""
     trace, timings = Trace(), Timings("records", slow_seconds=1)
     for number in range(MAX_STAGES + 5):
         stage = trace.begin(("all", f"{LONG}{number}"), f"Query.{LONG}", "batch", 3)
@@ -233,6 +230,10 @@ async def test_a_thousand_stages_with_long_names_do_not_freeze_it(tmp_path: Path
                 "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 500
             )
             wide.append(await page.evaluate(overflows))
+        await visit(page, await page.evaluate("location.href"))
+        # The first example does not fit the schema: it has been asked for, and is known.
+        await page.until("document.querySelector('.graphiql-query-editor .squiggly-error') !== null")
+        remembered = await page.evaluate("document.querySelector('.plan [role=switch]').checked")
 
     assert len(first) == 100
     assert first[0]["counts"] == "3 → 2"
@@ -242,5 +243,6 @@ async def test_a_thousand_stages_with_long_names_do_not_freeze_it(tmp_path: Path
     assert "5 stages came after these and are not told." in text
     assert headers == 7
     assert wide == [False, False, False]
-    assert ["extensions" in question for question in sent] == [False, True]
+    assert remembered is True
+    assert ["extensions" in question for question in sent] == [False, True, False]
     assert page.complaints == []

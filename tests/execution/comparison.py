@@ -21,6 +21,8 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
+    SchemaMetaFieldDef,
+    TypeMetaFieldDef,
     execute,
     parse,
     subscribe,
@@ -299,9 +301,10 @@ def lenient(schema: GraphQLSchema) -> Iterator[None]:
     fields = [
         field
         for one in schema.type_map.values()
-        if isinstance(one, (GraphQLObjectType, GraphQLInterfaceType)) and not one.name.startswith("__")
+        if isinstance(one, (GraphQLObjectType, GraphQLInterfaceType))
         for field in one.fields.values()
     ]
+    fields += [SchemaMetaFieldDef, TypeMetaFieldDef]
     declared = [field.type for field in fields]
     for field in fields:
         field.type = nullable(field.type)
