@@ -16,6 +16,14 @@ from resolvers.errors import Unauthenticated
 
 # The fields that are asked of the values of a field, each with what is asked of its own; None where nobody can say.
 Selected = Mapping[str, "Selected"] | None
+# Names of an answer's entries in order, each with the attribute that answers it.
+Layout = tuple[tuple[str, str], ...]
+
+
+class Written(list[str]):
+    """Lists that are written already, as JSON, one for each parent."""
+
+    written = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ from typing import Any
 from integrations.records.bags import Bag, RelatedBag
 from integrations.records.events import BriefEvent, Event, JoinedEvent
 from integrations.stores import events
-from resolvers.context import Context, Selected
+from resolvers.context import Context, Layout, Selected, Written
 from resolvers.errors import BadInput
 
 MOST_EVENTS = 500
 # The fields of an event that its brief form answers.
 BRIEF = frozenset({"kind", "at", "airport", "place", "local_time", "station"})
+# For fewer bags it is not worth a statement of another form.
+WRITTEN_FROM = 10
 # Those that an event answers which the row of its bag has brought along.
 BROUGHT = BRIEF | {"received_at", "tag", "method", "device"}
 
@@ -27,17 +29,25 @@ def check_last(last: int | None) -> None:
 
 
 async def of_bags(
-    context: Context, parents: Sequence[Bag], *, last: int | None = None, selected: Selected = None
-) -> list[list[Event | BriefEvent]]:
+    context: Context,
+    parents: Sequence[Bag],
+    *,
+    last: int | None = None,
+    selected: Selected = None,
+    written: Layout | None = None,
+) -> Sequence[Any]:
     """The newest ``last`` events of each bag, all where None, in order of event time.
 
     Args:
         selected: the fields that the events are asked for; None where nobody can say.
+        written: how each event is laid out where lists of JSON text do; then long answers are such lists.
 
     Raises:
         BadInput: ``last`` is out of bounds.
     """
     check_last(last)
+    if written and len(parents) >= WRITTEN_FROM and all(column in events.JSON_OF for _, column in written):
+        return await _written(context, parents, last, written)
     found: dict[int, list[Event | BriefEvent]] = {bag.id: [] for bag in parents}
     brief = selected is not None and selected.keys() <= BRIEF
     for event in await _rows(context, list(found), last, brief=brief):
@@ -56,6 +66,16 @@ def brought(parents: Sequence[Any], *, last: int | None = None) -> Sequence[Sequ
         return None
     found = [parent.events for parent in parents]
     return found if last is None else [events[-last:] for events in found]
+
+
+async def _written(context: Context, parents: Sequence[Bag], last: int | None, layout: Layout) -> Written:
+    records, airline_id = context.stores.postgres, context.airline_id
+    ids = list({bag.id for bag in parents})
+    if last is None:
+        texts = await events.written(records, airline_id, ids, layout)
+    else:
+        texts = await events.last_written(records, airline_id, ids, last, layout)
+    return Written(texts.get(bag.id, "[]") for bag in parents)
 
 
 async def _rows(

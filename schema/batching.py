@@ -24,7 +24,7 @@ from strawberry.types.arguments import StrawberryArgument
 
 from resolvers.actor import Role
 from resolvers.context import Context
-from schema.execution import SELECTED, AtHand, BatchField, ReadField
+from schema.execution import SELECTED, WRITTEN, AtHand, BatchField, ReadField
 from schema.guard import admit
 
 BatchFunction = Callable[Concatenate[Context, Sequence[Any], ...], Awaitable[Sequence[Any]]]
@@ -44,7 +44,8 @@ def batched(
 
     Args:
         function: ``async def f(context, parents, *, argument=default)``: a value, None or an exception per parent. A
-            parameter ``selected`` is no argument: it gets the fields that the values are asked for.
+            parameter ``selected`` is no argument: it gets the fields that the values are asked for; nor is
+            ``written``, see ``BatchField``.
         description: the field's, for the caller.
         arguments: descriptions of the keyword-only parameters, by name; one that is ``Annotated`` with
             ``strawberry.argument(description=...)`` needs none here.
@@ -60,12 +61,13 @@ def batched(
     parameters = list(inspect.signature(function).parameters.values())[2:]
     return declare(
         function,
-        [parameter for parameter in parameters if parameter.name != SELECTED],
+        [parameter for parameter in parameters if parameter.name not in (SELECTED, WRITTEN)],
         description=description,
         arguments=arguments or {},
         requires=frozenset(requires),
         max_parents=max_parents,
         takes_selected=any(parameter.name == SELECTED for parameter in parameters),
+        takes_written=any(parameter.name == WRITTEN for parameter in parameters),
         at_hand=at_hand,
         deprecation_reason=deprecation_reason,
     )
@@ -80,13 +82,14 @@ def declare(
     requires: frozenset[Role],
     max_parents: int,
     takes_selected: bool,
+    takes_written: bool = False,
     at_hand: AtHand | None = None,
     deprecation_reason: str | None,
 ) -> BatchField:
     """Make the field; ``parameters`` are those of the function that GraphQL shows as arguments."""
     field = BatchField(description=description, deprecation_reason=deprecation_reason)
     field.function, field.max_parents = function, max_parents
-    field.takes_selected, field.at_hand = takes_selected, at_hand
+    field.takes_selected, field.takes_written, field.at_hand = takes_selected, takes_written, at_hand
     field.rule = (lambda context: admit(context.actor, requires)) if requires else None
     field.arguments = [_argument(function, parameter, arguments) for parameter in parameters]
     return field

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
+import orjson
 from graphql.execution import Executor
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
@@ -29,7 +30,8 @@ class GatewayExecutor(BreadthFirstExecutor):
 class AnsweringExecutor(GatewayExecutor):
     """For answers that orjson writes: it writes moments and days exactly as their scalars would."""
 
-    natives: ClassVar = {"DateTime": Native(datetime, UTC), "Date": Native(date)}
+    natives: ClassVar = {"DateTime": Native(datetime, UTC, whole_seconds=True), "Date": Native(date)}
+    fragment: ClassVar = orjson.Fragment
 
 
 def executing(name: ExecutorName) -> type[Executor[Any]]:

@@ -14,12 +14,18 @@ DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?([
 def write_date_time(value: object) -> str:
     """An aware datetime as RFC 3339 in UTC, such as ``2026-11-23T10:00:00+00:00``.
 
+    A fraction of a second has no zeros at its end, as PostgreSQL writes it in JSON.
+
     Raises:
         TypeError: it is no datetime, or one without an offset, which says nothing about when.
     """
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise TypeError(f"a {type(value).__name__} without an offset cannot be answered as a time")
-    return value.astimezone(UTC).isoformat()
+    text = value.astimezone(UTC).isoformat()
+    if value.microsecond:
+        moment, offset = text[:-6], text[-6:]
+        return moment.rstrip("0") + offset
+    return text
 
 
 def read_date_time(value: object) -> datetime:

@@ -14,6 +14,9 @@ SQL = re.compile(r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE FROM)\b")
 SQL_COMMAND = re.compile(r"\s*(TRUNCATE|ANALYZE|CREATE TABLE)\b")
 CYPHER = re.compile(r"\s*(UNWIND|MATCH|MERGE|CALL|RETURN)\b")
 
+# What stands for the objects that a statement writes as JSON; see integrations.stores.events.as_json.
+AN_OBJECT = ("{object}", "to_json(place)::text")
+
 # Texts of several words that are sent to no database.
 OTHERS = {
     "RATE_LIMIT": "Lua for Redis",
@@ -45,7 +48,7 @@ def modules() -> list[ModuleType]:
 def statements(*kinds: re.Pattern[str]) -> list[Statement]:
     """The statements of these kinds; of all where none is given."""
     texts = [
-        Statement(module.__name__, name, value)
+        Statement(module.__name__, name, value.replace(*AN_OBJECT))
         for module in modules()
         for name, value in vars(module).items()
         if name.isupper() and isinstance(value, str) and len(value.split()) > 1 and name not in OTHERS

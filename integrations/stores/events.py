@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import orjson
+
 from integrations.records.events import BriefEvent, Event, Scan
 from integrations.stores.postgres import Reader
 
@@ -47,6 +49,38 @@ CROSS JOIN LATERAL (SELECT id, bag_id, kind, rank, at, airport, place
 ORDER BY event.bag_id, at, rank, event.id
 """
 
+# Lists of events as finished JSON, which saves the server an object for each: for {object} stands what ``as_json``
+# makes of the texts in JSON_OF; keys come as arguments.
+EVENTS_OF_BAGS_AS_JSON = """
+SELECT bag_id, '[' || string_agg({object}, ',' ORDER BY at, rank, id) || ']' AS events
+FROM events
+WHERE airline_id = $1 AND bag_id = ANY($2::bigint[])
+GROUP BY bag_id
+"""
+
+LAST_EVENTS_OF_BAGS_AS_JSON = """
+SELECT bag_id, '[' || string_agg({object}, ',' ORDER BY at, rank, id) || ']' AS events
+FROM unnest($2::bigint[]) AS parent(asked)
+CROSS JOIN LATERAL (SELECT id, bag_id, tag, kind, rank, at, received_at, airport, place, method, device
+                    FROM events
+                    WHERE events.bag_id = parent.asked AND events.airline_id = $1
+                    ORDER BY at DESC, rank DESC, id DESC
+                    LIMIT $3) AS event
+GROUP BY bag_id
+"""
+
+# How a column is written as JSON. Those that constraints hold to plain characters need no escaping.
+JSON_OF = {
+    "kind": """'"' || kind || '"'""",
+    "at": "to_json(at)",
+    "received_at": "to_json(received_at)",
+    "airport": """'"' || airport || '"'""",
+    "place": "to_json(place)",
+    "tag": """'"' || tag || '"'""",
+    "method": """'"' || method || '"'""",
+    "device": "to_json(device)",
+}
+
 INSERT_EVENTS = """
 INSERT INTO events (id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, giver, holder,
                     method, device)
@@ -88,6 +122,31 @@ async def last_brief_of_bags(records: Reader, airline_id: int, bag_ids: Sequence
         name="LAST_BRIEF_EVENTS_OF_BAGS",
         record_class=BriefEvent,
     )
+
+
+async def written(
+    records: Reader, airline_id: int, bag_ids: Sequence[int], layout: Sequence[tuple[str, str]]
+) -> dict[int, str]:
+    """All events of each bag as JSON text, laid out by keys and columns of ``JSON_OF``; bags without any are absent."""
+    keys, sql = as_json(EVENTS_OF_BAGS_AS_JSON, layout, first=3)
+    rows = await records.fetch(sql, airline_id, bag_ids, *keys, name="EVENTS_OF_BAGS_AS_JSON")
+    return {row[0]: row[1] for row in rows}
+
+
+async def last_written(
+    records: Reader, airline_id: int, bag_ids: Sequence[int], last: int, layout: Sequence[tuple[str, str]]
+) -> dict[int, str]:
+    """As ``written``, of the newest ``last`` events of each bag."""
+    keys, sql = as_json(LAST_EVENTS_OF_BAGS_AS_JSON, layout, first=4)
+    rows = await records.fetch(sql, airline_id, bag_ids, last, *keys, name="LAST_EVENTS_OF_BAGS_AS_JSON")
+    return {row[0]: row[1] for row in rows}
+
+
+def as_json(template: str, layout: Sequence[tuple[str, str]], first: int) -> tuple[list[str], str]:
+    """The statement that writes objects of a layout, and the keys that are its arguments from ``first`` on."""
+    keys = [f"{',' if index else '{'}{orjson.dumps(key).decode()}:" for index, (key, _) in enumerate(layout)]
+    parts = [f"${first + index}::text || {JSON_OF[column]}" for index, (_, column) in enumerate(layout)]
+    return keys, template.replace("{object}", " || ".join(parts) + " || '}'")
 
 
 async def insert(

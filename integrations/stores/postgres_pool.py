@@ -130,7 +130,8 @@ async def open_link(address: Address, application_name: str, seconds: float) -> 
             statement_cache_size=0 if address.pooled else 1024,
             # Expiring a statement would send a DEALLOCATE that asyncpg exempts from every timeout.
             max_cached_statement_lifetime=0,
-            server_settings={"application_name": application_name},
+            # In UTC moments in JSON read as our answers write them.
+            server_settings={"application_name": application_name, "timezone": "UTC"},
         )
         try:
             await _read_json(connection)

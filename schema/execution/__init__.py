@@ -5,7 +5,18 @@ parents at once or reads off them; ``Native`` names scalars that an answer's wri
 """
 
 from schema.execution.executor import BreadthFirstExecutor, plans_of
-from schema.execution.fields import SELECTED, AtHand, BatchError, BatchField, ReadField, Selected, by_class, off_parent
+from schema.execution.fields import (
+    SELECTED,
+    WRITTEN,
+    AtHand,
+    BatchError,
+    BatchField,
+    Layout,
+    ReadField,
+    Selected,
+    by_class,
+    off_parent,
+)
 from schema.execution.info import selected_of
 from schema.execution.loaders import Loaders
 from schema.execution.plan import PlanCache
@@ -14,10 +25,12 @@ from schema.execution.watching import Stage, Watch
 
 __all__ = [
     "SELECTED",
+    "WRITTEN",
     "AtHand",
     "BatchError",
     "BatchField",
     "BreadthFirstExecutor",
+    "Layout",
     "Loaders",
     "Native",
     "PlanCache",

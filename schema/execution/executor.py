@@ -1,6 +1,6 @@
 """The way in: an execution context class that Strawberry and graphql-core take as their own."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from graphql import GraphQLError, GraphQLSchema, OperationType
@@ -28,9 +28,11 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
     Attributes:
         natives: scalars by name whose values go out unchanged because the answer's writer knows them; a subclass for
             such a writer names them.
+        fragment: makes of JSON text what the answer's writer puts in as it is; None where it takes no such thing.
     """
 
     natives: ClassVar[Mapping[str, Native]] = {}
+    fragment: ClassVar[Callable[[str], Any] | None] = None
 
     def execute_operation(self, serially: bool | None = None) -> Any:
         """Execute the operation.
@@ -43,7 +45,7 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
             return self._fall_back(serially)
         if serially is None:
             serially = self.operation.operation is OperationType.MUTATION
-        run = Run(self, plan, self.watch())
+        run = Run(self, plan, self.watch(), type(self).fragment)
         strand = run.answer(serially)
         result = run.strands.begin(strand)
         return rest(strand) if result is PAUSED else result

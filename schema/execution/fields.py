@@ -5,6 +5,7 @@ request's ``Loaders``.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Self
 
 from strawberry.types.field import StrawberryField
@@ -17,6 +18,9 @@ Reader = Callable[[Any], Read | None]
 # None where nobody can say.
 Selected = Mapping[str, "Selected"] | None
 AtHand = Callable[..., Sequence[Any] | None]
+# Response names in order, each with the name of the attribute that answers it.
+Layout = tuple[tuple[str, str], ...]
+WRITTEN = "written"
 SELECTED = "selected"
 
 
@@ -34,6 +38,10 @@ class BatchField(StrawberryField):
         max_parents: the most parents that one call of the function gets; more are passed in turn.
         takes_selected: whether the function has a parameter ``selected`` for the fields that its values are asked
             for, so that it need not fetch more.
+        takes_written: whether the function has a parameter ``written``: where its values are lists of objects of which
+            nothing but attributes is asked, and the answer's writer takes finished text, it gets their layout, and may
+            answer for each parent the text of a list, as JSON, in a list of its own class whose attribute ``written``
+            is true. The text must read exactly as the scalars would have been written.
         at_hand: takes the parents and the field's arguments as keywords; gives what the function would if all parents
             have brought it along, else None. It does not wait. None if parents never bring it.
     """
@@ -42,12 +50,14 @@ class BatchField(StrawberryField):
     rule: Rule | None
     max_parents: int
     takes_selected: bool
+    takes_written: bool
     at_hand: AtHand | None
 
     def __copy__(self) -> Self:
         copied = super().__copy__()
         copied.function, copied.rule, copied.max_parents = self.function, self.rule, self.max_parents
-        copied.takes_selected, copied.at_hand = self.takes_selected, self.at_hand
+        copied.takes_selected, copied.takes_written = self.takes_selected, self.takes_written
+        copied.at_hand = self.at_hand
         return copied
 
     @property
@@ -83,16 +93,22 @@ class BatchField(StrawberryField):
             self.rule(context)
         if len(parents) <= self.max_parents:
             return await self._part(context, parents, arguments)
-        answers: list[Any] = []
-        for start in range(0, len(parents), self.max_parents):
-            answers.extend(await self._part(context, parents[start : start + self.max_parents], arguments))
-        return answers
+        starts = range(0, len(parents), self.max_parents)
+        parts = [await self._part(context, parents[at : at + self.max_parents], arguments) for at in starts]
+        collect: Any = type(parts[0]) if all(is_written(part) for part in parts) else list
+        together: Sequence[Any] = collect(chain.from_iterable(parts))
+        return together
 
     async def _part(self, context: Any, parents: Sequence[Any], arguments: Mapping[str, Any]) -> Sequence[Any]:
         answers = await self.function(context, parents, **arguments)
         if len(answers) != len(parents):
             raise BatchError(f"{self.python_name}: {len(answers)} answers for {len(parents)} parents")
         return answers
+
+
+def is_written(answers: Sequence[Any]) -> bool:
+    """Whether a function has answered text instead of values."""
+    return getattr(answers, WRITTEN, False)
 
 
 class ReadField(StrawberryField):

@@ -24,16 +24,24 @@ class Run:
         executor: with the request's context, variables and root value.
         plan: what to run.
         watch: is told of each field; None for nobody.
+        fragment: makes of JSON text what the answer's writer puts in as it is; None if it takes no such thing.
     """
 
-    __slots__ = ("_failures", "_infos", "_reads", "_watch", "context", "executor", "plan", "strands")
+    __slots__ = ("_failures", "_infos", "_reads", "_watch", "context", "executor", "fragment", "plan", "strands")
 
-    def __init__(self, executor: "Executor[Any]", plan: OperationPlan, watch: Watch | None) -> None:
+    def __init__(
+        self,
+        executor: "Executor[Any]",
+        plan: OperationPlan,
+        watch: Watch | None,
+        fragment: Callable[[str], Any] | None,
+    ) -> None:
         self.executor = executor
         self.plan = plan
         self.context = executor.context_value
         self.strands = Strands()
         self._watch = watch
+        self.fragment = fragment
         self._failures: list[Failure] = []
         self._infos: dict[FieldPlan, SharedInfo] = {}
         self._reads: dict[FieldPlan, Read | None] = {}
@@ -107,6 +115,8 @@ class Run:
         return columns
 
     async def _completed(self, field: FieldPlan, values: Sequence[Any], place: Where, ask: Ask) -> Sequence[Any]:
+        if ask.written:
+            return values
         try:
             return await field.shape.complete(self, field, values, place, awaited=ask.awaited)
         except Exception as error:  # noqa: BLE001 # a field error at every place

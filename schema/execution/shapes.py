@@ -51,10 +51,12 @@ class Native:
     Args:
         python_type: their exact class.
         timezone: for times: the one ``tzinfo`` that they must have.
+        whole_seconds: for times: whether only those without a fraction are written alike.
     """
 
     python_type: type
     timezone: tzinfo | None = None
+    whole_seconds: bool = False
 
 
 class Unusual(Exception):
@@ -186,7 +188,8 @@ class Leaf(Shape):
         if self._native is not None:
             names[f"kind{suffix}"], names[f"zone{suffix}"] = self._native.python_type, self._native.timezone
             zoned = f" and v.tzinfo is zone{suffix}" if self._native.timezone else ""
-            return f"{v}.__class__ is kind{suffix}{zoned}"
+            whole = " and not v.microsecond" if self._native.whole_seconds else ""
+            return f"{v}.__class__ is kind{suffix}{zoned}{whole}"
         specified = specified_scalar_types.get(self.leaf_type.name)
         if specified is None or self.leaf_type.coerce_output_value != specified.coerce_output_value:
             return ""
@@ -392,11 +395,11 @@ class ObjectOf(Composite):
 
     def __init__(self, object_type: GraphQLObjectType, nullable: bool) -> None:
         super().__init__(nullable)
-        self._object_type = object_type
+        self.object_type = object_type
 
     async def dense(self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where) -> list[Any]:
         """Answer what is selected of all objects."""
-        return await self.of_type(run, field, self._object_type, values, where)
+        return await self.of_type(run, field, self.object_type, values, where)
 
 
 class AbstractOf(Composite):

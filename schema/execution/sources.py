@@ -13,10 +13,19 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
-from schema.execution.fields import SELECTED, BatchField, Reader, ReadField, Selected
+from schema.execution.fields import (
+    SELECTED,
+    WRITTEN,
+    BatchField,
+    Layout,
+    Reader,
+    ReadField,
+    Selected,
+    is_written,
+)
 from schema.execution.info import ResolveInfo
 from schema.execution.positions import Position, Where
-from schema.execution.shapes import Shape
+from schema.execution.shapes import Leaf, ListOf, ObjectOf, Shape
 from schema.execution.watching import Figures, Stage
 
 if TYPE_CHECKING:
@@ -37,6 +46,7 @@ class Ask:
         place: the field's places, by the parent's index.
         twins: the plans that share the values, the asked one among them.
         stage: for whoever watches.
+        written: set where the values are finished text.
         awaited: set where the values that were awaitable have been awaited: what came of it is not awaited again.
     """
 
@@ -46,6 +56,7 @@ class Ask:
     twins: Sequence["FieldPlan"]
     stage: Stage | None
     awaited: bool = False
+    written: bool = False
 
     def waiting(self) -> AbstractContextManager[object]:
         """To be entered while the values are waited for."""
@@ -165,6 +176,7 @@ class BatchPlan(FieldPlan):
         self.declared = declared
         self._converter = converter
         self._converted: Mapping[str, Any] | None = None
+        self._layout: tuple[Layout | None] | None = None
 
     async def values(self, ask: Ask) -> Sequence[Any]:
         """What the field's function answers."""
@@ -177,9 +189,22 @@ class BatchPlan(FieldPlan):
             return ready
         if self.declared.takes_selected:
             arguments = {**arguments, SELECTED: union(twin.selected(run) for twin in ask.twins)}
+        fragment = run.fragment
+        if fragment is not None and self.declared.takes_written and len(ask.twins) == 1:
+            arguments = {**arguments, WRITTEN: self._layout_of(run)}
         await run.strands.before_waiting()
         with ask.waiting():
-            return await self.declared.answers(run.context, ask.parents, arguments)
+            answers = await self.declared.answers(run.context, ask.parents, arguments)
+        if fragment is not None and is_written(answers):
+            ask.written = True
+            return [fragment(text) for text in answers]
+        return answers
+
+    def _layout_of(self, run: "Run") -> Layout | None:
+        """How the objects of a list are laid out of which nothing but attributes is asked; None for any other."""
+        if self._layout is None:
+            self._layout = (_layout(self.shape, run, self.details),)
+        return self._layout[0]
 
     def _convert(self, run: "Run", place: Where) -> Mapping[str, Any]:
         given = self.arguments(run)
@@ -223,6 +248,21 @@ class ResolvedPlan(FieldPlan):
             return values
         ask.awaited = True
         return await run.awaited(values, ask)
+
+
+def _layout(shape: Shape, run: "Run", details: FieldDetailsList) -> Layout | None:
+    if not isinstance(shape, ListOf) or not isinstance(shape.inner, ObjectOf) or shape.inner.nullable:
+        return None
+    object_type = shape.inner.object_type
+    if object_type.is_type_of is not None:
+        return None
+    entries = run.plan.selection(run.executor, object_type, details).entries
+    layout = []
+    for key, field in entries:
+        if not isinstance(field, ReadPlan) or field.reader is not None or not isinstance(field.shape, Leaf):
+            return None
+        layout.append((key, field.attribute))
+    return tuple(layout)
 
 
 def union(parts: Iterable[Selected]) -> Selected:

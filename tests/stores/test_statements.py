@@ -46,6 +46,7 @@ from tests.gateway import settings_for
 from tests.statements import CYPHER, SQL, SQL_COMMAND, Statement, modules, statements, tenant_tables
 from tests.world import DELIVERED, NOBODYS, OURS, World, at, context_of, open_stores
 
+LAYOUT = [("what", "kind"), ("where", "place")]
 CONDITION = PartnerCondition(Service.SMS, "CLOSED", enabled=True, mock=True, healthy=True, latency_ms=1.0)
 REPORT = DeliveryReport(Service.SMS, "report-1", "sid-3", None, DeliveryStatus.DELIVERED, at("12:00"))
 
@@ -257,6 +258,8 @@ def reads() -> dict[str, Call]:
         "effects.costs": lambda _, r: effects.costs(r, NOBODYS, at("00:00"), at("20:00")),
         "effects.cost_since": lambda _, r: effects.cost_since(r, NOBODYS, at("00:00")),
         "events.of_bags": lambda w, r: events.of_bags(r, NOBODYS, [*w.ours.bags.values()]),
+        "events.written": lambda w, r: events.written(r, NOBODYS, [*w.ours.bags.values()], LAYOUT),
+        "events.last_written": lambda w, r: events.last_written(r, NOBODYS, [*w.ours.bags.values()], 3, LAYOUT),
         "events.brief_of_bags": lambda w, r: events.brief_of_bags(r, NOBODYS, [*w.ours.bags.values()]),
         "events.last_brief_of_bags": lambda w, r: events.last_brief_of_bags(r, NOBODYS, [*w.ours.bags.values()], 3),
         "events.last_of_bags": lambda w, r: events.last_of_bags(r, NOBODYS, [*w.ours.bags.values()], 3),
