@@ -5,13 +5,13 @@
 field that says neither.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from graphql import GraphQLField, GraphQLSchema
 
 from resolvers.actor import Actor, Role
 from resolvers.errors import Forbidden, Unauthenticated
+from schema.execution import ruled
 
 ROLES = "roles"
 DEFINITION = "strawberry-definition"
@@ -61,14 +61,10 @@ def guard_roots(schema: GraphQLSchema) -> None:
 
 
 def _guard(field: GraphQLField, roles: frozenset[Role]) -> None:
-    def guarded(resolve: Callable[..., Any]) -> Callable[..., Any]:
-        def resolve_if_admitted(source: Any, info: Any, **arguments: Any) -> Any:
-            admit(info.context.actor, roles)
-            return resolve(source, info, **arguments)
-
-        return resolve_if_admitted
+    def rule(context: Any) -> None:
+        admit(context.actor, roles)
 
     if field.subscribe is not None:
-        field.subscribe = guarded(field.subscribe)
+        field.subscribe = ruled(field.subscribe, rule)
     elif field.resolve is not None:
-        field.resolve = guarded(field.resolve)
+        field.resolve = ruled(field.resolve, rule)

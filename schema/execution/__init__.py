@@ -16,6 +16,7 @@ from schema.execution.fields import (
     Selected,
     by_class,
     off_parent,
+    ruled,
 )
 from schema.execution.info import selected_of
 from schema.execution.loaders import Loaders
@@ -41,5 +42,6 @@ __all__ = [
     "by_class",
     "off_parent",
     "plans_of",
+    "ruled",
     "selected_of",
 ]

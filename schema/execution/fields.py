@@ -143,6 +143,23 @@ def by_class(is_type_of: Callable[[Any, Any], bool]) -> Callable[[Any, Any], boo
     return is_type_of
 
 
+def ruled(resolve: Callable[..., Any], rule: Rule) -> Callable[..., Any]:
+    """A resolver before which a rule is asked, for schemas that put rules around resolvers by themselves.
+
+    Args:
+        resolve: the resolver.
+        rule: takes the context and raises if this caller may not ask.
+    """
+
+    def resolve_if_allowed(parent: Any, info: Any, **arguments: Any) -> Any:
+        rule(info.context)
+        return resolve(parent, info, **arguments)
+
+    resolve_if_allowed.rule = rule  # type: ignore[attr-defined] # how the plan knows it
+    resolve_if_allowed.ruled = resolve  # type: ignore[attr-defined] # likewise
+    return resolve_if_allowed
+
+
 def off_parent(read: Read) -> Callable[[Any, Any], Any]:
     """A resolver that reads its field off the parent, for schemas that set resolvers by themselves.
 

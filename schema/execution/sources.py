@@ -6,11 +6,23 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from graphql import FieldNode, GraphQLField, GraphQLObjectType, Visitor, get_named_type, visit
+from graphql import (
+    FieldNode,
+    GraphQLField,
+    GraphQLInputType,
+    GraphQLObjectType,
+    Visitor,
+    get_named_type,
+    get_nullable_type,
+    is_scalar_type,
+    visit,
+)
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.execution.values import get_argument_values
+from strawberry.relay.types import GlobalID
 from strawberry.schema.schema_converter import GraphQLCoreConverter
-from strawberry.types.arguments import convert_arguments
+from strawberry.types.arguments import StrawberryArgument, convert_arguments
+from strawberry.types.base import StrawberryMaybe, StrawberryOptional
 from strawberry.types.field import StrawberryField
 
 from schema.execution.fields import (
@@ -20,6 +32,7 @@ from schema.execution.fields import (
     Layout,
     Reader,
     ReadField,
+    Rule,
     Selected,
     is_written,
 )
@@ -174,7 +187,7 @@ class BatchPlan(FieldPlan):
     def __init__(self, *args: Any, declared: BatchField, converter: GraphQLCoreConverter) -> None:
         super().__init__(*args)
         self.declared = declared
-        self._converter = converter
+        self._conversion = Conversion(self.definition, declared, converter)
         self._converted: Mapping[str, Any] | None = None
         self._layout: tuple[Layout | None] | None = None
 
@@ -210,18 +223,91 @@ class BatchPlan(FieldPlan):
         given = self.arguments(run)
         if not given:
             return given
-        config = self._converter.config
-        info: Any = ResolveInfo(run.shared_info(self), place, 0)
-        arguments = convert_arguments(
-            dict(given),
-            self.declared.arguments,
-            scalar_registry=self._converter.scalar_registry,
-            config=config,
-            info=config.info_class(_raw_info=info, _field=self.declared),
-        )
+        arguments = self._conversion.converted(given, lambda: ResolveInfo(run.shared_info(self), place, 0))
         if given is self._constants and all(isinstance(value, CONSTANT) for value in arguments.values()):
             self._converted = arguments
         return arguments
+
+
+class Conversion:
+    """From arguments as graphql-core coerces them to those that Strawberry calls functions with.
+
+    Args:
+        definition: the schema's field.
+        declared: Strawberry's.
+        converter: of the Strawberry schema.
+    """
+
+    def __init__(self, definition: GraphQLField, declared: StrawberryField, converter: GraphQLCoreConverter) -> None:
+        self._declared = declared
+        self._converter = converter
+        name_of = converter.config.name_converter.from_argument
+        named = [(name_of(argument), argument) for argument in declared.arguments]
+        types = {name: argument.type for name, argument in definition.args.items()}
+        as_they_are = all(name in types and _is_scalar(types[name], argument) for name, argument in named)
+        self._names = [(name, argument.python_name) for name, argument in named] if as_they_are else None
+
+    def converted(self, given: Mapping[str, Any], info: Callable[[], ResolveInfo]) -> dict[str, Any]:
+        """The arguments of a call; ``info`` makes the info of one, for input types that want it."""
+        if self._names is not None:
+            return {python_name: given[name] for name, python_name in self._names if name in given}
+        return convert_arguments(
+            dict(given),
+            self._declared.arguments,
+            scalar_registry=self._converter.scalar_registry,
+            config=self._converter.config,
+            info=self.info(info()),
+        )
+
+    def info(self, info: ResolveInfo) -> Any:
+        """Strawberry's info of a call."""
+        made: Any = self._converter.config.info_class
+        return made(_raw_info=info, _field=self._declared)
+
+
+class CalledPlan(FieldPlan):
+    """A field whose function is called for each parent as Strawberry would, without what it does around it for others.
+
+    Its rule, if one was put before it, is asked once.
+    """
+
+    kind = "resolver"
+
+    def __init__(
+        self, *args: Any, declared: StrawberryField, converter: GraphQLCoreConverter, rule: Rule | None
+    ) -> None:
+        super().__init__(*args)
+        function = declared.base_resolver
+        assert function is not None
+        self._function = function
+        self._takes_self = function.self_parameter is not None
+        self._info_name = function.info_parameter.name if function.info_parameter else None
+        self._parent_names = [one.name for one in (function.parent_parameter, function.root_parameter) if one]
+        self._rule = rule
+        self._conversion = Conversion(self.definition, declared, converter)
+
+    async def values(self, ask: Ask) -> Sequence[Any]:
+        """What each call gives."""
+        run, place, function = ask.run, ask.place, self._function
+        if self._rule is not None:
+            self._rule(run.context)
+        shared = run.shared_info(self)
+        values: list[Any] = []
+        for index, parent in enumerate(ask.parents):
+            info = ResolveInfo(shared, place, index)
+            try:
+                arguments = self._conversion.converted(self.arguments(run), lambda info=info: info)  # type: ignore[misc]
+                for name in self._parent_names:
+                    arguments[name] = parent
+                if self._info_name is not None:
+                    arguments[self._info_name] = self._conversion.info(info)
+                values.append(function(parent, **arguments) if self._takes_self else function(**arguments))
+            except Exception as error:  # noqa: BLE001 # a field error
+                values.append(error)
+        if self.shape.is_plain(values):
+            return values
+        ask.awaited = True
+        return await run.awaited(values, ask)
 
 
 class ResolvedPlan(FieldPlan):
@@ -276,6 +362,18 @@ def union(parts: Iterable[Selected]) -> Selected:
     return whole
 
 
+def _is_scalar(graphql_type: GraphQLInputType, argument: StrawberryArgument) -> bool:
+    """Whether an argument's values are what they were coerced to: neither lists, enums, input objects nor wrapped."""
+    declared = argument.type
+    if type(declared) is StrawberryOptional:
+        declared = declared.of_type
+    return (
+        is_scalar_type(get_nullable_type(graphql_type))
+        and declared is not GlobalID
+        and not isinstance(declared, StrawberryMaybe)
+    )
+
+
 def _attempted(function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return function(*arguments)
@@ -321,13 +419,22 @@ def plan_field(
     declared = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     if not isinstance(declared, StrawberryField) or declared.extensions:
         return ResolvedPlan(*common)
-    # What Strawberry made of the declaration is replaced only where nothing was put around it.
-    if not getattr(definition.resolve, "_is_default", False) or converter is None or converter.exception_handlers:
+    rule, resolve = getattr(definition.resolve, "rule", None), definition.resolve
+    if rule is not None:
+        resolve = getattr(resolve, "ruled", None)
+    # What Strawberry made of the declaration is replaced only where nothing else was put around it.
+    is_default = getattr(resolve, "_is_default", None)
+    plain = type(declared).get_result is StrawberryField.get_result
+    if is_default is None or converter is None or converter.exception_handlers:
+        return ResolvedPlan(*common)
+    if declared.base_resolver is not None and plain:
+        return CalledPlan(*common, declared=declared, converter=converter, rule=rule)
+    if not is_default or rule is not None:
         return ResolvedPlan(*common)
     if isinstance(declared, BatchField):
         return BatchPlan(*common, declared=declared, converter=converter)
     if isinstance(declared, ReadField):
         return ReadPlan(*common, attribute=declared.python_name, reader=declared.reader)
-    if declared.is_basic_field and type(declared).get_result is StrawberryField.get_result:
+    if declared.is_basic_field and plain:
         return ReadPlan(*common, attribute=declared.python_name, get=declared.default_resolver, reader=None)
     return ResolvedPlan(*common)

@@ -72,4 +72,4 @@ def test_every_root_field_of_the_toy_refuses_who_is_not_signed_in(schema: Gatewa
     for root in roots:
         for name, field in root.fields.items():
             open_to_all = name == "health"
-            assert (field.resolve.__name__ == "resolve_if_admitted") is not open_to_all
+            assert (field.resolve.__name__ == "resolve_if_allowed") is not open_to_all
