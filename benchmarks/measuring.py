@@ -113,7 +113,7 @@ class Measuring:
         measured = []
         async with self._client("gateway") as client:
             for size in SIZES:
-                operation = Operation(f"{size} bags: all scans", SOME_BAGS, [{"first": size}])
+                operation = Operation(f"{size} bags: passenger, 5 scans", SOME_BAGS, [{"first": size}])
                 requests = self._requests(operation, "gateway")
                 await closed_loop(client, requests, 1, WARM_SECONDS)
                 self._say(operation.name)

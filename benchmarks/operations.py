@@ -48,7 +48,7 @@ query PageOfBags {
 SOME_BAGS = """
 query SomeBags($first: Int!) {
   bags(first: $first) {
-    nodes { tag state stateAt airport place scans { kind at airport place } }
+    nodes { tag state stateAt airport place passenger { surname } scans(last: 5) { kind at airport place } }
   }
 }
 """
