@@ -3,13 +3,12 @@
 import argparse
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from benchmarks.console import FOLDER, until_signal
 from benchmarks.drills import health_figures
 from benchmarks.installation import installation
 from benchmarks.measuring import DifferentAnswers, Measuring
@@ -21,9 +20,7 @@ from gateway.demo import console
 from gateway.lifespan import open_stores
 from integrations.embedded.process import StartError
 
-FOLDER = Path(__file__).parents[1] / ".demo" / "benchmark"
 PARTS = ("closed", "growth", "open", "health")
-INTERRUPTED = 130  # what shells report after Ctrl-C
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     # All that is started inherits it.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: parsed.cores])
     try:
-        return asyncio.run(_until_signal(parsed))
+        return asyncio.run(until_signal(_run(parsed)))
     except (StartError, TooFewBags, DifferentAnswers) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -51,21 +48,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, help="serving processes of the gateway; one a core if absent")
     parser.add_argument("--json", type=Path, help="where to write the figures; .demo/benchmark/TIME.json if absent")
     return parser
-
-
-async def _until_signal(parsed: argparse.Namespace) -> int:
-    """Runs to the end; the first signal stops everything in order, further ones do not disturb that."""
-    task = asyncio.create_task(_run(parsed))
-
-    def stop() -> None:
-        if not task.cancelling():
-            task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
-    with suppress(asyncio.CancelledError):
-        return await task
-    return INTERRUPTED
 
 
 async def _run(parsed: argparse.Namespace) -> int:

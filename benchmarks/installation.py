@@ -18,6 +18,7 @@ from time import monotonic
 from typing import IO
 
 from benchmarks.client import HOST, Client, get
+from benchmarks.console import ended
 from gateway.actor import issue_token
 from gateway.demo import Program
 from integrations.embedded.neo4j import EmbeddedNeo4j
@@ -155,14 +156,9 @@ async def initialise(environment: Mapping[str, str]) -> None:
         stdin=asyncio.subprocess.DEVNULL,
     )
     try:
-        code = await asyncio.wait_for(init.wait(), SEEDING_SECONDS)
+        code = await ended(init, SEEDING_SECONDS)
     except TimeoutError:
         raise StartError(f"Seeding took longer than {SEEDING_SECONDS / 60:.0f} minutes.") from None
-    finally:
-        if init.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                init.kill()
-            await init.wait()
     if code:
         raise StartError("The product could not be initialised; what it said stands above.")
 

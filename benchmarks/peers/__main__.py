@@ -3,17 +3,16 @@
 import argparse
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
 import asyncpg
 import orjson
 
-from benchmarks.__main__ import FOLDER, INTERRUPTED
+from benchmarks.console import FOLDER, until_signal
 from benchmarks.installation import AIRLINE_ID, SIGN_IN, Say, environment_of, initialise, own
 from benchmarks.load import Failed
 from benchmarks.measuring import DifferentAnswers
@@ -44,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     """Runs what was asked for; returns the exit code: 1 where a goal was missed or anything failed."""
     parsed = _parser().parse_args(arguments)
     try:
-        return asyncio.run(_until_signal(parsed))
+        return asyncio.run(until_signal(_run(parsed)))
     except (StartError, TooFewBags, DifferentAnswers, Failed) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -65,21 +64,6 @@ def _parser() -> argparse.ArgumentParser:
         "--json", type=Path, help="where to write the figures; .demo/benchmark/peers-TIME.json if absent"
     )
     return parser
-
-
-async def _until_signal(parsed: argparse.Namespace) -> int:
-    """Runs to the end; the first signal stops everything in order, further ones do not disturb that."""
-    task = asyncio.create_task(_run(parsed))
-
-    def stop() -> None:
-        if not task.cancelling():
-            task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
-    with suppress(asyncio.CancelledError):
-        return await task
-    return INTERRUPTED
 
 
 async def _run(parsed: argparse.Namespace) -> int:

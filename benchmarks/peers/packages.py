@@ -1,10 +1,10 @@
 """Node and the packages of the peers that run on it."""
 
 import asyncio
-import contextlib
 import os
 from pathlib import Path
 
+from benchmarks.console import ended
 from benchmarks.installation import Say
 from integrations.embedded.process import StartError
 
@@ -46,14 +46,9 @@ async def install(say: Say) -> None:
         start_new_session=True,
     )
     try:
-        code = await asyncio.wait_for(process.wait(), INSTALLING_SECONDS)
+        code = await ended(process, INSTALLING_SECONDS)
     except TimeoutError:
         raise StartError(f"npm did not end within {INSTALLING_SECONDS:.0f} s.") from None
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
     if code:
         raise StartError("The packages could not be installed; what npm said stands above.")
     installed.write_bytes(lock)

@@ -311,28 +311,10 @@ async def page(
         return await records.fetch(
             NEWEST_BAGS, airline_id, page.part(0), page.limit + 1, name="NEWEST_BAGS", record_class=Bag
         )
-    if page.backward:
-        return await records.fetch(
-            BAGS_PAGE_BACKWARD,
-            airline_id,
-            states,
-            airport,
-            page.part(0),
-            page.limit + 1,
-            name="BAGS_PAGE_BACKWARD",
-            record_class=Bag,
-            filtered=True,
-        )
+    statement, name = (BAGS_PAGE_BACKWARD, "BAGS_PAGE_BACKWARD") if page.backward else (BAGS_PAGE, "BAGS_PAGE")
+    filters = states, airport, page.part(0)
     return await records.fetch(
-        BAGS_PAGE,
-        airline_id,
-        states,
-        airport,
-        page.part(0),
-        page.limit + 1,
-        name="BAGS_PAGE",
-        record_class=Bag,
-        filtered=True,
+        statement, airline_id, *filters, page.limit + 1, name=name, record_class=Bag, filtered=True
     )
 
 

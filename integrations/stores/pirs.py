@@ -258,17 +258,7 @@ async def by_reference(records: Reader, airline_id: int, reference: str, limit: 
 async def page(records: Reader, airline_id: int, which: PirFilter, page: Page) -> list[Pir]:
     """The newest files first, one more than the page holds where there are more."""
     statement, name = (PIRS_PAGE_BACKWARD, "PIRS_PAGE_BACKWARD") if page.backward else (PIRS_PAGE, "PIRS_PAGE")
-    return await records.fetch(
-        statement,
-        airline_id,
-        *which,
-        page.part(0),
-        page.part(1),
-        page.limit + 1,
-        name=name,
-        record_class=Pir,
-        filtered=True,
-    )
+    return await _page(records, airline_id, which, page, statement, name)
 
 
 async def by_urgency(records: Reader, airline_id: int, which: PirFilter, page: Page) -> list[Pir]:
@@ -278,16 +268,13 @@ async def by_urgency(records: Reader, airline_id: int, which: PirFilter, page: P
         if page.backward
         else (PIRS_BY_URGENCY, "PIRS_BY_URGENCY")
     )
+    return await _page(records, airline_id, which, page, statement, name)
+
+
+async def _page(records: Reader, airline_id: int, which: PirFilter, page: Page, statement: str, name: str) -> list[Pir]:
+    key = page.part(0), page.part(1)
     return await records.fetch(
-        statement,
-        airline_id,
-        *which,
-        page.part(0),
-        page.part(1),
-        page.limit + 1,
-        name=name,
-        record_class=Pir,
-        filtered=True,
+        statement, airline_id, *which, *key, page.limit + 1, name=name, record_class=Pir, filtered=True
     )
 
 

@@ -151,7 +151,7 @@ def ruled(resolve: Callable[..., Any], rule: Rule) -> Callable[..., Any]:
         rule: takes the context and raises if this caller may not ask.
     """
 
-    def resolve_if_allowed(parent: Any, info: Any, **arguments: Any) -> Any:
+    def resolve_if_allowed(parent: Any, info: Any, /, **arguments: Any) -> Any:
         rule(info.context)
         return resolve(parent, info, **arguments)
 

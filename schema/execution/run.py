@@ -8,7 +8,7 @@ from typing import Any
 from graphql import ExecutionResult
 from graphql.execution.executor import Executor
 
-from schema.execution.fields import Read
+from schema.execution.fields import Read, Reader
 from schema.execution.info import ResolveInfo, SharedInfo
 from schema.execution.plan import OperationPlan, SelectionPlan
 from schema.execution.positions import Failure, Position, Where, settle
@@ -44,7 +44,7 @@ class Run:
         self.fragment = fragment
         self._failures: list[Failure] = []
         self._infos: dict[FieldPlan, SharedInfo] = {}
-        self._reads: dict[FieldPlan, Read | None] = {}
+        self._reads: dict[Reader, Read | None] = {}
 
     async def answer(self, serially: bool) -> ExecutionResult:
         """Run the operation; its root fields one after the other where asked for, each to its end."""
@@ -129,9 +129,8 @@ class Run:
     ) -> list[Any]:
         """Build the objects without a builder, each leaf with an error of its own."""
         leaves = [(await self._group([leaf], parents, where))[0] for leaf in selection.leaves]
-        column_of = dict(zip(selection.columns, columns, strict=True)) | dict(
-            zip(selection.leaves, leaves, strict=True)
-        )
+        fields: list[FieldPlan] = [*selection.columns, *selection.leaves]
+        column_of = dict(zip(fields, [*columns, *leaves], strict=True))
         return [
             {key: field if isinstance(field, str) else column_of[field][index] for key, field in selection.entries}
             for index in range(len(parents))

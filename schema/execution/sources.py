@@ -1,5 +1,6 @@
 """Where the raw values of a field come from: off the parents, from one call for all of them, or one call for each."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ class Ask:
         return NOT_WATCHED if self.stage is None else self.stage.waiting()
 
 
-class FieldPlan:
+class FieldPlan(ABC):
     """A field of a selection.
 
     Attributes:
@@ -122,13 +123,13 @@ class FieldPlan:
         order, key, nullable, type_name = self.order, self.key, self.shape.nullable, self.parent_type.name
         return lambda index: Position(where(index), order, key, nullable, type_name)
 
-    async def values(self, ask: "Ask") -> Sequence[Any]:
+    @abstractmethod
+    async def values(self, ask: Ask) -> Sequence[Any]:
         """A value, None, an exception or an awaitable for each parent.
 
         Raises:
             Exception: it counts for every parent.
         """
-        raise NotImplementedError
 
     def selected(self, run: "Run") -> Selected:
         """The names of the fields that are asked of the values; None where that depends on the values."""
@@ -223,7 +224,7 @@ class BatchPlan(FieldPlan):
         given = self.arguments(run)
         if not given:
             return given
-        arguments = self._conversion.converted(given, lambda: ResolveInfo(run.shared_info(self), place, 0))
+        arguments = self._conversion.converted(given, ResolveInfo(run.shared_info(self), place, 0))
         if given is self._constants and all(isinstance(value, CONSTANT) for value in arguments.values()):
             self._converted = arguments
         return arguments
@@ -247,8 +248,8 @@ class Conversion:
         as_they_are = all(name in types and _is_scalar(types[name], argument) for name, argument in named)
         self._names = [(name, argument.python_name) for name, argument in named] if as_they_are else None
 
-    def converted(self, given: Mapping[str, Any], info: Callable[[], ResolveInfo]) -> dict[str, Any]:
-        """The arguments of a call; ``info`` makes the info of one, for input types that want it."""
+    def converted(self, given: Mapping[str, Any], info: ResolveInfo) -> dict[str, Any]:
+        """The arguments of a call; ``info`` is the call's, for input types that want it."""
         if self._names is not None:
             return {python_name: given[name] for name, python_name in self._names if name in given}
         return convert_arguments(
@@ -256,7 +257,7 @@ class Conversion:
             self._declared.arguments,
             scalar_registry=self._converter.scalar_registry,
             config=self._converter.config,
-            info=self.info(info()),
+            info=self.info(info),
         )
 
     def info(self, info: ResolveInfo) -> Any:
@@ -265,13 +266,46 @@ class Conversion:
         return made(_raw_info=info, _field=self._declared)
 
 
-class CalledPlan(FieldPlan):
-    """A field whose function is called for each parent as Strawberry would, without what it does around it for others.
-
-    Its rule, if one was put before it, is asked once.
-    """
+class ResolvedPlan(FieldPlan):
+    """A field whose resolver is called for each parent, as graphql-core would."""
 
     kind = "resolver"
+
+    async def values(self, ask: Ask) -> Sequence[Any]:
+        """What each call gives."""
+        run, parents, place = ask.run, ask.parents, ask.place
+        call = self.call(run)
+        shared = run.shared_info(self)
+        arguments = self.arguments(run)
+        # A resolver may change what it is given: values that can be changed are no two calls' own.
+        own = not all(isinstance(value, CONSTANT) for value in arguments.values())
+        values: list[Any] = []
+        for index, parent in enumerate(parents):
+            if own and index:
+                arguments = self.arguments(run)
+            try:
+                values.append(call(parent, ResolveInfo(shared, place, index), **arguments))
+            except Exception as error:  # noqa: BLE001 # a field error
+                values.append(error)
+        if self.shape.is_plain(values):
+            return values
+        ask.awaited = True
+        return await run.awaited(values, ask)
+
+    def call(self, run: "Run") -> Callable[..., Any]:
+        """What is called with a parent, its info and the arguments.
+
+        Raises:
+            Exception: it counts for every parent.
+        """
+        return self.definition.resolve or run.executor.field_resolver
+
+
+class CalledPlan(ResolvedPlan):
+    """A field whose function is called as Strawberry would, without what it does around it for others.
+
+    Its rule, if one was put before it, is asked once for all parents.
+    """
 
     def __init__(
         self, *args: Any, declared: StrawberryField, converter: GraphQLCoreConverter, rule: Rule | None
@@ -286,54 +320,19 @@ class CalledPlan(FieldPlan):
         self._rule = rule
         self._conversion = Conversion(self.definition, declared, converter)
 
-    async def values(self, ask: Ask) -> Sequence[Any]:
-        """What each call gives."""
-        run, place, function = ask.run, ask.place, self._function
+    def call(self, run: "Run") -> Callable[..., Any]:
+        """Strawberry's function, once the rule lets the caller pass."""
         if self._rule is not None:
             self._rule(run.context)
-        shared = run.shared_info(self)
-        values: list[Any] = []
-        for index, parent in enumerate(ask.parents):
-            info = ResolveInfo(shared, place, index)
-            try:
-                arguments = self._conversion.converted(self.arguments(run), lambda info=info: info)  # type: ignore[misc]
-                for name in self._parent_names:
-                    arguments[name] = parent
-                if self._info_name is not None:
-                    arguments[self._info_name] = self._conversion.info(info)
-                values.append(function(parent, **arguments) if self._takes_self else function(**arguments))
-            except Exception as error:  # noqa: BLE001 # a field error
-                values.append(error)
-        if self.shape.is_plain(values):
-            return values
-        ask.awaited = True
-        return await run.awaited(values, ask)
+        return self._called
 
-
-class ResolvedPlan(FieldPlan):
-    """A field whose resolver is called for each parent, as graphql-core would."""
-
-    kind = "resolver"
-
-    async def values(self, ask: Ask) -> Sequence[Any]:
-        """What each call gives."""
-        run, parents, place = ask.run, ask.parents, ask.place
-        resolve = self.definition.resolve or run.executor.field_resolver
-        shared = run.shared_info(self)
-        arguments = self.arguments(run)
-        own = len(parents) > 1 and not all(isinstance(value, CONSTANT) for value in arguments.values())
-        values: list[Any] = []
-        for index, parent in enumerate(parents):
-            if own and index:
-                arguments = self.arguments(run)
-            try:
-                values.append(resolve(parent, ResolveInfo(shared, place, index), **arguments))
-            except Exception as error:  # noqa: BLE001 # a field error
-                values.append(error)
-        if self.shape.is_plain(values):
-            return values
-        ask.awaited = True
-        return await run.awaited(values, ask)
+    def _called(self, parent: Any, info: ResolveInfo, /, **given: Any) -> Any:
+        arguments = self._conversion.converted(given, info)
+        for name in self._parent_names:
+            arguments[name] = parent
+        if self._info_name is not None:
+            arguments[self._info_name] = self._conversion.info(info)
+        return self._function(parent, **arguments) if self._takes_self else self._function(**arguments)
 
 
 def _layout(shape: Shape, run: "Run", details: FieldDetailsList) -> Layout | None:

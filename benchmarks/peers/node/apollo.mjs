@@ -23,14 +23,7 @@ class Loaders {
 
 const resolvers = {
   ...data.scalars,
-  Query: {
-    bag: (_, { tag }) => data.bagByTag(tag),
-    bags: async (_, { first }) => ({ nodes: await data.newestBags(first) }),
-    flight: (_, { designator, departureDate }) => data.flightByDesignator(designator, departureDate),
-  },
-  Flight: {
-    bags: async (flight, { first }) => ({ nodes: await data.bagsOfFlight(flight, first) }),
-  },
+  ...data.lists,
   Bag: {
     passenger: (bag, _, loaders) => (bag.passengerId === null ? null : loaders.passengers.load(bag.passengerId)),
     flight: (bag, _, loaders) => (bag.flightId === null ? null : loaders.flights.load(bag.flightId)),

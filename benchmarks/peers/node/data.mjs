@@ -34,15 +34,27 @@ export const scalars = {
   DateTime: new GraphQLScalarType({ name: "DateTime", ...asIs }),
 };
 
-export const bagByTag = async (tag) => (await rows("BAG_BY_TAG", tag))[0];
+const bagByTag = async (tag) => (await rows("BAG_BY_TAG", tag))[0];
 
-export const newestBags = (first) => rows("BAGS_PAGE", first);
+const newestBags = (first) => rows("BAGS_PAGE", first);
 
-export const bagsOfFlight = (flight, first) => rows("BAGS_OF_FLIGHT", flight.id, first);
+const bagsOfFlight = (flight, first) => rows("BAGS_OF_FLIGHT", flight.id, first);
 
-export const flightByDesignator = async (designator, day) => {
+const flightByDesignator = async (designator, day) => {
   const [, carrier, number, suffix] = DESIGNATOR.exec(designator);
   return (await rows("FLIGHT_BY_DESIGNATOR", carrier, Number(number), suffix, day))[0];
+};
+
+// Resolvers that need no loader.
+export const lists = {
+  Query: {
+    bag: (_, { tag }) => bagByTag(tag),
+    bags: async (_, { first }) => ({ nodes: await newestBags(first) }),
+    flight: (_, { designator, departureDate }) => flightByDesignator(designator, departureDate),
+  },
+  Flight: {
+    bags: async (flight, { first }) => ({ nodes: await bagsOfFlight(flight, first) }),
+  },
 };
 
 const one = (found, key, wanted) => {

@@ -8,14 +8,7 @@ import { HOST, PORT, announce } from "./settings.mjs";
 
 const resolvers = {
   ...data.scalars,
-  Query: {
-    bag: (_, { tag }) => data.bagByTag(tag),
-    bags: async (_, { first }) => ({ nodes: await data.newestBags(first) }),
-    flight: (_, { designator, departureDate }) => data.flightByDesignator(designator, departureDate),
-  },
-  Flight: {
-    bags: async (flight, { first }) => ({ nodes: await data.bagsOfFlight(flight, first) }),
-  },
+  ...data.lists,
 };
 
 const loader = (load) => ({ loader: load, opts: { cache: false } });

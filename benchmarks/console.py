@@ -1,0 +1,42 @@
+"""What the commands of the benchmarks have in common: where they keep things, and how they are stopped."""
+
+import asyncio
+import contextlib
+import signal
+from asyncio.subprocess import Process
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parents[1] / ".demo" / "benchmark"
+INTERRUPTED = 130  # what shells report after Ctrl-C
+
+
+async def until_signal(run: Coroutine[Any, Any, int]) -> int:
+    """Runs to the end, for its exit code; the first signal stops everything in order, further ones do not disturb."""
+    task = asyncio.create_task(run)
+
+    def stop() -> None:
+        if not task.cancelling():
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    with contextlib.suppress(asyncio.CancelledError):
+        return await task
+    return INTERRUPTED
+
+
+async def ended(process: Process, seconds: float) -> int:
+    """The exit code of a process, which is over after this whatever happens.
+
+    Raises:
+        TimeoutError: it took longer than ``seconds``.
+    """
+    try:
+        return await asyncio.wait_for(process.wait(), seconds)
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
