@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from integrations.records.effects import Service
+from integrations.stores.events import Partitions
 from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager
 from integrations.stores.redis import RedisManager
@@ -28,12 +29,13 @@ class Written(list[str]):
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The open stores of the process, and the reference data that it keeps of them."""
+    """The open stores of the process, and what it keeps of them: reference data, and which partitions are there."""
 
     postgres: PostgresManager
     neo4j: Neo4jManager
     redis: RedisManager
     reference: Reference = field(default_factory=Reference)
+    partitions: Partitions = field(default_factory=Partitions)
 
 
 @dataclass(frozen=True, slots=True)

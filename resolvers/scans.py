@@ -62,12 +62,14 @@ async def record(context: Context, scans: Sequence[Scan], received_at: datetime 
         One outcome for each scan, in order. Refused scans leave no trace; the others are stored.
     """
     received = received_at or context.now()
+    latest = received + CLOCK_TOLERANCE
+    await context.stores.partitions.ensure(context.stores.postgres, [scan.at for scan in scans if scan.at <= latest])
     async with context.stores.postgres.transaction() as records:
         keys = list({scan.flight for scan in scans if scan.flight is not None})
         flight_ids = await flights.ids_by_key(records, context.airline_id, keys) if keys else {}
         outcomes: list[RecordedScan | None] = [
             RecordedScan(ScanOutcome.IN_THE_FUTURE)
-            if scan.at > received + CLOCK_TOLERANCE
+            if scan.at > latest
             else RecordedScan(ScanOutcome.UNKNOWN_FLIGHT)
             if scan.flight is not None and scan.flight not in flight_ids
             else None
@@ -104,6 +106,7 @@ async def store(
         flight_ids: the flight of each scan, which this transaction has locked; None where it names none.
     """
     airline_id = context.airline_id
+    await context.stores.partitions.ensure(records, [scan.at for scan in scans])
     await bags.lock(records, airline_id, [bag_id for bag_id in bag_ids if bag_id is not None])
     ids = [scan.identity(airline_id) for scan in scans]
     fresh = await events.insert(
@@ -202,5 +205,6 @@ async def move(records: Reader, airline_id: int, bag_ids: Sequence[int], *, alwa
         if always or new != old:
             moved[bag_id] = new
     if moved:
-        await bags.update_standings(records, airline_id, moved)
+        first = {bag_id: histories[bag_id].events[0].at for bag_id in moved if histories[bag_id].events}
+        await bags.update_standings(records, airline_id, moved, first)
     return list(moved)

@@ -64,7 +64,8 @@ LEFT JOIN LATERAL (
     SELECT array_agg(kind) AS kinds, array_agg(at) AS moments, array_agg(received_at) AS receipts,
            array_agg(airport) AS airports, array_agg(place) AS places, array_agg(tag) AS tags,
            array_agg(method) AS methods, array_agg(device) AS devices
-    FROM (SELECT * FROM events WHERE events.bag_id = bags.id AND events.airline_id = $1
+    FROM (SELECT * FROM events
+          WHERE events.bag_id = bags.id AND events.at >= bags.events_from AND events.airline_id = $1
           ORDER BY at, rank, id) AS ordered) AS event ON $6
 WHERE bags.airline_id = $1
 ORDER BY tagged.valid_from DESC, bags.id DESC
@@ -221,9 +222,11 @@ FROM made
 UPDATE_STANDINGS = """
 UPDATE bags
 SET state = new.state, state_at = new.state_at, airport = new.airport, place = new.place, holder = new.holder,
-    flight_id = new.flight_id, version = bags.version + 1
-FROM unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::bigint[])
-     AS new(id, state, state_at, airport, place, holder, flight_id)
+    flight_id = new.flight_id, events_from = coalesce(new.events_from, 'infinity'),
+    version = bags.version + 1
+FROM unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::bigint[],
+            $9::timestamptz[])
+     AS new(id, state, state_at, airport, place, holder, flight_id, events_from)
 WHERE bags.id = new.id AND bags.airline_id = $1
 """
 
@@ -401,8 +404,14 @@ async def insert_unknown(
     await records.execute(INSERT_UNKNOWN_BAGS, airline_id, numbers, moments, window, name="INSERT_UNKNOWN_BAGS")
 
 
-async def update_standings(records: Reader, airline_id: int, standings: Mapping[int, Standing]) -> None:
-    """Writes what was computed from the events, and counts each bag's version up by one."""
+async def update_standings(
+    records: Reader, airline_id: int, standings: Mapping[int, Standing], events_from: Mapping[int, datetime]
+) -> None:
+    """Writes what was computed from the events, and counts each bag's version up by one.
+
+    Args:
+        events_from: the time of each bag's first event; bags without any are absent.
+    """
     new = list(standings.values())
     await records.execute(
         UPDATE_STANDINGS,
@@ -414,6 +423,7 @@ async def update_standings(records: Reader, airline_id: int, standings: Mapping[
         [standing.place for standing in new],
         [standing.holder for standing in new],
         [standing.flight_id for standing in new],
+        [events_from.get(bag_id) for bag_id in standings],
         name="UPDATE_STANDINGS",
     )
 

@@ -1,7 +1,7 @@
 """Events of bags in PostgreSQL: written once, never changed."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 import orjson
@@ -88,9 +88,33 @@ SELECT id, $1, bag_id, tag, kind, rank, at, $2, airport, place, flight_id, giver
 FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::smallint[], $8::timestamptz[], $9::text[],
             $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[])
      AS new(id, bag_id, tag, kind, rank, at, airport, place, flight_id, giver, holder, method, device)
-ON CONFLICT (id) DO NOTHING
+ON CONFLICT (id, at) DO NOTHING
 RETURNING id
 """
+
+ENSURE_PARTITIONS = "SELECT ensure_event_partitions($1::date[])"
+
+
+class Partitions:
+    """The months whose partition of the event log this process knows to be there."""
+
+    def __init__(self) -> None:
+        self._known: set[date] = set()
+
+    async def ensure(self, records: Reader, moments: Iterable[datetime]) -> None:
+        """Makes the partitions that events of these moments need, and those of the months after them.
+
+        Best before a transaction that locks bags: making one waits for others that do, and they would wait for it.
+        """
+        months = {moment.astimezone(UTC).date().replace(day=1) for moment in moments}
+        if not months <= self._known:
+            needed = months | {_next(month) for month in months}
+            await records.execute(ENSURE_PARTITIONS, sorted(needed), name="ENSURE_PARTITIONS")
+            self._known |= needed
+
+
+def _next(month: date) -> date:
+    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
 async def of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> list[Event]:

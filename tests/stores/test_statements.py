@@ -281,7 +281,7 @@ def writes() -> dict[str, Call]:
     """Each write in another airline's name over our things; none may change a row of ours."""
     return {
         "bags.update_standings": lambda w, r: bags.update_standings(
-            r, NOBODYS, {bag: Standing("LOST", at("12:00"), None, None, None, None) for bag in w.ours.bags.values()}
+            r, NOBODYS, {bag: Standing("LOST", at("12:00"), None, None, None, None) for bag in w.ours.bags.values()}, {}
         ),
         "bags.lock_unknown_tags": lambda _, r: bags.lock_unknown_tags(r, NOBODYS, [DELIVERED]),
         "bags.insert_unknown": lambda _, r: bags.insert_unknown(
