@@ -26,9 +26,12 @@ class Answer(NamedTuple):
 
 def post(path: str, body: Any, headers: Mapping[str, str]) -> bytes:
     """A POST request with a JSON body."""
-    content = orjson.dumps(body)
-    given = {"Content-Type": "application/json", "Content-Length": str(len(content)), **headers}
-    return _head("POST", path, given) + content
+    return post_bytes(path, orjson.dumps(body), {"Content-Type": "application/json", **headers})
+
+
+def post_bytes(path: str, content: bytes, headers: Mapping[str, str]) -> bytes:
+    """A POST request with a body of the type that the headers name."""
+    return _head("POST", path, {"Content-Length": str(len(content)), **headers}) + content
 
 
 def get(path: str) -> bytes:

@@ -4,6 +4,7 @@ A token names its subject, role and airline, and says for whom and until when it
 out is refused.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,7 +51,19 @@ class TokenVerifier:
             raise InvalidToken("The Authorization header must be: Bearer TOKEN.")
         return _actor(self._claims(token.strip()))
 
-    def _claims(self, token: str) -> dict[str, Any]:
+    def signed_in(self, authorization: str | None) -> tuple[Actor, datetime | None]:
+        """As ``actor``, with the moment at which the credential ends; None for somebody without one.
+
+        Raises:
+            InvalidToken: as ``actor``.
+        """
+        actor = self.actor(authorization)
+        if authorization is None:
+            return actor, None
+        claims = self._claims(authorization.partition(" ")[2].strip())
+        return actor, datetime.fromtimestamp(int(claims["exp"]), UTC)
+
+    def _claims(self, token: str) -> Mapping[str, Any]:
         try:
             return self._tokens.claims(token)
         except ExpiredToken:
@@ -92,7 +105,7 @@ def issue_token(
     return jwt.encode(claims, secret, algorithm=ALGORITHM)
 
 
-def _actor(claims: dict[str, Any]) -> Actor:
+def _actor(claims: Mapping[str, Any]) -> Actor:
     subject, airline_id = claims["sub"], claims["airline_id"]
     # bool is an int to Python, but names no airline.
     if type(airline_id) is not int or airline_id < 1:

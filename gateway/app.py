@@ -1,5 +1,6 @@
 """The composition root: everything that serves HTTP is made here, and nothing at import."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
@@ -10,17 +11,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from gateway import ingestion
 from gateway.actor import TokenVerifier
 from gateway.callbacks import callback_routes
 from gateway.config import Settings
 from gateway.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
-from gateway.lifespan import installation, now, open_stores
+from gateway.ingestion import Intake
+from gateway.lifespan import installation, now, open_stores, watched
 from gateway.metrics import metrics_routes
 from gateway.middleware import BodyLimit, Paths, RequestEdge
 from gateway.prints import print_routes
 from gateway.probes import probe_routes
+from gateway.sockets import GraphQLSockets
+from gateway.streams import EventStreams
+from gateway.subscribers import Desk, Seats, told_to_end
 from gateway.view import GraphQLView
 from resolvers.context import Stores
+from resolvers.live import Live
 from schema.build import build_schema
 from schema.executors import ExecutorName
 
@@ -43,20 +50,31 @@ def create_app(settings: Settings, open_stores: OpenStores = open_stores, beside
 
     schema = build_schema(executor=ExecutorName(settings.executor))
     tokens = TokenVerifier(settings.jwt_secret.get_secret_value())
+    signing_key = settings.secret_key.get_secret_value().encode()
+    closing = asyncio.Event()
+    seats = Seats(settings.live_connections, settings.live_subscriptions)
+    desk = Desk(schema, tokens, installation(settings), signing_key, settings.request_seconds, now, seats, closing)
     view = GraphQLView(
         schema,
         tokens,
         installation(settings),
-        signing_key=settings.secret_key.get_secret_value().encode(),
+        signing_key=signing_key,
+        sockets=GraphQLSockets(desk, settings.public_url),
+        streams=EventStreams(desk),
         seconds=settings.request_seconds,
         page=page,
         now=now,
     )
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Stores]]:
-        async with open_stores(settings) as stores, beside(stores) if beside else nullcontext():
-            yield {"stores": stores}
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Stores | Live]]:
+        async with (
+            open_stores(settings) as stores,
+            watched(settings, stores) as live,
+            beside(stores) if beside else nullcontext(),
+        ):
+            with told_to_end(closing):
+                yield {"stores": stores, "live": live}
 
     others = Starlette(
         routes=[
@@ -64,7 +82,7 @@ def create_app(settings: Settings, open_stores: OpenStores = open_stores, beside
             *metrics_routes(schema, tokens),
             *probe_routes(installation(settings), now),
             *callback_routes(settings, now),
-            *print_routes(installation(settings), settings.secret_key.get_secret_value().encode(), now),
+            *print_routes(installation(settings), signing_key, now),
         ],
         # Inside, so that Starlette does not take a body that is too long for a fault.
         middleware=[Middleware(BodyLimit, max_bytes=settings.body_bytes)],
@@ -72,4 +90,9 @@ def create_app(settings: Settings, open_stores: OpenStores = open_stores, beside
     )
     # A redirect would repeat whatever Host the request claimed.
     others.router.redirect_slashes = False
-    return RequestEdge(Paths({"/graphql": BodyLimit(view, settings.body_bytes)}, others))
+    apps: dict[str, ASGIApp] = {
+        "/graphql": BodyLimit(view, settings.body_bytes),
+        # A stream of any length, read no faster than it is stored.
+        ingestion.PATH: Intake(tokens, installation(settings), now),
+    }
+    return RequestEdge(Paths(apps, others))

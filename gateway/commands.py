@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -19,13 +19,16 @@ from starlette.types import ASGIApp
 from gateway.actor import issue_token
 from gateway.app import create_app
 from gateway.config import Settings, SettingsError
-from gateway.initialise import InitialisationError, initialise
+from gateway.graph import check_graph, rebuild_graph
+from gateway.ingestion import ingest_file
+from gateway.initialise import InitialisationError, initialise, operator
 from gateway.lifespan import installation, now, open_stores
 from gateway.logs import write_logs
 from gateway.workers import dispatch, project, workers
 from resolvers import health
 from resolvers.actor import Role
 from resolvers.health import HealthStatus
+from resolvers.rebuilding import Rebuilt, rebuild
 from schema.build import build_schema
 
 ROOT = Path(__file__).parents[1]
@@ -63,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     send = "send what is to leave for partners and passengers, until stopped"
     commands.add_parser("dispatch", help=send).set_defaults(command=_dispatch)
 
+    take_in = "take in the messages that Kafka brings, until stopped"
+    commands.add_parser("consume", help=take_in).set_defaults(command=_consume)
+
     serve_mocks = "serve mocks of the partners where the settings say they are, until stopped"
     mocks = commands.add_parser("mocks", help=serve_mocks)
     mocks.add_argument("--journal", type=Path, help="file in which WorldTracer's files outlive a restart")
@@ -72,11 +78,24 @@ def _parser() -> argparse.ArgumentParser:
     story.add_argument("--url", help="of the gateway; http://127.0.0.1:8000, or PORT, if absent")
     story.set_defaults(command=_story)
 
+    take = commands.add_parser("ingest", help="take in messages from a file: Type B, scans as JSON or Baggage XML")
+    take.add_argument("file", help="the file, or - for standard input")
+    moment = "when they reached the airline, as 2026-11-23T15:30:00Z: dates without a year are read as of then"
+    take.add_argument("--received-at", type=_moment, help=f"{moment}; now if absent")
+    take.set_defaults(command=_ingest)
+
     init = commands.add_parser("init", help="migrate, load schemas, warm the cache, seed; repeatable")
     init.add_argument("--environment", choices=["demo", "production"], default="production")
     init.set_defaults(command=_init)
 
+    rebuild = commands.add_parser("rebuild", help="compute bags anew from messages and events; corrects what differs")
+    rebuild.set_defaults(command=_rebuild)
+
     commands.add_parser("verify", help="ask every store how it is").set_defaults(command=_verify)
+
+    compare = commands.add_parser("graph", help="compare the graph with the records, or make it anew from them")
+    compare.add_argument("action", choices=["check", "rebuild"], help="check exits with 1 where they differ")
+    compare.set_defaults(command=_graph)
 
     token = commands.add_parser("token", help="print a bearer token")
     token.add_argument("--role", choices=[role.value for role in Role], required=True)
@@ -104,7 +123,9 @@ def _serve(parsed: argparse.Namespace) -> int:
         port=settings.port,
         loop="uvloop",
         http="httptools",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=settings.body_bytes,
+        ws_per_message_deflate=False,  # 300 kB a connection, and little gained on small messages
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -157,6 +178,12 @@ def _dispatch(_parsed: argparse.Namespace) -> int:
     return _until_stopped(run)
 
 
+def _consume(_parsed: argparse.Namespace) -> int:
+    from gateway.intake import consume  # Kafka's client takes 0.1 s to import, and only this process needs it
+
+    return _until_stopped(consume)
+
+
 def _mocks(parsed: argparse.Namespace) -> int:
     from gateway.mocks import serve_mocks  # no installation that has real partners needs them
 
@@ -195,6 +222,34 @@ def _console() -> Callable[[str], None]:
     return say
 
 
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _ingest(parsed: argparse.Namespace) -> int:
+    settings = _settings(os.environ)
+
+    async def run() -> int:
+        async with open_stores(settings) as stores:
+            return await ingest_file(operator(settings, stores), parsed.file, parsed.received_at, _console())
+
+    return asyncio.run(run())
+
+
+def _rebuild(_parsed: argparse.Namespace) -> int:
+    settings = _settings(os.environ)
+
+    async def run() -> int:
+        say, done = _console(), Rebuilt(0, 0)
+        async with open_stores(settings) as stores:
+            async for done in rebuild(operator(settings, stores)):
+                say(f"{done.looked_at:,} bags looked at, {done.corrected:,} corrected")
+        return 0
+
+    return asyncio.run(run())
+
+
 def _verify(_parsed: argparse.Namespace) -> int:
     settings = _settings(os.environ)
 
@@ -207,6 +262,17 @@ def _verify(_parsed: argparse.Namespace) -> int:
                 print(f"    {name}: {detail}")
         print(f"{found.status}")
         return 0 if found.status is HealthStatus.HEALTHY else 1
+
+    return asyncio.run(run())
+
+
+def _graph(parsed: argparse.Namespace) -> int:
+    settings = _settings(os.environ)
+
+    async def run() -> int:
+        async with open_stores(settings) as stores:
+            work = check_graph if parsed.action == "check" else rebuild_graph
+            return await work(stores, settings.copa_airline_id, _console())
 
     return asyncio.run(run())
 

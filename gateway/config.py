@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False)
 
     environment: Literal["production", "demo"] = Field("production", description="Which file of `config/environments`.")
-    neon_database_url: SecretStr = Field(description="PostgreSQL 16 or later, as Neon hands it out.")
+    neon_database_url: SecretStr = Field(description="PostgreSQL 17 or later, as Neon hands it out.")
     postgres_replica_url: SecretStr | None = Field(None, description="Read replica for analytics.")
     neo4j_uri: str = Field(description="Neo4j 5.26 or later: `bolt://`, `neo4j://`, `neo4j+s://`.")
     neo4j_user: str = Field("neo4j", description="Neo4j's user.")
@@ -103,12 +103,27 @@ class Settings(BaseSettings):
     request_seconds: float = Field(10.0, gt=0, le=120, description="The longest that one operation may take.")
     body_bytes: int = Field(1_048_576, ge=1024, description="The largest request body.")
     postgres_connections: int = Field(20, ge=2, le=200, description="The most connections to PostgreSQL per process.")
+    live_hours: int = Field(24, ge=1, le=720, description="How long a subscription that was cut off can go on.")
+    live_connections: int = Field(1_000, ge=1, description="The most WebSockets and event streams of a process.")
+    live_subscriptions: int = Field(100, ge=1, description="The most subscriptions of one actor in a process.")
     seed_bags: int = Field(0, ge=0, description="Bags that `init` seeds.")
     seed_exceptions: int = Field(0, ge=0, description="Bags among them that something goes wrong with.")
     external_services: Annotated[ExternalServices, BeforeValidator(_document)] = Field(
         ExternalServices(),
         description="`enabled`, `mock` and `fallback` of worldtracer, twilio and sendgrid; JSON in the environment.",
     )
+    kafka_bootstrap_servers: str | None = Field(None, description="Kafka brokers, `host:port,...`; none: not read.")
+    kafka_topic: str | None = Field(None, description="The topic that `consume` reads.")
+    kafka_group: str = Field("baggage-gateway", description="The group of consumers that share its partitions.")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "PLAIN", description="`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`."
+    )
+    kafka_username: str | None = Field(None, description="With SASL: Kafka's user.")
+    kafka_password: SecretStr | None = Field(None, description="With SASL: its password.")
+    kafka_ca_file: Path | None = Field(None, description="Authorities in PEM, besides the machine's.")
     public_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = Field(
         "http://127.0.0.1:8000",
         pattern=r"^https?://[^\s/]+",
@@ -184,6 +199,19 @@ class Settings(BaseSettings):
             ]
         if faults:
             raise SettingsError("Settings are missing:\n  " + "\n  ".join(faults))
+
+    def check_kafka(self) -> None:
+        """Checks that there is all that reading from Kafka needs.
+
+        Raises:
+            SettingsError: something of it is missing.
+        """
+        needed = ["kafka_bootstrap_servers", "kafka_topic"]
+        if self.kafka_security_protocol.startswith("SASL"):
+            needed += ["kafka_username", "kafka_password"]
+        missing = [setting.upper() for setting in needed if getattr(self, setting) is None]
+        if missing:
+            raise SettingsError("Settings are missing:\n  " + "\n  ".join(f"{name}: set it" for name in missing))
 
 
 def _known(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -133,7 +133,7 @@ async def tell_graph(stores: Stores, say: Say) -> int:
             worked = monotonic()
             if monotonic() - spoke > 5:
                 spoke = monotonic()
-                waiting, _ = await outbox.lag(stores.postgres, GRAPH)
+                waiting, *_ = await outbox.lag(stores.postgres, GRAPH)
                 say(f"graph: {told} changes told, {waiting} to go")
     finally:
         await outbox.release(stores.postgres, GRAPH, projector.owner)

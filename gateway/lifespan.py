@@ -1,8 +1,9 @@
 """Opens what a process needs, in order, and closes it in the opposite order, whatever happens in between."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -12,8 +13,9 @@ from integrations.stores import airports
 from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager
 from integrations.stores.redis import RedisManager
-from resolvers import routes
+from resolvers import health, routes
 from resolvers.context import Installation, Stores
+from resolvers.live import HealthWatch, Hub, Live
 
 
 def now() -> datetime:
@@ -55,6 +57,18 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
             await store.connect()
             stack.push_async_callback(store.disconnect)
         yield Stores(postgres, neo4j, redis)
+
+
+@asynccontextmanager
+async def watched(settings: Settings, stores: Stores) -> AsyncIterator[Live]:
+    """What this process can be watched for; drops what nobody can ask for any more."""
+    hub = Hub(stores.postgres, timedelta(hours=settings.live_hours))
+    sweeping = asyncio.create_task(hub.sweep())
+    try:
+        yield Live(hub, HealthWatch(partial(health.check, stores, now, installation(settings))))
+    finally:
+        sweeping.cancel()
+        await asyncio.wait([sweeping])
 
 
 async def _warm_entries(

@@ -28,6 +28,11 @@ class _Lines(logging.Formatter):
         return f"{self._text},{int(record.msecs):03d}"
 
 
+def _is_of_a_socket(record: logging.LogRecord) -> bool:
+    text = str(record.msg)
+    return record.levelno == logging.INFO and ("WebSocket" in text or text in ("connection open", "connection closed"))
+
+
 def write_logs(level: str) -> None:
     """Log to standard error, from ``level`` up; for a process that logs nothing yet."""
     handler = logging.StreamHandler(sys.stderr)
@@ -37,3 +42,7 @@ def write_logs(level: str) -> None:
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # The driver reports a dead server at every attempt; the stores' own lines say it once.
     logging.getLogger("neo4j").setLevel(logging.ERROR)
+    # A WebSocket's end has a line of our own, without the client's address.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: not _is_of_a_socket(record))
+    # Its news of a group, step by step, stand in our own lines.
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)

@@ -18,6 +18,9 @@ from starlette.routing import BaseRoute, Route
 from gateway.actor import InvalidToken, TokenVerifier
 from resolvers.actor import Role
 from resolvers.context import Stores
+from resolvers.health import graph_lag
+from resolvers.live import Hub
+from resolvers.projector import Lag
 from schema.base import GatewaySchema
 
 MAY_SCRAPE = frozenset({Role.MONITOR, Role.ADMIN})
@@ -40,18 +43,21 @@ def metrics_routes(schema: GatewaySchema, tokens: TokenVerifier) -> list[BaseRou
         if role not in MAY_SCRAPE:
             return _refused(HTTPStatus.FORBIDDEN, "Metrics are for monitors and administrators.")
         registry = CollectorRegistry()
-        registry.register(_Figures(schema, request.state.stores))
+        behind = await graph_lag(request.state.stores)
+        registry.register(_Figures(schema, request.state.stores, request.state.live.hub, behind))
         return Response(generate_latest(registry), headers={"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"})
 
     return [Route("/metrics", show)]
 
 
 class _Figures(Collector):
-    """What the schema and the stores count anyway."""
+    """What the schema, the stores and the hub count anyway."""
 
-    def __init__(self, schema: GatewaySchema, stores: Stores) -> None:
+    def __init__(self, schema: GatewaySchema, stores: Stores, hub: Hub, behind: Lag | None) -> None:
         self._schema = schema
         self._stores = stores
+        self._hub = hub
+        self._behind = behind
         self._process = str(os.getpid())
 
     def collect(self) -> Iterable[Family]:
@@ -60,6 +66,8 @@ class _Figures(Collector):
         yield from self._stages()
         yield from self._statements()
         yield from self._connections()
+        yield from self._lag()
+        yield from self._subscribers()
 
     def _documents(self) -> Iterable[Family]:
         documents = self._schema.documents
@@ -107,6 +115,17 @@ class _Figures(Collector):
         yield self._gauge("gateway_postgres_connections", "Connections to PostgreSQL that are open.", pool["size"])
         yield self._gauge("gateway_postgres_connections_in_use", "Those that are lent.", pool["in_use"])
         yield self._gauge("gateway_postgres_connections_max", "Those that are allowed.", pool["max"])
+
+    def _subscribers(self) -> Iterable[Family]:
+        read = self._hub.figures
+        yield self._gauge("gateway_live_subscribers", "Subscribers to changes.", self._hub.count)
+        yield self._counter("gateway_live_rows", "Rows of the log of changes that were read for them.", read.rows)
+        yield self._counter("gateway_live_seconds", "Seconds from when those were written until then.", read.seconds)
+
+    def _lag(self) -> Iterable[Family]:
+        if self._behind is not None:
+            yield self._gauge("gateway_graph_lag_seconds", "Age of the oldest untold change.", self._behind.seconds)
+            yield self._gauge("gateway_graph_lag_events", "Events the graph must be told.", self._behind.events)
 
     def _gauge(self, name: str, said: str, value: float) -> Family:
         family = GaugeMetricFamily(name, said, None, PROCESS)

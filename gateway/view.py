@@ -2,7 +2,8 @@
 
 Follows the GraphQL-over-HTTP specification: POST with JSON, GET for queries only, ``application/graphql-response+json``
 with status codes that tell what happened, and ``application/json`` for older clients, for which every well-formed
-request is answered 200. Batching, uploads, incremental delivery and WebSockets are not served.
+request is answered 200. Batching, uploads and incremental delivery are not served. What takes more than one answer goes
+over ``gateway.sockets`` and ``gateway.streams``.
 
 It is plain ASGI: Strawberry's own view, Starlette's request and response objects, and a task beside the request's own
 would each take longer than all that is left of the way from the socket to the executor and back.
@@ -18,7 +19,7 @@ from http import HTTPStatus
 from graphql import ExecutionResult, GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
@@ -51,11 +52,17 @@ OPERATION_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
 ALLOWED = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
 # Fields that wait for a store give up at the deadline; this is the time to answer with what the others have.
 GRACE_SECONDS = 0.5
+EVENT_STREAM = b"text/event-stream"
 # Clients send few different Accept headers; what they come to is remembered for so many.
 REMEMBERED = 256
 
 Page = Callable[[Request], Response | None]
 Headers = Mapping[bytes, bytes]
+
+
+async def closed(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serves no WebSockets."""
+    await WebSocket(scope, receive, send).close()
 
 
 class GraphQLView:
@@ -68,6 +75,8 @@ class GraphQLView:
         tokens: tells who asks.
         installation: whose it is.
         signing_key: signs cursors and links.
+        sockets: serves WebSockets.
+        streams: serves those who accept nothing but server-sent events; without it they are not served.
         seconds: the time one request may take.
         page: gives the page for a browser that comes without a question, or None.
         now: the clock.
@@ -80,6 +89,8 @@ class GraphQLView:
         installation: Installation,
         *,
         signing_key: bytes,
+        sockets: ASGIApp = closed,
+        streams: ASGIApp | None = None,
         seconds: float = 10.0,
         page: Page = lambda _request: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -88,6 +99,8 @@ class GraphQLView:
         self._tokens = tokens
         self._installation = installation
         self._signing_key = signing_key
+        self._sockets = sockets
+        self._streams = streams
         self._seconds = seconds
         self._page = page
         self._now = now
@@ -97,13 +110,16 @@ class GraphQLView:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] == "websocket":
-            await WebSocket(scope, receive, send).close()
+            await self._sockets(scope, receive, send)
             return
         if scope["method"] != "POST" and (page := self._page(Request(scope, receive))):
             await page(scope, receive, send)
             return
         # Of a header that comes twice the first one counts.
         headers = dict(reversed(list(scope["headers"])))
+        if self._streams and EVENT_STREAM in headers.get(b"accept", b"") and b"json" not in headers[b"accept"]:
+            await self._streams(scope, receive, send)
+            return
         answer = await self._serve(scope, headers, receive)
         if answer is not None:
             await answer.send(send, gzip=self._takes_gzip(headers.get(b"accept-encoding", b"").decode("latin-1")))
@@ -113,10 +129,10 @@ class GraphQLView:
         record = record_of(scope)
         media_type = GRAPHQL_JSON
         try:
-            media_type = self._negotiate(_text(headers, b"accept"))
+            media_type = self._negotiate(text_of(headers, b"accept"))
             actor = self._actor(headers)
             record.actor = actor.id
-            question = await _question(scope, headers, receive)
+            question = await question_of(scope, headers, receive)
             if question.operation_name and OPERATION_NAME.fullmatch(question.operation_name):
                 record.operation = question.operation_name
             context = Context(
@@ -145,10 +161,9 @@ class GraphQLView:
 
     def _actor(self, headers: Headers) -> Actor:
         try:
-            return self._tokens.actor(_text(headers, b"authorization"))
+            return self._tokens.actor(text_of(headers, b"authorization"))
         except InvalidToken as error:
-            challenge = {"WWW-Authenticate": 'Bearer realm="graphql", error="invalid_token"'}
-            raise Refusal(HTTPStatus.UNAUTHORIZED, ErrorCode.UNAUTHENTICATED, str(error), challenge) from None
+            raise unauthenticated(error) from None
 
     async def _in_time(self, method: str, receive: Receive, question: Question, context: Context) -> ExecutionResult:
         """Answer while the client waits for it and the time lasts."""
@@ -174,9 +189,18 @@ class GraphQLView:
             code = ErrorCode.OPERATION_RESOLUTION_FAILED
             return ExecutionResult(None, [GraphQLError(error.as_http_error_reason(), extensions={"code": code})])
         except InvalidOperationTypeError as error:
+            if error.operation_type is OperationType.SUBSCRIPTION:
+                message = "Subscriptions are told over WebSocket, or to those who accept text/event-stream."
+                raise Refusal(HTTPStatus.NOT_ACCEPTABLE, ErrorCode.NOT_ACCEPTABLE, message) from None
             message = error.as_http_error_reason(method)
             allow = {"Allow": "POST"}
             raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, ErrorCode.METHOD_NOT_ALLOWED, message, allow) from None
+
+
+def unauthenticated(error: InvalidToken) -> Refusal:
+    """That a credential is not accepted."""
+    challenge = {"WWW-Authenticate": 'Bearer realm="graphql", error="invalid_token"'}
+    return Refusal(HTTPStatus.UNAUTHORIZED, ErrorCode.UNAUTHENTICATED, str(error), challenge)
 
 
 def _trace(actor: Actor) -> Trace:
@@ -191,7 +215,7 @@ def _trace(actor: Actor) -> Trace:
     return Trace()
 
 
-async def _question(scope: Scope, headers: Headers, receive: Receive) -> Question:
+async def question_of(scope: Scope, headers: Headers, receive: Receive) -> Question:
     """The question in a request.
 
     Raises:
@@ -199,7 +223,7 @@ async def _question(scope: Scope, headers: Headers, receive: Receive) -> Questio
         NobodyWaits: the client left in the middle of it.
     """
     if scope["method"] == "POST":
-        content_type = _text(headers, b"content-type") or ""
+        content_type = text_of(headers, b"content-type") or ""
         if content_type != JSON:
             check_content_type(content_type)
         return posted_question(await _body(receive))
@@ -222,6 +246,7 @@ async def _body(receive: Receive) -> bytes:
     return b"".join(pieces) if len(pieces) > 1 else body
 
 
-def _text(headers: Headers, name: bytes) -> str | None:
+def text_of(headers: Headers, name: bytes) -> str | None:
+    """The text of a header; None where it is absent."""
     value = headers.get(name)
     return None if value is None else value.decode("latin-1")

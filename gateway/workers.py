@@ -13,6 +13,7 @@ from gateway.partners import open_partners
 from integrations.stores import outbox
 from resolvers.context import Stores
 from resolvers.dispatcher import dispatchers
+from resolvers.incidents import IncidentKeeper
 from resolvers.lines import Lines
 from resolvers.projector import Projector
 from resolvers.worker import LaneWorker
@@ -24,7 +25,7 @@ async def project(stores: Stores) -> None:
 
 
 async def dispatch(settings: Settings, stores: Stores) -> None:
-    """Sends to partners and passengers what is to leave the product, until cancelled."""
+    """Sends to partners and passengers what is to leave the product, and keeps incidents, until cancelled."""
     async with open_partners(settings) as lines:
         await _dispatch(settings, stores, lines)
 
@@ -43,7 +44,9 @@ async def workers(settings: Settings, stores: Stores) -> AsyncIterator[None]:
 
 
 async def _dispatch(settings: Settings, stores: Stores, lines: Lines) -> None:
-    await _run(stores, *dispatchers(stores.postgres, installation(settings), lines, _owner(), now))
+    owner = _owner()
+    senders = dispatchers(stores.postgres, installation(settings), lines, owner, now)
+    await _run(stores, *senders, IncidentKeeper(stores.postgres, owner, now))
 
 
 async def _run(stores: Stores, *workers: LaneWorker) -> None:

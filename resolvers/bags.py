@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from integrations.records.bags import Bag, BagTag
+from integrations.records.bags import Bag, BagOf, BagTag
 from integrations.records.flights import Flight, Leg
 from integrations.records.page import Page
 from integrations.records.passengers import PassengerColumns
@@ -24,6 +24,8 @@ MOST_FELLOWS = 200
 # The fields of a bag that its row can bring along.
 PASSENGER, FLIGHT, SCANS = "passenger", "flight", "scans"
 RELATED = frozenset({PASSENGER, FLIGHT, SCANS})
+# How many events of each bag its row brings along in a list.
+BROUGHT = range(1, 21)
 
 
 def read_tag(text: str) -> TagQuery:
@@ -64,24 +66,18 @@ async def carrying(context: Context, text: str, at: datetime | None, selected: S
     Raises:
         BadInput: the text cannot be a tag, or the printed form fits several bags of that time.
     """
-    if selected is None or RELATED.isdisjoint(selected):
-        found: Sequence[Bag] = await by_tag(context, text)
+    query = read_tag(text)
+    records, airline_id = context.stores.postgres, context.airline_id
+    if selected is None or RELATED.isdisjoint(selected) or len(query.numbers) != 1:
+        found: Sequence[Bag] = await bags.by_tag(records, airline_id, query, MOST_OF_A_TAG)
     else:
-        scans = selected.get(SCANS)
-        found = await bags.related_by_tag(
-            context.stores.postgres,
-            context.airline_id,
-            read_tag(text),
-            MOST_OF_A_TAG,
-            with_passenger=PASSENGER in selected,
-            with_flight=FLIGHT in selected,
-            with_events=scans is not None and scans.keys() <= events.BROUGHT,
-        )
+        layout, last = events.layout_of(selected.get(SCANS))
+        layout = layout if last is None else None
+        found = await bags.related_by_tag(records, airline_id, query.numbers[0], MOST_OF_A_TAG, layout)
     if len(found) < 2:
         return found[0] if found else None
     moment = at or context.now()
-    tags = await bags.tags(context.stores.postgres, context.airline_id, [bag.id for bag in found])
-    query = read_tag(text)
+    tags = await bags.tags(records, airline_id, [bag.id for bag in found])
     then = {
         tag.bag_id: tag.number
         for tag in tags
@@ -112,9 +108,14 @@ async def of_flights(
         selected: the fields that the bags are asked for; None where nobody can say.
     """
     found: dict[int, list[Bag]] = {flight.id: [] for flight in parents}
-    with_passengers = selected is not None and PASSENGER in selected and not page.backward
-    fetch = bags.of_flights_with_passengers if with_passengers else bags.of_flights
-    for bag in await fetch(context.stores.postgres, context.airline_id, list(found), page):
+    records, airline_id = context.stores.postgres, context.airline_id
+    if selected is None or PASSENGER not in selected or page.backward:
+        rows: Sequence[BagOf] = await bags.of_flights(records, airline_id, list(found), page)
+    else:
+        layout, last = events.layout_of(selected.get(SCANS))
+        layout = layout if last in BROUGHT else None
+        rows = await bags.of_flights_with_passengers(records, airline_id, list(found), page, layout, last)
+    for bag in rows:
         found[bag.parent_id].append(bag)
     return [found[flight.id] for flight in parents]
 
@@ -165,6 +166,12 @@ async def printed_tags(context: Context, parents: Sequence[Bag | BagTag]) -> lis
     wanted = list({number[1:4] for number in numbers})
     issuers = await context.stores.reference.issuers(context.stores.postgres, wanted)
     return [printed_form(number, issuers.get(number[1:4])) for number in numbers]
+
+
+async def authorities(context: Context, parents: Sequence[Bag]) -> list[bool | None]:
+    """Whether each bag may be loaded, as messages say; None where none does."""
+    known = await bags.by_id(context.stores.postgres, context.airline_id, list({bag.id for bag in parents}))
+    return [known[bag.id].authorised if bag.id in known else None for bag in parents]
 
 
 async def itineraries(context: Context, parents: Sequence[Bag]) -> list[list[Leg]]:

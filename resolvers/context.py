@@ -1,10 +1,10 @@
 """What one request may touch."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, KeysView, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from integrations.records.effects import Service
 from integrations.stores.events import Partitions
@@ -15,10 +15,37 @@ from integrations.stores.reference import Reference
 from resolvers.actor import Actor
 from resolvers.errors import Unauthenticated
 
-# The fields that are asked of the values of a field, each with what is asked of its own; None where nobody can say.
-Selected = Mapping[str, "Selected"] | None
+if TYPE_CHECKING:
+    from resolvers.live import Live
+
 # Names of an answer's entries in order, each with the attribute that answers it.
 Layout = tuple[tuple[str, str], ...]
+
+
+class Selection(Protocol):
+    """The fields that are asked of the values of a field, each with what is asked of its own."""
+
+    @property
+    def arguments(self) -> Mapping[str, Any] | None:
+        """Of the field; None where they depend on the request or differ from place to place."""
+
+    @property
+    def layout(self) -> Layout | None:
+        """Of each object, where lists of JSON text do for the field's values; else None."""
+
+    def __contains__(self, name: object) -> bool: ...
+
+    def __iter__(self) -> Iterator[str]: ...
+
+    def get(self, name: str, /) -> "Selected":
+        """What is asked of a field's values; None as well for one that is not asked for."""
+
+    def keys(self) -> KeysView[str]:
+        """The fields' names."""
+
+
+# None where nobody can say.
+Selected = Selection | None
 
 
 class Written(list[str]):
@@ -72,6 +99,8 @@ class Context:
         signing_key: signs what leaves the process and comes back: cursors and links.
         loaders: the batches of this request; the GraphQL layer's own.
         watch: is told how the request is executed, if somebody asked; likewise.
+        live: where changes are watched; None where nothing is.
+        resume: the cursor from which a stream goes on that was cut, as its transport tells.
     """
 
     actor: Actor
@@ -82,6 +111,8 @@ class Context:
     signing_key: bytes = field(repr=False)
     loaders: Any = field(default=None, repr=False)
     watch: Any = field(default=None, repr=False)
+    live: "Live | None" = field(default=None, repr=False)
+    resume: str | None = None
 
     @property
     def airline_id(self) -> int:

@@ -5,6 +5,7 @@ CallerError
 ├── Unauthenticated  nobody is signed in
 ├── Forbidden        who is signed in may not do this
 ├── NotFound         a command names something that is not there (a query answers null instead)
+├── CursorExpired    a subscription cannot go on from its cursor
 └── Refusal          a command does not fit how things stand; part of a mutation's payload
     ├── InvalidState     what is to be changed is not in a state for it; names what is allowed
     ├── PirClosed        the file is closed
@@ -83,6 +84,22 @@ class NotFound(CallerError):
     def extensions(self) -> dict[str, object]:
         """Adds which argument named it."""
         return {**super().extensions, "field": self.field}
+
+
+class CursorExpired(CallerError):
+    """What follows a subscription's cursor is no longer kept.
+
+    Args:
+        hours: for which it is.
+    """
+
+    code = "CURSOR_EXPIRED"
+
+    def __init__(self, hours: float) -> None:
+        super().__init__(
+            f"This cursor is older than {hours:g} hours, or of other records: ask for what you show anew, "
+            "then subscribe without `after`."
+        )
 
 
 class Refusal(CallerError):

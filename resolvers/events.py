@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from integrations.records.bags import Bag, RelatedBag
-from integrations.records.events import BriefEvent, Event, JoinedEvent
+from integrations.records.bags import Bag, BagWithPassenger, RelatedBag
+from integrations.records.events import BriefEvent, Event
 from integrations.stores import events
 from resolvers.context import Context, Layout, Selected, Written
 from resolvers.errors import BadInput
@@ -12,10 +12,10 @@ from resolvers.errors import BadInput
 MOST_EVENTS = 500
 # The fields of an event that its brief form answers.
 BRIEF = frozenset({"kind", "at", "airport", "place", "local_time", "station"})
+# Rows with events.
+BRINGING = frozenset({BagWithPassenger, RelatedBag})
 # For fewer bags it is not worth a statement of another form.
 WRITTEN_FROM = 10
-# Those that an event answers which the row of its bag has brought along.
-BROUGHT = BRIEF | {"received_at", "tag", "method", "device"}
 
 
 def check_last(last: int | None) -> None:
@@ -46,7 +46,7 @@ async def of_bags(
         BadInput: ``last`` is out of bounds.
     """
     check_last(last)
-    if written and len(parents) >= WRITTEN_FROM and all(column in events.JSON_OF for _, column in written):
+    if written and len(parents) >= WRITTEN_FROM and _is_written(written):
         return await _written(context, parents, last, written)
     found: dict[int, list[Event | BriefEvent]] = {bag.id: [] for bag in parents}
     brief = selected is not None and selected.keys() <= BRIEF
@@ -55,17 +55,23 @@ async def of_bags(
     return [found[bag.id] for bag in parents]
 
 
-def brought(parents: Sequence[Any], *, last: int | None = None) -> Sequence[Sequence[JoinedEvent]] | None:
-    """The events that bags have brought along, if all have; ``last`` as in ``of_bags``.
+def layout_of(selected: Selected) -> tuple[Layout | None, int | None]:
+    """How a bag's events are laid out if they may come as JSON with its row, None if they may not; and ``last``."""
+    if selected is None or selected.layout is None or selected.arguments is None or not _is_written(selected.layout):
+        return None, None
+    return selected.layout, selected.arguments["last"]
 
-    Raises:
-        BadInput: ``last`` is out of bounds.
-    """
-    check_last(last)
-    if set(map(type, parents)) != {RelatedBag} or not all(parent.brings_events for parent in parents):
+
+def brought(parents: Sequence[Any], *, last: int | None = None) -> Written | None:  # noqa: ARG001 # was asked for so
+    """The events that bags have brought along, if all have; as many and laid out as the bags were asked for them."""
+    if not BRINGING.issuperset(map(type, parents)):
         return None
-    found = [parent.events for parent in parents]
-    return found if last is None else [events[-last:] for events in found]
+    texts = [parent.written_events for parent in parents]
+    return None if None in texts else Written(texts)
+
+
+def _is_written(layout: Layout) -> bool:
+    return events.JSON_OF.keys() >= {column for _, column in layout}
 
 
 async def _written(context: Context, parents: Sequence[Bag], last: int | None, layout: Layout) -> Written:

@@ -1,19 +1,23 @@
 """Flights: finding them, and changing their times."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from integrations.records.bags import Bag, RelatedBag
+from integrations.records.changes import Topic
 from integrations.records.events import EventColumns
 from integrations.records.flights import Flight, FlightStatus, JoinedFlight
-from integrations.records.outbox import GRAPH, Subject
+from integrations.records.outbox import GRAPH, INCIDENTS
 from integrations.records.page import Page
 from integrations.records.pirs import PirBag
-from integrations.stores import audit, bags, flights, outbox
+from integrations.stores import audit, bags, changes, flights, outbox
+from integrations.stores.flights import FlightValues
+from integrations.stores.graph_answers import MissedConnection
 from integrations.stores.journeys import Fellows
+from integrations.stores.postgres import Reader
 from resolvers import scans
 from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound
@@ -56,7 +60,9 @@ async def of_forwarded(context: Context, parents: Sequence[PirBag]) -> list[Flig
     return [found.get(bag.forward_flight_id) if bag.forward_flight_id is not None else None for bag in parents]
 
 
-async def of_flight_ids(context: Context, parents: Sequence[Bag | EventColumns | Fellows]) -> list[Flight | None]:
+async def of_flight_ids(
+    context: Context, parents: Sequence[Bag | EventColumns | Fellows | MissedConnection]
+) -> list[Flight | None]:
     """The flight that each bag, event or group of fellow bags names, None where it names none."""
     ids = {parent.flight_id for parent in parents if parent.flight_id is not None}
     found = await flights.by_id(context.stores.postgres, context.airline_id, list(ids))
@@ -65,9 +71,7 @@ async def of_flight_ids(context: Context, parents: Sequence[Bag | EventColumns |
 
 def brought(parents: Sequence[Any]) -> Sequence[JoinedFlight | None] | None:
     """The flights that bags have brought along, if all have."""
-    if set(map(type, parents)) == {RelatedBag} and all(parent.brings_flight for parent in parents):
-        return [parent.flight for parent in parents]
-    return None
+    return [parent.flight for parent in parents] if set(map(type, parents)) == {RelatedBag} else None
 
 
 async def by_designator(
@@ -145,48 +149,71 @@ async def update(context: Context, flight_id: int, change: FlightChange) -> Upda
         NotFound: no such flight.
         BadInput: an arrival before the departure, an actual arrival without a departure, or a time far from the plan.
     """
-    airline_id = context.airline_id
     async with context.stores.postgres.transaction() as records:
-        flight = await flights.lock(records, airline_id, flight_id)
-        if flight is None:
-            raise NotFound("flightId", "There is no such flight.")
-        new = _changed(flight, change)
-        if new == _changing(flight):
-            return UpdatedFlight(flight, changed=False, moved_bags=0)
-        updated = await flights.update(records, airline_id, flight_id, updated_at=context.now(), **vars(new))
-        affected = sorted(await flights.bag_ids(records, airline_id, flight_id))
-        await bags.lock(records, airline_id, affected)
-        moved = await scans.move(records, airline_id, affected, always=False)
-        await outbox.tell(records, airline_id, GRAPH, Subject.FLIGHT, flight_id)
-        if moved:
-            await outbox.tell_of_bags(records, airline_id, GRAPH, [(bag_id, None) for bag_id in moved])
-        await audit.write(
-            records,
-            airline_id,
-            actor=context.actor.id,
-            role=context.actor.role or "",
-            request_id=context.request_id,
-            action="UPDATE_FLIGHT",
-            subject="FLIGHT",
-            subjects=[flight_id],
-            detail={"movedBags": len(moved)},
+        return (await change_many(context, records, {flight_id: change}))[flight_id]
+
+
+async def change_many(context: Context, records: Reader, new: Mapping[int, FlightChange]) -> dict[int, UpdatedFlight]:
+    """Changes flights as ``update`` does, as part of a transaction that has locked no bag yet.
+
+    The number of statements depends on the number of flights only by what subscribers are told: one for each.
+
+    Raises:
+        NotFound: one of the flights is not there.
+        BadInput: as ``update``, of any of them; nothing is changed then.
+    """
+    airline_id = context.airline_id
+    locked = await flights.lock(records, airline_id, sorted(new))
+    if len(locked) < len(new):
+        raise NotFound("flightId", "There is no such flight.")
+    values = [_changed(flight, new[flight.id]) for flight in locked.values()]
+    values = [one for one in values if one != _changing(locked[one.id])]
+    if not values:
+        return {flight.id: UpdatedFlight(flight, changed=False, moved_bags=0) for flight in locked.values()}
+    updated = await flights.update(records, airline_id, context.now(), values)
+    of_flights = await flights.bag_ids(records, airline_id, list(updated))
+    affected = sorted({bag_id for bag_ids in of_flights.values() for bag_id in bag_ids})
+    await bags.lock(records, airline_id, affected)
+    moved = set(await scans.move(records, airline_id, affected, always=False))
+    await _tell(context, records, list(updated), sorted(moved))
+    return {
+        flight_id: UpdatedFlight(
+            updated.get(flight_id, flight),
+            changed=flight_id in updated,
+            moved_bags=len(moved.intersection(of_flights.get(flight_id, ()))),
         )
-        await outbox.wake(records, GRAPH)
-    return UpdatedFlight(updated, changed=True, moved_bags=len(moved))
+        for flight_id, flight in locked.items()
+    }
 
 
-@dataclass(frozen=True)
-class _Changing:
-    estimated_departure: datetime | None
-    estimated_arrival: datetime | None
-    actual_departure: datetime | None
-    actual_arrival: datetime | None
-    status: str
-    gate: str | None
+async def _tell(context: Context, records: Reader, changed: Sequence[int], moved: Sequence[int]) -> None:
+    """Leaves word of changed flights and of the bags that this moved, and notes who did it."""
+    airline_id = context.airline_id
+    await outbox.tell_of_flights(records, airline_id, [GRAPH, INCIDENTS], changed)
+    for flight_id in changed:
+        await changes.note(records, airline_id, Topic.FLIGHT, flight_id)
+    if moved:
+        unscanned = [(bag_id, None) for bag_id in moved]
+        await outbox.tell_of_bags(records, airline_id, GRAPH, unscanned)
+        await changes.note_bags(records, airline_id, unscanned)
+    await audit.write(
+        records,
+        airline_id,
+        actor=context.actor.id,
+        role=context.actor.role or "",
+        request_id=context.request_id,
+        action="UPDATE_FLIGHT",
+        subject="FLIGHT",
+        subjects=changed,
+        detail={"movedBags": len(moved)},
+    )
+    await outbox.wake(records, GRAPH)
+    await outbox.wake(records, INCIDENTS)
 
 
-def _changing(flight: Flight) -> _Changing:
-    return _Changing(
+def _changing(flight: Flight) -> FlightValues:
+    return FlightValues(
+        flight.id,
         flight.estimated_departure,
         flight.estimated_arrival,
         flight.actual_departure,
@@ -196,10 +223,11 @@ def _changing(flight: Flight) -> _Changing:
     )
 
 
-def _changed(flight: Flight, change: FlightChange) -> _Changing:
+def _changed(flight: Flight, change: FlightChange) -> FlightValues:
     old = _changing(flight)
     _check_times(flight, change)
-    new = _Changing(
+    new = FlightValues(
+        flight.id,
         _seconds(change.estimated_departure) or old.estimated_departure,
         _seconds(change.estimated_arrival) or old.estimated_arrival,
         _seconds(change.actual_departure) or old.actual_departure,

@@ -13,6 +13,7 @@ from integrations.errors import OutsideError
 from integrations.records.effects import PartnerStatus, Service
 from integrations.stores import effects
 from resolvers.context import Installation, Stores
+from resolvers.projector import Lag, lag
 
 # The product's version; pyproject.toml has the same.
 VERSION = "0.1.0"
@@ -72,6 +73,7 @@ class Health:
     timestamp: datetime
     services: Sequence[ServiceHealth]
     external: Sequence[PartnerHealth] = ()
+    graph_lag: Lag | None = None
 
 
 # What partners are called in health.
@@ -82,6 +84,7 @@ UNHEARD_AFTER = timedelta(seconds=60)
 LAST_SUCCESS_WITHIN = timedelta(days=7)
 # Partners are a matter of records: whoever asks for health does not wait for those.
 EXTERNAL_SECONDS = 0.05
+LAG_SECONDS = 0.05
 
 
 # Without it nothing can be answered; without the others something can.
@@ -107,14 +110,24 @@ async def check(
     }
     asked = [name for name in names if name != EXTERNAL]
     partners = external(stores, now, installation) if EXTERNAL in names else _nobody()
-    answers, found = await asyncio.gather(asyncio.gather(*(pings[name]() for name in asked)), partners)
+    behind = graph_lag(stores) if "graph" in names else _nothing()
+    answers, found, lagging = await asyncio.gather(asyncio.gather(*(pings[name]() for name in asked)), partners, behind)
     services = [_service(name, answer) for name, answer in zip(asked, answers, strict=True)]
     services += [_partner(one) for one in found]
     away = {service.name for service in services if not service.healthy}
     status = (
         HealthStatus.UNHEALTHY if INDISPENSABLE in away else HealthStatus.DEGRADED if away else HealthStatus.HEALTHY
     )
-    return Health(status, VERSION, now(), services, found)
+    return Health(status, VERSION, now(), services, found, lagging)
+
+
+async def graph_lag(stores: Stores) -> Lag | None:
+    """How far the graph is behind the records; None where these cannot be asked in time."""
+    try:
+        with deadline(LAG_SECONDS):
+            return await lag(stores.postgres)
+    except OutsideError:
+        return None
 
 
 async def external(stores: Stores, now: Callable[[], datetime], installation: Installation) -> list[PartnerHealth]:
@@ -127,6 +140,10 @@ async def external(stores: Stores, now: Callable[[], datetime], installation: In
     except OutsideError:
         return []
     return [_found(row, moment) for row in rows if Service(row.service) in installation.partners]
+
+
+async def _nothing() -> None:
+    return None
 
 
 async def _nobody() -> list[PartnerHealth]:

@@ -523,7 +523,8 @@ async def forward(context: Context, target: Target, command: Forward, key: str |
 
     async def work(change: Change) -> None:
         chosen = change.chosen(command.bags)
-        flight = await flights.lock(change.records, context.airline_id, command.flight_id)
+        locked = await flights.lock(change.records, context.airline_id, [command.flight_id])
+        flight = locked.get(command.flight_id)
         if flight is None:
             raise NotFound("flightId", "There is no such flight.")
         if flight.status == FlightStatus.CANCELLED:

@@ -11,9 +11,10 @@ from integrations.stores import journeys
 from integrations.stores.journeys import GraphJourney
 from resolvers import history
 from resolvers.context import Context
+from resolvers.custody import custody_points
 from resolvers.events import check_last
 from resolvers.history import History
-from resolvers.projection import custody_points, flown
+from resolvers.projection import flown
 
 
 async def of_bags(context: Context, bags: Sequence[Bag]) -> list[Journey]:

@@ -13,6 +13,8 @@ from resolvers.errors import Forbidden
 
 # Who works with passengers face to face sees their names; every other role sees initials.
 SEES_NAMES = frozenset({Role.AGENT, Role.SUPERVISOR, Role.ADMIN})
+# Rows with the columns of a passenger.
+BRINGING = frozenset({BagWithPassenger, RelatedBag})
 
 
 async def by_ids(context: Context, ids: Sequence[int]) -> list[Passenger | None]:
@@ -30,12 +32,7 @@ async def of_owned(context: Context, parents: Sequence[Bag | Pir]) -> list[Passe
 
 def brought(parents: Sequence[Any]) -> Sequence[JoinedPassenger | None] | None:
     """The passengers that bags have brought along, if all have."""
-    kinds = set(map(type, parents))
-    if kinds == {BagWithPassenger}:
-        return [parent.passenger for parent in parents]
-    if kinds == {RelatedBag} and all(parent.brings_passenger for parent in parents):
-        return [parent.passenger for parent in parents]
-    return None
+    return [parent.passenger for parent in parents] if BRINGING.issuperset(map(type, parents)) else None
 
 
 async def by_name(context: Context, text: str, limit: int) -> list[Passenger]:

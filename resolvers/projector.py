@@ -6,22 +6,25 @@ At least once, safe to repeat, any number of projectors at a time: each works on
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
+from uuid import UUID
 
 from integrations.errors import OutsideError
-from integrations.records.bags import BagTag
-from integrations.records.events import Event
-from integrations.records.journeys import BagProjection
+from integrations.records.bags import Bag, BagTag
+from integrations.records.events import Event, EventKind
+from integrations.records.journeys import BagPlan, BagProjection, FlownLeg
 from integrations.records.outbox import GRAPH, Notice, Subject
-from integrations.stores import airports, bags, flights, journeys, outbox, passengers
+from integrations.stores import airports, bags, events, flights, graph_network, outbox, passengers, projections
 from integrations.stores.neo4j import Neo4jManager
-from integrations.stores.postgres import PostgresManager
+from integrations.stores.postgres import PostgresManager, Reader
 from resolvers import history
 from resolvers.projection import flown
 from resolvers.worker import LaneWorker
 
 BATCH = 500
+# A batch of more bags than that is written in two transactions at a time.
+PART = 125
 EVENTS_AT_ONCE = 2_000
 LEASE_SECONDS = 24.0
 # A batch is started only while its lanes are ours for longer than it may take.
@@ -31,18 +34,61 @@ WRITE_SECONDS = 10.0
 CLEAN_SECONDS = 60.0
 KEEP_DONE = timedelta(hours=24)
 
+# The kinds that ``flown`` looks at: without a new one of them a bag's flown flights stay.
+BOARDINGS = frozenset({EventKind.LOADED, EventKind.OFFLOADED, EventKind.ARRIVED})
+
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far the graph is behind the records: waiting notices, and the age of the oldest in seconds."""
+    """How far the graph is behind the records: waiting notices, the age of the oldest in seconds, events in them."""
 
     notices: int
     seconds: float
+    events: int
 
 
 async def lag(postgres: PostgresManager) -> Lag:
     """Measures how far the graph is behind."""
     return Lag(*await outbox.lag(postgres, GRAPH))
+
+
+async def in_full(records: Reader, airline_id: int, changed: Sequence[Bag]) -> list[BagProjection]:
+    """Bags with all that the records know of them, read after the bags' own rows."""
+    if not changed:
+        return []
+    bag_ids = [bag.id for bag in changed]
+    known = await history.of_bags(records, airline_id, bag_ids)
+    tags: dict[int, list[BagTag]] = {bag_id: [] for bag_id in bag_ids}
+    for tag in await bags.tags(records, airline_id, bag_ids):
+        tags[tag.bag_id].append(tag)
+    owner_ids = sorted({bag.passenger_id for bag in changed if bag.passenger_id})
+    owners = await passengers.by_id(records, airline_id, owner_ids)
+    return [
+        BagProjection(
+            bag=bag,
+            events=known[bag.id].events,
+            as_of=_newest(known[bag.id].events, bag),
+            plan=BagPlan(tags[bag.id], known[bag.id].planned, owners.get(bag.passenger_id or 0)),
+            flown=flown(known[bag.id].events, known[bag.id].flights),
+        )
+        for bag in changed
+    ]
+
+
+async def ensure_flights(records: Reader, graph: Neo4jManager, airline_id: int, told: Sequence[BagProjection]) -> None:
+    """Tells the graph of flights that bags name and that nobody has told it of."""
+    named = {event.flight_id for bag in told for event in bag.events if event.flight_id is not None}
+    named.update(leg.id for bag in told if bag.plan is not None for leg in bag.plan.legs)
+    named.update(leg.flight.id for bag in told for leg in bag.flown or ())
+    if named:
+        known = await projections.known_flights(graph, airline_id, sorted(named), WRITE_SECONDS)
+        await _tell_flights(records, graph, airline_id, named - known)
+
+
+async def _tell_flights(records: Reader, graph: Neo4jManager, airline_id: int, flight_ids: set[int]) -> None:
+    if flight_ids:
+        current = await flights.by_id(records, airline_id, sorted(flight_ids))
+        await projections.write_flights(graph, list(current.values()), WRITE_SECONDS)
 
 
 class Projector(LaneWorker):
@@ -84,13 +130,17 @@ class Projector(LaneWorker):
     async def _tell(self, airline_id: int, notices: Sequence[Notice]) -> None:
         if any(notice.subject == Subject.NETWORK for notice in notices):
             await self._tell_network(airline_id)
-        bag_ids = sorted({notice.subject_id for notice in notices if notice.subject == Subject.BAG})
         flight_ids = {notice.subject_id for notice in notices if notice.subject == Subject.FLIGHT}
-        if bag_ids or flight_ids:
-            await self._tell_bags(airline_id, bag_ids, flight_ids)
+        await _tell_flights(self.postgres, self.graph, airline_id, flight_ids)
+        bag_ids = sorted({notice.subject_id for notice in notices if notice.subject == Subject.BAG})
+        parts = [bag_ids[::2], bag_ids[1::2]] if len(bag_ids) > PART else [bag_ids] if bag_ids else []
+        failures = await asyncio.gather(*(self._tell_bags(airline_id, part) for part in parts), return_exceptions=True)
+        for failure in failures:
+            if failure is not None:
+                raise failure
 
     async def _tell_network(self, airline_id: int) -> None:
-        await journeys.write_network(
+        await graph_network.write(
             self.graph,
             airline_id,
             await airports.served(self.postgres, airline_id),
@@ -98,53 +148,66 @@ class Projector(LaneWorker):
             await airports.connection_times(self.postgres, airline_id),
         )
 
-    async def _tell_bags(self, airline_id: int, bag_ids: Sequence[int], flight_ids: set[int]) -> None:
+    async def _tell_bags(self, airline_id: int, bag_ids: Sequence[int]) -> None:
         # The bags' rows are read first: what is read after them is as new or newer, so that a version in the graph
         # never stands for less than it says. For the same reason all news of a bag are told, also those whose notices
         # come in a later batch.
         current = await bags.by_id(self.postgres, airline_id, bag_ids)
-        news = await outbox.untold_events(self.postgres, airline_id, GRAPH, bag_ids)
-        known = await history.of_bags(self.postgres, airline_id, bag_ids)
-        tags: dict[int, list[BagTag]] = {bag_id: [] for bag_id in bag_ids}
-        for tag in await bags.tags(self.postgres, airline_id, bag_ids):
-            tags[tag.bag_id].append(tag)
-        named = dict(next((one.flights for one in known.values()), {}))
-        named.update(await flights.by_id(self.postgres, airline_id, sorted(flight_ids - named.keys())))
-        owners = await passengers.by_id(
-            self.postgres, airline_id, sorted({bag.passenger_id for bag in current.values() if bag.passenger_id})
-        )
-        projections = [
-            BagProjection(
-                bag=bag,
-                tags=tags[bag.id],
-                planned=known[bag.id].planned,
-                flown=flown(known[bag.id].events, known[bag.id].flights),
-                as_of=max((event.received_at for event in known[bag.id].events), default=bag.created_at),
-            )
-            for bag in current.values()
+        news = await outbox.untold(self.postgres, airline_id, GRAPH, bag_ids)
+        known = await projections.known_bags(self.graph, airline_id, list(current), WRITE_SECONDS)
+        events_alone = {
+            bag_id: ids for bag_id, ids in news.items() if ids is not None and bag_id in known and bag_id in current
+        }
+        projections_of_bags = [
+            *await self._told_before(airline_id, current, events_alone),
+            *await in_full(self.postgres, airline_id, [bag for bag in current.values() if bag.id not in events_alone]),
         ]
-        happened = {bag_id: [event for event in one.events if event.id in news] for bag_id, one in known.items()}
-        await journeys.write_flights(self.graph, list(named.values()), WRITE_SECONDS)
-        await journeys.write_passengers(self.graph, list(owners.values()), WRITE_SECONDS)
-        for part in _parts(projections, happened):
-            news_of_part = [event for projection in part for event in happened[projection.bag.id]]
-            await journeys.write_bags(self.graph, part, news_of_part, WRITE_SECONDS)
+        await ensure_flights(self.postgres, self.graph, airline_id, projections_of_bags)
+        for part in _parts(projections_of_bags):
+            await projections.write_bags(self.graph, airline_id, part, WRITE_SECONDS)
+        await projections.delete_bags(self.graph, airline_id, sorted(news.keys() - current.keys()), WRITE_SECONDS)
+
+    async def _told_before(
+        self, airline_id: int, current: Mapping[int, Bag], news: Mapping[int, set[UUID]]
+    ) -> list[BagProjection]:
+        """Bags that the graph knows, and to which nothing but events happened."""
+        happened: dict[int, list[Event]] = {bag_id: [] for bag_id in news}
+        for event in await events.by_id(self.postgres, airline_id, news):
+            happened[event.bag_id].append(event)
+        moved = [bag_id for bag_id, of_bag in happened.items() if any(event.kind in BOARDINGS for event in of_bag)]
+        all_flown = await self._flown(airline_id, moved) if moved else {}
+        return [
+            BagProjection(
+                bag=current[bag_id],
+                events=of_bag,
+                as_of=_newest(of_bag, current[bag_id]),
+                plan=None,
+                flown=all_flown.get(bag_id),
+            )
+            for bag_id, of_bag in happened.items()
+        ]
+
+    async def _flown(self, airline_id: int, bag_ids: Sequence[int]) -> dict[int, Sequence[FlownLeg]]:
+        known = await history.of_bags(self.postgres, airline_id, bag_ids)
+        return {bag_id: flown(one.events, one.flights) for bag_id, one in known.items()}
 
 
-def _parts(
-    projections: Sequence[BagProjection], happened: Mapping[int, Sequence[Event]]
-) -> Iterator[Sequence[BagProjection]]:
+def _parts(told: Sequence[BagProjection]) -> Iterator[Sequence[BagProjection]]:
     """Bags in parts that the graph takes well within ``WRITE_SECONDS``."""
     part: list[BagProjection] = []
     events_of_part = 0
-    for projection in projections:
+    for projection in told:
         part.append(projection)
-        events_of_part += len(happened[projection.bag.id])
+        events_of_part += len(projection.events)
         if events_of_part >= EVENTS_AT_ONCE:
             yield part
             part, events_of_part = [], 0
     if part:
         yield part
+
+
+def _newest(happened: Sequence[Event], bag: Bag) -> datetime:
+    return max((event.received_at for event in happened), default=bag.created_at)
 
 
 def _airline(notice: Notice) -> int:

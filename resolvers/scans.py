@@ -1,6 +1,6 @@
 """Recording what happens to bags: the one way in for scans, whoever sends them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,6 +11,8 @@ from integrations.records.journeys import Standing
 from integrations.records.outbox import GRAPH
 from integrations.records.tags import UNREADABLE
 from integrations.stores import audit, bags, events, flights, outbox
+from integrations.stores.changes import note_bags
+from integrations.stores.events import NewEvent, Transfer
 from integrations.stores.postgres import Reader
 from resolvers import history
 from resolvers.context import Context
@@ -105,31 +107,108 @@ async def store(
         bag_ids: the bag of each scan; None for a tag that could not be read.
         flight_ids: the flight of each scan, which this transaction has locked; None where it names none.
     """
-    airline_id = context.airline_id
     await context.stores.partitions.ensure(records, [scan.at for scan in scans])
-    await bags.lock(records, airline_id, [bag_id for bag_id in bag_ids if bag_id is not None])
-    ids = [scan.identity(airline_id) for scan in scans]
-    fresh = await events.insert(
-        records, airline_id, received_at, ids, scans, bag_ids, flight_ids, [_holder(scan) for scan in scans]
-    )
-    changes = sorted(
-        {
-            (bag_id, event_id)
-            for bag_id, event_id in zip(bag_ids, ids, strict=True)
-            if bag_id is not None and event_id in fresh
-        }
-    )
+    await bags.lock(records, context.airline_id, sorted({bag_id for bag_id in bag_ids if bag_id is not None}))
+    happened = [
+        Happened(scan, bag_id, flight_id) for scan, bag_id, flight_id in zip(scans, bag_ids, flight_ids, strict=True)
+    ]
+    return await happen(records, context.airline_id, received_at, happened)
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """A scan with what the product has found out about it.
+
+    Args:
+        bag_id: None for a tag that could not be read.
+        flight_id: None where it names none.
+        message_id: the message that it was read from, if any.
+    """
+
+    scan: Scan
+    bag_id: int | None
+    flight_id: int | None
+    message_id: UUID | None = None
+
+
+async def happen(
+    records: Reader,
+    airline_id: int,
+    received_at: datetime,
+    happened: Sequence[Happened],
+    changed: Collection[tuple[int, UUID | None]] = (),
+) -> list[RecordedScan]:
+    """Stores events of bags that are locked, moves the bags, and leaves word for the graph.
+
+    Args:
+        changed: bags that move for another reason as well, each with an event of which the graph must learn, or None.
+    """
+    ids = [one.scan.identity(airline_id) for one in happened]
+    fresh: set[UUID] = set()
+    changes = set(changed)
+    if happened:
+        kinds, corrected = await _taken_over(records, airline_id, ids, happened)
+        fresh = await events.insert(
+            records,
+            airline_id,
+            received_at,
+            [
+                NewEvent(event_id, one.scan, kind, one.bag_id, one.flight_id, *_parties(one.scan, kind), one.message_id)
+                for event_id, one, kind in zip(ids, happened, kinds, strict=True)
+            ],
+        )
+        changes.update((one.bag_id, one.id) for one in corrected)
+        changes.update(
+            (one.bag_id, event_id)
+            for event_id, one in zip(ids, happened, strict=True)
+            if one.bag_id is not None and event_id in fresh
+        )
     if changes:
         await move(records, airline_id, sorted({bag_id for bag_id, _ in changes}), always=True)
-        await outbox.tell_of_bags(records, airline_id, GRAPH, changes)
+        await outbox.tell_of_bags(records, airline_id, GRAPH, list(changes))
         await outbox.wake(records, GRAPH)
+        await note_bags(records, airline_id, changes)
     seen: set[UUID] = set()
     outcomes = []
-    for event_id, bag_id in zip(ids, bag_ids, strict=True):
+    for event_id, one in zip(ids, happened, strict=True):
         first = event_id in fresh and event_id not in seen
         seen.add(event_id)
-        outcomes.append(RecordedScan(ScanOutcome.RECORDED if first else ScanOutcome.DUPLICATE, event_id, bag_id))
+        outcomes.append(RecordedScan(ScanOutcome.RECORDED if first else ScanOutcome.DUPLICATE, event_id, one.bag_id))
     return outcomes
+
+
+async def _taken_over(
+    records: Reader, airline_id: int, ids: Sequence[UUID], happened: Sequence[Happened]
+) -> tuple[list[EventKind], list[Transfer]]:
+    """What each scan says, given the others, and stored ones that now say something else.
+
+    Of the sortations of a transfer bag at one airport the first takes the bag over (rule 8).
+    """
+    sortations = {one.bag_id for one in happened if one.scan.transfer and one.bag_id is not None}
+    if not sortations:
+        return [one.scan.kind for one in happened], []
+    known = await events.transfers(records, airline_id, sorted(sortations))
+    first: dict[tuple[int | None, str], tuple[datetime, UUID]] = {}
+    stored = [((one.bag_id, one.airport), (one.at, one.id)) for one in known]
+    new = [
+        ((one.bag_id, one.scan.airport), (one.scan.at, event_id))
+        for event_id, one in zip(ids, happened, strict=True)
+        if one.scan.transfer and one.bag_id is not None
+    ]
+    for where, when in (*stored, *new):
+        first[where] = min(first.get(where, when), when)
+    corrected = [
+        one._replace(kind=EventKind.SORTED)
+        for one in known
+        if one.kind == EventKind.TRANSFER_IN and first[one.bag_id, one.airport] != (one.at, one.id)
+    ]
+    if corrected:
+        await events.update_transfers(records, airline_id, corrected)
+    takes_over = set(first.values())
+    return [
+        EventKind.TRANSFER_IN if one.scan.transfer and (one.scan.at, event_id) in takes_over else one.scan.kind
+        for event_id, one in zip(ids, happened, strict=True)
+    ], corrected
 
 
 async def _audit(context: Context, records: Reader, stored: Sequence[RecordedScan]) -> None:
@@ -175,15 +254,20 @@ def _first_seen(numbers: Sequence[str], moments: Sequence[datetime], known: Mapp
     return first_seen
 
 
-def _holder(scan: Scan) -> str | None:
-    """Who has the bag from now on, where the kind of event leaves no doubt and the scan does not say."""
-    if scan.holder is not None:
-        return scan.holder
-    if scan.kind == EventKind.LOADED and scan.flight is not None:
-        return scan.flight.carrier
-    if scan.kind == EventKind.DELIVERED:
-        return "PASSENGER"
-    return None
+def _parties(scan: Scan, kind: EventKind) -> tuple[str | None, str | None]:
+    """Who had the bag and who has it from now on, where the kind of event leaves no doubt and the scan does not say.
+
+    As Resolution 753 lets custody move: domain reference, section 2.
+    """
+    carrier = scan.flight.carrier if scan.flight else None
+    giver, holder = None, None
+    if kind == EventKind.ACCEPTED and carrier:
+        giver, holder = "PASSENGER", carrier
+    elif kind in (EventKind.TRANSFER_IN, EventKind.LOADED):
+        holder = carrier
+    elif kind == EventKind.DELIVERED:
+        giver, holder = carrier, "PASSENGER"
+    return scan.giver or giver, scan.holder or holder
 
 
 async def move(records: Reader, airline_id: int, bag_ids: Sequence[int], *, always: bool) -> list[int]:
@@ -200,7 +284,7 @@ async def move(records: Reader, airline_id: int, bag_ids: Sequence[int], *, alwa
     moved: dict[int, Standing] = {}
     for bag_id, bag in current.items():
         known = histories[bag_id]
-        new = standing(known.events, known.planned, known.flights, bag.created_at)
+        new = standing(known.events, known.planned, known.flights, bag.created_at, deleted=bag.deleted)
         old = Standing(bag.state, bag.state_at, bag.airport, bag.place, bag.holder, bag.flight_id)
         if always or new != old:
             moved[bag_id] = new

@@ -4,7 +4,9 @@ Documents are cached and limited (``schema.cache``, ``schema.limits``), root fie
 with global ids registered (``schema.node``), and errors translated (``schema.errors``).
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
+from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import strawberry
@@ -27,6 +29,7 @@ from schema.limits import Limits
 from schema.node import NodeRegistry
 from schema.operations import Operation
 from schema.scalars import scalar_map
+from schema.streaming import Contexts, Streamed, events_of
 
 
 class GatewaySchema(strawberry.Schema):
@@ -35,6 +38,7 @@ class GatewaySchema(strawberry.Schema):
     Args:
         query: the type of the root fields that read.
         mutation: the type of the root fields that change.
+        subscription: the type of the root fields that go on telling.
         types: types that are reached through an interface only.
         limits: what one document may hold.
         executor: runs operations.
@@ -47,6 +51,7 @@ class GatewaySchema(strawberry.Schema):
         self,
         query: type,
         mutation: type | None = None,
+        subscription: type | None = None,
         *,
         types: Iterable[type] = (),
         limits: Limits | None = None,
@@ -55,6 +60,7 @@ class GatewaySchema(strawberry.Schema):
         super().__init__(
             query=query,
             mutation=mutation,
+            subscription=subscription,
             types=types,
             execution_context_class=executing(executor),
             config=StrawberryConfig(scalar_map=scalar_map()),
@@ -103,24 +109,67 @@ class GatewaySchema(strawberry.Schema):
         operation_name: str | None,
         allowed: Collection[OperationType],
     ) -> ExecutionResult:
+        prepared = self._prepare(text, variables, operation_name, allowed)
+        if isinstance(prepared, list):
+            return ExecutionResult(None, prepared)
+        operation, values = prepared
+        result: Any = self._executor(operation, context, values).execute_operation()
+        answer: ExecutionResult = result if isinstance(result, ExecutionResult) else await result
+        return answer
+
+    def _prepare(
+        self, text: str, variables: Mapping[str, Any], operation_name: str | None, allowed: Collection[OperationType]
+    ) -> tuple[Operation, VariableValues] | list[GraphQLError]:
+        """The operation to run with its variables, or why it is not run."""
         prepared = self.documents.of(text)
         operation = prepared.operation(operation_name)
         if operation.kind not in allowed:
             raise InvalidOperationTypeError(operation.kind)
         errors = prepared.refusals(operation, operation_name, variables)
         values = errors or operation.variables.values(variables)
-        if isinstance(values, list):
-            return ExecutionResult(None, values)
-        result: Any = self._executor(operation, context, values).execute_operation()
-        answer: ExecutionResult = result if isinstance(result, ExecutionResult) else await result
-        return answer
+        return values if isinstance(values, list) else (operation, values)
 
-    def _executor(self, operation: Operation, context: Context, values: VariableValues) -> Executor[Any]:
-        """What ``Executor.build`` makes, of parts that are known already."""
+    async def answers(
+        self,
+        text: str,
+        contexts: Contexts,
+        *,
+        variables: Mapping[str, Any] | None = None,
+        operation_name: str | None = None,
+        allowed: Collection[OperationType] = frozenset(OperationType),
+    ) -> AsyncGenerator[Streamed, None]:
+        """The answers to an operation: one to a query or mutation, one for each event to a subscription.
+
+        Args:
+            contexts: gives one for each answer, for as long as it is worked on.
+
+        Raises:
+            CannotGetOperationTypeError: the document has no such operation.
+            InvalidOperationTypeError: the operation is none of the allowed ones.
+        """
+        try:
+            prepared = self._prepare(text, variables or {}, operation_name, allowed)
+        except GraphQLError as error:
+            prepared = [error]
+        if not isinstance(prepared, list) and prepared[0].kind is OperationType.SUBSCRIPTION:
+            operation, values = prepared
+            execute = partial(self._executor, operation, values=values)
+            async with aclosing(events_of(execute, contexts)) as streamed:
+                async for one in streamed:
+                    yield one
+            return
+        async with contexts() as context:
+            result = await self.answer(text, context, variables=variables, operation_name=operation_name)
+        yield Streamed(result)
+
+    def _executor(
+        self, operation: Operation, context: Context, values: VariableValues, event: Any = None
+    ) -> Executor[Any]:
+        """What ``Executor.build`` makes, of parts that are known already; ``event`` is of a subscription."""
         executor: Executor[Any] = self._answering(
             self._schema,
             *operation.fragments,
-            None,
+            event,
             context,
             operation.node,
             values,

@@ -7,9 +7,12 @@ import strawberry
 
 from integrations.partners.breaker import BreakerState
 from integrations.records.bags import BagState, TagRole
+from integrations.records.connections import ConnectionLevel, EvidenceKind, PairStatus, TransferPosition
 from integrations.records.effects import EffectReason, EffectState, Service, Trigger
 from integrations.records.events import EventKind, ScanMethod
 from integrations.records.flights import FlightStatus
+from integrations.records.incidents import IncidentCause
+from integrations.records.inventory import InventoryCategory
 from integrations.records.journeys import CustodyPointKind, JourneySource
 from integrations.records.matches import MatchElement, MatchState
 from integrations.records.passengers import Language
@@ -76,6 +79,7 @@ described(
     DAMAGED="Reported damaged.",
     LOST="Given up: deemed lost.",
     CLOSED="Its file is closed.",
+    DELETED="Taken back by departure control: the last message about it is a deletion.",
 )
 described(
     EventKind,
@@ -120,6 +124,7 @@ described(
 described(
     FlightStatus,
     "Where a flight stands.",
+    UNSCHEDULED="Named by messages only: no timetable has it, and its scheduled times are assumed.",
     SCHEDULED="As planned.",
     DELAYED="Expected later than planned.",
     BOARDING="Passengers are boarding.",
@@ -150,6 +155,64 @@ described(
     LOADING="Onto the aircraft.",
     TRANSFER="From one flight to the next.",
     ARRIVAL="From the airline to the passenger.",
+)
+described(
+    TransferPosition,
+    "Where a bag is on its way from one flight to the next, by its last scan.",
+    COMING="Not seen at the airport yet.",
+    AT_AIRPORT="Seen at the airport, not in the transfer system yet.",
+    TRANSFERRED="In the transfer system: taken over, screened or sorted.",
+    ON_BOARD="Loaded on its next flight.",
+    BEYOND="Seen further along its journey.",
+    LEFT_BEHIND="Left behind, by the inbound or the outbound flight.",
+    ASTRAY="Gone to a wrong station, or lost.",
+)
+described(
+    ConnectionLevel,
+    "How likely a bag makes its next flight, the most urgent first.",
+    AT_RISK="It has fewer minutes than it needs from where it is.",
+    MISSED="It did not make it, or cannot: cancelled, left without it, left behind, or on block only after off-block.",
+    TIGHT="Not 15 minutes more than it needs.",
+    UNKNOWN="A time of a flight, or the minimum, is not known.",
+    SAFE="15 minutes more than it needs, or still more.",
+    MADE="It is on board of its next flight, or further on.",
+)
+described(
+    EvidenceKind,
+    "What a connection's level rests on.",
+    LAST_SCAN="Where the bag is by its last scan, and since when.",
+    INBOUND_TIME="When the inbound flight is on block.",
+    OUTBOUND_TIME="When the outbound flight is off block.",
+    INBOUND_CANCELLED="The inbound flight is cancelled.",
+    OUTBOUND_CANCELLED="The outbound flight is cancelled.",
+    OUTBOUND_DEPARTED="The outbound flight left without it.",
+    NOT_AUTHORISED="The last message says that it may not be loaded.",
+    MINIMUM="Minutes that bags need at the airport between the two carriers.",
+    CLOCK="What is left from now, since the inbound flight or the bag is there already.",
+)
+described(
+    PairStatus,
+    "Where two flights stand between which bags change.",
+    INBOUND_EXPECTED="The inbound flight is not on block yet.",
+    CONNECTING="The inbound flight is on block, the outbound one has not left.",
+    OUTBOUND_DEPARTED="The outbound flight has left.",
+    CANCELLED="One of them is cancelled.",
+)
+described(
+    IncidentCause,
+    "What of a flight puts bags at risk.",
+    LATE_INBOUND="It comes later than planned.",
+    INBOUND_CANCELLED="It does not come.",
+    EARLY_OUTBOUND="It leaves earlier than planned.",
+    OUTBOUND_CANCELLED="It does not leave.",
+)
+described(
+    InventoryCategory,
+    "How a bag counts in a flight's inventory.",
+    LOADED="On board, and it may be as far as anybody says.",
+    AUTHORISED_NOT_LOADED="It may be loaded and is not on board.",
+    LOADED_NOT_AUTHORISED="On board, but not planned on it, or it may not be loaded.",
+    UNKNOWN="Seen at the origin for this flight, not on board, without a plan or a word on authority.",
 )
 described(
     JourneySource,

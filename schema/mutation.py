@@ -11,9 +11,11 @@ from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound
 from resolvers.scans import RecordedScan, ScanOutcome
 from schema.batching import batched
+from schema.connections import ConnectionMutations
 from schema.effects import EffectMutations
 from schema.errors import ErrorCode
 from schema.guard import allow
+from schema.ingestion import IngestionMutations
 from schema.inputs import MOST_SCANS, RecordScansInput, ScanInput, UpdateFlightInput
 from schema.irregularities import IrregularityMutations
 from schema.refusals import UserError, told
@@ -60,7 +62,7 @@ class UpdateFlightPayload:
 
 
 @strawberry.type(description="Everything that can be changed.")
-class Mutation(IrregularityMutations, EffectMutations):
+class Mutation(IrregularityMutations, EffectMutations, ConnectionMutations, IngestionMutations):
     """The root of mutations."""
 
     @strawberry.mutation(

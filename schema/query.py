@@ -12,9 +12,12 @@ from resolvers import airports, bags, flights, health, passengers, pirs, routes,
 from resolvers.actor import Role
 from resolvers.context import Context
 from schema.base import GatewaySchema
+from schema.connections import ConnectionQueries
 from schema.effects import EffectQueries
 from schema.execution import selected_of
+from schema.graph import GraphQueries
 from schema.guard import allow, everyone
+from schema.ingestion import IngestionQueries
 from schema.inputs import airport_code, only_one, optional_airport_code, values
 from schema.node import Node, NodeRegistry
 from schema.pagination import After, Before, Connection, First, Last, Order, connection
@@ -49,7 +52,7 @@ def _nodes(info: Info) -> NodeRegistry:
 
 # Values are records, which stand behind the declared types: the fields answer ``Any``.
 @strawberry.type(description="Everything that can be asked.")
-class Query(EffectQueries):
+class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
     """The root of queries."""
 
     @strawberry.field(graphql_type=Health, description="How the product is. Needs no sign-in.", metadata=everyone())

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the locks from pyproject.toml: versions and hashes, no download addresses. Pass --upgrade for newer versions.
-# The jars of Neo4j have a lock of their own: scripts/lock_jars.py.
+# The jars of Neo4j and Kafka have locks of their own: scripts/lock_jars.py.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/bootstrap.sh

@@ -1,31 +1,29 @@
-"""Which bag plays which part, and the rows that are written of it.
+"""Which bag plays which part, what reservations know of it, and what is sent of it.
 
 A bag depends on nothing but the seed, the clock and its own number, so that any part of the cast can be made by itself.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import groupby
 from random import Random
 from zoneinfo import ZoneInfo
 
-from integrations.records.bags import TagRole
-from integrations.records.events import EventKind, Scan
+from integrations.records.events import EventKind, Scan, ScanMethod
 from integrations.records.pirs import PirBagState, PirKind, PirStatus
-from integrations.stores.bags import NewBag, NewTag
 from integrations.stores.bookings import NewBooking
-from integrations.stores.flights import NewLeg
 from integrations.stores.passengers import NewPassenger
-from integrations.stores.pirs import NewPir, NewPirBag
+from integrations.stores.pirs import NewPir
 from resolvers import deadlines, pir_states
-from resolvers.scans import UNKNOWN_TAG_WINDOW
-from seeds import stories
+from seeds import stories, telegrams
 from seeds.chance import chance
 from seeds.network import CARRIER, Network
 from seeds.operations import Operations
 from seeds.people import PRIORITY_TIER, People
-from seeds.stories import Role, Stage, Story
-from seeds.trail import Trail
+from seeds.stories import Case, Role, Stage, Story
+from seeds.telegrams import Group, Telegram
+from seeds.trail import Step, Trail
 
 # What an event makes of a delayed bag in its file.
 STATES = {
@@ -35,6 +33,21 @@ STATES = {
     EventKind.OUT_FOR_DELIVERY: PirBagState.OUT_FOR_DELIVERY,
     EventKind.DELIVERED: PirBagState.DELIVERED,
 }
+
+# What no Type B message says: agents enter it.
+ENTERED = frozenset(
+    {
+        EventKind.DELAYED,
+        EventKind.LOCATED,
+        EventKind.FORWARDED,
+        EventKind.OUT_FOR_DELIVERY,
+        EventKind.DAMAGED,
+        EventKind.LOST,
+        EventKind.CLOSED,
+    }
+)
+# What departure control says, not a scanner.
+ANNOUNCED = frozenset({EventKind.EXPECTED, EventKind.ACCEPTED})
 
 # Ten kinds of trouble; in each ten exceptions five bags have an open file.
 EXCEPTIONS: tuple[Role, ...] = (
@@ -68,6 +81,7 @@ OPENING: tuple[Role, ...] = (
     stories.changing(EventKind.ARRIVED),
     stories.changing(EventKind.TRANSFER_IN),
     stories.at_claim,
+    stories.deleted,
     stories.not_seen,
     stories.offloaded,
     stories.on_hand,
@@ -99,18 +113,80 @@ CONTENTS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What check-in noted of a bag beside its messages.
+
+    Args:
+        seen_at: a moment at which the tag was the bag's.
+        description: colour, type and elements, see ``_description``.
+    """
+
+    tag: str
+    seen_at: datetime
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedBag:
+    """The bag of a file, before it is known which one carries the tag."""
+
+    pir_id: int
+    tag: str
+    description: str
+    brand: str
+    contents: str
+    state: str
+
+
 @dataclass(slots=True)
 class Rows:
-    """What is written of some bags."""
+    """What is written and sent of some bags.
+
+    Args:
+        messages: those about each party.
+        scans: those that are entered by agents.
+    """
 
     bookings: list[NewBooking] = field(default_factory=list)
     passengers: list[NewPassenger] = field(default_factory=list)
-    bags: list[NewBag] = field(default_factory=list)
-    tags: list[NewTag] = field(default_factory=list)
-    legs: list[NewLeg] = field(default_factory=list)
-    pirs: list[NewPir] = field(default_factory=list)
-    pir_bags: list[NewPirBag] = field(default_factory=list)
+    messages: list[Sequence[Telegram]] = field(default_factory=list)
     scans: list[Scan] = field(default_factory=list)
+    looks: list[Looks] = field(default_factory=list)
+    pirs: list[NewPir] = field(default_factory=list)
+    pir_bags: list[ReportedBag] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Luggage:
+    """A bag with its story and its passenger.
+
+    Args:
+        exception: see ``Part``.
+        steps: in order of time.
+        numbers: chance of its looks.
+    """
+
+    id: int
+    exception: int
+    story: Story
+    steps: Sequence[Step]
+    passenger: NewPassenger
+    locator: str
+    kilos: int
+    description: str
+    numbers: Random = field(repr=False)
+
+    @property
+    def tag(self) -> str:
+        """The first one."""
+        return tag(self.id)
+
+    @property
+    def file(self) -> str | None:
+        """Reference of the file about it."""
+        case = self.story.case
+        return reference(case.station, self.exception) if case else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +215,7 @@ class Cast:
         network: where they can go.
         operations: the flights they can take, up to now.
         seed: another seed, other bags.
-        bags: how many there are; their ids count from 1.
+        bags: how many there are; they are numbered from 1.
         exceptions: how many of them get into trouble.
     """
 
@@ -154,10 +230,13 @@ class Cast:
         self._opening = _opening(bags - exceptions, exceptions)
 
     def rows(self, ids: Iterable[int]) -> Rows:
-        """What is written of these bags; companions' rows come with the bag that comes first."""
+        """What is written and sent of these bags; those who travel together should be asked for together."""
         rows = Rows()
-        for bag_id in ids:
-            self._add(rows, bag_id)
+        for _, party in groupby(map(self._luggage, ids), lambda bag: bag.passenger.booking_id):
+            bags = list(party)
+            rows.messages.append([*_announced(bags), *(telegram for bag in bags for telegram in _told(bag))])
+            for bag in bags:
+                self._add(rows, bag)
         return rows
 
     def guide(self) -> list[GuideBag]:
@@ -203,90 +282,120 @@ class Cast:
         together = bag_id % 8 == 6 and self._part(bag_id).role is self._part(bag_id - 1).role is stories.ordinary
         return bag_id - 1 if together else self._passenger_of(bag_id)
 
-    def _add(self, rows: Rows, bag_id: int) -> None:
+    def _luggage(self, bag_id: int) -> Luggage:
         story, trail = self._tell(bag_id)
-        scans = sorted(trail.scans, key=lambda scan: scan.at)
-        created_at = scans[0].at
-        passenger_id, booking_id = self._passenger_of(bag_id), self._booking_of(bag_id)
+        booking_id = self._booking_of(bag_id)
         numbers = chance(self._seed, "looks", bag_id)
-        passenger = self._people.passenger(passenger_id, booking_id)
-        if booking_id == bag_id:
-            booked_at = created_at - timedelta(days=numbers.randint(2, 120), minutes=numbers.randrange(1440))
-            rows.bookings.append(NewBooking(bag_id, self._people.locator(bag_id), booked_at))
-        if passenger_id == bag_id:
-            rows.passengers.append(passenger)
-        bag = NewBag(
+        return Luggage(
             id=bag_id,
-            passenger_id=passenger_id,
-            tag=tag(bag_id),
-            weight_kg=numbers.randint(80, 320) / 10,
+            exception=self._part(bag_id).exception,
+            story=story,
+            steps=sorted(trail.steps, key=lambda step: step.at),
+            passenger=self._people.passenger(self._passenger_of(bag_id), booking_id),
+            locator=self._people.locator(booking_id),
+            kilos=numbers.randint(8, 32),
             description=_description(numbers),
-            priority=passenger.alliance_tier == PRIORITY_TIER,
-            created_at=created_at,
+            numbers=numbers,
         )
-        rows.bags.append(bag)
-        rows.scans += scans
-        self._add_tags(rows, bag, story)
-        rows.legs += [
-            NewLeg(bag_id, seq, flight.id) for seq, flight in enumerate((*story.legs, *story.rush_legs), start=1)
-        ]
-        self._add_case(rows, bag, story, scans, numbers)
 
-    def _add_tags(self, rows: Rows, bag: NewBag, story: Story) -> None:
-        rows.tags.append(
-            NewTag(
-                bag_id=bag.id,
-                number=bag.tag,
-                role=TagRole.ORIGINAL,
-                valid_from=bag.created_at - timedelta(days=1),
-                valid_until=bag.created_at + UNKNOWN_TAG_WINDOW,
-            )
-        )
-        if story.rush_tagged_at:
-            rows.tags.append(
-                NewTag(
-                    bag_id=bag.id,
-                    number=rush_tag(self._part(bag.id).exception),
-                    role=TagRole.RUSH,
-                    valid_from=story.rush_tagged_at,
-                    valid_until=story.rush_tagged_at + UNKNOWN_TAG_WINDOW,
-                )
-            )
+    def _add(self, rows: Rows, bag: Luggage) -> None:
+        seen_at = bag.steps[0].at
+        if bag.passenger.booking_id == bag.id:
+            booked_at = seen_at - timedelta(days=bag.numbers.randint(2, 120), minutes=bag.numbers.randrange(1440))
+            rows.bookings.append(NewBooking(bag.id, bag.locator, booked_at))
+        if bag.passenger.id == bag.id:
+            rows.passengers.append(bag.passenger)
+        rows.scans += [_entered(step) for step in bag.steps if step.kind in ENTERED]
+        rows.looks.append(Looks(bag.tag, seen_at, bag.description))
+        if bag.story.case is not None:
+            self._add_case(rows, bag, bag.story.case)
 
-    def _add_case(self, rows: Rows, bag: NewBag, story: Story, scans: Sequence[Scan], numbers: Random) -> None:
-        case, exception = story.case, self._part(bag.id).exception
-        if case is None:
-            return
+    def _add_case(self, rows: Rows, bag: Luggage, case: Case) -> None:
         status = PirStatus.CLOSED if case.closed_at else PirStatus.OPEN
-        state = _state(case.kind, scans)
-        expected = story.legs[-1].lands
-        delivered = next((scan.at for scan in scans if scan.kind == EventKind.DELIVERED), None)
+        expected = bag.story.legs[-1].lands
+        delivered = next((step.at for step in bag.steps if step.kind == EventKind.DELIVERED), None)
         counted = deadlines.Case(case.kind, expected, delivered)
         rows.pirs.append(
             NewPir(
-                id=exception,
-                reference=reference(case.station, exception),
+                id=bag.exception,
+                reference=reference(case.station, bag.exception),
                 kind=case.kind,
                 status=status,
                 station=case.station,
-                passenger_id=bag.passenger_id,
+                passenger_id=bag.passenger.id,
                 opened_at=case.opened_at,
                 closed_at=case.closed_at,
                 remarks=case.remarks,
-                origin=story.legs[0].origin,
+                origin=bag.story.legs[0].origin,
                 destination=case.station,
                 expected_arrival_at=expected,
                 delivered_at=delivered,
                 due_at=deadlines.due_at(counted, status, self._zones[case.station]),
             )
         )
-        described = (bag.description, numbers.choice(BRANDS), numbers.choice(CONTENTS))
-        rows.pir_bags.append(NewPirBag(exception, 1, bag.id, *described, state, bag.tag))
+        brand, contents = bag.numbers.choice(BRANDS), bag.numbers.choice(CONTENTS)
+        state = _state(case.kind, bag.steps)
+        rows.pir_bags.append(ReportedBag(bag.exception, bag.tag, bag.description, brand, contents, state))
 
 
-def _state(kind: PirKind, scans: Sequence[Scan]) -> PirBagState:
+def _announced(bags: Sequence[Luggage]) -> Iterator[Telegram]:
+    """What departure control says of the bags of a party: together of those that it checked in together."""
+    for _, together in groupby(bags, lambda bag: (bag.steps[0].kind, bag.steps[0].at)):
+        of_one = [list(owned) for _, owned in groupby(together, lambda bag: bag.passenger.id)]
+        first = of_one[0][0]
+        yield from telegrams.announced(first.steps[0], first.story.legs, [_group(owned) for owned in of_one])
+
+
+def _told(bag: Luggage) -> Iterator[Telegram]:
+    """What is said of a bag by itself."""
+    for step in bag.steps:
+        if step.kind in ANNOUNCED or step.kind in ENTERED:
+            continue
+        if step.kind == EventKind.RUSH_TAGGED:
+            under_it = replace(_group([bag]), tags=[step.tag])
+            yield telegrams.rush_tagged(step, bag.story.rush_legs, under_it, bag.tag, bag.file)
+            continue
+        if step.kind == EventKind.OFFLOADED:
+            yield telegrams.ordered_off(step, _group([bag]))
+        if step.kind == EventKind.NOT_SEEN and step.inbound is not None:
+            yield telegrams.withdrawn(step, _group([bag]))
+        yield telegrams.processed(step)
+    if bag.story.deleted_at:
+        yield from telegrams.deleted(bag.story.deleted_at, bag.story.legs, _group([bag]))
+
+
+def _group(bags: Sequence[Luggage]) -> Group:
+    """The bags of one passenger."""
+    passenger = bags[0].passenger
+    return Group(
+        tags=[bag.tag for bag in bags],
+        kilos=sum(bag.kilos for bag in bags),
+        surname=passenger.surname,
+        given_names=passenger.given_names,
+        locator=bags[0].locator,
+        seat=f"{5 + passenger.id % 28:02d}{'ABCDEF'[passenger.id % 6]}",
+        priority=passenger.alliance_tier == PRIORITY_TIER,
+    )
+
+
+def _entered(step: Step) -> Scan:
+    """What an agent enters; a courier is given the bag by the airline."""
+    giver, holder = (CARRIER, "COURIER") if step.kind == EventKind.OUT_FOR_DELIVERY else (None, None)
+    return Scan(
+        tag=step.tag,
+        kind=step.kind,
+        at=step.at,
+        airport=step.airport,
+        place=step.place,
+        giver=giver,
+        holder=holder,
+        method=ScanMethod.MANUAL,
+    )
+
+
+def _state(kind: PirKind, steps: Sequence[Step]) -> PirBagState:
     """Where the bag stands in the file's work, by what happened to it last."""
-    reached = [STATES[scan.kind] for scan in scans if scan.kind in STATES]
+    reached = [STATES[step.kind] for step in steps if step.kind in STATES]
     return reached[-1] if reached and kind == PirKind.DELAYED else pir_states.first(kind)
 
 

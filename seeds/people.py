@@ -64,8 +64,17 @@ class People:
         family = chance(self._seed, "family", booking_id)
         language = family.choices(tuple(LANGUAGES), tuple(LANGUAGES.values()))[0]
         surname = family.choice(self._surnames[language])
-        given_name = numbers.choice(self._given_names[language])
+        given_name = self._given_name(numbers, passenger_id, booking_id, language)
         return _passenger(numbers, passenger_id, booking_id, language, surname, given_name)
+
+    def _given_name(self, numbers: Random, passenger_id: int, booking_id: int, language: Language) -> str:
+        """Chance picks; another name than that of the first of the booking, since messages tell them by it."""
+        names = self._given_names[language]
+        name = numbers.choice(names)
+        if passenger_id == booking_id:
+            return name
+        first = chance(self._seed, "passenger", booking_id).choice(names)
+        return names[(names.index(name) + 1) % len(names)] if name == first else name
 
     def locator(self, booking_id: int) -> str:
         """The record locator of that booking."""

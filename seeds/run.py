@@ -1,21 +1,25 @@
-"""Fills the records: network, flights, and bags whose scans go the way that all scans go."""
+"""Fills the records: network, flights, reservations, and bags that come about by messages, as all bags do."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from time import monotonic
 
+from integrations.messages.forms import pieces_of
 from integrations.records.outbox import GRAPH, Subject
 from integrations.records.pirs import PirStatus
 from integrations.records.seedings import Seeding
 from integrations.stores import bags, bookings, flights, network, outbox, passengers, pirs, seedings
+from integrations.stores.pirs import NewPirBag
 from integrations.stores.postgres import PostgresManager, Reader
-from resolvers import matches, scans
+from resolvers import matches, messages, scans
 from resolvers.context import Context
-from seeds.cast import MOST_BAGS, MOST_EXCEPTIONS, Cast, GuideBag, Rows
+from resolvers.messages import Way
+from seeds.cast import MOST_BAGS, MOST_EXCEPTIONS, Cast, GuideBag, Rows, tag
 from seeds.network import Network, read_network
 from seeds.operations import DatedFlight, Operations, fly
+from seeds.telegrams import Telegram
 
 Say = Callable[[str], None]
 
@@ -71,7 +75,7 @@ class Report:
 async def seed(
     context: Context, *, bags: int = 50, exceptions: int = 10, seed: int = 230, now: datetime | None = None, say: Say
 ) -> Report:
-    """Fills an empty database with a demo around ``now``; the same seed and clock give the same rows.
+    """Fills an empty database with a demo around ``now``; the same seed and clock give the same rows but for bags' ids.
 
     Safe to repeat: seed and clock of the first run stay, and later runs change nothing, whatever they ask for. A run
     that was interrupted is continued by the next one. Works in batches, in bounded memory.
@@ -152,25 +156,78 @@ async def _write_bags(context: Context, cast: Cast, now: datetime, say: Say) -> 
 
 async def _work(context: Context, cast: Cast, now: datetime, batches: Iterator[range], progress: "_Progress") -> None:
     for ids in batches:
-        if await bags.count_moved(context.stores.postgres, context.airline_id, ids[0], ids[-1]) < len(ids):
-            rows = cast.rows(ids)
-            async with context.stores.postgres.transaction() as records:
-                await _write(records, context.airline_id, rows)
-            await scans.record(context, rows.scans, now)
+        if not await _is_written(context, ids):
+            await _write(context, await asyncio.to_thread(cast.rows, ids), now)
         if progress.add(len(ids)):
             await seedings.analyze(context.stores.postgres)
 
 
-async def _write(records: Reader, airline_id: int, rows: Rows) -> None:
-    """What is known of bags before anything has happened to them."""
-    await bookings.insert(records, airline_id, rows.bookings)
-    await passengers.insert(records, airline_id, rows.passengers)
-    await bags.insert(records, airline_id, rows.bags)
-    await bags.insert_tags(records, airline_id, rows.tags)
-    await flights.insert_legs(records, airline_id, rows.legs)
+async def _is_written(context: Context, ids: range) -> bool:
+    """Descriptions are written last, together with the files."""
+    tags = [tag(bag_id) for bag_id in ids]
+    return await seedings.count_described(context.stores.postgres, context.airline_id, tags) == len(tags)
+
+
+async def _write(context: Context, rows: Rows, now: datetime) -> None:
+    """Each step may be repeated: what is there stays as it is, and messages and scans are known again."""
+    async with context.stores.postgres.transaction() as records:
+        await bookings.insert(records, context.airline_id, rows.bookings)
+        await passengers.insert(records, context.airline_id, rows.passengers)
+    for received_at, texts in _received(rows.messages, now):
+        await messages.ingest(context, pieces_of("".join(texts).encode()), received_at, Way.SEED)
+    if rows.scans:
+        await scans.record(context, rows.scans, now)
+    async with context.stores.postgres.transaction() as records:
+        await _describe(records, context.airline_id, rows)
+
+
+def _received(parties: Iterable[Sequence[Telegram]], now: datetime) -> Iterator[tuple[datetime, list[str]]]:
+    """Messages of parties as they are brought: what is said of a party within a day at once, at the end of that day.
+
+    Their dates have no year, so that they are understood only near the time they were sent. Not more at once than
+    ``messages.BATCH``, and never a part of what is said within a day: then a bag moves once, and not once for each.
+    """
+    brought: dict[datetime, list[list[str]]] = {}
+    for party in parties:
+        for together in _within_days(sorted(party, key=lambda telegram: telegram.at)):
+            midnight = datetime.combine(together[-1].at.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
+            brought.setdefault(min(midnight, now), []).append([telegram.text for telegram in together])
+    for received_at in sorted(brought):
+        waiting: list[str] = []
+        for texts in brought[received_at]:
+            if len(waiting) + len(texts) > messages.BATCH:
+                yield received_at, waiting
+                waiting = []
+            waiting += texts
+        yield received_at, waiting
+
+
+def _within_days(sent: Sequence[Telegram]) -> Iterator[list[Telegram]]:
+    """Messages in order of time, in parts of a day from their first."""
+    part = [sent[0]]
+    for telegram in sent[1:]:
+        if telegram.at - part[0].at > timedelta(days=1):
+            yield part
+            part = []
+        part.append(telegram)
+    yield part
+
+
+async def _describe(records: Reader, airline_id: int, rows: Rows) -> None:
+    """What messages do not say of bags that they made known, and files about them."""
+    tags = [looks.tag for looks in rows.looks]
+    found = await bags.tagged_at(records, airline_id, tags, [looks.seen_at for looks in rows.looks])
+    await seedings.describe(
+        records, airline_id, {found[place]: looks.description for place, looks in enumerate(rows.looks)}
+    )
     if rows.pirs:
+        ids = {tags[place]: bag_id for place, bag_id in found.items()}
+        reported = [
+            NewPirBag(one.pir_id, 1, ids[one.tag], one.description, one.brand, one.contents, one.state, one.tag)
+            for one in rows.pir_bags
+        ]
         await pirs.insert(records, airline_id, rows.pirs)
-        await pirs.insert_bags(records, airline_id, rows.pir_bags)
+        await pirs.insert_bags(records, airline_id, reported)
         await matches.index(records, airline_id, [pir.id for pir in rows.pirs])
 
 

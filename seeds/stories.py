@@ -1,6 +1,6 @@
 """What happens to a bag: one function for each story, told up to now.
 
-The sequences of scans are those of the domain's cases: local, transfer, missed connection, no-show, damage, loss.
+The sequences of steps are those of the domain's cases: local, transfer, missed connection, no-show, damage, loss.
 """
 
 from bisect import bisect_right
@@ -44,6 +44,7 @@ class Story:
         legs: the flights it was booked on.
         rush_legs: those it was put on later, under the rush tag.
         rush_tagged_at: when it got that tag.
+        deleted_at: when it was taken out of the system.
     """
 
     text: str
@@ -51,6 +52,7 @@ class Story:
     rush_legs: Sequence[DatedFlight] = ()
     rush_tagged_at: datetime | None = None
     case: Case | None = None
+    deleted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Stage:
     """What a story has to work with.
 
     Args:
-        trail: takes the scans.
+        trail: takes the steps.
         rush_tag: the number of this bag's rush tag, should it need one.
         numbers: chance of this bag.
         party: chance of those who travel together: they take the same flights.
@@ -108,7 +110,7 @@ def ordinary(stage: Stage) -> Story:
     legs = stage.operations.itinerary(stage.party)
     stage.trail.travel(*legs)
     stage.trail.cut(stage.now)
-    if not stage.trail.scans:
+    if not stage.trail.steps:
         return _booked(stage, legs)
     if stage.numbers.randrange(ONE_IN_GAPS) == 0:
         stage.trail.lose(stage.numbers.choice(GAPS))
@@ -141,8 +143,8 @@ def expected(stage: Stage) -> Story:
 
 
 def _booked(stage: Stage, legs: Sequence[DatedFlight]) -> Story:
-    announced = min(legs[0].scheduled_departure - timedelta(hours=20), stage.ago(minutes=stage.numbers.randint(10, 50)))
-    stage.trail.record(EventKind.EXPECTED, announced, legs[0].origin)
+    announced = min(legs[0].scheduled_departure - timedelta(hours=20), stage.ago(minutes=stage.party.randint(10, 50)))
+    stage.trail.record(EventKind.EXPECTED, announced, legs[0].origin, outbound=legs[0])
     return Story(f"{_way(legs)}: expected", legs)
 
 
@@ -215,11 +217,21 @@ def with_gap(kind: EventKind) -> Role:
 # Bags of a working day that go other ways without being anybody's loss.
 
 
+def deleted(stage: Stage) -> Story:
+    """The passenger gave the journey up at the desk and took the bag back."""
+    legs = _and_onward(stage, stage.one_of(stage.operations.upcoming[:FEW]))
+    stage.trail.check_in(legs[0])
+    stage.trail.stop_at(EventKind.ACCEPTED)
+    stage.trail.end_by(stage.ago(minutes=stage.numbers.randint(20, 40)))
+    deleted_at = stage.ago(minutes=stage.numbers.randint(5, 15))
+    return Story(f"{_way(legs)}: handed back at {legs[0].origin}", legs, deleted_at=deleted_at)
+
+
 def not_seen(stage: Stage) -> Story:
     """Sorted for its flight, and not there when it closed."""
     flight = stage.one_of(stage.operations.departed[-FEW:])
     stage.trail.check_in(flight)
-    stage.trail.record(EventKind.NOT_SEEN, flight.leaves - timedelta(minutes=3), flight.origin, flight)
+    stage.trail.record(EventKind.NOT_SEEN, flight.leaves - timedelta(minutes=3), flight.origin, outbound=flight)
     return Story(f"{_way([flight])}: not seen at the aircraft", [flight])
 
 
@@ -228,7 +240,7 @@ def offloaded(stage: Stage) -> Story:
     flight = stage.one_of(stage.operations.departed[-FEW:])
     stage.trail.check_in(flight)
     stage.trail.load(flight)
-    stage.trail.record(EventKind.OFFLOADED, flight.leaves - timedelta(minutes=5), flight.origin, flight)
+    stage.trail.record(EventKind.OFFLOADED, flight.leaves - timedelta(minutes=5), flight.origin, outbound=flight)
     return Story(f"{_way([flight])}: taken off, the passenger did not board", [flight])
 
 
@@ -237,7 +249,7 @@ def on_hand(stage: Stage) -> Story:
     flight = stage.one_of(stage.landed(stage.ago(hours=5))[-FEW:])
     stage.trail.travel(flight)
     stage.trail.stop_at(EventKind.AT_CLAIM)
-    stage.trail.then(EventKind.ON_HAND, 180, flight.destination)
+    stage.trail.then(EventKind.ON_HAND, 180, flight.destination, inbound=flight)
     return Story(f"{_way([flight])}: left on the belt, on hand at {flight.destination}", [flight])
 
 
@@ -248,12 +260,12 @@ def _miss(stage: Stage, inbound: DatedFlight, outbound: DatedFlight) -> None:
     """Too late at the hub for the flight it was meant for."""
     stage.trail.check_in(inbound)
     stage.trail.load(inbound)
-    stage.trail.unload(inbound)
-    stage.trail.then(EventKind.TRANSFER_IN, 16, HUB)
-    stage.trail.record(EventKind.NOT_SEEN, outbound.leaves - timedelta(minutes=2), HUB, outbound)
-    stage.trail.record(
-        EventKind.LEFT_BEHIND, max(outbound.leaves, inbound.lands + timedelta(minutes=40)) + timedelta(minutes=18), HUB
-    )
+    stage.trail.unload(inbound, outbound=outbound)
+    stage.trail.then(EventKind.TRANSFER_IN, 16, HUB, inbound=inbound, outbound=outbound)
+    gone = outbound.leaves - timedelta(minutes=2)
+    stage.trail.record(EventKind.NOT_SEEN, gone, HUB, inbound=inbound, outbound=outbound)
+    found = max(outbound.leaves, inbound.lands + timedelta(minutes=40)) + timedelta(minutes=18)
+    stage.trail.record(EventKind.LEFT_BEHIND, found, HUB, inbound=inbound, outbound=outbound)
 
 
 def _report(stage: Stage, flight: DatedFlight, remarks: str) -> Case:
@@ -304,13 +316,13 @@ def rush_tagged(stage: Stage) -> Story:
     _miss(stage, *legs)
     rush = stage.operations.next_to(HUB, legs[1].destination, stage.now + timedelta(minutes=45))
     tagged_at = stage.ago(minutes=stage.numbers.randint(5, 20))
-    _rush_tag(stage, tagged_at, HUB)
+    _rush_tag(stage, tagged_at, rush)
     return Story(f"{_way(legs)}: rush tagged at {HUB} for {rush.designator}", legs, [rush], tagged_at)
 
 
-def _rush_tag(stage: Stage, at: datetime, airport: str) -> None:
+def _rush_tag(stage: Stage, at: datetime, flight: DatedFlight) -> None:
     stage.trail.tag = stage.rush_tag
-    stage.trail.record(EventKind.RUSH_TAGGED, at, airport)
+    stage.trail.record(EventKind.RUSH_TAGGED, at, flight.origin, outbound=flight)
 
 
 def out_for_delivery(stage: Stage) -> Story:
@@ -338,12 +350,12 @@ def _out_for_delivery(stage: Stage, inbound: DatedFlight, outbound: DatedFlight)
     _miss(stage, inbound, outbound)
     case = _report(stage, outbound, f"BAG MISSED {outbound.designator}. RUSH {stage.rush_tag} ON {rush.designator}.")
     tagged_at = rush.leaves - timedelta(minutes=150)
-    _rush_tag(stage, tagged_at, HUB)
+    _rush_tag(stage, tagged_at, rush)
     stage.trail.then(EventKind.FORWARDED, 5, HUB)
-    stage.trail.then(EventKind.SORTED, 20, HUB)
+    stage.trail.then(EventKind.SORTED, 20, HUB, outbound=rush)
     stage.trail.load(rush)
     stage.trail.unload(rush)
-    stage.trail.then(EventKind.ON_HAND, 40, rush.destination)
+    stage.trail.then(EventKind.ON_HAND, 40, rush.destination, inbound=rush)
     stage.trail.record(EventKind.OUT_FOR_DELIVERY, stage.ago(minutes=95), rush.destination)
     legs = [inbound, outbound]
     text = f"{_way(legs)}: missed {outbound.designator}, came by rush on {rush.designator}, out for delivery"
@@ -363,8 +375,8 @@ def located(stage: Stage) -> Story:
 
 def _left_at_origin(stage: Stage, flight: DatedFlight) -> None:
     stage.trail.check_in(flight)
-    stage.trail.record(EventKind.NOT_SEEN, flight.leaves - timedelta(minutes=3), flight.origin, flight)
-    stage.trail.record(EventKind.LEFT_BEHIND, flight.leaves + timedelta(minutes=25), flight.origin)
+    stage.trail.record(EventKind.NOT_SEEN, flight.leaves - timedelta(minutes=3), flight.origin, outbound=flight)
+    stage.trail.record(EventKind.LEFT_BEHIND, flight.leaves + timedelta(minutes=25), flight.origin, outbound=flight)
 
 
 def lost(stage: Stage) -> Story:
@@ -390,7 +402,7 @@ def repaired(stage: Stage) -> Story:
     flight = stage.one_of(stage.landed(stage.ago(days=3), since=stage.ago(days=6)))
     opened_at = _complain(stage, flight)
     stage.trail.then(EventKind.CLOSED, 28 * 60, flight.destination)
-    closed_at = stage.trail.scans[-1].at
+    closed_at = stage.trail.steps[-1].at
     case = Case(
         PirKind.DAMAGED, flight.destination, opened_at, "HANDLE TORN OFF. REPAIRED, RETURNED. RL 81.", closed_at
     )
@@ -401,7 +413,7 @@ def _complain(stage: Stage, flight: DatedFlight) -> datetime:
     """The passenger takes the bag, sees the damage, and reports it before leaving customs."""
     stage.trail.travel(flight)
     stage.trail.then(EventKind.DAMAGED, 30, flight.destination)
-    return stage.trail.scans[-1].at
+    return stage.trail.steps[-1].at
 
 
 def misrouted(stage: Stage) -> Story:
@@ -416,7 +428,7 @@ def forwarded(stage: Stage) -> Story:
     back = stage.operations.next_to(wrong.destination, HUB, stage.now + timedelta(minutes=45))
     onward = stage.operations.onward(back, legs[-1].destination)
     tagged_at = stage.ago(minutes=18)
-    _rush_tag(stage, tagged_at, wrong.destination)
+    _rush_tag(stage, tagged_at, back)
     stage.trail.record(EventKind.FORWARDED, stage.ago(minutes=stage.numbers.randint(3, 12)), wrong.destination)
     text = f"{_way(legs)}: flew to {wrong.destination}, forwarded from there on {back.designator}"
     return Story(text, legs, [back, onward] if onward else [back], tagged_at)
@@ -429,7 +441,7 @@ def _wrong_aircraft(stage: Stage) -> tuple[list[DatedFlight], DatedFlight]:
     inbound, outbound, wrong = next(mistakes)
     stage.trail.check_in(inbound)
     stage.trail.load(inbound)
-    stage.trail.change(inbound, wrong)
+    stage.trail.change(inbound, outbound, taken=wrong)
     stage.trail.unload(wrong)
     return [inbound, outbound], wrong
 

@@ -15,6 +15,7 @@ import pytest
 from neo4j import AsyncGraphDatabase
 from redis.asyncio import Redis
 
+from integrations.embedded.kafka import EmbeddedKafka
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.redis import EmbeddedRedis
@@ -71,6 +72,15 @@ async def embedded_neo4j(slot: Path) -> AsyncIterator[EmbeddedNeo4j]:
     """The Neo4j server of this run."""
     # The second compiler pays in minutes: without it a start takes 5 s of CPU, with it 8.5 s.
     server = EmbeddedNeo4j(slot / "neo4j", heap_mb=384, options=["-XX:TieredStopAtLevel=1"])
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture(scope="session")
+async def embedded_kafka(slot: Path) -> AsyncIterator[EmbeddedKafka]:
+    """The Kafka broker of this run."""
+    server = EmbeddedKafka(slot / "kafka", options=["-XX:TieredStopAtLevel=1"])
     await server.start()
     yield server
     await server.stop()

@@ -4,6 +4,7 @@ Records are written by plain SQL, what happens to bags by ``resolvers.scans.reco
 ``BAGS`` tells each bag's story.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -141,6 +142,7 @@ async def tell_graph(stores: Stores) -> int:
         except Unavailable:
             if attempt == MOST_ATTEMPTS:
                 raise
+            await asyncio.sleep(1)  # a graph that is taken for away is asked again every now and then
         else:
             break
     await outbox.release(stores.postgres, GRAPH, projector.owner)

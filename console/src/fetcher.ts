@@ -1,10 +1,17 @@
 import type { Fetcher, FetcherReturnType } from "@graphiql/toolkit";
+import { getOperationAST, parse } from "graphql";
+import { payloadsOf } from "./events";
 
-/** Sends operations to the address of this page; the headers editor can override what is sent with them. */
+/**
+ * Sends operations to the address of this page; the headers editor can override what is sent with them. Subscriptions
+ * come as server-sent events.
+ */
 export function createFetcher(token: string | null): Fetcher {
   return async (parameters, options) => {
     const headers = new Headers({
-      Accept: "application/graphql-response+json, application/json",
+      Accept: isSubscription(parameters.query, parameters.operationName)
+        ? "text/event-stream"
+        : "application/graphql-response+json, application/json",
       "Content-Type": "application/json",
     });
     if (token !== null) {
@@ -14,8 +21,21 @@ export function createFetcher(token: string | null): Fetcher {
       headers.set(name, String(value));
     }
     const response = await fetch(location.pathname, { method: "POST", headers, body: JSON.stringify(parameters) });
+    if (response.body !== null && response.headers.get("Content-Type")?.startsWith("text/event-stream")) {
+      return payloadsOf(response.body) as Awaited<FetcherReturnType>;
+    }
     return answerOf(response);
   };
+}
+
+/** Read off the text: what GraphiQL knows of it, the operation's name too, may be older than what was typed last. */
+function isSubscription(text: string, name: string | null | undefined): boolean {
+  try {
+    const document = parse(text);
+    return (getOperationAST(document, name) ?? getOperationAST(document))?.operation === "subscription";
+  } catch {
+    return false; // The server says what is wrong with it.
+  }
 }
 
 async function answerOf(response: Response): Promise<Awaited<FetcherReturnType>> {

@@ -1,1 +1,1 @@
-"""Stores that this machine starts itself: PostgreSQL, Redis and Neo4j for the demo and the tests."""
+"""Servers that this machine starts itself: PostgreSQL, Redis and Neo4j for demo and tests, Kafka for tests alone."""

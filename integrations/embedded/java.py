@@ -50,6 +50,11 @@ def jar_cache() -> Path:
     return Path(home) / "baggage-gateway" / "jars"
 
 
+def java(jars: list[Jar], cache: Path, *options: str) -> list[str]:
+    """The start of a command that runs one of the jars' classes: what follows is its name and its arguments."""
+    return [str(JAVA), *options, "-cp", os.pathsep.join(str(cache / jar.path) for jar in jars)]
+
+
 async def fetch_jars(jars: list[Jar], cache: Path, progress: Progress, *, repository: str = MAVEN_CENTRAL_URL) -> None:
     """Sees to it that the cache holds every jar as locked; asks the network only for those that are missing or wrong.
 

@@ -1,7 +1,6 @@
 """The real Neo4j Community, its jars from Maven Central: one server in one folder."""
 
 import contextlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -9,7 +8,7 @@ from typing import ClassVar
 from neo4j import AsyncGraphDatabase
 from neo4j.exceptions import DriverError, Neo4jError
 
-from integrations.embedded.java import JAVA, fetch_jars, jar_cache, read_lock
+from integrations.embedded.java import JAVA, fetch_jars, jar_cache, java, read_lock
 from integrations.embedded.process import Progress, run
 from integrations.embedded.server import EmbeddedServer, is_free, require, write_secret
 
@@ -92,8 +91,7 @@ class EmbeddedNeo4j(EmbeddedServer):
 
     def _java(self, *options: str) -> list[str]:
         """The start of every command."""
-        jars = os.pathsep.join(str(self._cache / jar.path) for jar in self._jars)
-        return [str(JAVA), *options, "-cp", jars]
+        return java(self._jars, self._cache, *options)
 
     def _command(self) -> list[str]:
         options = (

@@ -1,4 +1,4 @@
-"""What the three embedded servers have in common: a folder, a port, a password and one child process."""
+"""What the embedded servers have in common: a folder, a port, a password and one child process."""
 
 import contextlib
 import fcntl

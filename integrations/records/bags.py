@@ -6,7 +6,6 @@ from enum import StrEnum
 import asyncpg
 
 from integrations.records.columns import Column
-from integrations.records.events import JoinedEvent
 from integrations.records.flights import JoinedFlight
 from integrations.records.passengers import JoinedPassenger
 
@@ -37,6 +36,7 @@ class BagState(StrEnum):
     DAMAGED = "DAMAGED"
     LOST = "LOST"
     CLOSED = "CLOSED"
+    DELETED = "DELETED"
 
 
 class TagRole(StrEnum):
@@ -68,6 +68,15 @@ class Bag(asyncpg.Record):
     version = Column[int]()
 
 
+class KnownBag(Bag):
+    """A bag with what messages last said of it."""
+
+    __slots__ = ()
+
+    authorised = Column[bool | None]()
+    deleted = Column[bool]()
+
+
 class BagTag(asyncpg.Record):
     """A row of ``bag_tags``: the number belongs to the bag from ``valid_from`` until ``valid_until``."""
 
@@ -89,9 +98,11 @@ class BagOf(Bag):
 
 
 class BagWithPassenger(BagOf):
-    """A bag whose row ends with the columns of its passenger."""
+    """A bag whose row ends with its newest events and the columns of its passenger."""
 
     __slots__ = ()
+
+    events = Column[list[str] | None]()  # each as JSON, the newest first; None where they were not asked for
 
     @property
     def passenger(self) -> JoinedPassenger | None:
@@ -99,15 +110,18 @@ class BagWithPassenger(BagOf):
         part = JoinedPassenger(self[-JoinedPassenger.width :])
         return None if part.id is None else part
 
+    @property
+    def written_events(self) -> str | None:
+        """Its newest events in order of event time, a list as JSON; None where they were not asked for."""
+        return None if self.events is None else f"[{','.join(reversed(self.events))}]"
+
 
 class RelatedBag(Bag):
-    """A bag whose row brings along what it was asked for of passenger, flight and events, one after the other."""
+    """A bag whose row ends with the columns of its passenger and of its flight, and with its events."""
 
     __slots__ = ()
 
-    brings_passenger = Column[bool]()
-    brings_flight = Column[bool]()
-    brings_events = Column[bool]()
+    written_events = Column[str | None]("events")  # a list as JSON, None where they were not asked for
 
     @property
     def passenger(self) -> JoinedPassenger | None:
@@ -121,13 +135,6 @@ class RelatedBag(Bag):
         part = JoinedFlight(self[FLIGHT_PART])
         return None if part.id is None else part
 
-    @property
-    def events(self) -> list[JoinedEvent]:
-        """What happened to it, in order of event time: the row has an array for each column."""
-        columns = self[EVENTS_PART]
-        return [] if columns[0] is None else list(map(JoinedEvent, zip(*columns, strict=True)))
 
-
-EVENTS_PART = slice(-JoinedEvent.width, None)
-FLIGHT_PART = slice(EVENTS_PART.start - JoinedFlight.width, EVENTS_PART.start)
+FLIGHT_PART = slice(-1 - JoinedFlight.width, -1)
 PASSENGER_PART = slice(FLIGHT_PART.start - JoinedPassenger.width, FLIGHT_PART.start)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from integrations.records.columns import Column, Part, View
+from integrations.records.columns import Column, View
 
 
 class EventKind(StrEnum):
@@ -106,6 +106,11 @@ class Scan:
         giver: code of the party that had the bag; None where unchanged or unknown.
         holder: code of the party that has it from now on.
         device: scanner or desk that recorded it.
+        container: container and compartment it was stowed in, as ``AKE12345CM/1``; empty for loose bags.
+        unauthorised: loaded without authority to load.
+        assumed: ``at`` is not known: it stands before every scan, and nothing may be overridden by it.
+        transfer: a SORTED where the bag changes flight. The first of these at an airport, by event time, is its
+            TRANSFER_IN; which one that is no message can tell, so that the projection does.
     """
 
     tag: str
@@ -118,18 +123,26 @@ class Scan:
     holder: str | None = None
     method: ScanMethod = ScanMethod.LASER
     device: str = ""
+    container: str = ""
+    unauthorised: bool = False
+    assumed: bool = False
+    transfer: bool = False
 
     def identity(self, airline_id: int) -> UUID:
         """A digest of all that it says, its time to the microsecond: the same scan sent twice is one event.
 
-        Two that differ in anything are two events: were one of them dropped, the first to arrive would win.
+        Two that differ in anything are two events: were one of them dropped, the first to arrive would win. What came
+        to the record later counts where it is set, so that the identities of older events stay.
         """
         key = self.flight
         flight = f"{key.carrier}{key.number}{key.suffix}/{key.departure_date}/{key.origin}" if key else ""
         parties = (self.giver or "", self.holder or "")
         moment = self.at.astimezone(UTC).isoformat()
         said = (self.tag, self.kind, self.airport, self.place, moment, flight, *parties, self.method, self.device)
-        return UUID(bytes=hashlib.sha256("\x1f".join((str(airline_id), *said)).encode()).digest()[:16])
+        later: tuple[str, ...] = ()
+        if self.container or self.unauthorised or self.assumed or self.transfer:
+            later = (self.container, f"{self.unauthorised:d}{self.assumed:d}{self.transfer:d}")
+        return UUID(bytes=hashlib.sha256("\x1f".join((str(airline_id), *said, *later)).encode()).digest()[:16])
 
 
 class EventColumns:
@@ -171,27 +184,6 @@ class BriefEvent(asyncpg.Record):
     at = Column[datetime]()
     airport = Column[str]()
     place = Column[str]()
-
-
-class JoinedEventColumns:
-    """What of its events the row of a bag brings along."""
-
-    __slots__ = ()
-
-    kind = Column[str]()
-    at = Column[datetime]()
-    received_at = Column[datetime]()
-    airport = Column[str]()
-    place = Column[str]()
-    tag = Column[str]()
-    method = Column[str]()
-    device = Column[str]()
-
-
-class JoinedEvent(JoinedEventColumns, Part):
-    """An event as the row of its bag brings it along."""
-
-    __slots__ = ()
 
 
 class GraphEvent(EventColumns, View):

@@ -12,6 +12,7 @@ from integrations.records.columns import Column, Part, View
 class FlightStatus(StrEnum):
     """Where a flight stands."""
 
+    UNSCHEDULED = "UNSCHEDULED"
     SCHEDULED = "SCHEDULED"
     DELAYED = "DELAYED"
     BOARDING = "BOARDING"

@@ -6,8 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from integrations.records.bags import Bag, BagTag
-from integrations.records.events import EventColumns
+from integrations.records.events import Event, EventColumns
 from integrations.records.flights import FlightColumns, LegColumns
+from integrations.records.passengers import Passenger
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +104,27 @@ class Journey:
 
 
 @dataclass(frozen=True, slots=True)
+class BagPlan:
+    """What is known of a bag beside its events: its tags, its planned legs in travel order, and whose it is."""
+
+    tags: Sequence[BagTag]
+    legs: Sequence[LegColumns]
+    owner: Passenger | None
+
+
+@dataclass(frozen=True, slots=True)
 class BagProjection:
     """What the graph is told of one bag.
 
     Args:
-        as_of: when the newest of the bag's events was received.
+        events: those that the graph may not know.
+        as_of: when the newest of them was received.
+        plan: None where it is as the graph was told before.
+        flown: the flights that it was on; None where they are as the graph was told before.
     """
 
     bag: Bag
-    tags: Sequence[BagTag]
-    planned: Sequence[LegColumns]
-    flown: Sequence[FlownLeg]
+    events: Sequence[Event]
     as_of: datetime
+    plan: BagPlan | None
+    flown: Sequence[FlownLeg] | None

@@ -10,6 +10,7 @@ import asyncpg
 from integrations.records.columns import Column
 
 GRAPH = "graph"
+INCIDENTS = "incidents"
 
 
 class Subject(StrEnum):

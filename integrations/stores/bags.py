@@ -4,16 +4,18 @@ import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from uuid import UUID
 
-from integrations.records.bags import Bag, BagOf, BagTag, BagWithPassenger, RelatedBag
+from integrations.records.bags import Bag, BagOf, BagTag, BagWithPassenger, KnownBag, RelatedBag
 from integrations.records.journeys import Standing
 from integrations.records.page import Page
 from integrations.records.tags import LEADING_DIGITS, TagQuery
+from integrations.stores.events import as_json
 from integrations.stores.postgres import Reader
 
 BAGS_BY_ID = """
 SELECT id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
-       state, state_at, airport, place, holder, flight_id, version
+       state, state_at, airport, place, holder, flight_id, version, authorised, deleted
 FROM bags
 WHERE airline_id = $1 AND id = ANY($2::bigint[])
 """
@@ -40,35 +42,30 @@ ORDER BY tagged.valid_from DESC, bags.id DESC
 LIMIT $3
 """
 
-# As above, each bag with what is asked for with it: the most frequent question costs one statement.
+# As above for one number, each bag with passenger and flight, and where asked for with its events as JSON, see
+# ``events.as_json``: the most frequent question costs one statement. A bag that carried the number twice comes twice.
 RELATED_BAGS_BY_TAG = """
 SELECT bags.id, bags.airline_id, passenger_id, bags.tag, weight_kg, description, priority, created_at, state, state_at,
        bags.airport, bags.place, bags.holder, bags.flight_id, bags.version,
-       $4::boolean AS brings_passenger, $5::boolean AS brings_flight, $6::boolean AS brings_events,
        passengers.id AS its_passenger_id, passengers.airline_id AS passenger_airline_id, booking_id, locator, surname,
        given_names, loyalty_programme, loyalty_number, loyalty_tier, alliance_tier, language, phone, email,
        flights.id AS its_flight_id, flights.airline_id AS flight_airline_id, carrier, flights.number, suffix,
        departure_date, origin, destination, scheduled_departure, scheduled_arrival, estimated_departure,
        estimated_arrival, actual_departure, actual_arrival, flights.status, aircraft, seats, gate,
        flights.version AS flight_version,
-       event.*
-FROM bags
-JOIN (SELECT bag_id, max(valid_from) AS valid_from
-      FROM bag_tags
-      WHERE airline_id = $1 AND number = ANY($2::text[])
-      GROUP BY bag_id) AS tagged ON tagged.bag_id = bags.id
-LEFT JOIN passengers ON $4 AND passengers.id = passenger_id AND passengers.airline_id = $1
+       CASE WHEN $4::boolean THEN (
+           SELECT '[' || coalesce(string_agg({object}, ','), '') || ']'
+           FROM (SELECT * FROM events
+                 WHERE events.bag_id = bags.id AND events.at >= bags.events_from AND events.airline_id = $1
+                 ORDER BY at, rank, id) AS ordered)
+       END AS events
+FROM bag_tags
+JOIN bags ON bags.id = bag_id AND bags.airline_id = $1
+LEFT JOIN passengers ON passengers.id = passenger_id AND passengers.airline_id = $1
 LEFT JOIN bookings ON bookings.id = booking_id
-LEFT JOIN flights ON $5 AND flights.id = flight_id AND flights.airline_id = $1
-LEFT JOIN LATERAL (
-    SELECT array_agg(kind) AS kinds, array_agg(at) AS moments, array_agg(received_at) AS receipts,
-           array_agg(airport) AS airports, array_agg(place) AS places, array_agg(tag) AS tags,
-           array_agg(method) AS methods, array_agg(device) AS devices
-    FROM (SELECT * FROM events
-          WHERE events.bag_id = bags.id AND events.at >= bags.events_from AND events.airline_id = $1
-          ORDER BY at, rank, id) AS ordered) AS event ON $6
-WHERE bags.airline_id = $1
-ORDER BY tagged.valid_from DESC, bags.id DESC
+LEFT JOIN flights ON flights.id = flight_id AND flights.airline_id = $1
+WHERE bag_tags.airline_id = $1 AND bag_tags.number = $2
+ORDER BY valid_from DESC
 LIMIT $3
 """
 
@@ -94,6 +91,10 @@ FROM bags
 WHERE airline_id = $1 AND id < coalesce($2::bigint, 9223372036854775807)
 ORDER BY id DESC
 LIMIT $3
+"""
+
+BAG_IDS_AFTER = """
+SELECT id FROM bags WHERE airline_id = $1 AND id > $2 ORDER BY id LIMIT $3
 """
 
 BAGS_PAGE = """
@@ -133,9 +134,16 @@ JOIN bags ON bags.id = leg.bag_id AND bags.airline_id = $1
 ORDER BY leg.flight_id, bags.id
 """
 
+# Each bag with its passenger, and where asked for with its newest events as JSON, the newest first.
 BAGS_OF_FLIGHTS_WITH_PASSENGERS = """
 SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority,
        created_at, state, state_at, airport, place, holder, bags.flight_id, bags.version,
+       CASE WHEN $5::boolean THEN ARRAY(
+           SELECT {object} FROM events
+           WHERE events.bag_id = bags.id AND events.at >= bags.events_from AND events.airline_id = $1
+           ORDER BY at DESC, rank DESC, id DESC
+           LIMIT $6)
+       END AS events,
        passengers.id AS its_passenger_id, passengers.airline_id AS passenger_airline_id, booking_id, locator, surname,
        given_names, loyalty_programme, loyalty_number, loyalty_tier, alliance_tier, language, phone, email
 FROM unnest($2::bigint[]) AS parent(id)
@@ -246,15 +254,75 @@ ON CONFLICT (airline_id, number, valid_from) DO NOTHING
 """
 
 # A bag's version counts the changes of its standing: above 1 once events were recorded for it.
+# The tag's window as for a bag that only its scans made known; what another bag has of it stays that one's.
+TIE_TAGS = """
+INSERT INTO bag_tags (airline_id, number, valid_from, valid_until, bag_id, role)
+SELECT $1, number,
+       greatest(at - $5::interval, (SELECT max(valid_until) FROM bag_tags
+                                    WHERE airline_id = $1 AND number = new.number AND valid_until <= new.at)),
+       least(at + $5::interval, (SELECT min(valid_from) FROM bag_tags
+                                 WHERE airline_id = $1 AND number = new.number AND valid_from > new.at)),
+       bag_id, 'RUSH'
+FROM unnest($2::bigint[], $3::text[], $4::timestamptz[]) AS new(bag_id, number, at)
+"""
+
+# What was known of one bag under two ids becomes one bag's.
+MOVE_EVENTS = """
+UPDATE events SET bag_id = merged.into_id
+FROM unnest($2::bigint[], $3::bigint[]) AS merged(id, into_id)
+WHERE events.bag_id = merged.id AND events.airline_id = $1
+RETURNING events.id, events.bag_id
+"""
+
+MOVE_INSTRUCTIONS = """
+UPDATE instructions SET bag_id = merged.into_id
+FROM unnest($2::bigint[], $3::bigint[]) AS merged(id, into_id)
+WHERE instructions.bag_id = merged.id AND instructions.airline_id = $1
+"""
+
+MOVE_TAGS = """
+UPDATE bag_tags SET bag_id = merged.into_id, role = 'RUSH'
+FROM unnest($2::bigint[], $3::bigint[]) AS merged(id, into_id)
+WHERE bag_tags.bag_id = merged.id AND bag_tags.airline_id = $1
+"""
+
+MOVE_PIR_BAGS = """
+UPDATE pir_bags SET bag_id = merged.into_id
+FROM unnest($2::bigint[], $3::bigint[]) AS merged(id, into_id)
+JOIN bags ON bags.id = merged.into_id AND bags.airline_id = $1
+WHERE pir_bags.bag_id = merged.id
+"""
+
+DELETE_MERGED_BAGS = "DELETE FROM bags WHERE airline_id = $1 AND id = ANY($2::bigint[])"
+
+UPDATE_MEANINGS = """
+UPDATE bags
+SET tag = new.tag, passenger_id = new.passenger_id, weight_kg = new.weight_kg, priority = new.priority,
+    authorised = new.authorised, deleted = new.deleted
+FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::double precision[], $6::boolean[], $7::boolean[],
+            $8::boolean[])
+     AS new(id, tag, passenger_id, weight_kg, priority, authorised, deleted)
+WHERE bags.id = new.id AND bags.airline_id = $1
+"""
+
+NEXT_BAG_IDS = """
+SELECT id FROM bags WHERE airline_id = $1 AND id > $2 ORDER BY id LIMIT $3
+"""
+
 COUNT_MOVED_BAGS = "SELECT count(*) FROM bags WHERE airline_id = $1 AND id BETWEEN $2 AND $3 AND version > 1"
 
 COUNT_BAGS_BY_STATE = "SELECT state, count(*) AS bags FROM bags WHERE airline_id = $1 GROUP BY state"
 
 
-async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, Bag]:
+async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, KnownBag]:
     """The bags with these ids; unknown ones are absent."""
-    rows = await records.fetch(BAGS_BY_ID, airline_id, ids, name="BAGS_BY_ID", record_class=Bag)
+    rows = await records.fetch(BAGS_BY_ID, airline_id, ids, name="BAGS_BY_ID", record_class=KnownBag)
     return {bag.id: bag for bag in rows}
+
+
+async def ids_after(records: Reader, airline_id: int, after: int, limit: int) -> list[int]:
+    """The next ids of bags in ascending order."""
+    return [row["id"] for row in await records.fetch(BAG_IDS_AFTER, airline_id, after, limit, name="BAG_IDS_AFTER")]
 
 
 async def lock(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, Bag]:
@@ -264,29 +332,17 @@ async def lock(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int
 
 
 async def related_by_tag(
-    records: Reader,
-    airline_id: int,
-    query: TagQuery,
-    limit: int,
-    *,
-    with_passenger: bool,
-    with_flight: bool,
-    with_events: bool,
+    records: Reader, airline_id: int, number: str, limit: int, layout: tuple[tuple[str, str], ...] | None
 ) -> Sequence[Bag]:
-    """As ``by_tag``, each bag with what is asked for of what is related to it, where the tag has all its digits."""
-    if query.printed:
-        return await by_tag(records, airline_id, query, limit)
-    return await records.fetch(
-        RELATED_BAGS_BY_TAG,
-        airline_id,
-        query.numbers,
-        limit,
-        with_passenger,
-        with_flight,
-        with_events,
-        name="RELATED_BAGS_BY_TAG",
-        record_class=RelatedBag,
-    )
+    """As ``by_tag`` for a tag of ten digits, each bag with its passenger and its flight.
+
+    Args:
+        layout: of each bag's events, by keys and columns of ``events.JSON_OF``; None to do without them.
+    """
+    keys, sql = as_json(RELATED_BAGS_BY_TAG, layout or (), first=5)
+    arguments = airline_id, number, limit, layout is not None, *keys
+    rows = await records.fetch(sql, *arguments, name="RELATED_BAGS_BY_TAG", record_class=RelatedBag)
+    return list({bag.id: bag for bag in rows}.values())
 
 
 async def by_tag(records: Reader, airline_id: int, query: TagQuery, limit: int) -> list[Bag]:
@@ -345,15 +401,29 @@ async def of_flights(records: Reader, airline_id: int, flight_ids: Sequence[int]
 
 
 async def of_flights_with_passengers(
-    records: Reader, airline_id: int, flight_ids: Sequence[int], page: Page
+    records: Reader,
+    airline_id: int,
+    flight_ids: Sequence[int],
+    page: Page,
+    layout: tuple[tuple[str, str], ...] | None,
+    last: int | None,
 ) -> list[BagWithPassenger]:
-    """As ``of_flights`` for a page that goes forward, each bag with its passenger."""
+    """As ``of_flights`` for a page that goes forward, each bag with its passenger.
+
+    Args:
+        layout: of each bag's events, by keys and columns of ``events.JSON_OF``; None to do without them.
+        last: how many of the newest.
+    """
+    keys, sql = as_json(BAGS_OF_FLIGHTS_WITH_PASSENGERS, layout or (), first=7)
     return await records.fetch(
-        BAGS_OF_FLIGHTS_WITH_PASSENGERS,
+        sql,
         airline_id,
         flight_ids,
         page.part(0),
         page.limit + 1,
+        layout is not None,
+        last,
+        *keys,
         name="BAGS_OF_FLIGHTS_WITH_PASSENGERS",
         record_class=BagWithPassenger,
     )
@@ -458,6 +528,48 @@ async def insert(records: Reader, airline_id: int, bags: Sequence[NewBag]) -> No
 async def insert_tags(records: Reader, airline_id: int, tags: Sequence[NewTag]) -> None:
     """Ties tags to bags; those that are there stay as they are."""
     await records.execute(INSERT_TAGS, airline_id, *zip(*tags, strict=True), name="INSERT_TAGS")
+
+
+async def tie(records: Reader, airline_id: int, ties: Sequence[tuple[int, str, datetime]], window: timedelta) -> None:
+    """Ties rush tags (bag, number, moment), which no bag carries at that moment, to bags."""
+    await records.execute(TIE_TAGS, airline_id, *zip(*ties, strict=True), window, name="TIE_TAGS")
+
+
+async def merge(records: Reader, airline_id: int, into: Mapping[int, int]) -> list[tuple[int, UUID]]:
+    """Makes one bag of two that were found to be one: all of the first is the second's, and the first is gone.
+
+    Both must be locked, and the first must have no legs any more. Answers the events that changed their bag, with the
+    one they have now.
+    """
+    pairs = list(into), list(into.values())
+    rows = await records.fetch(MOVE_EVENTS, airline_id, *pairs, name="MOVE_EVENTS")
+    await records.execute(MOVE_INSTRUCTIONS, airline_id, *pairs, name="MOVE_INSTRUCTIONS")
+    await records.execute(MOVE_TAGS, airline_id, *pairs, name="MOVE_TAGS")
+    await records.execute(MOVE_PIR_BAGS, airline_id, *pairs, name="MOVE_PIR_BAGS")
+    await records.execute(DELETE_MERGED_BAGS, airline_id, pairs[0], name="DELETE_MERGED_BAGS")
+    return [(row["bag_id"], row["id"]) for row in rows]
+
+
+class NewMeaning(NamedTuple):
+    """What messages mean for a bag; the fields are the arrays of ``UPDATE_MEANINGS`` in their order."""
+
+    bag_id: int
+    tag: str
+    passenger_id: int | None
+    weight_kg: float | None
+    priority: bool
+    authorised: bool | None
+    deleted: bool
+
+
+async def update_meanings(records: Reader, airline_id: int, meanings: Sequence[NewMeaning]) -> None:
+    """Writes what messages mean for bags that are locked."""
+    await records.execute(UPDATE_MEANINGS, airline_id, *zip(*meanings, strict=True), name="UPDATE_MEANINGS")
+
+
+async def next_ids(records: Reader, airline_id: int, after: int, limit: int) -> list[int]:
+    """Ids of bags in their order, from the one after ``after`` on."""
+    return [row[0] for row in await records.fetch(NEXT_BAG_IDS, airline_id, after, limit, name="NEXT_BAG_IDS")]
 
 
 async def count_moved(records: Reader, airline_id: int, first_id: int, last_id: int) -> int:

@@ -1,12 +1,14 @@
 """Events of bags in PostgreSQL: written once, never changed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
 
-from integrations.records.events import BriefEvent, Event, Scan
+from integrations.records.events import BriefEvent, Event, EventKind, Scan
 from integrations.stores.postgres import Reader
 
 EVENTS_OF_BAGS = """
@@ -14,6 +16,15 @@ SELECT id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place,
        device
 FROM events
 WHERE airline_id = $1 AND bag_id = ANY($2::bigint[])
+ORDER BY bag_id, at, rank, id
+"""
+
+EVENTS_BY_ID = """
+SELECT events.id, events.airline_id, events.bag_id, events.tag, kind, rank, at, received_at, events.airport,
+       events.place, events.flight_id, giver, events.holder, method, device
+FROM unnest($2::bigint[], $3::uuid[]) AS wanted(bag_id, id)
+JOIN bags ON bags.id = wanted.bag_id AND bags.airline_id = $1
+JOIN events ON events.bag_id = wanted.bag_id AND events.id = wanted.id AND events.at >= bags.events_from
 ORDER BY bag_id, at, rank, id
 """
 
@@ -72,24 +83,41 @@ GROUP BY bag_id
 # How a column is written as JSON. Those that constraints hold to plain characters need no escaping.
 JSON_OF = {
     "kind": """'"' || kind || '"'""",
-    "at": "to_json(at)",
-    "received_at": "to_json(received_at)",
+    "at": "json_scalar(at)",
+    "received_at": "json_scalar(received_at)",
     "airport": """'"' || airport || '"'""",
-    "place": "to_json(place)",
+    "place": "json_scalar(place)",
     "tag": """'"' || tag || '"'""",
     "method": """'"' || method || '"'""",
-    "device": "to_json(device)",
+    "device": "json_scalar(device)",
 }
+
+# Clients ask for few layouts, again and again.
+KEPT_LAYOUTS = 256
 
 INSERT_EVENTS = """
 INSERT INTO events (id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, giver, holder,
-                    method, device)
-SELECT id, $1, bag_id, tag, kind, rank, at, $2, airport, place, flight_id, giver, holder, method, device
+                    method, device, message_id, assumed, unauthorised, transfer, container)
+SELECT id, $1, bag_id, tag, kind, rank, at, $2, airport, place, flight_id, giver, holder, method, device, message_id,
+       assumed, unauthorised, transfer, container
 FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::smallint[], $8::timestamptz[], $9::text[],
-            $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[])
-     AS new(id, bag_id, tag, kind, rank, at, airport, place, flight_id, giver, holder, method, device)
+            $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[], $16::uuid[],
+            $17::boolean[], $18::boolean[], $19::boolean[], $20::text[])
+     AS new(id, bag_id, tag, kind, rank, at, airport, place, flight_id, giver, holder, method, device, message_id,
+            assumed, unauthorised, transfer, container)
 ON CONFLICT (id, at) DO NOTHING
 RETURNING id
+"""
+
+# Sortations of transfer bags: which of them takes the bag over is known only when all of them are.
+TRANSFERS_OF_BAGS = """
+SELECT id, bag_id, airport, at, kind FROM events WHERE airline_id = $1 AND bag_id = ANY($2::bigint[]) AND transfer
+"""
+
+UPDATE_TRANSFERS = """
+UPDATE events SET kind = new.kind, rank = new.rank
+FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::smallint[]) AS new(id, at, kind, rank)
+WHERE events.id = new.id AND events.at = new.at AND events.airline_id = $1
 """
 
 ENSURE_PARTITIONS = "SELECT ensure_event_partitions($1::date[])"
@@ -122,6 +150,19 @@ async def of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> l
     return await records.fetch(EVENTS_OF_BAGS, airline_id, bag_ids, name="EVENTS_OF_BAGS", record_class=Event)
 
 
+async def by_id(records: Reader, airline_id: int, wanted: Mapping[int, Collection[UUID]]) -> list[Event]:
+    """The events with these ids of these bags, by bag and then in order of event time."""
+    pairs = [(bag_id, event_id) for bag_id, ids in wanted.items() for event_id in ids]
+    return await records.fetch(
+        EVENTS_BY_ID,
+        airline_id,
+        [bag_id for bag_id, _ in pairs],
+        [event_id for _, event_id in pairs],
+        name="EVENTS_BY_ID",
+        record_class=Event,
+    )
+
+
 async def last_of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int], last: int) -> list[Event]:
     """The newest ``last`` events of each bag, by bag and then in order of event time."""
     return await records.fetch(
@@ -149,7 +190,7 @@ async def last_brief_of_bags(records: Reader, airline_id: int, bag_ids: Sequence
 
 
 async def written(
-    records: Reader, airline_id: int, bag_ids: Sequence[int], layout: Sequence[tuple[str, str]]
+    records: Reader, airline_id: int, bag_ids: Sequence[int], layout: tuple[tuple[str, str], ...]
 ) -> dict[int, str]:
     """All events of each bag as JSON text, laid out by keys and columns of ``JSON_OF``; bags without any are absent."""
     keys, sql = as_json(EVENTS_OF_BAGS_AS_JSON, layout, first=3)
@@ -158,7 +199,7 @@ async def written(
 
 
 async def last_written(
-    records: Reader, airline_id: int, bag_ids: Sequence[int], last: int, layout: Sequence[tuple[str, str]]
+    records: Reader, airline_id: int, bag_ids: Sequence[int], last: int, layout: tuple[tuple[str, str], ...]
 ) -> dict[int, str]:
     """As ``written``, of the newest ``last`` events of each bag."""
     keys, sql = as_json(LAST_EVENTS_OF_BAGS_AS_JSON, layout, first=4)
@@ -166,41 +207,85 @@ async def last_written(
     return {row[0]: row[1] for row in rows}
 
 
-def as_json(template: str, layout: Sequence[tuple[str, str]], first: int) -> tuple[list[str], str]:
+@lru_cache(KEPT_LAYOUTS)
+def as_json(template: str, layout: tuple[tuple[str, str], ...], first: int) -> tuple[Sequence[str], str]:
     """The statement that writes objects of a layout, and the keys that are its arguments from ``first`` on."""
     keys = [f"{',' if index else '{'}{orjson.dumps(key).decode()}:" for index, (key, _) in enumerate(layout)]
     parts = [f"${first + index}::text || {JSON_OF[column]}" for index, (_, column) in enumerate(layout)]
-    return keys, template.replace("{object}", " || ".join(parts) + " || '}'")
+    return keys, template.replace("{object}", " || ".join([*parts, "'}'"]))
 
 
-async def insert(
-    records: Reader,
-    airline_id: int,
-    received_at: datetime,
-    ids: Sequence[UUID],
-    scans: Sequence[Scan],
-    bag_ids: Sequence[int | None],
-    flight_ids: Sequence[int | None],
-    holders: Sequence[str | None],
-) -> set[UUID]:
-    """Stores the scans as events; the sequences run in parallel. Answers the ids that were new."""
+class Transfer(NamedTuple):
+    """A sortation of a bag that changes flight at the airport: SORTED, or TRANSFER_IN for the first there."""
+
+    id: UUID
+    bag_id: int
+    airport: str
+    at: datetime
+    kind: str
+
+
+async def transfers(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> list[Transfer]:
+    """The sortations of these bags where they changed flight, in no order."""
+    rows = await records.fetch(TRANSFERS_OF_BAGS, airline_id, bag_ids, name="TRANSFERS_OF_BAGS")
+    return [Transfer(*row) for row in rows]
+
+
+async def update_transfers(records: Reader, airline_id: int, changed: Sequence[Transfer]) -> None:
+    """Writes what sortations turned out to be."""
+    await records.execute(
+        UPDATE_TRANSFERS,
+        airline_id,
+        [one.id for one in changed],
+        [one.at for one in changed],
+        [one.kind for one in changed],
+        [EventKind(one.kind).rank for one in changed],
+        name="UPDATE_TRANSFERS",
+    )
+
+
+class NewEvent(NamedTuple):
+    """A scan to store as an event, with what the product has found out about it.
+
+    Args:
+        kind: what it says, given the bag's other events.
+        message_id: the message that it was read from, if any.
+    """
+
+    id: UUID
+    scan: Scan
+    kind: EventKind
+    bag_id: int | None
+    flight_id: int | None
+    giver: str | None
+    holder: str | None
+    message_id: UUID | None
+
+
+async def insert(records: Reader, airline_id: int, received_at: datetime, new: Sequence[NewEvent]) -> set[UUID]:
+    """Stores events; answers the ids that were new."""
     rows = await records.fetch(
         INSERT_EVENTS,
         airline_id,
         received_at,
-        ids,
-        bag_ids,
-        [scan.tag for scan in scans],
-        [scan.kind.value for scan in scans],
-        [scan.kind.rank for scan in scans],
-        [scan.at for scan in scans],
-        [scan.airport for scan in scans],
-        [scan.place for scan in scans],
-        flight_ids,
-        [scan.giver for scan in scans],
-        holders,
-        [scan.method.value for scan in scans],
-        [scan.device for scan in scans],
+        [event.id for event in new],
+        [event.bag_id for event in new],
+        [event.scan.tag for event in new],
+        [event.kind.value for event in new],
+        [event.kind.rank for event in new],
+        [event.scan.at for event in new],
+        [event.scan.airport for event in new],
+        [event.scan.place for event in new],
+        [event.flight_id for event in new],
+        [event.giver for event in new],
+        [event.holder for event in new],
+        [event.scan.method.value for event in new],
+        [event.scan.device for event in new],
+        [event.message_id for event in new],
+        [event.scan.assumed for event in new],
+        [event.scan.unauthorised for event in new],
+        [event.scan.transfer for event in new],
+        [event.scan.container for event in new],
         name="INSERT_EVENTS",
     )
     return {row["id"] for row in rows}

@@ -5,7 +5,8 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from integrations.records.events import FlightKey
-from integrations.records.flights import Flight, Leg
+from integrations.records.flights import Flight, FlightStatus, Leg
+from integrations.records.instructions import NamedFlight
 from integrations.records.page import Page
 from integrations.stores.postgres import Reader
 
@@ -17,12 +18,17 @@ FROM flights
 WHERE airline_id = $1 AND id = ANY($2::bigint[])
 """
 
-LOCK_FLIGHT = """
+FLIGHT_IDS_AFTER = """
+SELECT id FROM flights WHERE airline_id = $1 AND id > $2 ORDER BY id LIMIT $3
+"""
+
+LOCK_FLIGHTS = """
 SELECT id, airline_id, carrier, number, suffix, departure_date, origin, destination, scheduled_departure,
        scheduled_arrival, estimated_departure, estimated_arrival, actual_departure, actual_arrival, status, aircraft,
        seats, gate, version
 FROM flights
-WHERE airline_id = $1 AND id = $2
+WHERE airline_id = $1 AND id = ANY($2::bigint[])
+ORDER BY id
 FOR NO KEY UPDATE
 """
 
@@ -91,22 +97,27 @@ WHERE bag_legs.bag_id = ANY($2::bigint[])
 ORDER BY bag_legs.bag_id, bag_legs.seq
 """
 
-# Planned on it or scanned for it: whose state a change of the flight may change.
-BAG_IDS_OF_FLIGHT = """
-SELECT bag_legs.bag_id FROM bag_legs JOIN bags ON bags.id = bag_legs.bag_id AND bags.airline_id = $1
-WHERE bag_legs.flight_id = $2
+# Planned on them or scanned for them: whose state a change of the flight may change.
+BAG_IDS_OF_FLIGHTS = """
+SELECT bag_legs.flight_id, bag_legs.bag_id FROM bag_legs
+JOIN bags ON bags.id = bag_legs.bag_id AND bags.airline_id = $1
+WHERE bag_legs.flight_id = ANY($2::bigint[])
 UNION
-SELECT bag_id FROM events WHERE airline_id = $1 AND flight_id = $2
+SELECT flight_id, bag_id FROM events WHERE airline_id = $1 AND flight_id = ANY($2) AND bag_id IS NOT NULL
 """
 
-UPDATE_FLIGHT = """
+UPDATE_FLIGHTS = """
 UPDATE flights
-SET estimated_departure = $3, estimated_arrival = $4, actual_departure = $5, actual_arrival = $6, status = $7,
-    gate = $8, version = version + 1, updated_at = $9
-WHERE airline_id = $1 AND id = $2
-RETURNING id, airline_id, carrier, number, suffix, departure_date, origin, destination, scheduled_departure,
-          scheduled_arrival, estimated_departure, estimated_arrival, actual_departure, actual_arrival, status, aircraft,
-          seats, gate, version
+SET estimated_departure = new.estimated_departure, estimated_arrival = new.estimated_arrival,
+    actual_departure = new.actual_departure, actual_arrival = new.actual_arrival, status = new.status,
+    gate = new.gate, version = version + 1, updated_at = $2
+FROM unnest($3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[], $8::text[],
+            $9::text[])
+     AS new(id, estimated_departure, estimated_arrival, actual_departure, actual_arrival, status, gate)
+WHERE airline_id = $1 AND flights.id = new.id
+RETURNING flights.id, airline_id, carrier, number, suffix, departure_date, origin, destination, scheduled_departure,
+          scheduled_arrival, flights.estimated_departure, flights.estimated_arrival, flights.actual_departure,
+          flights.actual_arrival, flights.status, aircraft, seats, flights.gate, version
 """
 
 BAG_COUNTS_OF_FLIGHTS = """
@@ -137,6 +148,46 @@ INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id)
 SELECT $1, $2, id % 64, 'FLIGHT', id FROM made ORDER BY id
 """
 
+# Flights that only messages name: their times are assumed, noon of their day where they leave from.
+INSERT_NAMED_FLIGHTS = """
+WITH made AS (
+    INSERT INTO flights (airline_id, carrier, number, suffix, departure_date, origin, destination, scheduled_departure,
+                         scheduled_arrival, status, times_known, updated_at)
+    SELECT $1, carrier, number, suffix, departure_date, origin, destination,
+           (departure_date + time '12:00') AT TIME ZONE time_zone,
+           (departure_date + time '13:00') AT TIME ZONE time_zone, $3, false, $4
+    FROM unnest($5::text[], $6::integer[], $7::text[], $8::date[], $9::text[], $10::text[])
+         AS new(carrier, number, suffix, departure_date, origin, destination)
+    JOIN airports ON airports.iata = new.origin
+    ORDER BY carrier, number, suffix, departure_date, origin
+    ON CONFLICT (airline_id, carrier, number, suffix, departure_date, origin) DO NOTHING
+    RETURNING id
+)
+INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id)
+SELECT $1, $2, id % 64, 'FLIGHT', id FROM made ORDER BY id
+"""
+
+TOLD_LEGS = """
+SELECT bag_legs.bag_id, bag_legs.seq, bag_legs.flight_id, bag_legs.tag, bag_legs.authorised
+FROM bag_legs
+JOIN bags ON bags.id = bag_legs.bag_id AND bags.airline_id = $1
+WHERE bag_legs.bag_id = ANY($2::bigint[])
+ORDER BY bag_legs.bag_id, bag_legs.seq
+"""
+
+DELETE_LEGS = """
+DELETE FROM bag_legs USING bags
+WHERE bags.id = bag_legs.bag_id AND bags.airline_id = $1 AND bag_legs.bag_id = ANY($2::bigint[])
+"""
+
+INSERT_TOLD_LEGS = """
+INSERT INTO bag_legs (bag_id, seq, flight_id, tag, authorised)
+SELECT bag_id, seq, new.flight_id, new.tag, new.authorised
+FROM unnest($2::bigint[], $3::smallint[], $4::bigint[], $5::text[], $6::boolean[])
+     AS new(bag_id, seq, flight_id, tag, authorised)
+JOIN bags ON bags.id = bag_id AND bags.airline_id = $1
+"""
+
 INSERT_LEGS = """
 INSERT INTO bag_legs (bag_id, seq, flight_id)
 SELECT bag_id, seq, new.flight_id
@@ -152,9 +203,16 @@ async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[in
     return {flight.id: flight for flight in rows}
 
 
-async def lock(records: Reader, airline_id: int, flight_id: int) -> Flight | None:
-    """The flight, held until the transaction ends."""
-    return await records.fetchrow(LOCK_FLIGHT, airline_id, flight_id, name="LOCK_FLIGHT", record_class=Flight)
+async def ids_after(records: Reader, airline_id: int, after: int, limit: int) -> list[int]:
+    """The next ids of flights in ascending order."""
+    rows = await records.fetch(FLIGHT_IDS_AFTER, airline_id, after, limit, name="FLIGHT_IDS_AFTER")
+    return [row["id"] for row in rows]
+
+
+async def lock(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, Flight]:
+    """The flights with these ids, held until the transaction ends; taken in order of id, unknown ones are absent."""
+    rows = await records.fetch(LOCK_FLIGHTS, airline_id, ids, name="LOCK_FLIGHTS", record_class=Flight)
+    return {flight.id: flight for flight in rows}
 
 
 async def ids_by_key(records: Reader, airline_id: int, keys: Sequence[FlightKey]) -> dict[FlightKey, int]:
@@ -236,10 +294,12 @@ async def legs_of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int])
     return await records.fetch(LEGS_OF_BAGS, airline_id, bag_ids, name="LEGS_OF_BAGS", record_class=Leg)
 
 
-async def bag_ids(records: Reader, airline_id: int, flight_id: int) -> list[int]:
-    """Bags planned on the flight or scanned for it."""
-    rows = await records.fetch(BAG_IDS_OF_FLIGHT, airline_id, flight_id, name="BAG_IDS_OF_FLIGHT")
-    return [row["bag_id"] for row in rows]
+async def bag_ids(records: Reader, airline_id: int, flight_ids: Sequence[int]) -> dict[int, list[int]]:
+    """Bags planned on each flight or scanned for it; flights without any are absent."""
+    found: dict[int, list[int]] = {}
+    for row in await records.fetch(BAG_IDS_OF_FLIGHTS, airline_id, flight_ids, name="BAG_IDS_OF_FLIGHTS"):
+        found.setdefault(row["flight_id"], []).append(row["bag_id"])
+    return found
 
 
 async def bag_counts(records: Reader, airline_id: int, flight_ids: Sequence[int]) -> dict[int, int]:
@@ -248,36 +308,26 @@ async def bag_counts(records: Reader, airline_id: int, flight_ids: Sequence[int]
     return {row["flight_id"]: row["bags"] for row in rows}
 
 
+class FlightValues(NamedTuple):
+    """The columns of a flight that change; the fields are the arrays of ``UPDATE_FLIGHTS`` in their order."""
+
+    id: int
+    estimated_departure: datetime | None
+    estimated_arrival: datetime | None
+    actual_departure: datetime | None
+    actual_arrival: datetime | None
+    status: str
+    gate: str | None
+
+
 async def update(
-    records: Reader,
-    airline_id: int,
-    flight_id: int,
-    *,
-    estimated_departure: datetime | None,
-    estimated_arrival: datetime | None,
-    actual_departure: datetime | None,
-    actual_arrival: datetime | None,
-    status: str,
-    gate: str | None,
-    updated_at: datetime,
-) -> Flight:
-    """Writes the flight's changing columns and counts its version up; the flight must be locked."""
-    row = await records.fetchrow(
-        UPDATE_FLIGHT,
-        airline_id,
-        flight_id,
-        estimated_departure,
-        estimated_arrival,
-        actual_departure,
-        actual_arrival,
-        status,
-        gate,
-        updated_at,
-        name="UPDATE_FLIGHT",
-        record_class=Flight,
+    records: Reader, airline_id: int, updated_at: datetime, new: Sequence[FlightValues]
+) -> dict[int, Flight]:
+    """Writes the changing columns of locked flights and counts their versions up; the flights as they are then."""
+    rows = await records.fetch(
+        UPDATE_FLIGHTS, airline_id, updated_at, *zip(*new, strict=True), name="UPDATE_FLIGHTS", record_class=Flight
     )
-    assert row is not None
-    return row
+    return {flight.id: flight for flight in rows}
 
 
 class NewFlight(NamedTuple):
@@ -315,6 +365,57 @@ async def insert(
     await records.execute(
         INSERT_FLIGHTS, airline_id, consumer, updated_at, *zip(*flights, strict=True), name="INSERT_FLIGHTS"
     )
+
+
+async def insert_named(
+    records: Reader, airline_id: int, consumer: str, updated_at: datetime, named: Sequence[NamedFlight]
+) -> None:
+    """Adds flights that only messages name, and leaves word of each; those that are there stay as they are."""
+    await records.execute(
+        INSERT_NAMED_FLIGHTS,
+        airline_id,
+        consumer,
+        FlightStatus.UNSCHEDULED.value,
+        updated_at,
+        [flight.carrier for flight in named],
+        [flight.number for flight in named],
+        [flight.suffix for flight in named],
+        [flight.departure_date for flight in named],
+        [flight.origin for flight in named],
+        [flight.destination for flight in named],
+        name="INSERT_NAMED_FLIGHTS",
+    )
+
+
+class ToldLeg(NamedTuple):
+    """A planned leg, and what messages say of it; the fields are the arrays of ``INSERT_TOLD_LEGS`` in their order.
+
+    Args:
+        tag: the tag whose messages plan it; None where it was planned otherwise.
+        authorised: whether the bag may be loaded on it; None where no message says.
+    """
+
+    bag_id: int
+    seq: int
+    flight_id: int
+    tag: str | None
+    authorised: bool | None
+
+
+async def told_legs(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> dict[int, list[ToldLeg]]:
+    """The planned legs of each bag in travel order, without their flights."""
+    rows = await records.fetch(TOLD_LEGS, airline_id, bag_ids, name="TOLD_LEGS")
+    found: dict[int, list[ToldLeg]] = {bag_id: [] for bag_id in bag_ids}
+    for row in rows:
+        found[row["bag_id"]].append(ToldLeg(*row))
+    return found
+
+
+async def replace_legs(records: Reader, airline_id: int, bag_ids: Sequence[int], legs: Sequence[ToldLeg]) -> None:
+    """Gives bags that are locked these planned legs instead of those they have."""
+    await records.execute(DELETE_LEGS, airline_id, bag_ids, name="DELETE_LEGS")
+    if legs:
+        await records.execute(INSERT_TOLD_LEGS, airline_id, *zip(*legs, strict=True), name="INSERT_TOLD_LEGS")
 
 
 async def insert_legs(records: Reader, airline_id: int, legs: Sequence[NewLeg]) -> None:

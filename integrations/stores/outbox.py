@@ -10,15 +10,24 @@ from integrations.stores.postgres import Reader
 LANES = 64
 CHANNEL = "outbox"
 
+# A notice without events says that something else of the bag may have changed: most events change nothing else, and
+# what they leave as it is need not be told again.
 INSERT_BAG_NOTICES = """
 INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id, events)
 SELECT $1, $2, bag_id % 64, 'BAG', bag_id, coalesce(array_agg(event_id) FILTER (WHERE event_id IS NOT NULL), '{}')
 FROM unnest($3::bigint[], $4::uuid[]) AS change(bag_id, event_id)
-GROUP BY bag_id
+GROUP BY bag_id, event_id IS NULL
 """
 
 INSERT_NOTICE = """
 INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id) VALUES ($1, $2, $3, $4, $5)
+"""
+
+INSERT_FLIGHT_NOTICES = """
+INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id)
+SELECT $1, consumer, flight_id % 64, 'FLIGHT', flight_id
+FROM unnest($2::text[]) AS consumer
+CROSS JOIN unnest($3::bigint[]) AS flight_id
 """
 
 WAKE = "SELECT pg_notify('outbox', $1)"
@@ -52,10 +61,16 @@ ORDER BY outbox.id
 LIMIT $4
 """
 
-UNTOLD_EVENTS = """
-SELECT DISTINCT unnest(events) AS id
+UNTOLD = """
+SELECT subject_id AS bag_id, events
 FROM outbox
 WHERE airline_id = $1 AND consumer = $2 AND done_at IS NULL AND subject = 'BAG' AND subject_id = ANY($3::bigint[])
+"""
+
+SUBJECTS_WAITING = """
+SELECT DISTINCT subject_id
+FROM outbox
+WHERE airline_id = $1 AND consumer = $2 AND done_at IS NULL AND subject = $3 AND subject_id = ANY($4::bigint[])
 """
 
 MARK_DONE = "UPDATE outbox SET done_at = now() WHERE id = ANY($1::bigint[])"
@@ -65,15 +80,21 @@ DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE done_at < now() - $1
 """
 
 LAG = """
-SELECT count(*) AS notices, coalesce(extract(epoch FROM now() - min(created_at)), 0)::double precision AS seconds
-FROM (SELECT created_at FROM outbox WHERE consumer = $1 AND done_at IS NULL ORDER BY id LIMIT $2) AS waiting
+SELECT count(*) AS notices, coalesce(extract(epoch FROM now() - min(created_at)), 0)::double precision AS seconds,
+       coalesce(sum(cardinality(events)), 0)::bigint AS events
+FROM (SELECT created_at, events FROM outbox WHERE consumer = $1 AND done_at IS NULL ORDER BY id LIMIT $2) AS waiting
 """
 
 
 async def tell_of_bags(
     records: Reader, airline_id: int, consumer: str, changes: Sequence[tuple[int, UUID | None]]
 ) -> None:
-    """One notice for each changed bag with its new events; part of the transaction that makes the change."""
+    """Leaves word of changed bags; part of the transaction that makes the change.
+
+    Args:
+        changes: bags with each new event of theirs, and with None where their plan, tags or passenger changed, or their
+            flown flights by something that is no event of theirs.
+    """
     await records.execute(
         INSERT_BAG_NOTICES,
         airline_id,
@@ -89,6 +110,13 @@ async def tell(records: Reader, airline_id: int, consumer: str, subject: Subject
     await records.execute(
         INSERT_NOTICE, airline_id, consumer, subject_id % LANES, subject.value, subject_id, name="INSERT_NOTICE"
     )
+
+
+async def tell_of_flights(
+    records: Reader, airline_id: int, consumers: Sequence[str], flight_ids: Sequence[int]
+) -> None:
+    """One notice of each flight for each consumer; part of the transaction that makes the change."""
+    await records.execute(INSERT_FLIGHT_NOTICES, airline_id, consumers, flight_ids, name="INSERT_FLIGHT_NOTICES")
 
 
 async def wake(records: Reader, consumer: str) -> None:
@@ -122,10 +150,30 @@ async def waiting(records: Reader, consumer: str, owner: str, margin: float, lim
     )
 
 
-async def untold_events(records: Reader, airline_id: int, consumer: str, bag_ids: Sequence[int]) -> set[UUID]:
-    """Events of these bags that the consumer does not know yet."""
-    rows = await records.fetch(UNTOLD_EVENTS, airline_id, consumer, bag_ids, name="UNTOLD_EVENTS")
-    return {row["id"] for row in rows}
+async def untold(
+    records: Reader, airline_id: int, consumer: str, bag_ids: Sequence[int]
+) -> dict[int, set[UUID] | None]:
+    """Events of these bags that the consumer does not know yet; None for a bag of which anything may have changed.
+
+    Bags of which no notice waits are absent.
+    """
+    rows = await records.fetch(UNTOLD, airline_id, consumer, bag_ids, name="UNTOLD")
+    found: dict[int, set[UUID] | None] = {}
+    for bag_id, events in rows:
+        known = found.setdefault(bag_id, set())
+        if known is not None and events:
+            known.update(events)
+        elif not events:
+            found[bag_id] = None
+    return found
+
+
+async def subjects_waiting(
+    records: Reader, airline_id: int, consumer: str, subject: Subject, ids: Sequence[int]
+) -> set[int]:
+    """Those of these bags or flights of which the consumer must still be told."""
+    rows = await records.fetch(SUBJECTS_WAITING, airline_id, consumer, subject.value, ids, name="SUBJECTS_WAITING")
+    return {row["subject_id"] for row in rows}
 
 
 async def done(records: Reader, ids: Sequence[int]) -> None:
@@ -138,8 +186,8 @@ async def delete_done(records: Reader, older_than: timedelta, limit: int) -> Non
     await records.execute(DELETE_DONE, older_than, limit, name="DELETE_DONE")
 
 
-async def lag(records: Reader, consumer: str, limit: int = 100_000) -> tuple[int, float]:
-    """How many notices wait (counted up to ``limit``), and for how many seconds the oldest of them."""
+async def lag(records: Reader, consumer: str, limit: int = 100_000) -> tuple[int, float, int]:
+    """How many notices wait (counted up to ``limit``), and for how many seconds the oldest of them; their events."""
     row = await records.fetchrow(LAG, consumer, limit, name="LAG")
     assert row is not None
-    return row["notices"], row["seconds"]
+    return row["notices"], row["seconds"], row["events"]

@@ -1,5 +1,6 @@
 """Filling and emptying the stores of a demo: what was seeded, and everything that a fresh start must clear away."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from integrations.records.seedings import Seeding
@@ -29,11 +30,25 @@ RESERVE_IDS = """
 SELECT setval(pg_get_serial_sequence('flights', 'id'), greatest($1::bigint, 1)),
        setval(pg_get_serial_sequence('bookings', 'id'), greatest($2::bigint, 1)),
        setval(pg_get_serial_sequence('passengers', 'id'), greatest($2::bigint, 1)),
-       setval(pg_get_serial_sequence('bags', 'id'), greatest($2::bigint, 1)),
        setval(pg_get_serial_sequence('pirs', 'id'), greatest($3::bigint, 1))
 """
 
-ANALYZE = "ANALYZE flights, bookings, passengers, bags, bag_tags, bag_legs, events, pirs, pir_bags, outbox"
+COUNT_DESCRIBED_BAGS = """
+SELECT count(*)
+FROM bag_tags
+JOIN bags ON bags.id = bag_id AND bags.airline_id = $1
+WHERE bag_tags.airline_id = $1 AND number = ANY($2::text[]) AND description IS NOT NULL
+"""
+
+DESCRIBE_BAGS = """
+UPDATE bags SET description = new.description
+FROM unnest($2::bigint[], $3::text[]) AS new(id, description)
+WHERE bags.id = new.id AND bags.airline_id = $1
+"""
+
+ANALYZE = """
+ANALYZE flights, bookings, passengers, bags, bag_tags, bag_legs, messages, instructions, events, pirs, pir_bags, outbox
+"""
 
 OTHERS_HAVE_RECORDS = """
 SELECT EXISTS (SELECT FROM bags WHERE airline_id <> $1) OR EXISTS (SELECT FROM flights WHERE airline_id <> $1)
@@ -41,12 +56,12 @@ SELECT EXISTS (SELECT FROM bags WHERE airline_id <> $1) OR EXISTS (SELECT FROM f
 
 TRUNCATE_RECORDS = """
 TRUNCATE flights, bookings, passengers, bag_tags, bags, bag_legs, events, pirs, pir_bags, pir_events, match_keys,
-         pir_matches, effects, sends, delivery_reports, opt_outs, idempotency_keys, messages, dead_letters, instructions,
-         seedings RESTART IDENTITY
+         pir_matches, effects, sends, delivery_reports, opt_outs, idempotency_keys, messages, dead_letters,
+         instructions, incidents, incident_bags, seedings RESTART IDENTITY
 """
 
 # Their numbers go on: a projector may still mark rows that it read before.
-TRUNCATE_NOTICES = "TRUNCATE outbox, audit CONTINUE IDENTITY"
+TRUNCATE_NOTICES = "TRUNCATE outbox, changes, audit CONTINUE IDENTITY"
 
 # Also from owners whose lease lasts: they find out before their next batch.
 SEIZE_LANES = "UPDATE lanes SET owner = $2, leased_until = now() + $3::interval WHERE consumer = $1"
@@ -84,9 +99,24 @@ async def ids_are_taken(records: Reader) -> bool:
     return bool(await records.fetchval(IDS_ARE_TAKEN, name="IDS_ARE_TAKEN"))
 
 
-async def reserve_ids(records: Reader, flights: int, bags: int, pirs: int) -> None:
-    """Keeps ids from 1 to these numbers for a seeding: rows of others get later ones from now on."""
-    await records.execute(RESERVE_IDS, flights, bags, pirs, name="RESERVE_IDS")
+async def reserve_ids(records: Reader, flights: int, passengers: int, pirs: int) -> None:
+    """Keeps ids from 1 to these numbers for a seeding: rows of others get later ones from now on.
+
+    As many bookings are kept as passengers.
+    """
+    await records.execute(RESERVE_IDS, flights, passengers, pirs, name="RESERVE_IDS")
+
+
+async def count_described(records: Reader, airline_id: int, tags: Sequence[str]) -> int:
+    """How many of the bags that carried these tags have a description."""
+    return int(await records.fetchval(COUNT_DESCRIBED_BAGS, airline_id, tags, name="COUNT_DESCRIBED_BAGS"))
+
+
+async def describe(records: Reader, airline_id: int, descriptions: Mapping[int, str]) -> None:
+    """Writes what bags look like, by their ids."""
+    await records.execute(
+        DESCRIBE_BAGS, airline_id, list(descriptions), list(descriptions.values()), name="DESCRIBE_BAGS"
+    )
 
 
 async def analyze(records: Reader) -> None:

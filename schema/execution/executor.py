@@ -59,10 +59,9 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
         if (
             self.abort_signal is not None
             or self.hooks is not None
-            or _changes_resolvers(self.middleware_manager)
+            or (self.middleware_manager is not None and _changes_resolvers(self.middleware_manager))
             or not self.error_propagation
             or self.is_awaitable not in KNOWN_PREDICATES
-            or self.schema.get_root_type(self.operation.operation) is None
         ):
             return None
         try:
@@ -75,8 +74,8 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
         return super().execute_operation(serially)
 
 
-def _changes_resolvers(manager: MiddlewareManager | None) -> bool:
-    return manager is not None and (bool(manager.middlewares) or type(manager) is not MiddlewareManager)
+def _changes_resolvers(manager: MiddlewareManager) -> bool:
+    return bool(manager.middlewares) or type(manager) is not MiddlewareManager
 
 
 def plans_of(schema: GraphQLSchema) -> PlanCache:

@@ -14,12 +14,36 @@ BatchFunction = Callable[..., Awaitable[Sequence[Any]]]
 Rule = Callable[[Any], None]
 Read = Callable[[Any], Any]
 Reader = Callable[[Any], Read | None]
-# The fields that are asked of the values of a field, each with what is asked of its own values (nothing, of leaves);
-# None where nobody can say.
-Selected = Mapping[str, "Selected"] | None
 AtHand = Callable[..., Sequence[Any] | None]
 # Response names in order, each with the name of the attribute that answers it.
 Layout = tuple[tuple[str, str], ...]
+
+
+class Selection(dict[str, "Selection | None"]):
+    """The fields that are asked of the values of a field, each with what is asked of theirs (nothing, of leaves).
+
+    Args:
+        fields: by the names that Python has for them; None for one whose values' fields nobody can tell.
+        arguments: of the field, as its function gets them; None where they depend on the request, or where the field is
+            asked for at several places or is no ``BatchField``.
+        layout: of each object, where the field's values may be finished text; see ``BatchField.takes_written``.
+    """
+
+    __slots__ = ("arguments", "layout")
+
+    def __init__(
+        self,
+        fields: "Mapping[str, Selection | None]",
+        arguments: Mapping[str, Any] | None = None,
+        layout: Layout | None = None,
+    ) -> None:
+        super().__init__(fields)
+        self.arguments = arguments
+        self.layout = layout
+
+
+# None where nobody can say.
+Selected = Selection | None
 WRITTEN = "written"
 SELECTED = "selected"
 
@@ -76,8 +100,7 @@ class BatchField(StrawberryField):
         Raises:
             Exception: what ``rule`` or ``at_hand`` raised; it counts for every parent.
         """
-        if self.at_hand is None:
-            return None
+        assert self.at_hand is not None
         if self.rule is not None:
             self.rule(context)
         return self.at_hand(parents, **arguments)

@@ -8,6 +8,7 @@ is first met.
 import weakref
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from graphql import (
@@ -20,7 +21,6 @@ from graphql import (
     OperationDefinitionNode,
     VariableNode,
     Visitor,
-    get_named_type,
     is_leaf_type,
     print_ast,
     visit,
@@ -29,13 +29,15 @@ from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet, 
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
 from schema.execution.builder import Builder, builder_of
-from schema.execution.fields import Read, Selected
+from schema.execution.fields import Read, Selected, Selection
 from schema.execution.shapes import Leaf, Native, shape_of
 from schema.execution.sources import BatchPlan, FieldPlan, ReadPlan, plan_field, union
 from schema.execution.watching import Figures
 
 if TYPE_CHECKING:
     from graphql.execution.executor import Executor
+
+    from schema.execution.run import Run
 
 MAX_BUILDERS = 64
 MAX_VARIANTS = 32
@@ -44,6 +46,9 @@ TYPE_NAME = "__typename"
 
 class SelectionPlan:
     """What is selected of one object type at one place of an operation.
+
+    Attributes:
+        waits: whether a field was waited for when it was last answered.
 
     Args:
         entries: response names in order, each with its field; for ``__typename`` with the type's name.
@@ -55,6 +60,7 @@ class SelectionPlan:
         self.readers = [leaf for leaf in self.leaves if leaf.reader is not None]
         self.columns = [field for _, field in entries if isinstance(field, FieldPlan) and field not in self.leaves]
         self.groups = _together(self.columns)
+        self.waits = False
         self._builders: dict[Any, Builder] = {}
 
     def builder(self, kind: type, reads: Sequence[Read | None]) -> Builder:
@@ -66,6 +72,17 @@ class SelectionPlan:
                 self._builders.clear()
             builder = self._builders[key] = builder_of(self.entries, kind, reads)
         return builder
+
+    def in_order(self, answered: Sequence[Sequence[Sequence[Any]]]) -> Sequence[Sequence[Any]]:
+        """The columns in the order of their fields, from those of each group."""
+        if len(self.groups) == len(self.columns):
+            return [columns[0] for columns in answered]
+        column_of = {
+            field: column
+            for group, columns in zip(self.groups, answered, strict=True)
+            for field, column in zip(group, columns, strict=True)
+        }
+        return [column_of[field] for field in self.columns]
 
     def parts(self) -> list["SelectionPlan"]:
         """The same, field by field."""
@@ -117,20 +134,20 @@ class OperationPlan:
             self._selections[key] = self._plan(executor, object_type, collected.grouped_field_set)
         return self._selections[key]
 
-    def selected(self, executor: "Executor[Any]", named_type: GraphQLNamedType, details: FieldDetailsList) -> Selected:
+    def selected(self, run: "Run", named_type: GraphQLNamedType, details: FieldDetailsList) -> Selected:
         """The fields that are asked of a type's values, by the names that Python has for them.
 
         A type whose class says so by ``passes_on`` only wraps others, as a connection does: theirs are meant.
         """
         if is_leaf_type(named_type):
-            return {}
+            return Selection({})
         if not isinstance(named_type, GraphQLObjectType):
             return None
         definition = named_type.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
         passes_on = getattr(definition and definition.origin, "passes_on", ())
         parts: list[Selected] = []
         try:
-            entries = self.selection(executor, named_type, details).entries
+            entries = self.selection(run.executor, named_type, details).entries
         except GraphQLError:
             return None  # the error is one of the values, and comes with them
         for _, field in entries:
@@ -139,8 +156,8 @@ class OperationPlan:
             declared = field.definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
             name = declared.python_name if declared is not None else field.name
             if not passes_on or name in passes_on:
-                inner = self.selected(executor, get_named_type(field.definition.type), field.details)
-                parts.append(inner if passes_on else {name: inner})
+                inner = field.selected(run)
+                parts.append(inner if passes_on else Selection({name: inner}))
         return union(parts)
 
     def _plan(
@@ -215,7 +232,8 @@ class _Kept:
         self._fragments = tuple(executor.fragment_definitions.values())
         survey = _Survey(self._operation, self._fragments)
         self._conditions = sorted(survey.conditions)
-        self._plannable = survey.plannable
+        has_root = executor.schema.get_root_type(self._operation.operation) is not None
+        self._plannable = survey.plannable and has_root
         self._plans: OrderedDict[tuple[Any, ...], OperationPlan] = OrderedDict()
 
     def is_of(self, executor: "Executor[Any]") -> bool:
@@ -223,7 +241,7 @@ class _Kept:
         return (
             self._operation is executor.operation
             and len(fragments) == len(self._fragments)
-            and all(one is other for one, other in zip(fragments.values(), self._fragments, strict=True))
+            and all(map(is_, fragments.values(), self._fragments))
         )
 
     def plan(
@@ -232,7 +250,7 @@ class _Kept:
         if not self._plannable:
             return None
         values = executor.variable_values.coerced
-        key = tuple(values.get(name) for name in self._conditions)
+        key = tuple(map(values.get, self._conditions))
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = OperationPlan(executor, natives, figures)

@@ -79,6 +79,11 @@ class Failure:
         return located_error(self.reason, self.nodes, self.path)
 
 
+def nowhere(_index: int) -> Any:
+    """The place of the root value: none."""
+    return None
+
+
 def settle(data: dict[str, Any], failures: Iterable[Failure]) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
     """Put null where failures ask for it, and give the answer's errors in document order, one for each null.
 

@@ -8,10 +8,10 @@ from typing import Any
 from graphql import ExecutionResult
 from graphql.execution.executor import Executor
 
-from schema.execution.fields import Read, Reader
+from schema.execution.fields import Read, Reader, is_written
 from schema.execution.info import ResolveInfo, SharedInfo
 from schema.execution.plan import OperationPlan, SelectionPlan
-from schema.execution.positions import Failure, Position, Where, settle
+from schema.execution.positions import Failure, Position, Where, nowhere, settle
 from schema.execution.sources import NOT_WATCHED, Ask, FieldPlan
 from schema.execution.strands import Strands
 from schema.execution.watching import Watch
@@ -52,7 +52,7 @@ class Run:
         if serially:
             data = await self._serially(parents)
         else:
-            [data] = await self.select(self.plan.root, parents, _nowhere)
+            [data] = await self.select(self.plan.root, parents, nowhere)
         if self._failures:
             return ExecutionResult(*settle(data, self._failures))
         return ExecutionResult(data, None)
@@ -60,7 +60,7 @@ class Run:
     async def _serially(self, parents: Sequence[Any]) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for part in self.plan.root_parts:
-            [answered] = await self.select(part, parents, _nowhere)
+            [answered] = await self.select(part, parents, nowhere)
             data.update(answered)
             if any(not failure.nulled for failure in self._failures):
                 break
@@ -75,25 +75,41 @@ class Run:
             where: the parents' places.
         """
         columns = await self._columns(selection, parents, where) if selection.groups else ()
-        kinds = set(map(type, parents))
-        kind = kinds.pop() if len(kinds) == 1 else object
         try:
-            reads = [self._read(leaf) for leaf in selection.readers] if selection.readers else ()
-            return selection.builder(kind, reads)(parents, columns, reads)
+            return self._built(selection, parents, columns)
         except Exception:  # noqa: BLE001 # whatever it was, one of the leaves says so again
             return await self._one_by_one(selection, parents, columns, where)
 
+    def select_at_once(self, selection: SelectionPlan, parents: Sequence[Any]) -> list[Any] | None:
+        """Answer a selection for parents that have brought all along; None where that, or anything else, is not so."""
+        if selection.groups and (selection.waits or self._watch is not None):
+            return None
+        answered = []
+        try:
+            for group in selection.groups:
+                columns = self._group_at_once(group, parents)
+                if columns is None:
+                    selection.waits = True
+                    return None
+                answered.append(columns)
+            return self._built(selection, parents, selection.in_order(answered) if answered else ())
+        except Exception:  # noqa: BLE001 # whatever it was, it comes again
+            return None
+
+    def _built(
+        self, selection: SelectionPlan, parents: Sequence[Any], columns: Sequence[Sequence[Any]]
+    ) -> list[dict[str, Any]]:
+        kinds = set(map(type, parents))
+        kind = kinds.pop() if len(kinds) == 1 else object
+        reads = [self._read(leaf) for leaf in selection.readers] if selection.readers else ()
+        return selection.builder(kind, reads)(parents, columns, reads)
+
     async def _columns(self, selection: SelectionPlan, parents: Sequence[Any], where: Where) -> Sequence[Sequence[Any]]:
         strands = [self._group(group, parents, where) for group in selection.groups]
+        waited = self.strands.waited
         answered = await self.strands.together(strands)
-        if len(selection.groups) == len(selection.columns):
-            return [columns[0] for columns in answered]
-        column_of = {
-            field: column
-            for group, columns in zip(selection.groups, answered, strict=True)
-            for field, column in zip(group, columns, strict=True)
-        }
-        return [column_of[field] for field in selection.columns]
+        selection.waits = self.strands.waited != waited
+        return selection.in_order(answered)
 
     async def _group(self, group: Sequence[FieldPlan], parents: Sequence[Any], where: Where) -> Sequence[Sequence[Any]]:
         """The columns of fields that have the same values."""
@@ -109,14 +125,33 @@ class Run:
         first.figures.add(len(parents), monotonic() - began)
         if stage is not None:
             stage.answered(values)
-        columns = [await self._completed(field, values, field.place(where), ask) for field in group]
+        columns = [await self._completed(field, values, where, ask) for field in group]
         if stage is not None:
             stage.completed()
         return columns
 
-    async def _completed(self, field: FieldPlan, values: Sequence[Any], place: Where, ask: Ask) -> Sequence[Any]:
+    def _group_at_once(self, group: Sequence[FieldPlan], parents: Sequence[Any]) -> Sequence[Sequence[Any]] | None:
+        """As ``_group`` for values at hand that need no waiting to be completed; None for others."""
+        values = group[0].at_hand(self, parents)
+        if values is None:
+            return None
+        written = self.written(values)
+        columns = []
+        for field in group:
+            column = field.shape.at_once(self, values) if written is None else written
+            if column is None:
+                return None
+            columns.append(column)
+        group[0].figures.add(len(parents), 0.0)
+        return columns
+
+    async def _completed(self, field: FieldPlan, values: Sequence[Any], where: Where, ask: Ask) -> Sequence[Any]:
         if ask.written:
             return values
+        completed = field.shape.at_once(self, values)
+        if completed is not None:
+            return completed
+        place = field.place(where)
         try:
             return await field.shape.complete(self, field, values, place, awaited=ask.awaited)
         except Exception as error:  # noqa: BLE001 # a field error at every place
@@ -142,6 +177,11 @@ class Run:
         if declared not in self._reads:
             self._reads[declared] = declared(self.context)
         return self._reads[declared]
+
+    def written(self, values: Sequence[Any]) -> Sequence[Any] | None:
+        """What the answer's writer takes for values that are finished text; None for others."""
+        fragment = self.fragment
+        return None if fragment is None or not is_written(values) else [fragment(text) for text in values]
 
     def fail(self, reason: Exception, field: FieldPlan, position: Position) -> None:
         """Take note of a field error."""
@@ -205,8 +245,3 @@ def _described(field: FieldPlan, place: Where) -> tuple[tuple[str, ...], str, st
     """Path, coordinate and kind of a field, for whoever watches."""
     path = tuple(place.key for place in place(0).chain() if isinstance(place.key, str))
     return path, f"{field.parent_type}.{field.name}", field.kind
-
-
-def _nowhere(_index: int) -> Any:
-    """The place of the root value: none."""
-    return None

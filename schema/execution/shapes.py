@@ -103,6 +103,27 @@ class Shape(ABC):
                 return await self._one_by_one(run, field, values, where)
         return await self.dense(run, field, values, where)
 
+    def at_once(self, run: "Run", values: Sequence[Any]) -> list[Any] | None:
+        """Complete raw values where all are as usual and nothing has to be waited for; None where not.
+
+        It has no effects: then ``complete`` is asked.
+        """
+        unknown = set(map(type, values)) - self._plain
+        if not unknown:
+            return self.dense_at_once(run, values)
+        if unknown != {type(None)} or not self.nullable:
+            return None
+        present = [value for value in values if value is not None]
+        done = self.dense_at_once(run, present) if present else []
+        if done is None:
+            return None
+        remaining = iter(done)
+        return [None if value is None else next(remaining) for value in values]
+
+    def dense_at_once(self, run: "Run", values: Sequence[Any]) -> list[Any] | None:  # noqa: ARG002 # of those that can
+        """As ``at_once``, for values of which none is null, an exception or awaitable."""
+        return None
+
     def hopeless(self, value: Any) -> bool:
         """Whether a value is sure to fail where null may not stand; what comes after it need not be drawn."""
         return value is None or value is Undefined or isinstance(value, Exception)
@@ -226,6 +247,13 @@ class Leaf(Shape):
 
     async def dense(self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where) -> list[Any]:
         """Complete values of which none is null, an exception or awaitable."""
+        completed = self.dense_at_once(run, values)
+        if completed is None:
+            return [self._single(run, field, value, where, index) for index, value in enumerate(values)]
+        return completed
+
+    def dense_at_once(self, run: "Run", values: Sequence[Any]) -> list[Any] | None:  # noqa: ARG002 # the others need it
+        """Complete values by a function that is written once; None where one fails."""
         if self._column is None:
             names: dict[str, Any] = {}
             source = self.expression("value", "0", names, nullable=False)
@@ -235,7 +263,7 @@ class Leaf(Shape):
         try:
             return self._column(values)
         except Exception:  # noqa: BLE001 # each is tried again by itself, and fails by itself
-            return [self._single(run, field, value, where, index) for index, value in enumerate(values)]
+            return None
 
     def _single(self, run: "Run", field: "FieldPlan", value: Any, where: Where, index: int) -> Any:
         try:
@@ -286,6 +314,17 @@ class ListOf(Shape):
         return [
             None if row is None else list(islice(completed, length)) for row, length in zip(rows, lengths, strict=True)
         ]
+
+    def dense_at_once(self, run: "Run", values: Sequence[Any]) -> list[Any] | None:
+        """Complete the items of all lists together."""
+        if not LISTS.issuperset(map(type, values)):
+            return None
+        flat = values[0] if len(values) == 1 else list(chain.from_iterable(values))
+        completed = self.inner.at_once(run, flat) if flat else []
+        if completed is None:
+            return None
+        items = iter(completed)
+        return [list(islice(items, len(row))) for row in values]
 
     async def _row(self, run: "Run", field: "FieldPlan", value: Any, where: Where, index: int) -> Any:
         """The items of a list; None if it is none, or broke off."""
@@ -396,6 +435,13 @@ class ObjectOf(Composite):
     def __init__(self, object_type: GraphQLObjectType, nullable: bool) -> None:
         super().__init__(nullable)
         self.object_type = object_type
+
+    def dense_at_once(self, run: "Run", values: Sequence[Any]) -> list[Any] | None:
+        """Answer what is selected of all objects, where it was answered before."""
+        selection = self._selections.get(self.object_type)
+        if selection is None or (self.object_type.is_type_of and not self._checked.issuperset(map(type, values))):
+            return None
+        return run.select_at_once(selection, values)
 
     async def dense(self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where) -> list[Any]:
         """Answer what is selected of all objects."""

@@ -2,16 +2,18 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from graphql import (
+    ArgumentNode,
     FieldNode,
     GraphQLField,
     GraphQLInputType,
     GraphQLObjectType,
+    VariableNode,
     Visitor,
     get_named_type,
     get_nullable_type,
@@ -35,10 +37,10 @@ from schema.execution.fields import (
     ReadField,
     Rule,
     Selected,
-    is_written,
+    Selection,
 )
 from schema.execution.info import ResolveInfo
-from schema.execution.positions import Position, Where
+from schema.execution.positions import Position, Where, nowhere
 from schema.execution.shapes import Leaf, ListOf, ObjectOf, Shape
 from schema.execution.watching import Figures, Stage
 
@@ -115,8 +117,12 @@ class FieldPlan(ABC):
         self.nodes = [detail.node for detail in details]
         self.name = self.nodes[0].name.value
         self._constants: Mapping[str, Any] | None = None
+        self._variables = _variables(definition, self.nodes[0])
+        self._others: Mapping[str, Any] | None = None
         self._selected: tuple[Selected] | None = None
-        self._holds_variable = _holds_variable(self.nodes[0])
+        variable = [argument for argument in self.nodes[0].arguments or () if _holds_variable(argument)]
+        self._holds_variable = bool(variable)
+        self._holds_more = len(variable) > len(self._variables)
 
     def place(self, where: Where) -> Where:
         """The field's places, from its parents'."""
@@ -131,14 +137,27 @@ class FieldPlan(ABC):
             Exception: it counts for every parent.
         """
 
+    def at_hand(self, run: "Run", parents: Sequence[Any]) -> Sequence[Any] | None:  # noqa: ARG002 # of those that have any
+        """The values, if all parents have brought them along; may be asked for again.
+
+        Raises:
+            Exception: it counts for every parent.
+        """
+        return None
+
     def selected(self, run: "Run") -> Selected:
         """The names of the fields that are asked of the values; None where that depends on the values."""
         if self._selected is None:
-            self._selected = (run.plan.selected(run.executor, get_named_type(self.definition.type), self.details),)
+            self._selected = (self._select(run),)
         return self._selected[0]
+
+    def _select(self, run: "Run") -> Selected:
+        return run.plan.selected(run, get_named_type(self.definition.type), self.details)
 
     def arguments(self, run: "Run") -> Mapping[str, Any]:
         """The coerced arguments; those that no variable and no mutable value is part of are coerced once.
+
+        Variables have been coerced: one that is a whole argument and has a value other than null is that argument's.
 
         Raises:
             GraphQLError: a value does not do.
@@ -150,11 +169,20 @@ class FieldPlan(ABC):
             self._constants = NO_ARGUMENTS
             return NO_ARGUMENTS
         executor = run.executor
+        coerced = executor.variable_values.coerced
+        if self._others is not None:
+            given = {name: coerced.get(variable) for name, variable in self._variables.items()}
+            if None not in given.values():
+                return {**self._others, **given}
         arguments = get_argument_values(
             self.definition, node, executor.variable_values, None, executor.hide_suggestions
         )
-        if all(isinstance(value, CONSTANT) for value in arguments.values()) and not self._holds_variable:
-            self._constants = arguments
+        others = {name: value for name, value in arguments.items() if name not in self._variables}
+        if all(isinstance(value, CONSTANT) for value in others.values()):
+            if not self._holds_variable:
+                self._constants = arguments
+            elif not self._holds_more:
+                self._others = others
         return arguments
 
 
@@ -173,11 +201,15 @@ class ReadPlan(FieldPlan):
 
     async def values(self, ask: Ask) -> Sequence[Any]:
         """What each parent holds."""
-        read = self.reader and self.reader(ask.run.context)
+        return self.at_hand(ask.run, ask.parents)
+
+    def at_hand(self, run: "Run", parents: Sequence[Any]) -> Sequence[Any]:
+        """What each parent holds."""
+        read = self.reader and self.reader(run.context)
         if read is None:
             get, attribute = self.get, self.attribute
-            return [_attempted(get, parent, attribute) for parent in ask.parents]
-        return [_attempted(read, parent) for parent in ask.parents]
+            return [_attempted(get, parent, attribute) for parent in parents]
+        return [_attempted(read, parent) for parent in parents]
 
 
 class BatchPlan(FieldPlan):
@@ -195,24 +227,40 @@ class BatchPlan(FieldPlan):
     async def values(self, ask: Ask) -> Sequence[Any]:
         """What the field's function answers."""
         run = ask.run
-        arguments = self._converted
-        if arguments is None:
-            arguments = self._convert(run, ask.place)
-        ready = self.declared.ready(run.context, ask.parents, arguments)
+        ready = self.at_hand(run, ask.parents)
         if ready is not None:
-            return ready
+            return self._answered(ready, ask)
+        arguments = self._arguments(run, ask.place)
         if self.declared.takes_selected:
             arguments = {**arguments, SELECTED: union(twin.selected(run) for twin in ask.twins)}
-        fragment = run.fragment
-        if fragment is not None and self.declared.takes_written and len(ask.twins) == 1:
+        if run.fragment is not None and self.declared.takes_written and len(ask.twins) == 1:
             arguments = {**arguments, WRITTEN: self._layout_of(run)}
         await run.strands.before_waiting()
         with ask.waiting():
             answers = await self.declared.answers(run.context, ask.parents, arguments)
-        if fragment is not None and is_written(answers):
-            ask.written = True
-            return [fragment(text) for text in answers]
-        return answers
+        return self._answered(answers, ask)
+
+    def at_hand(self, run: "Run", parents: Sequence[Any]) -> Sequence[Any] | None:
+        """What the parents have brought along."""
+        if self.declared.at_hand is None:
+            return None
+        return self.declared.ready(run.context, parents, self._arguments(run, nowhere))
+
+    def _answered(self, answers: Sequence[Any], ask: Ask) -> Sequence[Any]:
+        written = ask.run.written(answers)
+        ask.written = written is not None
+        return answers if written is None else written
+
+    def _select(self, run: "Run") -> Selected:
+        selected = super()._select(run)
+        if selected is None:
+            return None
+        arguments = None
+        if not self._holds_variable:
+            with suppress(Exception):  # it is raised again when the field is asked
+                arguments = self._arguments(run, nowhere)
+        layout = self._layout_of(run) if run.fragment is not None and self.declared.takes_written else None
+        return Selection(selected, arguments, layout)
 
     def _layout_of(self, run: "Run") -> Layout | None:
         """How the objects of a list are laid out of which nothing but attributes is asked; None for any other."""
@@ -220,7 +268,9 @@ class BatchPlan(FieldPlan):
             self._layout = (_layout(self.shape, run, self.details),)
         return self._layout[0]
 
-    def _convert(self, run: "Run", place: Where) -> Mapping[str, Any]:
+    def _arguments(self, run: "Run", place: Where) -> Mapping[str, Any]:
+        if self._converted is not None:
+            return self._converted
         given = self.arguments(run)
         if not given:
             return given
@@ -352,7 +402,10 @@ def _layout(shape: Shape, run: "Run", details: FieldDetailsList) -> Layout | Non
 
 def union(parts: Iterable[Selected]) -> Selected:
     """What is selected by any of them."""
-    whole: dict[str, Selected] = {}
+    parts = list(parts)
+    if len(parts) == 1:
+        return parts[0]
+    whole = Selection({})
     for part in parts:
         if part is None:
             return None
@@ -389,11 +442,19 @@ class _VariableFinder(Visitor):
         self.found = True
 
 
-def _holds_variable(node: FieldNode) -> bool:
+def _holds_variable(node: ArgumentNode) -> bool:
     finder = _VariableFinder()
-    for argument in node.arguments or ():
-        visit(argument, finder)
+    visit(node, finder)
     return finder.found
+
+
+def _variables(definition: GraphQLField, node: FieldNode) -> Mapping[str, str]:
+    """The names of variables that are whole arguments, by the arguments' names in Python."""
+    return {
+        definition.args[argument.name.value].out_name or argument.name.value: argument.value.name.value
+        for argument in node.arguments or ()
+        if isinstance(argument.value, VariableNode)
+    }
 
 
 def plan_field(

@@ -39,12 +39,17 @@ class _Rest:
 
 
 class Strands:
-    """The strands of one run."""
+    """The strands of one run.
 
-    __slots__ = ("_by_hand",)
+    Attributes:
+        waited: how often something was waited for.
+    """
+
+    __slots__ = ("_by_hand", "waited")
 
     def __init__(self) -> None:
         self._by_hand = 0
+        self.waited = 0
 
     def begin(self, strand: Strand[T]) -> T | Paused:
         """Run a strand up to where it has to wait.
@@ -64,6 +69,7 @@ class Strands:
 
     async def before_waiting(self) -> None:
         """Pause here if the strand is being begun by hand; call it before everything that may suspend."""
+        self.waited += 1
         if self._by_hand:
             await _Pause()
 

@@ -6,13 +6,15 @@ import strawberry
 
 from integrations.records import bags as records
 from integrations.records.bags import BagState, TagRole
-from resolvers import airports, bags, events, flights, journeys, moments, passengers, pirs
+from resolvers import airports, bags, connections, events, flights, journeys, messages, moments, passengers, pirs
 from schema.batching import batched
 from schema.node import Node
 from schema.types.airport import Airport, LocalTime, Party
+from schema.types.connection import Transfer
 from schema.types.event import BagEvent
 from schema.types.flight import Flight, Leg
 from schema.types.journey import FellowBags, Journey
+from schema.types.message import Message
 from schema.types.passenger import Passenger
 from schema.types.pir import Pir
 
@@ -62,6 +64,9 @@ class Bag(Node, record=records.Bag, load=bags.by_ids):
         passengers.of_owned, at_hand=passengers.brought, description="Whose it is; null for a bag only scanned."
     )
     itinerary: list[Leg] = batched(bags.itineraries, description="Its planned flights, in travel order.")
+    connections: list[Transfer] = batched(
+        connections.of_bags, description="Where it changes flights and how likely it makes them, in travel order."
+    )
     scans: list[BagEvent] = batched(
         events.of_bags,
         at_hand=events.brought,
@@ -70,6 +75,15 @@ class Bag(Node, record=records.Bag, load=bags.by_ids):
     )
     pir: Pir | None = batched(
         pirs.of_bags, description="The file that matters for it: an open one before a closed one, then the newest."
+    )
+    authorised: bool | None = batched(
+        bags.authorities,
+        description="Whether it may be loaded, as the last message about it says; null where none does.",
+    )
+    messages: list[Message] = batched(
+        messages.of_bags,
+        description="What airports sent about it, word for word, in order of receipt.",
+        arguments={"last": "Only the newest so many, 1 to 200."},
     )
     journey: Journey | None = batched(journeys.of_bags, description="Its journey, planned and actual, from the graph.")
     fellows: FellowBags | None = batched(

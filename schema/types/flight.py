@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from integrations.records.flights import FlightColumns, FlightStatus
-from resolvers import airports, bags, flights, moments
+from resolvers import airports, bags, connections, custody, flights, graph_answers, inventory, moments
 from schema.batching import batched
 from schema.node import Node
 from schema.pagination import Connection, Order, paged
@@ -14,8 +14,12 @@ from schema.types.airport import Airport, LocalFlightTimes
 
 if TYPE_CHECKING:
     from schema.types.bag import Bag
+    from schema.types.connection import Transfer
+    from schema.types.graph import MissedConnection, PlannedAgainstActual
+    from schema.types.inventory import CustodyCompleteness, FlightInventory
 
 BAGS_OF_FLIGHT = Order("bags of a flight", id=int)
+TRANSFERS_OF_FLIGHT = Order("transfers of a flight", bag_id=int)
 
 
 @strawberry.type(description="One flight on one day.")
@@ -51,6 +55,38 @@ class Flight(Node, record=FlightColumns, load=flights.by_ids):
     bag_count: int = batched(flights.bag_counts, description="How many bags are planned on it.")
     bags: Connection[Annotated["Bag", strawberry.lazy("schema.types.bag")]] = paged(
         bags.of_flights, order=BAGS_OF_FLIGHT, description="The bags planned on it, in the order they became known."
+    )
+    planned_against_actual: Annotated["PlannedAgainstActual", strawberry.lazy("schema.types.graph")] | None = batched(
+        graph_answers.planned_against_actual,
+        description="Who was planned on it and who flew with it, from the graph; null while that has not heard of it.",
+        arguments={"first": "How many of the bags that differ to tell of, 1 to 200."},
+    )
+    blast_radius: list[Annotated["MissedConnection", strawberry.lazy("schema.types.graph")]] | None = batched(
+        graph_answers.blast_radius,
+        description="What its bags would miss at its destination and after it if it came late, from the graph.",
+        arguments={
+            "minutes_late": "After its scheduled arrival, 0 to 2,880; if absent, as late as it is. A cancelled one "
+            "is missed by all.",
+            "bags_of_each": "How many of the bags of each onward flight to tell of, 1 to 200.",
+        },
+    )
+    inbound_connections: Connection[Annotated["Transfer", strawberry.lazy("schema.types.connection")]] = paged(
+        connections.onto_flights,
+        order=TRANSFERS_OF_FLIGHT,
+        description="Bags that change onto it from other flights, in the order they became known.",
+    )
+    outbound_connections: Connection[Annotated["Transfer", strawberry.lazy("schema.types.connection")]] = paged(
+        connections.off_flights,
+        order=TRANSFERS_OF_FLIGHT,
+        description="Bags that come with it and change to other flights, in the order they became known.",
+    )
+    custody_completeness: Annotated["CustodyCompleteness", strawberry.lazy("schema.types.inventory")] = batched(
+        custody.of_flights,
+        max_parents=20,
+        description="How complete the proof of custody is for its bags (IATA Resolution 753).",
+    )
+    inventory: Annotated["FlightInventory", strawberry.lazy("schema.types.inventory")] = batched(
+        inventory.of_flights, description="What is on board and what should be, at its departure."
     )
 
 

@@ -41,6 +41,17 @@ class PartnerHealth:
     cost_today: Decimal = strawberry.field(description="US dollars since midnight UTC, by the configured price list.")
 
 
+@strawberry.type(description="How far the graph of journeys is behind the records that it is made from.")
+class GraphLag:
+    """Values are ``resolvers.projector.Lag``."""
+
+    seconds: float = strawberry.field(
+        name="lagSeconds", description="For how many seconds the oldest change has waited; 0 where none waits."
+    )
+    events: int = strawberry.field(name="lagEvents", description="Events of bags that the graph must still be told.")
+    notices: int = strawberry.field(description="Changes of bags, flights and the network that wait, up to 100,000.")
+
+
 @strawberry.type(description="How the product is, and each thing it leans on.")
 class Health:
     """Values are ``resolvers.health.Health``."""
@@ -51,4 +62,7 @@ class Health:
     services: list[ServiceHealth] = strawberry.field(description="Each thing it leans on.")
     external: list[PartnerHealth] = strawberry.field(
         description="The partners that are switched on; empty while the records are away."
+    )
+    graph_lag: GraphLag | None = strawberry.field(
+        description="How far the graph is behind the records; null while these are away."
     )

@@ -37,6 +37,10 @@ def questions(airline: Builder) -> dict[str, str]:
         "routes": '(from:"PTY",to:"GRU"){options{minutes}}',
         "search": '(text:"GONZALEZ"){found{...on Node{id}}}',
         "effects": "{nodes{id}}",
+        "deadLetters": "{nodes{id}}",
+        "connectionBoard": '(airport:"PTY",from:"2025-07-01T12:00:00Z"){total}',
+        "incidents": "{nodes{id}}",
+        "bottlenecks": '(airport:"PTY",from:"2025-07-01T00:00:00Z",to:"2025-07-02T00:00:00Z"){place}',
         "apiCosts": '(since:"2025-06-01T00:00:00Z",until:"2025-07-02T00:00:00Z"){total}',
         "watchEffects": f'(pirId:"{pir}"){{token}}',
         "noticePreview": f'(pirId:"{pir}",trigger:FILE_OPENED){{sms{{text}}}}',
@@ -76,6 +80,7 @@ NOTHING: dict[str, Any] = {
     "nodes": [None] * 4,
     "bag": None,
     "bags": {"nodes": []},
+    "deadLetters": {"nodes": []},
     "flight": None,
     "flights": {"nodes": []},
     "passenger": None,
@@ -86,6 +91,9 @@ NOTHING: dict[str, Any] = {
     "routes": {"options": []},
     "search": {"found": []},
     "effects": {"nodes": []},
+    "connectionBoard": {"total": 0},
+    "incidents": {"nodes": []},
+    "bottlenecks": [],
     "apiCosts": {"total": "0"},
     "noticePreview": None,
     "watchEffects": {"token": "e3b0c44298fc1c14"},  # of nothing
@@ -167,6 +175,22 @@ async def test_who_may_change_flights(api: Api, airline: Builder, role: Role) ->
     assert codes == ([] if role in (Role.SUPERVISOR, Role.SERVICE, Role.ADMIN) else ["FORBIDDEN"])
     known = await api.ask('{flight(designator:"CM411"){gate}}', airline_id=airline.airline_id)
     assert (known["flight"]["gate"] is None) == bool(codes), "what is refused changes nothing"
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize(
+    ("mutation", "allowed"),
+    [
+        ("acknowledgeIncident", {Role.AGENT, Role.SUPERVISOR, Role.ADMIN}),
+        ("closeIncident", {Role.SUPERVISOR, Role.ADMIN}),
+    ],
+)
+async def test_who_may_decide_on_incidents(
+    api: Api, world: World, role: Role, mutation: str, allowed: set[Role]
+) -> None:
+    query = f"mutation($i:IncidentInput!){{{mutation}(input:$i){{userErrors{{code}}}}}}"
+    codes = await api.codes(query, role, i={"incidentId": join("Incident", 999_999)})
+    assert codes == ([] if role in allowed else ["FORBIDDEN"])
 
 
 async def test_without_a_credential_nothing_is_changed(api: Api, world: World) -> None:

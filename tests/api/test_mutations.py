@@ -376,15 +376,16 @@ async def test_a_flight_that_is_not_there_is_refused(agent: Agent, flight_id: st
     assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [(code, "flightId")]
 
 
-async def test_a_change_tells_the_graph_of_the_flight_and_of_the_moved_bags_only(agent: Agent) -> None:
+async def test_a_change_leaves_word_of_the_flight_and_of_the_moved_bags_only(agent: Agent) -> None:
     await loaded(agent, DELIVERED)
     await agent.record(scan(MISSED, **on("CM758")))
     before = await agent.count("outbox")
     await agent.update("CM758", actualDeparture=LEAVES)
     rows = await agent.airline.stores.postgres.fetch(
-        "SELECT subject FROM outbox WHERE airline_id = $1 ORDER BY id", agent.airline.airline_id
+        "SELECT consumer, subject FROM outbox WHERE airline_id = $1 ORDER BY id", agent.airline.airline_id
     )
-    assert [row["subject"] for row in rows[before:]] == ["FLIGHT", "BAG"]
+    told = [tuple(row) for row in rows[before:]]
+    assert told == [("graph", "FLIGHT"), ("incidents", "FLIGHT"), ("graph", "BAG")]
 
 
 async def test_changes_at_once_all_count(agent: Agent) -> None:

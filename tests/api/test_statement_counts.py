@@ -40,12 +40,7 @@ BAGS = 50
 EXPECTED = {
     ExecutorName.BREADTH_FIRST: {
         "one bag": ["RELATED_BAGS_BY_TAG"],
-        "bags of a flight": [
-            "BAGS_OF_FLIGHTS_WITH_PASSENGERS",
-            "FLIGHTS_BY_ID",
-            "LAST_BRIEF_EVENTS_OF_BAGS",
-            "PIR_OF_BAGS",
-        ],
+        "bags of a flight": ["BAGS_OF_FLIGHTS_WITH_PASSENGERS", "FLIGHTS_BY_ID", "PIR_OF_BAGS"],
         "bags with all scans": ["BAGS_OF_FLIGHTS", "EVENTS_OF_BAGS", "FLIGHTS_BY_ID"],
     },
     ExecutorName.GRAPHQL_CORE: {
@@ -84,8 +79,7 @@ def named(what: str, first: int) -> list[str]:
     """The statements of a list; the events of many bags come as JSON."""
     if chosen() is ExecutorName.GRAPHQL_CORE or first < WRITTEN_FROM:
         return EXPECTED[what]
-    as_json = {"LAST_BRIEF_EVENTS_OF_BAGS": "LAST_EVENTS_OF_BAGS_AS_JSON", "EVENTS_OF_BAGS": "EVENTS_OF_BAGS_AS_JSON"}
-    return [as_json.get(name, name) for name in EXPECTED[what]]
+    return [f"{name}_AS_JSON" if name == "EVENTS_OF_BAGS" else name for name in EXPECTED[what]]
 
 
 async def cost(api: Api, airline: Builder, query: str, first: int) -> list[str]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import orjson
 import pytest
 
+from integrations.stores.postgres import count_statements
 from resolvers.actor import Role
 from resolvers.context import Stores
 from resolvers.events import WRITTEN_FROM
@@ -35,7 +36,7 @@ async def airline(world: World) -> Builder:
     scans = []
     for number in range(WRITTEN_FROM + 2):
         tag = f"0230{number:06d}"
-        await airline.bag(f"bag{number}", tag, None, [])
+        await airline.bag(f"bag{number}", tag, None, ["CM335"])
         if number == 0:
             continue
         for step, place in enumerate(STRANGE):
@@ -58,6 +59,39 @@ async def test_written_lists_are_what_rows_are(airline: Builder, stores: Stores,
         bodies.append(orjson.dumps(result.data))
     assert bodies[0] == bodies[1]
     assert len(orjson.loads(bodies[0])["bags"]["nodes"]) == WRITTEN_FROM + 2
+
+
+@pytest.mark.parametrize("selection", QUERIES)
+async def test_events_that_come_with_their_bags_are_what_rows_are(
+    airline: Builder, stores: Stores, selection: str
+) -> None:
+    """In an answer about one bag, and in a list with passengers, whichever way the events come there."""
+    of_flight = "bags(first: 50) { nodes { passenger { surname } " + selection + " } }"
+    query = "query($tag: String!, $flight: ID!) { bag(tag: $tag) { flight { gate } " + selection
+    query += " } flight(id: $flight) { " + of_flight + " } }" + (MORE if "...More" in selection else "")
+    for tag in ("0230000000", "0230000001"):
+        bodies = []
+        for name in ExecutorName:
+            context = context_of(stores, Role.AGENT, airline.airline_id)
+            variables = {"tag": tag, "flight": airline.id("Flight", "CM335")}
+            result = await build_schema(executor=name).answer(query, context, variables=variables)
+            await context.loaders.close()
+            assert result.errors is None
+            bodies.append(orjson.dumps(result.data))
+        assert bodies[0] == bodies[1]
+        assert len(orjson.loads(bodies[0])["flight"]["bags"]["nodes"]) == WRITTEN_FROM + 2
+
+
+async def test_a_bag_that_carried_a_number_twice_is_one(airline: Builder, stores: Stores) -> None:
+    again = """INSERT INTO bag_tags (airline_id, number, valid_from, valid_until, bag_id)
+               SELECT airline_id, number, valid_until, valid_until + interval '1 day', bag_id
+               FROM bag_tags WHERE bag_id = $1"""
+    await stores.postgres.execute(again, airline.bags["bag2"])
+    context = context_of(stores, Role.AGENT, airline.airline_id)
+    with count_statements() as counted:
+        result = await build_schema().answer('{ bag(tag: "0230000002") { tag scans { at } } }', context)
+    assert result.errors is None
+    assert counted.names == ["RELATED_BAGS_BY_TAG"]
 
 
 async def test_long_lists_are_written_and_short_ones_are_not(airline: Builder, stores: Stores) -> None:

@@ -17,7 +17,7 @@ import uvicorn
 from graphql import build_schema, graphql
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from gateway.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
@@ -26,7 +26,12 @@ from tests.browser.chromium import chromium
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "gateway/static/graphiql"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SCHEMA = build_schema("type Query { greeting: String }")
+SCHEMA = build_schema("type Query { greeting: String } type Subscription { greeting: String }")
+EVENTS = (
+    ":\n\n",
+    'event: next\nid: 1\ndata: {"data":{"greeting":"first"}}\n\nevent: next\nda',
+    'ta: {"data":{"greeting":"second"}}\n\nevent: complete\ndata:\n\n',
+)
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
@@ -34,10 +39,19 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not instal
 async def _answer(request: Request) -> Response:
     if asks_for_graphiql(request):
         return graphiql_page(BUILT)
+    if request.headers["accept"] == "text/event-stream":
+        return StreamingResponse(_events(), media_type="text/event-stream")
     sent = await request.json()
     greeting = f"{request.headers.get('authorization')} {request.headers.get('accept')}"
     result = await graphql(SCHEMA, sent["query"], {"greeting": greeting})
     return JSONResponse(result.formatted, media_type="application/graphql-response+json")
+
+
+async def _events() -> AsyncIterator[str]:
+    """Cut where no event ends."""
+    for part in EVENTS:
+        yield part
+        await asyncio.sleep(0.1)
 
 
 @pytest.fixture
@@ -84,4 +98,18 @@ async def test_graphiql_runs_an_operation_and_asks_no_other_origin(address: str,
     assert {f"{url.scheme}://{url.netloc}" for url in asked} == {address}
     for worker in ("editor", "graphql", "json"):
         assert any(f"{worker}.worker" in url.path for url in asked)
+    assert page.complaints == []
+
+
+async def test_graphiql_shows_what_a_subscription_tells(address: str, tmp_path: Path) -> None:
+    async with chromium(str(CHROMIUM), tmp_path) as page:
+        await page.open(f"{address}/graphql#token=a.b.c")
+        await page.until("document.querySelector('.graphiql-query-editor .squiggly-error') !== null")
+        await page.evaluate("document.querySelector('.graphiql-tab-add').click()")
+        await page.evaluate("document.querySelector('.graphiql-query-editor textarea').focus()")
+        await page.send("Input.insertText", text="subscription { greeting }")
+        await page.send("Input.dispatchKeyEvent", type="rawKeyDown", key="Enter", windowsVirtualKeyCode=13, modifiers=2)
+        await page.until("document.querySelector('.graphiql-response').textContent.includes('second')")
+        # Nothing runs any more: the button runs the operation again instead of stopping it.
+        await page.until("document.querySelector('.graphiql-execute-button').ariaLabel.startsWith('Execute')")
     assert page.complaints == []

@@ -19,7 +19,9 @@ from migrations.run import load_graph_schema
 from resolvers import history, journeys
 from resolvers import worker as worker_module
 from resolvers.context import Stores
-from resolvers.projection import custody_points, flown
+from resolvers.custody import custody_points
+from resolvers.graph import Difference, check
+from resolvers.projection import flown
 from resolvers.projector import Projector, lag
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
@@ -168,6 +170,89 @@ async def test_a_route_that_ended_leaves_the_graph(airline: Builder) -> None:
 
     assert [row["iata"] for row in both] == ["GRU", "MIA"]
     assert await airline.stores.neo4j.execute_read(ways, {"id": airline.airline_id}) == [{"iata": "MIA"}]
+
+
+# What it need not tell again, and what turns out otherwise
+
+
+async def test_an_event_alone_leaves_the_plan_as_it_was_told(airline: Builder) -> None:
+    """Given a plan that changed with no word of it, when a scan is told, then the plan stays until a notice of it."""
+    graph, bag = airline.stores.neo4j, {"bag": await _told_bag(airline)}
+    await airline.stores.postgres.execute("DELETE FROM bag_legs WHERE bag_id = $1 AND seq = 2", bag["bag"])
+    await airline.record(airline.scan(DELIVERED, "SORTED", "MIA", "11:10"))
+    await tell_graph(airline.stores)
+    by_event = await graph.execute_read(PLANNED, bag)
+    await airline.stores.postgres.execute("UPDATE bags SET version = version + 1 WHERE id = $1", bag["bag"])
+    await outbox.tell_of_bags(airline.stores.postgres, airline.airline_id, GRAPH, [(bag["bag"], None)])
+    await tell_graph(airline.stores)
+
+    assert by_event == [{"designator": "CM335"}, {"designator": "CM758"}]
+    assert await graph.execute_read(PLANNED, bag) == [{"designator": "CM335"}]
+
+
+async def test_word_of_the_plan_in_a_later_batch_is_heeded_now(airline: Builder) -> None:
+    """Given a scan and then a new plan, both waiting, when the scan's notice is told, then with the plan."""
+    bag_id = await _told_bag(airline)
+    await airline.record(airline.scan(DELIVERED, "SORTED", "MIA", "11:10"))
+    await airline.stores.postgres.execute("DELETE FROM bag_legs WHERE bag_id = $1 AND seq = 2", bag_id)
+    await airline.stores.postgres.execute("UPDATE bags SET version = version + 1 WHERE id = $1", bag_id)
+    await outbox.tell_of_bags(airline.stores.postgres, airline.airline_id, GRAPH, [(bag_id, None)])
+    worker = Projector(airline.stores.postgres, airline.stores.neo4j, "small batches")
+    worker._batch = 1
+    await worker.step()
+    planned = await airline.stores.neo4j.execute_read(PLANNED, {"bag": bag_id})
+    await outbox.release(airline.stores.postgres, GRAPH, worker.owner)
+
+    assert planned == [{"designator": "CM335"}]
+
+
+async def test_an_event_that_turns_out_to_be_another_kind_is_corrected(airline: Builder) -> None:
+    bag_id = await _told_bag(airline)
+    records = airline.stores.postgres
+    event_id = await records.fetchval("SELECT id FROM events WHERE bag_id = $1", bag_id)
+    await records.execute("UPDATE events SET kind = 'TRANSFER_IN', rank = 7 WHERE id = $1", event_id)
+    await records.execute("UPDATE bags SET version = version + 1 WHERE id = $1", bag_id)
+    await outbox.tell_of_bags(records, airline.airline_id, GRAPH, [(bag_id, event_id)])
+    await tell_graph(airline.stores)
+
+    journey = await journey_of(airline, "one")
+    assert [(event.id, event.kind, event.rank) for event in journey.events] == [(event_id, "TRANSFER_IN", 7)]
+
+
+async def test_a_bag_that_was_another_gives_it_its_events_and_is_gone(airline: Builder) -> None:
+    first = await _told_bag(airline)
+    await airline.bag("other", MISSED, None, ["CM335"])
+    await airline.record(airline.scan(MISSED, "LOADED", "MIA", "11:20", "CM335"))
+    await tell_graph(airline.stores)
+    second, records = airline.bags["other"], airline.stores.postgres
+    [event_id] = await records.fetchval("SELECT array_agg(id) FROM events WHERE bag_id = $1", second)
+    await records.execute("UPDATE events SET bag_id = $2 WHERE bag_id = $1", second, first)
+    await records.execute("UPDATE bag_tags SET bag_id = $2 WHERE bag_id = $1", second, first)
+    await records.execute("DELETE FROM bag_legs WHERE bag_id = $1", second)
+    await records.execute("DELETE FROM bags WHERE id = $1", second)
+    await records.execute("UPDATE bags SET version = version + 1 WHERE id = $1", first)
+    await outbox.tell_of_bags(records, airline.airline_id, GRAPH, [(first, event_id), (first, None), (second, None)])
+    await tell_graph(airline.stores)
+    del airline.bags["other"]
+    found: list[Difference] = []
+    await check(airline.stores, airline.airline_id, found.append)
+
+    assert found == []
+    assert len((await journey_of(airline, "one")).events) == 2
+
+
+PLANNED = """
+MATCH (:Bag {id: $bag})-[planned:PLANNED]->(f:Flight) RETURN f.designator AS designator ORDER BY planned.seq
+"""
+
+
+async def _told_bag(airline: Builder) -> int:
+    """A bag planned on two flights, sorted once; all flights and the bag are told."""
+    await airline.bag("one", DELIVERED, None, ["CM335", "CM758"])
+    await airline.network()
+    await airline.record(airline.scan(DELIVERED, "SORTED", "MIA", "11:00"))
+    await tell_graph(airline.stores)
+    return airline.bags["one"]
 
 
 # Versions

@@ -18,8 +18,9 @@ from integrations.stores.postgres import count_statements
 from migrations.run import load_graph_schema
 from resolvers import flights, history, journeys, scans
 from resolvers.context import Stores
+from resolvers.custody import custody_points
 from resolvers.flights import FlightChange
-from resolvers.projection import custody_points, flown
+from resolvers.projection import flown
 from resolvers.scans import CLOCK_TOLERANCE, UNKNOWN_TAG_WINDOW, RecordedScan, ScanOutcome
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for

@@ -20,7 +20,7 @@ from integrations.records.events import EventKind, Scan
 from integrations.records.journeys import Standing
 from integrations.records.outbox import GRAPH
 from integrations.records.tags import parse_tag
-from integrations.stores import bags, journeys, outbox, pirs, seedings
+from integrations.stores import bags, outbox, pirs, projections, seedings
 from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager, Reader
 from integrations.stores.redis import RedisManager
@@ -259,7 +259,7 @@ async def test_a_reset_leaves_nothing_behind_while_a_projector_runs(
     graph = Neo4jManager(*neo4j_credentials, timeout=20.0)
     await graph.connect()
     await load_graph_schema(graph)
-    write_bags, empty_records = journeys.write_bags, seedings.empty
+    write_bags, empty_records = projections.write_bags, seedings.empty
     writing, go_on = asyncio.Event(), asyncio.Event()
     go_on.set()
     lost = Scan("0230456781", EventKind.POSITION, NOW, "GRU", "LOST PROPERTY")
@@ -274,7 +274,7 @@ async def test_a_reset_leaves_nothing_behind_while_a_projector_runs(
         await asyncio.sleep(1)
         await empty_records(records)
 
-    monkeypatch.setattr(journeys, "write_bags", write_when_allowed)
+    monkeypatch.setattr(projections, "write_bags", write_when_allowed)
     monkeypatch.setattr(seedings, "empty", scan_and_empty)
     async with database(embedded_postgres, "seeds_reset") as empty:
         postgres = empty.stores.postgres

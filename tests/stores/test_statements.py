@@ -11,7 +11,10 @@ from uuid import uuid4
 import pytest
 from neo4j import AsyncDriver, AsyncGraphDatabase
 
+from integrations.records.changes import ChangeRow, Place, Topic
 from integrations.records.effects import EffectState, PartnerCondition, PartnerStatus, Service
+from integrations.records.incidents import IncidentCause
+from integrations.records.instructions import Change, Instruction, MessageKind, NamedFlight, Source
 from integrations.records.journeys import Standing
 from integrations.records.matches import MatchState
 from integrations.records.messages import DeliveryReport, DeliveryStatus
@@ -25,28 +28,39 @@ from integrations.stores import (
     audit,
     bags,
     bookings,
+    changes,
+    connections,
+    drift,
     effects,
     events,
     flights,
+    graph_answers,
+    graph_network,
     idempotency,
+    incidents,
+    instructions,
+    inventory,
     journeys,
     matches,
+    messages,
     network,
     outbox,
     passengers,
     pirs,
+    projections,
     routes,
     seedings,
 )
 from integrations.stores.postgres import Session
 from resolvers.context import Stores
+from resolvers.graph import rebuild
 from resolvers.matches import propose
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
 from tests.statements import CYPHER, SQL, SQL_COMMAND, Statement, modules, statements, tenant_tables
-from tests.world import DELIVERED, NOBODYS, OURS, World, at, context_of, open_stores
+from tests.world import DAY, DELIVERED, NOBODYS, OURS, World, at, context_of, open_stores
 
-LAYOUT = [("what", "kind"), ("where", "place")]
+LAYOUT = (("what", "kind"), ("where", "place"))
 CONDITION = PartnerCondition(Service.SMS, "CLOSED", enabled=True, mock=True, healthy=True, latency_ms=1.0)
 REPORT = DeliveryReport(Service.SMS, "report-1", "sid-3", None, DeliveryStatus.DELIVERED, at("12:00"))
 
@@ -64,6 +78,7 @@ async def world(stores: Stores) -> World:
     times = "estimated_departure = scheduled_departure, estimated_arrival = scheduled_arrival"
     await stores.postgres.execute(f"UPDATE flights SET gate = 'A7', {times}")
     await made.retell()
+    await rebuild(stores, OURS, lambda _: None)
     await _sends_of_all_kinds(made)
     async with stores.postgres.transaction() as records:
         await propose(context_of(stores), records, made.ours.pirs["PTYCM00500"])
@@ -85,6 +100,14 @@ async def _sends_of_all_kinds(made: World) -> None:
     await effects.move(records, OURS, 3, EffectState.ACCEPTED, provider_id="sid-3")
     await effects.opt_out(records, OURS, Service.SMS, "+1", at("12:00"))
     await effects.write_status(records, OURS, "owner", CONDITION, at("12:00"))
+    opened = await incidents.insert(
+        records,
+        OURS,
+        at("15:00"),
+        [incidents.NewIncident(IncidentCause.LATE_INBOUND, made.ours.flights["CM335"], "PTY")],
+    )
+    level = incidents.BagLevel(opened[0].id, made.ours.bags["missed"], "MISSED", True, 1)
+    await incidents.write_bags(records, OURS, at("15:00"), [level])
     await outbox.lease(records, Service.SMS.consumer, "owner", 3600.0)
     await idempotency.claim(records, OURS, "tester", "key-of-a-test", "createPir", b"x", at("12:00"))
 
@@ -159,6 +182,8 @@ SCANS_A_LABEL = {
     "DELETE_EVENTS": "takes everything out",
     "DELETE_BAGS": "takes everything out",
     "DELETE_NODES": "takes everything out",
+    "SWEEP_EVENTS": "looks for what nothing leads to, after a rebuild",
+    "SWEEP_UNUSED": "looks for what nothing leads to, after a rebuild",
     "DELETE_OTHER_ROUTES": "looks at all airports, of which there are hundreds",
 }
 
@@ -192,15 +217,13 @@ def reads() -> dict[str, Call]:
         "bags.by_id": lambda w, r: bags.by_id(r, NOBODYS, [*w.ours.bags.values()]),
         "bags.lock": lambda w, r: bags.lock(r, NOBODYS, [*w.ours.bags.values()]),
         "bags.by_tag": lambda _, r: bags.by_tag(r, NOBODYS, parse_tag(DELIVERED), 10),
-        "bags.related_by_tag": lambda _, r: bags.related_by_tag(
-            r, NOBODYS, parse_tag(DELIVERED), 10, with_passenger=True, with_flight=True, with_events=True
-        ),
+        "bags.related_by_tag": lambda _, r: bags.related_by_tag(r, NOBODYS, DELIVERED, 10, LAYOUT),
         "bags.by_tag printed": lambda _, r: bags.by_tag(r, NOBODYS, parse_tag("CM456781"), 10),
         "bags.page": lambda _, r: bags.page(r, NOBODYS, None, None, page),
         "bags.page backward": lambda _, r: bags.page(r, NOBODYS, None, None, backward),
         "bags.of_flights": lambda w, r: bags.of_flights(r, NOBODYS, [*w.ours.flights.values()], page),
         "bags.of_flights_with_passengers": lambda w, r: bags.of_flights_with_passengers(
-            r, NOBODYS, [*w.ours.flights.values()], page
+            r, NOBODYS, [*w.ours.flights.values()], page, LAYOUT, 2
         ),
         "bags.of_flights backward": lambda w, r: bags.of_flights(r, NOBODYS, [*w.ours.flights.values()], backward),
         "bags.of_passengers": lambda w, r: bags.of_passengers(r, NOBODYS, [*w.ours.passengers.values()]),
@@ -210,13 +233,13 @@ def reads() -> dict[str, Call]:
         "bags.count_moved": lambda _, r: bags.count_moved(r, NOBODYS, 1, 10_000),
         "bags.count_by_state": lambda _, r: bags.count_by_state(r, NOBODYS),
         "flights.by_id": lambda w, r: flights.by_id(r, NOBODYS, [*w.ours.flights.values()]),
-        "flights.lock": lambda w, r: flights.lock(r, NOBODYS, w.ours.flights["CM335"]),
+        "flights.lock": lambda w, r: flights.lock(r, NOBODYS, [*w.ours.flights.values()]),
         "flights.ids_by_key": lambda w, r: flights.ids_by_key(r, NOBODYS, [*w.ours.keys.values()]),
         "flights.by_designator": lambda _, r: flights.by_designator(r, NOBODYS, "CM", 758, "", None, at("12:00"), 10),
         "flights.page": lambda _, r: flights.page(r, NOBODYS, None, None, None, None, page),
         "flights.page backward": lambda _, r: flights.page(r, NOBODYS, None, None, None, None, backward),
         "flights.legs_of_bags": lambda w, r: flights.legs_of_bags(r, NOBODYS, [*w.ours.bags.values()]),
-        "flights.bag_ids": lambda w, r: flights.bag_ids(r, NOBODYS, w.ours.flights["CM335"]),
+        "flights.bag_ids": lambda w, r: flights.bag_ids(r, NOBODYS, [*w.ours.flights.values()]),
         "flights.bag_counts": lambda w, r: flights.bag_counts(r, NOBODYS, [*w.ours.flights.values()]),
         "passengers.by_id": lambda w, r: passengers.by_id(r, NOBODYS, [*w.ours.passengers.values()]),
         "passengers.by_name": lambda _, r: passengers.by_name(r, NOBODYS, "", 10),
@@ -257,19 +280,81 @@ def reads() -> dict[str, Call]:
         "effects.partners": lambda _, r: _partners_heard_of(r),
         "effects.costs": lambda _, r: effects.costs(r, NOBODYS, at("00:00"), at("20:00")),
         "effects.cost_since": lambda _, r: effects.cost_since(r, NOBODYS, at("00:00")),
+        "changes.after": lambda _, r: _changes_heard_of(r),
+        "changes.last": lambda _, r: _changes_heard_of(r),
+        "changes.bags_of_flights": lambda w, r: changes.bags_of_flights(
+            r, NOBODYS, [*w.ours.bags.values()], [*w.ours.flights.values()]
+        ),
         "events.of_bags": lambda w, r: events.of_bags(r, NOBODYS, [*w.ours.bags.values()]),
         "events.written": lambda w, r: events.written(r, NOBODYS, [*w.ours.bags.values()], LAYOUT),
         "events.last_written": lambda w, r: events.last_written(r, NOBODYS, [*w.ours.bags.values()], 3, LAYOUT),
         "events.brief_of_bags": lambda w, r: events.brief_of_bags(r, NOBODYS, [*w.ours.bags.values()]),
         "events.last_brief_of_bags": lambda w, r: events.last_brief_of_bags(r, NOBODYS, [*w.ours.bags.values()], 3),
         "events.last_of_bags": lambda w, r: events.last_of_bags(r, NOBODYS, [*w.ours.bags.values()], 3),
+        "bags.next_ids": lambda _, r: bags.next_ids(r, NOBODYS, 0, 5),
+        "events.transfers": lambda w, r: events.transfers(r, NOBODYS, [*w.ours.bags.values()]),
+        "flights.told_legs": lambda w, r: _legs_found(w, r),
+        "passengers.booked": lambda _, r: passengers.booked(
+            r, NOBODYS, [passengers.Named("F7K2QX", "GONZALEZ/MARIA", "GONZALEZ/MARIA", DAY)], timedelta(days=365)
+        ),
+        "instructions.of_bags": lambda w, r: _instructions_found(w, r),
+        "messages.of_bags": lambda w, r: messages.of_bags(r, NOBODYS, [*w.ours.bags.values()], 5),
+        "messages.dead_letters": lambda _, r: messages.dead_letters(r, NOBODYS, settled=True, page=page),
+        "messages.dead_letters backward": lambda _, r: messages.dead_letters(r, NOBODYS, settled=True, page=backward),
+        "messages.dead_letters_by_id": lambda _, r: messages.dead_letters_by_id(r, NOBODYS, [1]),
+        "messages.lock_dead_letter": lambda _, r: messages.lock_dead_letter(r, NOBODYS, 1),
         "airports.served": lambda _, r: airports.served(r, NOBODYS),
         "airports.routes": lambda _, r: airports.routes(r, NOBODYS),
         "airports.routes_from": lambda _, r: airports.routes_from(r, NOBODYS, ["PTY"]),
         "airports.connection_times": lambda _, r: airports.connection_times(r, NOBODYS),
         "airports.parties": lambda _, r: airports.parties(r, NOBODYS, ["ZZ"]),
-        "outbox.untold_events": lambda w, r: outbox.untold_events(r, NOBODYS, GRAPH, [*w.ours.bags.values()]),
+        "outbox.untold": lambda w, r: outbox.untold(r, NOBODYS, GRAPH, [*w.ours.bags.values()]),
+        "connections.of_bags": lambda w, r: connections.of_bags(r, NOBODYS, [*w.ours.bags.values()]),
+        "connections.onto_flights": lambda w, r: connections.onto_flights(r, NOBODYS, [*w.ours.flights.values()], page),
+        "connections.off_flights": lambda w, r: connections.off_flights(r, NOBODYS, [*w.ours.flights.values()], page),
+        "connections.by_flight": lambda w, r: connections.by_flight(r, NOBODYS, [*w.ours.flights.values()]),
+        "connections.at_airport": lambda _, r: connections.at_airport(r, NOBODYS, "PTY", at("00:00"), at("+00:00")),
+        "connections.flights": lambda w, r: connections.flights(r, NOBODYS, [*w.ours.flights.values()]),
+        "incidents.lock": lambda _, r: incidents.lock(r, NOBODYS),
+        "incidents.by_id": lambda _, r: incidents.by_id(r, NOBODYS, [1]),
+        "incidents.page": lambda _, r: incidents.page(r, NOBODYS, None, None, page),
+        "incidents.page backward": lambda _, r: incidents.page(r, NOBODYS, None, None, backward),
+        "incidents.open_of_flights": lambda w, r: incidents.open_of_flights(r, NOBODYS, [*w.ours.flights.values()]),
+        "incidents.members": lambda _, r: incidents.members(r, NOBODYS, [1], [1], []),
+        "incidents.open_by_id": lambda _, r: incidents.open_by_id(r, NOBODYS, [1]),
+        "incidents.dismissed": lambda w, r: incidents.dismissed(r, NOBODYS, [*w.ours.flights.values()]),
+        "incidents.bags": lambda _, r: incidents.bags(r, NOBODYS, [1], page),
+        "incidents.levels": lambda _, r: _levels_found(r),
+        "inventory.counts": lambda w, r: _counts_found(w, r),
+        "inventory.bags": lambda w, r: inventory.bags(r, NOBODYS, [*w.ours.flights.values()], at("+12:00"), None, page),
         "seedings.find": lambda _, r: seedings.find(r, NOBODYS),
+        "events.by_id": lambda w, r: events.by_id(r, NOBODYS, {bag: [uuid4()] for bag in w.ours.bags.values()}),
+        "bags.ids_after": lambda _, r: bags.ids_after(r, NOBODYS, 0, 10),
+        "flights.ids_after": lambda _, r: flights.ids_after(r, NOBODYS, 0, 10),
+        "outbox.subjects_waiting": lambda w, r: outbox.subjects_waiting(
+            r, NOBODYS, GRAPH, Subject.BAG, [*w.ours.bags.values()]
+        ),
+        "drift.bags_in_graph": lambda w, _: drift.bags_in_graph(w.stores.neo4j, NOBODYS, [*w.ours.bags.values()]),
+        "drift.flights_in_graph": lambda w, _: drift.flights_in_graph(
+            w.stores.neo4j, NOBODYS, [*w.ours.flights.values()]
+        ),
+        "drift.bag_ids_in_graph": lambda w, _: drift.bag_ids_in_graph(w.stores.neo4j, NOBODYS, -1),
+        "drift.flight_ids_in_graph": lambda w, _: drift.flight_ids_in_graph(w.stores.neo4j, NOBODYS, -1),
+        "projections.known_bags": lambda w, _: projections.known_bags(
+            w.stores.neo4j, NOBODYS, [*w.ours.bags.values()], 20.0
+        ),
+        "projections.known_flights": lambda w, _: projections.known_flights(
+            w.stores.neo4j, NOBODYS, [*w.ours.flights.values()], 20.0
+        ),
+        "graph_answers.planned_against_actual": lambda w, _: graph_answers.planned_against_actual(
+            w.stores.neo4j, NOBODYS, [*w.ours.flights.values()], 5
+        ),
+        "graph_answers.blast_radius": lambda w, _: graph_answers.blast_radius(
+            w.stores.neo4j, NOBODYS, [*w.ours.flights.values()], 600, 5
+        ),
+        "graph_answers.bottlenecks": lambda w, _: graph_answers.bottlenecks(
+            w.stores.neo4j, NOBODYS, "PTY", at("00:00"), at("20:00"), 5
+        ),
         "journeys.of_bags": lambda w, _: journeys.of_bags(w.stores.neo4j, NOBODYS, [*w.ours.bags.values()]),
         "journeys.fellows": lambda w, _: journeys.fellows(w.stores.neo4j, NOBODYS, [*w.ours.bags.values()], 5),
         "routes.paths": lambda w, _: routes.paths(w.stores.neo4j, NOBODYS, [("PTY", "GRU")]),
@@ -296,7 +381,12 @@ def writes() -> dict[str, Call]:
             r, NOBODYS, [bags.NewTag(w.ours.bags["missed"], "9" * 10, "RUSH", at("12:00"), at("13:00"))]
         ),
         "flights.share": lambda w, r: flights.share(r, NOBODYS, [*w.ours.flights.values()]),
-        "flights.update": lambda w, r: _nothing_updated(w, r),
+        "flights.update": lambda w, r: flights.update(
+            r,
+            NOBODYS,
+            at("12:00"),
+            [flights.FlightValues(w.ours.flights["CM411"], None, None, None, None, "CANCELLED", "X")],
+        ),
         "flights.insert": lambda _, r: flights.insert(r, NOBODYS, GRAPH, at("12:00"), [_new_flight()]),
         "flights.insert_legs": lambda w, r: flights.insert_legs(
             r, NOBODYS, [flights.NewLeg(w.ours.bags["missed"], 9, w.ours.flights["CM411"])]
@@ -354,15 +444,41 @@ def writes() -> dict[str, Call]:
             r,
             NOBODYS,
             at("12:00"),
-            [uuid4()],
-            [w.ours.scan(DELIVERED, "LOST", "PTY", "12:00")],
-            [w.ours.bags["delivered"]],
-            [None],
-            [None],
+            [_new_event(w)],
         ),
+        "events.update_transfers": lambda w, r: events.update_transfers(
+            r, NOBODYS, [events.Transfer(uuid4(), w.ours.bags["missed"], "PTY", at("12:00"), "SORTED")]
+        ),
+        "bags.tie": lambda w, r: bags.tie(
+            r, NOBODYS, [(w.ours.bags["missed"], "2" * 10, at("12:00"))], timedelta(days=30)
+        ),
+        "bags.merge": lambda w, r: bags.merge(r, NOBODYS, {w.ours.bags["expected"]: w.ours.bags["loaded"]}),
+        "bags.update_meanings": lambda w, r: bags.update_meanings(
+            r, NOBODYS, [bags.NewMeaning(w.ours.bags["missed"], "9" * 10, None, 1.0, True, False, True)]
+        ),
+        "flights.insert_named": lambda _, r: flights.insert_named(
+            r, NOBODYS, GRAPH, at("12:00"), [NamedFlight("ZZ", 1, "", DAY.date(), "PTY", "MIA")]
+        ),
+        "flights.replace_legs": lambda w, r: flights.replace_legs(
+            r, NOBODYS, [w.ours.bags["missed"]], [flights.ToldLeg(w.ours.bags["missed"], 9, 1, None, None)]
+        ),
+        "passengers.lock_locators": lambda _, r: passengers.lock_locators(r, NOBODYS, ["F7K2QX"]),
+        "passengers.delete_unbooked": lambda w, r: passengers.delete_unbooked(
+            r, NOBODYS, [*w.ours.passengers.values()]
+        ),
+        "instructions.insert": lambda w, r: instructions.insert(r, NOBODYS, [_new_instruction(w)]),
+        "messages.insert": lambda _, r: messages.insert(
+            r, NOBODYS, at("12:00"), "HTTP", [messages.NewMessage(uuid4(), "BSM", None, "BSM")]
+        ),
+        "messages.insert_dead_letters": lambda _, r: messages.insert_dead_letters(
+            r, NOBODYS, at("12:00"), "HTTP", [messages.NewDeadLetter(uuid4(), "BSM", 1, 1, "It has no END.")]
+        ),
+        "messages.settle_dead_letter": lambda _, r: _settled(r),
         "audit.write": lambda _, r: audit.write(
             r, NOBODYS, actor="a", role="ADMIN", request_id="r", action="A", subject="BAG", subjects=[1], detail={}
         ),
+        "changes.note_bags": lambda w, r: changes.note_bags(r, NOBODYS, [(w.ours.bags["missed"], None)]),
+        "changes.note": lambda _, r: changes.note(r, NOBODYS, Topic.BOARD, airport="PTY"),
         "effects.insert": lambda w, r: effects.insert(
             r, NOBODYS, Service.SMS, w.ours.pirs["GRUCM12345"], "FILE_OPENED", "1", {}, at("12:00")
         ),
@@ -382,21 +498,48 @@ def writes() -> dict[str, Call]:
             r, NOBODYS, [network.NewRoute("CM", "PTY", "MIA", 1, 1, 1, "738", "a test")]
         ),
         "outbox.tell": lambda _, r: outbox.tell(r, NOBODYS, GRAPH, Subject.FLIGHT, 1),
+        "outbox.tell_of_flights": lambda _, r: outbox.tell_of_flights(r, NOBODYS, [GRAPH], [1]),
+        "incidents.insert": lambda w, r: incidents.insert(
+            r, NOBODYS, at("12:00"), [incidents.NewIncident(IncidentCause.LATE_INBOUND, w.ours.flights["CM411"], "PTY")]
+        ),
+        "incidents.write_bags": lambda w, r: incidents.write_bags(
+            r, NOBODYS, at("12:00"), [incidents.BagLevel(1, w.ours.bags["missed"], "SAFE", False, 9)]
+        ),
+        "incidents.update": lambda _, r: incidents.update(r, NOBODYS, at("12:00"), [1]),
+        "incidents.acknowledge": lambda _, r: incidents.acknowledge(r, NOBODYS, 1, at("12:00"), "a", ""),
+        "incidents.close": lambda _, r: incidents.close(r, NOBODYS, 1, at("12:00"), "a", ""),
         "outbox.tell_of_bags": lambda w, r: outbox.tell_of_bags(r, NOBODYS, GRAPH, [(w.ours.bags["missed"], None)]),
         "seedings.start": lambda _, r: seedings.start(r, NOBODYS, 1, at("12:00"), 1, 0),
         "seedings.finish": lambda _, r: seedings.finish(r, NOBODYS),
-        "journeys.write_network": lambda w, _: journeys.write_network(w.stores.neo4j, NOBODYS, [], [], []),
+        "drift.sweep_bags": lambda w, _: drift.sweep_bags(w.stores.neo4j, NOBODYS, [*w.ours.bags.values()]),
+        "drift.sweep_flights": lambda w, _: drift.sweep_flights(w.stores.neo4j, NOBODYS, [*w.ours.flights.values()]),
+        "drift.rewrite_bags": lambda w, _: drift.rewrite_bags(w.stores.neo4j, NOBODYS, [], "a run"),
+        "drift.rewrite_flights": lambda w, _: drift.rewrite_flights(w.stores.neo4j, NOBODYS, [], "a run"),
+        "projections.write_bags": lambda w, _: projections.write_bags(w.stores.neo4j, NOBODYS, [], 20.0),
+        "projections.delete_bags": lambda w, _: projections.delete_bags(
+            w.stores.neo4j, NOBODYS, [*w.ours.bags.values()], 20.0
+        ),
+        "graph_network.write": lambda w, _: graph_network.write(w.stores.neo4j, NOBODYS, [], [], []),
         "routes.keep": lambda w, _: routes.keep(w.stores.redis, NOBODYS, []),
     }
 
 
 NOT_OF_AN_AIRLINE = {
+    "passengers.reserve_ids": "takes numbers",
     "journeys.prepare": "asks for nothing",
+    "projections.statements_of": "makes statements",
     "airports.hub": "reads the airline's own row, by its id",
     "routes.key": "makes a text",
     "routes.entries": "makes texts",
     "seedings.others_have_records": "asks about the others on purpose: whether emptying would hurt them",
 }
+
+
+async def _changes_heard_of(records: Session) -> list[ChangeRow]:
+    """What the log has for an airline; how far it goes is the same for all."""
+    place, _ = await changes.last(records, NOBODYS)
+    assert place == Place(0, 0, 0)
+    return list((await changes.after(records, NOBODYS, place, 10)).rows)
 
 
 async def _partners_heard_of(records: Session) -> list[PartnerStatus]:
@@ -405,13 +548,45 @@ async def _partners_heard_of(records: Session) -> list[PartnerStatus]:
     return [row for row in rows if row.checked_at or row.waiting or row.failed or row.cost_today_micros]
 
 
-async def _nothing_updated(world: World, records: Session) -> None:
-    """``flights.update`` is for a locked flight, and fails where there is none."""
-    times = dict.fromkeys(("estimated_departure", "estimated_arrival", "actual_departure", "actual_arrival"))
+async def _levels_found(records: Session) -> dict[int, dict[str, int]]:
+    """``incidents.levels`` has an entry for each incident."""
+    return {key: found for key, found in (await incidents.levels(records, NOBODYS, [1])).items() if found}
+
+
+async def _counts_found(world: World, records: Session) -> dict[int, Any]:
+    """``inventory.counts`` has an entry for each flight."""
+    found = await inventory.counts(records, NOBODYS, [*world.ours.flights.values()], at("+12:00"))
+    return {key: counts for key, counts in found.items() if counts}
+
+
+async def _legs_found(world: World, records: Session) -> dict[int, Any]:
+    """``flights.told_legs`` has an entry for each bag."""
+    found = await flights.told_legs(records, NOBODYS, [*world.ours.bags.values()])
+    return {bag_id: legs for bag_id, legs in found.items() if legs}
+
+
+async def _instructions_found(world: World, records: Session) -> dict[int, Any]:
+    """``instructions.of_bags`` has an entry for each bag."""
+    found = await instructions.of_bags(records, NOBODYS, [*world.ours.bags.values()])
+    return {bag_id: said for bag_id, said in found.items() if said}
+
+
+async def _settled(records: Session) -> None:
+    """``messages.settle_dead_letter`` needs a letter that is locked: of another airline's there is none."""
     with pytest.raises(AssertionError):
-        await flights.update(
-            records, NOBODYS, world.ours.flights["CM411"], status="CANCELLED", gate="X", updated_at=at("12:00"), **times
-        )
+        await messages.settle_dead_letter(records, NOBODYS, 1, at("12:00"), "a", None)
+
+
+def _new_event(world: World) -> events.NewEvent:
+    scan = world.ours.scan(DELIVERED, "LOST", "PTY", "12:00")
+    return events.NewEvent(uuid4(), scan, scan.kind, world.ours.bags["delivered"], None, None, None, None)
+
+
+def _new_instruction(world: World) -> instructions.Said:
+    said = Instruction(
+        tag=DELIVERED, kind=MessageKind.BSM, change=Change.NEW, at=at("12:00"), airport="PTY", source=Source.LOCAL
+    )
+    return instructions.Said(world.ours.bags["delivered"], uuid4(), said)
 
 
 def _new_flight() -> flights.NewFlight:

@@ -13,7 +13,8 @@ from integrations.records.bags import BagState
 from integrations.records.events import SCANS, EventKind, GraphEvent
 from integrations.records.flights import FlightColumns, GraphFlight, GraphLeg
 from integrations.records.journeys import CustodyPointKind, Standing
-from resolvers.projection import custody_points, flown, in_order, standing
+from resolvers.custody import custody_points
+from resolvers.projection import flown, in_order, standing
 
 DAY = datetime(2025, 7, 1, tzinfo=UTC)
 MIA_PTY, PTY_GRU, PTY_BOG, RUSH_GRU = 335, 758, 411, 702
@@ -41,6 +42,7 @@ def event(kind: str, airport: str, hours: float, flight: int | None = None, **mo
         "place": "",
         "flight_id": flight,
         "holder": None,
+        "method": "LASER",
     }
     return GraphEvent(row | more)
 

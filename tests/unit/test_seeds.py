@@ -1,22 +1,33 @@
 """The demo's world without any store: network, timetable, flights, people, and stories at any hour."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from integrations.messages.readings import Reading, read
+from integrations.messages.splitter import identity
+from integrations.messages.typeb import parse
 from integrations.records.bags import BagState
-from integrations.records.events import Scan
+from integrations.records.events import EventKind, Scan
+from integrations.records.instructions import Instruction
 from integrations.records.journeys import CustodyPointKind
+from integrations.records.passengers import search_name
 from integrations.records.pirs import PirStatus
-from resolvers.projection import custody_points, in_order, standing
+from resolvers.custody import custody_points
+from resolvers.instructions import Meant, meaning
+from resolvers.instructions import in_order as in_order_of_messages
+from resolvers.projection import in_order, standing
 from seeds.cast import Cast, Rows, reference, rush_tag, tag
 from seeds.network import HUB, Network, read_network
-from seeds.operations import CONNECTION, MAJOR, Operations, fly
+from seeds.operations import CONNECTION, MAJOR, DatedFlight, Operations, fly
 from seeds.people import People
+from seeds.telegrams import Telegram
 from seeds.timetable import ARRIVAL_BANKS, BANK_SPREAD, DAY, DEPARTURE_BANKS, timetable
 
 NOON = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
@@ -133,14 +144,52 @@ class World:
 
     def __init__(self, network: Network, seed: int, now: datetime, bags: int = 50, exceptions: int = 10) -> None:
         self.now = now
+        self.bags = range(1, bags + 1)
         self.flights = fly(network, seed, now)
         self.cast = Cast(network, Operations(self.flights, now), seed, bags, exceptions)
         self.rows = self.cast.rows(range(1, bags + 1))
         self._by_key = {flight.key: flight for flight in self.flights}
+        self._told: defaultdict[str, list[tuple[UUID, Instruction]]] = defaultdict(list)
+        self._seen: defaultdict[str, list[Scan]] = defaultdict(list)
+        self._original: dict[str, str] = {}
+        zones = {airport.iata: ZoneInfo(airport.time_zone) for airport in network.airports}
+        for telegram in self.telegrams:
+            reading = read(parse(telegram.text), telegram.at, zones.get)
+            self._take(reading, UUID(bytes=identity(telegram.text)[:16]))
+        for scan in self.rows.scans:
+            self._seen[self._first(scan.tag)].append(scan)
+
+    @property
+    def telegrams(self) -> list[Telegram]:
+        """All messages, in order of time."""
+        return sorted((one for party in self.rows.messages for one in party), key=lambda one: one.at)
+
+    def _take(self, reading: Reading, message_id: UUID) -> None:
+        for said in reading.instructions:
+            if said.original_tag:
+                self._original[said.tag] = said.original_tag
+            self._told[self._first(said.tag)].append((message_id, said))
+        for scan in reading.scans:
+            self._seen[self._first(scan.tag)].append(scan)
+
+    def _first(self, number: str) -> str:
+        return self._original.get(number, number)
 
     def scans_of(self, bag_id: int) -> list[Scan]:
-        numbers = {row.number for row in self.rows.tags if row.bag_id == bag_id}
-        return [scan for scan in self.rows.scans if scan.tag in numbers]
+        """In order; the first sortation between two flights takes the bag over."""
+        scans = sorted(self._seen[tag(bag_id)], key=lambda scan: (scan.at, scan.kind.rank))
+        transfer = next((index for index, scan in enumerate(scans) if scan.transfer), None)
+        if transfer is not None:
+            scans[transfer] = replace(scans[transfer], kind=EventKind.TRANSFER_IN)
+        return scans
+
+    def legs_of(self, bag_id: int) -> list[DatedFlight]:
+        """As messages plan them."""
+        return [self._by_key[leg.flight.key] for leg in self.meant(bag_id).legs]
+
+    def meant(self, bag_id: int) -> Meant:
+        """What messages mean for the bag."""
+        return meaning(in_order_of_messages(self._told[tag(bag_id)]))
 
     def history_of(self, bag_id: int) -> tuple[list[SimpleNamespace], list[SimpleNamespace]]:
         """Events and plan in the form the projection reads them."""
@@ -153,22 +202,22 @@ class World:
                 airport=scan.airport,
                 place=scan.place,
                 holder=scan.holder,
+                method=scan.method,
                 flight_id=self._by_key[scan.flight].id if scan.flight else None,
             )
             for scan in self.scans_of(bag_id)
         ]
         planned = []
-        for leg in self.rows.legs:
-            if leg.bag_id == bag_id:
-                flight = self.flights[leg.flight_id - 1].known_at(self.now)
-                planned.append(SimpleNamespace(seq=leg.seq, **flight._asdict()))
-                planned[-1].flight = planned[-1]
+        for seq, flight in enumerate(self.legs_of(bag_id), start=1):
+            planned.append(SimpleNamespace(seq=seq, **flight.known_at(self.now)._asdict()))
+            planned[-1].flight = planned[-1]
         return in_order(events), planned  # type: ignore[type-var] # has the columns of an event
 
     def state_of(self, bag_id: int) -> str:
         events, planned = self.history_of(bag_id)
         flights = {flight.id: flight.known_at(self.now) for flight in self.flights}
-        return standing(events, planned, flights, self.now).state  # type: ignore[arg-type] # has the columns
+        deleted = self.meant(bag_id).deleted
+        return standing(events, planned, flights, self.now, deleted=deleted).state  # type: ignore[arg-type] # has the columns
 
 
 @pytest.mark.parametrize("hour", range(0, 24, 3))
@@ -176,20 +225,20 @@ def test_at_any_hour_there_is_a_bag_in_every_state(network: Network, hour: int) 
     world = World(network, 230 + hour, datetime(2026, 10, 30, hour, 17, tzinfo=UTC))
     states = Counter(world.state_of(bag_id) for bag_id in range(1, 51))
     assert states.keys() == set(BagState)
-    assert len(world.rows.bags) == 50
     assert sum(pir.status == PirStatus.OPEN for pir in world.rows.pirs) == 5
-    moments = [scan.at for scan in world.rows.scans]
+    moments = [scan.at for bag_id in world.bags for scan in world.scans_of(bag_id)]
     assert world.now - timedelta(days=7) <= min(moments)
-    assert max(moments) <= world.now
+    assert max([*moments, *(telegram.at for telegram in world.telegrams)]) <= world.now
 
 
 def test_no_scan_is_made_twice_and_none_is_of_another_time(network: Network) -> None:
     world = World(network, 7, NOON, bags=1200, exceptions=200)
-    moments = [scan.at for scan in world.rows.scans]
+    scans = [scan for bag_id in world.bags for scan in world.scans_of(bag_id)]
+    moments = [scan.at for scan in scans]
     assert NOON - timedelta(days=7) <= min(moments)
     assert max(moments) <= NOON
-    identities = {scan.identity(1) for scan in world.rows.scans}
-    assert len(identities) == len(world.rows.scans)
+    assert len({scan.identity(1) for scan in scans}) == len(scans)
+    assert len({identity(telegram.text) for telegram in world.telegrams}) == len(world.telegrams)
 
 
 def test_some_delivered_bags_have_gaps_of_resolution_753(network: Network) -> None:
@@ -225,20 +274,22 @@ def test_the_guide_tells_the_same_stories_on_any_day(network: Network, now: date
     assert (rush.tag, rush.rush_tag, rush.pir) == ("0230456784", "2230000457", "MEXCM12346")
     assert "came by rush on CM152" in rush.story
     for bag_id in (2, 4):  # their flights came late, and the passengers still caught the ones that the bags missed
-        inbound, outbound = (
-            world.flights[leg.flight_id - 1] for leg in world.rows.legs[:99] if leg.bag_id == bag_id and leg.seq < 3
-        )
+        inbound, outbound = world.legs_of(bag_id)[:2]
         assert inbound.lands - inbound.scheduled_arrival > timedelta(minutes=30)
         assert timedelta(minutes=10) <= outbound.leaves - inbound.lands <= CONNECTION
 
 
 @pytest.mark.parametrize(("bags", "exceptions"), [(0, 0), (1, 0), (1, 1), (5, 5), (11, 10), (30, 0), (30, 30), (64, 3)])
 def test_any_number_of_bags_and_exceptions(network: Network, bags: int, exceptions: int) -> None:
-    rows = World(network, 230, NOON, bags, exceptions).rows
-    assert [bag.id for bag in rows.bags] == list(range(1, bags + 1))
-    owners = {passenger.id for passenger in rows.passengers}
-    assert {bag.passenger_id for bag in rows.bags} == owners
+    world = World(network, 230, NOON, bags, exceptions)
+    rows = world.rows
+    assert [looks.tag for looks in rows.looks] == [tag(bag_id) for bag_id in world.bags]
     assert {passenger.booking_id for passenger in rows.passengers} == {booking.id for booking in rows.bookings}
+    locators = {booking.id: booking.locator for booking in rows.bookings}
+    booked = {(locators[one.booking_id or 0], one.search_name) for one in rows.passengers}
+    assert len(booked) == len(rows.passengers)  # messages tell passengers by these
+    told = map(world.meant, world.bags)
+    assert {(one.locator, search_name(one.surname or "", one.given_names or "")) for one in told} == booked
 
 
 def test_numbers_have_the_forms_of_the_domain() -> None:

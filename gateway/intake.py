@@ -1,0 +1,30 @@
+"""Taking in what others stream to us, in a process of its own."""
+
+from functools import partial
+
+from gateway.config import Settings
+from gateway.initialise import operator
+from gateway.lifespan import open_stores
+from integrations.streams.kafka import Cluster, Consumer
+from resolvers.intake import keep, take_in
+
+
+async def consume(settings: Settings) -> None:
+    """Takes in the messages that Kafka brings, until cancelled.
+
+    Raises:
+        SettingsError: something that is needed for it is missing.
+    """
+    settings.check_kafka()
+    password = settings.kafka_password
+    cluster = Cluster(
+        settings.kafka_bootstrap_servers or "",
+        settings.kafka_security_protocol,
+        settings.kafka_sasl_mechanism,
+        settings.kafka_username,
+        password.get_secret_value() if password else None,
+        settings.kafka_ca_file,
+    )
+    consumer = Consumer(cluster, settings.kafka_topic or "", settings.kafka_group)
+    async with open_stores(settings) as stores, consumer:
+        await take_in(consumer, partial(keep, operator(settings, stores)))

@@ -1,0 +1,284 @@
+"""A stream of bytes, however it was cut, into messages and what stands between them, in bounded memory."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from integrations.messages.typeb import ADDRESSES, IDENTIFIER, MARGIN, ORIGIN
+
+# Teletype lines have 69 characters, telegrams a few thousand; these leave room for senders that know no such limits.
+LONGEST_LINE = 4_096
+LONGEST_MESSAGE = 131_072
+_SLICE = 65_536
+# Of envelope lines, the most that may wait for their message.
+_MOST_ENVELOPE_LINES = 64
+
+# A telegram's heading, its text and the next telegram may stand in one line, with only these controls between them.
+_FRAME = re.compile(r"[\x01-\x04]")
+_NUL = "\u2400"
+
+
+class PieceKind(Enum):
+    """What a piece of the stream is."""
+
+    MESSAGE = "MESSAGE"
+    BROKEN = "BROKEN"
+    OTHER = "OTHER"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a stream: a message with its envelope, one that is broken, or text that is no baggage message.
+
+    The text has line feeds between lines, no empty lines, and no blanks or framing controls around lines. Each byte is
+    one character, the one of its number in Unicode (Latin-1), so that nothing is lost whatever the encoding was; only
+    NUL, which PostgreSQL's texts cannot hold, stands as U+2400.
+
+    Args:
+        line: of the stream, where it begins, from 1.
+        digest: see ``identity``; of text that was too long to keep, it is of all of it.
+        length: characters of all of it; more than ``text`` has where it was too long to keep.
+        reason: of a broken one, a sentence that quotes nothing.
+        fault: line of ``text`` that the reason speaks of, from 1; 0 without a reason.
+        column: in that line, from 1; 0 without a reason.
+    """
+
+    kind: PieceKind
+    text: str
+    line: int
+    digest: bytes
+    length: int
+    reason: str = ""
+    fault: int = 0
+    column: int = 0
+
+
+def identity(text: str) -> bytes:
+    """What makes a message the same one again: SHA-256 of its origin line and body (rule 3), 32 bytes.
+
+    Address lines do not count, since relays change them; nor do empty lines, blanks around lines, and line ends.
+    """
+    lines = text.replace("\r", "\n").split("\n")
+    digest: bytes = _sha256([line for raw in lines if (line := raw.strip(MARGIN))]).digest()
+    return digest
+
+
+def _sha256(lines: Sequence[str]) -> Any:
+    first = next((place for place, line in enumerate(lines) if not ADDRESSES.fullmatch(line)), 0)
+    return hashlib.sha256(_bytes("\n".join(lines[first:])))
+
+
+def _bytes(text: str) -> bytes:
+    return text.replace(_NUL, "\0").encode("latin-1", "backslashreplace")
+
+
+@dataclass(slots=True)
+class _Lines:
+    """Lines that belong together, kept as far as there is room.
+
+    Args:
+        start: line of the stream where they begin.
+        identifier: of the message that they are; empty for an envelope and for other text.
+        sha256: of all lines, from when they are no longer all kept.
+    """
+
+    start: int
+    identifier: str = ""
+    lines: list[str] = field(default_factory=list)
+    length: int = 0
+    room: int = LONGEST_MESSAGE
+    fault: tuple[str, int, int] | None = None
+    sha256: Any = None
+
+    def add(self, line: str) -> None:
+        size = len(line) + 1
+        if self.sha256 is not None:
+            self.sha256.update(_bytes("\n" + line if self.length else line))
+        self.length += size
+        self.room -= size
+        if self.room >= 0:
+            self.lines.append(line)
+        elif self.sha256 is None:
+            self.blame(f"A message has at most {LONGEST_MESSAGE} characters.", 1)
+            self.sha256 = _sha256([*self.lines, line])
+
+    def add_long(self, line: str) -> None:
+        """Adds the beginning of a line that is too long; ``more`` adds the rest."""
+        if self.sha256 is None:
+            self.sha256 = _sha256(self.lines)
+        self.add(line[:LONGEST_LINE])
+        self.blame(f"A line has at most {LONGEST_LINE} characters.", LONGEST_LINE + 1)
+        self.more(line[LONGEST_LINE:])
+
+    def more(self, text: str) -> None:
+        self.length += len(text)
+        self.sha256.update(_bytes(text))
+
+    def blame(self, reason: str, column: int) -> None:
+        """Notes what is wrong with the last line, unless something was wrong before."""
+        self.fault = self.fault or (reason, max(1, len(self.lines)), column)
+
+    def piece(self, kind: PieceKind) -> Piece:
+        text = "\n".join(self.lines)
+        digest = (self.sha256 or _sha256(self.lines)).digest()
+        if self.fault is None:
+            return Piece(kind, text, self.start, digest, self.length - 1)
+        return Piece(PieceKind.BROKEN, text, self.start, digest, self.length - 1, *self.fault)
+
+
+class Splitter:
+    """Cuts a stream into pieces as it comes. The same bytes give the same pieces, in whatever chunks they are fed.
+
+    A message reaches from its envelope, or its identifier, to its END. One without END, or with that of another kind,
+    is broken, and the next identifier or origin line begins anew (rule 13). CR LF, LF and CR end a line. It holds one
+    line, one envelope and one message at most, each up to its limit.
+    """
+
+    def __init__(self) -> None:
+        self._line = 0
+        self._partial = ""
+        self._in_long_line = False
+        self._after_cr = False
+        self._framed = False
+        self._envelope: _Lines | None = None
+        self._open: _Lines | None = None
+        self._done: list[Piece] = []
+
+    def feed(self, chunk: bytes) -> list[Piece]:
+        """The pieces that are known to end in this chunk."""
+        for start in range(0, len(chunk), _SLICE):
+            self._take(chunk[start : start + _SLICE])
+        return self._hand_over()
+
+    def close(self) -> list[Piece]:
+        """The pieces that end with the stream; to be called once, after the last chunk."""
+        if self._in_long_line:
+            self._end_long_line()
+        elif self._partial:
+            self._on_line(self._partial)
+            self._partial = ""
+        self._keep_envelope()
+        self._finish()
+        return self._hand_over()
+
+    def _hand_over(self) -> list[Piece]:
+        done, self._done = self._done, []
+        return done
+
+    def _take(self, data: bytes) -> None:
+        if self._after_cr and data[:1] == b"\n":
+            data = data[1:]
+        self._after_cr = data[-1:] == b"\r"
+        text = data.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n").replace("\0", _NUL)
+        self._framed = self._framed or _FRAME.search(text) is not None
+        lines = text.split("\n")
+        lines[0] = self._partial + lines[0]
+        unended = lines.pop()
+        for line in lines:
+            if self._in_long_line or len(line) > LONGEST_LINE:
+                self._on_long_line(line)
+                self._end_long_line()
+            else:
+                self._on_line(line)
+        if self._in_long_line or len(unended) > LONGEST_LINE:
+            self._on_long_line(unended)
+            unended = ""
+        self._partial = unended
+
+    def _on_long_line(self, text: str) -> None:
+        """Outside of a message, a line that is too long is a piece of its own."""
+        if self._in_long_line and self._open is not None:
+            self._open.more(text)
+            return
+        self._line += 1
+        self._in_long_line = True
+        if self._open is None or not self._open.identifier:
+            self._keep_envelope()
+            self._finish()
+            self._open = _Lines(self._line)
+        self._open.add_long(text)
+
+    def _end_long_line(self) -> None:
+        self._in_long_line = False
+        if self._open is not None and not self._open.identifier:
+            self._finish()
+
+    def _on_line(self, raw: str) -> None:
+        self._line += 1
+        for part in _FRAME.split(raw) if self._framed else (raw,):
+            if text := part.strip(MARGIN):
+                self._on_text(text)
+
+    def _on_text(self, text: str) -> None:
+        message = self._open
+        if message is None or not message.identifier:
+            self._between(text)
+        elif text[2:3] == "/":
+            message.add(text)
+        elif text[:3] == "END":
+            message.add(text)
+            if text[3:] == message.identifier:
+                self._done.append(message.piece(PieceKind.MESSAGE))
+                self._open = None
+            elif IDENTIFIER.fullmatch(text[3:]):
+                self._finish()
+        elif IDENTIFIER.fullmatch(text) or ORIGIN.fullmatch(text):
+            self._envelope = _taken_envelope(message, self._line)
+            self._finish()
+            self._between(text)
+        else:
+            message.add(text)
+
+    def _between(self, text: str) -> None:
+        if IDENTIFIER.fullmatch(text):
+            message = self._envelope or _Lines(self._line)
+            self._envelope = None
+            self._finish()
+            message.identifier = text
+            message.add(text)
+            self._open = message
+        elif ORIGIN.fullmatch(text) or ADDRESSES.fullmatch(text):
+            waiting = self._envelope
+            if waiting is None or waiting.lines[-1][0] == "." or len(waiting.lines) == _MOST_ENVELOPE_LINES:
+                self._keep_envelope()
+                waiting = self._envelope = _Lines(self._line)
+            waiting.add(text)
+        else:
+            self._keep_envelope()
+            if self._open is None or self._open.room <= len(text):
+                self._finish()
+                self._open = _Lines(self._line)
+            self._open.add(text)
+
+    def _keep_envelope(self) -> None:
+        """What looked like the envelope of a message begins other text."""
+        if self._envelope is not None:
+            self._finish()
+            self._open, self._envelope = self._envelope, None
+
+    def _finish(self) -> None:
+        """Ends what is open, a message for want of its END."""
+        if self._open is not None:
+            if self._open.identifier:
+                self._open.blame(f"The message does not end with END{self._open.identifier}.", 1)
+            self._done.append(self._open.piece(PieceKind.OTHER))
+            self._open = None
+
+
+def _taken_envelope(message: _Lines, line: int) -> _Lines | None:
+    """Takes the address lines off the end of a message that broke off: they belong to what follows at ``line``."""
+    end = len(message.lines)
+    while end > 1 and ADDRESSES.fullmatch(message.lines[end - 1]):
+        end -= 1
+    taken = message.lines[end:]
+    if not taken or message.sha256 is not None:
+        return None
+    del message.lines[end:]
+    message.length -= sum(len(address) + 1 for address in taken)
+    envelope = _Lines(line - len(taken))
+    for address in taken:
+        envelope.add(address)
+    return envelope

@@ -1,0 +1,1 @@
+"""Streams that others write and we read: Kafka."""

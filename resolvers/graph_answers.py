@@ -1,0 +1,86 @@
+"""Questions that only the graph answers: while it is away there is no answer."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from integrations.records.bags import Bag
+from integrations.records.flights import FlightColumns
+from integrations.stores import bags, graph_answers
+from integrations.stores.graph_answers import Bottleneck, MissedConnection, PlannedAgainstActual
+from resolvers.context import Context
+from resolvers.errors import BadInput
+
+MOST_BAGS = 200
+MOST_MINUTES = 2 * 24 * 60
+MOST_BOTTLENECKS = 500
+# Each event of the time is looked at: a hub has 400,000 a day.
+LONGEST = timedelta(days=2)
+
+
+async def planned_against_actual(
+    context: Context, parents: Sequence[FlightColumns], *, first: int = 25
+) -> list[PlannedAgainstActual | None]:
+    """Who was planned on each flight and who flew; None for a flight that the graph does not know yet.
+
+    Raises:
+        BadInput: ``first`` is out of bounds.
+        Unavailable: the graph cannot be reached; nothing else knows.
+    """
+    if not 1 <= first <= MOST_BAGS:
+        raise BadInput("first", f"`first` must be between 1 and {MOST_BAGS}.")
+    ids = list({flight.id for flight in parents})
+    found = await graph_answers.planned_against_actual(context.stores.neo4j, context.airline_id, ids, first)
+    return [found.get(flight.id) for flight in parents]
+
+
+async def blast_radius(
+    context: Context, parents: Sequence[FlightColumns], *, minutes_late: int | None = None, bags_of_each: int = 25
+) -> list[list[MissedConnection]]:
+    """The onward flights that bags of each inbound flight would miss, by departure.
+
+    Raises:
+        BadInput: ``minutes_late`` or ``bags_of_each`` is out of bounds.
+        Unavailable: the graph cannot be reached; nothing else knows.
+    """
+    if minutes_late is not None and not 0 <= minutes_late <= MOST_MINUTES:
+        raise BadInput("minutesLate", f"`minutesLate` must be between 0 and {MOST_MINUTES}.")
+    if not 1 <= bags_of_each <= MOST_BAGS:
+        raise BadInput("bagsOfEach", f"`bagsOfEach` must be between 1 and {MOST_BAGS}.")
+    ids = list({flight.id for flight in parents})
+    found = await graph_answers.blast_radius(context.stores.neo4j, context.airline_id, ids, minutes_late, bags_of_each)
+    return [found.get(flight.id, []) for flight in parents]
+
+
+async def missing(context: Context, parents: Sequence[MissedConnection]) -> list[list[Bag]]:
+    """The records of the bags that would miss each connection."""
+    return await _records(context, [parent.bag_ids for parent in parents])
+
+
+async def not_flown(context: Context, parents: Sequence[PlannedAgainstActual]) -> list[list[Bag]]:
+    """The records of bags that were planned on the flight and did not fly with it."""
+    return await _records(context, [parent.not_flown_ids for parent in parents])
+
+
+async def not_planned(context: Context, parents: Sequence[PlannedAgainstActual]) -> list[list[Bag]]:
+    """The records of bags that flew without a plan for the flight."""
+    return await _records(context, [parent.not_planned_ids for parent in parents])
+
+
+async def _records(context: Context, wanted: Sequence[Sequence[int]]) -> list[list[Bag]]:
+    ids = sorted({bag_id for of_one in wanted for bag_id in of_one})
+    found = await bags.by_id(context.stores.postgres, context.airline_id, ids)
+    return [[found[bag_id] for bag_id in of_one if bag_id in found] for of_one in wanted]
+
+
+async def bottlenecks(context: Context, airport: str, since: datetime, until: datetime, first: int) -> list[Bottleneck]:
+    """The places of an airport by hour, where bags stay longest first.
+
+    Raises:
+        BadInput: the time or ``first`` is out of bounds.
+        Unavailable: the graph cannot be reached; nothing else knows.
+    """
+    if not timedelta(0) < until - since <= LONGEST:
+        raise BadInput("to", f"`to` must be after `from`, by {LONGEST.days} days at most.")
+    if not 1 <= first <= MOST_BOTTLENECKS:
+        raise BadInput("first", f"`first` must be between 1 and {MOST_BOTTLENECKS}.")
+    return await graph_answers.bottlenecks(context.stores.neo4j, context.airline_id, airport, since, until, first)

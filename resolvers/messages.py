@@ -1,0 +1,430 @@
+"""Messages come in: each is kept word for word, and what it says of bags becomes their plans and events.
+
+The one way in for Type B, scans as JSON and Baggage XML, whoever brings them. Safe to repeat: a Type B message is known
+by its origin line and body, the others by their bytes.
+"""
+
+import hashlib
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from integrations.errors import Conflict, Refused
+from integrations.messages import baggage_xml, readings
+from integrations.messages import scans as json_scans
+from integrations.messages.readings import Reading
+from integrations.messages.scans import ScanError
+from integrations.messages.splitter import Piece, PieceKind
+from integrations.messages.typeb import Message, TypeBError, parse
+from integrations.records.bags import Bag
+from integrations.records.events import FlightKey
+from integrations.records.instructions import MessageKind
+from integrations.records.outbox import GRAPH
+from integrations.records.received import Message as Received
+from integrations.stores import bags, flights, instructions, messages
+from integrations.stores.instructions import Said
+from integrations.stores.messages import NewDeadLetter, NewMessage
+from integrations.stores.postgres import Reader
+from resolvers import plans, scans
+from resolvers.context import Context
+from resolvers.errors import BadInput
+from resolvers.flights import FlightChange, change_many
+from resolvers.scans import CLOCK_TOLERANCE, UNKNOWN_TAG_WINDOW, Happened, ScanOutcome
+
+logger = logging.getLogger(__name__)
+
+# Messages at once: enough that a transaction's own cost does not count, few enough that nobody waits long for a bag.
+BATCH = 500
+# Batches that touch the same bags at the same time may have to wait for each other in a ring; PostgreSQL ends one.
+ATTEMPTS = 5
+
+# A flight may leave late, and its date is local; a close-out further from it is of another flight.
+CLOSED_WITHIN = timedelta(days=3)
+
+OTHER = "OTHER"
+
+MOST_SHOWN = 200
+
+_CODES_IN_XML = re.compile(r">\s*([A-Z]{3})\s*<")
+
+
+class Way(StrEnum):
+    """The way in that a message took."""
+
+    HTTP = "HTTP"
+    GRAPHQL = "GRAPHQL"
+    FILE = "FILE"
+    KAFKA = "KAFKA"
+    REPLAY = "REPLAY"
+    SEED = "SEED"
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of texts that came in.
+
+    Args:
+        messages: stored now.
+        duplicates: known before, or twice among these; they change nothing.
+        dead_letters: could not be read; kept until somebody corrects them, those known before not counted again.
+        others: text that is no baggage message; kept.
+        events: that bags had not had.
+        bags: that these say something new of.
+    """
+
+    messages: int = 0
+    duplicates: int = 0
+    dead_letters: int = 0
+    others: int = 0
+    events: int = 0
+    bags: int = 0
+
+    def __add__(self, more: "Ingested") -> "Ingested":
+        return Ingested(
+            self.messages + more.messages,
+            self.duplicates + more.duplicates,
+            self.dead_letters + more.dead_letters,
+            self.others + more.others,
+            self.events + more.events,
+            self.bags + more.bags,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A piece with what it was found to be: a message of a kind and its reading, a broken one, or other text."""
+
+    id: UUID
+    piece: Piece
+    kind: str = OTHER
+    message: Message | None = None
+    reading: Reading | None = None
+    fault: TypeBError | None = None
+
+    @property
+    def stations(self) -> Sequence[str]:
+        """Airports whose local time the reading may need."""
+        if self.kind == MessageKind.XML:
+            return _CODES_IN_XML.findall(self.piece.text)
+        return [self.message.airport] if self.message else []
+
+    def failed(self, line: int, column: int, reason: str) -> "_Read":
+        """The same, found to be broken."""
+        return _Read(self.id, self.piece, self.kind, fault=TypeBError(line, column, reason))
+
+
+async def ingest(context: Context, pieces: Sequence[Piece], received_at: datetime, way: Way) -> Ingested:
+    """Keeps what came in, moves the bags that it speaks of, and leaves word for the graph: one transaction.
+
+    The number of statements does not depend on the number of pieces, of which there should be at most ``BATCH``. Where
+    PostgreSQL refuses one of them, the others are stored without it, and it is a dead letter.
+
+    Raises:
+        OutsideError: PostgreSQL does not answer; the same may be sent again.
+    """
+    came = await _read_all(context, pieces, received_at)
+    moments = [scan.at for one in came if one.reading for scan in one.reading.scans]
+    await context.stores.partitions.ensure(context.stores.postgres, moments)
+    await _close_flights(context, came)
+    return await _store(context, came, received_at, way)
+
+
+async def _close_flights(context: Context, came: Sequence[_Read]) -> None:
+    """A close-out tells when its flight left (rule 10), where nobody has told it better.
+
+    A transaction before that of the messages, in which flights are shared by others who may wait for us; it may be
+    repeated, and the messages are stored only after it.
+    """
+    closing = [one.reading for one in came if one.reading and one.reading.flight_closed]
+    if not closing:
+        return
+    async with context.stores.postgres.transaction() as records:
+        flight_ids = await _flight_ids(context, records, closing)
+        left_at = {
+            flight_ids[reading.flight_closed.key]: reading.sent_at for reading in closing if reading.flight_closed
+        }
+        known = await flights.by_id(records, context.airline_id, sorted(left_at))
+        await change_many(
+            context,
+            records,
+            {
+                flight_id: FlightChange(actual_departure=left_at[flight_id])
+                for flight_id, flight in known.items()
+                if flight.actual_departure is None
+            },
+        )
+
+
+async def _flight_ids(context: Context, records: Reader, readings: Sequence[Reading]) -> dict[FlightKey, int]:
+    """The flights that messages name, made where nobody knows them."""
+    named = {flight.key: flight for reading in readings for flight in reading.flights}
+    keys = named.keys() | {scan.flight for reading in readings for scan in reading.scans if scan.flight}
+    if not keys:
+        return {}
+    ids = await flights.ids_by_key(records, context.airline_id, list(keys))
+    if unknown := [named[key] for key in named.keys() - ids.keys() if named[key].destination]:
+        await flights.insert_named(records, context.airline_id, GRAPH, context.now(), unknown)
+        ids = await flights.ids_by_key(records, context.airline_id, list(keys))
+    return ids
+
+
+async def _store(context: Context, came: Sequence[_Read], received_at: datetime, way: Way) -> Ingested:
+    """A message that the records refuse, for a reason that nobody has thought of, must not keep the others out."""
+    try:
+        return await _store_together(context, came, received_at, way)
+    except Refused as error:
+        if len(came) == 1:
+            if came[0].fault is not None:
+                raise
+            logger.warning("the records refuse a message: %s", error)
+            refused = [came[0].failed(1, 1, "The records refuse it.")]
+            return await _store_together(context, refused, received_at, way)
+    half = len(came) // 2
+    done = await _store(context, came[:half], received_at, way)
+    return done + await _store(context, came[half:], received_at, way)
+
+
+async def _store_together(context: Context, came: Sequence[_Read], received_at: datetime, way: Way) -> Ingested:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            async with context.stores.postgres.transaction() as records:
+                return await _Batch(context, records, received_at, way).take(came)
+        except Conflict:
+            if attempt == ATTEMPTS:
+                raise
+    raise AssertionError
+
+
+async def of_bags(context: Context, parents: Sequence[Bag], *, last: int = 50) -> list[list[Received]]:
+    """The newest messages that spoke of each bag, in order of receipt.
+
+    Raises:
+        BadInput: not between 1 and 200 of them.
+    """
+    if not 1 <= last <= MOST_SHOWN:
+        raise BadInput("last", f"`last` must be between 1 and {MOST_SHOWN}.")
+    found = await messages.of_bags(context.stores.postgres, context.airline_id, list({bag.id for bag in parents}), last)
+    return [found.get(bag.id, []) for bag in parents]
+
+
+async def checked(context: Context, pieces: Sequence[Piece], received_at: datetime) -> list[UUID]:
+    """The ids that the messages among these pieces have, where all of them can be read.
+
+    Raises:
+        TypeBError: of the first that cannot.
+    """
+    came = await _read_all(context, pieces, received_at)
+    flight_ids = {flight.key: 0 for one in came if one.reading for flight in one.reading.flights if flight.destination}
+    for one in came:
+        if fault := _flown(one, flight_ids).fault:
+            raise fault
+    return [one.id for one in came if one.reading is not None]
+
+
+async def _read_all(context: Context, pieces: Sequence[Piece], received_at: datetime) -> list[_Read]:
+    parsed = [_parsed(context.airline_id, piece) for piece in pieces]
+    records, reference = context.stores.postgres, context.stores.reference
+    stations = await reference.airports(records, sorted({code for one in parsed for code in one.stations}))
+    zones = {code: ZoneInfo(airport.time_zone) for code, airport in stations.items()}
+    came = [_understood(one, zones, received_at) for one in parsed]
+    named = {code for one in came if one.reading for code in _airports(one.reading)}
+    airports = await reference.airports(records, sorted(named))
+    return [_placed(one, airports) for one in came]
+
+
+def _parsed(airline_id: int, piece: Piece) -> _Read:
+    digest = hashlib.sha256(f"{airline_id}\x1f".encode() + piece.digest).digest()
+    one = _Read(UUID(bytes=digest[:16]), piece)
+    if piece.kind == PieceKind.BROKEN:
+        return one.failed(piece.fault, piece.column, piece.reason)
+    if piece.kind == PieceKind.OTHER:
+        return one
+    if piece.text.startswith("{"):
+        return replace(one, kind=MessageKind.SCAN)
+    if piece.text.startswith("<"):
+        return replace(one, kind=MessageKind.XML)
+    try:
+        message = parse(piece.text)
+    except TypeBError as fault:
+        return replace(one, fault=fault)
+    return replace(one, kind=message.kind, message=message)
+
+
+def _understood(one: _Read, zones: Mapping[str, ZoneInfo], received_at: datetime) -> _Read:
+    if one.fault is not None or one.kind == OTHER:
+        return one
+    try:
+        if one.kind == MessageKind.SCAN:
+            reading = Reading(scans=(json_scans.read(one.piece.text),))
+        elif one.kind == MessageKind.XML:
+            reading = baggage_xml.read(one.piece.text.encode(), zones.get)
+        else:
+            assert one.message is not None
+            reading = readings.read(one.message, received_at, zones.get)
+    except TypeBError as fault:
+        return replace(one, fault=fault)
+    except ScanError as fault:
+        return one.failed(1, 1, str(fault))
+    if any(scan.at > received_at + CLOCK_TOLERANCE for scan in reading.scans):
+        return one.failed(1, 1, "A scan of it lies in the future: check the clock.")
+    closed, sent_at = reading.flight_closed, reading.sent_at
+    if closed and sent_at and abs((sent_at.date() - closed.departure_date).days) > CLOSED_WITHIN.days:
+        return one.failed(1, 1, f"A flight is closed within {CLOSED_WITHIN.days} days of its date.")
+    return replace(one, reading=reading)
+
+
+def _placed(one: _Read, airports: Mapping[str, object]) -> _Read:
+    """An unknown airport has no time zone, and no flight can be made to it."""
+    unknown = sorted(code for code in _airports(one.reading) if code not in airports) if one.reading else []
+    return one.failed(1, 1, f"The airport {unknown[0]} is not in the reference data.") if unknown else one
+
+
+def _flown(one: _Read, flight_ids: Mapping[FlightKey, int]) -> _Read:
+    """A flight that nobody knows can be made only where it is said where it goes."""
+    if one.fault is not None or one.reading is None:
+        return one
+    named = {scan.flight for scan in one.reading.scans if scan.flight} | {flight.key for flight in one.reading.flights}
+    unknown = sorted((key for key in named if key not in flight_ids), key=str)
+    if not unknown:
+        return one
+    key = unknown[0]
+    name = f"{key.carrier}{key.number}{key.suffix} of {key.departure_date} from {key.origin}"
+    return one.failed(1, 1, f"The flight {name} is not known, and the message does not say where it goes.")
+
+
+def _airports(reading: Reading) -> set[str]:
+    named = {code for flight in reading.flights for code in (flight.origin, flight.destination) if code}
+    return named | {scan.airport for scan in reading.scans} | {said.airport for said in reading.instructions}
+
+
+class _Batch:
+    """The transaction that takes one batch in."""
+
+    def __init__(self, context: Context, records: Reader, received_at: datetime, way: Way) -> None:
+        self._context = context
+        self._records = records
+        self._airline_id = context.airline_id
+        self._received_at = received_at
+        self._way = way
+
+    async def take(self, read: Sequence[_Read]) -> Ingested:
+        readings = [one.reading for one in read if one.reading is not None]
+        flight_ids = await _flight_ids(self._context, self._records, readings)
+        if flight_ids:
+            await flights.share(self._records, self._airline_id, list(flight_ids.values()))
+        came = [_flown(one, flight_ids) for one in read]
+        broken = [one for one in came if one.fault is not None]
+        dead = await self._bury(broken) if broken else 0
+        whole = {one.id: one for one in came if one.fault is None}
+        fresh = await self._keep(list(whole.values())) if whole else set()
+        new = [one for message_id, one in whole.items() if message_id in fresh]
+        understood = [(one.id, one.reading) for one in new if one.reading is not None]
+        events, moved = await self._apply(understood, flight_ids)
+        others = sum(one.reading is None for one in new)
+        return Ingested(
+            messages=len(new) - others,
+            duplicates=len(came) - len(broken) - len(new),
+            dead_letters=dead,
+            others=others,
+            events=events,
+            bags=moved,
+        )
+
+    async def _bury(self, broken: Sequence[_Read]) -> int:
+        letters = {
+            one.id: NewDeadLetter(one.id, one.piece.text, one.fault.line, one.fault.column, one.fault.reason)
+            for one in broken
+            if one.fault is not None
+        }
+        return await messages.insert_dead_letters(
+            self._records, self._airline_id, self._received_at, self._way, list(letters.values())
+        )
+
+    async def _keep(self, whole: Sequence[_Read]) -> set[UUID]:
+        return await messages.insert(
+            self._records,
+            self._airline_id,
+            self._received_at,
+            self._way,
+            [
+                NewMessage(
+                    one.id,
+                    one.kind,
+                    None if one.reading is None else one.reading.sent_at,
+                    one.piece.text,
+                )
+                for one in whole
+            ],
+        )
+
+    async def _apply(
+        self, readings: Sequence[tuple[UUID, Reading]], flight_ids: Mapping[FlightKey, int]
+    ) -> tuple[int, int]:
+        """Answers how many events were new, and of how many bags there is news."""
+        said = [(message_id, one) for message_id, reading in readings for one in reading.instructions]
+        seen = [(message_id, scan) for message_id, reading in readings for scan in reading.scans]
+        if not said and not seen:
+            return 0, 0
+        links = {one.tag: (one.original_tag, one.at) for _, one in said if one.original_tag}
+        into = await self._link(links) if links else {}
+        tags = [(one.tag, one.at) for _, one in said] + [(scan.tag, scan.at) for _, scan in seen]
+        bag_ids = await scans.carriers(
+            self._records, self._airline_id, [tag for tag, _ in tags], [moment for _, moment in tags]
+        )
+        concerned = {bag_id for bag_id in bag_ids if bag_id is not None}
+        await bags.lock(self._records, self._airline_id, sorted(concerned | into.keys() | set(into.values())))
+        moved_events = await self._merge(into) if into else []
+        now_of = [into.get(bag_id, bag_id) if bag_id is not None else None for bag_id in bag_ids]
+        spoken = [
+            Said(bag_id, message_id, one)
+            for (message_id, one), bag_id in zip(said, now_of, strict=False)
+            if bag_id is not None
+        ]
+        changed: set[tuple[int, UUID | None]] = {(one.bag_id, None) for one in spoken} | set(moved_events)
+        changed |= {(bag_id, None) for bag_id in into}
+        if spoken:
+            await instructions.insert(self._records, self._airline_id, spoken)
+            planned = sorted({one.bag_id for one in spoken} | set(into.values()))
+            await plans.follow(self._records, self._airline_id, planned, flight_ids)
+        happened = [
+            Happened(scan, bag_id, flight_ids.get(scan.flight) if scan.flight else None, message_id)
+            for (message_id, scan), bag_id in zip(seen, now_of[len(said) :], strict=True)
+        ]
+        outcomes = await scans.happen(self._records, self._airline_id, self._received_at, happened, changed)
+        events = sum(one.outcome == ScanOutcome.RECORDED for one in outcomes)
+        return events, len({bag_id for bag_id in now_of if bag_id is not None})
+
+    async def _link(self, links: Mapping[str, tuple[str | None, datetime]]) -> dict[int, int]:
+        """Ties rush tags to the bags whose tags they replace (rule 11).
+
+        Answers bags that are no bags of their own, since scans of a rush tag came before the message that ties it, each
+        with the bag it is.
+        """
+        numbers = list(links)
+        moments = [at for _, at in links.values()]
+        originals = await scans.carriers(
+            self._records, self._airline_id, [original or "" for original, _ in links.values()], moments
+        )
+        await bags.lock_unknown_tags(self._records, self._airline_id, numbers)
+        carried = await bags.tagged_at(self._records, self._airline_id, numbers, moments)
+        into: dict[int, int] = {}
+        ties: list[tuple[int, str, datetime]] = []
+        for place, (number, moment, original) in enumerate(zip(numbers, moments, originals, strict=True)):
+            if original is None:
+                continue
+            if place not in carried:
+                ties.append((original, number, moment))
+            elif carried[place] != original:
+                into[carried[place]] = original
+        if ties:
+            await bags.tie(self._records, self._airline_id, ties, UNKNOWN_TAG_WINDOW)
+        return into
+
+    async def _merge(self, into: Mapping[int, int]) -> list[tuple[int, UUID]]:
+        await flights.replace_legs(self._records, self._airline_id, list(into), [])
+        return await bags.merge(self._records, self._airline_id, into)

@@ -1,0 +1,170 @@
+"""What messages mean for bags becomes their record: itinerary, passenger, authority to load."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from integrations.records.bags import Bag, KnownBag
+from integrations.records.events import FlightKey
+from integrations.records.passengers import search_name
+from integrations.stores import bags, bookings, flights, instructions, passengers
+from integrations.stores.bags import NewMeaning
+from integrations.stores.bookings import NewBooking
+from integrations.stores.flights import ToldLeg
+from integrations.stores.passengers import Named, NewPassenger
+from integrations.stores.postgres import Reader
+from resolvers.instructions import Meant, in_order, meaning
+
+# Tickets are sold up to about a year ahead, and a locator is reused by its system over the years.
+BOOKING_WINDOW = timedelta(days=365)
+
+_LOCATOR = re.compile(r"[A-Z0-9]{6}")
+# Behind the given names, as reservation systems glue them there.
+_TITLE = re.compile(r"(?<=[A-Z])\s?(?:MRS|MR|MSTR|MISS|MS|DR)$")
+
+
+async def follow(
+    records: Reader, airline_id: int, bag_ids: Sequence[int], flight_ids: Mapping[FlightKey, int]
+) -> set[int]:
+    """Writes anew what messages mean for bags that are locked; statements do not grow with their number.
+
+    Args:
+        flight_ids: those of the flights that the newest messages name; older ones are looked up.
+
+    Returns:
+        The bags for which they mean something else than before.
+    """
+    told = await instructions.of_bags(records, airline_id, bag_ids)
+    meant = {
+        bag_id: meaning(in_order((one.message_id, one.instruction) for one in said))
+        for bag_id, said in told.items()
+        if said
+    }
+    if not meant:
+        return set()
+    known = await bags.by_id(records, airline_id, list(meant))
+    owners = await _owners(records, airline_id, known, meant)
+    changed = [
+        new for bag_id, one in meant.items() if (new := _new(known[bag_id], one, owners.get(bag_id))) is not None
+    ]
+    if changed:
+        await bags.update_meanings(records, airline_id, changed)
+    before = [known[bag_id].passenger_id for bag_id in owners]
+    if left := [owner for owner in before if owner is not None]:
+        await passengers.delete_unbooked(records, airline_id, left)
+    rerouted = await _write_legs(records, airline_id, meant, flight_ids)
+    return {new.bag_id for new in changed} | rerouted
+
+
+def _new(bag: KnownBag, meant: Meant, owner: int | None) -> NewMeaning | None:
+    """What is to be written of a bag; None where it is there already."""
+    new = NewMeaning(
+        bag.id,
+        meant.tag,
+        owner or bag.passenger_id,
+        meant.weight_kg or bag.weight_kg,
+        meant.priority,
+        meant.authorised,
+        meant.deleted,
+    )
+    old = (bag.id, bag.tag, bag.passenger_id, bag.weight_kg, bag.priority, bag.authorised, bag.deleted)
+    return None if new == old else new
+
+
+async def _write_legs(
+    records: Reader, airline_id: int, meant: Mapping[int, Meant], flight_ids: Mapping[FlightKey, int]
+) -> set[int]:
+    named = {leg.flight.key for one in meant.values() for leg in one.legs}
+    ids = dict(flight_ids)
+    if older := named - ids.keys():
+        ids.update(await flights.ids_by_key(records, airline_id, list(older)))
+    there = await flights.told_legs(records, airline_id, list(meant))
+    changed: dict[int, list[ToldLeg]] = {}
+    for bag_id, one in meant.items():
+        spoken = {leg.tag for leg in one.legs}
+        way = [(ids[leg.flight.key], leg.tag, leg.authorised) for leg in one.legs]
+        way += [
+            (leg.flight_id, leg.tag, leg.authorised)
+            for leg in there[bag_id]
+            if leg.tag is not None and leg.tag not in spoken
+        ]
+        new = [ToldLeg(bag_id, seq, *leg) for seq, leg in enumerate(way, start=1)]
+        if new != there[bag_id]:
+            changed[bag_id] = new
+    if changed:
+        legs = [leg for of_bag in changed.values() for leg in of_bag]
+        await flights.replace_legs(records, airline_id, list(changed), legs)
+    return set(changed)
+
+
+async def _owners(
+    records: Reader, airline_id: int, known: Mapping[int, Bag], meant: Mapping[int, Meant]
+) -> dict[int, int]:
+    """The passenger of each bag whose messages name one, made where nobody is so named; absent where nothing changes.
+
+    Two of one name in one booking are taken for one: messages tell no more of them.
+    """
+    named = {bag_id: one for bag_id, one in meant.items() if one.surname}
+    people = await passengers.by_id(
+        records, airline_id, sorted({bag.passenger_id for bag in known.values() if bag.passenger_id is not None})
+    )
+    wanted: dict[int, Named] = {}
+    for bag_id, one in named.items():
+        name, untitled = _names(one)
+        owner = people.get(known[bag_id].passenger_id or 0)
+        locator = one.locator if one.locator and _LOCATOR.fullmatch(one.locator) else ""
+        same = owner is not None and search_name(owner.surname, owner.given_names) in (name, untitled)
+        # One who was known by name alone is found again in a booking once a message tells it.
+        if owner is not None and same and (owner.booking_id is not None or not locator):
+            continue
+        wanted[bag_id] = Named(locator, name, untitled, one.known_at)
+    if not wanted:
+        return {}
+    return await _book(records, airline_id, wanted, named)
+
+
+async def _book(
+    records: Reader, airline_id: int, wanted: Mapping[int, Named], named: Mapping[int, Meant]
+) -> dict[int, int]:
+    locators = {one.locator for one in wanted.values() if one.locator}
+    if locators:
+        await passengers.lock_locators(records, airline_id, locators)
+    found = await passengers.booked(records, airline_id, list(wanted.values()), BOOKING_WINDOW)
+    owners: dict[int, int] = {}
+    made: dict[tuple[str, str], int] = {}
+    booked: dict[str, int] = {}
+    new_people: list[NewPassenger] = []
+    new_bookings: list[NewBooking] = []
+    ids = iter(await passengers.reserve_ids(records, len(wanted) - len([b for b in found.values() if b.passenger_id])))
+    for place, (bag_id, one) in enumerate(wanted.items()):
+        booking = found.get(place)
+        if booking is not None and booking.passenger_id is not None:
+            owners[bag_id] = booking.passenger_id
+            continue
+        who = (one.locator, one.untitled_name) if one.locator else (str(bag_id), "")
+        if who not in made:
+            passenger_id, booking_id = next(ids)
+            if booking is not None:
+                booked[one.locator] = booking.booking_id
+            elif one.locator and one.locator not in booked:
+                booked[one.locator] = booking_id
+                new_bookings.append(NewBooking(booking_id, one.locator, one.at))
+            made[who] = passenger_id
+            meant = named[bag_id]
+            new_people.append(
+                NewPassenger(
+                    passenger_id, booked.get(one.locator), meant.surname or "", meant.given_names or "", one.name
+                )
+            )
+        owners[bag_id] = made[who]
+    if new_bookings:
+        await bookings.insert(records, airline_id, new_bookings)
+    if new_people:
+        await passengers.insert(records, airline_id, new_people)
+    return owners
+
+
+def _names(meant: Meant) -> tuple[str, str]:
+    """As a search by name compares it, with the title behind the given names and without."""
+    given = meant.given_names or ""
+    return search_name(meant.surname or "", given), search_name(meant.surname or "", _TITLE.sub("", given))

@@ -1,0 +1,43 @@
+"""The records' projections made anew: what is computed from messages and events, beside live traffic."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from integrations.records.outbox import GRAPH
+from integrations.stores import bags, changes, outbox
+from resolvers import plans, scans
+from resolvers.context import Context
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """How far a rebuild has come: bags that it has looked at, and those of them that were not what they should be."""
+
+    looked_at: int
+    corrected: int
+
+
+async def rebuild(context: Context) -> AsyncIterator[Rebuilt]:
+    """Computes plan, passenger, authority and state of each bag anew and writes what differs; tells after each batch.
+
+    Safe to repeat and to interrupt. A bag that is right is not touched: a second run corrects nothing.
+
+    Raises:
+        OutsideError: PostgreSQL does not answer or refuses; what was corrected so far stays so.
+    """
+    airline_id, last, looked_at, corrected = context.airline_id, 0, 0, 0
+    while bag_ids := await bags.next_ids(context.stores.postgres, airline_id, last, BATCH):
+        async with context.stores.postgres.transaction() as records:
+            locked = sorted(await bags.lock(records, airline_id, bag_ids))
+            changed = await plans.follow(records, airline_id, locked, {})
+            moved = set(await scans.move(records, airline_id, sorted(set(locked) - changed), always=False))
+            moved |= set(await scans.move(records, airline_id, sorted(changed), always=True))
+            if moved:
+                told = [(bag_id, None) for bag_id in sorted(moved)]
+                await outbox.tell_of_bags(records, airline_id, GRAPH, told)
+                await changes.note_bags(records, airline_id, told)
+                await outbox.wake(records, GRAPH)
+        last, looked_at, corrected = bag_ids[-1], looked_at + len(bag_ids), corrected + len(moved)
+        yield Rebuilt(looked_at, corrected)

@@ -1,0 +1,258 @@
+"""Subscriptions: what goes on being told, each change once, from now on or from a cursor."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Annotated, Any, NamedTuple
+
+import strawberry
+
+from integrations.records.changes import Place, Topic
+from resolvers import bags, flights, live
+from resolvers.actor import Role
+from resolvers.context import Context
+from resolvers.errors import BadInput, NotFound
+from resolvers.live import Interest, Live, Told
+from schema.batching import batched, masked
+from schema.guard import allow
+from schema.inputs import airport_code, only_one, optional_airport_code
+from schema.pagination import Order
+from schema.query import for_readers
+from schema.types.bag import Bag
+from schema.types.connection import ConnectionBoard
+from schema.types.event import BagEvent
+from schema.types.flight import Flight
+from schema.types.health import Health
+from schema.types.incident import Incident
+
+Info = strawberry.Info[Context, None]
+
+MOST_WATCHED = 200
+CHANGES = Order("changes", xid=int, position=int, item=int, moment=datetime)
+
+Resumed = Annotated[
+    str | None,
+    strawberry.argument(
+        description="The `cursor` of the last message that was received: goes on behind it; from now on if absent."
+    ),
+]
+
+
+class Mark(NamedTuple):
+    """What a cursor holds: a place in the log, and as of when everything up to it was told."""
+
+    xid: int
+    position: int
+    item: int
+    moment: datetime
+
+
+def _delays(context: Context) -> Any:
+    return lambda update: (context.now() - update.at) / timedelta(milliseconds=1) if update.changed else None
+
+
+def _cursor() -> Any:
+    return strawberry.field(description="Give it as `after` to go on behind this message.")
+
+
+def _at() -> Any:
+    return strawberry.field(description="When the change was written; in a message without one, when the log was read.")
+
+
+def _delay() -> Any:
+    return masked(
+        _delays, description="Milliseconds from when the change was written to this message; null without a change."
+    )
+
+
+@strawberry.type(
+    description="A bag changed. A message without a bag says that everything up to its cursor has been told: one comes "
+    "at the start, and one every 30 seconds while nothing happens."
+)
+class BagUpdate:
+    """Values are ``resolvers.live.Told``."""
+
+    cursor: str = _cursor()
+    at: datetime = _at()
+    delay_ms: float | None = _delay()
+    bag: Bag | None = strawberry.field(description="The bag as it stands now.")
+    events: list[BagEvent] = strawberry.field(
+        description="What happened to it, in order of event time; empty where something else moved it."
+    )
+
+
+@strawberry.type(
+    description="A flight or one of its bags changed. A message without either says that everything up to its cursor "
+    "has been told: one comes at the start, and one every 30 seconds while nothing happens."
+)
+class FlightUpdate:
+    """Values are ``resolvers.live.Told``."""
+
+    cursor: str = _cursor()
+    at: datetime = _at()
+    delay_ms: float | None = _delay()
+    bag: Bag | None = strawberry.field(description="The bag as it stands now; null where the flight itself changed.")
+    events: list[BagEvent] = strawberry.field(
+        description="What happened to the bag, in order of event time; empty where something else moved it."
+    )
+    flight: Flight | None = strawberry.field(description="The flight as it is now; null where a bag changed.")
+
+
+@strawberry.type(
+    description="The connection board of an airport changed. A message without an airport says that everything up to "
+    "its cursor has been told: one comes at the start, and one every 30 seconds while nothing happens."
+)
+class ConnectionBoardUpdate:
+    """Values are ``resolvers.live.Told``."""
+
+    cursor: str = _cursor()
+    at: datetime = _at()
+    delay_ms: float | None = _delay()
+    airport: str | None = strawberry.field(description="IATA code of the airport.")
+    board: ConnectionBoard | None = batched(
+        live.boards,
+        description="The board as it stands now, of the next four hours; null in a message without an airport.",
+        arguments={"first": "How many pairs, 1 to 1,000."},
+    )
+
+
+@strawberry.type(
+    description="An incident was opened. A message without an incident says that everything up to its cursor has been "
+    "told: one comes at the start, and one every 30 seconds while nothing happens."
+)
+class IncidentUpdate:
+    """Values are ``resolvers.live.Told``."""
+
+    cursor: str = _cursor()
+    at: datetime = _at()
+    delay_ms: float | None = _delay()
+    incident: Incident | None = batched(live.incidents_of, description="The incident as it stands now.")
+
+
+# Values are records, which stand behind the declared types.
+@strawberry.type(description="Everything that goes on being told, over graphql-transport-ws or server-sent events.")
+class Subscription:
+    """The root of subscriptions."""
+
+    @strawberry.subscription(
+        graphql_type=BagUpdate,
+        description="Changes of some bags, each once, in the order in which they became known.",
+        metadata=for_readers(),
+    )
+    async def bag_updated(
+        self,
+        info: Info,
+        ids: Annotated[
+            list[strawberry.ID] | None, strawberry.argument(description="Global ids of the bags, 200 at most.")
+        ] = None,
+        tag: Annotated[
+            str | None, strawberry.argument(description="The tag of one bag, in any written form: that it carries now.")
+        ] = None,
+        after: Resumed = None,
+    ) -> AsyncGenerator[Any, None]:
+        """By ids or by tag, exactly one of them."""
+        only_one("ids", ids, "tag", tag)
+        if ids is not None:
+            if not 1 <= len(ids) <= MOST_WATCHED:
+                raise BadInput("ids", f"Give between 1 and {MOST_WATCHED} ids.")
+            wanted = {Bag.key_of(one, "ids") for one in ids}
+            known = [bag.id for bag in await bags.by_ids(info.context, list(wanted)) if bag is not None]
+        else:
+            found = await bags.carrying(info.context, tag or "", None)
+            known = [] if found is None else [found.id]
+        if not known:
+            raise NotFound("tag" if ids is None else "ids", "There is no such bag.")
+        async with aclosing(updates(info.context, Interest(Topic.BAG, ids=frozenset(known)), after)) as told:
+            async for update in told:
+                yield update
+
+    @strawberry.subscription(
+        graphql_type=FlightUpdate,
+        description="Changes of a flight and of its bags, each once, in the order in which they became known. "
+        "Its bags are those that are planned on it, or loaded on it or last scanned for it.",
+        metadata=for_readers(),
+    )
+    async def flight_bags(
+        self,
+        info: Info,
+        flight_id: Annotated[strawberry.ID, strawberry.argument(description="The flight's global id.")],
+        after: Resumed = None,
+    ) -> AsyncGenerator[Any, None]:
+        """One flight."""
+        [flight] = await flights.by_ids(info.context, [Flight.key_of(flight_id, "flightId")])
+        if flight is None:
+            raise NotFound("flightId", "There is no such flight.")
+        async with aclosing(updates(info.context, Interest(Topic.FLIGHT, flight_id=flight.id), after)) as told:
+            async for update in told:
+                yield update
+
+    @strawberry.subscription(
+        graphql_type=ConnectionBoardUpdate,
+        description="Tells each time that the connection board of an airport is another one.",
+        metadata=for_readers(),
+    )
+    async def connection_board_changed(
+        self,
+        info: Info,
+        airport: Annotated[str, strawberry.argument(description="IATA code of the airport: PTY.")],
+        after: Resumed = None,
+    ) -> AsyncGenerator[Any, None]:
+        """One airport."""
+        interest = Interest(Topic.BOARD, airport=airport_code(airport, "airport"))
+        async with aclosing(updates(info.context, interest, after)) as told:
+            async for update in told:
+                yield update
+
+    @strawberry.subscription(
+        graphql_type=IncidentUpdate,
+        description="Incidents as they are opened: flights that make bags miss their next one.",
+        metadata=for_readers(),
+    )
+    async def incident_opened(
+        self,
+        info: Info,
+        airport: Annotated[
+            str | None, strawberry.argument(description="Only those whose bags change flights there, by IATA code.")
+        ] = None,
+        after: Resumed = None,
+    ) -> AsyncGenerator[Any, None]:
+        """One airport, or all."""
+        interest = Interest(Topic.INCIDENT, airport=optional_airport_code(airport, "airport"))
+        async with aclosing(updates(info.context, interest, after)) as told:
+            async for update in told:
+                yield update
+
+    @strawberry.subscription(
+        graphql_type=Health,
+        description="How the product is: now, and each time that one of its services becomes well or unwell. "
+        "It is checked every second, and has no cursor: what was missed is past.",
+        metadata=allow(*Role),
+    )
+    async def health_changed(self, info: Info) -> AsyncGenerator[Any, None]:
+        """From one check for all."""
+        async with aclosing(_live(info.context).health.changes()) as found:
+            async for health in found:
+                yield health
+
+
+async def updates(context: Context, interest: Interest, after: str | None) -> AsyncGenerator[Told, None]:
+    """What a subscriber is told, as values of messages.
+
+    Raises:
+        BadInput: the cursor is none of this airline's.
+        CursorExpired: the log no longer has what comes next.
+    """
+    given = context.resume or after
+    known = None
+    if given is not None:
+        xid, position, item, moment = CHANGES.key(context, given, "after")
+        known = Place(xid, position, item), moment
+    async with aclosing(_live(context).hub.watch(context.airline_id, interest, known)) as watched:
+        async for told in watched:
+            yield replace(told, cursor=CHANGES.cursor(context, Mark(*told.place, told.at)))
+
+
+def _live(context: Context) -> Live:
+    assert context.live is not None, "a schema with subscriptions is served with a hub"
+    return context.live

@@ -1,0 +1,242 @@
+"""Messages by GraphQL, HTTP and files: taken in, refused, corrected; and that repeating changes nothing."""
+
+import io
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway import ingestion
+from gateway.ingestion import ingest_file
+from integrations.stores.postgres import PostgresManager
+from resolvers.actor import Role
+from tests.gateway import Api, credential
+from tests.stores.test_messages import LOADED, LOCAL, SAMPLES, TRANSFER
+from tests.world import Builder, context_of
+
+RECEIVED = "2025-11-23T23:00:00+00:00"
+INGEST = """
+    mutation($i: IngestMessagesInput!) { ingestMessages(input: $i) {
+      messages duplicates deadLetters others events bags userErrors { code field message } clientMutationId
+    } }
+"""
+REPLAY = """
+    mutation($i: ReplayDeadLetterInput!) { replayDeadLetter(input: $i) {
+      deadLetter { id settledAt settledBy } userErrors { code field message }
+    } }
+"""
+DISCARD = """
+    mutation($i: DiscardDeadLetterInput!) { discardDeadLetter(input: $i) {
+      deadLetter { id settledAt } userErrors { code }
+    } }
+"""
+LETTERS = """
+    query($settled: Boolean!) { deadLetters(settled: $settled) { nodes { id body line position reason settledAt } } }
+"""
+BAG = """{ bag(tag: "0230456781", at: "2025-11-23T20:00:00Z") {
+    state authorised weightKg priority passenger { surname locator }
+    itinerary { flight { designator status } } messages { kind sentAt source body } scans { kind }
+} }"""
+SCAN = {"tag": "0230456781", "kind": "SCREENED", "at": "2025-11-23T16:00:00Z", "airport": "PTY"}
+
+
+class Sender:
+    """A system of one airline that sends messages."""
+
+    def __init__(self, api: Api, airline: Builder) -> None:
+        self.api = api
+        self.airline_id = airline.airline_id
+
+    async def post(self, body: Any, role: Role | None = Role.SERVICE, **headers: str) -> httpx.Response:
+        headers = {"content-type": "text/plain", "x-received-at": RECEIVED} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        return await self.api.client.post(
+            ingestion.PATH, content=body, headers=headers | credential(role, self.airline_id)
+        )
+
+    async def ask(self, query: str, role: Role = Role.SUPERVISOR, **variables: Any) -> Any:
+        data = await self.api.ask(query, role, self.airline_id, **variables)
+        return next(iter(data.values()))
+
+    async def ingest(self, text: str) -> dict[str, Any]:
+        answer: dict[str, Any] = await self.ask(INGEST, i={"text": text, "receivedAt": RECEIVED})
+        return answer
+
+
+@pytest.fixture
+def sender(api: Api, airline: Builder) -> Sender:
+    return Sender(api, airline)
+
+
+async def in_chunks(data: bytes, size: int) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+def counts(**some: int) -> dict[str, int]:
+    nothing = {"messages": 0, "duplicates": 0, "deadLetters": 0, "others": 0, "events": 0, "bags": 0}
+    return nothing | some
+
+
+async def test_a_bag_shows_what_messages_said_of_it(sender: Sender) -> None:
+    stored = await sender.ingest("".join(SAMPLES))
+    bag = await sender.ask(BAG)
+
+    assert stored == counts(messages=10, events=10, bags=2) | {"userErrors": [], "clientMutationId": None}
+    assert (bag["state"], bag["authorised"], bag["priority"]) == ("LOADED", False, True)
+    assert bag["passenger"] == {"surname": "GONZALEZ", "locator": "F7K2QX"}
+    assert bag["itinerary"] == [
+        {"flight": {"designator": "CM335", "status": "UNSCHEDULED"}},
+        {"flight": {"designator": "CM758", "status": "UNSCHEDULED"}},
+    ]
+    assert [message["kind"] for message in bag["messages"]].count("BSM") == 2
+    assert bag["messages"][0]["source"] == "GRAPHQL"
+    assert LOCAL.strip() in {message["body"] for message in bag["messages"]}
+    assert [scan["kind"] for scan in bag["scans"]] == ["ACCEPTED", "EXPECTED", "TRANSFER_IN", "SORTED", "LOADED"]
+
+
+async def test_those_who_do_not_meet_passengers_see_no_message(sender: Sender) -> None:
+    await sender.ingest(LOCAL + LOCAL.replace("ENDBSM", "ENDBPM"))
+    bag = await sender.ask(BAG, Role.ANALYST)
+    letters = await sender.ask(LETTERS, Role.ANALYST, settled=False)
+    assert {message["body"] for message in bag["messages"]} == {None}
+    assert [letter["body"] for letter in letters["nodes"]] == [None]
+
+
+@pytest.mark.parametrize("size", [7, 1_000, 100_000])
+async def test_a_stream_is_stored_however_it_is_cut(sender: Sender, size: int) -> None:
+    text = "".join(SAMPLES).replace("\n", "\r\n").encode()
+    first = await sender.post(in_chunks(text, size))
+    again = await sender.post(text)
+    assert (first.status_code, first.json()) == (200, counts(messages=10, events=10, bags=2))
+    assert again.json() == counts(duplicates=10)
+
+
+async def test_more_than_a_batch_goes_in_several(sender: Sender) -> None:
+    many = "".join(LOADED.replace("0230456781", f"0230{n:06d}") for n in range(1_234))
+    answer = await sender.post(in_chunks(many.encode(), 4_096))
+    assert answer.json() == counts(messages=1_234, events=1_234, bags=1_234)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "stored"),
+    [
+        (json.dumps(SCAN), "application/json", counts(messages=1, events=1, bags=1)),
+        (f"{json.dumps(SCAN)}\n{{}}\n", "application/x-ndjson", counts(messages=1, events=1, bags=1, deadLetters=1)),
+        ("<IATA_BagEventNotif/>", "application/xml; charset=utf-8", counts(deadLetters=1)),
+        ("", "text/plain", counts()),
+        (b"\x00\xff\xfe\n" * 999, "text/plain", counts(others=1)),
+        (b"BSM\n" + b"A" * 3_000_000, "text/plain", counts(deadLetters=1)),
+    ],
+)
+async def test_other_forms_and_junk(sender: Sender, body: Any, content_type: str, stored: dict[str, int]) -> None:
+    answer = await sender.post(body, content_type=content_type)
+    assert (answer.status_code, answer.json()) == (200, stored)
+
+
+async def test_who_may_send(sender: Sender) -> None:
+    statuses = {role: (await sender.post(LOCAL, role)).status_code for role in (*Role, None)}
+    assert statuses == {
+        Role.AGENT: 403,
+        Role.SUPERVISOR: 200,
+        Role.ANALYST: 403,
+        Role.MONITOR: 403,
+        Role.SERVICE: 200,
+        Role.ADMIN: 200,
+        None: 401,
+    }
+    assert (await sender.post(LOCAL, Role.SERVICE, authorization="Bearer nonsense")).status_code in (200, 401)
+    assert (await sender.api.client.get(ingestion.PATH)).status_code == 405
+    refused = await sender.post(LOCAL, x_received_at="yesterday")
+    assert (refused.status_code, "X-Received-At" in refused.json()["error"]) == (400, True)
+
+
+async def test_a_document_is_bounded_and_a_sender_that_falls_silent_is_let_go(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingestion, "LONGEST_DOCUMENT", 100)
+    assert (await sender.post("{" + " " * 100, content_type="application/json")).status_code == 413
+    monkeypatch.setattr(ingestion, "STREAMS", 0)
+    busy = await sender.post(LOCAL)
+    assert (busy.status_code, busy.headers["retry-after"]) == (503, "1")
+
+
+async def test_a_dead_letter_is_corrected_and_replayed(sender: Sender) -> None:
+    broken = LOCAL.replace(".F/CM335/23NOV", ".F/CM335/99NOV")
+    stored = await sender.ingest(broken + TRANSFER)
+    [letter] = (await sender.ask(LETTERS, settled=False))["nodes"]
+    assert stored["deadLetters"] == stored["messages"] == 1
+    assert (letter["body"], letter["line"], letter["position"]) == (broken.strip(), 4, 10)
+
+    still = await sender.ask(REPLAY, i={"deadLetterId": letter["id"]})
+    nothing = await sender.ask(REPLAY, i={"deadLetterId": letter["id"], "text": "MVT\nCM335"})
+    done = await sender.ask(REPLAY, i={"deadLetterId": letter["id"], "text": LOCAL})
+    again = await sender.ask(REPLAY, i={"deadLetterId": letter["id"], "text": LOCAL})
+    assert [error["field"] for error in still["userErrors"] + nothing["userErrors"]] == ["text", "text"]
+    assert "line 4" in still["userErrors"][0]["message"]
+    assert (done["userErrors"], done["deadLetter"]["settledAt"] is not None) == ([], True)
+    assert again["userErrors"][0]["code"] == "INVALID_STATE"
+    assert (await sender.ask(LETTERS, settled=False))["nodes"] == []
+    assert [one["id"] for one in (await sender.ask(LETTERS, settled=True))["nodes"]] == [letter["id"]]
+    assert [leg["flight"]["designator"] for leg in (await sender.ask(BAG))["itinerary"]] == ["CM335", "CM758"]
+
+
+async def test_a_dead_letter_is_set_aside(sender: Sender) -> None:
+    await sender.ingest("BSM\nnonsense\n")
+    [letter] = (await sender.ask(LETTERS, settled=False))["nodes"]
+    done = await sender.ask(DISCARD, i={"deadLetterId": letter["id"]})
+    again = await sender.ask(DISCARD, i={"deadLetterId": letter["id"]})
+    assert done["deadLetter"]["settledAt"] is not None
+    assert [error["code"] for error in again["userErrors"]] == ["INVALID_STATE"]
+
+
+async def test_text_that_is_too_long_is_refused(sender: Sender) -> None:
+    answer = await sender.ask(INGEST, i={"text": "A" * 262_145})
+    assert [error["field"] for error in answer["userErrors"]] == ["text"]
+
+
+async def test_a_file_is_taken_in_with_progress(airline: Builder, tmp_path: Path, capsys: Any) -> None:
+    context, said = context_of(airline.stores, Role.SERVICE, airline.airline_id), list[str]()
+    file = tmp_path / "day.txt"
+    file.write_text("".join(SAMPLES))
+    received = datetime(2025, 11, 23, 23, 0, tzinfo=UTC)
+
+    assert await ingest_file(context, str(file), received, said.append) == 0
+    assert "10 messages, 10 events" in said[-1]
+    file.write_text(LOCAL.replace("MIA\n", "QQQ\n"))
+    assert await ingest_file(context, str(file), received, said.append) == 1
+    assert "1 not readable" in said[-2]
+    assert await ingest_file(context, str(tmp_path / "none.txt"), received, said.append) == 1
+
+
+async def test_standard_input_is_a_file_too(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Standard:
+        buffer = io.BytesIO(LOCAL.encode())
+
+    monkeypatch.setattr("sys.stdin", Standard())
+    context, said = context_of(airline.stores, Role.SERVICE, airline.airline_id), list[str]()
+    assert await ingest_file(context, "-", datetime(2025, 11, 23, 23, 0, tzinfo=UTC), said.append) == 0
+
+
+async def test_what_is_slow_to_come_is_stored_meanwhile(sender: Sender, airline: Builder) -> None:
+    """Given a sender that keeps its stream open, when it pauses, then what it sent is there already."""
+    postgres: PostgresManager = airline.stores.postgres
+    seen: list[int] = []
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield LOCAL.encode()
+        ends = datetime.now(UTC) + timedelta(seconds=20)
+        while datetime.now(UTC) < ends and not seen:
+            yield b"\n"
+            sql = "SELECT count(*) FROM messages WHERE airline_id = $1"
+            if count := await postgres.fetchval(sql, airline.airline_id):
+                seen.append(count)
+        yield TRANSFER.encode()
+
+    assert (await sender.post(slowly())).json()["messages"] == 2
+    assert seen == [1]

@@ -1,0 +1,370 @@
+"""Subscriptions through the schema and the hub: who is told what."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from integrations.records.changes import Place, Topic
+from integrations.stores import bags, changes
+from resolvers import flights, scans
+from resolvers.actor import Role
+from resolvers.context import Context, Stores
+from resolvers.flights import FlightChange
+from resolvers.health import Health, HealthStatus, ServiceHealth
+from resolvers.live import HealthWatch, Hub, Live
+from schema.build import build_schema
+from schema.streaming import Streamed
+from schema.subscription import CHANGES, Mark
+from tests.executor import chosen
+from tests.world import DELIVERED, LOADED, Builder, World, context_of
+
+BAG = (
+    "subscription($ids:[ID!], $after:String){bagUpdated(ids:$ids, after:$after){cursor delayMs bag{state} events{id}}}"
+)
+FLIGHT = """subscription($id:ID!, $after:String){ flightBags(flightId:$id, after:$after){
+    cursor delayMs bag{id} flight{gate} events{kind} } }"""
+
+
+OPEN_INCIDENT = """
+INSERT INTO incidents (airline_id, cause, flight_id, airport, opened_at, updated_at)
+VALUES ($1, 'LATE_INBOUND', $2, 'PTY', now(), now())
+RETURNING id
+"""
+
+
+async def nothing() -> Any:
+    raise AssertionError("nobody asks for health here")
+
+
+@pytest.fixture
+def live(stores: Stores) -> Live:
+    return Live(Hub(stores.postgres, timedelta(hours=24)), HealthWatch(nothing))
+
+
+class Ear:
+    """Hears what one subscriber is told."""
+
+    def __init__(self, answers: AsyncIterator[Streamed]) -> None:
+        self._answers = answers
+
+    async def hear(self) -> Any:
+        """The value of the root field in the next answer."""
+        async with asyncio.timeout(10):
+            streamed = await anext(self._answers)
+        assert not streamed.result.errors, streamed.result.errors
+        assert streamed.result.data is not None
+        [value] = streamed.result.data.values()
+        return value
+
+    async def code(self) -> str:
+        """The code of the error that ends the subscription."""
+        async with asyncio.timeout(10):
+            async for streamed in self._answers:
+                if streamed.is_failure:
+                    assert streamed.result.errors is not None
+                    return str((streamed.result.errors[0].extensions or {})["code"])
+        raise AssertionError("ended without an error")
+
+
+@asynccontextmanager
+async def listening(
+    live: Live, builder: Builder, query: str, role: Role | None = Role.AGENT, **variables: Any
+) -> AsyncIterator[Ear]:
+    """A subscriber of that airline."""
+
+    @asynccontextmanager
+    async def context() -> AsyncIterator[Context]:
+        made = context_of(builder.stores, role, builder.airline_id)
+        made.live = live
+        yield made
+
+    schema = build_schema(executor=chosen())
+    async with aclosing(schema.answers(query, context, variables=variables)) as answers:
+        yield Ear(answers)
+
+
+async def scan(builder: Builder, tag: str, kind: str, at: str) -> str:
+    """Records a scan; answers the event's id."""
+    [recorded] = await scans.record(
+        context_of(builder.stores, Role.SERVICE, builder.airline_id), [builder.scan(tag, kind, "PTY", at)]
+    )
+    return str(recorded.event_id)
+
+
+@pytest.fixture
+async def bag(airline: Builder) -> str:
+    """The global id of a bag of an airline of the test's own."""
+    await airline.bag("one", DELIVERED, None, ["CM335", "CM758"])
+    return airline.id("Bag", "one")
+
+
+async def test_a_bag_s_changes_are_told_with_their_events(live: Live, airline: Builder, bag: str) -> None:
+    async with listening(live, airline, BAG, ids=[bag]) as ear:
+        begin = await ear.hear()
+        event = await scan(airline, DELIVERED, "ACCEPTED", "10:00")
+        told = await ear.hear()
+
+    assert (begin["bag"], begin["events"], begin["delayMs"]) == (None, [], None)
+    assert (told["bag"], told["events"]) == ({"state": "ACCEPTED"}, [{"id": event}])
+    assert 0 <= told["delayMs"] < 5_000
+
+
+async def test_it_goes_on_behind_a_cursor(live: Live, airline: Builder, bag: str) -> None:
+    async with listening(live, airline, BAG, ids=[bag]) as ear:
+        begin = await ear.hear()
+    events = [await scan(airline, DELIVERED, "POSITION", f"10:0{minute}") for minute in range(4)]
+    async with listening(live, airline, BAG, ids=[bag], after=begin["cursor"]) as ear:
+        first = await ear.hear()
+    async with listening(live, airline, BAG, ids=[bag], after=first["cursor"]) as ear:
+        others = [await ear.hear() for _ in range(4)]
+
+    assert [one["events"] for one in (first, *others)] == [*([{"id": event}] for event in events), []]
+
+
+async def test_a_late_commit_is_told_and_nothing_before_it(live: Live, airline: Builder, bag: str) -> None:
+    """A transaction that began first commits last: what came in between waits for it, and all is told once."""
+    postgres = airline.stores.postgres
+    async with listening(live, airline, BAG, ids=[bag]) as ear:
+        await ear.hear()
+        async with postgres.transaction() as slow:
+            await changes.note_bags(slow, airline.airline_id, [(airline.bags["one"], None)])
+            event = await scan(airline, DELIVERED, "ACCEPTED", "10:00")
+            waiting = asyncio.ensure_future(ear.hear())
+            await asyncio.sleep(0.4)
+            assert not waiting.done(), "its place in the log is behind one that may still be filled"
+        heard = [await waiting, await ear.hear()]
+
+    assert [one["events"] for one in heard] == [[], [{"id": event}]]
+
+
+async def test_a_slow_subscriber_is_kept_few_changes_and_loses_none(
+    live: Live, airline: Builder, bag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resolvers.live.BUFFER", 5)
+    async with listening(live, airline, BAG, ids=[bag]) as slow, listening(live, airline, BAG, ids=[bag]) as quick:
+        await slow.hear()
+        await quick.hear()
+        written, waiting = [], []
+        for minute in range(30):
+            written.append([{"id": await scan(airline, DELIVERED, "POSITION", f"10:{minute}")}])
+            assert (await quick.hear())["events"] == written[-1]
+            waiting.append(max(len(watcher.waiting) for watcher in live.hub.watchers(airline.airline_id)))
+        heard = [(await slow.hear())["events"] for _ in written]
+        up_to_date = await slow.hear()
+
+        assert max(waiting) == 5
+        assert heard == written
+        assert up_to_date["bag"] is None
+        written.append([{"id": await scan(airline, DELIVERED, "POSITION", "11:00")}])
+        assert [(await ear.hear())["events"] for ear in (slow, quick)] == written[-1:] * 2
+
+
+async def test_nobody_joins_before_it_has_read_what_the_others_were_told(
+    live: Live, airline: Builder, bag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given an answer of the log that was on its way to a new subscriber while the others were told of more."""
+    written: list[Any] = []
+    async with listening(live, airline, BAG, ids=[bag]) as old, listening(live, airline, BAG, ids=[bag]) as new:
+        await old.hear()
+        read, this = changes.after, asyncio.current_task()
+
+        async def read_slowly(*arguments: Any) -> changes.LogPage:
+            page = await read(*arguments)
+            if asyncio.current_task() is this and not written:
+                written.append([{"id": await scan(airline, DELIVERED, "ACCEPTED", "10:00")}])
+                assert (await old.hear())["events"] == written[0]
+            return page
+
+        monkeypatch.setattr(changes, "after", read_slowly)
+        while not (told := await new.hear())["events"]:
+            assert not written, "up to date without having been told"
+    assert told["events"] == written[0]
+
+
+async def test_who_has_caught_up_by_itself_is_not_told_again(
+    live: Live, airline: Builder, bag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a subscriber who falls back and catches up while the feed still fetches what it was to be told."""
+    async with listening(live, airline, BAG, ids=[bag]) as ear:
+        await ear.hear()
+        [watcher] = live.hub.watchers(airline.airline_id)
+        this, heard, caught_up = asyncio.current_task(), list[Any](), asyncio.Event()
+
+        async def fetch_slowly(*arguments: Any) -> Any:
+            if asyncio.current_task() is not this and not heard:
+                heard.append(None)
+                watcher.fall_back()
+                heard[:] = [await ear.hear(), await ear.hear()]
+                caught_up.set()
+            return await bags.by_id(*arguments)
+
+        monkeypatch.setattr("resolvers.live.bags", SimpleNamespace(by_id=fetch_slowly))
+        first = await scan(airline, DELIVERED, "ACCEPTED", "10:00")
+        await caught_up.wait()
+        second = await scan(airline, DELIVERED, "SORTED", "10:01")
+        heard.append(await ear.hear())
+    assert [one["events"] for one in heard] == [[{"id": first}], [], [{"id": second}]]
+
+
+@pytest.mark.parametrize("hours", [23, 25])
+async def test_a_cursor_lasts_for_a_day(live: Live, airline: Builder, bag: str, hours: int) -> None:
+    async with listening(live, airline, BAG, ids=[bag]) as ear:
+        await ear.hear()
+        event = await scan(airline, DELIVERED, "ACCEPTED", "10:00")
+        told = await ear.hear()
+        await scan(airline, DELIVERED, "SORTED", "11:00")
+    context = context_of(airline.stores, airline_id=airline.airline_id)
+    xid, position, item, moment = CHANGES.key(context, told["cursor"], "after")
+    aged = CHANGES.cursor(context, Mark(xid, position, item, moment - timedelta(hours=hours)))
+    async with listening(live, airline, BAG, ids=[bag], after=aged) as ear:
+        if hours > 24:
+            assert await ear.code() == "CURSOR_EXPIRED"
+        else:
+            assert event not in str(await ear.hear())
+
+
+async def test_a_cursor_of_another_servers_log_is_refused(live: Live, airline: Builder, bag: str) -> None:
+    """After a move to a copy of the records, whose server counts its transactions by itself."""
+    context = context_of(airline.stores, airline_id=airline.airline_id)
+    later = CHANGES.cursor(context, Mark(2**62, 1, 1, datetime.now(UTC)))
+    async with listening(live, airline, BAG, ids=[bag], after=later) as ear:
+        assert await ear.code() == "CURSOR_EXPIRED"
+
+
+async def test_old_changes_are_dropped(live: Live, airline: Builder, bag: str) -> None:
+    await scan(airline, DELIVERED, "ACCEPTED", "10:00")
+    records = airline.stores.postgres
+    old = "UPDATE changes SET at = at - interval '2 days' WHERE airline_id = $1"
+    await records.execute(old, airline.airline_id, name="AGE")
+    await scan(airline, DELIVERED, "SORTED", "11:00")
+    async with records.transaction() as session:
+        assert await changes.delete_old(session, timedelta(days=1), 10) == 1
+        left = await changes.after(session, airline.airline_id, Place(0, 0, 0), 10)
+    # The transaction's own deletion holds the horizon back, and hides nothing that was committed before.
+    assert len(left.rows) == 1
+
+
+async def test_a_flight_is_told_of_its_bags_and_itself(live: Live, airline: Builder, bag: str) -> None:
+    await airline.bag("elsewhere", LOADED, None, ["CM411"])
+    async with listening(live, airline, FLIGHT, id=airline.id("Flight", "CM335")) as ear:
+        await ear.hear()
+        await scan(airline, LOADED, "ACCEPTED", "10:00")
+        await scan(airline, DELIVERED, "ACCEPTED", "10:01")
+        context = context_of(airline.stores, Role.SERVICE, airline.airline_id)
+        await flights.update(context, airline.flights["CM335"], FlightChange(gate="B7"))
+        told = [await ear.hear(), await ear.hear()]
+
+    assert [(one["bag"], one["flight"], one["events"]) for one in told] == [
+        ({"id": bag}, None, [{"kind": "ACCEPTED"}]),
+        (None, {"gate": "B7"}, []),
+    ]
+
+
+async def test_boards_and_incidents_are_told_of_their_airport(
+    live: Live, airline: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the pages of the log cut a transaction."""
+    monkeypatch.setattr("resolvers.live.ROWS_AT_ONCE", 1)
+    board = 'subscription{connectionBoardChanged(airport:"pty"){airport delayMs board{airport}}}'
+    opened = 'subscription{incidentOpened(airport:"PTY"){incident{airport flight{designator}}}}'
+    records, airline_id = airline.stores.postgres, airline.airline_id
+    async with listening(live, airline, board) as of_board, listening(live, airline, opened) as of_incidents:
+        begin = await of_board.hear(), await of_incidents.hear()
+        async with records.transaction() as session:
+            incident_id = await session.fetchval(OPEN_INCIDENT, airline_id, airline.flights["CM335"], name="OPEN")
+            await changes.note(session, airline_id, Topic.BOARD, airport="BOG")
+            await changes.note(session, airline_id, Topic.BOARD, airport="PTY")
+            await changes.note(session, airline_id, Topic.INCIDENT, incident_id, "BOG")
+            await changes.note(session, airline_id, Topic.INCIDENT, incident_id, "PTY")
+        told = await of_board.hear(), await of_incidents.hear()
+
+    assert begin == ({"airport": None, "delayMs": None, "board": None}, {"incident": None})
+    assert (told[0]["airport"], told[0]["board"]) == ("PTY", {"airport": "PTY"})
+    assert told[1] == {"incident": {"airport": "PTY", "flight": {"designator": f"{airline.carrier}335"}}}
+
+
+async def test_health_is_told_when_it_changes(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resolvers.live.HEALTH_SECONDS", 0.05)
+    asked = []
+
+    async def check() -> Health:
+        asked.append(1)
+        well = len(asked) not in (3, 4)
+        service = ServiceHealth("cache", well, 1.0, {})
+        return Health(HealthStatus.HEALTHY if well else HealthStatus.DEGRADED, "1", datetime.now(UTC), [service])
+
+    live = Live(Hub(airline.stores.postgres, timedelta(hours=1)), HealthWatch(check))
+    async with listening(live, airline, "subscription{healthChanged{status}}", Role.MONITOR) as ear:
+        heard = [(await ear.hear())["status"] for _ in range(3)]
+    before = len(asked)
+    await asyncio.sleep(0.2)
+
+    assert heard == ["HEALTHY", "DEGRADED", "HEALTHY"]
+    assert len(asked) == before, "nobody watches, nobody checks"
+
+
+async def test_another_airline_hears_nothing(live: Live, world: World, airline: Builder, bag: str) -> None:
+    async with listening(live, world.theirs, BAG, ids=[bag]) as ear:
+        assert await ear.code() == "NOT_FOUND"
+    async with listening(live, airline, BAG, ids=[bag]) as ear:
+        cursor = (await ear.hear())["cursor"]
+    their_bag = world.theirs.id("Bag", "delivered")
+    async with listening(live, world.theirs, BAG, ids=[their_bag], after=cursor) as ear:
+        assert await ear.code() == "BAD_USER_INPUT", "a cursor is its airline's"
+
+
+WATCH = {
+    "bagUpdated": '(tag:"0230456781"){cursor}',
+    "flightBags": '(flightId:"x"){cursor}',
+    "connectionBoardChanged": '(airport:"PTY"){cursor}',
+    "incidentOpened": "{cursor}",
+    "healthChanged": "{status}",
+}
+
+
+def test_every_subscription_is_tried() -> None:
+    subscriptions = build_schema()._schema.subscription_type
+    assert subscriptions is not None
+    assert sorted(subscriptions.fields) == sorted(WATCH)
+
+
+@pytest.mark.parametrize("field", WATCH)
+async def test_who_may_not_ask_may_not_watch(live: Live, world: World, field: str) -> None:
+    async with listening(live, world.ours, f"subscription{{{field}{WATCH[field]}}}", None) as ear:
+        assert await ear.code() == "UNAUTHENTICATED"
+    if field != "healthChanged":
+        async with listening(live, world.ours, f"subscription{{{field}{WATCH[field]}}}", Role.MONITOR) as ear:
+            assert await ear.code() == "FORBIDDEN"
+
+
+@pytest.mark.parametrize(("role", "surname"), [(Role.AGENT, "González"), (Role.ANALYST, "G***")])
+async def test_names_are_masked_by_role_in_streams_too(live: Live, airline: Builder, role: Role, surname: str) -> None:
+    contact = (None, None, None, "ES", "+15555550144", "carlos@example.org")
+    await airline.passenger("gonzalez", "F7K2QX", "González", "Carlos", *contact)
+    await airline.bag("one", DELIVERED, "gonzalez", ["CM335"])
+    query = "subscription($ids:[ID!]){bagUpdated(ids:$ids){bag{passenger{surname}}}}"
+    async with listening(live, airline, query, role, ids=[airline.id("Bag", "one")]) as ear:
+        await ear.hear()
+        await scan(airline, DELIVERED, "ACCEPTED", "10:00")
+        assert await ear.hear() == {"bag": {"passenger": {"surname": surname}}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ("ids:[]", "BAD_USER_INPUT"),
+        ('ids:["x"]', "BAD_USER_INPUT"),
+        ("", "BAD_USER_INPUT"),
+        ('tag:"0999999999"', "NOT_FOUND"),
+        ('tag:"0230456781", after:"AAAA"', "BAD_USER_INPUT"),
+    ],
+)
+async def test_what_cannot_be_watched(live: Live, world: World, arguments: str, code: str) -> None:
+    query = f"subscription{{bagUpdated({arguments}){{cursor}}}}" if arguments else "subscription{bagUpdated{cursor}}"
+    async with listening(live, world.ours, query) as ear:
+        assert await ear.code() == code

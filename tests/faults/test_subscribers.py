@@ -1,0 +1,322 @@
+"""Subscribers of a gateway in a process of its own: each event once, whatever is cut, killed or started anew."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from gateway.actor import issue_token
+from gateway.config import Settings
+from gateway.demo import Program
+from integrations.embedded.redis import EmbeddedRedis
+from integrations.stores import changes
+from resolvers import scans
+from resolvers.actor import Role
+from resolvers.context import Stores
+from tests.conftest import Neo4jCredentials
+from tests.faults.processes import eventually
+from tests.faults.test_gateway_stores import killed, serve
+from tests.gateway import SECRET, credential, settings_for
+from tests.subscribers import PROTOCOL, events, hear, over_events, over_socket, say, socket
+from tests.world import DELIVERED, LOADED, OURS, Builder, context_of, open_stores, our_day
+
+QUERY = "subscription($ids:[ID!], $after:String){bagUpdated(ids:$ids, after:$after){cursor events{id}}}"
+TAGS = (DELIVERED, LOADED)
+
+Open = Callable[[int, str, Mapping[str, Any]], AbstractAsyncContextManager[AsyncIterator[Any]]]
+
+
+@dataclass
+class Gateway:
+    """What runs, and the tests' own way into the stores."""
+
+    program: Program
+    port: int
+    client: httpx.AsyncClient
+    stores: Stores
+    ours: Builder
+    redis: EmbeddedRedis
+    minutes: Any
+
+    @property
+    def bag_ids(self) -> list[str]:
+        """The bags that are watched."""
+        return [self.ours.id("Bag", "delivered"), self.ours.id("Bag", "loaded")]
+
+    async def scan(self, *tags: str) -> list[str]:
+        """Records one new scan of each tag, in one transaction; answers the events' ids."""
+        minute = next(self.minutes)
+        news = [
+            self.ours.scan(tag, "POSITION", "PTY", f"+{minute // 60 % 24:02}:{minute % 60:02}", place=f"P{minute}")
+            for tag in tags
+        ]
+        recorded = await scans.record(context_of(self.stores, Role.SERVICE), news)
+        return [str(one.event_id) for one in recorded]
+
+
+@pytest.fixture(scope="module")
+async def settings(migrated_url: str, redis_url: str, neo4j_credentials: Neo4jCredentials) -> Settings:
+    return settings_for(migrated_url, redis_url, neo4j_credentials)
+
+
+@pytest.fixture(scope="module")
+async def gateway(
+    settings: Settings, embedded_redis: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Gateway]:
+    folder: Path = tmp_path_factory.mktemp("processes")
+    async with open_stores(settings) as stores, serve(settings, folder, "gateway") as (program, client):
+        port = client.base_url.port
+        assert port is not None
+        yield Gateway(program, port, client, stores, await our_day(stores), embedded_redis, count())
+
+
+class Subscriber:
+    """Hears events until it is stopped; comes back with its cursor as often as it is cut off.
+
+    Args:
+        patience: seconds after which it cuts the connection itself, at random up to twice that.
+    """
+
+    def __init__(self, gateway: Gateway, over: Open, patience: float) -> None:
+        self._gateway = gateway
+        self._over = over
+        self._patience = patience
+        self.heard: Counter[str] = Counter()
+        self.cursor: str | None = None
+        self.began = asyncio.Event()
+        self.cuts = -1
+
+    async def run(self) -> None:
+        while True:
+            self.cuts += 1
+            try:
+                async with asyncio.timeout(random.uniform(0, 2 * self._patience)):
+                    await self._listen()
+            except (TimeoutError, OSError, httpx.HTTPError, ConnectionClosed, InvalidStatus, AssertionError):
+                await asyncio.sleep(0.05)
+
+    async def _listen(self) -> None:
+        variables = {"ids": self._gateway.bag_ids, "after": self.cursor}
+        async with self._over(self._gateway.port, QUERY, variables) as told:
+            async for data in told:
+                # What a cut takes away between the two was not heard.
+                self.heard.update(event["id"] for event in data["bagUpdated"]["events"])
+                self.cursor = data["bagUpdated"]["cursor"]
+                self.began.set()
+
+
+@asynccontextmanager
+async def subscribed(gateway: Gateway, over: Open, patience: float = 0.3) -> AsyncIterator[Subscriber]:
+    """A subscriber who has begun."""
+    subscriber = Subscriber(gateway, over, patience)
+    task = asyncio.create_task(subscriber.run())
+    try:
+        async with asyncio.timeout(20):
+            await subscriber.began.wait()
+        yield subscriber
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def write(gateway: Gateway, seconds: float) -> list[str]:
+    """Three writers at once, and transactions that stay open beside them, so that commits come out of order."""
+    written: list[str] = []
+    end = monotonic() + seconds
+
+    async def scanning() -> None:
+        while monotonic() < end:
+            written.extend(await gateway.scan(*random.choice([TAGS, TAGS[:1], TAGS[1:]])))
+            await asyncio.sleep(random.uniform(0, 0.02))
+
+    async def holding() -> None:
+        while monotonic() < end:
+            async with gateway.stores.postgres.transaction() as slow:
+                await changes.note_bags(slow, OURS, [(gateway.ours.bags["delivered"], None)])
+                await asyncio.sleep(random.uniform(0, 0.3))
+
+    await asyncio.gather(scanning(), scanning(), scanning(), holding(), holding())
+    return written
+
+
+async def heard_all(subscriber: Subscriber, written: Sequence[str]) -> None:
+    """Waits until the subscriber has heard everything; everything once, and nothing else."""
+
+    async def everything() -> bool:
+        return subscriber.heard.keys() >= set(written)
+
+    await eventually(everything, 30)
+    await asyncio.sleep(0.3)
+    assert subscriber.heard == Counter(written)
+
+
+BOTH = pytest.mark.parametrize("over", [over_socket, over_events])
+
+
+@BOTH
+async def test_who_is_cut_off_again_and_again_hears_each_event_once(gateway: Gateway, over: Open) -> None:
+    async with subscribed(gateway, over) as subscriber:
+        written = await write(gateway, 4.0)
+        await heard_all(subscriber, written)
+    assert len(written) > 100
+    assert subscriber.cuts > 5
+
+
+@BOTH
+async def test_the_gateway_and_redis_may_go_and_come(gateway: Gateway, over: Open) -> None:
+    async with subscribed(gateway, over, patience=100.0) as subscriber:
+        writing = asyncio.create_task(write(gateway, 6.0))
+        async with killed(gateway.redis):
+            await asyncio.sleep(1.0)
+            await gateway.program.stop()
+            await asyncio.sleep(0.5)
+        await gateway.program.start(print)
+        await heard_all(subscriber, await writing)
+    assert subscriber.cuts >= 1
+
+
+# The protocol
+
+
+async def closed_with(port: int, *messages: str, **options: Any) -> int:
+    """The code with which the server ends a connection after these messages."""
+    async with connect(f"ws://127.0.0.1:{port}/graphql", proxy=None, **options) as connection:
+        for message in messages:
+            await connection.send(message)
+        with pytest.raises(ConnectionClosed) as ended:
+            await _to_the_end(connection)
+    assert ended.value.rcvd is not None
+    return int(ended.value.rcvd.code)
+
+
+async def _to_the_end(connection: ClientConnection) -> None:
+    while True:
+        await hear(connection)
+
+
+INIT = '{"type":"connection_init"}'
+ASK = '{"id":"1","type":"subscribe","payload":{"query":"subscription{healthChanged{status}}"}}'
+BAD = '{"type":"connection_init","payload":{"authorization":"Bearer x"}}'
+
+
+@pytest.mark.parametrize(
+    ("messages", "code"),
+    [
+        (["5"], 4400),
+        (["{"], 4400),
+        ([INIT, '{"type":"what"}'], 4400),
+        ([INIT, '{"type":"subscribe","payload":{"query":"{a}"}}'], 4400),
+        ([INIT, '{"id":"1","type":"subscribe","payload":7}'], 4400),
+        ([ASK], 4401),
+        ([BAD], 4403),
+        ([], 4408),
+        ([INIT, INIT], 4429),
+    ],
+)
+async def test_what_the_server_does_not_put_up_with(gateway: Gateway, messages: list[str], code: int) -> None:
+    assert await closed_with(gateway.port, *messages, subprotocols=[PROTOCOL]) == code
+
+
+async def test_other_protocols_and_other_sites_are_refused(gateway: Gateway) -> None:
+    assert await closed_with(gateway.port, subprotocols=["graphql-ws"]) == 4406
+    with pytest.raises(InvalidStatus) as refused:
+        await closed_with(gateway.port, subprotocols=[PROTOCOL], origin="https://other.example")
+    assert refused.value.response.status_code == 403
+    own = f"http://127.0.0.1:{gateway.port}"
+    assert await closed_with(gateway.port, INIT, INIT, subprotocols=[PROTOCOL], origin=own) == 4429
+
+
+async def test_an_id_is_used_once_at_a_time(gateway: Gateway) -> None:
+    async with socket(gateway.port) as connection:
+        payload = {"query": "subscription{healthChanged{status}}"}
+        await say(connection, id="1", type="subscribe", payload=payload)
+        assert (await hear(connection))["payload"]["data"]["healthChanged"]["status"]
+        await say(connection, id="1", type="complete")
+        await say(connection, id="1", type="subscribe", payload=payload)
+        assert (await hear(connection))["type"] == "next"
+        await say(connection, id="1", type="subscribe", payload=payload)
+        with pytest.raises(ConnectionClosed) as ended:
+            await hear(connection)
+    assert ended.value.rcvd is not None
+    assert ended.value.rcvd.code == 4409
+
+
+async def test_questions_pings_and_errors_on_one_socket(gateway: Gateway) -> None:
+    async with socket(gateway.port) as connection:
+        await say(connection, type="ping", payload={"a": 1})
+        assert await hear(connection) == {"type": "pong", "payload": {"a": 1}}
+        await say(connection, id="q", type="subscribe", payload={"query": f'{{bag(tag:"{DELIVERED}"){{tag}}}}'})
+        assert await hear(connection) == {
+            "id": "q",
+            "type": "next",
+            "payload": {"data": {"bag": {"tag": DELIVERED}}},
+        }
+        assert await hear(connection) == {"id": "q", "type": "complete"}
+        for number, query in enumerate(["{", "{nothing}", "subscription{bagUpdated(ids:[]){cursor}}"]):
+            await say(connection, id=str(number), type="subscribe", payload={"query": query})
+            answer = await hear(connection)
+            assert (answer["id"], answer["type"]) == (str(number), "error")
+            assert answer["payload"][0]["extensions"]["code"]
+
+
+async def test_a_stream_ends_with_its_token(gateway: Gateway) -> None:
+    token = issue_token(SECRET, Role.AGENT, OURS, timedelta(seconds=1))
+    headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {token}"}
+    query = {"query": "subscription{healthChanged{status}}"}
+    async with gateway.client.stream("GET", "/graphql", params=query, headers=headers) as response:
+        told = [event async for event in events(response)]
+    assert [event["event"] for event in told] == ["next", "next", "complete"]
+    assert "UNAUTHENTICATED" in told[1]["data"]
+    init = f'{{"type":"connection_init","payload":{{"authorization":"Bearer {token}"}}}}'
+    assert await closed_with(gateway.port, init, ASK, subprotocols=[PROTOCOL]) == 4403
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "expected"),
+    [
+        ("GET", "{health{status}}", '"data":{"health"'),
+        ("GET", "mutation{recordScans(input:{scans:[]}){results{outcome}}}", "METHOD_NOT_ALLOWED"),
+        ("POST", "{nothing}", "GRAPHQL_VALIDATION_FAILED"),
+    ],
+)
+async def test_other_operations_are_one_event(gateway: Gateway, method: str, query: str, expected: str) -> None:
+    headers = {"Accept": "text/event-stream", **credential(Role.ADMIN)}
+    given: Any = {"params": {"query": query}} if method == "GET" else {"json": {"query": query}}
+    async with gateway.client.stream(method, "/graphql", headers=headers, **given) as response:
+        told = [event async for event in events(response)]
+    assert [event["event"] for event in told] == ["next", "complete"]
+    assert expected in told[0]["data"]
+
+
+async def test_a_subscription_is_no_question(gateway: Gateway) -> None:
+    response = await gateway.client.post("/graphql", json={"query": QUERY}, headers=credential(Role.AGENT))
+    assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (406, "NOT_ACCEPTABLE")
+
+
+async def test_streams_end_when_the_process_is_told_to(gateway: Gateway) -> None:
+    async with socket(gateway.port) as connection, over_events(gateway.port, QUERY, {"ids": gateway.bag_ids}) as told:
+        await say(connection, id="1", type="subscribe", payload={"query": QUERY, "variables": {"ids": gateway.bag_ids}})
+        await hear(connection)
+        await anext(told)
+        started = monotonic()
+        stopping = asyncio.create_task(gateway.program.stop())
+        with pytest.raises(ConnectionClosed) as ended:
+            await hear(connection)
+        assert [data async for data in told] == [], "not complete: the client is to come again"
+        await stopping
+        assert monotonic() - started < 5.0
+    await gateway.program.start(print)
+    assert ended.value.rcvd is not None
+    assert ended.value.rcvd.code == 1001

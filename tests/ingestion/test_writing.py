@@ -1,0 +1,94 @@
+"""The generated day: what the issue asks of it, and that the same seed writes the same bytes."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from itertools import groupby, pairwise
+from pathlib import Path
+
+import pytest
+
+from benchmarks.bank.recount import Answer, recounted
+from benchmarks.bank.sending import pieces
+from benchmarks.bank.writing import SHUFFLED_SECONDS, Bank, Told
+
+DAY = date(2026, 11, 15)
+BAGS = 2_000
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("writing") / "day.txt"
+
+
+@pytest.fixture(scope="module")
+def told(file: Path) -> Told:
+    return Bank(DAY, 1, BAGS).write(file)
+
+
+@pytest.fixture(scope="module")
+def answers(file: Path, told: Told) -> Mapping[str, Answer]:
+    return {answer.tag: answer for answer in recounted(file).answers()}
+
+
+def test_the_same_seed_writes_the_same_and_another_another(tmp_path: Path) -> None:
+    for name, seed in (("one", 1), ("again", 1), ("other", 2)):
+        Bank(DAY, seed, 100).write(tmp_path / name)
+    one, again, other = ((tmp_path / name).read_bytes() for name in ("one", "again", "other"))
+    assert one == again
+    assert one != other
+
+
+def test_there_is_as_much_as_asked_for(told: Told, answers: Mapping[str, Answer]) -> None:
+    assert told.bags >= BAGS
+    assert told.events >= 10 * BAGS
+    assert 0.01 < told.repeated / told.messages < 0.03
+    assert told.broken
+    assert told.noise
+    assert sum(answer.events for answer in answers.values()) == told.events
+
+
+def test_every_tag_is_of_one_bag(answers: Mapping[str, Answer]) -> None:
+    tags = [tag for answer in answers.values() for tag in answer.tags]
+    assert len(tags) == len(set(tags))
+
+
+def test_lines_are_those_of_a_teletype(file: Path) -> None:
+    lines = [line for line in file.read_text("latin-1").split("\n") if line.startswith((".", "B", "END"))]
+    assert all(re.fullmatch(r"[A-Z0-9./,()?:'+= -]{1,69}\r?", line) for line in lines)
+
+
+def test_messages_come_within_half_an_hour_and_not_in_order(file: Path) -> None:
+    """By the minutes of their origin lines, on one day of the month."""
+    found = re.finditer(r"(?m)^\.[A-Z]{7} 15(\d\d)(\d\d)\r?$", file.read_text("latin-1"))
+    minutes = [int(match[1]) * 60 + int(match[2]) for match in found]
+    latest = 0
+    for minute in minutes:
+        latest = max(latest, minute)
+        assert latest - minute <= SHUFFLED_SECONDS / 60 + 1
+    assert minutes != sorted(minutes)
+    assert len(list(groupby(minutes))) > len(minutes) / 2
+
+
+def test_requests_hold_whole_messages_and_all_of_them(file: Path, told: Told) -> None:
+    parts = list(pieces(file, 100))
+    assert b"".join(parts) == file.read_bytes()
+    assert len(parts) > told.messages / 100
+    assert all(part.rstrip().rsplit(b"\n", 1)[-1].startswith(b"END") for part in parts[:-1])
+
+
+def test_bags_end_in_many_ways(answers: Mapping[str, Answer]) -> None:
+    states = {answer.state for answer in answers.values()}
+    assert states >= {
+        *("SORTED", "ARRIVED", "AT_CLAIM", "DELIVERED", "IN_FLIGHT", "NOT_SEEN", "OFFLOADED", "LEFT_BEHIND"),
+        *("ON_HAND", "MISROUTED", "RUSH_TAGGED", "DELETED"),
+    }
+    assert any(len(answer.tags) > 1 and answer.state == "DELIVERED" for answer in answers.values())
+    assert any(not answer.planned for answer in answers.values())
+
+
+def test_the_day_has_six_banks() -> None:
+    """Departures gather around six times."""
+    leaving = sorted(flight.scheduled_departure for flight in Bank(DAY, 1, 1).day.departures)
+    pauses = [later - earlier for earlier, later in pairwise(leaving)]
+    assert sum(pause.total_seconds() > 30 * 60 for pause in pauses) == 5

@@ -1,0 +1,182 @@
+"""Graph against records over real stores: every difference is found, and a rebuild mends it, beside live traffic."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import pytest
+
+from migrations.run import load_graph_schema
+from resolvers import graph
+from resolvers.context import Stores
+from resolvers.graph import Comparison, Difference
+from resolvers.projector import Projector
+from tests.conftest import Neo4jCredentials
+from tests.gateway import settings_for
+from tests.world import DELIVERED, MISSED, NOBODYS, Builder, World, open_stores, our_day, tell_graph, their_day
+
+# Each breaks the graph of the delivered bag or of its flight, with what a check says of it.
+BREAKS = {
+    "state": ("MATCH (b:Bag {id: $bag}) SET b.state = 'LOST'", "state: records DELIVERED, graph LOST"),
+    "version": ("MATCH (b:Bag {id: $bag}) SET b.version = b.version - 1", "version: records"),
+    "holder": ("MATCH (b:Bag {id: $bag}) SET b.holder = 'NOBODY'", "holder: records PASSENGER, graph NOBODY"),
+    "plan": ("MATCH (:Bag {id: $bag})-[r:PLANNED {seq: 2}]->() DELETE r", "planned: records"),
+    "flown": (
+        "MATCH (b:Bag {id: $bag}), (f:Flight {id: $other}) CREATE (b)-[:FLEW {seq: 3}]->(f)",
+        "flown: records",
+    ),
+    "tag": ("MATCH (:Bag {id: $bag})-[r:TAGGED]->() SET r.to = datetime('2030-01-01T00:00:00Z')", "tags: records"),
+    "owner": ("MATCH (:Bag {id: $bag})-[r:OF]->() DELETE r", "passengers: records"),
+    "event": ("MATCH (:Bag {id: $bag})-[:HAD]->(e {kind: 'SORTED'}) DETACH DELETE e", "events: 2 missing, 0 too many"),
+    "kind": ("MATCH (:Bag {id: $bag})-[:HAD]->(e {kind: 'ARRIVED'}) SET e.kind = 'LOST'", "events: 2 missing, 2 too"),
+    "place": ("MATCH (:Bag {id: $bag})-[:HAD]->(e {kind: 'AT_CLAIM'})-[r:AT]->() DELETE r", "events: 1 missing, 1 too"),
+    "elsewhere": (
+        """
+        MATCH (:Bag {id: $bag})-[had:HAD]->(e {kind: 'DELIVERED'}), (b:Bag {id: $neighbour})
+        DELETE had CREATE (b)-[:HAD {at: e.at, seq: e.rank}]->(e)
+        """,
+        "events: 1 missing, 0 too many",
+    ),
+    "invented": (
+        "CREATE (:Bag {id: 999999999, airlineId: $airline, version: 3})",
+        "in the graph and not in the records",
+    ),
+    "gone": ("MATCH (b:Bag {id: $bag}) DETACH DELETE b", "in the records and not in the graph"),
+    "flight": ("MATCH (f:Flight {id: $flight}) SET f.actualArrival = NULL", "times: records"),
+    "way": ("MATCH (:Flight {id: $flight})-[r:TO]->() DELETE r", "destination: records ['PTY'], graph []"),
+    "no flight": ("MATCH (f:Flight {id: $flight}) DETACH DELETE f", "in the records and not in the graph"),
+}
+LOOSE = "MATCH (n) WHERE NOT (n)--() AND (n:Event OR n:Tag OR n:Place OR n:Party) RETURN count(n) AS loose"
+
+
+@pytest.fixture(scope="module")
+async def stores(migrated_url: str, redis_url: str, neo4j_credentials: Neo4jCredentials) -> AsyncIterator[Stores]:
+    async with open_stores(settings_for(migrated_url, redis_url, neo4j_credentials)) as opened:
+        await load_graph_schema(opened.neo4j)
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def world(stores: Stores) -> World:
+    made = World(stores, await our_day(stores), await their_day(stores), NOBODYS)
+    await tell_graph(stores)
+    return made
+
+
+async def checked(airline: Builder) -> tuple[Comparison, list[Difference]]:
+    said: list[Difference] = []
+    return await graph.check(airline.stores, airline.airline_id, said.append), said
+
+
+def silent(_text: str) -> None:
+    """Progress that nobody watches."""
+
+
+async def test_what_was_told_is_what_the_records_say(world: World) -> None:
+    found, said = await checked(world.ours)
+    assert said == []
+    assert (found.bags, found.flights) == (len(world.ours.bags), len(world.ours.flights))
+    assert (found.different, found.undecided) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", BREAKS)
+async def test_each_difference_is_found_and_mended(world: World, kind: str) -> None:
+    ours = world.ours
+    cypher, words = BREAKS[kind]
+    named = {
+        "bag": ours.bags["delivered"],
+        "neighbour": ours.bags["missed"],
+        "flight": ours.flights["CM335"],
+        "other": ours.flights["CM411"],
+        "airline": ours.airline_id,
+    }
+    await world.stores.neo4j.execute_write(cypher, named)
+    broken, said = await checked(ours)
+    await graph.rebuild(world.stores, ours.airline_id, silent)
+    mended, left = await checked(ours)
+
+    assert broken.different == len(said) > 0
+    assert [what for one in said for what in one.what if words in what], said
+    assert (left, mended.different) == ([], 0)
+    assert await world.stores.neo4j.execute_read(LOOSE) == [{"loose": 0}]
+
+
+async def test_a_rebuild_leaves_other_airlines_alone(world: World) -> None:
+    await world.stores.neo4j.execute_write(
+        "MATCH (b:Bag {id: $bag}) SET b.state = 'LOST'", {"bag": world.theirs.bags["delivered"]}
+    )
+    await graph.rebuild(world.stores, world.ours.airline_id, silent)
+    found, _ = await checked(world.theirs)
+    await graph.rebuild(world.stores, world.theirs.airline_id, silent)
+
+    assert found.different == 1
+    assert (await checked(world.theirs))[1] == []
+    assert (await checked(world.ours))[1] == []
+
+
+async def test_what_the_graph_is_still_to_be_told_is_no_difference(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a scan that waits, when checked, then nothing is said of it; and it is waited for."""
+    airline = await world.another_airline()
+    await airline.network()
+    await airline.bag("one", DELIVERED, None, ["CM335"])
+    await airline.record(airline.scan(DELIVERED, "LOADED", "MIA", "11:00", "CM335"))
+    monkeypatch.setattr(graph, "PATIENCE_SECONDS", 0.0)
+    found, said = await checked(airline)
+    monkeypatch.undo()
+    looking = asyncio.create_task(checked(airline))
+    await asyncio.sleep(0.2)
+    await tell_graph(airline.stores)
+    later, none = await looking
+
+    assert (said, found.different, found.undecided) == ([], 0, 1 + len(airline.flights))
+    assert (none, later.different, later.undecided) == ([], 0, 0)
+
+
+async def test_a_rebuild_beside_traffic_loses_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given scans of every bag all the while and two projectors, when rebuilt again and again, then all is there."""
+    monkeypatch.setattr(graph, "BATCH", 7)
+    airline = await world.another_airline()
+    await airline.network()
+    tags = [f"0230{number:06d}" for number in range(40)]
+    for number, tag in enumerate(tags):
+        await airline.bag(str(number), tag, None, ["CM335", "CM758"])
+    workers = [Projector(world.stores.postgres, world.stores.neo4j, name) for name in ("one", "two")]
+    tasks = [asyncio.create_task(worker.run()) for worker in workers]
+    rebuilding = asyncio.create_task(_rebuild_often(airline))
+    for minute in range(10, 40):
+        kind, flight = (("POSITION", None), ("LOADED", "CM335"), ("OFFLOADED", "CM335"))[minute % 3]
+        await airline.record(*(airline.scan(tag, kind, "MIA", f"11:{minute}", flight) for tag in tags))
+    await airline.record(airline.scan(MISSED, "POSITION", "PTY", "12:00"))  # a bag that nobody knew
+    await rebuilding
+    found, said = await checked(airline)
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    assert said == []
+    assert (found.bags, found.undecided) == (41, 0)
+    rows = await world.stores.neo4j.execute_read(
+        "MATCH (b:Bag {airlineId: $id})-[:HAD]->(e) RETURN count(e) AS events", {"id": airline.airline_id}
+    )
+    assert rows == [{"events": 40 * 30 + 1}]
+
+
+async def _rebuild_often(airline: Builder) -> None:
+    for _ in range(3):
+        await graph.rebuild(airline.stores, airline.airline_id, silent)
+
+
+async def test_an_interrupted_rebuild_is_repeated(world: World) -> None:
+    ours = world.ours
+    await world.stores.neo4j.execute_write("MATCH (b:Bag {id: $bag}) SET b.state = 'LOST'", {"bag": ours.bags["seen"]})
+    task = asyncio.create_task(graph.rebuild(world.stores, ours.airline_id, silent))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    await graph.rebuild(world.stores, ours.airline_id, silent)
+
+    assert (await checked(ours))[1] == []

@@ -1,0 +1,379 @@
+"""Kafka's records, through a real broker: each is handled at least once, and committed only after that."""
+
+import asyncio
+import os
+import secrets
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+import psutil
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import NewTopic
+
+from integrations.embedded.kafka import EmbeddedKafka
+from integrations.errors import Refused, Unavailable
+from integrations.streams.kafka import Cluster, Consumer, Record
+from resolvers.intake import Handle, take_in
+from tests.faults.processes import eventually
+from tests.world import INSERT_AIRPORT
+
+AIRPORTS = [
+    ("MIA", "Miami", "United States", "US", "America/New_York"),
+    ("PTY", "Panama City", "Panama", "PA", "America/Panama"),
+    ("GRU", "São Paulo", "Brazil", "BR", "America/Sao_Paulo"),
+]
+CHECKOUT = Path(__file__).parents[2]
+PARTITIONS = 4
+
+
+@pytest.fixture
+def cluster(embedded_kafka: EmbeddedKafka) -> Cluster:
+    server = embedded_kafka
+    return Cluster(server.servers, "SASL_PLAINTEXT", username=server.user, password=server.password)
+
+
+@pytest.fixture
+async def topic(embedded_kafka: EmbeddedKafka) -> AsyncIterator[str]:
+    """The name of an empty topic."""
+    name = f"messages-{secrets.token_hex(4)}"
+    admin = embedded_kafka.admin()
+    await admin.start()
+    await admin.create_topics([NewTopic(name, PARTITIONS, 1)])
+    yield name
+    await admin.delete_topics([name])
+    await admin.close()
+
+
+@asynccontextmanager
+async def writing(cluster: Cluster, compression: str | None = None) -> AsyncIterator[AIOKafkaProducer]:
+    producer = AIOKafkaProducer(**cluster.options(), compression_type=compression, linger_ms=5)
+    await producer.start()
+    try:
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def write(cluster: Cluster, topic: str, values: Iterable[bytes], at: datetime | None = None) -> None:
+    """Writes values, each under one of 20 tags."""
+    milliseconds = int(at.timestamp() * 1000) if at else None
+    async with writing(cluster) as producer:
+        for number, value in enumerate(values):
+            await producer.send(topic, value, key=b"%010d" % (number % 20), timestamp_ms=milliseconds)
+
+
+class Intake:
+    """Consumers in tasks, and what they handled."""
+
+    def __init__(self, cluster: Cluster, topic: str) -> None:
+        self.handled: Counter[bytes] = Counter()
+        self._consumers = (cluster, topic, topic)
+        self._news = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self, handle: Handle | None = None) -> AsyncIterator[Consumer]:
+        async with Consumer(*self._consumers, session_seconds=2) as consumer:
+            task = asyncio.create_task(take_in(consumer, handle or self.handle))
+            try:
+                yield consumer
+            finally:
+                task.cancel()
+                await asyncio.wait([task])
+
+    async def handle(self, records: Sequence[Record]) -> None:
+        self.handled.update(record.value for record in records)
+        self._news.set()
+
+    async def until(self, values: Iterable[bytes]) -> None:
+        """Waits until all of these were handled."""
+        wanted = set(values)
+        async with asyncio.timeout(20):
+            while not wanted <= self.handled.keys():
+                self._news.clear()
+                await self._news.wait()
+
+
+def messages(count: int) -> list[bytes]:
+    return [b"message %d" % number for number in range(count)]
+
+
+async def committed(server: EmbeddedKafka, topic: str) -> int:
+    """How many records the topic's group has told the broker that it handled."""
+    admin = server.admin()
+    await admin.start()
+    try:
+        offsets = await admin.list_consumer_group_offsets(topic)
+    finally:
+        await admin.close()
+    return sum(one.offset for one in offsets.values() if one.offset > 0)
+
+
+async def test_records_arrive_once_and_in_the_order_of_their_tag(
+    embedded_kafka: EmbeddedKafka, cluster: Cluster, topic: str
+) -> None:
+    began = datetime.now(UTC)
+    await write(cluster, topic, messages(2_000))
+    intake, arrived = Intake(cluster, topic), list[Record]()
+
+    async def handle(records: Sequence[Record]) -> None:
+        arrived.extend(records)
+        await intake.handle(records)
+
+    async with intake.running(handle):
+        await intake.until(messages(2_000))
+    assert max(intake.handled.values()) == 1
+    by_tag: dict[bytes | None, list[int]] = {}
+    for record in arrived:
+        by_tag.setdefault(record.key, []).append(int(record.value.split()[1]))
+    assert len(by_tag) == 20
+    assert all(numbers == sorted(numbers) for numbers in by_tag.values())
+    assert all(began.replace(microsecond=0) <= record.at <= datetime.now(UTC) for record in arrived)
+
+    assert await committed(embedded_kafka, topic) == 2_000
+    await write(cluster, topic, [b"one more"])
+    async with intake.running():
+        await intake.until([b"one more"])
+    assert max(intake.handled.values()) == 1
+
+
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+async def test_every_compression_is_read(cluster: Cluster, topic: str, compression: str) -> None:
+    async with writing(cluster, compression) as producer:
+        await producer.send_and_wait(topic, b"packed" * 1000)
+    intake = Intake(cluster, topic)
+    async with intake.running():
+        await intake.until([b"packed" * 1000])
+
+
+async def test_any_bytes_of_any_time_reach_the_handler(cluster: Cluster, topic: str) -> None:
+    junk = [b"\x00\xff\xfe", b"", None, b"\x80" * 900_000]
+    soon = int((datetime.now(UTC) + timedelta(minutes=30)).timestamp() * 1000)
+    async with writing(cluster) as producer:
+        for at, value in zip([0, 1, soon, soon], junk, strict=True):
+            await producer.send(topic, value, key=b"0230123456", timestamp_ms=at)
+    intake, times = Intake(cluster, topic), list[datetime]()
+
+    async def handle(records: Sequence[Record]) -> None:
+        times.extend(record.at for record in records)
+        await intake.handle(records)
+
+    async with intake.running(handle):
+        await intake.until({value or b"" for value in junk})
+    assert intake.handled.total() == len(junk)
+    assert times[1] == datetime.fromtimestamp(0.001, UTC)
+    assert all(at <= datetime.now(UTC) for at in times)
+
+
+DIES = """
+import asyncio, sys
+from integrations.streams.kafka import Cluster, Consumer
+from resolvers.intake import take_in
+
+async def main():
+    servers, username, password, topic = sys.argv[1:]
+    cluster = Cluster(servers, "SASL_PLAINTEXT", username=username, password=password)
+    batches = 0
+
+    async def handle(records):
+        nonlocal batches
+        batches += 1
+        print(*(record.value.decode().split()[1] for record in records), flush=True)
+        if batches == 2:
+            await asyncio.Event().wait()
+
+    async with Consumer(cluster, topic, topic, session_seconds=2) as consumer:
+        await take_in(consumer, handle)
+
+asyncio.run(main())
+"""
+
+
+async def test_what_a_killed_consumer_handled_and_did_not_commit_comes_again(
+    embedded_kafka: EmbeddedKafka, cluster: Cluster, topic: str
+) -> None:
+    await write(cluster, topic, messages(2_000))
+    arguments = [cluster.servers, cluster.username or "", cluster.password or "", topic]
+    victim = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", DIES, *arguments, cwd=CHECKOUT, stdout=asyncio.subprocess.PIPE
+    )
+    assert victim.stdout is not None
+    committed_ones, in_hand = [set((await victim.stdout.readline()).split()) for _ in range(2)]
+    victim.kill()
+    await victim.wait()
+
+    assert in_hand
+    assert await committed(embedded_kafka, topic) == len(committed_ones)
+    rest = set(messages(2_000)) - {b"message " + number for number in committed_ones}
+    intake = Intake(cluster, topic)
+    async with intake.running():
+        await intake.until(rest)
+    assert intake.handled == Counter(rest)
+
+
+async def test_a_store_that_is_away_is_waited_for_without_committing(
+    embedded_kafka: EmbeddedKafka, cluster: Cluster, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resolvers.intake.LONGEST_PAUSE_SECONDS", 0.5)
+    await write(cluster, topic, messages(300))
+    intake, is_away, tries = Intake(cluster, topic), True, 0
+
+    async def handle(records: Sequence[Record]) -> None:
+        nonlocal tries
+        tries += 1
+        if is_away:
+            raise Unavailable("records", "away")
+        await intake.handle(records)
+
+    async with intake.running(handle), intake.running(handle):
+        await asyncio.sleep(3.5)  # longer than a session
+        assert tries > 6
+        assert await committed(embedded_kafka, topic) == 0
+        is_away = False
+        await intake.until(messages(300))
+    assert max(intake.handled.values()) == 1
+    assert await committed(embedded_kafka, topic) == 300
+
+
+async def test_members_come_and_go_and_each_record_is_handled_once(cluster: Cluster, topic: str) -> None:
+    intake = Intake(cluster, topic)
+    by_member: list[set[int]] = []
+
+    @asynccontextmanager
+    async def member() -> AsyncIterator[None]:
+        mine: set[int] = set()
+        by_member.append(mine)
+
+        async def handle(records: Sequence[Record]) -> None:
+            await asyncio.sleep(0.3)  # so that a rebalance meets a batch in hand
+            mine.update(record.partition for record in records)
+            await intake.handle(records)
+
+        async with intake.running(handle):
+            yield
+
+    async def write_on() -> None:
+        async with writing(cluster) as producer:
+            for number, value in enumerate(messages(500)):
+                await producer.send(topic, value, key=b"%010d" % (number % 20))
+                await asyncio.sleep(0.01)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(write_on())
+        async with member():
+            await asyncio.sleep(1)
+            async with member():
+                await asyncio.sleep(2)
+            await asyncio.sleep(1)
+            async with member():
+                await intake.until(messages(500))
+    assert all(by_member)
+    assert max(intake.handled.values()) == 1
+
+
+async def test_a_broker_that_is_killed_and_comes_back_costs_no_record(
+    embedded_kafka: EmbeddedKafka, cluster: Cluster, topic: str
+) -> None:
+    await write(cluster, topic, messages(100))
+    intake = Intake(cluster, topic)
+    async with intake.running():
+        async with intake.running():
+            await intake.until(messages(100))
+            await embedded_kafka.kill()
+            await asyncio.sleep(1)
+        # The second has left while the broker was away.
+        await embedded_kafka.start()
+        await write(cluster, topic, messages(200)[100:])
+        await intake.until(messages(200))
+
+
+async def test_a_cluster_that_does_not_let_us_in_is_unavailable(cluster: Cluster, topic: str) -> None:
+    stranger = Cluster(cluster.servers, cluster.protocol, username="gateway", password="wrong")
+    async with Consumer(stranger, topic, topic) as consumer:
+        with pytest.raises(Unavailable, match="kafka: KafkaConnectionError"):
+            async with consumer.batch(1):
+                pass
+    assert str(cluster.password) not in repr(cluster)
+
+
+def test_a_file_without_authorities_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("none")
+    for name in ("ca.pem", "absent.pem"):
+        with pytest.raises(Refused, match="holds no authorities"):
+            Cluster("127.0.0.1:9", "SASL_SSL", ca_file=tmp_path / name).options()
+
+
+async def test_the_broker_listens_on_loopback_only(embedded_kafka: EmbeddedKafka) -> None:
+    connections = psutil.Process(embedded_kafka.pid).net_connections("tcp")
+    listening = [connection.laddr.ip for connection in connections if connection.status == psutil.CONN_LISTEN]
+    assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
+    assert len(listening) == 2  # for clients, and for its own controller
+
+
+LOCAL = b""".MIAKMCM 231205
+BSM
+.V/1LMIA
+.F/CM335/23NOV/PTY/Y
+.N/0230456781002
+.S/Y/21C/C/045/045//Y/A
+.P/1GONZALEZ/MARIAMRS
+ENDBSM
+"""
+LOADED = b"""BPM
+.V/1TPTY
+.J/R/AG0417/HHT112/23NOV/141205L/STAND208/CM758
+.F/CM758/23NOV/GRU/Y
+.N/0230456781001
+ENDBPM
+"""
+SCAN = b'{"tag": "0230456781", "kind": "SORTED", "at": "2025-11-23T18:40:00Z", "airport": "PTY", "place": "T2"}'
+BROKEN = b"BSM\n.V/1LMIA\n.N/0230"
+SENT = datetime(2025, 11, 23, 20, 0, tzinfo=UTC)
+NOWHERE = "127.0.0.1:9"
+
+
+async def test_the_command_keeps_each_message_once_and_puts_aside_what_it_cannot_read(
+    embedded_kafka: EmbeddedKafka, cluster: Cluster, topic: str, migrated_url: str
+) -> None:
+    records = await asyncpg.connect(migrated_url)
+    for iata, city, country, code, zone in AIRPORTS:
+        await records.execute(INSERT_AIRPORT, iata, f"X{iata}", city, city, country, code, 9.0, -79.5, zone)
+    await write(cluster, topic, [LOCAL + LOADED, SCAN, BROKEN, LOCAL, b"\x00\xff"], SENT)
+    environment = {
+        **{name: value for name, value in os.environ.items() if name == "PATH"},
+        **embedded_kafka.addresses(),
+        "KAFKA_TOPIC": topic,
+        "KAFKA_GROUP": topic,
+        "NEON_DATABASE_URL": migrated_url,
+        "NEO4J_URI": f"bolt://{NOWHERE}",
+        "NEO4J_PASSWORD": "-",
+        "REDIS_URL": f"redis://{NOWHERE}",
+        "JWT_SECRET": "s" * 32,
+        "SECRET_KEY": "s" * 32,
+    }
+    command = [sys.executable, "-m", "gateway", "consume"]
+    process = await asyncio.create_subprocess_exec(*command, cwd=CHECKOUT, env=environment)
+
+    async def all_committed() -> bool:
+        return await committed(embedded_kafka, topic) == 5
+
+    await eventually(all_committed)
+    process.terminate()
+    assert await process.wait() == 0
+    kept = await records.fetch("SELECT DISTINCT source, received_at FROM messages")
+    kinds = await records.fetch("SELECT kind FROM messages")
+    aside = await records.fetch("SELECT source, body FROM dead_letters")
+    scanned = await records.fetch("SELECT kind, at FROM events WHERE kind IN ('SORTED', 'LOADED') ORDER BY at")
+    await records.close()
+    assert [tuple(one) for one in kept] == [("KAFKA", SENT)]
+    assert len(kinds) == 4
+    assert {"BSM", "BPM", "OTHER"} < {one["kind"] for one in kinds}
+    assert [tuple(one) for one in aside] == [("KAFKA", BROKEN.decode())]
+    # Of Type B, the year is that of the record.
+    loaded_at = datetime(2025, 11, 23, 19, 12, 5, tzinfo=UTC)
+    assert [tuple(one) for one in scanned] == [("SORTED", SENT - timedelta(minutes=80)), ("LOADED", loaded_at)]

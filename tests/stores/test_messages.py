@@ -1,0 +1,415 @@
+"""Messages over the real records: kept word for word, applied once, and in whatever order they come with one result."""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from integrations.errors import Refused
+from integrations.messages.splitter import Piece, Splitter
+from integrations.stores.postgres import count_statements
+from resolvers import plans
+from resolvers.context import Stores
+from resolvers.messages import Ingested, Way, ingest
+from resolvers.rebuilding import Rebuilt, rebuild
+from tests.conftest import Neo4jCredentials
+from tests.gateway import settings_for
+from tests.world import Builder, World, context_of, open_stores, our_day
+
+# The days of the samples in the domain reference.
+NOW = datetime(2025, 11, 23, 23, 0, tzinfo=UTC)
+
+LOCAL = """.MIAKMCM 231205
+BSM
+.V/1LMIA
+.F/CM335/23NOV/PTY/Y
+.O/CM758/23NOV/GRU/Y
+.N/0230456781002
+.S/Y/21C/C/045/045//Y/A
+.W/K/2/43
+.P/1GONZALEZ/MARIAMRS
+.L/F7K2QX
+.T/4F0C32
+ENDBSM
+"""
+TRANSFER = """.PTYKMCM 231500
+BSM
+.V/1TPTY
+.F/CM758/23NOV/GRU/Y
+.I/CM335/23NOV/MIA/Y
+.N/0230456781002
+.S/Y/21C/C/112/112//Y/A
+.W/K/2/43
+.P/1GONZALEZ/MARIAMRS
+.L/F7K2QX
+.E/PRIO
+ENDBSM
+"""
+WITHDRAWN = """.PTYKMCM 231720
+BSM
+CHG
+.V/1TPTY
+.F/CM758/23NOV/GRU/Y
+.I/CM335/23NOV/MIA/Y
+.N/0230456782001
+.S/N//N
+.P/1GONZALEZ/MARIAMRS
+.L/F7K2QX
+ENDBSM
+"""
+DELETED = """.MIAKMCM 231230
+BSM
+DEL
+.V/1LMIA
+.F/CM335/23NOV/PTY/Y
+.N/0230456782001
+.S/N/21C/C/045
+.P/1GONZALEZ/MARIAMRS
+ENDBSM
+"""
+LOADED = """BPM
+.V/1TPTY
+.J/R/AG0417/HHT112/23NOV/141205L/STAND208/CM758
+.F/CM758/23NOV/GRU/Y
+.N/0230456781001
+.I/CM335/23NOV/MIA/Y
+ENDBPM
+"""
+NOT_SEEN = """BPM
+.V/1TPTY
+.J/R///23NOV/143001L/STAND208/
+.F/CM758/23NOV/GRU/Y
+.B/UNS/0230456782001
+.I/CM335/23NOV/MIA/Y
+ENDBPM
+"""
+ORDERED_OFF = """.PTYKMCM 231905
+BUM
+.V/1LPTY
+.F/CM758/23NOV/GRU
+.N/0230456781001
+.P/1GONZALEZ/MARIAMRS
+.R/PAX NOT BOARDED
+ENDBUM
+"""
+RUSH = """.PTYKMCM 232230
+BSM
+.V/1LPTY
+.F/CM702/24NOV/GRU
+.N/2230000457001
+.S/Y
+.P/1GONZALEZ/MARIAMRS
+.E/RUSH
+.R/ORIG 0230456782 FILE GRUCM12345
+ENDBSM
+"""
+RUSH_LOADED = """BPM
+.V/1LPTY
+.J/R/AG0417/HHT112/23NOV/224500Z/STAND12/CM702
+.F/CM702/24NOV/GRU
+.N/2230000457001
+ENDBPM
+"""
+SORTED_TWICE = [
+    f"BPM\n.V/1TPTY\n.J/S//S1/23NOV/{clock}L/SORTER{n}/\n.F/CM758/23NOV/GRU\n.N/0230456781001\nENDBPM\n"
+    for n, clock in enumerate(["120000", "121500"])
+]
+SAMPLES = [LOCAL, TRANSFER, WITHDRAWN, LOADED, NOT_SEEN, ORDERED_OFF, RUSH, RUSH_LOADED, *SORTED_TWICE]
+
+# All that is known of an airline's bags, without the numbers that depend on who came first.
+DUMP = """
+SELECT bags.tag, state, state_at, bags.airport, bags.place, bags.holder, weight_kg, priority, authorised, deleted,
+       passengers.search_name, locator, flights.number AS flight,
+       (SELECT json_agg(json_build_array(seq, legs.number, bag_legs.tag, bag_legs.authorised) ORDER BY seq)
+        FROM bag_legs JOIN flights AS legs ON legs.id = bag_legs.flight_id WHERE bag_legs.bag_id = bags.id) AS legs,
+       (SELECT json_agg(json_build_array(id, kind, at, message_id) ORDER BY at, rank, id)
+        FROM events WHERE events.bag_id = bags.id) AS events,
+       (SELECT json_agg(json_build_array(number, role) ORDER BY number)
+        FROM bag_tags WHERE bag_tags.bag_id = bags.id) AS tags
+FROM bags
+LEFT JOIN passengers ON passengers.id = bags.passenger_id
+LEFT JOIN bookings ON bookings.id = booking_id
+LEFT JOIN flights ON flights.id = bags.flight_id
+WHERE bags.airline_id = $1
+ORDER BY bags.tag
+"""
+
+
+@pytest.fixture(scope="module")
+async def stores(migrated_url: str, redis_url: str, neo4j_credentials: Neo4jCredentials) -> AsyncIterator[Stores]:
+    async with open_stores(settings_for(migrated_url, redis_url, neo4j_credentials)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def world(stores: Stores) -> World:
+    ours = await our_day(stores)
+    return World(stores, ours, ours)
+
+
+@pytest.fixture
+async def airline(world: World) -> Builder:
+    return await world.another_airline()
+
+
+def pieces(*texts: str) -> list[Piece]:
+    splitter = Splitter()
+    return [*splitter.feed("".join(texts).encode()), *splitter.close()]
+
+
+async def bring(airline: Builder, *texts: str, at: datetime = NOW) -> Ingested:
+    return await ingest(context_of(airline.stores, airline_id=airline.airline_id), pieces(*texts), at, Way.HTTP)
+
+
+async def rows(airline: Builder, sql: str, *values: Any) -> list[dict[str, Any]]:
+    return [dict(row) for row in await airline.stores.postgres.fetch(sql, airline.airline_id, *values)]
+
+
+async def known(airline: Builder) -> dict[str, dict[str, Any]]:
+    found = {row["tag"]: row for row in await rows(airline, DUMP)}
+    for row in found.values():
+        for name in ("legs", "events", "tags"):
+            row[name] = json.loads(row[name] or "[]") if isinstance(row[name], str) else row[name] or []
+    return found
+
+
+def without_ids(bags: dict[str, dict[str, Any]]) -> Any:
+    """Digests of messages and events hold the airline: they differ between two."""
+    return {tag: row | {"events": [event[1:3] for event in row["events"]]} for tag, row in bags.items()}
+
+
+async def test_the_samples_become_bags_with_plan_passenger_and_state(airline: Builder) -> None:
+    stored = await bring(airline, *SAMPLES)
+    bags = await known(airline)
+
+    assert stored == Ingested(messages=len(SAMPLES), events=10, bags=2)
+    first, second = bags["0230456781"], bags["0230456782"]
+    assert [leg[1:] for leg in first["legs"]] == [[335, "0230456781", True], [758, "0230456781", False]]
+    assert (first["state"], first["place"], first["priority"], first["authorised"]) == (
+        "LOADED",
+        "STAND208",
+        True,
+        False,
+    )
+    assert (first["search_name"], first["locator"]) == ("GONZALEZ/MARIAMRS", "F7K2QX")
+    assert first["weight_kg"] is None  # 43 kg are of two bags together
+    assert [event[1] for event in first["events"]] == ["ACCEPTED", "EXPECTED", "TRANSFER_IN", "SORTED", "LOADED"]
+    assert [leg[1:] for leg in second["legs"]] == [
+        [335, "0230456782", True],
+        [758, "0230456782", False],
+        [702, "2230000457", True],
+    ]
+    assert (second["state"], second["authorised"], second["flight"]) == ("LOADED", True, 702)
+    assert second["tags"] == [["0230456782", "ORIGINAL"], ["2230000457", "RUSH"]]
+
+
+async def test_any_order_and_any_batches_give_the_same(world: World) -> None:
+    one = await world.another_airline()
+    await bring(one, *SAMPLES)
+    expected = without_ids(await known(one))
+    chance = random.Random(5)
+    for _ in range(12):
+        other = await world.another_airline()
+        shuffled = chance.sample(SAMPLES, len(SAMPLES))
+        cuts = sorted(chance.sample(range(1, len(SAMPLES)), 3))
+        for start, end in zip([0, *cuts], [*cuts, len(SAMPLES)], strict=True):
+            await bring(other, *shuffled[start:end])
+        assert without_ids(await known(other)) == expected
+
+
+async def test_the_same_twice_changes_nothing(airline: Builder) -> None:
+    await bring(airline, *SAMPLES)
+    before = await known(airline)
+    relayed = [f"QU PTYKPCM\n{text}" if text.startswith(".") else text for text in SAMPLES]
+    again = await bring(airline, *relayed)
+    twice = await bring(airline, *SAMPLES, *SAMPLES)
+
+    assert (again, twice) == (Ingested(duplicates=len(SAMPLES)), Ingested(duplicates=2 * len(SAMPLES)))
+    assert await known(airline) == before
+
+
+@pytest.mark.parametrize(
+    ("texts", "state"),
+    [
+        ([LOCAL, DELETED], "DELETED"),
+        ([LOCAL, DELETED, TRANSFER], "ACCEPTED"),
+        ([LOCAL, DELETED, WITHDRAWN], "DELETED"),
+        ([LOCAL, DELETED, LOCAL.replace("231205", "231300")], "ACCEPTED"),
+    ],
+)
+async def test_the_last_word_counts_in_order_of_origin_time(world: World, texts: list[str], state: str) -> None:
+    """Rule 4."""
+    for order in permutations(texts):
+        airline = await world.another_airline()
+        for text in order:
+            await bring(airline, text)
+        bag = (await known(airline))["0230456782"]
+        assert (bag["state"], bag["deleted"]) == (state, state == "DELETED"), order
+
+
+async def test_what_cannot_be_read_is_kept_and_the_rest_goes_on(airline: Builder) -> None:
+    broken = [
+        LOCAL.replace("ENDBSM", "ENDBPM"),
+        LOCAL.replace(".N/0230456781002", ".N/02304567810"),
+        LOCAL.replace("MIA\n", "XQX\n").replace("231205", "231206"),
+        LOADED.replace("23NOV/141205L", "24NOV/235900L"),
+        "BXX\n.V/1LPTY\nENDBXX\n",
+    ]
+    stored = await bring(airline, broken[0], "MVT\nCM758/23.HP1234\n", LOCAL, *broken[1:], LOADED)
+    again = await bring(airline, *broken)
+    letters = await rows(
+        airline, "SELECT line, position, reason, body FROM dead_letters WHERE airline_id = $1 ORDER BY id"
+    )
+
+    assert (stored.messages, stored.dead_letters, stored.others) == (2, len(broken), 1)
+    assert again == Ingested()
+    assert {letter["body"].strip() for letter in letters} == {text.strip() for text in broken}
+    assert all(letter["line"] > 0 and letter["position"] > 0 and letter["reason"] for letter in letters)
+
+
+async def test_a_flight_that_only_messages_name_is_made_with_times_that_are_assumed(airline: Builder) -> None:
+    await bring(airline, LOADED.replace("CM758", "UA1033").replace("GRU", "BOG"))
+    made = await rows(airline, "SELECT carrier, number, origin, destination, status, times_known FROM flights "
+                               "WHERE airline_id = $1 AND carrier = 'UA'")  # fmt: skip
+    assert made == [
+        {
+            "carrier": "UA",
+            "number": 1033,
+            "origin": "PTY",
+            "destination": "BOG",
+            "status": "UNSCHEDULED",
+            "times_known": False,
+        }
+    ]
+
+
+async def test_bags_of_one_party_have_one_passenger_in_one_booking(airline: Builder) -> None:
+    other_bag = LOCAL.replace("0230456781002", "0230777777001").replace("231205", "231206")
+    await asyncio.gather(bring(airline, LOCAL), bring(airline, other_bag), bring(airline, TRANSFER))
+    [counts] = await rows(
+        airline,
+        "SELECT count(DISTINCT passenger_id) AS people, count(*) AS bags, "
+        "(SELECT count(*) FROM bookings WHERE airline_id = $1) AS bookings FROM bags WHERE airline_id = $1",
+    )
+    assert counts == {"people": 1, "bags": 3, "bookings": 1}
+
+
+async def test_batches_at_once_over_the_same_bags_in_any_order_all_succeed(airline: Builder) -> None:
+    texts = [
+        LOADED.replace("0230456781", f"0230{n % 20:06d}").replace("141205", f"14{n // 20:02d}05") for n in range(200)
+    ]
+    chance = random.Random(3)
+    stored = await asyncio.gather(*(bring(airline, *chance.sample(texts, 120)) for _ in range(6)))
+    total = sum(stored, Ingested())
+    [row] = await rows(airline, "SELECT count(*) AS events, count(DISTINCT bag_id) AS bags FROM events "
+                                "WHERE airline_id = $1")  # fmt: skip
+    assert (total.events, total.messages) == (row["events"], row["events"])
+    assert row["bags"] == 20
+
+
+async def test_a_month_that_the_log_does_not_have_yet_is_made(airline: Builder) -> None:
+    for year in (2031, 1999):
+        received = datetime(year, 5, 31, 23, 0, tzinfo=UTC)
+        text = LOADED.replace("23NOV", "31MAY").replace("STAND208", f"STAND{year}")
+        assert (await bring(airline, text, at=received)).events == 1
+    partitions = await rows(
+        airline, "SELECT tableoid::regclass::text AS name FROM events WHERE airline_id = $1 ORDER BY at"
+    )
+    assert [row["name"] for row in partitions] == ["events_before_2025", "events_2031_05"]
+
+
+@pytest.mark.parametrize("number", [3, 60])
+async def test_statements_do_not_grow_with_messages(airline: Builder, number: int) -> None:
+    def texts(sample: str) -> Sequence[str]:
+        return [
+            sample.replace("0230456781002", f"0230{n:06d}001").replace("F7K2QX", f"A{n:05d}") for n in range(number)
+        ]
+
+    await bring(airline, LOCAL)  # the airports are known then
+    with count_statements() as first:
+        await bring(airline, *texts(LOCAL), *(LOADED.replace("0230456781", f"0230{n:06d}") for n in range(number)))
+    with count_statements() as second:
+        await bring(airline, *(SORTED_TWICE[0].replace("0230456781", f"0230{n:06d}") for n in range(number)))
+    assert (len(first.names), len(second.names)) == (32, 16)
+
+
+async def test_an_untimed_message_stands_before_every_scan(airline: Builder) -> None:
+    """Rule 2."""
+    untimed = LOCAL.split("\n", 1)[1]
+    await bring(airline, LOADED)
+    await bring(airline, untimed, at=NOW + timedelta(hours=1))
+    bag = (await known(airline))["0230456781"]
+    assert (bag["state"], [event[1] for event in bag["events"]]) == ("LOADED", ["ACCEPTED", "LOADED"])
+
+
+CLOSED = """.PTYKMCM 231950
+BCM
+FCM
+.V/1LPTY
+.F/CM758/23NOV/GRU
+ENDBCM
+"""
+
+
+async def test_a_close_out_puts_the_bags_of_its_flight_in_flight(world: World) -> None:
+    """Rule 10."""
+    for texts in ([LOADED, CLOSED], [CLOSED, LOADED]):
+        airline = await world.another_airline()
+        for text in texts:
+            await bring(airline, text)
+        bag = (await known(airline))["0230456781"]
+        assert (bag["state"], bag["state_at"]) == ("IN_FLIGHT", datetime(2025, 11, 23, 19, 50, tzinfo=UTC))
+
+
+async def test_a_close_out_of_another_day_is_a_dead_letter(airline: Builder) -> None:
+    stored = await bring(airline, CLOSED.replace("231950", "171950"))
+    assert (stored.messages, stored.dead_letters) == (0, 1)
+
+
+SCRAMBLE_BAGS = """
+UPDATE bags SET state = 'LOST', place = 'NOWHERE', flight_id = NULL, priority = NOT priority, deleted = NOT deleted,
+                tag = '0000000001', authorised = NULL, events_from = 'infinity'
+WHERE airline_id = $1
+"""
+
+DROP_LEGS = "DELETE FROM bag_legs USING bags WHERE bags.id = bag_id AND airline_id = $1"
+
+
+async def test_a_rebuild_makes_the_same_again_and_changes_nothing_that_is_right(airline: Builder) -> None:
+    await bring(airline, *SAMPLES, CLOSED)
+    before = await known(airline)
+    context = context_of(airline.stores, airline_id=airline.airline_id)
+    untouched = [done async for done in rebuild(context)]
+    for sql in (SCRAMBLE_BAGS, DROP_LEGS):
+        await airline.stores.postgres.execute(sql, airline.airline_id)
+    scrambled = await known(airline)
+    corrected = [done async for done in rebuild(context)]
+
+    assert untouched == [Rebuilt(2, 0)]
+    assert corrected == [Rebuilt(2, 2)]
+    assert scrambled != before
+    assert await known(airline) == before
+    assert [done.corrected async for done in rebuild(context)] == [0]
+
+
+async def test_a_message_that_the_records_refuse_keeps_no_other_out(
+    airline: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = plans.follow
+
+    async def refuse_one(records: Any, airline_id: int, bag_ids: Sequence[int], flight_ids: Any) -> set[int]:
+        if await records.fetchval("SELECT count(*) FROM bags WHERE tag = '0230888888'"):
+            raise Refused("records", "it is what it is")
+        return await store(records, airline_id, bag_ids, flight_ids)
+
+    monkeypatch.setattr(plans, "follow", refuse_one)
+    stored = await bring(airline, LOCAL, LOCAL.replace("0230456781002", "0230888888001"), TRANSFER, LOADED)
+    [letter] = await rows(airline, "SELECT reason, body FROM dead_letters WHERE airline_id = $1")
+
+    assert (stored.messages, stored.dead_letters) == (3, 1)
+    assert (letter["reason"], "0230888888" in letter["body"]) == ("The records refuse it.", True)

@@ -1,0 +1,480 @@
+"""What Type B messages say; numbers are the rules of the domain reference, section 12."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from integrations.messages.readings import MOST_TAGS, Reading, read
+from integrations.messages.typeb import TypeBError, parse
+from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
+from integrations.records.instructions import Change, Instruction, MessageKind, NamedFlight, Source
+from tests import telegrams
+
+RECEIVED = datetime(2026, 11, 23, 19, 30, tzinfo=UTC)
+SENT = datetime(2026, 11, 23, 12, 5, tzinfo=UTC)
+ORIGIN = ".MIAKMCM 231205"
+ZONES = {"PTY": ZoneInfo("America/Panama"), "MIA": ZoneInfo("America/New_York")}
+DAY = date(2026, 11, 23)
+MIA_PTY = NamedFlight("CM", 335, "", DAY, "MIA", "PTY", "Y")
+PTY_GRU = NamedFlight("CM", 758, "", DAY, "PTY", "GRU", "Y")
+LOADED, LASER = EventKind.LOADED, ScanMethod.LASER
+
+
+def reading(text: str, received_at: datetime = RECEIVED) -> Reading:
+    return read(parse(text), received_at, ZONES.get)
+
+
+def bpm(*lines: str, source: str = "1TPTY", processed: str = ".J/R/AG1/HHT1/23NOV/141205L/STAND208/CM758") -> Reading:
+    body = "\n".join((f".V/{source}", *([processed] if processed else ()), *lines))
+    return reading(f"BPM\n{body}\nENDBPM")
+
+
+def bsm(*lines: str, source: str = "1LMIA", change: str = "", origin: str = ORIGIN) -> Reading:
+    return reading("\n".join(filter(None, (origin, "BSM", change, f".V/{source}", *lines, "ENDBSM"))))
+
+
+def refused(text: str, received_at: datetime = RECEIVED) -> tuple[int, int, str]:
+    with pytest.raises(TypeBError) as caught:
+        reading(text, received_at)
+    return caught.value.line, caught.value.column, caught.value.reason
+
+
+# --- the samples --------------------------------------------------------------------------------------------------
+
+
+def test_a_local_bsm_accepts_each_of_its_bags_and_says_whose_they_are() -> None:
+    said = reading(f"{ORIGIN}\n{telegrams.LOCAL_BSM}")
+    first = Instruction(
+        tag="0230456781", kind=MessageKind.BSM, change=Change.NEW, at=SENT, airport="MIA", source=Source.LOCAL,
+        ordinal=1, bags_in_group=2, outbound=MIA_PTY, onward=(PTY_GRU,), authorised=True, seat="21C",
+        passenger_status="C", sequence="045", security="045", authorised_to_transport=True, tag_active=True,
+        weight_unit="K", pieces=2, weight=43.0, party=1, surname="GONZALEZ", given_names="MARIAMRS", locator="F7K2QX",
+    )  # fmt: skip
+    assert said.instructions[0] == first
+    assert [(one.tag, one.ordinal) for one in said.instructions] == [("0230456781", 1), ("0230456782", 2)]
+    assert said.scans[0] == Scan(
+        "0230456781", EventKind.ACCEPTED, SENT, "MIA", flight=MIA_PTY.key, method=ScanMethod.MESSAGE
+    )
+    assert [scan.tag for scan in said.scans] == ["0230456781", "0230456782"]
+    assert (said.flights, said.sent_at) == ((MIA_PTY, PTY_GRU), SENT)
+
+
+def test_a_transfer_bsm_expects_its_bags_from_the_inbound_flight() -> None:
+    said = reading(f"{ORIGIN}\n{telegrams.TRANSFER_BSM}")
+    assert {scan.kind for scan in said.scans} == {EventKind.EXPECTED}
+    told = said.instructions[0]
+    assert (told.outbound, told.inbound, told.onward, told.exceptions) == (PTY_GRU, MIA_PTY, None, ("PRIO",))
+
+
+def test_changes_and_deletions_are_instructions_without_events() -> None:
+    changed, deleted = (reading(f"{ORIGIN}\n{text}") for text in (telegrams.CHANGED_BSM, telegrams.DELETED_BSM))
+    assert (changed.scans, deleted.scans) == ((), ())
+    told = changed.instructions[0]
+    assert (told.change, told.authorised, told.seat, told.passenger_status) == (Change.CHG, False, "", "N")
+    assert (told.weight, told.exceptions, told.onward, told.remarks) == (None, None, None, None)
+    assert [(one.tag, one.change) for one in deleted.instructions] == [("0230456782", Change.DEL)]
+
+
+def test_a_bpm_says_what_happened_where_and_by_what() -> None:
+    at = datetime(2026, 11, 23, 19, 12, 5, tzinfo=UTC)
+    assert reading(telegrams.LOADED_BPM) == Reading(
+        scans=(Scan("0230456781", LOADED, at, "PTY", "STAND208", PTY_GRU.key, None, None, LASER, "HHT112"),),
+        flights=(PTY_GRU,),
+    )
+    (unseen,) = reading(telegrams.UNSEEN_BPM).scans
+    assert (unseen.kind, unseen.flight, unseen.method) == (EventKind.NOT_SEEN, PTY_GRU.key, ScanMethod.MESSAGE)
+
+
+def test_a_bum_is_an_instruction_and_no_event() -> None:
+    said = reading(f"{ORIGIN}\n{telegrams.BUM}")
+    assert said.scans == ()
+    assert [(one.kind, one.tag, one.remarks) for one in said.instructions] == [
+        (MessageKind.BUM, "0230456781", ("PAX NOT BOARDED",))
+    ]
+
+
+def test_a_rush_bsm_names_the_tag_it_replaces() -> None:  # rule 11
+    said = reading(f"{ORIGIN}\n{telegrams.RUSH_BSM}")
+    assert [(scan.tag, scan.kind) for scan in said.scans] == [("2230000457", EventKind.RUSH_TAGGED)]
+    assert said.instructions[0].original_tag == "0230456782"
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "ORIG CM456782",
+        "ORIG 023045678",
+        "ORIG 02304567821",
+        "BAG 0230456782",
+        "ORIG 0000000000",
+        "ORIG 0230456782 OR ORIG 0230456783",
+    ],
+)
+def test_what_is_not_one_whole_tag_is_not_guessed(remark: str) -> None:
+    (told,) = bsm(".F/CM702/24NOV/GRU", ".N/2230000457001", ".E/RUSH", f".R/{remark}").instructions
+    assert told.original_tag is None
+
+
+# --- time ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("received", "written", "meant"),
+    [
+        ("2026-11-23", "23NOV", "2026-11-23"),
+        ("2026-11-23", "20NOV", "2026-11-20"),
+        ("2027-01-01", "30DEC", "2026-12-30"),
+        ("2026-12-31", "02JAN", "2027-01-02"),
+        ("2026-11-23", "19OCT", "2027-10-19"),
+        ("2027-11-23", "29FEB", "2028-02-29"),
+    ],
+)
+def test_a_flight_is_of_the_year_that_is_nearest(received: str, written: str, meant: str) -> None:
+    said = reading(
+        f"BSM\n.V/1LMIA\n.F/CM335/{written}/PTY\n.N/0230456781001\nENDBSM", datetime.fromisoformat(f"{received}T12:00Z")
+    )
+    assert said.flights[0].departure_date == date.fromisoformat(meant)
+
+
+@pytest.mark.parametrize("written", ["19NOV", "20OCT", "29FEB", "31NOV", "00NOV", "3NOV", "23NVO", "23NOV26", ""])
+def test_a_flight_date_that_fits_no_year_is_a_dead_letter(written: str) -> None:  # rule 13
+    line, column, reason = refused(f"BSM\n.V/1LMIA\n.F/CM335/{written}/PTY\n.N/0230456781001\nENDBSM")
+    assert (line, column) == (3, 10)
+    assert "a flight" in reason
+
+
+def test_a_message_of_unknown_time_comes_before_every_scan() -> None:  # rule 2
+    said = reading(telegrams.TRANSFER_BSM)
+    assert said.sent_at is None
+    stated = [(one.at, one.assumed) for one in said.instructions] + [(scan.at, scan.assumed) for scan in said.scans]
+    assert set(stated) == {(datetime(2026, 11, 20, tzinfo=UTC), True)}
+    assert refused("BSM\n.V/1LMIA\n.N/0230456781001\nENDBSM")[2].startswith("There is no time")
+
+
+@pytest.mark.parametrize(
+    ("received", "origin", "sent"),
+    [
+        ("2026-11-23T19:30Z", "231205", "2026-11-23T12:05Z"),
+        ("2026-12-01T00:10Z", "302350", "2026-11-30T23:50Z"),
+        ("2026-11-30T23:50Z", "010010", "2026-12-01T00:10Z"),
+        ("2027-01-01T00:01Z", "312359", "2026-12-31T23:59Z"),
+        ("2027-02-20T00:00Z", "310000", "2027-01-31T00:00Z"),
+        ("2027-02-20T00:00Z", "300000", "2027-01-30T00:00Z"),
+    ],
+)
+def test_the_time_of_an_origin_line_is_the_one_nearest_to_receipt(received: str, origin: str, sent: str) -> None:
+    said = reading(
+        f".MIAKMCM {origin} NOV\n{telegrams.BUM}".replace("23NOV", "01JAN"), datetime.fromisoformat(received)
+    )
+    assert said.sent_at == datetime.fromisoformat(sent)
+
+
+@pytest.mark.parametrize("origin", ["001205", "321205", "232405", "231260"])
+def test_an_origin_line_without_a_time_is_a_dead_letter(origin: str) -> None:
+    assert refused(f"QU PTYKPCM\n.MIAKMCM {origin}\n{telegrams.BUM}")[:2] == (2, 10)
+
+
+@pytest.mark.parametrize(
+    ("airport", "moment", "utc"),
+    [
+        ("PTY", "23NOV/1412L", "2026-11-23T19:12:00Z"),
+        ("PTY", "23NOV/191205Z", "2026-11-23T19:12:05Z"),
+        ("XXX", "23NOV/191205Z", "2026-11-23T19:12:05Z"),
+        ("PTY", "22NOV/235959L", "2026-11-23T04:59:59Z"),
+        ("PTY", "10NOV/120000Z", "2026-11-10T12:00:00Z"),
+        ("MIA", "01NOV/005959L", "2026-11-01T04:59:59Z"),
+        ("MIA", "01NOV/013000L", "2026-11-01T05:30:00Z"),  # twice that night: the first
+        ("MIA", "01NOV/020000L", "2026-11-01T07:00:00Z"),
+        ("MIA", "08MAR/013000L", "2026-03-08T06:30:00Z"),
+        ("MIA", "08MAR/023000L", "2026-03-08T07:30:00Z"),  # never that night: by the clock before
+        ("MIA", "08MAR/030000L", "2026-03-08T07:00:00Z"),
+    ],
+)
+def test_scan_times_are_local_or_utc(airport: str, moment: str, utc: str) -> None:
+    at = datetime.fromisoformat(utc)
+    received = max(at, RECEIVED) if airport != "MIA" else at + timedelta(hours=1)
+    text = f"BPM\n.V/1L{airport}\n.J/S///{moment}\n.N/0230456781001\nENDBPM"
+    assert [scan.at for scan in reading(text, received).scans] == [at]
+
+
+@pytest.mark.parametrize(
+    ("source", "processed", "column"),
+    [
+        ("1LPTY", ".J/S///23NOV/2412L", 14),
+        ("1LPTY", ".J/S///23NOV/1412", 14),
+        ("1LPTY", ".J/S///23NOV", 13),
+        ("1LPTY", ".J/S////1412L", 8),
+        ("1LPTY", ".J/S///31FEB/1412L", 8),
+        ("1LXXX", ".J/S///23NOV/1412L", 14),
+        ("1LPTY", "", 1),
+    ],
+)
+def test_a_scan_without_a_readable_time_is_a_dead_letter(source: str, processed: str, column: int) -> None:
+    text = "\n".join(filter(None, ("BPM", f".V/{source}", processed, ".N/0230456781001", "ENDBPM")))
+    line, found, _ = refused(text)
+    assert (line, found) == (3, column)
+
+
+def test_a_scan_without_j_has_the_time_of_the_origin_line() -> None:
+    (scan,) = reading(f"{ORIGIN}\nBPM\n.V/1LPTY\n.J/S\n.N/0230456781001\nENDBPM").scans
+    assert (scan.at, scan.kind) == (SENT, EventKind.SORTED)
+
+
+# --- what happened (rule 8) ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "lines", "kind", "flight"),
+    [
+        ("1TPTY", ".B/OFF/0230456781001", EventKind.OFFLOADED, PTY_GRU),
+        ("1TPTY", ".B/NAL/0230456781001", LOADED, PTY_GRU),
+        ("1TPTY", ".B/LOD/0230456781001", LOADED, PTY_GRU),
+        ("1TPTY", ".B/NOF/0230456781001", EventKind.ARRIVED, MIA_PTY),
+        ("1TPTY", ".B/ONA/0230456781001", EventKind.LEFT_BEHIND, PTY_GRU),
+        ("1TPTY", ".B/LBA/0230456781001", EventKind.LEFT_BEHIND, PTY_GRU),
+        ("1TPTY", ".B/LBN/0230456781001", EventKind.LEFT_BEHIND, PTY_GRU),
+        ("1TPTY", ".B/OND/0230456781001", EventKind.ON_HAND, PTY_GRU),
+        ("1TPTY", ".B/UNS/0230456781001", EventKind.NOT_SEEN, PTY_GRU),
+        ("1TPTY", ".B/XYZ/0230456781001", EventKind.POSITION, PTY_GRU),
+        ("1TPTY", ".J/S///23NOV/1412L .U/AKE1 .B/OFF/0230456781001", EventKind.OFFLOADED, PTY_GRU),
+        ("1TPTY", ".J/S///23NOV/1412L .U/AKE1/2 .X//CLR .N/0230456781001", LOADED, PTY_GRU),
+        ("1TPTY", ".J/R///23NOV/1412L .X/SEL/CLR/D .N/0230456781001", EventKind.SCREENED, PTY_GRU),
+        ("1TPTY", ".J/R///23NOV/1412L .X/CLR .N/0230456781001", EventKind.SCREENED, PTY_GRU),
+        ("1TPTY", ".J/R///23NOV/1412L .X//REJ .N/0230456781001", EventKind.POSITION, PTY_GRU),
+        ("1TPTY", ".J/R///23NOV/1412L .X/SEL .N/0230456781001", LOADED, PTY_GRU),
+        ("1TPTY", ".J/R///23NOV/1412L .N/0230456781001", LOADED, PTY_GRU),
+        ("1TPTY", ".J/S///23NOV/1412L .N/0230456781001", EventKind.SORTED, PTY_GRU),
+        ("1LPTY", ".J/S///23NOV/1412L .N/0230456781001", EventKind.SORTED, PTY_GRU),
+        ("1LPTY", ".J/G///23NOV/1412L .N/0230456781001", EventKind.POSITION, PTY_GRU),
+        ("1LPTY", ".J/H///23NOV/1412L .N/0230456781001", EventKind.POSITION, PTY_GRU),
+        ("1LPTY", ".J/Z///23NOV/1412L .N/0230456781001", EventKind.POSITION, PTY_GRU),
+        ("1LPTY", ".N/0230456781001", EventKind.POSITION, PTY_GRU),
+        ("1XPTY", ".J/G///23NOV/1412L .N/0230456781001", EventKind.AT_CLAIM, MIA_PTY),
+        ("1XPTY", ".J/H///23NOV/1412L .N/0230456781001", EventKind.DELIVERED, MIA_PTY),
+        ("1XPTY", ".J/S///23NOV/1412L .N/0230456781001", EventKind.ARRIVED, MIA_PTY),
+        ("1XPTY", ".J/R///23NOV/1412L .N/0230456781001", EventKind.ARRIVED, MIA_PTY),
+    ],
+)
+def test_the_first_of_b_u_x_and_j_says_what_happened(
+    source: str, lines: str, kind: EventKind, flight: NamedFlight
+) -> None:
+    body = "\n".join((f".V/{source}", *lines.split(" "), ".F/CM758/23NOV/GRU/Y", ".I/CM335/23NOV/MIA/Y"))
+    (scan,) = reading(f"{ORIGIN}\nBPM\n{body}\nENDBPM").scans
+    assert (scan.kind, scan.flight) == (kind, flight.key)
+    assert scan.unauthorised == (".B/NAL" in lines)
+    assert scan.transfer == (kind == EventKind.SORTED and source == "1TPTY")
+    assert scan.container == ("AKE1/2" if kind == LOADED and ".U" in lines else "")
+    by_laser = (".J/S" in lines or ".J/R" in lines) and kind != EventKind.NOT_SEEN
+    assert scan.method == (LASER if by_laser else ScanMethod.MESSAGE)
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"), [("1L", "ACCEPTED"), ("1T", "EXPECTED"), ("1R", "EXPECTED"), ("1X", "EXPECTED")]
+)
+def test_a_btm_expects_and_a_bsm_of_local_bags_accepts(source: str, kind: str) -> None:
+    body = f".V/{source}PTY\n.F/CM758/23NOV/GRU\n.N/0230456781001"
+    assert [scan.kind for scan in reading(f"{ORIGIN}\nBSM\n{body}\nENDBSM").scans] == [kind]
+    said = reading(f"{ORIGIN}\nBTM\n{body}\nENDBTM")
+    assert [scan.kind for scan in said.scans] == [EventKind.EXPECTED]
+    assert [one.kind for one in said.instructions] == [MessageKind.BTM]
+
+
+def test_a_bns_says_which_bags_were_not_seen() -> None:
+    text = "BNS\n.V/1LPTY\n.F/CM758/23NOV/GRU\n.N/0230456781002\nENDBNS"
+    for said, at in ((reading(f"{ORIGIN}\n{text}"), SENT), (reading(text), datetime(2026, 11, 20, tzinfo=UTC))):
+        assert [(scan.tag, scan.kind, scan.at, scan.assumed) for scan in said.scans] == [
+            (tag, EventKind.NOT_SEEN, at, at != SENT) for tag in ("0230456781", "0230456782")
+        ]
+
+
+def test_a_close_out_names_the_flight_that_left() -> None:  # rule 10
+    text = "BCM\n{}\n.V/1LPTY\n.F/CM758/23NOV/GRU/Y\nENDBCM"
+    closed = reading(f"{ORIGIN}\n{text.format('FCM')}")
+    assert (closed.flight_closed, closed.sent_at, closed.flights) == (PTY_GRU, SENT, (PTY_GRU,))
+    for opened in (reading(f"{ORIGIN}\n{text.format('FOM')}"), reading(text.format("FCM"))):
+        assert (opened.flight_closed, opened.instructions, opened.scans) == (None, (), ())
+
+
+@pytest.mark.parametrize("kind", ["BMM", "BRQ", "BCM"])
+def test_messages_about_no_single_bag_are_kept_by_structure(kind: str) -> None:
+    assert reading(f"{kind}\n.V/1LPTY/1\n.F/NOT READ/99XXX\n.N/1\nWORDS\nEND{kind}") == Reading()
+
+
+# --- groups (rule 5) ----------------------------------------------------------------------------------------------
+
+
+def groups(*lines: str) -> list[tuple[str, Any, Any, Any, Any]]:
+    return [
+        (
+            one.tag[-2:],
+            one.surname,
+            one.outbound and one.outbound.number,
+            one.inbound and one.inbound.number,
+            one.onward and tuple(flight.number for flight in one.onward),
+        )
+        for one in bsm(*lines, source="1TPTY").instructions
+    ]
+
+
+F1, F2, I1, I2, O1 = ".F/CM1/23NOV/MIA", ".F/CM2/23NOV/BOG", ".I/CM8/23NOV/GRU", ".I/CM9/23NOV/EZE", ".O/CM5/24NOV/LAX"
+N1, N2, N3 = ".N/0230000011001", ".N/0230000022001", ".N/0230000033001"
+P1, P2 = ".P/1ONE/A", ".P/1TWO/B"
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ((F1, N1, N2, P1), [("11", "ONE", 1, None, None), ("22", "ONE", 1, None, None)]),
+        ((P1, N1, N2, I1, O1, F1), [("11", "ONE", 1, 8, (5,)), ("22", "ONE", 1, 8, (5,))]),
+        ((F1, I1, O1, N1, P1, N2, P2), [("11", "ONE", 1, 8, (5,)), ("22", "TWO", 1, 8, (5,))]),
+        ((F1, N1, P1, N2), [("11", "ONE", 1, None, None), ("22", None, 1, None, None)]),
+        ((F1, N1, P1, F2, N2, P2), [("11", "ONE", 1, None, None), ("22", "TWO", 2, None, None)]),
+        ((F1, I1, O1, N1, P1, F2, N2, P2), [("11", "ONE", 1, 8, (5,)), ("22", "TWO", 2, None, None)]),
+        ((I1, F1, N1, P1, F2, N2, P2), [("11", "ONE", 1, 8, None), ("22", "TWO", 2, 8, None)]),
+        ((I1, F1, N1, P1, F2, I2, N2, P2), [("11", "ONE", 1, 8, None), ("22", "TWO", 2, 9, None)]),
+        (
+            (I1, F1, N1, P1, N2, I2, P2, N3),
+            [("11", "ONE", 1, 8, None), ("22", "TWO", 1, 9, None), ("33", None, 1, 9, None)],
+        ),
+        ((F1, N1, F2, N2), [("11", None, 1, None, None), ("22", None, 2, None, None)]),
+        ((F1, N1, N1, P1, N1), [("11", "ONE", 1, None, None), ("11", None, 1, None, None)]),
+    ],
+)
+def test_passenger_groups(lines: tuple[str, ...], found: list[Any]) -> None:
+    assert groups(*lines) == found
+
+
+def test_a_later_group_has_the_processing_of_the_first_and_its_own_facts() -> None:
+    said = bpm(F1, ".U/AKE1", N1, P1, N2, P2, F2, N3, P1, F1, ".J/S///23NOV/1500L", ".N/0230000044001")
+    assert [(scan.tag[-2:], scan.kind, scan.at.minute) for scan in said.scans] == [
+        ("11", LOADED, 12),
+        ("22", LOADED, 12),
+        ("33", LOADED, 12),
+        ("44", EventKind.SORTED, 0),
+    ]
+    assert [scan.container for scan in said.scans] == ["AKE1", "", "", ""]
+    told = bsm(F1, N1, ".S/Y", ".E/CREW", P1, N2).instructions
+    assert [(one.authorised, one.exceptions) for one in told] == [(True, ("CREW",)), (None, None)]
+
+
+def test_both_named_and_irregular_bags_may_stand_in_a_group() -> None:
+    said = bpm(".F/CM758/23NOV/GRU", ".N/0230456781001", ".B/UNS/0230456790001", ".B/NAL/0230456795002")
+    assert [(scan.tag[-2:], scan.kind) for scan in said.scans] == [
+        ("81", LOADED), ("90", EventKind.NOT_SEEN), ("95", LOADED), ("96", LOADED),
+    ]  # fmt: skip
+
+
+# --- elements -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (".S/N//N", {"authorised": False, "seat": "", "passenger_status": "N", "security": "", "tag_active": None}),
+        (".S//05A/C/051/051//N/I", {"authorised": None, "authorised_to_transport": False, "tag_active": False}),
+        (".W/K/1/22.5", {"weight_unit": "K", "pieces": 1, "weight": 22.5}),
+        (".W/P/3", {"weight_unit": "P", "pieces": 3, "weight": None}),
+        (".W/K/ONE/HEAVY", {"pieces": None, "weight": None}),
+        (".P/2PAGE/L/B", {"party": 2, "surname": "PAGE", "given_names": "L B"}),
+        (".P/LOMBARDO", {"party": None, "surname": "LOMBARDO", "given_names": ""}),
+        (".L/F7K2QX", {"locator": "F7K2QX"}),
+        (".Y/CM123456789/G", {"frequent_flyer": "CM123456789/G"}),
+        (".E/RUSH\n.E/CREW/PRIO", {"exceptions": ("RUSH", "CREW", "PRIO")}),
+        (".R/VIP/ADULT\n.R/DIVERTEDOK", {"remarks": ("VIP/ADULT", "DIVERTEDOK"), "original_tag": None}),
+        (".O/LA0808A/24NOV/EZE/J\n.O/P51/25NOV/COR", {
+            "onward": (
+                NamedFlight("LA", 808, "A", date(2026, 11, 24), "PTY", "EZE", "J"),
+                NamedFlight("P5", 1, "", date(2026, 11, 25), "EZE", "COR"),
+            ),
+        }),
+        (".K/1\n.M/31FEB\n.D/X/99XXX\n.U/AKE/////Y/CM/1/31FEB/X", {"exceptions": None}),
+    ],
+)  # fmt: skip
+def test_elements_say_what_they_hold_and_absent_ones_nothing(line: str, expected: dict[str, Any]) -> None:
+    (told,) = bsm(".F/CM335/23NOV/PTY", ".N/0230456781001", line).instructions
+    assert {name: getattr(told, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("written", ["CM758", "CM0758", "CM00758"])
+def test_padded_flight_numbers_are_the_same_flight(written: str) -> None:
+    (scan,) = bpm(f".F/{written}/23NOV/GRU", ".N/0230456781001").scans
+    assert scan.flight == FlightKey("CM", 758, "", DAY, "PTY")
+
+
+@pytest.mark.parametrize(
+    "elements", [(".F/CM758/23NOV", ".I/CM335/23NOV", ".O/CM9/24NOV/LAX"), (".F/CM758/23NOV//", ".I/CM335/23NOV/")]
+)
+def test_a_flight_whose_origin_is_not_said_is_not_named(elements: tuple[str, ...]) -> None:
+    (told,) = bsm(*elements, ".N/0230456781001", source="1TPTY").instructions
+    assert told.outbound == NamedFlight("CM", 758, "", DAY, "PTY", "")
+    assert (told.inbound, told.onward or ()) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "reason"),
+    [
+        (".F/YY/23NOV/GRU", 4, "carrier and number"),
+        (".F/COP758/23NOV/GRU", 4, "carrier and number"),
+        (".F/CM0000/23NOV/GRU", 4, "carrier and number"),
+        (".F/CM758/23NOV/GRUX", 16, "three letters"),
+        (".I/CM335/31FEB/MIA", 10, "date"),
+        (".O/CM335/XX/MIA", 10, "date"),
+        (".N/0230456781", 4, "count of three"),
+        (".N/CM456781001", 4, "count of three"),
+        (".N/", 4, "count of three"),
+        (".N/0230456781001/12", 18, "count of three"),
+        (".B/UNS", 7, "count of three"),
+        (".N/0230456781000", 4, "starts at 001"),
+        (".N/0230999999002", 4, "999999"),
+        (".N/0000000000002", 4, "no others after it"),
+        (".N/0000000000001", 4, "names no bag"),
+    ],
+)
+def test_what_cannot_be_applied_is_a_dead_letter(line: str, column: int, reason: str) -> None:  # rule 13
+    kept = () if line.startswith((".N", ".B")) else (".N/0230456781001",)
+    found = refused(
+        "\n".join((ORIGIN, "BSM", ".V/1TPTY", *([".F/CM758/23NOV"] if line[1] in "ONB" else []), line, *kept, "ENDBSM"))
+    )
+    assert found[0] == (5 if line[1] in "ONB" else 4)
+    assert found[1] == column
+    assert reason in found[2]
+
+
+@pytest.mark.parametrize("kind", ["BSM", "BPM", "BTM", "BUM", "BNS"])
+def test_a_message_about_bags_without_a_tag_is_a_dead_letter(kind: str) -> None:
+    assert refused(f"{ORIGIN}\n{kind}\n.V/1TPTY\n.F/CM758/23NOV/GRU\nEND{kind}") == (
+        4,
+        1,
+        "There is no tag: neither .N nor .B.",
+    )
+    assert refused(f"{ORIGIN}\n{kind}\n.V/1TPTY\n{F1}\n{N1}\n{F2}\n{P2}\nEND{kind}")[0] == 7
+
+
+def test_a_bad_date_in_what_is_not_used_sinks_nothing() -> None:  # rule 13
+    assert len(bpm(".F/CM758/23NOV/GRU", ".I/CM335/31FEB/MIA", ".M/0230456781/31FEB", ".N/0230456781001").scans) == 1
+
+
+def test_an_unreadable_tag_is_a_scan_of_no_bag() -> None:
+    assert [scan.tag for scan in bpm(".N/0000000000001").scans] == ["0000000000"]
+
+
+def test_counts_reach_the_last_serial_and_a_message_names_so_many_bags() -> None:
+    assert [scan.tag for scan in bpm(".N/0230999998002").scans] == ["0230999998", "0230999999"]
+    lines = [f".N/023000{serial:04d}001" for serial in range(MOST_TAGS)]
+    assert len(bpm(*lines).scans) == MOST_TAGS
+    with pytest.raises(TypeBError, match=f"at most {MOST_TAGS} bags"):
+        bpm(*lines, ".N/0230900000001")
+    with pytest.raises(TypeBError, match=f"at most {MOST_TAGS} bags"):
+        bpm(".N/0230000001999", ".N/0231000001002")
+
+
+def test_long_places_are_cut() -> None:
+    (scan,) = bpm(".N/0230456781001", processed=f".J/S//{'D' * 90}/23NOV/1412L/{'P' * 90}").scans
+    assert (scan.device, scan.place) == ("D" * 40, "P" * 40)
+
+
+def test_identities_of_scans_that_say_no_more_than_before_stay() -> None:
+    scan = Scan("0230456781", LOADED, SENT, "PTY", "STAND208", PTY_GRU.key, None, "CM", LASER, "HHT112")
+    assert str(scan.identity(1)) == "ff1bfa6e-be27-01b7-d74f-0d2233926a6a"
