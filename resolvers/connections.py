@@ -92,21 +92,28 @@ def minutes(since: datetime, until: datetime) -> int:
 
 
 def minimum_of(
-    table: Iterable[ConnectionTime], airport: str, inbound_carrier: str, outbound_carrier: str
-) -> int | None:
-    """Minutes that a bag needs there: of the two carriers, else of the inbound or the outbound one, else of any.
+    connection_times: Iterable[ConnectionTime], airport: str, inbound_carrier: str, outbound_carrier: str
+) -> ConnectionTime | None:
+    """The minimum of the two carriers where one is filed, else that of one of them, else that of any."""
+    filed = {(one.inbound_carrier, one.outbound_carrier): one for one in connection_times if one.airport == airport}
+    pairs = ((inbound_carrier, outbound_carrier), (inbound_carrier, ""), ("", outbound_carrier), ("", ""))
+    return next((filed[pair] for pair in pairs if pair in filed), None)
 
-    None where none is set.
-    """
-    fitting = [
-        row
-        for row in table
-        if row.airport == airport
-        and row.inbound_carrier in ("", inbound_carrier)
-        and row.outbound_carrier in ("", outbound_carrier)
-    ]
-    closest = max(fitting, key=lambda row: (row.inbound_carrier != "", row.outbound_carrier != ""), default=None)
-    return None if closest is None else closest.bag_minutes
+
+class Minima:
+    """Minutes that bags need, looked up once for each airport and two carriers."""
+
+    def __init__(self, connection_times: Sequence[ConnectionTime]) -> None:
+        self._connection_times = connection_times
+        self._found: dict[tuple[str, str, str], int | None] = {}
+
+    def of(self, airport: str, inbound_carrier: str, outbound_carrier: str) -> int | None:
+        """Minutes between the two carriers there; None where no minimum is filed."""
+        key = airport, inbound_carrier, outbound_carrier
+        if key not in self._found:
+            filed = minimum_of(self._connection_times, *key)
+            self._found[key] = None if filed is None else filed.bag_minutes
+        return self._found[key]
 
 
 def judge(
@@ -189,10 +196,11 @@ def _level(spare: int) -> ConnectionLevel:
 async def judged(records: Reader, airline_id: int, rows: Sequence[TransferRow], now: datetime) -> list[Transfer]:
     """Each transfer with how it stands; two statements for any number of them."""
     flights, table = await _references(records, airline_id, rows)
+    minima = Minima(table)
     found = []
     for row in rows:
         inbound, outbound = flights[row.inbound_id], flights[row.outbound_id]
-        minimum = minimum_of(table, row.airport, inbound.carrier, outbound.carrier)
+        minimum = minima.of(row.airport, inbound.carrier, outbound.carrier)
         position = TransferPosition(row.position)
         judgement = judge(position, row.state_at.replace(second=0, microsecond=0), inbound, outbound, minimum, now)
         found.append(
@@ -322,12 +330,15 @@ def pairs_of(
     by_pair: dict[tuple[int, int], list[TransferGroup]] = {}
     for group in groups:
         by_pair.setdefault((group.inbound_id, group.outbound_id), []).append(group)
-    minima = {
-        carriers: minimum_of(table, airport, *carriers)
-        for carriers in {(flights[one].carrier, flights[other].carrier) for one, other in by_pair}
-    }
+    minima = Minima(table)
     pairs = [
-        _pair(flights[one], flights[other], minima[flights[one].carrier, flights[other].carrier], of_pair, now)
+        _pair(
+            flights[one],
+            flights[other],
+            minima.of(airport, flights[one].carrier, flights[other].carrier),
+            of_pair,
+            now,
+        )
         for (one, other), of_pair in by_pair.items()
     ]
     return sorted(pairs, key=_urgency)

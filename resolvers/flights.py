@@ -156,7 +156,7 @@ async def update(context: Context, flight_id: int, change: FlightChange) -> Upda
 async def change_many(context: Context, records: Reader, new: Mapping[int, FlightChange]) -> dict[int, UpdatedFlight]:
     """Changes flights as ``update`` does, as part of a transaction that has locked no bag yet.
 
-    The number of statements depends on the number of flights only by what subscribers are told: one for each.
+    The number of statements does not depend on the number of flights.
 
     Raises:
         NotFound: one of the flights is not there.
@@ -190,8 +190,7 @@ async def _tell(context: Context, records: Reader, changed: Sequence[int], moved
     """Leaves word of changed flights and of the bags that this moved, and notes who did it."""
     airline_id = context.airline_id
     await outbox.tell_of_flights(records, airline_id, [GRAPH, INCIDENTS], changed)
-    for flight_id in changed:
-        await changes.note(records, airline_id, Topic.FLIGHT, flight_id)
+    await changes.note(records, airline_id, Topic.FLIGHT, changed)
     if moved:
         unscanned = [(bag_id, None) for bag_id in moved]
         await outbox.tell_of_bags(records, airline_id, GRAPH, unscanned)

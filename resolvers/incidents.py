@@ -196,7 +196,7 @@ async def _open(
     ]
     opened = await incidents.insert(records, airline_id, now, new) if new else []
     for incident in opened:
-        await changes.note(records, airline_id, Topic.INCIDENT, incident.id, incident.airport)
+        await changes.note(records, airline_id, Topic.INCIDENT, [incident.id], incident.airport)
     return opened
 
 
@@ -215,7 +215,10 @@ async def _rate(
     if others:
         rows = await connections.of_bags(records, airline_id, sorted(others))
         current.update({(one.bag_id, one.airport): one for one in await judged(records, airline_id, rows, now)})
-    known = {(one.incident_id, one.bag_id): BagLevel(*tuple(one)[:-1]) for one in members}
+    known = {
+        (one.incident_id, one.bag_id): BagLevel(one.incident_id, one.bag_id, one.level, one.at_stake, one.bag_version)
+        for one in members
+    }
     new = {
         (one.incident_id, one.bag_id): _level(
             kept[one.incident_id], one.bag_id, one.version, current.get((one.bag_id, kept[one.incident_id].airport))

@@ -63,18 +63,10 @@ class Meant:
 
 
 @dataclass(slots=True)
-class _Station:
-    """What the messages of one station have said of one tag so far."""
-
-    said: Instruction
-    deleted: bool = False
-
-
-@dataclass(slots=True)
 class _Story:
-    """What all messages have said so far."""
+    """What all messages have said so far; of each tag, what each station's come to."""
 
-    stations: dict[tuple[str, str], _Station] = field(default_factory=dict)
+    stations: dict[tuple[str, str], Instruction] = field(default_factory=dict)
     authorised: bool | None = None
     deleted: bool = False
 
@@ -88,22 +80,20 @@ class _Story:
             return  # the carrier that brings the bag knows less of its way on than the station it changes at
         if said.change == Change.DEL:  # rule 4
             if station is not None:
-                station.deleted = True
-                station.said = replace(station.said, authorised=False)
+                self.stations[key] = replace(station, authorised=False)
             self.authorised, self.deleted = False, True
             return
+        self.deleted = False
         if said.change == Change.CHG and station is not None:
             present = {name: value for name in _ELEMENTS if (value := getattr(said, name)) is not None}
-            station.said = replace(station.said, at=said.at, **present)  # rule 6
+            self.stations[key] = replace(station, at=said.at, **present)  # rule 6
         else:
-            self.stations[key] = _Station(said)
-            self.deleted = self.deleted and said.change == Change.CHG  # a change does not bring back what is deleted
+            self.stations[key] = said
         if said.authorised is not None:
             self.authorised = said.authorised
 
     def _order_off(self, key: tuple[str, str], said: Instruction) -> None:
-        station = self.stations.setdefault(key, _Station(said))
-        station.said = replace(station.said, authorised=False)
+        self.stations[key] = replace(self.stations.get(key, said), authorised=False)
         self.authorised = False
 
 
@@ -126,12 +116,11 @@ def meaning(instructions: Sequence[Instruction]) -> Meant:
     story = _Story()
     for said in instructions:
         story.tell(said)
-    stations = sorted(story.stations.values(), key=lambda station: station.said.at)
-    by_tag: dict[str, list[_Station]] = {}
-    for station in stations:
-        by_tag.setdefault(station.said.tag, []).append(station)
-    tags = sorted(by_tag, key=lambda tag: (_is_rush(by_tag[tag]), by_tag[tag][0].said.at, tag))
-    spoken = [station.said for station in stations]
+    spoken = sorted(story.stations.values(), key=lambda said: said.at)
+    by_tag: dict[str, list[Instruction]] = {}
+    for said in spoken:
+        by_tag.setdefault(said.tag, []).append(said)
+    tags = sorted(by_tag, key=lambda tag: (_is_rush(by_tag[tag]), by_tag[tag][0].at, tag))
     named = [said for said in spoken if said.surname is not None]
     located = [said.locator for said in spoken if said.locator]
     weights = [weight for said in spoken if (weight := _weight(said)) is not None]
@@ -149,8 +138,8 @@ def meaning(instructions: Sequence[Instruction]) -> Meant:
     )
 
 
-def _is_rush(stations: Sequence[_Station]) -> bool:
-    return any(RUSH in (station.said.exceptions or ()) or station.said.original_tag for station in stations)
+def _is_rush(spoken: Sequence[Instruction]) -> bool:
+    return any(RUSH in (said.exceptions or ()) or said.original_tag for said in spoken)
 
 
 def _weight(said: Instruction) -> float | None:
@@ -160,20 +149,19 @@ def _weight(said: Instruction) -> float | None:
     return said.weight * unit if unit and said.weight and alone else None
 
 
-def _way(tag: str, stations: Sequence[_Station]) -> list[MeantLeg]:
+def _way(tag: str, spoken: Sequence[Instruction]) -> list[MeantLeg]:
     """The flights of one tag in the order they are taken."""
     leaving: dict[str, MeantLeg] = {}
     begins: set[str] = set()
-    for station in stations:  # what a station hears of others counts less than what they say of themselves
-        said = station.said
+    for said in spoken:  # what a station hears of others counts less than what they say of themselves
         for flight in (said.inbound, *(said.onward or ())):
             if flight is not None:
                 leaving[flight.origin] = MeantLeg(flight, tag, None)
         if said.inbound is not None:
             begins.add(said.inbound.origin)
-    for station in stations:
-        if (flight := station.said.outbound) is not None:
-            leaving[flight.origin] = MeantLeg(flight, tag, station.said.authorised)
+    for said in spoken:
+        if (flight := said.outbound) is not None:
+            leaving[flight.origin] = MeantLeg(flight, tag, said.authorised)
             begins.add(flight.origin)
     reached = {leg.flight.destination for leg in leaving.values()}
     way: list[MeantLeg] = []

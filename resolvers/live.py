@@ -9,7 +9,7 @@ a change while the log still has it.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from contextvars import Context as ContextVars
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from integrations.stores.postgres import PostgresManager
 from resolvers import connections, incidents
 from resolvers.context import Context
 from resolvers.errors import CursorExpired
-from resolvers.health import Health
+from resolvers.health_watch import HealthWatch
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,6 @@ CATCHING_UP = 4
 # A quiet subscriber hears as often how far the log has come.
 MARK_SECONDS = 30.0
 SWEEP_SECONDS = 60.0
-HEALTH_SECONDS = 1.0
 SWEPT_AT_ONCE = 5_000
 # Rows outlive the cursors that are accepted: a row may have been written long before its transaction committed.
 MARGIN = timedelta(hours=1)
@@ -424,49 +423,6 @@ class Hub:
             await asyncio.sleep(SWEEP_SECONDS)
 
 
-class HealthWatch:
-    """One regular check for all who want to know when health changes; none while nobody does.
-
-    Args:
-        check: asks how everything is.
-    """
-
-    def __init__(self, check: Callable[[], Awaitable[Health]]) -> None:
-        self._check = check
-        self._found: Health | None = None
-        self._changed = asyncio.Condition()
-        self._watchers = 0
-        self._task: asyncio.Task[None] | None = None
-
-    async def changes(self) -> AsyncGenerator[Health, None]:
-        """How everything is now, then each time that it is otherwise; who is slow gets the newest only."""
-        self._watchers += 1
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), context=ContextVars())
-        told = None
-        try:
-            while True:
-                async with self._changed:
-                    while self._found is None or self._found is told:
-                        await self._changed.wait()
-                    told = self._found
-                yield told
-        finally:
-            self._watchers -= 1
-            if not self._watchers and self._task is not None:
-                self._task.cancel()
-                self._task = self._found = None
-
-    async def _run(self) -> None:
-        while True:
-            found = await self._check()
-            if self._found is None or _statuses(found) != _statuses(self._found):
-                async with self._changed:
-                    self._found = found
-                    self._changed.notify_all()
-            await asyncio.sleep(HEALTH_SECONDS)
-
-
 @dataclass(frozen=True, slots=True)
 class Live:
     """What a process can be watched for."""
@@ -487,10 +443,6 @@ async def incidents_of(context: Context, parents: Sequence[Told]) -> list[Incide
     ids = {told.incident_id for told in parents if told.incident_id is not None}
     found = dict(zip(ids, await incidents.by_ids(context, list(ids)), strict=True)) if ids else {}
     return [found.get(told.incident_id) if told.incident_id is not None else None for told in parents]
-
-
-def _statuses(found: Health) -> list[tuple[str, bool]]:
-    return [(service.name, service.healthy) for service in found.services]
 
 
 def _single(rows: Iterable[ChangeRow]) -> list[Change]:

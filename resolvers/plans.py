@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from integrations.records.bags import Bag, KnownBag
+from integrations.records.changes import Topic
 from integrations.records.events import FlightKey
 from integrations.records.passengers import search_name
-from integrations.stores import bags, bookings, flights, instructions, passengers
+from integrations.stores import bags, bookings, changes, flights, instructions, passengers
 from integrations.stores.bags import NewMeaning
 from integrations.stores.bookings import NewBooking
 from integrations.stores.flights import ToldLeg
@@ -94,6 +95,11 @@ async def _write_legs(
     if changed:
         legs = [leg for of_bag in changed.values() for leg in of_bag]
         await flights.replace_legs(records, airline_id, list(changed), legs)
+        # Who watches a flight that a bag was taken off hears of it: the bag itself is not of that flight any more.
+        stay = {(leg.bag_id, leg.flight_id) for leg in legs}
+        left = {leg.flight_id for bag_id in changed for leg in there[bag_id] if (bag_id, leg.flight_id) not in stay}
+        if left:
+            await changes.note(records, airline_id, Topic.FLIGHT, sorted(left))
     return set(changed)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from integrations.records.airports import ConnectionTime
 from integrations.records.events import SCANS, EventColumns, EventKind
 from integrations.records.flights import FlightColumns, LegColumns
+from resolvers.connections import minimum_of
 from resolvers.history import History
 from resolvers.projection import flown
 
@@ -205,7 +206,7 @@ def _missed_connection(
     inbound: LegColumns, outbound: LegColumns, proof: EventColumns, connection_times: Sequence[ConnectionTime]
 ) -> Proposal | None:
     came, left = inbound.actual_arrival, outbound.actual_departure
-    minimum = _minimum(connection_times, outbound.origin, inbound.carrier, outbound.carrier)
+    minimum = minimum_of(connection_times, outbound.origin, inbound.carrier, outbound.carrier)
     if came is None or left is None or minimum is None:
         return None
     available = (left - came) // timedelta(minutes=1)
@@ -224,15 +225,6 @@ def _missed_connection(
         _scan(proof),
     )
     return Proposal(reason, outbound.origin, evidence)
-
-
-def _minimum(
-    connection_times: Sequence[ConnectionTime], airport: str, inbound: str, outbound: str
-) -> ConnectionTime | None:
-    """The minimum of the two carriers where one is filed, else that of one of them, else that of any."""
-    filed = {(one.inbound_carrier, one.outbound_carrier): one for one in connection_times if one.airport == airport}
-    pairs = ((inbound, outbound), (inbound, ""), ("", outbound), ("", ""))
-    return next((filed[pair] for pair in pairs if pair in filed), None)
 
 
 def _checked_short(history: History, final_destination: str | None) -> Proposal | None:

@@ -28,7 +28,7 @@ async def rebuild(context: Context) -> AsyncIterator[Rebuilt]:
         OutsideError: PostgreSQL does not answer or refuses; what was corrected so far stays so.
     """
     airline_id, last, looked_at, corrected = context.airline_id, 0, 0, 0
-    while bag_ids := await bags.next_ids(context.stores.postgres, airline_id, last, BATCH):
+    while bag_ids := await bags.ids_after(context.stores.postgres, airline_id, last, BATCH):
         async with context.stores.postgres.transaction() as records:
             locked = sorted(await bags.lock(records, airline_id, bag_ids))
             changed = await plans.follow(records, airline_id, locked, {})

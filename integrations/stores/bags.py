@@ -238,22 +238,12 @@ FROM unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
 WHERE bags.id = new.id AND bags.airline_id = $1
 """
 
-INSERT_BAGS = """
-INSERT INTO bags (id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at, state_at)
-SELECT id, $1, passenger_id, tag, weight_kg, description, priority, created_at, created_at
-FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::double precision[], $6::text[], $7::boolean[],
-            $8::timestamptz[])
-     AS new(id, passenger_id, tag, weight_kg, description, priority, created_at)
-ON CONFLICT (id) DO NOTHING
-"""
-
 INSERT_TAGS = """
 INSERT INTO bag_tags (airline_id, bag_id, number, role, valid_from, valid_until)
 SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
 ON CONFLICT (airline_id, number, valid_from) DO NOTHING
 """
 
-# A bag's version counts the changes of its standing: above 1 once events were recorded for it.
 # The tag's window as for a bag that only its scans made known; what another bag has of it stays that one's.
 TIE_TAGS = """
 INSERT INTO bag_tags (airline_id, number, valid_from, valid_until, bag_id, role)
@@ -304,12 +294,6 @@ FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::double precision[], $6::
      AS new(id, tag, passenger_id, weight_kg, priority, authorised, deleted)
 WHERE bags.id = new.id AND bags.airline_id = $1
 """
-
-NEXT_BAG_IDS = """
-SELECT id FROM bags WHERE airline_id = $1 AND id > $2 ORDER BY id LIMIT $3
-"""
-
-COUNT_MOVED_BAGS = "SELECT count(*) FROM bags WHERE airline_id = $1 AND id BETWEEN $2 AND $3 AND version > 1"
 
 COUNT_BAGS_BY_STATE = "SELECT state, count(*) AS bags FROM bags WHERE airline_id = $1 GROUP BY state"
 
@@ -498,18 +482,6 @@ async def update_standings(
     )
 
 
-class NewBag(NamedTuple):
-    """A bag to write; the fields are the columns of ``INSERT_BAGS`` in their order. It starts as EXPECTED."""
-
-    id: int
-    passenger_id: int
-    tag: str
-    weight_kg: float
-    description: str
-    priority: bool
-    created_at: datetime
-
-
 class NewTag(NamedTuple):
     """A tag to tie to a bag; the fields are the columns of ``INSERT_TAGS`` in their order."""
 
@@ -518,11 +490,6 @@ class NewTag(NamedTuple):
     role: str
     valid_from: datetime
     valid_until: datetime
-
-
-async def insert(records: Reader, airline_id: int, bags: Sequence[NewBag]) -> None:
-    """Adds bags; those that are there stay as they are."""
-    await records.execute(INSERT_BAGS, airline_id, *zip(*bags, strict=True), name="INSERT_BAGS")
 
 
 async def insert_tags(records: Reader, airline_id: int, tags: Sequence[NewTag]) -> None:
@@ -565,16 +532,6 @@ class NewMeaning(NamedTuple):
 async def update_meanings(records: Reader, airline_id: int, meanings: Sequence[NewMeaning]) -> None:
     """Writes what messages mean for bags that are locked."""
     await records.execute(UPDATE_MEANINGS, airline_id, *zip(*meanings, strict=True), name="UPDATE_MEANINGS")
-
-
-async def next_ids(records: Reader, airline_id: int, after: int, limit: int) -> list[int]:
-    """Ids of bags in their order, from the one after ``after`` on."""
-    return [row[0] for row in await records.fetch(NEXT_BAG_IDS, airline_id, after, limit, name="NEXT_BAG_IDS")]
-
-
-async def count_moved(records: Reader, airline_id: int, first_id: int, last_id: int) -> int:
-    """How many of the bags in a range of ids have had events recorded."""
-    return int(await records.fetchval(COUNT_MOVED_BAGS, airline_id, first_id, last_id, name="COUNT_MOVED_BAGS"))
 
 
 async def count_by_state(records: Reader, airline_id: int) -> dict[str, int]:

@@ -104,16 +104,15 @@ async def note_bags(records: Reader, airline_id: int, changes: Iterable[tuple[in
 
 
 async def note(
-    records: Reader, airline_id: int, topic: Topic, subject_id: int | None = None, airport: str | None = None
+    records: Reader, airline_id: int, topic: Topic, ids: Sequence[int] = (), airport: str | None = None
 ) -> None:
-    """Notes a flight, incident or board that changed; part of the transaction that makes the change.
+    """Notes flights, an incident or a board that changed; part of the transaction that makes the change.
 
     Args:
-        subject_id: of the flight or incident; None for a board.
-        airport: of the incident or board; None for a flight.
+        ids: of the flights or of the incident; none for a board.
+        airport: of the incident or board; None for flights.
     """
-    ids = [] if subject_id is None else [subject_id]
-    await records.execute(INSERT_CHANGE, airline_id, topic.value, ids, airport, name="INSERT_CHANGE")
+    await records.execute(INSERT_CHANGE, airline_id, topic.value, list(ids), airport, name="INSERT_CHANGE")
 
 
 async def last(records: Reader, airline_id: int) -> tuple[Place, datetime]:

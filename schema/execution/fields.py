@@ -67,7 +67,8 @@ class BatchField(StrawberryField):
             answer for each parent the text of a list, as JSON, in a list of its own class whose attribute ``written``
             is true. The text must read exactly as the scalars would have been written.
         at_hand: takes the parents and the field's arguments as keywords; gives what the function would if all parents
-            have brought it along, else None. It does not wait. None if parents never bring it.
+            have brought it along, else None, or finished text as above. It does not wait and has no effects. None if
+            parents never bring it.
     """
 
     function: BatchFunction

@@ -16,7 +16,7 @@ from integrations.records.outbox import INCIDENTS
 from integrations.stores import airports, connections, outbox
 from integrations.stores.postgres import count_statements
 from resolvers.actor import Role
-from resolvers.connections import judge, minimum_of
+from resolvers.connections import Minima, judge
 from resolvers.incidents import IncidentKeeper, refresh
 from tests.gateway import Api
 from tests.world import Builder
@@ -339,7 +339,7 @@ async def recount(hub: Hub, until: datetime) -> dict[tuple[str, str], Counter[st
             if (outbound.actual_departure or outbound.estimated_departure or outbound.scheduled_departure) >= until:
                 continue
             position, since = position_of(bag, planned, onward[-1]), bag["state_at"].replace(second=0, microsecond=0)
-            minimum = minimum_of(table, "PTY", inbound.carrier, outbound.carrier)
+            minimum = Minima(table).of("PTY", inbound.carrier, outbound.carrier)
             judgement = judge(position, since, inbound, outbound, minimum, datetime.now(UTC))
             found[inbound.designator, outbound.designator][judgement.level] += 1
     return found

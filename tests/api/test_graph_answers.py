@@ -158,10 +158,11 @@ async def test_of_a_cancelled_inbound_all_miss(api: Api, hub: Builder) -> None:
 
 
 async def test_bottlenecks_are_what_the_rows_say(api: Api, hub: Builder) -> None:
-    query = """query($from: DateTime!, $to: DateTime!) { bottlenecks(airport: "PTY", from: $from, to: $to, first: 500) {
+    query = """query($since: DateTime!, $until: DateTime!) {
+        bottlenecks(airport: "PTY", from: $since, to: $until, first: 500) {
         place hour events waiting medianSeconds p95Seconds } }"""
     since, until = at("12:30"), at("18:00")
-    data = await api.ask(query, airline_id=hub.airline_id, **{"from": since.isoformat(), "to": until.isoformat()})
+    data = await api.ask(query, airline_id=hub.airline_id, since=since.isoformat(), until=until.isoformat())
     found = {(one.pop("place"), one.pop("hour")): one for one in data["bottlenecks"]}
     assert found == await _bottlenecks(hub, since, until)
     longest = [one["p95Seconds"] for one in data["bottlenecks"] if one["p95Seconds"] is not None]

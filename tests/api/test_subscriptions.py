@@ -16,7 +16,8 @@ from resolvers.actor import Role
 from resolvers.context import Context, Stores
 from resolvers.flights import FlightChange
 from resolvers.health import Health, HealthStatus, ServiceHealth
-from resolvers.live import HealthWatch, Hub, Live
+from resolvers.health_watch import HealthWatch
+from resolvers.live import Hub, Live
 from schema.build import build_schema
 from schema.streaming import Streamed
 from schema.subscription import CHANGES, Mark
@@ -279,8 +280,8 @@ async def test_boards_and_incidents_are_told_of_their_airport(
             incident_id = await session.fetchval(OPEN_INCIDENT, airline_id, airline.flights["CM335"], name="OPEN")
             await changes.note(session, airline_id, Topic.BOARD, airport="BOG")
             await changes.note(session, airline_id, Topic.BOARD, airport="PTY")
-            await changes.note(session, airline_id, Topic.INCIDENT, incident_id, "BOG")
-            await changes.note(session, airline_id, Topic.INCIDENT, incident_id, "PTY")
+            await changes.note(session, airline_id, Topic.INCIDENT, [incident_id], "BOG")
+            await changes.note(session, airline_id, Topic.INCIDENT, [incident_id], "PTY")
         told = await of_board.hear(), await of_incidents.hear()
 
     assert begin == ({"airport": None, "delayMs": None, "board": None}, {"incident": None})
@@ -289,7 +290,7 @@ async def test_boards_and_incidents_are_told_of_their_airport(
 
 
 async def test_health_is_told_when_it_changes(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resolvers.live.HEALTH_SECONDS", 0.05)
+    monkeypatch.setattr("resolvers.health_watch.HEALTH_SECONDS", 0.05)
     asked = []
 
     async def check() -> Health:

@@ -238,7 +238,7 @@ async def test_the_same_twice_changes_nothing(airline: Builder) -> None:
     [
         ([LOCAL, DELETED], "DELETED"),
         ([LOCAL, DELETED, TRANSFER], "ACCEPTED"),
-        ([LOCAL, DELETED, WITHDRAWN], "DELETED"),
+        ([LOCAL, DELETED, WITHDRAWN], "ACCEPTED"),
         ([LOCAL, DELETED, LOCAL.replace("231205", "231300")], "ACCEPTED"),
     ],
 )

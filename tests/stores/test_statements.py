@@ -230,7 +230,6 @@ def reads() -> dict[str, Call]:
         "bags.of_pirs": lambda w, r: bags.of_pirs(r, NOBODYS, [*w.ours.pirs.values()]),
         "bags.tags": lambda w, r: bags.tags(r, NOBODYS, [*w.ours.bags.values()]),
         "bags.tagged_at": lambda _, r: bags.tagged_at(r, NOBODYS, [DELIVERED], [at("12:00")]),
-        "bags.count_moved": lambda _, r: bags.count_moved(r, NOBODYS, 1, 10_000),
         "bags.count_by_state": lambda _, r: bags.count_by_state(r, NOBODYS),
         "flights.by_id": lambda w, r: flights.by_id(r, NOBODYS, [*w.ours.flights.values()]),
         "flights.lock": lambda w, r: flights.lock(r, NOBODYS, [*w.ours.flights.values()]),
@@ -291,7 +290,6 @@ def reads() -> dict[str, Call]:
         "events.brief_of_bags": lambda w, r: events.brief_of_bags(r, NOBODYS, [*w.ours.bags.values()]),
         "events.last_brief_of_bags": lambda w, r: events.last_brief_of_bags(r, NOBODYS, [*w.ours.bags.values()], 3),
         "events.last_of_bags": lambda w, r: events.last_of_bags(r, NOBODYS, [*w.ours.bags.values()], 3),
-        "bags.next_ids": lambda _, r: bags.next_ids(r, NOBODYS, 0, 5),
         "events.transfers": lambda w, r: events.transfers(r, NOBODYS, [*w.ours.bags.values()]),
         "flights.told_legs": lambda w, r: _legs_found(w, r),
         "passengers.booked": lambda _, r: passengers.booked(
@@ -328,6 +326,7 @@ def reads() -> dict[str, Call]:
         "inventory.counts": lambda w, r: _counts_found(w, r),
         "inventory.bags": lambda w, r: inventory.bags(r, NOBODYS, [*w.ours.flights.values()], at("+12:00"), None, page),
         "seedings.find": lambda _, r: seedings.find(r, NOBODYS),
+        "seedings.count_described": lambda _, r: seedings.count_described(r, NOBODYS, [DELIVERED]),
         "events.by_id": lambda w, r: events.by_id(r, NOBODYS, {bag: [uuid4()] for bag in w.ours.bags.values()}),
         "bags.ids_after": lambda _, r: bags.ids_after(r, NOBODYS, 0, 10),
         "flights.ids_after": lambda _, r: flights.ids_after(r, NOBODYS, 0, 10),
@@ -371,11 +370,6 @@ def writes() -> dict[str, Call]:
         "bags.lock_unknown_tags": lambda _, r: bags.lock_unknown_tags(r, NOBODYS, [DELIVERED]),
         "bags.insert_unknown": lambda _, r: bags.insert_unknown(
             r, NOBODYS, [DELIVERED], [at("12:00")], timedelta(days=30)
-        ),
-        "bags.insert": lambda w, r: bags.insert(
-            r,
-            NOBODYS,
-            [bags.NewBag(w.ours.bags["missed"], w.ours.passengers["silva"], "9" * 10, 1.0, "", True, at("12:00"))],
         ),
         "bags.insert_tags": lambda w, r: bags.insert_tags(
             r, NOBODYS, [bags.NewTag(w.ours.bags["missed"], "9" * 10, "RUSH", at("12:00"), at("13:00"))]
@@ -511,6 +505,7 @@ def writes() -> dict[str, Call]:
         "outbox.tell_of_bags": lambda w, r: outbox.tell_of_bags(r, NOBODYS, GRAPH, [(w.ours.bags["missed"], None)]),
         "seedings.start": lambda _, r: seedings.start(r, NOBODYS, 1, at("12:00"), 1, 0),
         "seedings.finish": lambda _, r: seedings.finish(r, NOBODYS),
+        "seedings.describe": lambda w, r: seedings.describe(r, NOBODYS, {w.ours.bags["missed"]: "BK22RHW"}),
         "drift.sweep_bags": lambda w, _: drift.sweep_bags(w.stores.neo4j, NOBODYS, [*w.ours.bags.values()]),
         "drift.sweep_flights": lambda w, _: drift.sweep_flights(w.stores.neo4j, NOBODYS, [*w.ours.flights.values()]),
         "drift.rewrite_bags": lambda w, _: drift.rewrite_bags(w.stores.neo4j, NOBODYS, [], "a run"),

@@ -10,7 +10,7 @@ from integrations.records.columns import Column, View
 from integrations.records.connections import ConnectionLevel, EvidenceKind, Transfer, TransferPosition
 from integrations.records.flights import FlightColumns
 from integrations.records.incidents import IncidentCause
-from resolvers.connections import judge, minimum_of
+from resolvers.connections import Minima, judge
 from resolvers.incidents import cause_of
 
 AT_RISK, MISSED, TIGHT, UNKNOWN, SAFE, MADE = ConnectionLevel
@@ -231,9 +231,9 @@ def test_the_minimum_of_two_carriers_counts_before_that_of_one_before_that_of_an
         minimum("PTY", "CM", "", 70),
         minimum("PTY", "CM", "CM", 45),
     ]
-    assert minimum_of(table, airport, *carriers) == expected
-    assert minimum_of(table[::-1], airport, *carriers) == expected
-    assert minimum_of(table[:3], "PTY", "CM", "CM") == 70, "of the inbound carrier before that of the outbound one"
+    assert Minima(table).of(airport, *carriers) == expected
+    assert Minima(table[::-1]).of(airport, *carriers) == expected
+    assert Minima(table[:3]).of("PTY", "CM", "CM") == 70, "of the inbound carrier before that of the outbound one"
 
 
 def cause(position: TransferPosition, comes: Any, leaves: Any, now: datetime = MORNING) -> Any:

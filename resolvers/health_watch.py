@@ -1,0 +1,56 @@
+"""Telling those who watch when health changes."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextvars import Context
+
+from resolvers.health import Health
+
+HEALTH_SECONDS = 1.0
+
+
+class HealthWatch:
+    """One regular check for all who want to know when health changes; none while nobody does.
+
+    Args:
+        check: asks how everything is.
+    """
+
+    def __init__(self, check: Callable[[], Awaitable[Health]]) -> None:
+        self._check = check
+        self._found: Health | None = None
+        self._changed = asyncio.Condition()
+        self._watchers = 0
+        self._task: asyncio.Task[None] | None = None
+
+    async def changes(self) -> AsyncGenerator[Health, None]:
+        """How everything is now, then each time that it is otherwise; who is slow gets the newest only."""
+        self._watchers += 1
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), context=Context())
+        told = None
+        try:
+            while True:
+                async with self._changed:
+                    while self._found is None or self._found is told:
+                        await self._changed.wait()
+                    told = self._found
+                yield told
+        finally:
+            self._watchers -= 1
+            if not self._watchers and self._task is not None:
+                self._task.cancel()
+                self._task = self._found = None
+
+    async def _run(self) -> None:
+        while True:
+            found = await self._check()
+            if self._found is None or _statuses(found) != _statuses(self._found):
+                async with self._changed:
+                    self._found = found
+                    self._changed.notify_all()
+            await asyncio.sleep(HEALTH_SECONDS)
+
+
+def _statuses(found: Health) -> list[tuple[str, bool]]:
+    return [(service.name, service.healthy) for service in found.services]
