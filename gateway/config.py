@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False)
 
     environment: Literal["production", "demo"] = Field("production", description="Which file of `config/environments`.")
-    neon_database_url: SecretStr = Field(description="PostgreSQL 17 or later, as Neon hands it out.")
+    neon_database_url: SecretStr = Field(description="PostgreSQL 16 or later, as Neon hands it out.")
     postgres_replica_url: SecretStr | None = Field(None, description="Read replica for analytics.")
     neo4j_uri: str = Field(description="Neo4j 5.26 or later: `bolt://`, `neo4j://`, `neo4j+s://`.")
     neo4j_user: str = Field("neo4j", description="Neo4j's user.")

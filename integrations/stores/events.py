@@ -83,13 +83,13 @@ GROUP BY bag_id
 # How a column is written as JSON. Those that constraints hold to plain characters need no escaping.
 JSON_OF = {
     "kind": """'"' || kind || '"'""",
-    "at": "json_scalar(at)",
-    "received_at": "json_scalar(received_at)",
+    "at": "to_json(at)",
+    "received_at": "to_json(received_at)",
     "airport": """'"' || airport || '"'""",
-    "place": "json_scalar(place)",
+    "place": "to_json(place)",
     "tag": """'"' || tag || '"'""",
     "method": """'"' || method || '"'""",
-    "device": "json_scalar(device)",
+    "device": "to_json(device)",
 }
 
 # Clients ask for few layouts, again and again.

@@ -520,7 +520,6 @@ def writes() -> dict[str, Call]:
 
 
 NOT_OF_AN_AIRLINE = {
-    "passengers.reserve_ids": "takes numbers",
     "journeys.prepare": "asks for nothing",
     "projections.statements_of": "makes statements",
     "airports.hub": "reads the airline's own row, by its id",
