@@ -1,13 +1,16 @@
 """Bags: finding them, and what belongs to each of many."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from integrations.records.bags import Bag, BagOf, BagTag
 from integrations.records.flights import Flight, Leg
+from integrations.records.journeys import FellowsBy
 from integrations.records.page import Page
 from integrations.records.passengers import PassengerColumns
 from integrations.records.pirs import Pir, PirBag
+from integrations.records.places import PlaceKind
 from integrations.records.tags import InvalidTagError, TagQuery, parse_tag, printed_form
 from integrations.stores import bags, flights, journeys
 from integrations.stores.journeys import Fellows
@@ -20,12 +23,22 @@ from resolvers.scans import RecordedScan
 MOST_OF_A_TAG = 50
 
 MOST_FELLOWS = 200
+MOST_MINUTES = 240
 
 # The fields of a bag that its row can bring along.
 PASSENGER, FLIGHT, SCANS = "passenger", "flight", "scans"
 RELATED = frozenset({PASSENGER, FLIGHT, SCANS})
 # How many events of each bag its row brings along in a list.
 BROUGHT = range(1, 21)
+
+
+@dataclass(frozen=True, slots=True)
+class FellowBag:
+    """A bag that shares something with another; times as in ``integrations.stores.journeys.Fellow``."""
+
+    bag: Bag
+    at: datetime | None
+    minutes: int | None
 
 
 def read_tag(text: str) -> TagQuery:
@@ -182,22 +195,45 @@ async def itineraries(context: Context, parents: Sequence[Bag]) -> list[list[Leg
     return [found[bag.id] for bag in parents]
 
 
-async def fellows(context: Context, parents: Sequence[Bag], *, first: int = 25) -> list[Fellows | None]:
-    """Who came on the same inbound flight as each bag, from the graph; None for a bag that flew nowhere yet.
+async def fellows(
+    context: Context,
+    parents: Sequence[Bag],
+    *,
+    by: FellowsBy = FellowsBy.FLIGHT,
+    within_minutes: int = 30,
+    first: int = 25,
+) -> list[Fellows | None]:
+    """Who came on the same inbound flight as each bag, or was at the same place, from the graph.
+
+    None for a bag that flew nowhere yet, or was scanned at no such place.
 
     Raises:
-        BadInput: ``first`` is out of bounds.
+        BadInput: ``within_minutes`` or ``first`` is out of bounds.
         Unavailable: the graph cannot be reached; nothing else knows.
     """
+    if not 1 <= within_minutes <= MOST_MINUTES:
+        raise BadInput("withinMinutes", f"`withinMinutes` must be between 1 and {MOST_MINUTES}.")
     if not 1 <= first <= MOST_FELLOWS:
         raise BadInput("first", f"`first` must be between 1 and {MOST_FELLOWS}.")
-    ids = list({bag.id for bag in parents})
-    found = await journeys.fellows(context.stores.neo4j, context.airline_id, ids, first)
+    graph, airline_id, ids = context.stores.neo4j, context.airline_id, list({bag.id for bag in parents})
+    if by == FellowsBy.FLIGHT:
+        found = await journeys.fellows_on_flights(graph, airline_id, ids, first)
+    else:
+        kind = None if by == FellowsBy.PLACE else PlaceKind(by)
+        found = await journeys.fellows_at_places(graph, airline_id, ids, kind, within_minutes, first)
     return [found.get(bag.id) for bag in parents]
 
 
 async def of_fellows(context: Context, parents: Sequence[Fellows]) -> list[list[Bag]]:
     """The records of the fellow bags."""
+    return [[fellow.bag for fellow in of_one] for of_one in await with_times(context, parents)]
+
+
+async def with_times(context: Context, parents: Sequence[Fellows]) -> list[list[FellowBag]]:
+    """The fellow bags with the times between, without those that the records know no more."""
     ids = sorted({bag_id for fellows in parents for bag_id in fellows.fellow_ids})
     found = await bags.by_id(context.stores.postgres, context.airline_id, ids)
-    return [[found[bag_id] for bag_id in fellows.fellow_ids if bag_id in found] for fellows in parents]
+    return [
+        [FellowBag(found[one.bag_id], one.at, one.minutes) for one in fellows.fellows if one.bag_id in found]
+        for fellows in parents
+    ]

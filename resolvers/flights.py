@@ -173,8 +173,8 @@ async def change_many(context: Context, records: Reader, new: Mapping[int, Fligh
     updated = await flights.update(records, airline_id, context.now(), values)
     of_flights = await flights.bag_ids(records, airline_id, list(updated))
     affected = sorted({bag_id for bag_ids in of_flights.values() for bag_id in bag_ids})
-    await bags.lock(records, airline_id, affected)
-    moved = set(await scans.move(records, airline_id, affected, always=False))
+    locked_bags = await bags.lock(records, airline_id, affected)
+    moved = set(await scans.move(records, airline_id, locked_bags, always=False))
     await _tell(context, records, list(updated), sorted(moved))
     return {
         flight_id: UpdatedFlight(

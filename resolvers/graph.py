@@ -18,6 +18,7 @@ from uuid import uuid4
 from integrations.records.flights import FlightColumns
 from integrations.records.journeys import BagProjection
 from integrations.records.outbox import GRAPH, Subject
+from integrations.records.places import kind_of_place
 from integrations.stores import airports, bags, drift, flights, graph_network, outbox
 from integrations.stores.graph_times import micros, micros_or_none
 from integrations.stores.postgres import PostgresManager
@@ -258,7 +259,7 @@ def _bag(one: BagProjection) -> dict[str, Any]:
                 event.kind,
                 micros(event.at),
                 event.rank,
-                [f"{event.airport}/{event.place}"],
+                [[f"{event.airport}/{event.place}", kind_of_place(event.place)]],
                 [event.flight_id] if event.flight_id else [],
                 [f"{event.airline_id}/{event.holder}"] if event.holder else [],
             ]

@@ -371,13 +371,14 @@ class _Batch:
         if not said and not seen:
             return 0, 0
         links = {one.tag: (one.original_tag, one.at) for _, one in said if one.original_tag}
-        into = await self._link(links) if links else {}
         tags = [(one.tag, one.at) for _, one in said] + [(scan.tag, scan.at) for _, scan in seen]
+        into = await self._link(links, tags) if links else {}
         bag_ids = await scans.carriers(
             self._records, self._airline_id, [tag for tag, _ in tags], [moment for _, moment in tags]
         )
         concerned = {bag_id for bag_id in bag_ids if bag_id is not None}
-        await bags.lock(self._records, self._airline_id, sorted(concerned | into.keys() | set(into.values())))
+        concerned |= into.keys() | set(into.values())
+        locked = await bags.lock(self._records, self._airline_id, sorted(concerned))
         moved_events = await self._merge(into) if into else []
         now_of = [into.get(bag_id, bag_id) if bag_id is not None else None for bag_id in bag_ids]
         spoken = [
@@ -389,32 +390,39 @@ class _Batch:
         changed |= {(bag_id, None) for bag_id in into}
         if spoken:
             await instructions.insert(self._records, self._airline_id, spoken)
-            planned = sorted({one.bag_id for one in spoken} | set(into.values()))
-            await plans.follow(self._records, self._airline_id, planned, flight_ids)
+            planned = {bag_id: locked[bag_id] for bag_id in {one.bag_id for one in spoken} | set(into.values())}
+            if replanned := await plans.follow(self._records, self._airline_id, planned, flight_ids):
+                locked |= await bags.by_id(self._records, self._airline_id, sorted(replanned))
         happened = [
             Happened(scan, bag_id, flight_ids.get(scan.flight) if scan.flight else None, message_id)
             for (message_id, scan), bag_id in zip(seen, now_of[len(said) :], strict=True)
         ]
-        outcomes = await scans.happen(self._records, self._airline_id, self._received_at, happened, changed)
+        there = {bag_id: bag for bag_id, bag in locked.items() if bag_id not in into}
+        outcomes = await scans.happen(self._records, self._airline_id, self._received_at, there, happened, changed)
         events = sum(one.outcome == ScanOutcome.RECORDED for one in outcomes)
         return events, len({bag_id for bag_id in now_of if bag_id is not None})
 
-    async def _link(self, links: Mapping[str, tuple[str | None, datetime]]) -> dict[int, int]:
+    async def _link(
+        self, links: Mapping[str, tuple[str, datetime]], tags: Sequence[tuple[str, datetime]]
+    ) -> dict[int, int]:
         """Ties rush tags to the bags whose tags they replace (rule 11).
+
+        The other tags are looked up together with those: a bag that nobody knows is as old as the first word of it.
 
         Answers bags that are no bags of their own, since scans of a rush tag came before the message that ties it, each
         with the bag it is.
         """
         numbers = list(links)
         moments = [at for _, at in links.values()]
+        named = [*links.values(), *((tag, at) for tag, at in tags if tag not in links)]
         originals = await scans.carriers(
-            self._records, self._airline_id, [original or "" for original, _ in links.values()], moments
+            self._records, self._airline_id, [tag for tag, _ in named], [at for _, at in named]
         )
         await bags.lock_unknown_tags(self._records, self._airline_id, numbers)
         carried = await bags.tagged_at(self._records, self._airline_id, numbers, moments)
         into: dict[int, int] = {}
         ties: list[tuple[int, str, datetime]] = []
-        for place, (number, moment, original) in enumerate(zip(numbers, moments, originals, strict=True)):
+        for place, (number, moment, original) in enumerate(zip(numbers, moments, originals, strict=False)):
             if original is None:
                 continue
             if place not in carried:

@@ -1,7 +1,7 @@
 """What messages mean for bags becomes their record: itinerary, passenger, authority to load."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 
 from integrations.records.bags import Bag, KnownBag
@@ -25,17 +25,18 @@ _TITLE = re.compile(r"(?<=[A-Z])\s?(?:MRS|MR|MSTR|MISS|MS|DR)$")
 
 
 async def follow(
-    records: Reader, airline_id: int, bag_ids: Sequence[int], flight_ids: Mapping[FlightKey, int]
+    records: Reader, airline_id: int, locked: Mapping[int, KnownBag], flight_ids: Mapping[FlightKey, int]
 ) -> set[int]:
-    """Writes anew what messages mean for bags that are locked; statements do not grow with their number.
+    """Writes anew what messages mean for bags; statements do not grow with their number.
 
     Args:
+        locked: the bags as they are now, held by this transaction.
         flight_ids: those of the flights that the newest messages name; older ones are looked up.
 
     Returns:
         The bags for which they mean something else than before.
     """
-    told = await instructions.of_bags(records, airline_id, bag_ids)
+    told = await instructions.of_bags(records, airline_id, list(locked))
     meant = {
         bag_id: meaning(in_order((one.message_id, one.instruction) for one in said))
         for bag_id, said in told.items()
@@ -43,14 +44,13 @@ async def follow(
     }
     if not meant:
         return set()
-    known = await bags.by_id(records, airline_id, list(meant))
-    owners = await _owners(records, airline_id, known, meant)
+    owners = await _owners(records, airline_id, locked, meant)
     changed = [
-        new for bag_id, one in meant.items() if (new := _new(known[bag_id], one, owners.get(bag_id))) is not None
+        new for bag_id, one in meant.items() if (new := _new(locked[bag_id], one, owners.get(bag_id))) is not None
     ]
     if changed:
         await bags.update_meanings(records, airline_id, changed)
-    before = [known[bag_id].passenger_id for bag_id in owners]
+    before = [locked[bag_id].passenger_id for bag_id in owners]
     if left := [owner for owner in before if owner is not None]:
         await passengers.delete_unbooked(records, airline_id, left)
     rerouted = await _write_legs(records, airline_id, meant, flight_ids)

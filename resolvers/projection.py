@@ -4,7 +4,6 @@ Rules: design section 4, and the binding readings of the domain reference, secti
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -14,6 +13,9 @@ from integrations.records.flights import FlightColumns, LegColumns
 from integrations.records.journeys import FlownLeg, Standing
 
 EventT = TypeVar("EventT", bound=EventColumns)
+
+# What a message can say of a bag that nobody has seen yet.
+_WORDS = frozenset({EventKind.EXPECTED, EventKind.ACCEPTED})
 
 
 def in_order(events: Iterable[EventT]) -> list[EventT]:
@@ -42,40 +44,31 @@ def standing(
     stations = {leg.destination for leg in planned} | {leg.origin for leg in planned}
     loaded = {leg.id for leg, _ in _loadings(events, flights)}
     # Of a bag that only its scans made known, the first to arrive need not be the first that was taken.
-    known_since = min([created_at, *(event.at for event in events[:1])])
-    now = Standing(BagState.EXPECTED, known_since, None, None, None, None)
+    state, state_at = str(BagState.EXPECTED), min([created_at, *(event.at for event in events[:1])])
+    airport: str | None = None
+    place: str | None = None
+    holder: str | None = None
+    flight_id: int | None = None
     for event in events:
-        if event.kind == EventKind.NOT_SEEN and event.flight_id in loaded:
+        kind = event.kind
+        if kind == EventKind.NOT_SEEN and event.flight_id in loaded:
             continue  # rule 9: a load scan for the same flight wins, whichever is dated later
-        if not _is_late_word(event, now):
-            now = _after(now, event, stations)
+        if kind in _WORDS and event.method == ScanMethod.MESSAGE and state not in (BagState.EXPECTED, kind):
+            continue  # a message speaks of a bag before it moves: it is not expected or accepted once more
+        if kind in SCANS:
+            airport, place = event.airport, event.place or None
+        holder = event.holder or holder
+        flight_id = event.flight_id or flight_id
+        if kind != EventKind.POSITION:
+            off_plan = kind == EventKind.ARRIVED and stations and event.airport not in stations  # rule 12
+            state, state_at = str(BagState.MISROUTED) if off_plan else kind, event.at
     if deleted:
-        return replace(now, state=BagState.DELETED)
-    if now.state == BagState.LOADED and now.flight_id is not None and now.flight_id in flights:
-        departed_at = flights[now.flight_id].actual_departure
+        return Standing(BagState.DELETED, state_at, airport, place, holder, flight_id)
+    if state == BagState.LOADED and flight_id is not None and flight_id in flights:
+        departed_at = flights[flight_id].actual_departure
         if departed_at is not None:  # rule 10: never the clock alone
-            return Standing(BagState.IN_FLIGHT, max(now.state_at, departed_at), None, None, now.holder, now.flight_id)
-    return now
-
-
-def _is_late_word(event: EventColumns, now: Standing) -> bool:
-    """A message speaks of a bag before it moves: one that has moved is not expected or accepted once more."""
-    if event.kind not in (EventKind.EXPECTED, EventKind.ACCEPTED) or event.method != ScanMethod.MESSAGE:
-        return False
-    return now.state not in (BagState.EXPECTED, event.kind)
-
-
-def _after(now: Standing, event: EventColumns, stations: set[str]) -> Standing:
-    moved = event.kind in SCANS
-    holder = event.holder or now.holder
-    airport = event.airport if moved else now.airport
-    place = (event.place or None) if moved else now.place
-    flight_id = event.flight_id if event.flight_id is not None else now.flight_id
-    if event.kind == EventKind.POSITION:
-        return Standing(now.state, now.state_at, airport, place, holder, flight_id)
-    off_plan = event.kind == EventKind.ARRIVED and stations and event.airport not in stations  # rule 12
-    state = BagState.MISROUTED if off_plan else BagState(event.kind)
-    return Standing(state, event.at, airport, place, holder, flight_id)
+            return Standing(BagState.IN_FLIGHT, max(state_at, departed_at), None, None, holder, flight_id)
+    return Standing(state, state_at, airport, place, holder, flight_id)
 
 
 def _loadings(

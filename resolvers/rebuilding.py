@@ -30,10 +30,13 @@ async def rebuild(context: Context) -> AsyncIterator[Rebuilt]:
     airline_id, last, looked_at, corrected = context.airline_id, 0, 0, 0
     while bag_ids := await bags.ids_after(context.stores.postgres, airline_id, last, BATCH):
         async with context.stores.postgres.transaction() as records:
-            locked = sorted(await bags.lock(records, airline_id, bag_ids))
+            locked = await bags.lock(records, airline_id, bag_ids)
             changed = await plans.follow(records, airline_id, locked, {})
-            moved = set(await scans.move(records, airline_id, sorted(set(locked) - changed), always=False))
-            moved |= set(await scans.move(records, airline_id, sorted(changed), always=True))
+            right = {bag_id: bag for bag_id, bag in locked.items() if bag_id not in changed}
+            moved = set(await scans.move(records, airline_id, right, always=False))
+            if changed:
+                replanned = await bags.by_id(records, airline_id, sorted(changed))
+                moved |= set(await scans.move(records, airline_id, replanned, always=True))
             if moved:
                 told = [(bag_id, None) for bag_id in sorted(moved)]
                 await outbox.tell_of_bags(records, airline_id, GRAPH, told)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from integrations.records.bags import KnownBag
 from integrations.records.events import EventKind, Scan
 from integrations.records.journeys import Standing
 from integrations.records.outbox import GRAPH
@@ -108,11 +109,12 @@ async def store(
         flight_ids: the flight of each scan, which this transaction has locked; None where it names none.
     """
     await context.stores.partitions.ensure(records, [scan.at for scan in scans])
-    await bags.lock(records, context.airline_id, sorted({bag_id for bag_id in bag_ids if bag_id is not None}))
+    known = {bag_id for bag_id in bag_ids if bag_id is not None}
+    locked = await bags.lock(records, context.airline_id, sorted(known))
     happened = [
         Happened(scan, bag_id, flight_id) for scan, bag_id, flight_id in zip(scans, bag_ids, flight_ids, strict=True)
     ]
-    return await happen(records, context.airline_id, received_at, happened)
+    return await happen(records, context.airline_id, received_at, locked, happened)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +137,14 @@ async def happen(
     records: Reader,
     airline_id: int,
     received_at: datetime,
+    locked: Mapping[int, KnownBag],
     happened: Sequence[Happened],
     changed: Collection[tuple[int, UUID | None]] = (),
 ) -> list[RecordedScan]:
     """Stores events of bags that are locked, moves the bags, and leaves word for the graph.
 
     Args:
+        locked: the bags as they are now; others that ``changed`` names are gone.
         changed: bags that move for another reason as well, each with an event of which the graph must learn, or None.
     """
     ids = [one.scan.identity(airline_id) for one in happened]
@@ -164,7 +168,8 @@ async def happen(
             if one.bag_id is not None and event_id in fresh
         )
     if changes:
-        await move(records, airline_id, sorted({bag_id for bag_id, _ in changes}), always=True)
+        moved = {bag_id: locked[bag_id] for bag_id in sorted({bag_id for bag_id, _ in changes}) if bag_id in locked}
+        await move(records, airline_id, moved, always=True)
         await outbox.tell_of_bags(records, airline_id, GRAPH, list(changes))
         await outbox.wake(records, GRAPH)
         await note_bags(records, airline_id, changes)
@@ -270,19 +275,19 @@ def _parties(scan: Scan, kind: EventKind) -> tuple[str | None, str | None]:
     return scan.giver or giver, scan.holder or holder
 
 
-async def move(records: Reader, airline_id: int, bag_ids: Sequence[int], *, always: bool) -> list[int]:
-    """Computes anew where locked bags stand and writes it; three reads and one write for any number of bags.
+async def move(records: Reader, airline_id: int, locked: Mapping[int, KnownBag], *, always: bool) -> list[int]:
+    """Computes anew where bags stand and writes it; three reads and one write for any number of bags.
 
     Args:
+        locked: the bags as they are now, held by this transaction.
         always: count the version up even where the standing is the same, because there are new events to tell of.
 
     Returns:
         The bags that were written.
     """
-    current = await bags.by_id(records, airline_id, bag_ids)
-    histories = await history.of_bags(records, airline_id, bag_ids)
+    histories = await history.sighted(records, airline_id, list(locked))
     moved: dict[int, Standing] = {}
-    for bag_id, bag in current.items():
+    for bag_id, bag in locked.items():
         known = histories[bag_id]
         new = standing(known.events, known.planned, known.flights, bag.created_at, deleted=bag.deleted)
         old = Standing(bag.state, bag.state_at, bag.airport, bag.place, bag.holder, bag.flight_id)

@@ -13,7 +13,7 @@ from integrations.records.events import EventKind, ScanMethod
 from integrations.records.flights import FlightStatus
 from integrations.records.incidents import IncidentCause
 from integrations.records.inventory import InventoryCategory
-from integrations.records.journeys import CustodyPointKind, JourneySource
+from integrations.records.journeys import CustodyPointKind, FellowsBy, JourneySource
 from integrations.records.matches import MatchElement, MatchState
 from integrations.records.passengers import Language
 from integrations.records.pirs import (
@@ -213,6 +213,15 @@ described(
     AUTHORISED_NOT_LOADED="It may be loaded and is not on board.",
     LOADED_NOT_AUTHORISED="On board, but not planned on it, or it may not be loaded.",
     UNKNOWN="Seen at the origin for this flight, not on board, without a plan or a word on authority.",
+)
+described(
+    FellowsBy,
+    "What bags share. At a place they were where a scan found them; belts and carts are told by the words that their "
+    "names begin with: BELT3, CLAIMBELT4, CART7.",
+    FLIGHT="The last flight that the bag was on.",
+    PLACE="The place that it was scanned at last.",
+    BELT="The last belt that it was scanned at.",
+    CART="The last cart that it was scanned at.",
 )
 described(
     JourneySource,

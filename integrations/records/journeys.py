@@ -69,6 +69,15 @@ class CustodyPoint:
         return self.proof is not None
 
 
+class FellowsBy(StrEnum):
+    """What bags share with one another."""
+
+    FLIGHT = "FLIGHT"
+    PLACE = "PLACE"
+    BELT = "BELT"
+    CART = "CART"
+
+
 class JourneySource(StrEnum):
     """The store that a journey was read from."""
 

@@ -22,7 +22,7 @@ WHERE airline_id = $1 AND id = ANY($2::bigint[])
 
 LOCK_BAGS = """
 SELECT id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
-       state, state_at, airport, place, holder, flight_id, version
+       state, state_at, airport, place, holder, flight_id, version, authorised, deleted
 FROM bags
 WHERE airline_id = $1 AND id = ANY($2::bigint[])
 ORDER BY id
@@ -309,9 +309,9 @@ async def ids_after(records: Reader, airline_id: int, after: int, limit: int) ->
     return [row["id"] for row in await records.fetch(BAG_IDS_AFTER, airline_id, after, limit, name="BAG_IDS_AFTER")]
 
 
-async def lock(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, Bag]:
+async def lock(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, KnownBag]:
     """The bags with these ids, held until the transaction ends; taken in order of id, so that no two wait in a ring."""
-    rows = await records.fetch(LOCK_BAGS, airline_id, ids, name="LOCK_BAGS", record_class=Bag)
+    rows = await records.fetch(LOCK_BAGS, airline_id, ids, name="LOCK_BAGS", record_class=KnownBag)
     return {bag.id: bag for bag in rows}
 
 

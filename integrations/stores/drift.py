@@ -25,7 +25,7 @@ RETURN b.id AS id, b.version AS version, b.state AS state, b.holder AS holder,
        COLLECT {
            MATCH (b)-[had:HAD]->(e:Event)
            RETURN [e.id, e.kind, e.at.epochSeconds * 1000000 + e.at.microsecond, had.seq,
-                   COLLECT { MATCH (e)-[:AT]->(p:Place) RETURN p.id },
+                   COLLECT { MATCH (e)-[:AT]->(p:Place) RETURN [p.id, p.kind] },
                    COLLECT { MATCH (e)-[:ON]->(f:Flight) RETURN f.id },
                    COLLECT { MATCH (e)-[:HELD_BY]->(p:Party) RETURN p.id }]
        } AS events

@@ -28,6 +28,14 @@ JOIN events ON events.bag_id = wanted.bag_id AND events.id = wanted.id AND event
 ORDER BY bag_id, at, rank, id
 """
 
+# What moves a bag, without what only readers of its history ask for.
+SIGHTINGS_OF_BAGS = """
+SELECT bag_id, kind, at, airport, place, flight_id, holder, method
+FROM events
+WHERE airline_id = $1 AND bag_id = ANY($2::bigint[])
+ORDER BY bag_id, at, rank, id
+"""
+
 # A list's answer is mostly events: one that asks for little of them is not sent the rest.
 BRIEF_EVENTS_OF_BAGS = """
 SELECT bag_id, kind, at, airport, place
@@ -161,6 +169,11 @@ async def by_id(records: Reader, airline_id: int, wanted: Mapping[int, Collectio
         name="EVENTS_BY_ID",
         record_class=Event,
     )
+
+
+async def sightings(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> list[Event]:
+    """As ``of_bags``, with the columns that say where a bag stands and no others."""
+    return await records.fetch(SIGHTINGS_OF_BAGS, airline_id, bag_ids, name="SIGHTINGS_OF_BAGS", record_class=Event)
 
 
 async def last_of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int], last: int) -> list[Event]:

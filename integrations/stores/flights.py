@@ -97,6 +97,16 @@ WHERE bag_legs.bag_id = ANY($2::bigint[])
 ORDER BY bag_legs.bag_id, bag_legs.seq
 """
 
+# As above, with what says where a bag stands and nothing else.
+STATIONS_OF_BAGS = """
+SELECT bag_legs.bag_id, flights.id, origin, destination, actual_departure
+FROM bag_legs
+JOIN flights ON flights.id = bag_legs.flight_id AND flights.airline_id = $1
+WHERE bag_legs.bag_id = ANY($2::bigint[])
+"""
+
+DEPARTURES = "SELECT id, actual_departure FROM flights WHERE airline_id = $1 AND id = ANY($2::bigint[])"
+
 # Planned on them or scanned for them: whose state a change of the flight may change.
 BAG_IDS_OF_FLIGHTS = """
 SELECT bag_legs.flight_id, bag_legs.bag_id FROM bag_legs
@@ -292,6 +302,17 @@ async def page(
 async def legs_of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> list[Leg]:
     """The planned legs of these bags, by bag and in travel order."""
     return await records.fetch(LEGS_OF_BAGS, airline_id, bag_ids, name="LEGS_OF_BAGS", record_class=Leg)
+
+
+async def stations_of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> list[Leg]:
+    """The planned legs of these bags in no order, with the columns that say where a bag stands and no others."""
+    return await records.fetch(STATIONS_OF_BAGS, airline_id, bag_ids, name="STATIONS_OF_BAGS", record_class=Leg)
+
+
+async def departures(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, Flight]:
+    """The flights with these ids, with when they left and nothing else; unknown ones are absent."""
+    rows = await records.fetch(DEPARTURES, airline_id, ids, name="DEPARTURES", record_class=Flight)
+    return {flight.id: flight for flight in rows}
 
 
 async def bag_ids(records: Reader, airline_id: int, flight_ids: Sequence[int]) -> dict[int, list[int]]:

@@ -25,10 +25,13 @@ RETURN f.id AS flight_id,
        } AS not_planned_ids
 """
 
-# What the bag does next ends its stay, wherever that is; a bag that has done nothing since is still there.
+# What the bag does next ends its stay, wherever that is; a bag that has done nothing since is still there. A place's
+# id is the airport, a slash and its name, by which events are indexed.
 BOTTLENECKS = """
+MATCH (:Airport {iata: $airport})<-[:IN]-(p:Place)
 MATCH (e:Event)
-WHERE e.airport = $airport AND e.at >= datetime({epochSeconds: $from}) AND e.at < datetime({epochSeconds: $until})
+WHERE e.airport = $airport AND e.place = substring(p.id, 4)
+  AND e.at >= datetime({epochSeconds: $from}) AND e.at < datetime({epochSeconds: $until})
 MATCH (b:Bag {airlineId: $airlineId})-[:HAD]->(e)
 CALL (b, e) {
     MATCH (b)-[:HAD]->(next:Event) WHERE next.at > e.at

@@ -12,6 +12,7 @@ from integrations.records.events import Event
 from integrations.records.flights import FlightColumns
 from integrations.records.journeys import BagPlan, BagProjection, FlownLeg
 from integrations.records.passengers import Passenger
+from integrations.records.places import kind_of_place
 from integrations.stores.graph_times import micros, micros_or_none
 from integrations.stores.neo4j import Neo4jManager, Statement
 
@@ -128,11 +129,14 @@ MATCH (f:Flight {id: leg[1]})
 MERGE (b)-[:FLEW {seq: leg[0]}]->(f)
 """
 
+# Everybody's events meet at a place: one that is as it should be is not locked.
 MERGE_PLACES = """
 UNWIND $places AS place
 MERGE (p:Place {id: place.id})
 MERGE (a:Airport {iata: place.airport})
 MERGE (p)-[:IN]->(a)
+WITH p, place WHERE p.kind IS NULL OR p.kind <> place.kind
+SET p.kind = place.kind
 """
 
 MERGE_PARTIES = """
@@ -220,14 +224,14 @@ async def write_bags(graph: Neo4jManager, airline_id: int, bags: Sequence[BagPro
 def statements_of(airline_id: int, bags: Sequence[BagProjection]) -> list[Statement]:
     """What writes bags and what is new of them; to be sent in one transaction, in this order."""
     events = [_event(event, bag.bag.version) for bag in bags for event in bag.events]
-    places = {row["placeId"]: row["airport"] for row in events}
+    places = {row["placeId"]: _place(row) for row in events}
     owners = [_passenger(bag.plan.owner) for bag in bags if bag.plan is not None and bag.plan.owner is not None]
     statements = [
         (MERGE_BAGS, "bags", [_bag(bag) for bag in bags], "MERGE_BAGS"),
         (MERGE_PASSENGERS, "passengers", owners, "MERGE_PASSENGERS"),
         (MERGE_PLANS, "bags", [_plan(bag, bag.plan) for bag in bags if bag.plan is not None], "MERGE_PLANS"),
         (MERGE_FLOWN, "bags", [_flown(bag, bag.flown) for bag in bags if bag.flown is not None], "MERGE_FLOWN"),
-        (MERGE_PLACES, "places", [{"id": place, "airport": places[place]} for place in sorted(places)], "MERGE_PLACES"),
+        (MERGE_PLACES, "places", [places[place] for place in sorted(places)], "MERGE_PLACES"),
         (MERGE_PARTIES, "ids", sorted({row["partyId"] for row in events} - {None}), "MERGE_PARTIES"),
         (CORRECT_EVENTS, "events", events, "CORRECT_EVENTS"),
         (CREATE_EVENTS, "events", events, "CREATE_EVENTS"),
@@ -307,6 +311,10 @@ def _flown(projection: BagProjection, flown: Sequence[FlownLeg]) -> dict[str, An
         "version": projection.bag.version,
         "flown": [[leg.seq, leg.flight.id] for leg in flown],
     }
+
+
+def _place(event: dict[str, Any]) -> dict[str, Any]:
+    return {"id": event["placeId"], "airport": event["airport"], "kind": kind_of_place(event["place"])}
 
 
 def _event(event: Event, version: int) -> dict[str, Any]:

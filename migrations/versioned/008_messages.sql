@@ -54,7 +54,7 @@ ALTER INDEX events_by_flight RENAME TO unpartitioned_events_by_flight;
 
 CREATE TABLE events (
     id           uuid NOT NULL,
-    airline_id   integer NOT NULL REFERENCES airlines,
+    airline_id   integer NOT NULL,
     bag_id       bigint REFERENCES bags,
     tag          text NOT NULL CONSTRAINT events_tag CHECK (tag ~ '^[0-9]*$'),
     kind         text NOT NULL CONSTRAINT events_kind CHECK (kind IN (
@@ -80,6 +80,7 @@ CREATE TABLE events (
 ) PARTITION BY RANGE (at);
 CREATE INDEX events_by_bag ON events (bag_id, at, rank, id);
 CREATE INDEX events_by_flight ON events (flight_id, bag_id) WHERE flight_id IS NOT NULL;
+COMMENT ON COLUMN events.airline_id IS 'No reference: each event would lock its airline, one row for all of them.';
 COMMENT ON COLUMN events.bag_id IS 'Empty where a scanner saw a bag and could not read its tag.';
 COMMENT ON COLUMN events.rank IS 'Place of the kind in the order of states: settles events of the same moment.';
 COMMENT ON COLUMN events.assumed IS 'The message had no time: it stands before any scan of the bag.';

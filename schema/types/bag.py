@@ -88,6 +88,11 @@ class Bag(Node, record=records.Bag, load=bags.by_ids):
     journey: Journey | None = batched(journeys.of_bags, description="Its journey, planned and actual, from the graph.")
     fellows: FellowBags | None = batched(
         bags.fellows,
-        description="The bags on the same inbound flight, from the graph; null for one that was on no flight yet.",
-        arguments={"first": "How many of them, 1 to 200."},
+        description="The bags that share its inbound flight, place, belt or cart, from the graph; null for one that "
+        "was on no flight yet, or was scanned at no such place.",
+        arguments={
+            "by": "What they share.",
+            "within_minutes": "By place, belt or cart: how long before or after it the others were there, 1 to 240.",
+            "first": "How many of them, 1 to 200.",
+        },
     )

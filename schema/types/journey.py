@@ -69,14 +69,35 @@ class Journey:
     gaps: list[CustodyPoint] = strawberry.field(description="The points that it passed without proof.")
 
 
-@strawberry.type(description="The bags that came on the same inbound flight.")
+@strawberry.type(description="A bag that shares a flight or a place with another.")
+class FellowBag:
+    """Values are ``resolvers.bags.FellowBag``."""
+
+    bag: Annotated["Bag", strawberry.lazy("schema.types.bag")] = strawberry.field(description="The bag.")
+    at: datetime | None = strawberry.field(description="When it was at the place; null by flight.")
+    minutes: int | None = strawberry.field(
+        description="Whole minutes from the one bag's scan to this one's, below zero where this one came first; "
+        "null by flight."
+    )
+
+
+@strawberry.type(description="The bags that came on the same inbound flight, or were at the same place.")
 class FellowBags:
     """Values are ``integrations.stores.journeys.Fellows``."""
 
     total: int = strawberry.field(description="How many there are.")
     flight: Flight | None = batched(
-        flights.of_flight_ids, description="The inbound flight: the last one the bag was on."
+        flights.of_flight_ids, description="The inbound flight: the last one the bag was on; null by place."
+    )
+    airport: str | None = strawberry.field(description="IATA code of the place's airport; null by flight.")
+    place: str | None = strawberry.field(
+        description="The place, belt or cart that the bag was scanned at last; null by flight."
+    )
+    at: datetime | None = strawberry.field(description="When the bag was scanned there; null by flight.")
+    fellows: list[FellowBag] = batched(
+        bags.with_times,
+        description="The first of them, by place the nearest in time first, each with the time between.",
     )
     bags: list[Annotated["Bag", strawberry.lazy("schema.types.bag")]] = batched(
-        bags.of_fellows, description="The first of them."
+        bags.of_fellows, description="The same bags, without times."
     )

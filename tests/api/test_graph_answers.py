@@ -1,7 +1,7 @@
 """What only the graph answers, compared with the same computed from the records' rows by other means."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -13,7 +13,8 @@ from tests.gateway import Api, serving
 from tests.world import Builder, World, at, tell_graph
 
 MINIMUM = 50
-PLACES = ("BELT1", "BELT2", "SORTER1", "CART7", "")
+PLACES = ("BELT1", "CLAIMBELT4", "SORTER1", "CART7", "BELTWAY3", "")
+BELTS, CARTS = PLACES[:2], PLACES[3:4]
 
 INSERT_MINIMUM = """
 INSERT INTO connection_times (airline_id, airport, inbound_carrier, outbound_carrier, passenger_minutes, bag_minutes,
@@ -24,7 +25,10 @@ VALUES ($1, $2, $3, $3, 45, $4, 'a test')
 
 @pytest.fixture(scope="module")
 async def hub(world: World) -> Builder:
-    """Two inbound flights at PTY, six onward, three after those; 60 bags with plans and scans by chance."""
+    """An inbound flight at PTY, six onward, three after those; 60 bags with plans and scans by chance.
+
+    Another airline's bags were everywhere at the same time.
+    """
     chance = Random(7)
     airline = await world.another_airline()
     for number in range(6):
@@ -44,12 +48,23 @@ async def hub(world: World) -> Builder:
         for step in range(chance.randrange(1, 6)):
             moment = at("11:00") + timedelta(minutes=chance.randrange(600), seconds=step)
             flight = chance.choice((None, "CM335", "CM600", "CM601"))
-            kind = chance.choice(("LOADED", "ARRIVED", "OFFLOADED")) if flight else "POSITION"
-            scans.append(airline.scan(tag, kind, "PTY", moment, flight, place=chance.choice(PLACES)))
+            kind = chance.choice(("LOADED", "ARRIVED", "OFFLOADED") if flight else ("POSITION", "POSITION", "NOT_SEEN"))
+            airport = "PTY" if flight else chance.choice(("PTY", "PTY", "GRU"))
+            scans.append(airline.scan(tag, kind, airport, moment, flight, place=chance.choice(PLACES)))
     await airline.record(*scans)
     await airline.network()
+    await _busy(await world.another_airline(), [(scan.at, scan.airport, scan.place) for scan in scans])
     await tell_graph(world.stores)
     return airline
+
+
+async def _busy(airline: Builder, visits: Sequence[tuple[datetime, str, str]]) -> None:
+    await airline.record(
+        *(
+            airline.scan(f"0232{number:06d}", "POSITION", airport, moment, place=place)
+            for number, (moment, airport, place) in enumerate(visits)
+        )
+    )
 
 
 async def test_planned_against_actual_is_what_the_rows_say(api: Api, hub: Builder) -> None:
@@ -170,10 +185,12 @@ async def test_bottlenecks_are_what_the_rows_say(api: Api, hub: Builder) -> None
 
 
 async def _bottlenecks(hub: Builder, since: datetime, until: datetime) -> dict[tuple[str, str], Any]:
-    rows = await hub.stores.postgres.fetch("SELECT bag_id, at, place FROM events WHERE airline_id = $1", hub.airline_id)
+    rows = await hub.stores.postgres.fetch(
+        "SELECT bag_id, at, place, airport FROM events WHERE airline_id = $1", hub.airline_id
+    )
     stays: dict[tuple[str, str], list[int | None]] = defaultdict(list)
-    for bag_id, moment, place in rows:
-        if since <= moment < until:
+    for bag_id, moment, place, airport in rows:
+        if airport == "PTY" and since <= moment < until:
             later = [other[1] for other in rows if other[0] == bag_id and other[1] > moment]
             hour = moment.replace(minute=0, second=0, microsecond=0).isoformat()
             stays[place, hour].append(int((min(later) - moment).total_seconds()) if later else None)
@@ -195,6 +212,73 @@ def _bottleneck(stays: list[int | None]) -> dict[str, Any]:
     }
 
 
+FELLOWS = """query($by: FellowsBy!, $minutes: Int!) { bags(first: 60) { nodes {
+    tag fellows(by: $by, withinMinutes: $minutes, first: 59) {
+        total flight { id } airport place at bags { tag } fellows { bag { tag } at minutes } } } } }"""
+
+
+@pytest.mark.parametrize(
+    ("by", "names", "minutes"),
+    [("PLACE", PLACES[:-1], 30), ("BELT", BELTS, 30), ("BELT", BELTS, 1), ("CART", CARTS, 240)],
+)
+async def test_fellows_at_a_place_are_what_the_rows_say(
+    api: Api, hub: Builder, by: str, names: Sequence[str], minutes: int
+) -> None:
+    data = await api.ask(FELLOWS, airline_id=hub.airline_id, by=by, minutes=minutes)
+    found = {one["tag"]: one["fellows"] for one in data["bags"]["nodes"]}
+    expected = await _fellows(hub, names, timedelta(minutes=minutes))
+    assert {tag for tag, one in found.items() if one is not None} == expected.keys()
+    assert {tag: one for tag, one in found.items() if one is not None} == expected
+    assert len(found) == 60
+    assert sum(one["total"] for one in expected.values()) > 0
+
+
+async def _fellows(hub: Builder, names: Sequence[str], within: timedelta) -> dict[str, Any]:
+    rows = await hub.stores.postgres.fetch(
+        """SELECT bag_id, bags.tag, events.at, events.airport, events.place FROM events JOIN bags ON bags.id = bag_id
+           WHERE events.airline_id = $1 AND kind <> 'NOT_SEEN' AND events.place = ANY($2)
+           ORDER BY at, rank, events.id""",
+        hub.airline_id,
+        names,
+    )
+    answers = {}
+    for last in {row["bag_id"]: row for row in rows}.values():
+        nearest: dict[int, Any] = {}
+        for row in rows:
+            apart = row["at"] - last["at"]
+            same = (row["airport"], row["place"]) == (last["airport"], last["place"])
+            if same and row["bag_id"] != last["bag_id"] and abs(apart) <= within:
+                near = (abs(apart), row["bag_id"], apart, row["tag"])
+                nearest[row["bag_id"]] = min(near, nearest.get(row["bag_id"], near))
+        answers[last["tag"]] = {
+            "total": len(nearest),
+            "flight": None,
+            "airport": last["airport"],
+            "place": last["place"],
+            "at": last["at"].isoformat(),
+            "bags": [{"tag": tag} for *_, tag in sorted(nearest.values())],
+            "fellows": [
+                {
+                    "bag": {"tag": tag},
+                    "at": (last["at"] + apart).isoformat(),
+                    "minutes": int(apart.total_seconds() / 60),
+                }
+                for _, _, apart, tag in sorted(nearest.values())
+            ],
+        }
+    return answers
+
+
+async def test_fellows_are_the_nearest_of_so_many(api: Api, hub: Builder) -> None:
+    every = await api.ask(FELLOWS, airline_id=hub.airline_id, by="PLACE", minutes=240)
+    data = await api.ask(FELLOWS.replace("59", "2"), airline_id=hub.airline_id, by="PLACE", minutes=240)
+    pairs = zip(data["bags"]["nodes"], every["bags"]["nodes"], strict=True)
+    known = [(one["fellows"], other["fellows"]) for one, other in pairs if other["fellows"]]
+    for first, fellows in known:
+        assert first == fellows | {"bags": fellows["bags"][:2], "fellows": fellows["fellows"][:2]}
+    assert max(first["total"] for first, _ in known) > 2
+
+
 @pytest.mark.parametrize(
     ("field", "code"),
     [
@@ -202,6 +286,8 @@ def _bottleneck(stays: list[int | None]) -> dict[str, Any]:
         ('bottlenecks(airport:"PTY",from:"2025-07-01T00:00:00Z",to:"2025-07-01T00:00:00Z"){place}', "BAD_USER_INPUT"),
         ('flight(designator:"CM335"){blastRadius(minutesLate:-1){total}}', "BAD_USER_INPUT"),
         ('flight(designator:"CM335"){plannedAgainstActual(first:201){planned}}', "BAD_USER_INPUT"),
+        ("bags(first:1){nodes{fellows(by:PLACE,withinMinutes:0){total}}}", "BAD_USER_INPUT"),
+        ("bags(first:1){nodes{fellows(by:PLACE,withinMinutes:241){total}}}", "BAD_USER_INPUT"),
     ],
 )
 async def test_what_is_out_of_bounds_is_refused(api: Api, hub: Builder, field: str, code: str) -> None:
@@ -216,12 +302,14 @@ async def without_graph(settings: Settings) -> AsyncIterator[Api]:
 
 async def test_without_the_graph_they_are_null_and_say_so(without_graph: Api, hub: Builder) -> None:
     response = await without_graph.send(
-        """{ flight(designator: "CM335") { designator blastRadius { total } plannedAgainstActual { planned } }
+        """{ bags(first: 1) { nodes { fellows(by: BELT) { total } } }
+             flight(designator: "CM335") { designator blastRadius { total } plannedAgainstActual { planned } }
              bottlenecks(airport: "PTY", from: "2025-07-01T00:00:00Z", to: "2025-07-02T00:00:00Z") { place } }""",
         airline_id=hub.airline_id,
     )
     answer = response.json()
     assert answer["data"] == {
+        "bags": {"nodes": [{"fellows": None}]},
         "flight": {
             "designator": answer["data"]["flight"]["designator"],
             "blastRadius": None,

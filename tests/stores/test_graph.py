@@ -30,6 +30,10 @@ BREAKS = {
     "event": ("MATCH (:Bag {id: $bag})-[:HAD]->(e {kind: 'SORTED'}) DETACH DELETE e", "events: 2 missing, 0 too many"),
     "kind": ("MATCH (:Bag {id: $bag})-[:HAD]->(e {kind: 'ARRIVED'}) SET e.kind = 'LOST'", "events: 2 missing, 2 too"),
     "place": ("MATCH (:Bag {id: $bag})-[:HAD]->(e {kind: 'AT_CLAIM'})-[r:AT]->() DELETE r", "events: 1 missing, 1 too"),
+    "belt": (
+        "MATCH (:Bag {id: $bag})-[:HAD]->()-[:AT]->(p {kind: 'BELT'}) SET p.kind = NULL",
+        "events: 2 missing, 2 too many",
+    ),
     "elsewhere": (
         """
         MATCH (:Bag {id: $bag})-[had:HAD]->(e {kind: 'DELIVERED'}), (b:Bag {id: $neighbour})

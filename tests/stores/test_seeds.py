@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+import re
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ import pytest
 
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.errors import Unavailable
+from integrations.messages.splitter import Piece
 from integrations.records.bags import BagState, TagRole
 from integrations.records.events import EventKind, Scan
 from integrations.records.journeys import Standing
@@ -25,32 +27,26 @@ from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager, Reader
 from integrations.stores.redis import RedisManager
 from migrations import load_graph_schema, migrate
-from resolvers import history, scans
+from resolvers import history, messages, scans
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Installation, Stores
+from resolvers.messages import Way
 from resolvers.projection import standing
 from resolvers.projector import Projector
 from seeds import AlreadyInUse, reset, seed
 from seeds import run as seeds_run
+from seeds.cast import ENTERED
 from tests.conftest import Neo4jCredentials
 
 NOW = datetime(2026, 11, 23, 15, 30, 42, tzinfo=UTC)
 COPA = 1
+DESCRIPTION = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z]{3}")  # colour, type and three elements
 INSTALLATION = Installation(COPA, "Copa", "CM", "https://copa.example/b")
 
-TABLES = (
-    "airports",
-    "routes",
-    "flights",
-    "bookings",
-    "passengers",
-    "bags",
-    "bag_tags",
-    "bag_legs",
-    "events",
-    "pirs",
-    "pir_bags",
-)
+# Bags get their ids as their messages come, as any others.
+WITHOUT_ID = ("bags",)
+OF_A_BAG = ("bag_tags", "bag_legs", "events", "instructions", "pir_bags")
+WHOLE = ("airports", "routes", "flights", "bookings", "passengers", "messages", "pirs")
 
 
 def quiet(_: str) -> None:
@@ -98,14 +94,26 @@ async def seeded(embedded_postgres: EmbeddedPostgres) -> AsyncIterator[Context]:
 
 
 async def dump(context: Context) -> dict[str, list[str]]:
-    """Every row of what was seeded, as text."""
+    """Every row of what was seeded, as text; bags by their tags."""
+    written = {table: f"to_jsonb({table})" for table in WHOLE}
+    written |= {table: f"to_jsonb({table}) - 'id'" for table in WITHOUT_ID}
+    written |= {
+        table: f"to_jsonb({table}) - 'bag_id' || jsonb_build_object('bag', "
+        f"(SELECT bags.tag FROM bags WHERE bags.id = {table}.bag_id))"
+        for table in OF_A_BAG
+    }
     return {
         table: [
             row["row"]
-            for row in await context.stores.postgres.fetch(f"SELECT {table}::text AS row FROM {table} ORDER BY 1")
+            for row in await context.stores.postgres.fetch(f"SELECT ({row})::text AS row FROM {table} ORDER BY 1")
         ]
-        for table in TABLES
+        for table, row in written.items()
     }
+
+
+async def ids_of(context: Context) -> list[int]:
+    """Of all bags."""
+    return [row["id"] for row in await context.stores.postgres.fetch("SELECT id FROM bags")]
 
 
 async def test_there_are_fifty_bags_in_all_states_ten_exceptions_and_five_open_files(seeded: Context) -> None:
@@ -126,17 +134,61 @@ async def test_there_are_fifty_bags_in_all_states_ten_exceptions_and_five_open_f
 
 async def test_every_bag_stands_where_its_events_say(seeded: Context) -> None:
     records = seeded.stores.postgres
-    current = await bags.by_id(records, COPA, range(1, 51))
-    known = await history.of_bags(records, COPA, range(1, 51))
+    ids = await ids_of(seeded)
+    current = await bags.by_id(records, COPA, ids)
+    known = await history.of_bags(records, COPA, ids)
     for bag_id, bag in current.items():
         assert known[bag_id].events
         stored = Standing(bag.state, bag.state_at, bag.airport, bag.place, bag.holder, bag.flight_id)
         told = known[bag_id]
-        assert stored == standing(told.events, told.planned, told.flights, bag.created_at)
+        assert stored == standing(told.events, told.planned, told.flights, bag.created_at, deleted=bag.deleted)
         if bag.state == BagState.IN_FLIGHT:
             assert bag.flight_id
             assert told.flights[bag.flight_id].actual_departure
             assert not told.flights[bag.flight_id].actual_arrival
+
+
+async def test_bags_come_about_by_messages_and_find_their_passengers(seeded: Context) -> None:
+    records = seeded.stores.postgres
+    assert await records.fetchval("SELECT count(*) FROM dead_letters") == 0
+    assert {row["kind"] for row in await records.fetch("SELECT kind FROM messages WHERE source = 'SEED'")} == {
+        "BSM",
+        "BPM",
+        "BUM",
+    }
+    unread = await records.fetch("SELECT DISTINCT kind FROM events WHERE message_id IS NULL")
+    assert {row["kind"] for row in unread} == {kind.value for kind in ENTERED}
+    owned = await records.fetch(
+        """
+        SELECT bags.tag, weight_kg, priority, alliance_tier = 'Star Alliance Gold' AS gold, locator, description,
+               count(*) OVER (PARTITION BY passengers.id) AS bags
+        FROM bags JOIN passengers ON passengers.id = passenger_id JOIN bookings ON bookings.id = booking_id
+        ORDER BY bags.tag
+        """
+    )
+    assert [row["tag"] for row in owned] == [f"0230{456_780 + number}" for number in range(1, 51)]
+    assert (owned[0]["locator"], owned[1]["locator"]) == ("F7K2QX", "F7K2QX")
+    assert all(row["priority"] == (row["gold"] or False) for row in owned)
+    together = [row["bags"] == 2 and row["weight_kg"] is None for row in owned]
+    assert 0 < sum(together) < 50  # their weight is of both
+    assert all(row["weight_kg"] for row, weighed_together in zip(owned, together, strict=True) if not weighed_together)
+    assert all(DESCRIPTION.fullmatch(row["description"]) for row in owned)
+    second_bags = sum(row["bags"] == 2 for row in owned) // 2
+    assert await records.fetchval("SELECT count(*) FROM passengers") == 50 - second_bags
+    assert await records.fetchval("SELECT bool_and(times_known) FROM flights")
+
+
+async def test_custody_moves_as_resolution_753_says(seeded: Context) -> None:
+    rows = await seeded.stores.postgres.fetch(
+        "SELECT kind, giver, holder FROM events WHERE tag = '0230456781' ORDER BY at, rank"
+    )
+    assert [tuple(row) for row in rows if row["giver"] or row["holder"]] == [
+        ("ACCEPTED", "PASSENGER", "CM"),
+        ("LOADED", None, "CM"),
+        ("TRANSFER_IN", None, "CM"),
+        ("LOADED", None, "CM"),
+        ("DELIVERED", "CM", "PASSENGER"),
+    ]
 
 
 async def test_the_bags_of_the_guide_are_found_by_their_tags(seeded: Context) -> None:
@@ -178,32 +230,34 @@ async def test_an_interrupted_run_is_continued(
     embedded_postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(seeds_run, "BATCH", 16)
-    recorded: list[int] = []
-    record = scans.record
+    brought: list[str] = []
+    ingest = messages.ingest
 
-    async def fail_at_fourth(context: Context, batch: list[Scan], received_at: datetime) -> None:
-        recorded.append(len(batch))
-        if len(recorded) == 4:
+    async def fail_at_thirtieth(context: Context, pieces: Sequence[Piece], received_at: datetime, way: Way) -> None:
+        brought.append("".join(piece.text for piece in pieces))
+        if len(brought) == 30:
             raise Unavailable("records", "pulled the plug")
-        await record(context, batch, received_at)
+        await ingest(context, pieces, received_at, way)
 
     async with database(embedded_postgres, "seeds_whole") as whole:
         await seed(whole, bags=128, exceptions=12, now=NOW, say=quiet)
         expected = await dump(whole)
     async with database(embedded_postgres, "seeds_broken") as broken:
-        monkeypatch.setattr(scans, "record", fail_at_fourth)
+        monkeypatch.setattr(messages, "ingest", fail_at_thirtieth)
         with pytest.raises(Unavailable):
             await seed(broken, bags=128, exceptions=12, now=NOW, say=quiet)
         assert await dump(broken) != expected
-        done = await bags.count_moved(broken.stores.postgres, COPA, 1, 128)
-        assert done > 0
-        tried = len(recorded)
+        described = await broken.stores.postgres.fetch("SELECT tag FROM bags WHERE description IS NOT NULL")
+        assert 0 < len(described) < 128
+        brought.extend([""] * 30)
+        tried = len(brought)
         said: list[str] = []
         report = await seed(broken, say=said.append)
         assert "continued" in said[0]
         assert report.bags == 128
         assert await dump(broken) == expected
-        assert 16 * (len(recorded) - tried) == 128 - done  # what was there was not done again
+        again = "".join(brought[tried:])
+        assert not any(row["tag"] in again for row in described)  # what was there was not done again
 
 
 async def test_two_runs_at_once_make_one_demo(seeded: Context, embedded_postgres: EmbeddedPostgres) -> None:
@@ -227,11 +281,15 @@ async def test_records_that_no_seeding_made_are_left_alone(embedded_postgres: Em
         assert await live.stores.postgres.fetchval("SELECT count(*) FROM routes") == 142
 
 
-async def test_a_bag_of_somebody_else_gets_an_id_after_the_seeded_ones(embedded_postgres: EmbeddedPostgres) -> None:
+async def test_flights_passengers_and_files_of_others_get_ids_after_the_seeded_ones(
+    embedded_postgres: EmbeddedPostgres,
+) -> None:
     async with database(embedded_postgres, "seeds_live") as live:
-        await seed(live, now=NOW, say=quiet)
-        (found,) = await scans.record(live, [Scan("0016000001", EventKind.SORTED, NOW, "PTY")])
-        assert found.bag_id == 51
+        report = await seed(live, now=NOW, say=quiet)
+        for table, seeded in (("flights", report.flights), ("passengers", 50), ("bookings", 50), ("pirs", 10)):
+            assert await live.stores.postgres.fetchval(f"SELECT nextval(pg_get_serial_sequence('{table}', 'id'))") == (
+                seeded + 1
+            )
 
 
 @pytest.mark.parametrize(("number", "exceptions"), [(-1, 0), (5, 6), (5, -1), (1_000_001, 0)])

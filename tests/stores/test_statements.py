@@ -290,6 +290,9 @@ def reads() -> dict[str, Call]:
         "events.brief_of_bags": lambda w, r: events.brief_of_bags(r, NOBODYS, [*w.ours.bags.values()]),
         "events.last_brief_of_bags": lambda w, r: events.last_brief_of_bags(r, NOBODYS, [*w.ours.bags.values()], 3),
         "events.last_of_bags": lambda w, r: events.last_of_bags(r, NOBODYS, [*w.ours.bags.values()], 3),
+        "events.sightings": lambda w, r: events.sightings(r, NOBODYS, [*w.ours.bags.values()]),
+        "flights.stations_of_bags": lambda w, r: flights.stations_of_bags(r, NOBODYS, [*w.ours.bags.values()]),
+        "flights.departures": lambda w, r: flights.departures(r, NOBODYS, [*w.ours.flights.values()]),
         "events.transfers": lambda w, r: events.transfers(r, NOBODYS, [*w.ours.bags.values()]),
         "flights.told_legs": lambda w, r: _legs_found(w, r),
         "passengers.booked": lambda _, r: passengers.booked(
@@ -355,7 +358,12 @@ def reads() -> dict[str, Call]:
             w.stores.neo4j, NOBODYS, "PTY", at("00:00"), at("20:00"), 5
         ),
         "journeys.of_bags": lambda w, _: journeys.of_bags(w.stores.neo4j, NOBODYS, [*w.ours.bags.values()]),
-        "journeys.fellows": lambda w, _: journeys.fellows(w.stores.neo4j, NOBODYS, [*w.ours.bags.values()], 5),
+        "journeys.fellows_on_flights": lambda w, _: journeys.fellows_on_flights(
+            w.stores.neo4j, NOBODYS, [*w.ours.bags.values()], 5
+        ),
+        "journeys.fellows_at_places": lambda w, _: journeys.fellows_at_places(
+            w.stores.neo4j, NOBODYS, [*w.ours.bags.values()], None, 240, 5
+        ),
         "routes.paths": lambda w, _: routes.paths(w.stores.neo4j, NOBODYS, [("PTY", "GRU")]),
         "routes.cached": lambda w, _: routes.cached(w.stores.redis, NOBODYS, [("PTY", "GRU")], at("12:00")),
     }
