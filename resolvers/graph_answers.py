@@ -14,7 +14,7 @@ MOST_BAGS = 200
 MOST_MINUTES = 2 * 24 * 60
 MOST_BOTTLENECKS = 500
 # Each event of the time is looked at: a hub has 400,000 a day.
-LONGEST = timedelta(days=2)
+LONGEST = timedelta(hours=6)
 
 
 async def planned_against_actual(
@@ -80,7 +80,7 @@ async def bottlenecks(context: Context, airport: str, since: datetime, until: da
         Unavailable: the graph cannot be reached; nothing else knows.
     """
     if not timedelta(0) < until - since <= LONGEST:
-        raise BadInput("to", f"`to` must be after `from`, by {LONGEST.days} days at most.")
+        raise BadInput("to", f"`to` must be after `from`, by {LONGEST // timedelta(hours=1)} hours at most.")
     if not 1 <= first <= MOST_BOTTLENECKS:
         raise BadInput("first", f"`first` must be between 1 and {MOST_BOTTLENECKS}.")
     return await graph_answers.bottlenecks(context.stores.neo4j, context.airline_id, airport, since, until, first)

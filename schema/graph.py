@@ -30,7 +30,7 @@ class GraphQueries:
         airport: Annotated[str, strawberry.argument(description="IATA code of the airport.")],
         since: Annotated[datetime, strawberry.argument(name="from", description="Events from this time on.")],
         until: Annotated[
-            datetime, strawberry.argument(name="to", description="Events before it; two days after `from` at most.")
+            datetime, strawberry.argument(name="to", description="Events before it; six hours after `from` at most.")
         ],
         first: Annotated[int, strawberry.argument(description="How many, 1 to 500.")] = 50,
     ) -> Any:

@@ -46,7 +46,7 @@ async def hub(world: World) -> Builder:
         plan = ["CM335", f"CM{600 + onward}", f"CM{700 + onward % 3}"][: chance.choice((1, 2, 3, 3))]
         await airline.bag(tag, tag, None, plan)
         for step in range(chance.randrange(1, 6)):
-            moment = at("11:00") + timedelta(minutes=chance.randrange(600), seconds=step)
+            moment = at("11:00") + timedelta(minutes=5 * chance.randrange(120), seconds=step)
             flight = chance.choice((None, "CM335", "CM600", "CM601"))
             kind = chance.choice(("LOADED", "ARRIVED", "OFFLOADED") if flight else ("POSITION", "POSITION", "NOT_SEEN"))
             airport = "PTY" if flight else chance.choice(("PTY", "PTY", "GRU"))

@@ -3,17 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
+from integrations.records.outbox import GRAPH
+from integrations.stores import bags, drift, flights, outbox, projections
 from migrations.run import load_graph_schema
 from resolvers import graph
 from resolvers.context import Stores
 from resolvers.graph import Comparison, Difference
-from resolvers.projector import Projector
+from resolvers.projector import Projector, in_full
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
-from tests.world import DELIVERED, MISSED, NOBODYS, Builder, World, open_stores, our_day, tell_graph, their_day
+from tests.world import DELIVERED, MISSED, NOBODYS, Builder, World, at, open_stores, our_day, tell_graph, their_day
 
 # Each breaks the graph of the delivered bag or of its flight, with what a check says of it.
 BREAKS = {
@@ -136,6 +139,65 @@ async def test_what_the_graph_is_still_to_be_told_is_no_difference(
 
     assert (said, found.different, found.undecided) == ([], 0, 1 + len(airline.flights))
     assert (none, later.different, later.undecided) == ([], 0, 0)
+
+
+@pytest.mark.parametrize("how", ["told", "rebuilt"])
+async def test_an_older_word_changes_nothing(world: World, how: str) -> None:
+    """Given what was read of a bag and a flight before both changed, when it is written last, then nothing changes."""
+    airline = await world.another_airline()
+    records, neo4j, airline_id = world.stores.postgres, world.stores.neo4j, airline.airline_id
+    await airline.bag("one", DELIVERED, None, ["CM335", "CM758"])
+    await airline.record(airline.scan(DELIVERED, "LOADED", "MIA", "11:00", "CM335"))
+    await airline.record(airline.scan(DELIVERED, "SORTED", "MIA", "10:00"))
+    await _tell_all(airline)
+    bag_id, flight_id = airline.bags["one"], airline.flights["CM335"]
+    told = await in_full(records, airline_id, [*(await bags.by_id(records, airline_id, [bag_id])).values()])
+    told_flights = [*(await flights.by_id(records, airline_id, [flight_id])).values()]
+    await records.execute("DELETE FROM bag_legs WHERE bag_id = $1 AND seq = 2", bag_id)
+    await records.execute("UPDATE events SET kind = 'SCREENED', rank = 3 WHERE bag_id = $1 AND kind = 'SORTED'", bag_id)
+    await records.execute("UPDATE flights SET gate = '7', version = version + 1 WHERE id = $1", flight_id)
+    await airline.record(airline.scan(DELIVERED, "OFFLOADED", "MIA", "11:30", "CM335"))
+    await _tell_all(airline)
+
+    if how == "told":
+        await projections.write_flights(neo4j, told_flights, 20.0)
+        await projections.write_bags(neo4j, airline_id, told, 20.0)
+    else:
+        await drift.rewrite_flights(neo4j, airline_id, told_flights, "a run")
+        assert await drift.rewrite_bags(neo4j, airline_id, told, "a run") == [bag_id]
+    assert (await checked(airline))[1] == []
+
+
+async def _tell_all(airline: Builder) -> None:
+    """Tells the graph of all flights, and of the bags in full."""
+    records, airline_id = airline.stores.postgres, airline.airline_id
+    await airline.network()
+    events = await records.fetch("SELECT bag_id, id FROM events WHERE airline_id = $1", airline_id)
+    everything = [*map(tuple, events), *((bag_id, None) for bag_id in airline.bags.values())]
+    await outbox.tell_of_bags(records, airline_id, GRAPH, everything)
+    await tell_graph(airline.stores)
+
+
+async def test_what_came_during_a_rebuild_is_not_swept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a bag and a flight that are told when all the others are written anew, then the sweep leaves them."""
+    airline = await world.another_airline()
+    bag_ids_in_graph = drift.bag_ids_in_graph
+
+    async def late(*arguments: Any) -> list[int]:
+        if "CM900" not in airline.flights:
+            await airline.flight(900, "PTY", "GRU", at("20:00"), 435)
+            await airline.network()
+            await airline.record(airline.scan(DELIVERED, "LOADED", "PTY", "19:30", "CM900"))
+            await tell_graph(world.stores)
+        return await bag_ids_in_graph(*arguments)
+
+    monkeypatch.setattr(drift, "bag_ids_in_graph", late)
+    await graph.rebuild(world.stores, airline.airline_id, silent)
+    monkeypatch.undo()
+    found, said = await checked(airline)
+
+    assert said == []
+    assert (found.bags, found.flights) == (1, len(airline.flights))
 
 
 async def test_a_rebuild_beside_traffic_loses_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
