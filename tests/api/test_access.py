@@ -40,7 +40,7 @@ def questions(airline: Builder) -> dict[str, str]:
         "deadLetters": "{nodes{id}}",
         "connectionBoard": '(airport:"PTY",from:"2025-07-01T12:00:00Z"){total}',
         "incidents": "{nodes{id}}",
-        "bottlenecks": '(airport:"PTY",from:"2025-07-01T00:00:00Z",to:"2025-07-02T00:00:00Z"){place}',
+        "bottlenecks": '(airport:"PTY",from:"2025-07-01T15:00:00Z",to:"2025-07-01T21:00:00Z"){place}',
         "apiCosts": '(since:"2025-06-01T00:00:00Z",until:"2025-07-02T00:00:00Z"){total}',
         "watchEffects": f'(pirId:"{pir}"){{token}}',
         "noticePreview": f'(pirId:"{pir}",trigger:FILE_OPENED){{sms{{text}}}}',

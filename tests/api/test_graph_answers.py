@@ -304,7 +304,7 @@ async def test_without_the_graph_they_are_null_and_say_so(without_graph: Api, hu
     response = await without_graph.send(
         """{ bags(first: 1) { nodes { fellows(by: BELT) { total } } }
              flight(designator: "CM335") { designator blastRadius { total } plannedAgainstActual { planned } }
-             bottlenecks(airport: "PTY", from: "2025-07-01T00:00:00Z", to: "2025-07-02T00:00:00Z") { place } }""",
+             bottlenecks(airport: "PTY", from: "2025-07-01T12:00:00Z", to: "2025-07-01T18:00:00Z") { place } }""",
         airline_id=hub.airline_id,
     )
     answer = response.json()
