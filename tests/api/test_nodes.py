@@ -75,7 +75,7 @@ async def test_no_ids_are_no_objects(api: Api) -> None:
 
 SCHEMA = build_schema()._schema
 # How far down; files have a question of their own, or one of a bag would select more fields than one may.
-LEVELS = {"Bag": 3, "Pir": 2, "Flight": 1, "Passenger": 1, "Airport": 1}
+LEVELS = {"Bag": 2, "Pir": 2, "Flight": 2, "Passenger": 1, "Airport": 1}
 
 
 def selection(kind: str, reached: set[tuple[str, str]]) -> str:
@@ -114,6 +114,21 @@ def _is_batched(field: GraphQLField) -> bool:
 
 
 KINDS = list(LEVELS)
+# In test_mutations, test_connections, test_custody and test_subscriptions.
+ASKED_ELSEWHERE = {
+    ("ScanResult", "bag"),
+    ("ConnectionBoardUpdate", "board"),
+    ("ConnectionEvidence", "scan"),
+    ("CustodyGap", "bag"),
+    ("CustodyPoint", "lastHolder"),
+    ("Incident", "bags"),
+    ("Incident", "flight"),
+    ("Incident", "levels"),
+    ("IncidentBag", "bag"),
+    ("IncidentBag", "connection"),
+    ("IncidentUpdate", "incident"),
+    ("InventoryBag", "bag"),
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -129,7 +144,7 @@ def test_that_was_every_field_of_all_parents() -> None:
     reached: set[tuple[str, str]] = set()
     for kind in KINDS:
         selection(kind, reached)
-    assert batch_fields() - reached == {("ScanResult", "bag")}, "that one is asked for by test_mutations"
+    assert batch_fields() - reached == ASKED_ELSEWHERE
 
 
 # Lists in pieces
