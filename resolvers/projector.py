@@ -22,7 +22,7 @@ from resolvers import history
 from resolvers.projection import flown
 from resolvers.worker import LaneWorker
 
-BATCH = 500
+BATCH = 2_000
 # A batch of more bags than that is written in two transactions at a time.
 PART = 125
 EVENTS_AT_ONCE = 2_000
@@ -133,7 +133,9 @@ class Projector(LaneWorker):
         flight_ids = {notice.subject_id for notice in notices if notice.subject == Subject.FLIGHT}
         await _tell_flights(self.postgres, self.graph, airline_id, flight_ids)
         bag_ids = sorted({notice.subject_id for notice in notices if notice.subject == Subject.BAG})
-        parts = [bag_ids[::2], bag_ids[1::2]] if len(bag_ids) > PART else [bag_ids] if bag_ids else []
+        # Neighbours belong to one passenger: apart, their transactions would wait for each other.
+        half = len(bag_ids) // 2
+        parts = [bag_ids[:half], bag_ids[half:]] if len(bag_ids) > PART else [bag_ids] if bag_ids else []
         failures = await asyncio.gather(*(self._tell_bags(airline_id, part) for part in parts), return_exceptions=True)
         for failure in failures:
             if failure is not None:

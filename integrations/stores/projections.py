@@ -5,7 +5,7 @@ flight are written only by a higher version. What a bag is planned on, is tagged
 may have changed, which most events do not do to it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from integrations.records.events import Event
@@ -28,6 +28,12 @@ UNWIND $ids AS id
 MATCH (f:Flight {id: id, airlineId: $airlineId})
 WHERE f.version IS NOT NULL
 RETURN collect(f.id) AS ids
+"""
+
+KNOWN_EVENTS = """
+UNWIND $ids AS id
+MATCH (e:Event {id: id})
+RETURN collect(e.id) AS ids
 """
 
 MERGE_FLIGHTS = """
@@ -56,7 +62,7 @@ MERGE (f)-[:TO]->(destination)
 MERGE_PASSENGERS = """
 UNWIND $passengers AS passenger
 MERGE (p:Passenger {id: passenger.id})
-SET p.airlineId = passenger.airlineId
+ON CREATE SET p.airlineId = passenger.airlineId
 WITH p, passenger WHERE passenger.bookingId IS NOT NULL
 MERGE (b:Booking {id: passenger.bookingId})
 MERGE (p)-[:BOOKED]->(b)
@@ -192,6 +198,14 @@ async def known_bags(graph: Neo4jManager, airline_id: int, bag_ids: Sequence[int
     return await _ids(graph, KNOWN_BAGS, airline_id, bag_ids, "KNOWN_BAGS", seconds)
 
 
+async def known_events(graph: Neo4jManager, event_ids: Sequence[str], seconds: float) -> set[str]:
+    """Those of these events that the graph has."""
+    if not event_ids:
+        return set()
+    [row] = await graph.execute_read(KNOWN_EVENTS, {"ids": list(event_ids)}, name="KNOWN_EVENTS", timeout=seconds)
+    return set(row["ids"])
+
+
 async def known_flights(graph: Neo4jManager, airline_id: int, flight_ids: Sequence[int], seconds: float) -> set[int]:
     """Those of these flights that the graph has been told of."""
     return await _ids(graph, KNOWN_FLIGHTS, airline_id, flight_ids, "KNOWN_FLIGHTS", seconds)
@@ -218,11 +232,19 @@ def statement_of_flights(flights: Sequence[FlightColumns]) -> Statement:
 
 async def write_bags(graph: Neo4jManager, airline_id: int, bags: Sequence[BagProjection], seconds: float) -> None:
     """Writes bags and what is new of them in one transaction; the flights that they name must be there."""
-    await graph.execute_write_many(statements_of(airline_id, bags), timeout=seconds)
+    # To look whether an event is to be corrected costs as much as to make one: nearly none of them is there.
+    known = await known_events(graph, [str(event.id) for bag in bags for event in bag.events], seconds)
+    await graph.execute_write_many(statements_of(airline_id, bags, known), timeout=seconds)
 
 
-def statements_of(airline_id: int, bags: Sequence[BagProjection]) -> list[Statement]:
-    """What writes bags and what is new of them; to be sent in one transaction, in this order."""
+def statements_of(
+    airline_id: int, bags: Sequence[BagProjection], known: Collection[str] | None = None
+) -> list[Statement]:
+    """What writes bags and what is new of them; to be sent in one transaction, in this order.
+
+    Args:
+        known: ids of events that the graph has, which may have to be corrected; None where nobody has looked.
+    """
     events = [_event(event, bag.bag.version) for bag in bags for event in bag.events]
     places = {row["placeId"]: _place(row) for row in events}
     owners = [_passenger(bag.plan.owner) for bag in bags if bag.plan is not None and bag.plan.owner is not None]
@@ -233,8 +255,8 @@ def statements_of(airline_id: int, bags: Sequence[BagProjection]) -> list[Statem
         (MERGE_FLOWN, "bags", [_flown(bag, bag.flown) for bag in bags if bag.flown is not None], "MERGE_FLOWN"),
         (MERGE_PLACES, "places", [places[place] for place in sorted(places)], "MERGE_PLACES"),
         (MERGE_PARTIES, "ids", sorted({row["partyId"] for row in events} - {None}), "MERGE_PARTIES"),
-        (CORRECT_EVENTS, "events", events, "CORRECT_EVENTS"),
-        (CREATE_EVENTS, "events", events, "CREATE_EVENTS"),
+        (CORRECT_EVENTS, "events", [row for row in events if known is None or row["id"] in known], "CORRECT_EVENTS"),
+        (CREATE_EVENTS, "events", [row for row in events if known is None or row["id"] not in known], "CREATE_EVENTS"),
     ]
     return [(cypher, {"airlineId": airline_id, key: rows}, name) for cypher, key, rows, name in statements if rows]
 
