@@ -6,7 +6,8 @@ WebSocket, or in the header. The connection ends with it. Pages of other sites a
 Follows https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md: closed with 4400 for what is no message of it,
 4401 for an operation before the connection is acknowledged, 4403 for a credential that is not, or no longer, accepted,
 4406 for another protocol, 4408 where nothing comes to begin with, 4409 for an id that is in use, 4429 for a second
-beginning or too many connections, 4500 for a fault of ours; 1001 where the process ends: the client is to come again.
+beginning or too many connections, 4500 for a fault of ours; 1012 where the process ends, as the server below closes
+what it finds open first: the client is to come again.
 """
 
 import asyncio
@@ -40,7 +41,7 @@ LONGEST_REASON = 120  # bytes; a close frame holds 123
 class Close(IntEnum):
     """Why the server ends a connection."""
 
-    GOING_AWAY = 1001
+    SERVICE_RESTART = 1012
     BAD_REQUEST = 4400
     UNAUTHORIZED = 4401
     FORBIDDEN = 4403
@@ -147,7 +148,7 @@ class _Connection:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             for one in done:
                 one.result()
-            raise Closed(Close.GOING_AWAY, "The server ends: come again")
+            raise Closed(Close.SERVICE_RESTART, "The server ends: come again")
         finally:
             if self._expiry is not None:
                 self._expiry.cancel()

@@ -319,4 +319,4 @@ async def test_streams_end_when_the_process_is_told_to(gateway: Gateway) -> None
         assert monotonic() - started < 5.0
     await gateway.program.start(print)
     assert ended.value.rcvd is not None
-    assert ended.value.rcvd.code == 1001
+    assert ended.value.rcvd.code == 1012
