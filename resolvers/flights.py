@@ -8,6 +8,7 @@ from typing import Any
 
 from integrations.records.bags import Bag, RelatedBag
 from integrations.records.changes import Topic
+from integrations.records.codes import DESIGNATOR, NO_DESIGNATOR
 from integrations.records.events import EventColumns
 from integrations.records.flights import Flight, FlightStatus, JoinedFlight
 from integrations.records.outbox import GRAPH, INCIDENTS
@@ -21,8 +22,6 @@ from integrations.stores.postgres import Reader
 from resolvers import scans
 from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound
-
-_DESIGNATOR = re.compile(r"([A-Z0-9]{2})0*([1-9][0-9]{0,3})([A-Z]?)")
 
 # More flights than one designator has in a fortnight are never asked for.
 MOST_OF_A_DESIGNATOR = 50
@@ -42,8 +41,7 @@ class Designator:
 
 def parse_designator(text: str) -> Designator | None:
     """Reads a flight's designator, padded or not (``CM0758``, ``cm 758``); None for anything else."""
-    plain = re.sub(r"\s", "", text).upper()
-    match = _DESIGNATOR.fullmatch(plain) if not plain.isdigit() else None
+    match = DESIGNATOR.fullmatch(re.sub(r"\s", "", text).upper())
     return Designator(match[1], int(match[2]), match[3]) if match else None
 
 
@@ -84,7 +82,7 @@ async def by_designator(
     """
     designator = parse_designator(text)
     if designator is None:
-        raise BadInput("designator", "A flight is written as carrier and number: CM758.")
+        raise BadInput("designator", NO_DESIGNATOR)
     return await flights.by_designator(
         context.stores.postgres,
         context.airline_id,

@@ -7,6 +7,7 @@ from enum import Enum
 
 import strawberry
 
+from integrations.records.codes import AIRPORT, NO_AIRPORT, NO_DESIGNATOR, NO_PARTY, NO_PLACE, PARTY, PLACE
 from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
 from integrations.records.flights import FlightStatus
 from integrations.records.tags import InvalidTagError, parse_tag
@@ -14,12 +15,9 @@ from resolvers.errors import BadInput
 from resolvers.flights import FlightChange, parse_designator
 
 MOST_SCANS = 500
-_AIRPORT = re.compile(r"[A-Z]{3}")
-_PARTY = re.compile(r"[A-Z0-9_-]{1,16}")
 _FIRST_YEAR = 2000
 MOST_TEXT = 4_000
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-_PLACE = re.compile(r"[\x20-\x7e]{0,40}")
 
 
 def values(members: Sequence[Enum] | None) -> list[str] | None:
@@ -44,8 +42,8 @@ def airport_code(text: str, field: str) -> str:
         BadInput: it cannot be one.
     """
     code = text.strip().upper()
-    if not _AIRPORT.fullmatch(code):
-        raise BadInput(field, "An airport is an IATA code of three letters: PTY.")
+    if not AIRPORT.fullmatch(code):
+        raise BadInput(field, NO_AIRPORT)
     return code
 
 
@@ -87,7 +85,7 @@ class FlightKeyInput:
         """
         designator = parse_designator(self.designator)
         if designator is None:
-            raise BadInput(f"{field}.designator", "A flight is written as carrier and number: CM758.")
+            raise BadInput(f"{field}.designator", NO_DESIGNATOR)
         origin = airport if self.origin is None else airport_code(self.origin, f"{field}.origin")
         return FlightKey(designator.carrier, designator.number, designator.suffix, self.departure_date, origin)
 
@@ -117,11 +115,11 @@ class ScanInput:
         if self.at.year < _FIRST_YEAR:
             raise BadInput(f"{field}.at", f"A scan is of the year {_FIRST_YEAR} or later.")
         for name, text in (("place", self.place), ("device", self.device)):
-            if not _PLACE.fullmatch(text):
-                raise BadInput(f"{field}.{name}", "At most 40 printable ASCII characters.")
+            if not PLACE.fullmatch(text):
+                raise BadInput(f"{field}.{name}", NO_PLACE)
         for name, party in (("giver", self.giver), ("holder", self.holder)):
-            if party is not None and not _PARTY.fullmatch(party):
-                raise BadInput(f"{field}.{name}", "A party's code has at most 16 capital letters and digits.")
+            if party is not None and not PARTY.fullmatch(party):
+                raise BadInput(f"{field}.{name}", NO_PARTY)
         return Scan(
             tag=_one_tag(self.tag, f"{field}.tag"),
             kind=self.kind,
@@ -177,8 +175,8 @@ class UpdateFlightInput:
         Raises:
             BadInput: the gate is no printable text.
         """
-        if self.gate is not None and not _PLACE.fullmatch(self.gate):
-            raise BadInput("gate", "At most 40 printable ASCII characters.")
+        if self.gate is not None and not PLACE.fullmatch(self.gate):
+            raise BadInput("gate", NO_PLACE)
         return FlightChange(
             self.estimated_departure,
             self.estimated_arrival,

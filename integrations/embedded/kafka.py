@@ -2,21 +2,20 @@
 
 import contextlib
 import secrets
-from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from integrations.embedded.java import JAVA, fetch_jars, jar_cache, java, read_lock
+from integrations.embedded.java import JavaServer
 from integrations.embedded.process import Progress, run
-from integrations.embedded.server import EmbeddedServer, free_port, is_free, require, write_secret
+from integrations.embedded.server import free_port, is_free, write_secret
 
-LOCK = Path(__file__).with_name("kafka-jars.lock")
 SERVER_CLASS = "kafka.Kafka"
 STORAGE_CLASS = "kafka.tools.StorageTool"
 SET_UP_SECONDS = 60.0
+QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 
 # One broker cannot replicate, groups need not wait for members of a large deployment, and the log cleaner would take
 # 128 MiB of heap for its table. Sessions may be short for tests in which consumers die; their records may be old.
@@ -56,26 +55,15 @@ LOGIN = (
 )
 
 
-class EmbeddedKafka(EmbeddedServer):
-    """A Kafka broker in KRaft mode that asks its clients for a name and a password (SASL PLAIN, without TLS).
-
-    Args:
-        folder: of this server alone.
-        heap_mb: the JVM's heap in MiB.
-        options: further options of the JVM.
-    """
+class EmbeddedKafka(JavaServer):
+    """A Kafka broker in KRaft mode that asks its clients for a name and a password (SASL PLAIN, without TLS)."""
 
     name: ClassVar[str] = "Kafka"
     user: ClassVar[str] = "gateway"
     starts_within_seconds: ClassVar[float] = 60.0
     stops_within_seconds: ClassVar[float] = 20.0
-
-    def __init__(self, folder: Path, *, heap_mb: int = 256, options: Sequence[str] = ()) -> None:
-        super().__init__(folder)
-        self._heap_mb = heap_mb
-        self._options = options
-        self._jars = read_lock(LOCK)
-        self._cache = jar_cache()
+    lock: ClassVar[Path] = Path(__file__).with_name("kafka-jars.lock")
+    usual_heap_mb: ClassVar[int] = 256
 
     @property
     def servers(self) -> str:
@@ -104,8 +92,7 @@ class EmbeddedKafka(EmbeddedServer):
 
     async def _prepare(self, progress: Progress) -> None:
         """Fetches the jars, writes the configuration and formats the storage before the first start."""
-        require(JAVA)
-        await fetch_jars(self._jars, self._cache, progress)
+        await self._fetch(progress)
         text = CONFIGURATION.format(
             port=self.port,
             controller_port=free_port(),  # nobody else is told of it
@@ -115,7 +102,7 @@ class EmbeddedKafka(EmbeddedServer):
         write_secret(self._configuration, text)
         if not self._state.get("initialised"):
             cluster = ["--cluster-id", secrets.token_hex(8), "--ignore-formatted"]
-            command = [*self._java(), STORAGE_CLASS, "format", "--config", str(self._configuration), *cluster]
+            command = [*self._tool(QUIET), STORAGE_CLASS, "format", "--config", str(self._configuration), *cluster]
             await run(command, seconds=SET_UP_SECONDS)
             self._remember(initialised=True)
 
@@ -123,20 +110,8 @@ class EmbeddedKafka(EmbeddedServer):
     def _configuration(self) -> Path:
         return self.folder / "server.properties"
 
-    def _java(self, *options: str) -> list[str]:
-        """The start of every command."""
-        return java(self._jars, self._cache, "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", *options)
-
     def _command(self) -> list[str]:
-        options = (
-            f"-Xms{self._heap_mb}m",
-            f"-Xmx{self._heap_mb}m",
-            "-XX:+UseSerialGC",
-            "-XX:-UsePerfData",  # a file in /tmp for tools that nobody runs here
-            "-XX:+ExitOnOutOfMemoryError",  # to be started again is better than to answer nobody
-            *self._options,
-        )
-        return [*self._java(*options), SERVER_CLASS, str(self._configuration)]
+        return [*self._server(QUIET), SERVER_CLASS, str(self._configuration)]
 
     async def _ready(self) -> bool:
         """Whether the broker tells of itself."""

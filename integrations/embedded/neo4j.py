@@ -1,18 +1,16 @@
 """The real Neo4j Community, its jars from Maven Central: one server in one folder."""
 
 import contextlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from neo4j import AsyncGraphDatabase
 from neo4j.exceptions import DriverError, Neo4jError
 
-from integrations.embedded.java import JAVA, fetch_jars, jar_cache, java, read_lock
+from integrations.embedded.java import JavaServer
 from integrations.embedded.process import Progress, run
-from integrations.embedded.server import EmbeddedServer, is_free, require, write_secret
+from integrations.embedded.server import is_free, write_secret
 
-LOCK = Path(__file__).with_name("neo4j-jars.lock")
 SERVER_CLASS = "org.neo4j.server.CommunityEntryPoint"
 ADMIN_CLASS = "org.neo4j.cli.AdminTool"
 SET_UP_SECONDS = 60.0
@@ -37,26 +35,15 @@ db.tx_log.rotation.retention_policy=1 files
 OPENED = ["java.base/java.nio", "java.base/java.io", "java.base/sun.nio.ch", "java.base/java.util.concurrent"]
 
 
-class EmbeddedNeo4j(EmbeddedServer):
-    """A Neo4j server that speaks Bolt only, with authentication.
-
-    Args:
-        folder: of this server alone.
-        heap_mb: the JVM's heap in MiB; the process needs about 200 MiB besides.
-        options: further options of the JVM.
-    """
+class EmbeddedNeo4j(JavaServer):
+    """A Neo4j server that speaks Bolt only, with authentication; beside its heap it needs about 200 MiB."""
 
     name: ClassVar[str] = "Neo4j"
     user: ClassVar[str] = "neo4j"
     starts_within_seconds: ClassVar[float] = 120.0
     stops_within_seconds: ClassVar[float] = 30.0
-
-    def __init__(self, folder: Path, *, heap_mb: int = 512, options: Sequence[str] = ()) -> None:
-        super().__init__(folder)
-        self._heap_mb = heap_mb
-        self._options = options
-        self._jars = read_lock(LOCK)
-        self._cache = jar_cache()
+    lock: ClassVar[Path] = Path(__file__).with_name("neo4j-jars.lock")
+    usual_heap_mb: ClassVar[int] = 512
 
     @property
     def uri(self) -> str:
@@ -69,8 +56,7 @@ class EmbeddedNeo4j(EmbeddedServer):
 
     async def _prepare(self, progress: Progress) -> None:
         """Fetches the jars, writes the configuration and sets the password before the first start."""
-        require(JAVA)
-        await fetch_jars(self._jars, self._cache, progress)
+        await self._fetch(progress)
         (self.folder / "conf").mkdir(exist_ok=True)
         text = CONFIGURATION.format(port=self.port, pagecache_mb=max(self._heap_mb // 4, 32))
         write_secret(self.folder / "conf" / "neo4j.conf", text)
@@ -83,28 +69,16 @@ class EmbeddedNeo4j(EmbeddedServer):
         argument = self.folder / "conf" / "password"
         write_secret(argument, self.password)
         try:
-            command = [*self._java(), ADMIN_CLASS, "dbms", "set-initial-password", f"@{argument}"]
+            command = [*self._tool(), ADMIN_CLASS, "dbms", "set-initial-password", f"@{argument}"]
             folders = {"NEO4J_HOME": str(self.folder), "NEO4J_CONF": str(argument.parent)}
             await run(command, seconds=SET_UP_SECONDS, environment=folders)
         finally:
             argument.unlink()
 
-    def _java(self, *options: str) -> list[str]:
-        """The start of every command."""
-        return java(self._jars, self._cache, *options)
-
     def _command(self) -> list[str]:
-        options = (
-            f"-Xms{self._heap_mb}m",
-            f"-Xmx{self._heap_mb}m",
-            "-XX:+UseSerialGC",  # measured after the start: 370 MB resident, 610 MB with G1
-            "-XX:-UsePerfData",  # a file in /tmp for tools that nobody runs here
-            "-XX:+ExitOnOutOfMemoryError",  # to be started again is better than to answer nobody
-            *(f"--add-opens={package}=ALL-UNNAMED" for package in OPENED),
-            *self._options,
-        )
+        opened = (f"--add-opens={package}=ALL-UNNAMED" for package in OPENED)
         folders = [f"--home-dir={self.folder}", f"--config-dir={self.folder / 'conf'}"]
-        return [*self._java(*options), SERVER_CLASS, *folders]
+        return [*self._server(*opened), SERVER_CLASS, *folders]
 
     async def _ready(self) -> bool:
         """Whether the database answers a statement."""

@@ -19,7 +19,8 @@ from xml.parsers import expat
 from zoneinfo import ZoneInfo
 
 from integrations.messages.readings import LONGEST_PLACE, MOST_TAGS, Reading
-from integrations.messages.scans import AIRPORT, DESIGNATOR, YEARS, ScanError, moment, tag
+from integrations.messages.scans import YEARS, ScanError, moment, tag
+from integrations.records.codes import AIRPORT, DESIGNATOR, NO_AIRPORT
 from integrations.records.events import EventKind, Scan, ScanMethod
 from integrations.records.instructions import Change, Instruction, MessageKind, NamedFlight, Source
 from integrations.records.tags import UNREADABLE
@@ -115,7 +116,7 @@ def _bag(bag: Element, path: str, zone_of: Callable[[str], ZoneInfo | None]) -> 
     number = tag(_text(bag, "BagTag/BagTagID"), f"{path}.BagTag.BagTagID")
     airport = _text(bag, "BagLocation/IATALocationCode") or _text(bag, "BagLocation/IATA_LocationCode")
     if not AIRPORT.fullmatch(airport):
-        raise ScanError(f"{path}.BagLocation.IATALocationCode", "An airport is an IATA code of three letters: PTY.")
+        raise ScanError(f"{path}.BagLocation.IATALocationCode", NO_AIRPORT)
     process = _text(bag, "BagActivity/ProcessCode")
     if process not in _SOURCES:
         raise ScanError(f"{path}.BagActivity.ProcessCode", f"It is one of {', '.join(_SOURCES)}.")

@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from integrations.messages.typeb import ORIGIN, Element, Message, TypeBError
+from integrations.records.codes import AIRPORT, DESIGNATOR, NO_AIRPORT, NO_DESIGNATOR
 from integrations.records.events import EventKind, Scan, ScanMethod
 from integrations.records.instructions import Change, Instruction, MessageKind, NamedFlight, Source
 from integrations.records.tags import UNREADABLE
@@ -31,8 +32,6 @@ _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT",
 _MONTH = {name: number for number, name in enumerate(_MONTHS, start=1)}
 _DATE = re.compile(rf"([0-3][0-9])({'|'.join(_MONTHS)})")
 _TIME = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9])([0-5][0-9])?([LZ])")
-_FLIGHT = re.compile(r"([A-Z][A-Z0-9]|[0-9][A-Z])0{0,3}([1-9][0-9]{0,3})([A-Z]?)")
-_AIRPORT = re.compile(r"[A-Z]{3}")
 _TAGS = re.compile(r"([0-9]{4})([0-9]{6})([0-9]{3})")
 _NAME = re.compile(r"([0-9]{0,3})(.*)", re.DOTALL)
 _COUNT = re.compile(r"[0-9]{1,4}")
@@ -429,9 +428,9 @@ def _flight(element: Element, receipt: _Receipt, *, origin: str, destination: st
     known = receipt.flights.get(id(element))
     if known is not None:
         return known
-    designator = _FLIGHT.fullmatch(element.fields[0])
+    designator = DESIGNATOR.fullmatch(element.fields[0])
     if designator is None:
-        raise _fault(element, 0, "A flight is written as carrier and number: CM758.")
+        raise _fault(element, 0, NO_DESIGNATOR)
     departure = _date(element, 1, receipt.at.date(), _DEPARTURES, "a flight")
     if not origin:
         return None
@@ -443,8 +442,8 @@ def _flight(element: Element, receipt: _Receipt, *, origin: str, destination: st
 
 def _airport(element: Element) -> str:
     code = element.text(2)
-    if code and not _AIRPORT.fullmatch(code):
-        raise _fault(element, 2, "An airport is an IATA code of three letters.")
+    if code and not AIRPORT.fullmatch(code):
+        raise _fault(element, 2, NO_AIRPORT)
     return code
 
 

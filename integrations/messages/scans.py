@@ -17,16 +17,22 @@ from typing import Any, TypeVar
 
 import orjson
 
+from integrations.records.codes import (
+    AIRPORT,
+    DESIGNATOR,
+    NO_AIRPORT,
+    NO_DESIGNATOR,
+    NO_PARTY,
+    NO_PLACE,
+    PARTY,
+    PLACE,
+)
 from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
 from integrations.records.tags import InvalidTagError, parse_tag
 
 LARGEST_SCAN = 16_384
 YEARS = range(2000, 2101)
 
-AIRPORT = re.compile(r"[A-Z]{3}")
-DESIGNATOR = re.compile(r"([A-Z][A-Z0-9]|[0-9][A-Z])0{0,3}([1-9][0-9]{0,3})([A-Z]?)")
-_PARTY = re.compile(r"[A-Z0-9_-]{1,16}")
-_PLACE = re.compile(r"[\x20-\x7e]{0,40}")
 _FIELDS = frozenset({"tag", "kind", "at", "airport", "place", "flight", "giver", "holder", "method", "device"})
 _FLIGHT_FIELDS = frozenset({"designator", "departureDate", "origin"})
 
@@ -60,18 +66,18 @@ def read(data: bytes | str) -> Scan:
     except orjson.JSONDecodeError:
         raise ScanError("", "This is no JSON.") from None
     said = _object(document, "", _FIELDS)
-    airport = _matching(said, "airport", AIRPORT, "An airport is an IATA code of three letters: PTY.")
+    airport = _matching(said, "airport", AIRPORT, NO_AIRPORT)
     return Scan(
         tag=tag(_text(said, "tag"), "tag"),
         kind=_word(EventKind, said, "kind"),
         at=moment(_text(said, "at"), "at"),
         airport=airport,
-        place=_matching(said, "place", _PLACE, "At most 40 printable ASCII characters.", ""),
+        place=_matching(said, "place", PLACE, NO_PLACE, ""),
         flight=None if said.get("flight") is None else _flight(said["flight"], airport),
         giver=_party(said, "giver"),
         holder=_party(said, "holder"),
         method=_word(ScanMethod, said, "method", ScanMethod.LASER),
-        device=_matching(said, "device", _PLACE, "At most 40 printable ASCII characters.", ""),
+        device=_matching(said, "device", PLACE, NO_PLACE, ""),
     )
 
 
@@ -109,7 +115,7 @@ def _flight(document: Any, airport: str) -> FlightKey:
     said = _object(document, "flight", _FLIGHT_FIELDS)
     designator = DESIGNATOR.fullmatch(_text(said, "designator", "flight."))
     if designator is None:
-        raise ScanError("flight.designator", "A flight is written as carrier and number: CM758.")
+        raise ScanError("flight.designator", NO_DESIGNATOR)
     try:
         departure = date.fromisoformat(_text(said, "departureDate", "flight."))
         if departure.year not in YEARS:
@@ -118,7 +124,7 @@ def _flight(document: Any, airport: str) -> FlightKey:
         if isinstance(error, ScanError):
             raise
         raise ScanError("flight.departureDate", "A date is written as 2026-11-23.") from None
-    origin = _matching(said, "origin", AIRPORT, "An airport is an IATA code of three letters: PTY.", airport, "flight.")
+    origin = _matching(said, "origin", AIRPORT, NO_AIRPORT, airport, "flight.")
     return FlightKey(designator[1], int(designator[2]), designator[3], departure, origin)
 
 
@@ -151,7 +157,7 @@ def _matching(
 def _party(said: Mapping[str, Any], name: str) -> str | None:
     if said.get(name) is None:
         return None
-    return _matching(said, name, _PARTY, "A party's code has at most 16 capital letters and digits.")
+    return _matching(said, name, PARTY, NO_PARTY)
 
 
 def _word(words: type[WordT], said: Mapping[str, Any], name: str, default: WordT | None = None) -> WordT:

@@ -15,7 +15,8 @@ from gateway.ingestion import ingest_file
 from integrations.stores.postgres import PostgresManager
 from resolvers.actor import Role
 from tests.gateway import Api, credential
-from tests.stores.test_messages import LOADED, LOCAL, SAMPLES, TRANSFER
+from tests.stores.test_messages import LOCAL, SAMPLES, TRANSFER
+from tests.telegrams import LOADED_BPM
 from tests.world import Builder, context_of
 
 RECEIVED = "2025-11-23T23:00:00+00:00"
@@ -118,7 +119,7 @@ async def test_a_stream_is_stored_however_it_is_cut(sender: Sender, size: int) -
 
 
 async def test_more_than_a_batch_goes_in_several(sender: Sender) -> None:
-    many = "".join(LOADED.replace("0230456781", f"0230{n:06d}") for n in range(1_234))
+    many = "".join(LOADED_BPM.replace("0230456781", f"0230{n:06d}") for n in range(1_234))
     answer = await sender.post(in_chunks(many.encode(), 4_096))
     assert answer.json() == counts(messages=1_234, events=1_234, bags=1_234)
 

@@ -19,95 +19,18 @@ from resolvers.messages import Ingested, Way, ingest
 from resolvers.rebuilding import Rebuilt, rebuild
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
+from tests.telegrams import BUM, CHANGED_BSM, DELETED_BSM, LOADED_BPM, LOCAL_BSM, RUSH_BSM, TRANSFER_BSM, UNSEEN_BPM
 from tests.world import Builder, World, context_of, open_stores, our_day
 
 # The days of the samples in the domain reference.
 NOW = datetime(2025, 11, 23, 23, 0, tzinfo=UTC)
 
-LOCAL = """.MIAKMCM 231205
-BSM
-.V/1LMIA
-.F/CM335/23NOV/PTY/Y
-.O/CM758/23NOV/GRU/Y
-.N/0230456781002
-.S/Y/21C/C/045/045//Y/A
-.W/K/2/43
-.P/1GONZALEZ/MARIAMRS
-.L/F7K2QX
-.T/4F0C32
-ENDBSM
-"""
-TRANSFER = """.PTYKMCM 231500
-BSM
-.V/1TPTY
-.F/CM758/23NOV/GRU/Y
-.I/CM335/23NOV/MIA/Y
-.N/0230456781002
-.S/Y/21C/C/112/112//Y/A
-.W/K/2/43
-.P/1GONZALEZ/MARIAMRS
-.L/F7K2QX
-.E/PRIO
-ENDBSM
-"""
-WITHDRAWN = """.PTYKMCM 231720
-BSM
-CHG
-.V/1TPTY
-.F/CM758/23NOV/GRU/Y
-.I/CM335/23NOV/MIA/Y
-.N/0230456782001
-.S/N//N
-.P/1GONZALEZ/MARIAMRS
-.L/F7K2QX
-ENDBSM
-"""
-DELETED = """.MIAKMCM 231230
-BSM
-DEL
-.V/1LMIA
-.F/CM335/23NOV/PTY/Y
-.N/0230456782001
-.S/N/21C/C/045
-.P/1GONZALEZ/MARIAMRS
-ENDBSM
-"""
-LOADED = """BPM
-.V/1TPTY
-.J/R/AG0417/HHT112/23NOV/141205L/STAND208/CM758
-.F/CM758/23NOV/GRU/Y
-.N/0230456781001
-.I/CM335/23NOV/MIA/Y
-ENDBPM
-"""
-NOT_SEEN = """BPM
-.V/1TPTY
-.J/R///23NOV/143001L/STAND208/
-.F/CM758/23NOV/GRU/Y
-.B/UNS/0230456782001
-.I/CM335/23NOV/MIA/Y
-ENDBPM
-"""
-ORDERED_OFF = """.PTYKMCM 231905
-BUM
-.V/1LPTY
-.F/CM758/23NOV/GRU
-.N/0230456781001
-.P/1GONZALEZ/MARIAMRS
-.R/PAX NOT BOARDED
-ENDBUM
-"""
-RUSH = """.PTYKMCM 232230
-BSM
-.V/1LPTY
-.F/CM702/24NOV/GRU
-.N/2230000457001
-.S/Y
-.P/1GONZALEZ/MARIAMRS
-.E/RUSH
-.R/ORIG 0230456782 FILE GRUCM12345
-ENDBSM
-"""
+LOCAL = ".MIAKMCM 231205\n" + LOCAL_BSM
+TRANSFER = ".PTYKMCM 231500\n" + TRANSFER_BSM
+WITHDRAWN = ".PTYKMCM 231720\n" + CHANGED_BSM.replace("0230456781002", "0230456782001")
+DELETED = ".MIAKMCM 231230\n" + DELETED_BSM
+ORDERED_OFF = ".PTYKMCM 231905\n" + BUM
+RUSH = ".PTYKMCM 232230\n" + RUSH_BSM
 RUSH_LOADED = """BPM
 .V/1LPTY
 .J/R/AG0417/HHT112/23NOV/224500Z/STAND12/CM702
@@ -119,7 +42,7 @@ SORTED_TWICE = [
     f"BPM\n.V/1TPTY\n.J/S//S1/23NOV/{clock}L/SORTER{n}/\n.F/CM758/23NOV/GRU\n.N/0230456781001\nENDBPM\n"
     for n, clock in enumerate(["120000", "121500"])
 ]
-SAMPLES = [LOCAL, TRANSFER, WITHDRAWN, LOADED, NOT_SEEN, ORDERED_OFF, RUSH, RUSH_LOADED, *SORTED_TWICE]
+SAMPLES = [LOCAL, TRANSFER, WITHDRAWN, LOADED_BPM, UNSEEN_BPM, ORDERED_OFF, RUSH, RUSH_LOADED, *SORTED_TWICE]
 
 # All that is known of an airline's bags, without the numbers that depend on who came first.
 DUMP = """
@@ -257,10 +180,10 @@ async def test_what_cannot_be_read_is_kept_and_the_rest_goes_on(airline: Builder
         LOCAL.replace("ENDBSM", "ENDBPM"),
         LOCAL.replace(".N/0230456781002", ".N/02304567810"),
         LOCAL.replace("MIA\n", "XQX\n").replace("231205", "231206"),
-        LOADED.replace("23NOV/141205L", "24NOV/235900L"),
+        LOADED_BPM.replace("23NOV/141205L", "24NOV/235900L"),
         "BXX\n.V/1LPTY\nENDBXX\n",
     ]
-    stored = await bring(airline, broken[0], "MVT\nCM758/23.HP1234\n", LOCAL, *broken[1:], LOADED)
+    stored = await bring(airline, broken[0], "MVT\nCM758/23.HP1234\n", LOCAL, *broken[1:], LOADED_BPM)
     again = await bring(airline, *broken)
     letters = await rows(
         airline, "SELECT line, position, reason, body FROM dead_letters WHERE airline_id = $1 ORDER BY id"
@@ -273,7 +196,7 @@ async def test_what_cannot_be_read_is_kept_and_the_rest_goes_on(airline: Builder
 
 
 async def test_a_flight_that_only_messages_name_is_made_with_times_that_are_assumed(airline: Builder) -> None:
-    await bring(airline, LOADED.replace("CM758", "UA1033").replace("GRU", "BOG"))
+    await bring(airline, LOADED_BPM.replace("CM758", "UA1033").replace("GRU", "BOG"))
     made = await rows(airline, "SELECT carrier, number, origin, destination, status, times_known FROM flights "
                                "WHERE airline_id = $1 AND carrier = 'UA'")  # fmt: skip
     assert made == [
@@ -301,7 +224,8 @@ async def test_bags_of_one_party_have_one_passenger_in_one_booking(airline: Buil
 
 async def test_batches_at_once_over_the_same_bags_in_any_order_all_succeed(airline: Builder) -> None:
     texts = [
-        LOADED.replace("0230456781", f"0230{n % 20:06d}").replace("141205", f"14{n // 20:02d}05") for n in range(200)
+        LOADED_BPM.replace("0230456781", f"0230{n % 20:06d}").replace("141205", f"14{n // 20:02d}05")
+        for n in range(200)
     ]
     chance = random.Random(3)
     stored = await asyncio.gather(*(bring(airline, *chance.sample(texts, 120)) for _ in range(6)))
@@ -315,7 +239,7 @@ async def test_batches_at_once_over_the_same_bags_in_any_order_all_succeed(airli
 async def test_a_month_that_the_log_does_not_have_yet_is_made(airline: Builder) -> None:
     for year in (2031, 1999):
         received = datetime(year, 5, 31, 23, 0, tzinfo=UTC)
-        text = LOADED.replace("23NOV", "31MAY").replace("STAND208", f"STAND{year}")
+        text = LOADED_BPM.replace("23NOV", "31MAY").replace("STAND208", f"STAND{year}")
         assert (await bring(airline, text, at=received)).events == 1
     partitions = await rows(
         airline, "SELECT tableoid::regclass::text AS name FROM events WHERE airline_id = $1 ORDER BY at"
@@ -332,7 +256,7 @@ async def test_statements_do_not_grow_with_messages(airline: Builder, number: in
 
     await bring(airline, LOCAL)  # the airports are known then
     with count_statements() as first:
-        await bring(airline, *texts(LOCAL), *(LOADED.replace("0230456781", f"0230{n:06d}") for n in range(number)))
+        await bring(airline, *texts(LOCAL), *(LOADED_BPM.replace("0230456781", f"0230{n:06d}") for n in range(number)))
     with count_statements() as second:
         await bring(airline, *(SORTED_TWICE[0].replace("0230456781", f"0230{n:06d}") for n in range(number)))
     assert (len(first.names), len(second.names)) == (31, 15)
@@ -341,7 +265,7 @@ async def test_statements_do_not_grow_with_messages(airline: Builder, number: in
 async def test_an_untimed_message_stands_before_every_scan(airline: Builder) -> None:
     """Rule 2."""
     untimed = LOCAL.split("\n", 1)[1]
-    await bring(airline, LOADED)
+    await bring(airline, LOADED_BPM)
     await bring(airline, untimed, at=NOW + timedelta(hours=1))
     bag = (await known(airline))["0230456781"]
     assert (bag["state"], [event[1] for event in bag["events"]]) == ("LOADED", ["ACCEPTED", "LOADED"])
@@ -358,7 +282,7 @@ ENDBCM
 
 async def test_a_close_out_puts_the_bags_of_its_flight_in_flight(world: World) -> None:
     """Rule 10."""
-    for texts in ([LOADED, CLOSED], [CLOSED, LOADED]):
+    for texts in ([LOADED_BPM, CLOSED], [CLOSED, LOADED_BPM]):
         airline = await world.another_airline()
         for text in texts:
             await bring(airline, text)
@@ -408,7 +332,7 @@ async def test_a_message_that_the_records_refuse_keeps_no_other_out(
         return await store(records, airline_id, locked, flight_ids)
 
     monkeypatch.setattr(plans, "follow", refuse_one)
-    stored = await bring(airline, LOCAL, LOCAL.replace("0230456781002", "0230888888001"), TRANSFER, LOADED)
+    stored = await bring(airline, LOCAL, LOCAL.replace("0230456781002", "0230888888001"), TRANSFER, LOADED_BPM)
     [letter] = await rows(airline, "SELECT reason, body FROM dead_letters WHERE airline_id = $1")
 
     assert (stored.messages, stored.dead_letters) == (3, 1)
