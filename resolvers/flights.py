@@ -191,7 +191,7 @@ async def _tell(context: Context, records: Reader, changed: Sequence[int], moved
     await changes.note(records, airline_id, Topic.FLIGHT, changed)
     if moved:
         unscanned = [(bag_id, None) for bag_id in moved]
-        await outbox.tell_of_bags(records, airline_id, GRAPH, unscanned)
+        await outbox.tell_of_bags(records, airline_id, GRAPH, unscanned, replanned=())
         await changes.note_bags(records, airline_id, unscanned)
     await audit.write(
         records,

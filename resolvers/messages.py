@@ -386,19 +386,24 @@ class _Batch:
             for (message_id, one), bag_id in zip(said, now_of, strict=False)
             if bag_id is not None
         ]
-        changed: set[tuple[int, UUID | None]] = {(one.bag_id, None) for one in spoken} | set(moved_events)
-        changed |= {(bag_id, None) for bag_id in into}
+        replanned = set(into.values()) | {one.bag_id for one in spoken if one.instruction.original_tag}
+        changed: set[tuple[int, UUID | None]] = {*moved_events, *((bag_id, None) for bag_id in replanned | into.keys())}
         if spoken:
             await instructions.insert(self._records, self._airline_id, spoken)
             planned = {bag_id: locked[bag_id] for bag_id in {one.bag_id for one in spoken} | set(into.values())}
-            if replanned := await plans.follow(self._records, self._airline_id, planned, flight_ids):
-                locked |= await bags.by_id(self._records, self._airline_id, sorted(replanned))
+            followed = await plans.follow(self._records, self._airline_id, planned, flight_ids)
+            if followed.changed:
+                locked |= await bags.by_id(self._records, self._airline_id, sorted(followed.changed))
+            changed |= {(bag_id, None) for bag_id in followed.changed}
+            replanned |= followed.replanned
         happened = [
             Happened(scan, bag_id, flight_ids.get(scan.flight) if scan.flight else None, message_id)
             for (message_id, scan), bag_id in zip(seen, now_of[len(said) :], strict=True)
         ]
         there = {bag_id: bag for bag_id, bag in locked.items() if bag_id not in into}
-        outcomes = await scans.happen(self._records, self._airline_id, self._received_at, there, happened, changed)
+        outcomes = await scans.happen(
+            self._records, self._airline_id, self._received_at, there, happened, changed, replanned
+        )
         events = sum(one.outcome == ScanOutcome.RECORDED for one in outcomes)
         return events, len({bag_id for bag_id in now_of if bag_id is not None})
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import NamedTuple
 
 from integrations.records.bags import Bag, KnownBag
 from integrations.records.changes import Topic
@@ -24,17 +25,26 @@ _LOCATOR = re.compile(r"[A-Z0-9]{6}")
 _TITLE = re.compile(r"(?<=[A-Z])\s?(?:MRS|MR|MSTR|MISS|MS|DR)$")
 
 
+class Followed(NamedTuple):
+    """Bags for which messages mean something else than before.
+
+    Args:
+        changed: all of them.
+        replanned: those with another passenger, tag or way; for the others, only how they are to be treated is new.
+    """
+
+    changed: set[int]
+    replanned: set[int]
+
+
 async def follow(
     records: Reader, airline_id: int, locked: Mapping[int, KnownBag], flight_ids: Mapping[FlightKey, int]
-) -> set[int]:
+) -> Followed:
     """Writes anew what messages mean for bags; statements do not grow with their number.
 
     Args:
         locked: the bags as they are now, held by this transaction.
         flight_ids: those of the flights that the newest messages name; older ones are looked up.
-
-    Returns:
-        The bags for which they mean something else than before.
     """
     told = await instructions.of_bags(records, airline_id, list(locked))
     meant = {
@@ -43,7 +53,7 @@ async def follow(
         if said
     }
     if not meant:
-        return set()
+        return Followed(set(), set())
     owners = await _owners(records, airline_id, locked, meant)
     changed = [
         new for bag_id, one in meant.items() if (new := _new(locked[bag_id], one, owners.get(bag_id))) is not None
@@ -54,7 +64,12 @@ async def follow(
     if left := [owner for owner in before if owner is not None]:
         await passengers.delete_unbooked(records, airline_id, left)
     rerouted = await _write_legs(records, airline_id, meant, flight_ids)
-    return {new.bag_id for new in changed} | rerouted
+    renamed = {
+        new.bag_id
+        for new in changed
+        if (new.tag, new.passenger_id) != (locked[new.bag_id].tag, locked[new.bag_id].passenger_id)
+    }
+    return Followed({new.bag_id for new in changed} | rerouted.changed, renamed | rerouted.replanned)
 
 
 def _new(bag: KnownBag, meant: Meant, owner: int | None) -> NewMeaning | None:
@@ -74,7 +89,7 @@ def _new(bag: KnownBag, meant: Meant, owner: int | None) -> NewMeaning | None:
 
 async def _write_legs(
     records: Reader, airline_id: int, meant: Mapping[int, Meant], flight_ids: Mapping[FlightKey, int]
-) -> set[int]:
+) -> Followed:
     named = {leg.flight.key for one in meant.values() for leg in one.legs}
     ids = dict(flight_ids)
     if older := named - ids.keys():
@@ -100,7 +115,14 @@ async def _write_legs(
         left = {leg.flight_id for bag_id in changed for leg in there[bag_id] if (bag_id, leg.flight_id) not in stay}
         if left:
             await changes.note(records, airline_id, Topic.FLIGHT, sorted(left))
-    return set(changed)
+    return Followed(
+        set(changed),
+        {
+            bag_id
+            for bag_id, new in changed.items()
+            if [leg.flight_id for leg in new] != [leg.flight_id for leg in there[bag_id]]
+        },
+    )
 
 
 async def _owners(

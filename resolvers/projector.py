@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from uuid import UUID
 
 from integrations.errors import OutsideError
 from integrations.records.bags import Bag, BagTag
 from integrations.records.events import Event, EventKind
+from integrations.records.flights import Leg
 from integrations.records.journeys import BagPlan, BagProjection, FlownLeg
-from integrations.records.outbox import GRAPH, Notice, Subject
+from integrations.records.outbox import GRAPH, News, Notice, Subject
 from integrations.stores import airports, bags, events, flights, graph_network, outbox, passengers, projections
 from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager, Reader
@@ -58,21 +58,28 @@ async def in_full(records: Reader, airline_id: int, changed: Sequence[Bag]) -> l
         return []
     bag_ids = [bag.id for bag in changed]
     known = await history.of_bags(records, airline_id, bag_ids)
-    tags: dict[int, list[BagTag]] = {bag_id: [] for bag_id in bag_ids}
-    for tag in await bags.tags(records, airline_id, bag_ids):
-        tags[tag.bag_id].append(tag)
-    owner_ids = sorted({bag.passenger_id for bag in changed if bag.passenger_id})
-    owners = await passengers.by_id(records, airline_id, owner_ids)
+    plans = await _plans(records, airline_id, changed, {bag_id: one.planned for bag_id, one in known.items()})
     return [
         BagProjection(
             bag=bag,
             events=known[bag.id].events,
             as_of=_newest(known[bag.id].events, bag),
-            plan=BagPlan(tags[bag.id], known[bag.id].planned, owners.get(bag.passenger_id or 0)),
+            plan=plans[bag.id],
             flown=flown(known[bag.id].events, known[bag.id].flights),
         )
         for bag in changed
     ]
+
+
+async def _plans(
+    records: Reader, airline_id: int, changed: Sequence[Bag], planned: Mapping[int, Sequence[Leg]]
+) -> dict[int, BagPlan]:
+    tags: dict[int, list[BagTag]] = {bag.id: [] for bag in changed}
+    for tag in await bags.tags(records, airline_id, list(tags)):
+        tags[tag.bag_id].append(tag)
+    owner_ids = sorted({bag.passenger_id for bag in changed if bag.passenger_id})
+    owners = await passengers.by_id(records, airline_id, owner_ids)
+    return {bag.id: BagPlan(tags[bag.id], planned[bag.id], owners.get(bag.passenger_id or 0)) for bag in changed}
 
 
 async def ensure_flights(records: Reader, graph: Neo4jManager, airline_id: int, told: Sequence[BagProjection]) -> None:
@@ -157,37 +164,43 @@ class Projector(LaneWorker):
         current = await bags.by_id(self.postgres, airline_id, bag_ids)
         news = await outbox.untold(self.postgres, airline_id, GRAPH, bag_ids)
         known = await projections.known_bags(self.graph, airline_id, list(current), WRITE_SECONDS)
-        events_alone = {
-            bag_id: ids for bag_id, ids in news.items() if ids is not None and bag_id in known and bag_id in current
-        }
-        projections_of_bags = [
-            *await self._told_before(airline_id, current, events_alone),
-            *await in_full(self.postgres, airline_id, [bag for bag in current.values() if bag.id not in events_alone]),
+        told = [
+            *await self._told_before(airline_id, current, {bag_id: news[bag_id] for bag_id in known & news.keys()}),
+            *await in_full(self.postgres, airline_id, [bag for bag in current.values() if bag.id not in known]),
         ]
-        await ensure_flights(self.postgres, self.graph, airline_id, projections_of_bags)
-        for part in _parts(projections_of_bags):
+        await ensure_flights(self.postgres, self.graph, airline_id, told)
+        for part in _parts(told):
             await projections.write_bags(self.graph, airline_id, part, WRITE_SECONDS)
         await projections.delete_bags(self.graph, airline_id, sorted(news.keys() - current.keys()), WRITE_SECONDS)
 
     async def _told_before(
-        self, airline_id: int, current: Mapping[int, Bag], news: Mapping[int, set[UUID]]
+        self, airline_id: int, current: Mapping[int, Bag], news: Mapping[int, News]
     ) -> list[BagProjection]:
-        """Bags that the graph knows, and to which nothing but events happened."""
+        """Bags that the graph knows: what is new of them."""
         happened: dict[int, list[Event]] = {bag_id: [] for bag_id in news}
-        for event in await events.by_id(self.postgres, airline_id, news):
-            happened[event.bag_id].append(event)
-        moved = [bag_id for bag_id, of_bag in happened.items() if any(event.kind in BOARDINGS for event in of_bag)]
-        all_flown = await self._flown(airline_id, moved) if moved else {}
+        if told_of := {bag_id: one.events for bag_id, one in news.items() if one.events}:
+            for event in await events.by_id(self.postgres, airline_id, told_of):
+                happened[event.bag_id].append(event)
+        boarded = [bag_id for bag_id, of_bag in happened.items() if any(event.kind in BOARDINGS for event in of_bag)]
+        all_flown = await self._flown(airline_id, boarded) if boarded else {}
+        replanned = [current[bag_id] for bag_id, one in news.items() if one.replanned]
+        plans = await self._replanned(airline_id, replanned) if replanned else {}
         return [
             BagProjection(
                 bag=current[bag_id],
                 events=of_bag,
                 as_of=_newest(of_bag, current[bag_id]),
-                plan=None,
+                plan=plans.get(bag_id),
                 flown=all_flown.get(bag_id),
             )
             for bag_id, of_bag in happened.items()
         ]
+
+    async def _replanned(self, airline_id: int, changed: Sequence[Bag]) -> dict[int, BagPlan]:
+        planned: dict[int, list[Leg]] = {bag.id: [] for bag in changed}
+        for leg in await flights.legs_of_bags(self.postgres, airline_id, list(planned)):
+            planned[leg.bag_id].append(leg)
+        return await _plans(self.postgres, airline_id, changed, planned)
 
     async def _flown(self, airline_id: int, bag_ids: Sequence[int]) -> dict[int, Sequence[FlownLeg]]:
         known = await history.of_bags(self.postgres, airline_id, bag_ids)

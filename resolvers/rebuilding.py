@@ -31,7 +31,7 @@ async def rebuild(context: Context) -> AsyncIterator[Rebuilt]:
     while bag_ids := await bags.ids_after(context.stores.postgres, airline_id, last, BATCH):
         async with context.stores.postgres.transaction() as records:
             locked = await bags.lock(records, airline_id, bag_ids)
-            changed = await plans.follow(records, airline_id, locked, {})
+            changed, _ = await plans.follow(records, airline_id, locked, {})
             right = {bag_id: bag for bag_id, bag in locked.items() if bag_id not in changed}
             moved = set(await scans.move(records, airline_id, right, always=False))
             if changed:
@@ -39,7 +39,7 @@ async def rebuild(context: Context) -> AsyncIterator[Rebuilt]:
                 moved |= set(await scans.move(records, airline_id, replanned, always=True))
             if moved:
                 told = [(bag_id, None) for bag_id in sorted(moved)]
-                await outbox.tell_of_bags(records, airline_id, GRAPH, told)
+                await outbox.tell_of_bags(records, airline_id, GRAPH, told, replanned=moved)
                 await changes.note_bags(records, airline_id, told)
                 await outbox.wake(records, GRAPH)
         last, looked_at, corrected = bag_ids[-1], looked_at + len(bag_ids), corrected + len(moved)

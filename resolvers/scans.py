@@ -140,12 +140,14 @@ async def happen(
     locked: Mapping[int, KnownBag],
     happened: Sequence[Happened],
     changed: Collection[tuple[int, UUID | None]] = (),
+    replanned: Collection[int] = (),
 ) -> list[RecordedScan]:
     """Stores events of bags that are locked, moves the bags, and leaves word for the graph.
 
     Args:
         locked: the bags as they are now; others that ``changed`` names are gone.
         changed: bags that move for another reason as well, each with an event of which the graph must learn, or None.
+        replanned: those whose plan, tags or passenger changed.
     """
     ids = [one.scan.identity(airline_id) for one in happened]
     fresh: set[UUID] = set()
@@ -170,7 +172,7 @@ async def happen(
     if changes:
         moved = {bag_id: locked[bag_id] for bag_id in sorted({bag_id for bag_id, _ in changes}) if bag_id in locked}
         await move(records, airline_id, moved, always=True)
-        await outbox.tell_of_bags(records, airline_id, GRAPH, list(changes))
+        await outbox.tell_of_bags(records, airline_id, GRAPH, list(changes), replanned)
         await outbox.wake(records, GRAPH)
         await note_bags(records, airline_id, changes)
     seen: set[UUID] = set()

@@ -76,9 +76,13 @@ class EmbeddedNeo4j(JavaServer):
             argument.unlink()
 
     def _command(self) -> list[str]:
-        opened = (f"--add-opens={package}=ALL-UNNAMED" for package in OPENED)
+        options = [
+            # Half for what is new: little of it lives, and a collection costs what lives.
+            f"-Xmn{self._heap_mb // 2}m",
+            *(f"--add-opens={package}=ALL-UNNAMED" for package in OPENED),
+        ]
         folders = [f"--home-dir={self.folder}", f"--config-dir={self.folder / 'conf'}"]
-        return [*self._server(*opened), SERVER_CLASS, *folders]
+        return [*self._server(*options), SERVER_CLASS, *folders]
 
     async def _ready(self) -> bool:
         """Whether the database answers a statement."""

@@ -1,6 +1,7 @@
 """Notices: what a consumer must still learn of a change."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -19,6 +20,19 @@ class Subject(StrEnum):
     BAG = "BAG"
     FLIGHT = "FLIGHT"
     NETWORK = "NETWORK"
+
+
+@dataclass(slots=True)
+class News:
+    """What a consumer does not know yet of a bag, besides where it stands.
+
+    Args:
+        events: new ones, and old ones that turned out to be of another kind or bag.
+        replanned: whether its plan, tags or passenger may have changed.
+    """
+
+    events: set[UUID] = field(default_factory=set)
+    replanned: bool = False
 
 
 class Notice(asyncpg.Record):

@@ -180,6 +180,7 @@ async def rewrite_bags(graph: Neo4jManager, airline_id: int, bags: Sequence[BagP
             (CLEAR_BAGS, {**named, "bags": versions}, "CLEAR_BAGS"),
             (CLEAR_EVENTS, {**named, "events": events}, "CLEAR_EVENTS"),
             *projections.statements_of(airline_id, bags),
+            projections.correction_of(airline_id, bags, {str(event.id) for one in bags for event in one.events}),
             (NEWER_BAGS, {**named, "bags": versions}, "NEWER_BAGS"),
         ],
         timeout=SECONDS,

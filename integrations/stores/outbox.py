@@ -1,22 +1,21 @@
 """What others must still learn of a change, and who is telling them: the outbox and its lanes in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from integrations.records.outbox import Notice, Subject
+from integrations.records.outbox import News, Notice, Subject
 from integrations.stores.postgres import Reader
 
 LANES = 64
 CHANNEL = "outbox"
 
-# A notice without events says that something else of the bag may have changed: most events change nothing else, and
-# what they leave as it is need not be told again.
 INSERT_BAG_NOTICES = """
-INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id, events)
-SELECT $1, $2, bag_id % 64, 'BAG', bag_id, coalesce(array_agg(event_id) FILTER (WHERE event_id IS NOT NULL), '{}')
+INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id, events, replanned)
+SELECT $1, $2, bag_id % 64, 'BAG', bag_id, coalesce(array_agg(event_id) FILTER (WHERE event_id IS NOT NULL), '{}'),
+       bag_id = ANY($5::bigint[])
 FROM unnest($3::bigint[], $4::uuid[]) AS change(bag_id, event_id)
-GROUP BY bag_id, event_id IS NULL
+GROUP BY bag_id
 """
 
 INSERT_NOTICE = """
@@ -62,7 +61,7 @@ LIMIT $4
 """
 
 UNTOLD = """
-SELECT subject_id AS bag_id, events
+SELECT subject_id, events, replanned
 FROM outbox
 WHERE airline_id = $1 AND consumer = $2 AND done_at IS NULL AND subject = 'BAG' AND subject_id = ANY($3::bigint[])
 """
@@ -87,13 +86,18 @@ FROM (SELECT created_at, events FROM outbox WHERE consumer = $1 AND done_at IS N
 
 
 async def tell_of_bags(
-    records: Reader, airline_id: int, consumer: str, changes: Sequence[tuple[int, UUID | None]]
+    records: Reader,
+    airline_id: int,
+    consumer: str,
+    changes: Sequence[tuple[int, UUID | None]],
+    replanned: Collection[int],
 ) -> None:
     """Leaves word of changed bags; part of the transaction that makes the change.
 
     Args:
-        changes: bags with each new event of theirs, and with None where their plan, tags or passenger changed, or their
-            flown flights by something that is no event of theirs.
+        changes: bags with each event of theirs that is new or turned out otherwise, and with None where something else
+            changed or moved them.
+        replanned: those whose plan, tags or passenger changed: what others leave as it is need not be told again.
     """
     await records.execute(
         INSERT_BAG_NOTICES,
@@ -101,6 +105,7 @@ async def tell_of_bags(
         consumer,
         [bag_id for bag_id, _ in changes],
         [event_id for _, event_id in changes],
+        list(replanned),
         name="INSERT_BAG_NOTICES",
     )
 
@@ -150,21 +155,14 @@ async def waiting(records: Reader, consumer: str, owner: str, margin: float, lim
     )
 
 
-async def untold(
-    records: Reader, airline_id: int, consumer: str, bag_ids: Sequence[int]
-) -> dict[int, set[UUID] | None]:
-    """Events of these bags that the consumer does not know yet; None for a bag of which anything may have changed.
-
-    Bags of which no notice waits are absent.
-    """
+async def untold(records: Reader, airline_id: int, consumer: str, bag_ids: Sequence[int]) -> dict[int, News]:
+    """What the consumer does not know yet of these bags; those of which no notice waits are absent."""
     rows = await records.fetch(UNTOLD, airline_id, consumer, bag_ids, name="UNTOLD")
-    found: dict[int, set[UUID] | None] = {}
-    for bag_id, events in rows:
-        known = found.setdefault(bag_id, set())
-        if known is not None and events:
-            known.update(events)
-        elif not events:
-            found[bag_id] = None
+    found: dict[int, News] = {}
+    for bag_id, events, replanned in rows:
+        news = found.setdefault(bag_id, News())
+        news.events.update(events)
+        news.replanned |= replanned
     return found
 
 

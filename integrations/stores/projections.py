@@ -30,12 +30,6 @@ WHERE f.version IS NOT NULL
 RETURN collect(f.id) AS ids
 """
 
-KNOWN_EVENTS = """
-UNWIND $ids AS id
-MATCH (e:Event {id: id})
-RETURN collect(e.id) AS ids
-"""
-
 MERGE_FLIGHTS = """
 UNWIND $flights AS flight
 MERGE (f:Flight {id: flight.id})
@@ -88,51 +82,61 @@ DETACH DELETE b
 """
 
 # The version is the one that MERGE_BAGS has just written, in the same transaction, or another did who said the same.
+# What is as it should be is only looked at.
 MERGE_PLANS = """
 UNWIND $bags AS bag
 MATCH (b:Bag {id: bag.id}) WHERE b.version = bag.version
 CALL (b, bag) {
-    MATCH (b)-[old:PLANNED]->(f:Flight)
-    WHERE NOT [old.seq, f.id] IN bag.planned
-    DELETE old
-}
-CALL (b, bag) {
-    MATCH (b)-[old:TAGGED]->(t:Tag)
-    WHERE NOT [t.number, old.role, old.from.epochSeconds] IN [tag IN bag.tags | [tag.number, tag.role, tag.from]]
-    DELETE old
-}
-CALL (b, bag) {
-    MATCH (b)-[old:OF]->(p:Passenger)
-    WHERE bag.passengerId IS NULL OR p.id <> bag.passengerId
-    DELETE old
-}
-CALL (b, bag) {
+    WITH b, bag
+    WHERE COLLECT { MATCH (b)-[r:PLANNED]->(f:Flight) RETURN [r.seq, f.id] ORDER BY r.seq } <> bag.planned
+    CALL (b) {
+        MATCH (b)-[old:PLANNED]->()
+        DELETE old
+    }
     UNWIND bag.planned AS leg
     MATCH (f:Flight {id: leg[1]})
-    MERGE (b)-[:PLANNED {seq: leg[0]}]->(f)
+    CREATE (b)-[:PLANNED {seq: leg[0]}]->(f)
 }
 CALL (b, bag) {
+    WITH b, bag
+    WHERE COLLECT {
+        MATCH (b)-[r:TAGGED]->(t:Tag)
+        RETURN [t.number, r.role, r.from.epochSeconds, r.to.epochSeconds] ORDER BY t.number, r.role, r.from
+    } <> bag.tags
+    CALL (b) {
+        MATCH (b)-[old:TAGGED]->()
+        DELETE old
+    }
     UNWIND bag.tags AS tag
-    MERGE (t:Tag {number: tag.number})
-    MERGE (b)-[r:TAGGED {role: tag.role, from: datetime({epochSeconds: tag.from})}]->(t)
-    SET r.to = datetime({epochSeconds: tag.to})
+    MERGE (t:Tag {number: tag[0]})
+    CREATE (b)-[:TAGGED {role: tag[1], from: datetime({epochSeconds: tag[2]}), to: datetime({epochSeconds: tag[3]})}]
+           ->(t)
 }
-WITH b, bag WHERE bag.passengerId IS NOT NULL
-MERGE (p:Passenger {id: bag.passengerId})
-MERGE (b)-[:OF]->(p)
+CALL (b, bag) {
+    WITH b, bag
+    WHERE COLLECT { MATCH (b)-[:OF]->(p:Passenger) RETURN p.id } <> bag.owners
+    CALL (b) {
+        MATCH (b)-[old:OF]->()
+        DELETE old
+    }
+    UNWIND bag.owners AS owner
+    MERGE (p:Passenger {id: owner})
+    CREATE (b)-[:OF]->(p)
+}
 """
 
 MERGE_FLOWN = """
 UNWIND $bags AS bag
-MATCH (b:Bag {id: bag.id}) WHERE b.version = bag.version
-CALL (b, bag) {
-    MATCH (b)-[old:FLEW]->(f:Flight)
-    WHERE NOT [old.seq, f.id] IN bag.flown
+MATCH (b:Bag {id: bag.id})
+WHERE b.version = bag.version
+      AND COLLECT { MATCH (b)-[r:FLEW]->(f:Flight) RETURN [r.seq, f.id] ORDER BY r.seq } <> bag.flown
+CALL (b) {
+    MATCH (b)-[old:FLEW]->()
     DELETE old
 }
 UNWIND bag.flown AS leg
 MATCH (f:Flight {id: leg[1]})
-MERGE (b)-[:FLEW {seq: leg[0]}]->(f)
+CREATE (b)-[:FLEW {seq: leg[0]}]->(f)
 """
 
 # Everybody's events meet at a place: one that is as it should be is not locked.
@@ -165,45 +169,42 @@ CALL (e) {
 CREATE (b)-[:HAD {at: e.at, seq: event.rank}]->(e)
 """
 
-# An event comes with all its relationships or not at all, so that one that is there needs nothing more.
+# An event comes with all its relationships or not at all, so that one that is there needs nothing more but, perhaps, to
+# be corrected: nearly none of them is there, and to look whether it is to be corrected costs as much as to make one.
 CREATE_EVENTS = """
 UNWIND $events AS event
 OPTIONAL MATCH (known:Event {id: event.id})
-WITH event WHERE known IS NULL
-MATCH (b:Bag {id: event.bagId, airlineId: $airlineId})
-MATCH (p:Place {id: event.placeId})
-CREATE (e:Event {
-    id: event.id, bagId: event.bagId, kind: event.kind, rank: event.rank, tag: event.tag, airport: event.airport,
-    place: event.place, flightId: event.flightId, giver: event.giver, holder: event.holder, method: event.method,
-    device: event.device,
-    at: datetime({epochSeconds: event.at / 1000000, nanosecond: (event.at % 1000000) * 1000}),
-    receivedAt: datetime({epochSeconds: event.receivedAt / 1000000, nanosecond: (event.receivedAt % 1000000) * 1000})
-})
-CREATE (b)-[:HAD {at: e.at, seq: event.rank}]->(e)
-CREATE (e)-[:AT]->(p)
-WITH e, event
-CALL (e, event) {
-    MATCH (f:Flight {id: event.flightId})
-    CREATE (e)-[:ON]->(f)
+CALL (event, known) {
+    WITH event WHERE known IS NULL
+    MATCH (b:Bag {id: event.bagId, airlineId: $airlineId})
+    MATCH (p:Place {id: event.placeId})
+    CREATE (e:Event {
+        id: event.id, bagId: event.bagId, kind: event.kind, rank: event.rank, tag: event.tag, airport: event.airport,
+        place: event.place, flightId: event.flightId, giver: event.giver, holder: event.holder, method: event.method,
+        device: event.device,
+        at: datetime({epochSeconds: event.at / 1000000, nanosecond: (event.at % 1000000) * 1000}),
+        receivedAt: datetime({epochSeconds: event.receivedAt / 1000000,
+                              nanosecond: (event.receivedAt % 1000000) * 1000})
+    })
+    CREATE (b)-[:HAD {at: e.at, seq: event.rank}]->(e)
+    CREATE (e)-[:AT]->(p)
+    WITH e, event
+    CALL (e, event) {
+        MATCH (f:Flight {id: event.flightId})
+        CREATE (e)-[:ON]->(f)
+    }
+    CALL (e, event) {
+        MATCH (party:Party {id: event.partyId})
+        CREATE (e)-[:HELD_BY]->(party)
+    }
 }
-CALL (e, event) {
-    MATCH (party:Party {id: event.partyId})
-    CREATE (e)-[:HELD_BY]->(party)
-}
+RETURN collect(known.id) AS known
 """
 
 
 async def known_bags(graph: Neo4jManager, airline_id: int, bag_ids: Sequence[int], seconds: float) -> set[int]:
     """Those of these bags that the graph has been told of."""
     return await _ids(graph, KNOWN_BAGS, airline_id, bag_ids, "KNOWN_BAGS", seconds)
-
-
-async def known_events(graph: Neo4jManager, event_ids: Sequence[str], seconds: float) -> set[str]:
-    """Those of these events that the graph has."""
-    if not event_ids:
-        return set()
-    [row] = await graph.execute_read(KNOWN_EVENTS, {"ids": list(event_ids)}, name="KNOWN_EVENTS", timeout=seconds)
-    return set(row["ids"])
 
 
 async def known_flights(graph: Neo4jManager, airline_id: int, flight_ids: Sequence[int], seconds: float) -> set[int]:
@@ -231,21 +232,21 @@ def statement_of_flights(flights: Sequence[FlightColumns]) -> Statement:
 
 
 async def write_bags(graph: Neo4jManager, airline_id: int, bags: Sequence[BagProjection], seconds: float) -> None:
-    """Writes bags and what is new of them in one transaction; the flights that they name must be there."""
-    # To look whether an event is to be corrected costs as much as to make one: nearly none of them is there.
-    known = await known_events(graph, [str(event.id) for bag in bags for event in bag.events], seconds)
-    await graph.execute_write_many(statements_of(airline_id, bags, known), timeout=seconds)
+    """Writes bags and what is new of them in one transaction; the flights that they name must be there.
+
+    Events that are there are corrected in a second one.
+    """
+    *_, [created] = await graph.execute_write_many(statements_of(airline_id, bags), timeout=seconds)
+    if known := set(created["known"]):
+        await graph.execute_write_many([correction_of(airline_id, bags, known)], timeout=seconds)
 
 
-def statements_of(
-    airline_id: int, bags: Sequence[BagProjection], known: Collection[str] | None = None
-) -> list[Statement]:
+def statements_of(airline_id: int, bags: Sequence[BagProjection]) -> list[Statement]:
     """What writes bags and what is new of them; to be sent in one transaction, in this order.
 
-    Args:
-        known: ids of events that the graph has, which may have to be corrected; None where nobody has looked.
+    The last answers with one row: ``known``, the ids of events that were there.
     """
-    events = [_event(event, bag.bag.version) for bag in bags for event in bag.events]
+    events = [_event(event) for bag in bags for event in bag.events]
     places = {row["placeId"]: _place(row) for row in events}
     owners = [_passenger(bag.plan.owner) for bag in bags if bag.plan is not None and bag.plan.owner is not None]
     statements = [
@@ -255,10 +256,26 @@ def statements_of(
         (MERGE_FLOWN, "bags", [_flown(bag, bag.flown) for bag in bags if bag.flown is not None], "MERGE_FLOWN"),
         (MERGE_PLACES, "places", [places[place] for place in sorted(places)], "MERGE_PLACES"),
         (MERGE_PARTIES, "ids", sorted({row["partyId"] for row in events} - {None}), "MERGE_PARTIES"),
-        (CORRECT_EVENTS, "events", [row for row in events if known is None or row["id"] in known], "CORRECT_EVENTS"),
-        (CREATE_EVENTS, "events", [row for row in events if known is None or row["id"] not in known], "CREATE_EVENTS"),
     ]
-    return [(cypher, {"airlineId": airline_id, key: rows}, name) for cypher, key, rows, name in statements if rows]
+    return [
+        *((cypher, {"airlineId": airline_id, key: rows}, name) for cypher, key, rows, name in statements if rows),
+        (CREATE_EVENTS, {"airlineId": airline_id, "events": events}, "CREATE_EVENTS"),
+    ]
+
+
+def correction_of(airline_id: int, bags: Sequence[BagProjection], known: Collection[str]) -> Statement:
+    """What corrects events that the graph has.
+
+    Args:
+        known: their ids.
+    """
+    events = [
+        {"id": str(event.id), "version": bag.bag.version, "bagId": event.bag_id, "kind": event.kind, "rank": event.rank}
+        for bag in bags
+        for event in bag.events
+        if str(event.id) in known
+    ]
+    return (CORRECT_EVENTS, {"airlineId": airline_id, "events": events}, "CORRECT_EVENTS")
 
 
 async def delete_bags(graph: Neo4jManager, airline_id: int, bag_ids: Sequence[int], seconds: float) -> None:
@@ -313,17 +330,12 @@ def _plan(projection: BagProjection, plan: BagPlan) -> dict[str, Any]:
     return {
         "id": projection.bag.id,
         "version": projection.bag.version,
-        "passengerId": projection.bag.passenger_id,
+        "owners": [projection.bag.passenger_id] if projection.bag.passenger_id is not None else [],
         "planned": [[leg.seq, leg.id] for leg in plan.legs],
-        "tags": [
-            {
-                "number": tag.number,
-                "role": tag.role,
-                "from": micros(tag.valid_from) // 1_000_000,
-                "to": micros(tag.valid_until) // 1_000_000,
-            }
+        "tags": sorted(
+            [tag.number, tag.role, micros(tag.valid_from) // 1_000_000, micros(tag.valid_until) // 1_000_000]
             for tag in plan.tags
-        ],
+        ),
     }
 
 
@@ -339,10 +351,9 @@ def _place(event: dict[str, Any]) -> dict[str, Any]:
     return {"id": event["placeId"], "airport": event["airport"], "kind": kind_of_place(event["place"])}
 
 
-def _event(event: Event, version: int) -> dict[str, Any]:
+def _event(event: Event) -> dict[str, Any]:
     return {
         "id": str(event.id),
-        "version": version,
         "bagId": event.bag_id,
         "kind": event.kind,
         "rank": event.rank,

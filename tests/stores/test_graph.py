@@ -174,7 +174,7 @@ async def _tell_all(airline: Builder) -> None:
     await airline.network()
     events = await records.fetch("SELECT bag_id, id FROM events WHERE airline_id = $1", airline_id)
     everything = [*map(tuple, events), *((bag_id, None) for bag_id in airline.bags.values())]
-    await outbox.tell_of_bags(records, airline_id, GRAPH, everything)
+    await outbox.tell_of_bags(records, airline_id, GRAPH, everything, [*airline.bags.values()])
     await tell_graph(airline.stores)
 
 

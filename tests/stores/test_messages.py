@@ -326,7 +326,7 @@ async def test_a_message_that_the_records_refuse_keeps_no_other_out(
 ) -> None:
     store = plans.follow
 
-    async def refuse_one(records: Any, airline_id: int, locked: Any, flight_ids: Any) -> set[int]:
+    async def refuse_one(records: Any, airline_id: int, locked: Any, flight_ids: Any) -> plans.Followed:
         if await records.fetchval("SELECT count(*) FROM bags WHERE tag = '0230888888'"):
             raise Refused("records", "it is what it is")
         return await store(records, airline_id, locked, flight_ids)

@@ -183,7 +183,7 @@ async def test_an_event_alone_leaves_the_plan_as_it_was_told(airline: Builder) -
     await tell_graph(airline.stores)
     by_event = await graph.execute_read(PLANNED, bag)
     await airline.stores.postgres.execute("UPDATE bags SET version = version + 1 WHERE id = $1", bag["bag"])
-    await outbox.tell_of_bags(airline.stores.postgres, airline.airline_id, GRAPH, [(bag["bag"], None)])
+    await outbox.tell_of_bags(airline.stores.postgres, airline.airline_id, GRAPH, [(bag["bag"], None)], [bag["bag"]])
     await tell_graph(airline.stores)
 
     assert by_event == [{"designator": "CM335"}, {"designator": "CM758"}]
@@ -196,7 +196,7 @@ async def test_word_of_the_plan_in_a_later_batch_is_heeded_now(airline: Builder)
     await airline.record(airline.scan(DELIVERED, "SORTED", "MIA", "11:10"))
     await airline.stores.postgres.execute("DELETE FROM bag_legs WHERE bag_id = $1 AND seq = 2", bag_id)
     await airline.stores.postgres.execute("UPDATE bags SET version = version + 1 WHERE id = $1", bag_id)
-    await outbox.tell_of_bags(airline.stores.postgres, airline.airline_id, GRAPH, [(bag_id, None)])
+    await outbox.tell_of_bags(airline.stores.postgres, airline.airline_id, GRAPH, [(bag_id, None)], [bag_id])
     worker = Projector(airline.stores.postgres, airline.stores.neo4j, "small batches")
     worker._batch = 1
     await worker.step()
@@ -212,7 +212,7 @@ async def test_an_event_that_turns_out_to_be_another_kind_is_corrected(airline: 
     event_id = await records.fetchval("SELECT id FROM events WHERE bag_id = $1", bag_id)
     await records.execute("UPDATE events SET kind = 'TRANSFER_IN', rank = 7 WHERE id = $1", event_id)
     await records.execute("UPDATE bags SET version = version + 1 WHERE id = $1", bag_id)
-    await outbox.tell_of_bags(records, airline.airline_id, GRAPH, [(bag_id, event_id)])
+    await outbox.tell_of_bags(records, airline.airline_id, GRAPH, [(bag_id, event_id)], ())
     await tell_graph(airline.stores)
 
     journey = await journey_of(airline, "one")
@@ -231,7 +231,7 @@ async def test_a_bag_that_was_another_gives_it_its_events_and_is_gone(airline: B
     await records.execute("DELETE FROM bag_legs WHERE bag_id = $1", second)
     await records.execute("DELETE FROM bags WHERE id = $1", second)
     await records.execute("UPDATE bags SET version = version + 1 WHERE id = $1", first)
-    await outbox.tell_of_bags(records, airline.airline_id, GRAPH, [(first, event_id), (first, None), (second, None)])
+    await outbox.tell_of_bags(records, airline.airline_id, GRAPH, [(first, event_id), (second, None)], [first])
     await tell_graph(airline.stores)
     del airline.bags["other"]
     found: list[Difference] = []

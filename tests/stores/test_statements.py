@@ -510,7 +510,7 @@ def writes() -> dict[str, Call]:
         "incidents.update": lambda _, r: incidents.update(r, NOBODYS, at("12:00"), [1]),
         "incidents.acknowledge": lambda _, r: incidents.acknowledge(r, NOBODYS, 1, at("12:00"), "a", ""),
         "incidents.close": lambda _, r: incidents.close(r, NOBODYS, 1, at("12:00"), "a", ""),
-        "outbox.tell_of_bags": lambda w, r: outbox.tell_of_bags(r, NOBODYS, GRAPH, [(w.ours.bags["missed"], None)]),
+        "outbox.tell_of_bags": lambda w, r: outbox.tell_of_bags(r, NOBODYS, GRAPH, [(w.ours.bags["missed"], None)], ()),
         "seedings.start": lambda _, r: seedings.start(r, NOBODYS, 1, at("12:00"), 1, 0),
         "seedings.finish": lambda _, r: seedings.finish(r, NOBODYS),
         "seedings.describe": lambda w, r: seedings.describe(r, NOBODYS, {w.ours.bags["missed"]: "BK22RHW"}),
@@ -530,6 +530,7 @@ def writes() -> dict[str, Call]:
 NOT_OF_AN_AIRLINE = {
     "journeys.prepare": "asks for nothing",
     "projections.statements_of": "makes statements",
+    "projections.correction_of": "makes a statement",
     "airports.hub": "reads the airline's own row, by its id",
     "routes.key": "makes a text",
     "routes.entries": "makes texts",
