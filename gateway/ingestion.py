@@ -37,6 +37,9 @@ IDLE_SECONDS = 60.0
 FLUSH_SECONDS = 0.1
 # Streams at once in a process: each holds a batch, and more of them would only wait for the same database.
 STREAMS = 8
+# Batches stored at once: one computes while another's statements run. More would wait for each other's bags and
+# messages with all that they hold locked.
+STORED_AT_ONCE = 2
 RETRY_AFTER = {"Retry-After": "1"}
 DOCUMENTS = ("application/json", "application/x-ndjson", "application/xml", "text/xml")
 CHUNK = 65_536
@@ -96,6 +99,7 @@ class Intake:
         self._installation = installation
         self._now = now
         self._streams = 0
+        self._turns = asyncio.Semaphore(STORED_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -145,8 +149,9 @@ class Intake:
         try:
             async with aclosing(_pieces(request)) as stream:
                 async for pieces in stream:
-                    with deadline(BATCH_SECONDS):
-                        done += await ingest(context, pieces, received_at or self._now(), Way.HTTP)
+                    async with self._turns:
+                        with deadline(BATCH_SECONDS):
+                            done += await ingest(context, pieces, received_at or self._now(), Way.HTTP)
         except TimeoutError:
             return _told(HTTPStatus.REQUEST_TIMEOUT, f"Nothing came for {IDLE_SECONDS:g} s. {REPEAT}", done)
         except _TooLong:

@@ -133,6 +133,7 @@ async def _timed(client: Client, request: bytes, taken: Taken, due: float) -> No
         await send(client, request, taken)
     except (Failed, OSError) as error:
         taken.outcome.failures.append(f"{type(error).__name__} {error}")
+        await send_until_taken(client, request, taken, MOST_SECONDS)
     else:
         taken.outcome.latencies.append(perf_counter() - due)
 
