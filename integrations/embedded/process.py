@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 
 import psutil
@@ -18,6 +18,7 @@ from integrations.embedded.account import Account
 CHILD = Path(__file__).with_name("child.py")
 LOG_BYTES = 10_000_000
 POLL_SECONDS = 0.05
+GONE_SECONDS = 10.0
 
 Progress = Callable[[str], None]
 
@@ -122,11 +123,11 @@ class ChildProcess:
         await self.kill()
 
     async def kill(self) -> None:
-        """Ends the program and all below it at once, as a power cut would."""
+        """Ends the program and all below it at once, as a power cut would; returns when their memory is free."""
         if self._process is not None:
-            if self.alive():
-                _kill_tree(self._process.pid)
+            killed = _kill_tree(self._process.pid) if self.alive() else []
             await self._process.wait()
+            await _until_gone(killed)
             self._pid_file.unlink(missing_ok=True)
 
     @property
@@ -206,10 +207,22 @@ def _wrapped(command: list[str], account: Account | None, death_signal: signal.S
     return [sys.executable, "-I", "-S", str(CHILD), str(os.getpid()), str(int(death_signal)), uid, gid, *command]
 
 
-def _kill_tree(pid: int) -> None:
-    """SIGKILL to a process and all below it."""
+def _kill_tree(pid: int) -> list[psutil.Process]:
+    """SIGKILL to a process and all below it, which it answers."""
+    killed: list[psutil.Process] = []
     with contextlib.suppress(psutil.NoSuchProcess):
         root = psutil.Process(pid)
         for process in [*root.children(recursive=True), root]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
+                killed.append(process)
+    return killed
+
+
+async def _until_gone(killed: Iterable[psutil.Process]) -> None:
+    """Until killed processes hold nothing any more: PostgreSQL does not start beside memory of its last run."""
+    ends = time.monotonic() + GONE_SECONDS
+    for process in killed:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < ends:  # noqa: ASYNC110 # none tells
+                await asyncio.sleep(POLL_SECONDS)
