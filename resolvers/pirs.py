@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
-from integrations.records.bags import Bag
+from integrations.records.bags import Bag, BagWithPassenger
 from integrations.records.effects import Effect
 from integrations.records.page import Page
 from integrations.records.pirs import REFERENCE, Pir, PirBag, PirEvent, PirFilter, PirOf
@@ -52,6 +53,13 @@ async def of_bags(context: Context, parents: Sequence[Bag]) -> list[Pir | None]:
     """The file that matters for each bag: an open one before a closed one, then the newest."""
     found = await pirs.of_bags(context.stores.postgres, context.airline_id, list({bag.id for bag in parents}))
     return [found.get(bag.id) for bag in parents]
+
+
+def brought(parents: Sequence[Any]) -> Sequence[None] | None:
+    """That none of these bags has a file, where all of them have brought that along: of most there never is one."""
+    if set(map(type, parents)) != {BagWithPassenger} or any(parent.filed for parent in parents):
+        return None
+    return [None] * len(parents)
 
 
 async def descriptions(context: Context, parents: Sequence[Pir]) -> list[list[PirBag]]:

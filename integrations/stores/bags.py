@@ -138,6 +138,7 @@ ORDER BY leg.flight_id, bags.id
 BAGS_OF_FLIGHTS_WITH_PASSENGERS = """
 SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority,
        created_at, state, state_at, airport, place, holder, bags.flight_id, bags.version,
+       EXISTS (SELECT FROM pir_bags WHERE pir_bags.bag_id = bags.id) AS filed,
        CASE WHEN $5::boolean THEN ARRAY(
            SELECT {object} FROM events
            WHERE events.bag_id = bags.id AND events.at >= bags.events_from AND events.airline_id = $1

@@ -74,7 +74,9 @@ class Bag(Node, record=records.Bag, load=bags.by_ids):
         arguments={"last": "Only the newest so many, 1 to 500; all where null."},
     )
     pir: Pir | None = batched(
-        pirs.of_bags, description="The file that matters for it: an open one before a closed one, then the newest."
+        pirs.of_bags,
+        at_hand=pirs.brought,
+        description="The file that matters for it: an open one before a closed one, then the newest.",
     )
     authorised: bool | None = batched(
         bags.authorities,

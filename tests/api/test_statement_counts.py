@@ -109,6 +109,27 @@ async def test_bags_of_a_flight_with_passenger_last_scans_and_file(api: Api, ful
     assert await cost(api, full_flight, BAGS_OF_A_FLIGHT, first) == named("bags of a flight", first)
 
 
+async def test_files_are_looked_for_only_where_a_bag_has_one(api: Api, world: World) -> None:
+    airline = await world.another_airline()
+    for name, tag in (("one", "0230000001"), ("two", "0230000002")):
+        await airline.passenger(name, f"AB000{tag[-1]}", "Diaz", "Ana", None, None, None, "EN", None, None)
+        await airline.bag(name, tag, name, ["CM335"])
+    flight = airline.id("Flight", "CM335")
+    answers, names = [], []
+    for files in range(2):
+        if files:
+            await airline.pir("PTYCM00001", "DELAYED", "PTY", "two", ["two"], at("16:00"))
+        with count_statements() as counted:
+            data = await api.ask(BAGS_OF_A_FLIGHT, airline_id=airline.airline_id, flight=flight, first=10)
+        answers.append([node["pir"] for node in data["flight"]["bags"]["nodes"]])
+        names.append(sorted(counted.names))
+
+    assert answers == [[None, None], [None, {"reference": "PTYCM00001", "status": "OPEN"}]]
+    assert names[1] == EXPECTED["bags of a flight"]
+    if chosen() is ExecutorName.BREADTH_FIRST:
+        assert names[0] == ["BAGS_OF_FLIGHTS_WITH_PASSENGERS", "FLIGHTS_BY_ID"]
+
+
 @pytest.mark.parametrize("first", [1, 10, BAGS])
 async def test_bags_with_all_scans(api: Api, full_flight: Builder, first: int) -> None:
     assert await cost(api, full_flight, BAGS_WITH_ALL_SCANS, first) == named("bags with all scans", first)
