@@ -85,7 +85,7 @@ DETACH DELETE b
 # What is as it should be is only looked at.
 MERGE_PLANS = """
 UNWIND $bags AS bag
-MATCH (b:Bag {id: bag.id}) WHERE b.version = bag.version
+MATCH (b:Bag {id: bag.id, airlineId: $airlineId}) WHERE b.version = bag.version
 CALL (b, bag) {
     WITH b, bag
     WHERE COLLECT { MATCH (b)-[r:PLANNED]->(f:Flight) RETURN [r.seq, f.id] ORDER BY r.seq } <> bag.planned
@@ -127,7 +127,7 @@ CALL (b, bag) {
 
 MERGE_FLOWN = """
 UNWIND $bags AS bag
-MATCH (b:Bag {id: bag.id})
+MATCH (b:Bag {id: bag.id, airlineId: $airlineId})
 WHERE b.version = bag.version
       AND COLLECT { MATCH (b)-[r:FLEW]->(f:Flight) RETURN [r.seq, f.id] ORDER BY r.seq } <> bag.flown
 CALL (b) {
