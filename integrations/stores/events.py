@@ -88,15 +88,16 @@ CROSS JOIN LATERAL (SELECT id, bag_id, tag, kind, rank, at, received_at, airport
 GROUP BY bag_id
 """
 
-# How a column is written as JSON. Those that constraints hold to plain characters need no escaping.
+# How a column, none of which is ever null, is written as JSON. Those that constraints hold to plain characters need no
+# escaping, and stand between quotation marks that come with the keys.
 JSON_OF = {
-    "kind": """'"' || kind || '"'""",
+    "kind": "kind",
     "at": "to_json(at)",
     "received_at": "to_json(received_at)",
-    "airport": """'"' || airport || '"'""",
+    "airport": "airport",
     "place": "to_json(place)",
-    "tag": """'"' || tag || '"'""",
-    "method": """'"' || method || '"'""",
+    "tag": "tag",
+    "method": "method",
     "device": "to_json(device)",
 }
 
@@ -222,10 +223,16 @@ async def last_written(
 
 @lru_cache(KEPT_LAYOUTS)
 def as_json(template: str, layout: tuple[tuple[str, str], ...], first: int) -> tuple[Sequence[str], str]:
-    """The statement that writes objects of a layout, and the keys that are its arguments from ``first`` on."""
-    keys = [f"{',' if index else '{'}{orjson.dumps(key).decode()}:" for index, (key, _) in enumerate(layout)]
-    parts = [f"${first + index}::text || {JSON_OF[column]}" for index, (_, column) in enumerate(layout)]
-    return keys, template.replace("{object}", " || ".join([*parts, "'}'"]))
+    """The statement that writes objects of a layout, and what stands before its values: arguments from ``first`` on."""
+    quotes = ['"' if JSON_OF[column] == column else "" for _, column in layout]
+    before = ["{", *(f"{quote}," for quote in quotes)]
+    keys = [
+        f"{begin}{orjson.dumps(key).decode()}:{quote}"
+        for begin, (key, _), quote in zip(before, layout, quotes, strict=False)
+    ]
+    parts = [f"${first + index}::text, {JSON_OF[column]}" for index, (_, column) in enumerate(layout)]
+    end = f"'{quotes[-1] if quotes else '{'}}}'"
+    return keys, template.replace("{object}", f"concat({', '.join([*parts, end])})")
 
 
 class Transfer(NamedTuple):
