@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     )
     request_seconds: float = Field(10.0, gt=0, le=120, description="The longest that one operation may take.")
     body_bytes: int = Field(1_048_576, ge=1024, description="The largest request body.")
-    postgres_connections: int = Field(20, ge=2, le=200, description="The most connections to PostgreSQL per process.")
+    postgres_connections: int = Field(10, ge=2, le=200, description="The most connections to PostgreSQL per process.")
     live_hours: int = Field(24, ge=1, le=720, description="How long a subscription that was cut off can go on.")
     live_connections: int = Field(1_000, ge=1, description="The most WebSockets and event streams of a process.")
     live_subscriptions: int = Field(100, ge=1, description="The most subscriptions of one actor in a process.")
