@@ -14,6 +14,7 @@ from asyncpg import Connection, Record
 from asyncpg.exceptions import (
     DataError,
     ExclusionViolationError,
+    InsufficientResourcesError,
     InterfaceError,
     InternalClientError,
     LockNotAvailableError,
@@ -483,7 +484,9 @@ class PostgresManager(Reader):
         if isinstance(error, SOMEBODY_ELSE):
             return Conflict(STORE, reason)
         if link is not None and not isinstance(error, LOST) and not link.connection.is_closed():
-            return Refused(STORE, reason)
+            # A full disk or no memory says nothing against what was asked.
+            kind = Unavailable if isinstance(error, InsufficientResourcesError) else Refused
+            return kind(STORE, reason)
         if link is not None:
             link.cut_off = True
         self._availability.suspect()

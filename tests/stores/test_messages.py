@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from integrations.errors import Refused
+from integrations.errors import Refused, Unavailable
 from integrations.messages.splitter import Piece, Splitter
 from integrations.stores.postgres import count_statements
 from resolvers import plans
@@ -319,6 +319,28 @@ async def test_a_rebuild_makes_the_same_again_and_changes_nothing_that_is_right(
     assert scrambled != before
     assert await known(airline) == before
     assert [done.corrected async for done in rebuild(context)] == [0]
+
+
+async def test_a_full_disk_is_no_fault_of_a_message(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given no room for what messages mean, when they come, then none is stored, and all are when they come again."""
+    store = plans.follow
+
+    async def find_no_room(records: Any, *_: Any) -> plans.Followed:
+        await records.execute("DO $$ BEGIN RAISE 'full' USING ERRCODE = 'disk_full'; END $$", name="FULL")
+        raise AssertionError
+
+    monkeypatch.setattr(plans, "follow", find_no_room)
+    with pytest.raises(Unavailable, match="DiskFull"):
+        await bring(airline, LOCAL, TRANSFER)
+    kept = await rows(
+        airline,
+        "SELECT digest FROM dead_letters WHERE airline_id = $1 UNION SELECT id FROM messages WHERE airline_id = $1",
+    )
+    monkeypatch.setattr(plans, "follow", store)
+    stored = await bring(airline, LOCAL, TRANSFER)
+
+    assert kept == []
+    assert (stored.messages, stored.dead_letters) == (2, 0)
 
 
 async def test_a_message_that_the_records_refuse_keeps_no_other_out(
