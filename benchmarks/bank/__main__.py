@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     loads.add_argument("--rate", type=float, default=2_000.0, help="events a second; 2000 if absent")
     loads.add_argument("--minutes", type=float, default=10.0, help="after the warm-up; 10 if absent")
-    loads.add_argument("--warm", type=float, default=45.0, help="seconds at the same rate before; 45 if absent")
+    loads.add_argument("--warm", type=float, default=90.0, help="seconds at the same rate before; 90 if absent")
     loads.add_argument("--bags", type=int, default=40_000, help="of each day; 40000 if absent")
     loads.add_argument("--workers", type=int, default=1, help="serving processes of the gateway; 1 if absent")
     loads.add_argument("--cores", type=int, default=2, help="for everything together; 2 if absent")
