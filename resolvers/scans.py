@@ -147,7 +147,7 @@ async def happen(
     Args:
         locked: the bags as they are now; others that ``changed`` names are gone.
         changed: bags that move for another reason as well, each with an event of which the graph must learn, or None.
-        replanned: those whose plan, tags or passenger changed.
+        replanned: those of them whose plan, tags or passenger changed.
     """
     ids = [one.scan.identity(airline_id) for one in happened]
     fresh: set[UUID] = set()

@@ -70,7 +70,7 @@ class JavaServer(EmbeddedServer):
         self._jars = read_lock(self.lock)
         self._cache = jar_cache()
 
-    async def _fetch(self, progress: Progress) -> None:
+    async def _bring_jars(self, progress: Progress) -> None:
         """Sees to it that Java and every jar are there.
 
         Raises:

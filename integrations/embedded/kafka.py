@@ -92,7 +92,7 @@ class EmbeddedKafka(JavaServer):
 
     async def _prepare(self, progress: Progress) -> None:
         """Fetches the jars, writes the configuration and formats the storage before the first start."""
-        await self._fetch(progress)
+        await self._bring_jars(progress)
         text = CONFIGURATION.format(
             port=self.port,
             controller_port=free_port(),  # nobody else is told of it

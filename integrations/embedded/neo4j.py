@@ -56,7 +56,7 @@ class EmbeddedNeo4j(JavaServer):
 
     async def _prepare(self, progress: Progress) -> None:
         """Fetches the jars, writes the configuration and sets the password before the first start."""
-        await self._fetch(progress)
+        await self._bring_jars(progress)
         (self.folder / "conf").mkdir(exist_ok=True)
         text = CONFIGURATION.format(port=self.port, pagecache_mb=max(self._heap_mb // 4, 32))
         write_secret(self.folder / "conf" / "neo4j.conf", text)

@@ -88,8 +88,7 @@ CROSS JOIN LATERAL (SELECT id, bag_id, tag, kind, rank, at, received_at, airport
 GROUP BY bag_id
 """
 
-# How a column, none of which is ever null, is written as JSON. Those that constraints hold to plain characters need no
-# escaping, and stand between quotation marks that come with the keys.
+# How a column, none of which is ever null, is written as JSON.
 JSON_OF = {
     "kind": "kind",
     "at": "to_json(at)",
@@ -100,6 +99,9 @@ JSON_OF = {
     "method": "method",
     "device": "to_json(device)",
 }
+
+# Constraints hold these to plain characters: they need no escaping, but quotation marks, which come with the keys.
+PLAIN = frozenset({"kind", "airport", "tag", "method"})
 
 # Clients ask for few layouts, again and again.
 KEPT_LAYOUTS = 256
@@ -224,15 +226,15 @@ async def last_written(
 @lru_cache(KEPT_LAYOUTS)
 def as_json(template: str, layout: tuple[tuple[str, str], ...], first: int) -> tuple[Sequence[str], str]:
     """The statement that writes objects of a layout, and what stands before its values: arguments from ``first`` on."""
-    quotes = ['"' if JSON_OF[column] == column else "" for _, column in layout]
-    before = ["{", *(f"{quote}," for quote in quotes)]
-    keys = [
-        f"{begin}{orjson.dumps(key).decode()}:{quote}"
-        for begin, (key, _), quote in zip(before, layout, quotes, strict=False)
-    ]
-    parts = [f"${first + index}::text, {JSON_OF[column]}" for index, (_, column) in enumerate(layout)]
-    end = f"'{quotes[-1] if quotes else '{'}}}'"
-    return keys, template.replace("{object}", f"concat({', '.join([*parts, end])})")
+    keys: list[str] = []
+    parts: list[str] = []
+    opening, closing = "{", "{}"
+    for place, (key, column) in enumerate(layout, start=first):
+        quote = '"' if column in PLAIN else ""
+        keys.append(f"{opening}{orjson.dumps(key).decode()}:{quote}")
+        parts.append(f"${place}::text, {JSON_OF[column]}, ")
+        opening, closing = f"{quote},", f"{quote}}}"
+    return keys, template.replace("{object}", f"concat({''.join(parts)}'{closing}')")
 
 
 class Transfer(NamedTuple):

@@ -97,7 +97,7 @@ async def tell_of_bags(
     Args:
         changes: bags with each event of theirs that is new or turned out otherwise, and with None where something else
             changed or moved them.
-        replanned: those whose plan, tags or passenger changed: what others leave as it is need not be told again.
+        replanned: those of them whose plan, tags or passenger changed: what others leave as it is is not told again.
     """
     await records.execute(
         INSERT_BAG_NOTICES,
