@@ -5,17 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from integrations.records.bags import Bag, BagOf, BagTag
-from integrations.records.flights import Flight, Leg
+from integrations.records.columns import columns_for
+from integrations.records.flights import Flight, JoinedFlight, Leg
 from integrations.records.journeys import FellowsBy
 from integrations.records.page import Page
-from integrations.records.passengers import PassengerColumns
+from integrations.records.passengers import JoinedPassenger, PassengerColumns
 from integrations.records.pirs import Pir, PirBag
 from integrations.records.places import PlaceKind
 from integrations.records.tags import InvalidTagError, TagQuery, parse_tag, printed_form
 from integrations.stores import bags, flights, journeys
 from integrations.stores.journeys import Fellows
 from resolvers import events
-from resolvers.context import Context, Selected
+from resolvers.context import Context, Selected, Selection
 from resolvers.errors import BadInput
 from resolvers.scans import RecordedScan
 
@@ -86,7 +87,10 @@ async def carrying(context: Context, text: str, at: datetime | None, selected: S
     else:
         layout, last = events.layout_of(selected.get(SCANS))
         layout = layout if last is None else None
-        found = await bags.related_by_tag(records, airline_id, query.numbers[0], MOST_OF_A_TAG, layout)
+        passenger = _columns(JoinedPassenger, selected, PASSENGER)
+        flight = _columns(JoinedFlight, selected, FLIGHT)
+        number = query.numbers[0]
+        found = await bags.related_by_tag(records, airline_id, number, MOST_OF_A_TAG, passenger, flight, layout)
     if len(found) < 2:
         return found[0] if found else None
     moment = at or context.now()
@@ -101,6 +105,14 @@ async def carrying(context: Context, text: str, at: datetime | None, selected: S
         numbers = ", ".join(sorted(then.values()))
         raise BadInput("tag", f"{text} fits several bags ({numbers}): give all ten digits, or at, or use search.")
     return candidates[0] if candidates else found[0]
+
+
+def _columns(record: type, selected: Selection, field: str) -> tuple[str, ...]:
+    """The columns that a field's values are wanted with; none where the field is not asked."""
+    if field not in selected:
+        return ()
+    asked = selected.get(field)
+    return columns_for(record, None if asked is None else frozenset(asked))
 
 
 def _fits(query: TagQuery, number: str) -> bool:
@@ -127,7 +139,8 @@ async def of_flights(
     else:
         layout, last = events.layout_of(selected.get(SCANS))
         layout = layout if last in BROUGHT else None
-        rows = await bags.of_flights_with_passengers(records, airline_id, list(found), page, layout, last)
+        passenger = _columns(JoinedPassenger, selected, PASSENGER)
+        rows = await bags.of_flights_with_passengers(records, airline_id, list(found), page, passenger, layout, last)
     for bag in rows:
         found[bag.parent_id].append(bag)
     return [found[flight.id] for flight in parents]

@@ -8,6 +8,10 @@ from typing import NamedTuple
 
 import integrations.stores
 import migrations.run
+from integrations.records.columns import columns_of
+from integrations.records.flights import JoinedFlight
+from integrations.records.passengers import JoinedPassenger
+from integrations.stores.bags import with_columns
 from migrations.run import VERSIONED
 
 SQL = re.compile(r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE FROM)\b")
@@ -16,6 +20,9 @@ CYPHER = re.compile(r"\s*(UNWIND|MATCH|MERGE|CALL|RETURN)\b")
 
 # What stands for the objects that a statement writes as JSON; see integrations.stores.events.as_json.
 AN_OBJECT = ("{object}", "to_json(place)::text")
+
+# All columns of what is joined to a bag.
+ALL_JOINED = (columns_of(JoinedPassenger), columns_of(JoinedFlight))
 
 # Texts of several words that are sent to no database.
 OTHERS = {
@@ -48,7 +55,7 @@ def modules() -> list[ModuleType]:
 def statements(*kinds: re.Pattern[str]) -> list[Statement]:
     """The statements of these kinds; of all where none is given."""
     texts = [
-        Statement(module.__name__, name, value.replace(*AN_OBJECT))
+        Statement(module.__name__, name, with_columns(value.replace(*AN_OBJECT), *ALL_JOINED))
         for module in modules()
         for name, value in vars(module).items()
         if name.isupper() and isinstance(value, str) and len(value.split()) > 1 and name not in OTHERS

@@ -98,7 +98,7 @@ class BagOf(Bag):
 
 
 class BagWithPassenger(BagOf):
-    """A bag whose row ends with its newest events and the columns of its passenger."""
+    """A bag whose row holds its newest events and columns of its passenger as well."""
 
     __slots__ = ()
 
@@ -108,17 +108,17 @@ class BagWithPassenger(BagOf):
     @property
     def passenger(self) -> JoinedPassenger | None:
         """Whose it is; None where nobody is known."""
-        part = JoinedPassenger(self[-JoinedPassenger.width :])
-        return None if part.id is None else part
+        return None if self["passenger.id"] is None else JoinedPassenger(self)
 
     @property
     def written_events(self) -> str | None:
         """Its newest events in order of event time, a list as JSON; None where they were not asked for."""
-        return None if self.events is None else f"[{','.join(reversed(self.events))}]"
+        events = self.events
+        return None if events is None else f"[{','.join(events[::-1])}]"
 
 
 class RelatedBag(Bag):
-    """A bag whose row ends with the columns of its passenger and of its flight, and with its events."""
+    """A bag whose row holds columns of its passenger and of its flight, and its events, as well."""
 
     __slots__ = ()
 
@@ -127,15 +127,9 @@ class RelatedBag(Bag):
     @property
     def passenger(self) -> JoinedPassenger | None:
         """Whose it is; None where nobody is known."""
-        part = JoinedPassenger(self[PASSENGER_PART])
-        return None if part.id is None else part
+        return None if self["passenger.id"] is None else JoinedPassenger(self)
 
     @property
     def flight(self) -> JoinedFlight | None:
         """The flight it was last scanned for; None before its first."""
-        part = JoinedFlight(self[FLIGHT_PART])
-        return None if part.id is None else part
-
-
-FLIGHT_PART = slice(-1 - JoinedFlight.width, -1)
-PASSENGER_PART = slice(FLIGHT_PART.start - JoinedPassenger.width, FLIGHT_PART.start)
+        return None if self["flight.id"] is None else JoinedFlight(self)

@@ -4,9 +4,13 @@ A record class states its columns once; reading one is a look-up in the driver's
 view PostgreSQL rows, ``View`` subclasses view the maps of a graph statement.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
+
+# Clients ask for few sets of attributes, again and again.
+KEPT = 256
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -17,10 +21,10 @@ class Column(property, Generic[T_co]):
     It is a ``property`` so that reading one takes no step in Python: lists hold thousands of rows.
 
     Args:
-        name: the column's name where it differs from the attribute's, or its index in rows that have no names.
+        name: the column's name where it differs from the attribute's.
     """
 
-    def __init__(self, name: str | int = "") -> None:
+    def __init__(self, name: str = "") -> None:
         super().__init__(itemgetter(name))
         self.name = name
 
@@ -56,20 +60,58 @@ class View:
         return f"{type(self).__name__}({dict(self._row)!r})"
 
 
-class Part(tuple[Any, ...]):
-    """A record that is a slice of another record's row, as a join gives it.
+class Joined:
+    """A record whose columns another record's row holds, under their names behind ``prefix``.
 
-    It has the columns of the class that it is also made of, in the order in which that declares them.
+    It has the columns of the class that it is also made of; the row, only those that somebody asked for.
     """
 
-    __slots__ = ()
-    width: ClassVar[int]
+    __slots__ = ("row",)
+    prefix: ClassVar[str]
+
+    def __init__(self, row: Any) -> None:
+        self.row = row
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        columns = [
-            name for base in reversed(cls.__mro__) for name, value in vars(base).items() if isinstance(value, Column)
-        ]
-        for index, name in enumerate(columns):
-            setattr(cls, name, Column[Any](index))
-        cls.width = len(columns)
+        for name in columns_of(cls):
+            setattr(cls, name, JoinedColumn(f"{cls.prefix}{name}"))
+
+
+class JoinedColumn(Column[Any]):
+    """A column in the row that a ``Joined`` record is a part of."""
+
+    def __init__(self, name: str) -> None:
+        property.__init__(self, lambda joined: joined.row[name])
+        self.name = name
+
+    def expression(self, row: str) -> str:
+        """As ``Column``'s."""
+        return f"{row}.row[{self.name!r}]"
+
+
+def columns_of(record: type) -> tuple[str, ...]:
+    """The names of a record's columns, in the order in which its classes declare them."""
+    return tuple(
+        dict.fromkeys(
+            name for base in reversed(record.__mro__) for name, value in vars(base).items() if isinstance(value, Column)
+        )
+    )
+
+
+@lru_cache(KEPT)
+def columns_for(record: type, attributes: frozenset[str] | None) -> tuple[str, ...]:
+    """The columns that it takes to read these attributes, and the id; all where that cannot be said.
+
+    Attributes that are made of some columns say so in the record's ``DERIVED``.
+    """
+    columns = columns_of(record)
+    if attributes is None:
+        return columns
+    derived: Mapping[str, Sequence[str]] = getattr(record, "DERIVED", {})
+    needed = {"id"}
+    for name in attributes:
+        if name not in derived and name not in columns:
+            return columns
+        needed.update(derived.get(name, (name,)))
+    return tuple(name for name in columns if name in needed)

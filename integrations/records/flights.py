@@ -2,11 +2,11 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Self
+from typing import ClassVar, Self
 
 import asyncpg
 
-from integrations.records.columns import Column, Part, View
+from integrations.records.columns import Column, Joined, View
 
 
 class FlightStatus(StrEnum):
@@ -26,6 +26,7 @@ class FlightColumns:
     """The columns of a flight, whichever store they come from."""
 
     __slots__ = ()
+    DERIVED: ClassVar = {"designator": ("carrier", "number", "suffix")}
 
     id = Column[int]()
     airline_id = Column[int]()
@@ -59,10 +60,11 @@ class Flight(FlightColumns, asyncpg.Record):
     __slots__ = ()
 
 
-class JoinedFlight(FlightColumns, Part):
+class JoinedFlight(FlightColumns, Joined):
     """A flight as the row of a bag brings it along."""
 
     __slots__ = ()
+    prefix = "flight."
 
 
 class GraphFlight(FlightColumns, View):

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import asyncpg
 
-from integrations.records.columns import Column, Part
+from integrations.records.columns import Column, Joined
 
 
 class Language(StrEnum):
@@ -43,10 +43,11 @@ class Passenger(PassengerColumns, asyncpg.Record):
     __slots__ = ()
 
 
-class JoinedPassenger(PassengerColumns, Part):
+class JoinedPassenger(PassengerColumns, Joined):
     """A passenger as the row of a bag brings it along."""
 
     __slots__ = ()
+    prefix = "passenger."
 
 
 class Booking(asyncpg.Record):

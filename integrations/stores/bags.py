@@ -3,14 +3,18 @@
 import zlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
 from integrations.records.bags import Bag, BagOf, BagTag, BagWithPassenger, KnownBag, RelatedBag
+from integrations.records.columns import columns_of
+from integrations.records.flights import JoinedFlight
 from integrations.records.journeys import Standing
 from integrations.records.page import Page
+from integrations.records.passengers import JoinedPassenger
 from integrations.records.tags import LEADING_DIGITS, TagQuery
-from integrations.stores.events import as_json
+from integrations.stores.events import KEPT_LAYOUTS, as_json
 from integrations.stores.postgres import Reader
 
 BAGS_BY_ID = """
@@ -42,22 +46,16 @@ ORDER BY tagged.valid_from DESC, bags.id DESC
 LIMIT $3
 """
 
-# As above for one number, each bag with passenger and flight, and where asked for with its events as JSON, see
-# ``events.as_json``: the most frequent question costs one statement. A bag that carried the number twice comes twice.
+# As above for one number, each bag with columns of its passenger and its flight (``with_columns``), and where asked for
+# with its events as JSON (``events.as_json``): the most frequent question costs one statement. A bag that carried the
+# number twice comes twice.
 RELATED_BAGS_BY_TAG = """
 SELECT bags.id, bags.airline_id, passenger_id, bags.tag, weight_kg, description, priority, created_at, state, state_at,
-       bags.airport, bags.place, bags.holder, bags.flight_id, bags.version,
-       passengers.id AS its_passenger_id, passengers.airline_id AS passenger_airline_id, booking_id, locator, surname,
-       given_names, loyalty_programme, loyalty_number, loyalty_tier, alliance_tier, language, phone, email,
-       flights.id AS its_flight_id, flights.airline_id AS flight_airline_id, carrier, flights.number, suffix,
-       departure_date, origin, destination, scheduled_departure, scheduled_arrival, estimated_departure,
-       estimated_arrival, actual_departure, actual_arrival, flights.status, aircraft, seats, gate,
-       flights.version AS flight_version,
-       CASE WHEN $4::boolean THEN (
-           SELECT '[' || coalesce(string_agg({object}, ','), '') || ']'
-           FROM (SELECT * FROM events
-                 WHERE events.bag_id = bags.id AND events.at >= bags.events_from AND events.airline_id = $1
-                 ORDER BY at, rank, id) AS ordered)
+       bags.airport, bags.place, bags.holder, bags.flight_id, bags.version, {passenger}{flight}
+       CASE WHEN $4::boolean THEN '[' || array_to_string(ARRAY(
+           SELECT {object} FROM events
+           WHERE events.bag_id = bags.id AND events.at >= bags.events_from AND events.airline_id = $1
+           ORDER BY at, rank, id), ',') || ']'
        END AS events
 FROM bag_tags
 JOIN bags ON bags.id = bag_id AND bags.airline_id = $1
@@ -134,19 +132,17 @@ JOIN bags ON bags.id = leg.bag_id AND bags.airline_id = $1
 ORDER BY leg.flight_id, bags.id
 """
 
-# Each bag with its passenger, and where asked for with its newest events as JSON, the newest first.
+# Each bag with columns of its passenger, and where asked for with its newest events as JSON, the newest first.
 BAGS_OF_FLIGHTS_WITH_PASSENGERS = """
 SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority,
-       created_at, state, state_at, airport, place, holder, bags.flight_id, bags.version,
+       created_at, state, state_at, airport, place, holder, bags.flight_id, bags.version, {passenger}
        EXISTS (SELECT FROM pir_bags WHERE pir_bags.bag_id = bags.id) AS filed,
        CASE WHEN $5::boolean THEN ARRAY(
            SELECT {object} FROM events
            WHERE events.bag_id = bags.id AND events.at >= bags.events_from AND events.airline_id = $1
            ORDER BY at DESC, rank DESC, id DESC
            LIMIT $6)
-       END AS events,
-       passengers.id AS its_passenger_id, passengers.airline_id AS passenger_airline_id, booking_id, locator, surname,
-       given_names, loyalty_programme, loyalty_number, loyalty_tier, alliance_tier, language, phone, email
+       END AS events
 FROM unnest($2::bigint[]) AS parent(id)
 CROSS JOIN LATERAL (SELECT bag_id, flight_id
                     FROM bag_legs
@@ -158,6 +154,13 @@ LEFT JOIN passengers ON passengers.id = passenger_id AND passengers.airline_id =
 LEFT JOIN bookings ON bookings.id = booking_id
 ORDER BY leg.flight_id, bags.id
 """
+
+# How a column of what is joined to a bag is selected; without any, PostgreSQL leaves the join out.
+PASSENGER_COLUMNS = {
+    name: f'{"bookings" if name == "locator" else "passengers"}.{name} AS "{JoinedPassenger.prefix}{name}"'
+    for name in columns_of(JoinedPassenger)
+}
+FLIGHT_COLUMNS = {name: f'flights.{name} AS "{JoinedFlight.prefix}{name}"' for name in columns_of(JoinedFlight)}
 
 BAGS_OF_FLIGHTS_BACKWARD = """
 SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority,
@@ -317,17 +320,33 @@ async def lock(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int
 
 
 async def related_by_tag(
-    records: Reader, airline_id: int, number: str, limit: int, layout: tuple[tuple[str, str], ...] | None
+    records: Reader,
+    airline_id: int,
+    number: str,
+    limit: int,
+    passenger: tuple[str, ...],
+    flight: tuple[str, ...],
+    layout: tuple[tuple[str, str], ...] | None,
 ) -> Sequence[Bag]:
     """As ``by_tag`` for a tag of ten digits, each bag with its passenger and its flight.
 
     Args:
+        passenger: the columns of its passenger that are wanted, the id among them; none to do without.
+        flight: likewise those of its flight.
         layout: of each bag's events, by keys and columns of ``events.JSON_OF``; None to do without them.
     """
-    keys, sql = as_json(RELATED_BAGS_BY_TAG, layout or (), first=5)
+    keys, sql = as_json(with_columns(RELATED_BAGS_BY_TAG, passenger, flight), layout or (), first=5)
     arguments = airline_id, number, limit, layout is not None, *keys
     rows = await records.fetch(sql, *arguments, name="RELATED_BAGS_BY_TAG", record_class=RelatedBag)
     return list({bag.id: bag for bag in rows}.values())
+
+
+@lru_cache(KEPT_LAYOUTS)
+def with_columns(template: str, passenger: tuple[str, ...], flight: tuple[str, ...] = ()) -> str:
+    """The statement that selects these columns of what is joined to a bag."""
+    passenger_columns = "".join(f"{PASSENGER_COLUMNS[name]}, " for name in passenger)
+    flight_columns = "".join(f"{FLIGHT_COLUMNS[name]}, " for name in flight)
+    return template.replace("{passenger}", passenger_columns).replace("{flight}", flight_columns)
 
 
 async def by_tag(records: Reader, airline_id: int, query: TagQuery, limit: int) -> list[Bag]:
@@ -390,16 +409,18 @@ async def of_flights_with_passengers(
     airline_id: int,
     flight_ids: Sequence[int],
     page: Page,
+    passenger: tuple[str, ...],
     layout: tuple[tuple[str, str], ...] | None,
     last: int | None,
 ) -> list[BagWithPassenger]:
     """As ``of_flights`` for a page that goes forward, each bag with its passenger.
 
     Args:
+        passenger: the columns of its passenger that are wanted, the id among them.
         layout: of each bag's events, by keys and columns of ``events.JSON_OF``; None to do without them.
         last: how many of the newest.
     """
-    keys, sql = as_json(BAGS_OF_FLIGHTS_WITH_PASSENGERS, layout or (), first=7)
+    keys, sql = as_json(with_columns(BAGS_OF_FLIGHTS_WITH_PASSENGERS, passenger), layout or (), first=7)
     return await records.fetch(
         sql,
         airline_id,

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import orjson
 import pytest
+from graphql import GraphQLObjectType, get_named_type, is_leaf_type, is_required_argument
 
 from integrations.stores.postgres import count_statements
 from resolvers.actor import Role
@@ -12,7 +13,7 @@ from resolvers.context import Stores
 from resolvers.events import WRITTEN_FROM
 from schema.build import build_schema
 from schema.executors import ExecutorName
-from tests.world import Builder, World, at, context_of
+from tests.world import DELIVERED, Builder, World, at, context_of
 
 STRANGE = ["", "plain", 'quo"te', "back\\slash", "tab\tnew\nline", "\x01\x1f\x7f", "çã 行李 🧳", "</script>", "\u2028"]
 ALL = "kind at receivedAt airport place tag method device"
@@ -103,3 +104,42 @@ async def test_long_lists_are_written_and_short_ones_are_not(airline: Builder, s
         assert result.data is not None
         lists = [node["scans"] for node in result.data["bags"]["nodes"]]
         assert {isinstance(one, orjson.Fragment) for one in lists} == {written}
+
+
+def fields_of(type_name: str) -> list[str]:
+    """Each field of a type that can be asked without arguments, with what it takes to select it."""
+    object_type = build_schema()._schema.type_map[type_name]
+    assert isinstance(object_type, GraphQLObjectType)
+    selections = []
+    for name, field in object_type.fields.items():
+        if any(is_required_argument(argument) for argument in field.args.values()):
+            continue
+        selections.append(name if is_leaf_type(get_named_type(field.type)) else f"{name} {{ __typename }}")
+    return selections
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *(f"passenger {{ {field} }}" for field in fields_of("Passenger")),
+        *(f"flight {{ {field} }}" for field in fields_of("Flight")),
+        "passenger { surname } again: passenger { locator loyalty { programme } } flight { designator }",
+        "passenger { __typename } flight { __typename }",
+        "passenger { ...Names } flight { ... on Flight { gate } }",
+        "scans { kind }",
+    ],
+)
+async def test_what_comes_with_a_bag_has_the_columns_of_every_field(world: World, stores: Stores, asked: str) -> None:
+    query = "query($tag: String!, $flight: ID!) { bag(tag: $tag) { " + asked + " } "
+    query += "flight(id: $flight) { bags(first: 50) { nodes { passenger { language } " + asked + " } } } }"
+    query += " fragment Names on Passenger { surname givenNames }" if "...Names" in asked else ""
+    variables = {"tag": DELIVERED, "flight": world.ours.id("Flight", "CM335")}
+    bodies = []
+    for name in ExecutorName:
+        context = context_of(stores, Role.AGENT, world.ours.airline_id)
+        result = await build_schema(executor=name).answer(query, context, variables=variables)
+        await context.loaders.close()
+        assert result.errors is None
+        bodies.append(orjson.dumps(result.data))
+    assert bodies[0] == bodies[1]
+    assert orjson.loads(bodies[0])["flight"]["bags"]["nodes"]

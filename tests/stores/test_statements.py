@@ -57,7 +57,7 @@ from resolvers.graph import rebuild
 from resolvers.matches import propose
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
-from tests.statements import CYPHER, SQL, SQL_COMMAND, Statement, modules, statements, tenant_tables
+from tests.statements import ALL_JOINED, CYPHER, SQL, SQL_COMMAND, Statement, modules, statements, tenant_tables
 from tests.world import DAY, DELIVERED, NOBODYS, OURS, World, at, context_of, open_stores
 
 LAYOUT = (("what", "kind"), ("where", "place"))
@@ -217,13 +217,13 @@ def reads() -> dict[str, Call]:
         "bags.by_id": lambda w, r: bags.by_id(r, NOBODYS, [*w.ours.bags.values()]),
         "bags.lock": lambda w, r: bags.lock(r, NOBODYS, [*w.ours.bags.values()]),
         "bags.by_tag": lambda _, r: bags.by_tag(r, NOBODYS, parse_tag(DELIVERED), 10),
-        "bags.related_by_tag": lambda _, r: bags.related_by_tag(r, NOBODYS, DELIVERED, 10, LAYOUT),
+        "bags.related_by_tag": lambda _, r: bags.related_by_tag(r, NOBODYS, DELIVERED, 10, *ALL_JOINED, LAYOUT),
         "bags.by_tag printed": lambda _, r: bags.by_tag(r, NOBODYS, parse_tag("CM456781"), 10),
         "bags.page": lambda _, r: bags.page(r, NOBODYS, None, None, page),
         "bags.page backward": lambda _, r: bags.page(r, NOBODYS, None, None, backward),
         "bags.of_flights": lambda w, r: bags.of_flights(r, NOBODYS, [*w.ours.flights.values()], page),
         "bags.of_flights_with_passengers": lambda w, r: bags.of_flights_with_passengers(
-            r, NOBODYS, [*w.ours.flights.values()], page, LAYOUT, 2
+            r, NOBODYS, [*w.ours.flights.values()], page, ALL_JOINED[0], LAYOUT, 2
         ),
         "bags.of_flights backward": lambda w, r: bags.of_flights(r, NOBODYS, [*w.ours.flights.values()], backward),
         "bags.of_passengers": lambda w, r: bags.of_passengers(r, NOBODYS, [*w.ours.passengers.values()]),
