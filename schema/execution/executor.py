@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from graphql import GraphQLError, GraphQLSchema, OperationType
+from graphql import GraphQLError, GraphQLResolveInfoHelpers, GraphQLSchema, OperationType
 from graphql.execution import MiddlewareManager
 from graphql.execution.execute import assume_not_awaitable
 from graphql.pyutils import is_awaitable
@@ -33,6 +33,15 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
 
     natives: ClassVar[Mapping[str, Native]] = {}
     fragment: ClassVar[Callable[[str], Any] | None] = None
+
+    @property
+    def async_helpers(self) -> GraphQLResolveInfoHelpers:
+        """Made when a resolver asks: kept, they would hold the executor that holds them until a garbage collection."""
+        return GraphQLResolveInfoHelpers(gather=self.gather_async_work, track=self.track_async_work)
+
+    @async_helpers.setter
+    def async_helpers(self, _helpers: GraphQLResolveInfoHelpers) -> None:
+        """Those that graphql-core makes for every operation are let go."""
 
     def execute_operation(self, serially: bool | None = None) -> Any:
         """Execute the operation.

@@ -4,6 +4,7 @@
 # mypy: allow-untyped-decorators
 
 import asyncio
+import gc
 import pickle
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -247,6 +248,29 @@ async def test_a_cancelled_request_leaves_no_task_behind(schema: strawberry.Sche
     with pytest.raises(asyncio.CancelledError):
         await request
     assert asyncio.all_tasks() == before
+
+
+async def test_an_answer_leaves_nothing_for_the_garbage_collector(schema: strawberry.Schema) -> None:
+    """Objects in cycles stay until a collection, which takes the longer the more of them there are."""
+    document = parse("{ animals { name loud friend { name } food { name } } }")
+
+    async def answer() -> None:
+        given: Any = context(Animal("a", friend=Animal("b")), sees=False)
+        result: Any = execute(schema._schema, document, context_value=given, executor_class=Executor)
+        assert (await result).errors is None
+
+    await answer()
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        await answer()
+        gc.collect()
+        assert gc.garbage == []
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
 
 
 def test_fields_come_by_their_values_as_declared(schema: strawberry.Schema) -> None:
