@@ -157,22 +157,44 @@ async def _read_json(connection: asyncpg.Connection) -> None:
     )
 
 
-class _Slots(asyncio.Queue[Link | None]):
-    """One entry per connection that may be open: the last used first, those not yet opened (None) last."""
+class _Slots:
+    """One entry per connection that may be open: the last used at the end, those not yet opened (None) before.
 
-    entries: deque[Link | None]
+    One that comes back goes to whoever has waited longest, and nobody overtakes: with ``asyncio.Queue`` a caller who
+    comes in the same turn of the event loop takes it first, and who was woken for it waits behind all others again.
+    """
 
-    def _init(self, maxsize: int) -> None:  # noqa: ARG002 - never full: a slot goes back to where it came from
-        self._queue = self.entries = deque()
+    def __init__(self, number: int) -> None:
+        self.entries: deque[Link | None] = deque([None] * number)
+        self._waiting: deque[asyncio.Future[Link | None]] = deque()
 
-    def _put(self, item: Link | None) -> None:
-        if item is None:
+    def put(self, entry: Link | None) -> None:
+        """Hand an entry to who waits longest, or keep it."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.cancelled():
+                turn.set_result(entry)
+                return
+        if entry is None:
             self.entries.appendleft(None)
         else:
-            self.entries.append(item)
+            self.entries.append(entry)
 
-    def _get(self) -> Link | None:
-        return self.entries.pop()
+    async def get(self) -> Link | None:
+        """The entry used last, or the next to come back."""
+        if self.entries:
+            return self.entries.pop()
+        turn: asyncio.Future[Link | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                with contextlib.suppress(ValueError):  # put has met it already
+                    self._waiting.remove(turn)
+            else:
+                self.put(turn.result())  # it came in the moment of giving up
+            raise
 
 
 class Pool:
@@ -192,22 +214,18 @@ class Pool:
         self._application_name = application_name
         self._minimum = minimum
         self._maximum = maximum
-        self._slots = _Slots()
-        for _ in range(maximum):
-            self._slots.put_nowait(None)
+        self._slots = _Slots(maximum)
         self._opened: set[Link] = set()
         self._burials: set[asyncio.Task[None]] = set()
 
     def take_ready(self) -> Link | None:
         """An open connection nobody uses, at once; None if there is none."""
-        slots = self._slots
-        while not slots.empty():
-            link = slots.get_nowait()
-            if link is not None and not link.connection.is_closed():
+        entries = self._slots.entries
+        while entries and (link := entries[-1]) is not None:
+            entries.pop()
+            if not link.connection.is_closed():
                 return link
             self._free(link)
-            if link is None:
-                break
         return None
 
     async def take(self, seconds: float) -> Link:
@@ -226,7 +244,7 @@ class Pool:
             try:
                 link = await open_link(self._address, self._application_name, seconds)
             except BaseException:
-                self._slots.put_nowait(None)
+                self._slots.put(None)
                 raise
             self._opened.add(link)
             return link
@@ -239,7 +257,7 @@ class Pool:
             self._bury(link)
         else:
             link.used_at = monotonic()
-            self._slots.put_nowait(link)
+            self._slots.put(link)
 
     def drop_idle(self) -> None:
         """Close all that nobody uses: the server they lead to is gone."""
@@ -287,7 +305,7 @@ class Pool:
     def figures(self) -> dict[str, int]:
         """How many connections are open (``size``), unused (``idle``), lent (``in_use``), and allowed (``max``)."""
         idle = sum(link is not None and not link.connection.is_closed() for link in self._slots.entries)
-        in_use = self._maximum - self._slots.qsize()
+        in_use = self._maximum - len(self._slots.entries)
         return {"size": idle + in_use, "idle": idle, "in_use": in_use, "max": self._maximum}
 
     def _drop(self, link: Link | None) -> None:
@@ -299,7 +317,7 @@ class Pool:
     def _free(self, link: Link | None) -> None:
         if link is not None:
             self._opened.discard(link)
-        self._slots.put_nowait(None)
+        self._slots.put(None)
 
     def _bury(self, link: Link) -> None:
         task = asyncio.create_task(_say_goodbye(link), context=Context())

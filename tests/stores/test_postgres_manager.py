@@ -18,7 +18,7 @@ from integrations.errors import Conflict, DeadlineExceeded, Refused, Unavailable
 from integrations.stores.backoff import SLOW_CALL
 from integrations.stores.postgres import PostgresManager, count_statements
 from integrations.stores.postgres_address import Address
-from integrations.stores.postgres_pool import open_link
+from integrations.stores.postgres_pool import Pool, open_link
 
 PID = "SELECT pg_backend_pid()"
 TABLE = "CREATE TABLE IF NOT EXISTS note (id int PRIMARY KEY, body text, data jsonb)"
@@ -455,6 +455,30 @@ async def test_after_disconnecting_nothing_is_left_on_the_server(
     await manager.connect()
     assert await manager.fetchval("SELECT 1") == 1
     await manager.disconnect()
+
+
+async def test_connections_go_to_those_who_wait_in_turn(postgres_url: str) -> None:
+    pool = Pool(Address.parse(postgres_url), "test", 0, 1)
+    link = await pool.take(5.0)
+    served: list[str] = []
+
+    async def user(name: str) -> None:
+        mine = pool.take_ready() or await pool.take(5.0)
+        served.append(name)
+        pool.give(mine)
+
+    waiting = [asyncio.create_task(user(name)) for name in "abcd"]
+    await asyncio.sleep(0)
+    waiting[1].cancel()
+    pool.give(link)
+    assert pool.take_ready() is None, "it is promised to a"
+    waiting[0].cancel()  # who gives up in the moment in which it comes
+    late = asyncio.create_task(user("e"))
+    done = await asyncio.gather(*waiting, late, return_exceptions=True)
+    assert served == ["c", "d", "e"]
+    assert [type(one) for one in done[:2]] == [asyncio.CancelledError] * 2
+    assert pool.figures() == {"size": 1, "idle": 1, "in_use": 0, "max": 1}
+    await pool.close(1.0)
 
 
 def test_a_pool_that_cannot_be_is_refused() -> None:
