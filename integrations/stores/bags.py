@@ -132,11 +132,12 @@ JOIN bags ON bags.id = leg.bag_id AND bags.airline_id = $1
 ORDER BY leg.flight_id, bags.id
 """
 
-# Each bag with columns of its passenger, and where asked for with its newest events as JSON, the newest first.
+# Each bag with columns of its passenger, and where asked for with its newest events as JSON, the newest first. For EXISTS
+# PostgreSQL would read all files into a hash.
 BAGS_OF_FLIGHTS_WITH_PASSENGERS = """
 SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority,
        created_at, state, state_at, airport, place, holder, bags.flight_id, bags.version, {passenger}
-       EXISTS (SELECT FROM pir_bags WHERE pir_bags.bag_id = bags.id) AS filed,
+       coalesce((SELECT true FROM pir_bags WHERE pir_bags.bag_id = bags.id LIMIT 1), false) AS filed,
        CASE WHEN $5::boolean THEN ARRAY(
            SELECT {object} FROM events
            WHERE events.bag_id = bags.id AND events.at >= bags.events_from AND events.airline_id = $1

@@ -61,6 +61,12 @@ def test_cypher_over_bags_flights_and_routes_names_the_airline(statement: Statem
         assert "airlineId: $airlineId" in statement.text or "airlineId = $airlineId" in statement.text
 
 
+@pytest.mark.parametrize("statement", statements(SQL), ids=str)
+def test_nothing_selected_is_an_exists(statement: Statement) -> None:
+    """For EXISTS among what many rows select PostgreSQL may read a whole table into a hash."""
+    assert not re.search(r"\bEXISTS \((?:[^()]|\([^()]*\))*\)\s+AS\b", statement.text)
+
+
 def test_no_statement_is_glued_together() -> None:
     """Values are arguments: an f-string or a sum would be where one is not."""
     glued = []
