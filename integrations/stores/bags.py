@@ -132,8 +132,8 @@ JOIN bags ON bags.id = leg.bag_id AND bags.airline_id = $1
 ORDER BY leg.flight_id, bags.id
 """
 
-# Each bag with columns of its passenger, and where asked for with its newest events as JSON, the newest first. For EXISTS
-# PostgreSQL would read all files into a hash.
+# Each bag with columns of its passenger, and where asked for with its newest events as JSON, the newest first. For
+# EXISTS PostgreSQL would read all files into a hash.
 BAGS_OF_FLIGHTS_WITH_PASSENGERS = """
 SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority,
        created_at, state, state_at, airport, place, holder, bags.flight_id, bags.version, {passenger}
