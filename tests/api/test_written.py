@@ -143,3 +143,19 @@ async def test_what_comes_with_a_bag_has_the_columns_of_every_field(world: World
         bodies.append(orjson.dumps(result.data))
     assert bodies[0] == bodies[1]
     assert orjson.loads(bodies[0])["flight"]["bags"]["nodes"]
+
+
+async def test_one_bag_asked_for_twice_has_the_columns_of_both(world: World, stores: Stores) -> None:
+    query = """query($tag: String!) {
+        one: bag(tag: $tag) { passenger { surname } scans { kind } }
+        two: bag(tag: $tag) { flight { gate } passenger { locator } }
+    }"""
+    bodies = []
+    for name in ExecutorName:
+        context = context_of(stores, Role.AGENT, world.ours.airline_id)
+        result = await build_schema(executor=name).answer(query, context, variables={"tag": DELIVERED})
+        await context.loaders.close()
+        assert result.errors is None
+        bodies.append(orjson.dumps(result.data))
+    assert bodies[0] == bodies[1]
+    assert orjson.loads(bodies[0])["two"]["passenger"]["locator"]
