@@ -53,7 +53,7 @@ def graphql_core(source: str | None) -> tuple[Path, str]:
 def strawberry(source: str | None) -> tuple[Path, str]:
     """A commit of its repository: ``source``'s newest, or the installed version's tag.
 
-    Only tests and settings are taken: its package would stand before the installed one.
+    Only tests, settings and what the tests look up are taken: its package would stand before the installed one.
     """
     with tempfile.TemporaryDirectory() as folder:
         if source is None:
@@ -63,7 +63,7 @@ def strawberry(source: str | None) -> tuple[Path, str]:
         commit = run(["git", "-C", source, "rev-parse", "HEAD"]).decode().strip()
         root = CACHE / f"strawberry-{commit}"
         if not root.exists():
-            archive = run(["git", "-C", source, "archive", commit, "tests", "pyproject.toml"])
+            archive = run(["git", "-C", source, "archive", commit, "tests", "docs/errors", "pyproject.toml"])
             with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
                 unpack(opened, root)
     return root, f"strawberry {commit}"
