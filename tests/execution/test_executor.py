@@ -250,6 +250,8 @@ async def test_a_cancelled_request_leaves_no_task_behind(schema: strawberry.Sche
     assert asyncio.all_tasks() == before
 
 
+# What other tests have left is collected here, and may complain.
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_an_answer_leaves_nothing_for_the_garbage_collector(schema: strawberry.Schema) -> None:
     """Objects in cycles stay until a collection, which takes the longer the more of them there are."""
     document = parse("{ animals { name loud friend { name } food { name } } }")
