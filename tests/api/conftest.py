@@ -1,4 +1,7 @@
-"""One application over one world for the whole run; see ``tests.world``."""
+"""One application over one world for all of these tests; see ``tests.world``.
+
+It ends with them: the statements it sends by itself would wait for every test after them that blocks the event loop.
+"""
 
 import logging
 from collections.abc import AsyncIterator, Iterator
@@ -15,7 +18,7 @@ from tests.gateway import Api, serving, settings_for
 from tests.world import Builder, World, open_stores
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def settings(
     embedded_postgres: EmbeddedPostgres,
     embedded_redis: EmbeddedRedis,
@@ -28,19 +31,19 @@ async def settings(
     return settings_for(url, embedded_redis.url, access)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def stores(settings: Settings) -> AsyncIterator[Stores]:
     """The tests' own connections to the application's stores."""
     async with open_stores(settings) as opened:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def _world(stores: Stores) -> World:
     return await World.make(stores)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def _api(settings: Settings, _world: World) -> AsyncIterator[Api]:
     async with serving(settings) as client:
         yield client

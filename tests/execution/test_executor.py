@@ -239,6 +239,7 @@ def test_what_never_waits_needs_no_event_loop(schema: strawberry.Schema) -> None
     assert Executor.handed_over == []
 
 
+@pytest.mark.asyncio(loop_scope="function")  # with no tasks but its own
 async def test_a_cancelled_request_leaves_no_task_behind(schema: strawberry.Schema) -> None:
     given = context(Animal("a"))
     before = asyncio.all_tasks()

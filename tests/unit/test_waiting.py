@@ -25,6 +25,7 @@ def client() -> Client:
     return Client()
 
 
+@pytest.mark.asyncio(loop_scope="function")  # with no tasks but its own
 async def test_what_is_quick_is_not_watched(client: Client) -> None:
     before = asyncio.all_tasks()
     with Waiting(client.receive, 1):
