@@ -162,25 +162,49 @@ class Dispatcher(LaneWorker, Generic[PortT]):
                 await self._move(effect, EffectState(effect.state), None, due_at=self.now() + OUR_FAULT_PAUSE)
 
     async def _try(self, effect: Effect, dossier: Dossier) -> None:
+        """Whether it may go and that it goes is one transaction, so that whoever counts sends counts this one."""
+        port = self.line.whom()
+        async with self.postgres.transaction() as records:
+            ready = await self._ready(records, effect, dossier)
+            send_id = await self._begin(records, effect, ready, mock=port.mock) if ready is not None else None
+        if ready is not None and send_id is not None:
+            await self._send(effect, ready, send_id, port)
+
+    async def _ready(self, records: Session, effect: Effect, dossier: Dossier) -> Ready[PortT] | None:
+        """How to send it; None where it has to wait or is dropped, which is written down."""
+        now = self.now()
         ready = (
-            await self.channel.ready(self.postgres, effect, dossier, self.now())
+            await self.channel.ready(records, effect, dossier, now)
             if self.line.enabled
             else Drop(EffectReason.SERVICE_DISABLED)
         )
         match ready:
+            case Ready():
+                return ready
             case Wait(until, reason):
-                await self._move(effect, EffectState.PENDING, reason, due_at=until)
+                await effects.move(records, self.airline_id, effect.id, EffectState.PENDING, reason, due_at=until)
             case Drop(reason, failed):
                 state = EffectState.FAILED if failed else EffectState.SUPPRESSED
-                await self._move(effect, state, reason, settled_at=self.now())
-            case Ready():
-                await self._send(effect, ready)
+                await effects.move(records, self.airline_id, effect.id, state, reason, settled_at=now)
+        return None
 
-    async def _send(self, effect: Effect, ready: Ready[PortT]) -> None:
-        port = self.line.whom()
-        send_id = await self._begin(effect, ready, mock=port.mock)
-        if send_id is None:
-            return
+    async def _begin(self, records: Session, effect: Effect, ready: Ready[PortT], *, mock: bool) -> int | None:
+        """Writes the send down; None where it may not be made now."""
+        now = self.now()
+        if self.line.a_minute is not None:
+            last = await effects.last_sends(
+                records, self.airline_id, self.service, now - RATE_WINDOW, self.line.a_minute
+            )
+            if len(last) >= self.line.a_minute:
+                self._pause_for((last[-1] + RATE_WINDOW - now).total_seconds())
+                return None
+        if not await effects.begin(records, self.airline_id, effect.id, now + ENDED_AFTER):
+            return None
+        return await effects.insert_send(
+            records, self.airline_id, effect.id, ready.recipient, ready.fingerprint, now, mock=mock
+        )
+
+    async def _send(self, effect: Effect, ready: Ready[PortT], send_id: int, port: PortT) -> None:
         try:
             with deadline(CALL_SECONDS), self.line.guarded(port):
                 sent = await ready.send(port)
@@ -189,23 +213,6 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         else:
             end = _success(sent)
         await self._finish(effect, send_id, end, mock=port.mock)
-
-    async def _begin(self, effect: Effect, ready: Ready[PortT], *, mock: bool) -> int | None:
-        """Writes the send down; None where it may not be made now."""
-        now = self.now()
-        async with self.postgres.transaction() as records:
-            if self.line.a_minute is not None:
-                last = await effects.last_sends(
-                    records, self.airline_id, self.service, now - RATE_WINDOW, self.line.a_minute
-                )
-                if len(last) >= self.line.a_minute:
-                    self._pause_for((last[-1] + RATE_WINDOW - now).total_seconds())
-                    return None
-            if not await effects.begin(records, self.airline_id, effect.id, now + ENDED_AFTER):
-                return None
-            return await effects.insert_send(
-                records, self.airline_id, effect.id, ready.recipient, ready.fingerprint, now, mock=mock
-            )
 
     def _failure(self, effect: Effect, error: OutsideError) -> _End:
         """What becomes of an effect whose call failed."""
@@ -307,18 +314,8 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         if spent > budget * 1_000_000 >= spent - cost:
             logger.warning("partners cost more than the daily budget of %s US dollars: see apiCosts", budget)
 
-    async def _move(
-        self,
-        effect: Effect,
-        state: EffectState,
-        reason: EffectReason | None,
-        *,
-        due_at: datetime | None = None,
-        settled_at: datetime | None = None,
-    ) -> None:
-        await effects.move(
-            self.postgres, self.airline_id, effect.id, state, reason, due_at=due_at, settled_at=settled_at
-        )
+    async def _move(self, effect: Effect, state: EffectState, reason: EffectReason | None, *, due_at: datetime) -> None:
+        await effects.move(self.postgres, self.airline_id, effect.id, state, reason, due_at=due_at)
 
     def _pause_for(self, seconds: float) -> None:
         self._rests_until = max(self._rests_until, monotonic() + seconds)

@@ -168,9 +168,13 @@ WHERE airline_id = $1 AND effect_id = ANY($2::bigint[])
 ORDER BY effect_id, id
 """
 
+# Two messages to one at the same moment must be counted one after the other.
+LOCK_RECIPIENT = "SELECT pg_advisory_xact_lock(hashtextextended($2, $1))"
+
 COUNT_SENT_TO = """
 SELECT count(*) FROM sends
-WHERE airline_id = $1 AND service = $2 AND recipient = $3 AND started_at > $4 AND outcome IN ('ACCEPTED', 'UNSETTLED')
+WHERE airline_id = $1 AND service = $2 AND recipient = $3 AND started_at > $4
+  AND (outcome IS NULL OR outcome IN ('ACCEPTED', 'UNSETTLED'))
 """
 
 IS_OPTED_OUT = "SELECT EXISTS (SELECT FROM opt_outs WHERE airline_id = $1 AND service = $2 AND recipient = $3)"
@@ -437,7 +441,11 @@ async def sends(records: Reader, airline_id: int, effect_ids: Sequence[int]) -> 
 
 
 async def count_sent_to(records: Reader, airline_id: int, service: Service, recipient: str, since: datetime) -> int:
-    """How many messages went to a recipient since then, those of unknown outcome among them."""
+    """How many messages went to a recipient since then, those under way and of unknown outcome among them.
+
+    Nobody else can count those of the recipient until the transaction ends.
+    """
+    await records.execute(LOCK_RECIPIENT, airline_id, recipient, name="LOCK_RECIPIENT")
     count: int = await records.fetchval(
         COUNT_SENT_TO, airline_id, service.value, recipient, since, name="COUNT_SENT_TO"
     )

@@ -93,11 +93,11 @@ class Office:
 
     def worker(self, service: Service, **options: Any) -> Dispatcher[Any]:
         """A new dispatcher in the place of the last one of that service."""
-        url = self.mocks[service].url
+        url, read_seconds = self.mocks[service].url, options.pop("read_seconds", 0.3)
         ports: dict[Service, Callable[[], Any]] = {
-            Service.WORLDTRACER: lambda: WorldTracerClient(url, "key", "CM", read_seconds=0.3),
-            Service.SMS: lambda: TwilioSms("AC1", "token", "+12025550100", url=url, read_seconds=0.3),
-            Service.EMAIL: lambda: SendGridMail("key", "baggage@example.com", url=url, read_seconds=0.3),
+            Service.WORLDTRACER: lambda: WorldTracerClient(url, "key", "CM", read_seconds=read_seconds),
+            Service.SMS: lambda: TwilioSms("AC1", "token", "+12025550100", url=url, read_seconds=read_seconds),
+            Service.EMAIL: lambda: SendGridMail("key", "baggage@example.com", url=url, read_seconds=read_seconds),
         }
         port = ports[service]()
         self._closing.push_async_callback(port.close_connections)
@@ -454,6 +454,26 @@ async def test_nobody_is_woken_at_night(office: Office) -> None:
     assert (at_night.state, at_night.reason) == (EffectState.PENDING, EffectReason.QUIET_HOURS)
     assert at_night.due_at == START + timedelta(hours=19)  # 07:00
     assert await office.state(sms) == (EffectState.ACCEPTED, None)
+
+
+async def test_five_a_day_even_of_files_that_are_all_due_at_the_same_moment(office: Office) -> None:
+    asked = []
+    for _ in range(8):
+        await office.open_file()
+        await _give_reference(office)
+        asked.append(await office.ask(Service.SMS, Trigger.BAG_LOCATED))
+    office.worker(Service.SMS, read_seconds=10)
+    await office.mocks[Service.SMS].order("latency", seconds=2, times=5, match={"method": "POST"})
+    await office.work(Service.SMS)
+    states = [await office.state(sms) for sms in asked]
+
+    assert (
+        sorted(states) == [(EffectState.ACCEPTED, None)] * 5 + [(EffectState.PENDING, EffectReason.PASSENGER_CAP)] * 3
+    )
+    assert len(await office.texts()) == 5
+    office.clock.later(hours=19)  # 07:00 of the next day
+    await office.work(Service.SMS)
+    assert len(await office.texts()) == 8
 
 
 @pytest.mark.parametrize("reverse", [False, True])
