@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import signal
+import time
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,6 +22,8 @@ ROLE = DATABASE = "baggage"
 # Where the files of PostgreSQL's own user lie when we are root and the checkout is inside a closed folder.
 OPEN_FOLDER = Path("/var/lib/baggage-gateway")
 SET_UP_SECONDS = 120.0
+MEMORY_IN_USE = "pre-existing shared memory block"
+LOOK_AGAIN_SECONDS = 0.5
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -119,6 +122,17 @@ class EmbeddedPostgres(EmbeddedServer):
         """Runs a program of PostgreSQL to its end as the server's user."""
         command = [str(self._programs / program), *arguments]
         await run(command, account=self._account(), text=text, seconds=SET_UP_SECONDS)
+
+    async def _launch(self) -> None:
+        """Starts it; where the processes of a server that was killed are still about to end, when they have."""
+        ends = time.monotonic() + self.stops_within_seconds
+        while True:
+            try:
+                return await super()._launch()
+            except StartError as error:
+                if MEMORY_IN_USE not in str(error) or time.monotonic() > ends:
+                    raise
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     def _command(self) -> list[str]:
         settings = {**self._settings, "port": str(self.port)}

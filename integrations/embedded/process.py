@@ -91,8 +91,9 @@ class ChildProcess:
                 env=clean_environment() if environment is None else environment,
                 start_new_session=True,  # Ctrl-C on the console is ours alone: we stop the children in order
             )
-        born = psutil.Process(self._process.pid).create_time()
-        self._pid_file.write_text(json.dumps({"pid": self._process.pid, "born": born}))
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended at once, as ``until`` will tell
+            born = psutil.Process(self._process.pid).create_time()
+            self._pid_file.write_text(json.dumps({"pid": self._process.pid, "born": born}))
 
     async def end_leftover(self) -> None:
         """Ends what an owner that was killed left running."""
@@ -212,6 +213,7 @@ def _kill_tree(pid: int) -> list[psutil.Process]:
     killed: list[psutil.Process] = []
     with contextlib.suppress(psutil.NoSuchProcess):
         root = psutil.Process(pid)
+        root.suspend()  # or it has another child after we counted them
         for process in [*root.children(recursive=True), root]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()

@@ -100,12 +100,16 @@ class EmbeddedServer(ABC):
             await self._process.end_leftover()  # first: it may hold our port
             self._choose_port()
             await self._prepare(progress)
-            await self._process.start(self._command(), account=self._account())
-            await self._process.until(self._ready, self.starts_within_seconds)
+            await self._launch()
             self._served = True
         except BaseException:
             await self.kill()
             raise
+
+    async def _launch(self) -> None:
+        """Starts the process and waits until it answers."""
+        await self._process.start(self._command(), account=self._account())
+        await self._process.until(self._ready, self.starts_within_seconds)
 
     async def stop(self) -> None:
         """Asks the server to end, kills it after ``stops_within_seconds``, and sets the folder free."""

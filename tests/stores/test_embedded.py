@@ -71,6 +71,26 @@ async def test_postgres_keeps_committed_rows_and_its_address_over_a_power_cut(fo
     await server.stop()
 
 
+async def test_postgres_waits_for_the_processes_of_a_server_that_was_killed(folder: Path) -> None:
+    """Given one that lives on for a second, when the server is started again, then it is as soon as that has ended."""
+    server = EmbeddedPostgres(folder, durable=False)
+    await server.start()
+    postmaster = psutil.Process(server.pid)
+    left = next(child for child in postmaster.children() if "checkpointer" in " ".join(child.cmdline()))
+    left.suspend()
+    postmaster.kill()
+    await server.wait()
+    asyncio.get_running_loop().call_later(1, left.resume)
+
+    await server.start()
+
+    connection = await asyncpg.connect(server.url)
+    assert await connection.fetchval("SELECT 1") == 1
+    await connection.close()
+    await server.stop()
+    assert "pre-existing shared memory block" in (folder / "server.log").read_text()
+
+
 async def test_redis_keeps_its_keys_and_its_address_over_a_power_cut(redis: EmbeddedRedis) -> None:
     url = redis.url
     async with Redis.from_url(url, protocol=2) as client:
