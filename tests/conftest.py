@@ -23,6 +23,9 @@ from integrations.stores.postgres import PostgresManager
 from migrations.run import migrate
 
 EMPTY_THE_GRAPH = "MATCH (node) CALL (node) { DETACH DELETE node } IN TRANSACTIONS OF 10000 ROWS"
+END_CONNECTIONS = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1 AND usename = current_user
+"""
 SLOTS = Path(__file__).parents[1] / ".demo" / "tests"
 
 
@@ -113,7 +116,9 @@ async def make_database(server: EmbeddedPostgres, name: str, template: str = "te
     """Makes a database in the place of one of the same name; returns its address."""
     connection = await asyncpg.connect(server.url)
     try:
-        await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        # Not WITH (FORCE): that may not end the autovacuum which may be in it, but a plain DROP may.
+        await connection.execute(END_CONNECTIONS, name)
+        await connection.execute(f"DROP DATABASE IF EXISTS {name}")
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     finally:
         await connection.close()

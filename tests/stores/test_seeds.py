@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import pytest
 
 from integrations.embedded.postgres import EmbeddedPostgres
@@ -36,7 +35,7 @@ from resolvers.projector import Projector
 from seeds import AlreadyInUse, reset, seed
 from seeds import run as seeds_run
 from seeds.cast import ENTERED
-from tests.conftest import Neo4jCredentials
+from tests.conftest import Neo4jCredentials, make_database
 
 NOW = datetime(2026, 11, 23, 15, 30, 42, tzinfo=UTC)
 COPA = 1
@@ -70,13 +69,7 @@ def context_of(postgres: PostgresManager, graph: Neo4jManager | None = None) -> 
 @asynccontextmanager
 async def database(server: EmbeddedPostgres, name: str) -> AsyncIterator[Context]:
     """A migrated database of its own."""
-    connection = await asyncpg.connect(server.url)
-    try:
-        await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        await connection.execute(f"CREATE DATABASE {name}")
-    finally:
-        await connection.close()
-    postgres = PostgresManager(server.url_of(name), timeout=20.0)
+    postgres = PostgresManager(await make_database(server, name), timeout=20.0)
     await postgres.connect()
     try:
         await migrate(postgres, quiet)
