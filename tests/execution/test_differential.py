@@ -1,6 +1,8 @@
 """Both executors answer the same; ``python -m tests.execution`` asks far more."""
 
-from collections.abc import Sequence
+import gc
+import warnings
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any
 
@@ -29,6 +31,16 @@ def bench(real_rows: Sequence[Any]) -> Bench:
     return Bench(BreadthFirstExecutor, real_rows)
 
 
+@pytest.fixture
+def _collected() -> Iterator[None]:
+    """Coroutines of executions that broke off are collected here, not in a test that has nothing to do with them."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        gc.collect()
+
+
+@pytest.mark.usefixtures("_collected")
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
