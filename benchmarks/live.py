@@ -31,9 +31,9 @@ from gateway.initialise import operator
 from gateway.lifespan import open_stores
 from integrations.embedded.process import StartError
 from integrations.records.events import EventKind, Scan, ScanMethod
-from resolvers import scans
 from resolvers.actor import Role
 from resolvers.context import Context
+from resolvers.ingestion import events
 from schema.node import join
 
 FOLDER = Path(__file__).parents[1] / ".demo" / "benchmark"
@@ -93,7 +93,7 @@ async def record(context: Context, tags: Sequence[str], rate: float, seconds: fl
             method=ScanMethod.LASER,
         )
         received = monotonic()
-        [recorded] = await scans.record(context, [scan])
+        [recorded] = await events.record(context, [scan])
         times.received[str(recorded.event_id)] = received
         times.committed[str(recorded.event_id)] = monotonic()
 

@@ -14,7 +14,7 @@ from statistics import quantiles
 
 from benchmarks.finds import Finds, make
 from integrations.records.matches import MatchElement
-from resolvers.matching import (
+from resolvers.rules.matching import (
     MOST_CANDIDATES,
     MOST_OF_A_KEY,
     WEIGHTS,

@@ -24,7 +24,7 @@ from integrations.messages.forms import pieces_of
 from integrations.messages.splitter import Piece, Splitter
 from resolvers.actor import Role
 from resolvers.context import Context, Installation
-from resolvers.messages import BATCH, Ingested, Way, ingest
+from resolvers.ingestion.pipeline import BATCH, Ingested, Way, ingest
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from gateway.config import Settings
 from gateway.initialise import operator
 from gateway.lifespan import open_stores
 from integrations.streams.kafka import Cluster, Consumer
-from resolvers.intake import keep, take_in
+from resolvers.ingestion.kafka_loop import keep, take_in
 
 
 async def consume(settings: Settings) -> None:

@@ -17,7 +17,7 @@ from integrations.partners.sms import TwilioSms
 from integrations.partners.worldtracer import WorldTracerClient
 from integrations.records.effects import Service
 from resolvers.lines import Line, Lines
-from resolvers.quiet_hours import ContactRules
+from resolvers.rules.contact_hours import ContactRules
 
 # Below what a dispatcher gives a call, connecting included.
 WORLDTRACER_SECONDS = 12.0

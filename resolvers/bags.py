@@ -18,7 +18,7 @@ from integrations.stores.journeys import Fellows
 from resolvers import events
 from resolvers.context import Context, Selected, Selection
 from resolvers.errors import BadInput
-from resolvers.scans import RecordedScan
+from resolvers.ingestion.events import RecordedScan
 
 # One printed form stands for ten numbers, and each number may have come round again: more are never worth reading.
 MOST_OF_A_TAG = 50

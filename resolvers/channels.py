@@ -19,7 +19,7 @@ from integrations.stores.postgres import Reader
 from resolvers import dossiers, notices
 from resolvers.dossiers import Dossier
 from resolvers.lines import Line, PortT
-from resolvers.quiet_hours import ContactRules, day_began, turn
+from resolvers.rules.contact_hours import ContactRules, day_began, turn
 
 # A passenger is told without a file reference rather than later than this.
 REFERENCE_PATIENCE = timedelta(minutes=2)

@@ -11,10 +11,10 @@ from integrations.records.flights import FlightColumns, LegColumns
 from integrations.records.inventory import CustodyCompleteness, CustodyGap, PointCount
 from integrations.records.journeys import CustodyPoint, CustodyPointKind
 from integrations.stores import flights
-from resolvers import history
 from resolvers.context import Context
 from resolvers.errors import BadInput
-from resolvers.projection import flown
+from resolvers.ingestion import history
+from resolvers.rules.bag_state import flown
 
 MOST_GAPS = 200
 

@@ -10,7 +10,7 @@ from integrations.records.received import DeadLetter
 from integrations.stores import audit, messages
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
-from resolvers.messages import Way, checked, ingest
+from resolvers.ingestion.pipeline import Way, checked, ingest
 
 
 async def by_ids(context: Context, ids: Sequence[int]) -> list[DeadLetter | None]:

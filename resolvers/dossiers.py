@@ -21,10 +21,10 @@ from integrations.records.tracing import (
 )
 from integrations.stores import airports, flights, liability, passengers, pirs
 from integrations.stores.postgres import Reader
-from resolvers import deadlines
 from resolvers.context import Installation
-from resolvers.deadlines import Deadline, Deadlines
 from resolvers.notices import Milestone
+from resolvers.rules import deadlines
+from resolvers.rules.deadlines import Deadline, Deadlines
 
 FILE_TYPES = {
     PirKind.DELAYED: FileType.DELAYED,

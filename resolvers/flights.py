@@ -19,9 +19,9 @@ from integrations.stores.flights import FlightValues
 from integrations.stores.graph_answers import MissedConnection
 from integrations.stores.journeys import Fellows
 from integrations.stores.postgres import Reader
-from resolvers import scans
 from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound
+from resolvers.ingestion import events
 
 # More flights than one designator has in a fortnight are never asked for.
 MOST_OF_A_DESIGNATOR = 50
@@ -172,7 +172,7 @@ async def change_many(context: Context, records: Reader, new: Mapping[int, Fligh
     of_flights = await flights.bag_ids(records, airline_id, list(updated))
     affected = sorted({bag_id for bag_ids in of_flights.values() for bag_id in bag_ids})
     locked_bags = await bags.lock(records, airline_id, affected)
-    moved = set(await scans.move(records, airline_id, locked_bags, always=False))
+    moved = set(await events.move(records, airline_id, locked_bags, always=False))
     await _tell(context, records, list(updated), sorted(moved))
     return {
         flight_id: UpdatedFlight(

@@ -17,12 +17,14 @@ from integrations.stores.bags import NewTag
 from integrations.stores.flights import NewLeg
 from integrations.stores.pirs import NewPirBag, PirValues
 from integrations.stores.postgres import Reader
-from resolvers import history, idempotency, matches, pir_states, reasons, scans
+from resolvers import idempotency, matches
 from resolvers.bags import MOST_OF_A_TAG
 from resolvers.context import Context
 from resolvers.errors import AlreadyOpen, BadInput, InvalidState, NotFound, ReasonRequired
+from resolvers.ingestion import events, history
+from resolvers.ingestion.events import UNKNOWN_TAG_WINDOW
 from resolvers.pir_changes import Change, Target, seqs_of
-from resolvers.scans import UNKNOWN_TAG_WINDOW
+from resolvers.rules import fault, pir_lifecycle
 
 MOST_BAGS = 10
 MOST_PAST = timedelta(days=2 * 366)
@@ -238,7 +240,7 @@ async def _bags_of(context: Context, records: Reader, described: Sequence[Descri
         for place, one in enumerate(described)
         if one.bag_id is None and one.tag is not None
     }
-    carried = await scans.carriers(records, context.airline_id, list(numbers.values()), [context.now()] * len(numbers))
+    carried = await events.carriers(records, context.airline_id, list(numbers.values()), [context.now()] * len(numbers))
     tagged = dict(zip(numbers, carried, strict=True))
     ids = [one.bag_id if one.bag_id is not None else tagged.get(place) for place, one in enumerate(described)]
     named = [bag_id for bag_id in ids if bag_id is not None]
@@ -359,7 +361,7 @@ def _new_bag(pir_id: int, place: int, command: Create, bag: Bag | None) -> NewPi
         description=description,
         brand=described.brand,
         contents=described.contents,
-        state=pir_states.first(command.kind).value,
+        state=pir_lifecycle.first(command.kind).value,
         tag=bag.tag if bag else None,
         name_on_bag=described.name_on_bag,
         damage=described.damage,
@@ -376,7 +378,7 @@ async def _propose_reason(change: Change) -> None:
     switch = await matches.tag_switch(change.records, airline_id, change.pir.id)
     journeys = await history.of_bags(change.records, airline_id, ids)
     proposals = (
-        reasons.propose(journeys[bag_id], times, final_destination=change.values.destination, switch=switch)
+        fault.propose(journeys[bag_id], times, final_destination=change.values.destination, switch=switch)
         for bag_id in ids
     )
     proposal = next(filter(None, proposals), None)
@@ -705,7 +707,7 @@ async def recreate(context: Context, target: Target, key: str | None) -> Done:
 
     async def work(records: Reader) -> int:
         old = await Change.of(context, records, target)
-        pir_states.check_closed(PirStatus(old.pir.status))
+        pir_lifecycle.check_closed(PirStatus(old.pir.status))
         for later in await pirs.after(records, context.airline_id, [old.pir.id]):
             if later.link == PirLink.RECREATED:
                 raise AlreadyOpen("pirId", f"It was recreated as {later.name}: go on with that one.")
@@ -741,7 +743,7 @@ async def _copy(context: Context, records: Reader, old: Change) -> int:
         link=PirLink.RECREATED.value,
         found_flight_id=old.pir.found_flight_id,
     )
-    first = pir_states.first(old.kind).value
+    first = pir_lifecycle.first(old.kind).value
     await pirs.insert_bags(
         records,
         context.airline_id,

@@ -9,12 +9,12 @@ from integrations.records.flights import FlightColumns
 from integrations.records.journeys import Journey, JourneySource
 from integrations.stores import journeys
 from integrations.stores.journeys import GraphJourney
-from resolvers import history
 from resolvers.context import Context
 from resolvers.custody import custody_points
 from resolvers.events import check_last
-from resolvers.history import History
-from resolvers.projection import flown
+from resolvers.ingestion import history
+from resolvers.ingestion.history import History
+from resolvers.rules.bag_state import flown
 
 
 async def of_bags(context: Context, bags: Sequence[Bag]) -> list[Journey]:

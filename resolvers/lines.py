@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from integrations.partners.breaker import Breaker, BreakerState
 from integrations.partners.ports import MailSender, Pinged, SmsSender, WorldTracer
 from integrations.records.effects import Service
-from resolvers.quiet_hours import ContactRules
+from resolvers.rules.contact_hours import ContactRules
 
 PortT = TypeVar("PortT", bound=Pinged)
 

@@ -14,7 +14,8 @@ from integrations.stores.postgres import Reader
 from resolvers import passengers
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
-from resolvers.matching import (
+from resolvers.rules.fault import TagSwitch
+from resolvers.rules.matching import (
     MOST_CANDIDATES,
     MOST_OF_A_KEY,
     Compared,
@@ -26,7 +27,6 @@ from resolvers.matching import (
     traits,
     wanted_keys,
 )
-from resolvers.reasons import TagSwitch
 
 # A lower score, or one that rests on little more than route and date, is not worth an agent's look. Measured on the
 # generated set that the weights were tuned on: three in a thousand of the right ones lie under the two.

@@ -13,10 +13,12 @@ from integrations.records.pirs import Pir, PirAction, PirBag, PirBagState, PirKi
 from integrations.stores import airports, audit, pirs
 from integrations.stores.pirs import NewPirEvent, PirBagValues, PirValues
 from integrations.stores.postgres import Reader
-from resolvers import effects, pir_states, scans
+from resolvers import effects
 from resolvers.context import Context
-from resolvers.deadlines import Case, due_at
 from resolvers.errors import BadInput, NotFound, VersionConflict
+from resolvers.ingestion import events
+from resolvers.rules import pir_lifecycle
+from resolvers.rules.deadlines import Case, due_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Change:
             PirClosed: it is closed.
         """
         change = await cls.of(context, records, target)
-        pir_states.check_open(PirStatus(change.pir.status))
+        pir_lifecycle.check_open(PirStatus(change.pir.status))
         return change
 
     @property
@@ -122,7 +124,7 @@ class Change:
             InvalidState: one of them cannot be moved so; names what is allowed.
         """
         for bag in bags:
-            state = pir_states.move(self.kind, bag.seq, PirBagState(bag.state), action)
+            state = pir_lifecycle.move(self.kind, bag.seq, PirBagState(bag.state), action)
             self.set_bag(bag.seq, state=state.value, **values)
 
     async def write(self, action: PirAction, *, comment: str = "", detail: Mapping[str, Any] | None = None) -> None:
@@ -171,7 +173,7 @@ class Change:
         """Works out what follows from the bags: status, delivery, and the next deadline."""
         bags = [self.changed.get(seq) or pirs.bag_values_of(bag) for seq, bag in self.bags.items()]
         if self.values.status != PirStatus.CLOSED:
-            status = pir_states.status(self.kind, (PirBagState(bag.state) for bag in bags))
+            status = pir_lifecycle.status(self.kind, (PirBagState(bag.state) for bag in bags))
             self.set(status=status.value, closed_at=self.at if status == PirStatus.CLOSED else None)
         if self.kind == PirKind.DELAYED:
             delivered = [bag.delivered_at for bag in bags if bag.delivered_at is not None]
@@ -214,7 +216,7 @@ class Change:
             for bag in known
         ]
         flight_ids = [flight.id if flight else None] * len(known)
-        await scans.store(self.context, self.records, self.at, told, [bag.bag_id for bag in known], flight_ids)
+        await events.store(self.context, self.records, self.at, told, [bag.bag_id for bag in known], flight_ids)
 
     async def trace(self, call: TracingCall, **detail: Any) -> None:
         """Asks for a call to WorldTracer because of this change."""

@@ -9,10 +9,10 @@ from integrations.records.effects import Effect
 from integrations.records.page import Page
 from integrations.records.pirs import REFERENCE, Pir, PirBag, PirEvent, PirFilter, PirOf
 from integrations.stores import airports, liability, pirs
-from resolvers import deadlines
 from resolvers.context import Context
-from resolvers.deadlines import Deadlines
 from resolvers.errors import BadInput
+from resolvers.rules import deadlines
+from resolvers.rules.deadlines import Deadlines
 
 
 def read_reference(text: str) -> str | None:

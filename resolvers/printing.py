@@ -31,9 +31,9 @@ from integrations.records.flights import FlightColumns
 from integrations.records.passengers import Language
 from integrations.records.pirs import PirBag, PirKind
 from integrations.records.tags import printed_form
-from resolvers.deadlines import Deadline, Deadlines
 from resolvers.dossiers import Dossier
 from resolvers.printed_words import PRINTED_WORDS, PrintedWords
+from resolvers.rules.deadlines import Deadline, Deadlines
 
 
 class PaperSize(StrEnum):

@@ -18,8 +18,8 @@ from integrations.records.outbox import GRAPH, News, Notice, Subject
 from integrations.stores import airports, bags, events, flights, graph_network, outbox, passengers, projections
 from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager, Reader
-from resolvers import history
-from resolvers.projection import flown
+from resolvers.ingestion import history
+from resolvers.rules.bag_state import flown
 from resolvers.worker import LaneWorker
 
 BATCH = 2_000

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from integrations.records.outbox import GRAPH
 from integrations.stores import bags, changes, outbox
-from resolvers import plans, scans
 from resolvers.context import Context
+from resolvers.ingestion import events, itineraries
 
 BATCH = 500
 
@@ -31,12 +31,12 @@ async def rebuild(context: Context) -> AsyncIterator[Rebuilt]:
     while bag_ids := await bags.ids_after(context.stores.postgres, airline_id, last, BATCH):
         async with context.stores.postgres.transaction() as records:
             locked = await bags.lock(records, airline_id, bag_ids)
-            changed, _ = await plans.follow(records, airline_id, locked, {})
+            changed, _ = await itineraries.follow(records, airline_id, locked, {})
             right = {bag_id: bag for bag_id, bag in locked.items() if bag_id not in changed}
-            moved = set(await scans.move(records, airline_id, right, always=False))
+            moved = set(await events.move(records, airline_id, right, always=False))
             if changed:
                 replanned = await bags.by_id(records, airline_id, sorted(changed))
-                moved |= set(await scans.move(records, airline_id, replanned, always=True))
+                moved |= set(await events.move(records, airline_id, replanned, always=True))
             if moved:
                 told = [(bag_id, None) for bag_id in sorted(moved)]
                 await outbox.tell_of_bags(records, airline_id, GRAPH, told, replanned=moved)

@@ -29,9 +29,9 @@ from integrations.records.routes import RouteSource
 from integrations.records.sends import SendOutcome
 from integrations.records.sms import Encoding
 from resolvers.health import HealthStatus
+from resolvers.ingestion.events import ScanOutcome
 from resolvers.printing import PaperSize
-from resolvers.reasons import FactName
-from resolvers.scans import ScanOutcome
+from resolvers.rules.fault import FactName
 from resolvers.search import SearchKind
 
 E = TypeVar("E", bound=Enum)

@@ -11,7 +11,7 @@ from resolvers import dead_letters
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
-from resolvers.messages import BATCH, Ingested, Way, ingest
+from resolvers.ingestion.pipeline import BATCH, Ingested, Way, ingest
 from schema.guard import allow
 from schema.pagination import After, Before, Connection, First, Last, Order, connection
 from schema.refusals import UserError, told

@@ -5,11 +5,12 @@ from typing import Annotated, cast
 import strawberry
 
 from integrations.records.events import Scan
-from resolvers import bags, flights, scans
+from resolvers import bags, flights
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound
-from resolvers.scans import RecordedScan, ScanOutcome
+from resolvers.ingestion import events
+from resolvers.ingestion.events import RecordedScan, ScanOutcome
 from schema.batching import batched
 from schema.connections import ConnectionMutations
 from schema.effects import EffectMutations
@@ -32,7 +33,7 @@ REFUSALS = {
 
 @strawberry.type(description="What became of one scan.")
 class ScanResult:
-    """Values are ``resolvers.scans.RecordedScan``."""
+    """Values are ``resolvers.ingestion.events.RecordedScan``."""
 
     outcome: ScanOutcome = strawberry.field(description="Whether it was stored.")
     event_id: strawberry.ID | None = strawberry.field(description="The event's id; null where the scan was refused.")
@@ -80,7 +81,7 @@ class Mutation(IrregularityMutations, EffectMutations, ConnectionMutations, Inge
                 results=[], user_errors=[told(refusal)], client_mutation_id=input.client_mutation_id
             )
         read = [_read(part, f"scans[{index}]") for index, part in enumerate(input.scans)]
-        outcomes = iter(await scans.record(info.context, [scan for scan in read if isinstance(scan, Scan)]))
+        outcomes = iter(await events.record(info.context, [scan for scan in read if isinstance(scan, Scan)]))
         results = [next(outcomes) if isinstance(scan, Scan) else RecordedScan(ScanOutcome.INVALID) for scan in read]
         errors = [
             told(scan) if isinstance(scan, BadInput) else _refused(index, result.outcome)

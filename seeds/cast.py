@@ -15,7 +15,7 @@ from integrations.records.pirs import PirBagState, PirKind, PirStatus
 from integrations.stores.bookings import NewBooking
 from integrations.stores.passengers import NewPassenger
 from integrations.stores.pirs import NewPir
-from resolvers import deadlines, pir_states
+from resolvers.rules import deadlines, pir_lifecycle
 from seeds import stories, telegrams
 from seeds.chance import chance
 from seeds.network import CARRIER, Network
@@ -396,7 +396,7 @@ def _entered(step: Step) -> Scan:
 def _state(kind: PirKind, steps: Sequence[Step]) -> PirBagState:
     """Where the bag stands in the file's work, by what happened to it last."""
     reached = [STATES[step.kind] for step in steps if step.kind in STATES]
-    return reached[-1] if reached and kind == PirKind.DELAYED else pir_states.first(kind)
+    return reached[-1] if reached and kind == PirKind.DELAYED else pir_lifecycle.first(kind)
 
 
 def _opening(others: int, exceptions: int) -> list[Part]:

@@ -13,9 +13,10 @@ from integrations.records.seedings import Seeding
 from integrations.stores import bags, bookings, flights, network, outbox, passengers, pirs, seedings
 from integrations.stores.pirs import NewPirBag
 from integrations.stores.postgres import PostgresManager, Reader
-from resolvers import matches, messages, scans
+from resolvers import matches
 from resolvers.context import Context
-from resolvers.messages import Way
+from resolvers.ingestion import events, pipeline
+from resolvers.ingestion.pipeline import Way
 from seeds.cast import MOST_BAGS, MOST_EXCEPTIONS, Cast, GuideBag, Rows, tag
 from seeds.network import Network, read_network
 from seeds.operations import DatedFlight, Operations, fly
@@ -174,9 +175,9 @@ async def _write(context: Context, rows: Rows, now: datetime) -> None:
         await bookings.insert(records, context.airline_id, rows.bookings)
         await passengers.insert(records, context.airline_id, rows.passengers)
     for received_at, texts in _received(rows.messages, now):
-        await messages.ingest(context, pieces_of("".join(texts).encode()), received_at, Way.SEED)
+        await pipeline.ingest(context, pieces_of("".join(texts).encode()), received_at, Way.SEED)
     if rows.scans:
-        await scans.record(context, rows.scans, now)
+        await events.record(context, rows.scans, now)
     async with context.stores.postgres.transaction() as records:
         await _describe(records, context.airline_id, rows)
 
@@ -195,7 +196,7 @@ def _received(parties: Iterable[Sequence[Telegram]], now: datetime) -> Iterator[
     for received_at in sorted(brought):
         waiting: list[str] = []
         for texts in brought[received_at]:
-            if len(waiting) + len(texts) > messages.BATCH:
+            if len(waiting) + len(texts) > pipeline.BATCH:
                 yield received_at, waiting
                 waiting = []
             waiting += texts

@@ -1,6 +1,7 @@
 """Two days of a small airline, always the same, and a second airline with the same tags, names and numbers.
 
-Records are written by plain SQL, what happens to bags by ``resolvers.scans.record``, the graph by the projector.
+Records are written by plain SQL, what happens to bags by ``resolvers.ingestion.events.record``, the graph by the
+projector.
 ``BAGS`` tells each bag's story.
 """
 
@@ -24,10 +25,11 @@ from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager
 from integrations.stores.redis import RedisManager
 from migrations.run import load_graph_schema
-from resolvers import pir_states, scans
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Installation, Stores
+from resolvers.ingestion import events
 from resolvers.projector import Projector
+from resolvers.rules import pir_lifecycle
 from schema.execution import Loaders
 from schema.node import join
 
@@ -238,7 +240,7 @@ class Builder:
         values = (kind, "CLOSED" if closed_at else "OPEN", station, owner, opened_at, closed_at, "Handle was taped.")
         pir_id = self.pirs[reference] = await self._insert(INSERT_PIR, self.airline_id, reference, *values)
         for seq, bag in enumerate(bags, start=1):
-            described = ("BK22RHW", "Samsonite", "A camera.", pir_states.first(PirKind(kind)))
+            described = ("BK22RHW", "Samsonite", "A camera.", pir_lifecycle.first(PirKind(kind)))
             bag_id = self.bags[bag] if bag else None
             await self.stores.postgres.execute(INSERT_PIR_BAG, pir_id, seq, bag_id, *described, name="BUILD")
 
@@ -249,10 +251,10 @@ class Builder:
         moment = at(when) if isinstance(when, str) else when
         return Scan(tag, EventKind(kind), moment, airport, flight=self.keys[flight] if flight else None, **more)
 
-    async def record(self, *happened: Scan, received_at: datetime | None = None) -> list[scans.RecordedScan]:
+    async def record(self, *happened: Scan, received_at: datetime | None = None) -> list[events.RecordedScan]:
         """Records scans as a service of the airline would."""
         context = context_of(self.stores, Role.SERVICE, self.airline_id)
-        return await scans.record(context, happened, received_at)
+        return await events.record(context, happened, received_at)
 
     async def network(self) -> None:
         """Leaves word for the graph of airports and routes, and of all flights."""

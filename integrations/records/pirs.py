@@ -101,7 +101,8 @@ class Pir(asyncpg.Record):
     """A row of ``pirs``.
 
     ``phone``, ``email`` and ``language`` stand for the passenger's own where they are given. ``evidence`` is a list of
-    ``{name, value, at}``, see ``resolvers.reasons.Fact``. ``due_at`` is the end of the day of the next legal deadline.
+    ``{name, value, at}``, see ``resolvers.rules.fault.Fact``. ``due_at`` is the end of the day of the next legal
+    deadline.
     """
 
     __slots__ = ()

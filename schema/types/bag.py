@@ -6,7 +6,8 @@ import strawberry
 
 from integrations.records import bags as records
 from integrations.records.bags import BagState, TagRole
-from resolvers import airports, bags, connections, events, flights, journeys, messages, moments, passengers, pirs
+from resolvers import airports, bags, connections, events, flights, journeys, moments, passengers, pirs
+from resolvers.ingestion import pipeline
 from schema.batching import batched
 from schema.node import Node
 from schema.types.airport import Airport, LocalTime, Party
@@ -82,8 +83,8 @@ class Bag(Node, record=records.Bag, load=bags.by_ids):
         bags.authorities,
         description="Whether it may be loaded, as the last message about it says; null where none does.",
     )
-    messages: list[Message] = batched(
-        messages.of_bags,
+    pipeline: list[Message] = batched(
+        pipeline.of_bags,
         description="What airports sent about it, word for word, in order of receipt.",
         arguments={"last": "Only the newest so many, 1 to 200."},
     )

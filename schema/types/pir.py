@@ -10,10 +10,11 @@ import strawberry
 from integrations.records import pirs as records
 from integrations.records.passengers import Language
 from integrations.records.pirs import LiabilityRegime, PirAction, PirBagState, PirKind, PirLink, PirStatus
-from resolvers import airports, bags, effects, flights, matches, moments, passengers, pirs, prints, reasons
+from resolvers import airports, bags, effects, flights, matches, moments, passengers, pirs, prints
 from resolvers.context import Context
 from resolvers.printing import PaperSize
-from resolvers.reasons import FactName
+from resolvers.rules import fault
+from resolvers.rules.fault import FactName
 from schema.batching import batched, masked, read
 from schema.node import Node
 from schema.types.airport import Airport, LocalTime
@@ -64,7 +65,7 @@ class DescribedBag:
 
 @strawberry.type(description="A legal deadline: the last day, on the clock of the destination.")
 class Deadline:
-    """Values are ``resolvers.deadlines.Deadline``."""
+    """Values are ``resolvers.rules.deadlines.Deadline``."""
 
     date: day = strawberry.field(description="The last day.")
     ends_at: datetime = strawberry.field(description="When that day is over.")
@@ -73,7 +74,7 @@ class Deadline:
 
 @strawberry.type(description="What the law counts for a file; null where it does not count, or not yet.")
 class Deadlines:
-    """Values are ``resolvers.deadlines.Deadlines``."""
+    """Values are ``resolvers.rules.deadlines.Deadlines``."""
 
     damage_complaint: Deadline | None = strawberry.field(description="For a complaint about damage: 7 days.")
     delay_complaint: Deadline | None = strawberry.field(
@@ -92,7 +93,7 @@ class Evidence:
 
     name: FactName = read(itemgetter("name"), description="What it is about.")
     value: str = read(itemgetter("value"), description="A flight, a station, a number of minutes.")
-    at: datetime | None = read(reasons.moment, description="When it happened; null for what has no moment.")
+    at: datetime | None = read(fault.moment, description="When it happened; null for what has no moment.")
 
 
 @strawberry.type(description="Why a bag was lost, proposed from its journey.")

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pypdf import PdfReader
 
 from integrations.records.pirs import PirAction, PirBagState, PirKind
-from resolvers import pir_states
 from resolvers.actor import Role
+from resolvers.rules import pir_lifecycle
 from schema.node import join, split
 from tests.gateway import Api
 from tests.world import Builder, World, at
@@ -486,11 +486,11 @@ async def test_any_sequence_of_commands_agrees_with_the_state_machine(
         elif action is PirAction.ARRANGE_DELIVERY:
             more = {"courier": "Courier", **WINDOW}
         payload = await desk.send(STEPS[action], pirId=pir, bags=list(seqs), **more)
-        allowed = all(action in pir_states.moves(PirKind.DELAYED, model[seq]) for seq in seqs)
+        allowed = all(action in pir_lifecycle.moves(PirKind.DELAYED, model[seq]) for seq in seqs)
         assert (payload["userErrors"] == []) == allowed
         if allowed:
             version += 1
-            model |= {seq: pir_states.moves(PirKind.DELAYED, model[seq])[action] for seq in seqs}
+            model |= {seq: pir_lifecycle.moves(PirKind.DELAYED, model[seq])[action] for seq in seqs}
         file = await desk.file(pir)
         assert {bag["seq"]: bag["state"] for bag in file["describedBags"]} == model
         assert (file["version"], len(file["history"])) == (version, version)

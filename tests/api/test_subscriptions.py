@@ -11,12 +11,13 @@ import pytest
 
 from integrations.records.changes import Place, Topic
 from integrations.stores import bags, changes
-from resolvers import flights, scans
+from resolvers import flights
 from resolvers.actor import Role
 from resolvers.context import Context, Stores
 from resolvers.flights import FlightChange
 from resolvers.health import Health, HealthStatus, ServiceHealth
 from resolvers.health_watch import HealthWatch
+from resolvers.ingestion import events as scans
 from resolvers.live import Hub, Live
 from schema.build import build_schema
 from schema.streaming import Streamed

@@ -22,9 +22,9 @@ from gateway.config import Settings
 from gateway.demo import Program
 from integrations.embedded.redis import EmbeddedRedis
 from integrations.stores import changes
-from resolvers import scans
 from resolvers.actor import Role
 from resolvers.context import Stores
+from resolvers.ingestion import events as scans
 from tests.conftest import Neo4jCredentials
 from tests.faults.processes import eventually
 from tests.faults.test_gateway_stores import killed, serve

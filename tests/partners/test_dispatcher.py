@@ -22,7 +22,7 @@ from resolvers import reports
 from resolvers.channels import Channel, MailChannel, SmsChannel, TracingChannel
 from resolvers.dispatcher import Dispatcher
 from resolvers.lines import Line
-from resolvers.quiet_hours import ContactRules
+from resolvers.rules.contact_hours import ContactRules
 from tests.partners.control import Control, controlled
 from tests.world import INSTALLATION, OURS
 

@@ -19,7 +19,7 @@ from aiokafka.admin import NewTopic
 from integrations.embedded.kafka import EmbeddedKafka
 from integrations.errors import Refused, Unavailable
 from integrations.streams.kafka import Cluster, Consumer, Record
-from resolvers.intake import Handle, take_in
+from resolvers.ingestion.kafka_loop import Handle, take_in
 from tests.faults.processes import eventually
 from tests.world import INSERT_AIRPORT
 
@@ -173,7 +173,7 @@ async def test_any_bytes_of_any_time_reach_the_handler(cluster: Cluster, topic: 
 DIES = """
 import asyncio, sys
 from integrations.streams.kafka import Cluster, Consumer
-from resolvers.intake import take_in
+from resolvers.ingestion.kafka_loop import take_in
 
 async def main():
     servers, username, password, topic = sys.argv[1:]
@@ -219,7 +219,7 @@ async def test_what_a_killed_consumer_handled_and_did_not_commit_comes_again(
 async def test_a_store_that_is_away_is_waited_for_without_committing(
     embedded_kafka: EmbeddedKafka, cluster: Cluster, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resolvers.intake.LONGEST_PAUSE_SECONDS", 0.5)
+    monkeypatch.setattr("resolvers.ingestion.kafka_loop.LONGEST_PAUSE_SECONDS", 0.5)
     await write(cluster, topic, messages(300))
     intake, is_away, tries = Intake(cluster, topic), True, 0
 

@@ -14,7 +14,7 @@ from integrations.stores.redis import RedisManager
 from resolvers import matches
 from resolvers.context import Context, Stores
 from resolvers.errors import BadInput, InvalidState, NotFound
-from resolvers.reasons import TagSwitch
+from resolvers.rules.fault import TagSwitch
 from tests.world import Builder, World, at, context_of, our_day
 
 TAG = "0230456799"

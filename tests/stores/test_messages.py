@@ -13,9 +13,9 @@ import pytest
 from integrations.errors import Refused, Unavailable
 from integrations.messages.splitter import Piece, Splitter
 from integrations.stores.postgres import count_statements
-from resolvers import plans
 from resolvers.context import Stores
-from resolvers.messages import Ingested, Way, ingest
+from resolvers.ingestion import itineraries
+from resolvers.ingestion.pipeline import Ingested, Way, ingest
 from resolvers.rebuilding import Rebuilt, rebuild
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
@@ -323,20 +323,20 @@ async def test_a_rebuild_makes_the_same_again_and_changes_nothing_that_is_right(
 
 async def test_a_full_disk_is_no_fault_of_a_message(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given no room for what messages mean, when they come, then none is stored, and all are when they come again."""
-    store = plans.follow
+    store = itineraries.follow
 
-    async def find_no_room(records: Any, *_: Any) -> plans.Followed:
+    async def find_no_room(records: Any, *_: Any) -> itineraries.Followed:
         await records.execute("DO $$ BEGIN RAISE 'full' USING ERRCODE = 'disk_full'; END $$", name="FULL")
         raise AssertionError
 
-    monkeypatch.setattr(plans, "follow", find_no_room)
+    monkeypatch.setattr(itineraries, "follow", find_no_room)
     with pytest.raises(Unavailable, match="DiskFull"):
         await bring(airline, LOCAL, TRANSFER)
     kept = await rows(
         airline,
         "SELECT digest FROM dead_letters WHERE airline_id = $1 UNION SELECT id FROM messages WHERE airline_id = $1",
     )
-    monkeypatch.setattr(plans, "follow", store)
+    monkeypatch.setattr(itineraries, "follow", store)
     stored = await bring(airline, LOCAL, TRANSFER)
 
     assert kept == []
@@ -346,14 +346,14 @@ async def test_a_full_disk_is_no_fault_of_a_message(airline: Builder, monkeypatc
 async def test_a_message_that_the_records_refuse_keeps_no_other_out(
     airline: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = plans.follow
+    store = itineraries.follow
 
-    async def refuse_one(records: Any, airline_id: int, locked: Any, flight_ids: Any) -> plans.Followed:
+    async def refuse_one(records: Any, airline_id: int, locked: Any, flight_ids: Any) -> itineraries.Followed:
         if await records.fetchval("SELECT count(*) FROM bags WHERE tag = '0230888888'"):
             raise Refused("records", "it is what it is")
         return await store(records, airline_id, locked, flight_ids)
 
-    monkeypatch.setattr(plans, "follow", refuse_one)
+    monkeypatch.setattr(itineraries, "follow", refuse_one)
     stored = await bring(airline, LOCAL, LOCAL.replace("0230456781002", "0230888888001"), TRANSFER, LOADED_BPM)
     [letter] = await rows(airline, "SELECT reason, body FROM dead_letters WHERE airline_id = $1")
 

@@ -16,13 +16,14 @@ from integrations.records.outbox import GRAPH, Subject
 from integrations.stores import bags, outbox
 from integrations.stores.neo4j import Neo4jManager
 from migrations.run import load_graph_schema
-from resolvers import history, journeys
+from resolvers import journeys
 from resolvers import worker as worker_module
 from resolvers.context import Stores
 from resolvers.custody import custody_points
 from resolvers.graph import Difference, check
-from resolvers.projection import flown
+from resolvers.ingestion import history
 from resolvers.projector import Projector, lag
+from resolvers.rules.bag_state import flown
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
 from tests.world import (

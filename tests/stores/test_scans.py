@@ -16,12 +16,14 @@ from integrations.records.events import EventKind, Scan, ScanMethod
 from integrations.stores import outbox
 from integrations.stores.postgres import count_statements
 from migrations.run import load_graph_schema
-from resolvers import flights, history, journeys, scans
+from resolvers import flights, journeys
 from resolvers.context import Stores
 from resolvers.custody import custody_points
 from resolvers.flights import FlightChange
-from resolvers.projection import flown
-from resolvers.scans import CLOCK_TOLERANCE, UNKNOWN_TAG_WINDOW, RecordedScan, ScanOutcome
+from resolvers.ingestion import events as scans
+from resolvers.ingestion import history
+from resolvers.ingestion.events import CLOCK_TOLERANCE, UNKNOWN_TAG_WINDOW, RecordedScan, ScanOutcome
+from resolvers.rules.bag_state import flown
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
 from tests.world import DAY, Builder, World, at, context_of, open_stores, our_day, tell_graph

@@ -26,12 +26,12 @@ from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager, Reader
 from integrations.stores.redis import RedisManager
 from migrations import load_graph_schema, migrate
-from resolvers import history, messages, scans
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Installation, Stores
-from resolvers.messages import Way
-from resolvers.projection import standing
+from resolvers.ingestion import events, history, pipeline
+from resolvers.ingestion.pipeline import Way
 from resolvers.projector import Projector
+from resolvers.rules.bag_state import standing
 from seeds import AlreadyInUse, reset, seed
 from seeds import run as seeds_run
 from seeds.cast import ENTERED
@@ -224,7 +224,7 @@ async def test_an_interrupted_run_is_continued(
 ) -> None:
     monkeypatch.setattr(seeds_run, "BATCH", 16)
     brought: list[str] = []
-    ingest = messages.ingest
+    ingest = pipeline.ingest
 
     async def fail_at_thirtieth(context: Context, pieces: Sequence[Piece], received_at: datetime, way: Way) -> None:
         brought.append("".join(piece.text for piece in pieces))
@@ -236,7 +236,7 @@ async def test_an_interrupted_run_is_continued(
         await seed(whole, bags=128, exceptions=12, now=NOW, say=quiet)
         expected = await dump(whole)
     async with database(embedded_postgres, "seeds_broken") as broken:
-        monkeypatch.setattr(messages, "ingest", fail_at_thirtieth)
+        monkeypatch.setattr(pipeline, "ingest", fail_at_thirtieth)
         with pytest.raises(Unavailable):
             await seed(broken, bags=128, exceptions=12, now=NOW, say=quiet)
         assert await dump(broken) != expected
@@ -265,7 +265,7 @@ async def test_two_runs_at_once_make_one_demo(seeded: Context, embedded_postgres
 
 async def test_records_that_no_seeding_made_are_left_alone(embedded_postgres: EmbeddedPostgres) -> None:
     async with database(embedded_postgres, "seeds_live") as live:
-        await scans.record(live, [Scan("0230000001", EventKind.SORTED, NOW, "PTY")])
+        await events.record(live, [Scan("0230000001", EventKind.SORTED, NOW, "PTY")])
         with pytest.raises(AlreadyInUse):
             await seed(live, say=quiet)
         assert await seedings.find(live.stores.postgres, COPA) is None
@@ -321,7 +321,7 @@ async def test_a_reset_leaves_nothing_behind_while_a_projector_runs(
         await write_bags(*arguments)
 
     async def scan_and_empty(records: Reader) -> None:
-        await scans.record(context, [replace(lost, place="CLOAKROOM")])
+        await events.record(context, [replace(lost, place="CLOAKROOM")])
         await asyncio.sleep(1)
         await empty_records(records)
 
@@ -338,7 +338,7 @@ async def test_a_reset_leaves_nothing_behind_while_a_projector_runs(
             assert len(await graph_of(graph)) == 200
             writing.clear()
             go_on.clear()
-            await scans.record(context, [lost])
+            await events.record(context, [lost])
             async with asyncio.timeout(10):
                 await writing.wait()
 
@@ -378,7 +378,7 @@ async def test_a_database_that_serves_another_airline_is_not_emptied(embedded_po
         await live.stores.postgres.execute("INSERT INTO airlines VALUES (2, 'AV', '134', 'Avianca', 'BOG')")
         theirs = context_of(live.stores.postgres)
         theirs.actor = Actor("tester", Role.SERVICE, 2)
-        await scans.record(theirs, [Scan("0134000001", EventKind.SORTED, NOW, "BOG")])
+        await events.record(theirs, [Scan("0134000001", EventKind.SORTED, NOW, "BOG")])
         with pytest.raises(AlreadyInUse):
             await reset(live, quiet)
         assert await live.stores.postgres.fetchval("SELECT count(*) FROM bags") == 1

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.records.pirs import LiabilityRegime, PirKind, PirStatus
-from resolvers import deadlines
-from resolvers.deadlines import Case
+from resolvers.rules import deadlines
+from resolvers.rules.deadlines import Case
 
 PANAMA, SAO_PAULO = ZoneInfo("America/Panama"), ZoneInfo("America/Sao_Paulo")
 # Zones whose clocks jump, also at midnight, and one that skipped a whole day.

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.records.matches import DescribedBag, MatchElement
-from resolvers.contents import thing
-from resolvers.matching import (
+from resolvers.rules.contents_synonyms import thing
+from resolvers.rules.matching import (
     MOST_CHARACTERS,
     MOST_KEYS,
     MOST_WORDS,

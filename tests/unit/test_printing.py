@@ -18,10 +18,10 @@ from reportlab.platypus import SimpleDocTemplate
 
 from integrations.records.passengers import Language
 from integrations.records.pirs import LiabilityRegime, PirKind
-from resolvers.deadlines import Case, Deadlines, deemed_lost, suit
 from resolvers.dossiers import Dossier
 from resolvers.printed_words import PRINTED_WORDS, PrintedWords
 from resolvers.printing import Moment, PaperSize, PrintedBag, PrintedPir, of_dossier, render
+from resolvers.rules.deadlines import Case, Deadlines, deemed_lost, suit
 
 SAO_PAULO, PANAMA = ZoneInfo("America/Sao_Paulo"), ZoneInfo("America/Panama")
 NIGHT = datetime(2026, 11, 24, 1, 5, tzinfo=UTC)

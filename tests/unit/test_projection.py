@@ -1,4 +1,4 @@
-"""Where a bag stands and what is proved, from its events; rules have the numbers of ``resolvers.projection``."""
+"""Where a bag stands and what is proved, from its events; rules have the numbers of ``resolvers.rules.bag_state``."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -14,7 +14,7 @@ from integrations.records.events import SCANS, EventKind, GraphEvent
 from integrations.records.flights import FlightColumns, GraphFlight, GraphLeg
 from integrations.records.journeys import CustodyPointKind, Standing
 from resolvers.custody import custody_points
-from resolvers.projection import flown, in_order, standing
+from resolvers.rules.bag_state import flown, in_order, standing
 
 DAY = datetime(2025, 7, 1, tzinfo=UTC)
 MIA_PTY, PTY_GRU, PTY_BOG, RUSH_GRU = 335, 758, 411, 702

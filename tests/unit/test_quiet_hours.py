@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from integrations.records.effects import EffectReason, Trigger
-from resolvers.quiet_hours import AT_ONCE, AT_ONCE_FOR, ContactRules, Turn, day_began, end_of_quiet, turn
+from resolvers.rules.contact_hours import AT_ONCE, AT_ONCE_FOR, ContactRules, Turn, day_began, end_of_quiet, turn
 
 PANAMA, MIAMI, SANTIAGO, HAVANA, LORD_HOWE = map(
     ZoneInfo, ("America/Panama", "America/New_York", "America/Santiago", "America/Havana", "Australia/Lord_Howe")

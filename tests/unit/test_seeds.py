@@ -20,9 +20,9 @@ from integrations.records.journeys import CustodyPointKind
 from integrations.records.passengers import search_name
 from integrations.records.pirs import PirStatus
 from resolvers.custody import custody_points
-from resolvers.instructions import Meant, meaning
-from resolvers.instructions import in_order as in_order_of_messages
-from resolvers.projection import in_order, standing
+from resolvers.rules.bag_state import in_order, standing
+from resolvers.rules.itinerary import Meant, meaning
+from resolvers.rules.itinerary import in_order as in_order_of_messages
 from seeds.cast import Cast, Rows, reference, rush_tag, tag
 from seeds.network import HUB, Network, read_network
 from seeds.operations import CONNECTION, MAJOR, DatedFlight, Operations, fly

@@ -7,7 +7,7 @@ from integrations.records.events import Event
 from integrations.records.flights import FlightColumns, Leg
 from integrations.stores import events, flights
 from integrations.stores.postgres import Reader
-from resolvers.projection import in_order
+from resolvers.rules.bag_state import in_order
 
 
 @dataclass(frozen=True, slots=True)

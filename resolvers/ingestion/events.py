@@ -15,9 +15,9 @@ from integrations.stores import audit, bags, events, flights, outbox
 from integrations.stores.changes import note_bags
 from integrations.stores.events import NewEvent, Transfer
 from integrations.stores.postgres import Reader
-from resolvers import history
 from resolvers.context import Context
-from resolvers.projection import standing
+from resolvers.ingestion import history
+from resolvers.rules.bag_state import standing
 
 # How long before and after its first scan an unknown tag is taken for the same bag. Serials wrap after a million bags
 # of an airline and leading digit; a journey with its claim stays well within a month. The same to both sides, so that

@@ -15,7 +15,7 @@ from integrations.stores.bookings import NewBooking
 from integrations.stores.flights import ToldLeg
 from integrations.stores.passengers import Named, NewPassenger
 from integrations.stores.postgres import Reader
-from resolvers.instructions import Meant, in_order, meaning
+from resolvers.rules.itinerary import Meant, in_order, meaning
 
 # Tickets are sold up to about a year ahead, and a locator is reused by its system over the years.
 BOOKING_WINDOW = timedelta(days=365)

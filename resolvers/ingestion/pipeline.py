@@ -30,11 +30,12 @@ from integrations.stores import bags, flights, instructions, messages
 from integrations.stores.instructions import Said
 from integrations.stores.messages import NewDeadLetter, NewMessage
 from integrations.stores.postgres import Reader
-from resolvers import plans, scans
 from resolvers.context import Context
 from resolvers.errors import BadInput
 from resolvers.flights import FlightChange, change_many
-from resolvers.scans import CLOCK_TOLERANCE, UNKNOWN_TAG_WINDOW, Happened, ScanOutcome
+from resolvers.ingestion import events as scans
+from resolvers.ingestion import itineraries
+from resolvers.ingestion.events import CLOCK_TOLERANCE, UNKNOWN_TAG_WINDOW, Happened, ScanOutcome
 
 logger = logging.getLogger(__name__)
 
@@ -391,7 +392,7 @@ class _Batch:
         if spoken:
             await instructions.insert(self._records, self._airline_id, spoken)
             planned = {bag_id: locked[bag_id] for bag_id in {one.bag_id for one in spoken} | set(into.values())}
-            followed = await plans.follow(self._records, self._airline_id, planned, flight_ids)
+            followed = await itineraries.follow(self._records, self._airline_id, planned, flight_ids)
             if followed.changed:
                 locked |= await bags.by_id(self._records, self._airline_id, sorted(followed.changed))
             changed |= {(bag_id, None) for bag_id in followed.changed}

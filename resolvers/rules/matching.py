@@ -15,7 +15,7 @@ from rapidfuzz.distance import OSA
 
 from integrations.records.matches import MatchElement, TracedBagColumns
 from integrations.records.passengers import teletype
-from resolvers.contents import EVERYDAY, thing
+from resolvers.rules.contents_synonyms import EVERYDAY, thing
 
 WEIGHTS: Mapping[MatchElement, float] = {
     MatchElement.TAG: 18.0,

@@ -17,8 +17,8 @@ from integrations.records.airports import ConnectionTime
 from integrations.records.events import SCANS, EventColumns, EventKind
 from integrations.records.flights import FlightColumns, LegColumns
 from resolvers.connections import minimum_of
-from resolvers.history import History
-from resolvers.projection import flown
+from resolvers.ingestion.history import History
+from resolvers.rules.bag_state import flown
 
 # After one of these a bag travels on new flights, which need not be in its plan.
 _SENT_ON = frozenset({EventKind.LEFT_BEHIND, EventKind.RUSH_TAGGED, EventKind.FORWARDED})

@@ -12,7 +12,7 @@ from integrations.messages.forms import pieces_of
 from integrations.stores.backoff import backoff
 from integrations.streams.kafka import HANDLE_SECONDS, Consumer, Record
 from resolvers.context import Context
-from resolvers.messages import BATCH, Way, ingest
+from resolvers.ingestion.pipeline import BATCH, Way, ingest
 
 logger = logging.getLogger(__name__)
 
