@@ -27,7 +27,7 @@ from gateway.streams import EventStreams
 from gateway.subscribers import Desk, Seats, told_to_end
 from gateway.view import GraphQLView
 from resolvers.context import Stores
-from resolvers.live import Live
+from resolvers.live.hub import Live
 from schema.build import build_schema
 from schema.executors import ExecutorName
 

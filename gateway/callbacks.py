@@ -16,7 +16,7 @@ from integrations.errors import OutsideError
 from integrations.partners.mail import read_sendgrid_events
 from integrations.partners.sms import read_twilio_callback, read_twilio_inbound
 from integrations.records.messages import ConsentChange, DeliveryReport, ForgedReport, UnreadableReport
-from resolvers import reports
+from resolvers.notifications import delivery_reports
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def callback_routes(settings: Settings, now: Callable[[], datetime]) -> list[Bas
             body = await request.body()
             try:
                 told = read(request, body)
-                await reports.take(request.state.stores.postgres, settings.copa_airline_id, told, now)
+                await delivery_reports.take(request.state.stores.postgres, settings.copa_airline_id, told, now)
             except ForgedReport as error:
                 logger.warning("a callback to %s was not believed: %s", request.url.path, error)
                 return Response(status_code=HTTPStatus.FORBIDDEN)

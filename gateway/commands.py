@@ -28,7 +28,7 @@ from gateway.workers import dispatch, project, workers
 from resolvers import health
 from resolvers.actor import Role
 from resolvers.health import HealthStatus
-from resolvers.rebuilding import Rebuilt, rebuild
+from resolvers.workers.bag_rebuild import Rebuilt, rebuild
 from schema.build import build_schema
 
 ROOT = Path(__file__).parents[1]

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from integrations.errors import OutsideError
-from resolvers import graph
 from resolvers.context import Stores
-from resolvers.graph import Difference
+from resolvers.workers import graph_check
+from resolvers.workers.graph_check import Difference
 
 # More differences than one reads; the total says how many there are.
 MOST_LINES = 100
@@ -24,7 +24,7 @@ async def check_graph(stores: Stores, airline_id: int, say: Say) -> int:
             say(f"{difference.subject.value.lower()} {difference.id}: {'; '.join(difference.what)}")
 
     try:
-        found = await graph.check(stores, airline_id, tell)
+        found = await graph_check.check(stores, airline_id, tell)
     except OutsideError as error:
         say(f"Not finished: {error}")
         return 1
@@ -36,8 +36,8 @@ async def check_graph(stores: Stores, airline_id: int, say: Say) -> int:
 async def rebuild_graph(stores: Stores, airline_id: int, say: Say) -> int:
     """Makes the graph anew and says how far it is; answers the exit code."""
     try:
-        await graph.rebuild(stores, airline_id, say)
-    except (OutsideError, graph.Moving) as error:
+        await graph_check.rebuild(stores, airline_id, say)
+    except (OutsideError, graph_check.Moving) as error:
         say(f"Not finished: {error}. Run it again: it may be repeated.")
         return 1
     return 0

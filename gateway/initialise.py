@@ -17,7 +17,7 @@ from resolvers import health
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Stores
 from resolvers.health import HealthStatus
-from resolvers.projector import Projector
+from resolvers.workers.projector import Projector
 from seeds import AlreadyInUse
 
 # How long a graph that does not answer is waited for.

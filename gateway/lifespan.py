@@ -15,8 +15,8 @@ from integrations.stores.postgres import PostgresManager
 from integrations.stores.redis import RedisManager
 from resolvers import health, routes
 from resolvers.context import Installation, Stores
-from resolvers.health_watch import HealthWatch
-from resolvers.live import Hub, Live
+from resolvers.live.health_watch import HealthWatch
+from resolvers.live.hub import Hub, Live
 
 
 def now() -> datetime:

@@ -19,8 +19,8 @@ from gateway.actor import InvalidToken, TokenVerifier
 from resolvers.actor import Role
 from resolvers.context import Stores
 from resolvers.health import graph_lag
-from resolvers.live import Hub
-from resolvers.projector import Lag
+from resolvers.live.hub import Hub
+from resolvers.workers.projector import Lag
 from schema.base import GatewaySchema
 
 MAY_SCRAPE = frozenset({Role.MONITOR, Role.ADMIN})

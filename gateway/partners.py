@@ -16,7 +16,7 @@ from integrations.partners.sms import URL as TWILIO
 from integrations.partners.sms import TwilioSms
 from integrations.partners.worldtracer import WorldTracerClient
 from integrations.records.effects import Service
-from resolvers.lines import Line, Lines
+from resolvers.notifications.partner_links import Line, Lines
 from resolvers.rules.contact_hours import ContactRules
 
 # Below what a dispatcher gives a call, connecting included.

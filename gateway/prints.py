@@ -12,9 +12,9 @@ from starlette.routing import BaseRoute, Route
 from gateway.middleware import record_of
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
-from resolvers import printing, prints
 from resolvers.context import Installation
-from resolvers.prints import InvalidLink
+from resolvers.documents import pir_pdf, pir_pdf_link
+from resolvers.documents.pir_pdf_link import InvalidLink
 
 SECONDS = 10.0
 # Making a page is work for the processor: so many at a time.
@@ -28,10 +28,10 @@ def print_routes(installation: Installation, signing_key: bytes, now: Callable[[
     async def show(request: Request) -> Response:
         pir_id = int(request.path_params["pir_id"])
         try:
-            wanted = prints.read(signing_key, pir_id, request.query_params, now())
+            wanted = pir_pdf_link.read(signing_key, pir_id, request.query_params, now())
             with deadline(SECONDS):
                 postgres, request_id = request.state.stores.postgres, record_of(request.scope).id
-                report = await prints.report(postgres, installation, wanted, request_id, now())
+                report = await pir_pdf_link.report(postgres, installation, wanted, request_id, now())
         except InvalidLink as error:
             return PlainTextResponse(str(error), HTTPStatus.FORBIDDEN)
         except OutsideError:
@@ -39,7 +39,7 @@ def print_routes(installation: Installation, signing_key: bytes, now: Callable[[
         if report is None:
             return PlainTextResponse("There is no such file.", HTTPStatus.NOT_FOUND)
         async with room:
-            paper = await asyncio.to_thread(printing.render, report, wanted.language, wanted.paper)
+            paper = await asyncio.to_thread(pir_pdf.render, report, wanted.language, wanted.paper)
         name = report.reference or f"PIR-{pir_id}"
         headers = {"Cache-Control": "no-store", "Content-Disposition": f'inline; filename="{name}.pdf"'}
         return Response(paper, media_type="application/pdf", headers=headers)

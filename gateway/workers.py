@@ -12,11 +12,11 @@ from gateway.lifespan import installation, now
 from gateway.partners import open_partners
 from integrations.stores import outbox
 from resolvers.context import Stores
-from resolvers.dispatcher import dispatchers
-from resolvers.incidents import IncidentKeeper
-from resolvers.lines import Lines
-from resolvers.projector import Projector
-from resolvers.worker import LaneWorker
+from resolvers.notifications.partner_links import Lines
+from resolvers.workers.dispatcher import dispatchers
+from resolvers.workers.incidents import IncidentKeeper
+from resolvers.workers.lanes import LaneWorker
+from resolvers.workers.projector import Projector
 
 
 async def project(stores: Stores) -> None:

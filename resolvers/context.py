@@ -16,7 +16,7 @@ from resolvers.actor import Actor
 from resolvers.errors import Unauthenticated
 
 if TYPE_CHECKING:
-    from resolvers.live import Live
+    from resolvers.live.hub import Live
 
 # Names of an answer's entries in order, each with the attribute that answers it.
 Layout = tuple[tuple[str, str], ...]

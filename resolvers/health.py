@@ -13,7 +13,7 @@ from integrations.errors import OutsideError
 from integrations.records.effects import PartnerStatus, Service
 from integrations.stores import effects
 from resolvers.context import Installation, Stores
-from resolvers.projector import Lag, lag
+from resolvers.workers.projector import Lag, lag
 
 # The product's version; pyproject.toml has the same.
 VERSION = "0.1.0"

@@ -8,10 +8,11 @@ from typing import Annotated, Any, cast
 import strawberry
 
 from integrations.records import incidents as records
-from resolvers import connections, incidents
+from resolvers import transfers
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
+from resolvers.workers import incidents
 from schema.guard import allow
 from schema.inputs import airport_code, free_text, optional_airport_code
 from schema.pagination import After, Before, Connection, First, Last, Order, connection
@@ -54,7 +55,7 @@ class ConnectionQueries:
         first: Annotated[int, strawberry.argument(description="How many pairs, 1 to 1,000.")] = 100,
     ) -> Any:
         """As it stands now."""
-        return await connections.board(info.context, airport_code(airport, "airport"), since, until, first)
+        return await transfers.board(info.context, airport_code(airport, "airport"), since, until, first)
 
     @strawberry.field(
         graphql_type=Connection[Incident],

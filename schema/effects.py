@@ -8,10 +8,10 @@ import strawberry
 
 from integrations.records.effects import EffectState, Service, Trigger
 from integrations.records.passengers import Language
-from resolvers import effects
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import InvalidState, NotFound
+from resolvers.irregularities import effects
 from schema.guard import allow
 from schema.inputs import values
 from schema.pagination import After, Before, Connection, First, Last, Order, connection

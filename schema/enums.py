@@ -28,9 +28,9 @@ from integrations.records.pirs import (
 from integrations.records.routes import RouteSource
 from integrations.records.sends import SendOutcome
 from integrations.records.sms import Encoding
+from resolvers.documents.pir_pdf import PaperSize
 from resolvers.health import HealthStatus
 from resolvers.ingestion.events import ScanOutcome
-from resolvers.printing import PaperSize
 from resolvers.rules.fault import FactName
 from resolvers.search import SearchKind
 

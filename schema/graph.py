@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from resolvers import graph_answers
+from resolvers import graph_analytics
 from resolvers.actor import Role
 from resolvers.context import Context
 from schema.guard import allow
@@ -35,4 +35,4 @@ class GraphQueries:
         first: Annotated[int, strawberry.argument(description="How many, 1 to 500.")] = 50,
     ) -> Any:
         """Computed from every event of that time."""
-        return await graph_answers.bottlenecks(info.context, airport_code(airport, "airport"), since, until, first)
+        return await graph_analytics.bottlenecks(info.context, airport_code(airport, "airport"), since, until, first)

@@ -10,12 +10,22 @@ import strawberry
 from integrations.records.passengers import Language
 from integrations.records.pirs import PirKind
 from integrations.records.tags import InvalidTagError, parse_tag
-from resolvers import irregularities, matches
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound, Refusal
-from resolvers.irregularities import BagUpdate, Close, Contact, Create, Delivery, Described, Done, Forward, Update
-from resolvers.pir_changes import Target
+from resolvers.irregularities import commands, matches
+from resolvers.irregularities.commands import (
+    BagUpdate,
+    Close,
+    Contact,
+    Create,
+    Delivery,
+    Described,
+    Done,
+    Forward,
+    Update,
+)
+from resolvers.irregularities.pir_unit import Target
 from schema.guard import allow
 from schema.inputs import airport_code, free_text, optional_airport_code
 from schema.refusals import UserError, told
@@ -344,7 +354,7 @@ class IrregularityMutations:
         """One command."""
 
         async def work() -> Done:
-            return await irregularities.create(info.context, input.command(), _key(input.idempotency_key))
+            return await commands.create(info.context, input.command(), _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
 
@@ -355,9 +365,7 @@ class IrregularityMutations:
         """One command."""
 
         async def work() -> Done:
-            return await irregularities.update(
-                info.context, input.target(), input.command(), _key(input.idempotency_key)
-            )
+            return await commands.update(info.context, input.target(), input.command(), _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
 
@@ -368,7 +376,7 @@ class IrregularityMutations:
         """One command."""
 
         async def work() -> Done:
-            return await irregularities.assign(info.context, input.target(), input.name(), _key(input.idempotency_key))
+            return await commands.assign(info.context, input.target(), input.name(), _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
 
@@ -379,7 +387,7 @@ class IrregularityMutations:
         """One command."""
 
         async def work() -> Done:
-            return await irregularities.comment(info.context, input.target(), input.text(), _key(input.idempotency_key))
+            return await commands.comment(info.context, input.target(), input.text(), _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
 
@@ -392,7 +400,7 @@ class IrregularityMutations:
         """One command."""
 
         async def work() -> Done:
-            return await irregularities.suspend(info.context, input.target(), input.bags, _key(input.idempotency_key))
+            return await commands.suspend(info.context, input.target(), input.bags, _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
 
@@ -406,7 +414,7 @@ class IrregularityMutations:
         """One command."""
 
         async def work() -> Done:
-            return await irregularities.reinstate(info.context, input.target(), input.bags, _key(input.idempotency_key))
+            return await commands.reinstate(info.context, input.target(), input.bags, _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
 
@@ -417,7 +425,7 @@ class IrregularityMutations:
         """One command."""
 
         async def work() -> Done:
-            return await irregularities.locate(
+            return await commands.locate(
                 info.context,
                 input.target(),
                 airport_code(input.airport, "airport"),
@@ -436,9 +444,7 @@ class IrregularityMutations:
         """One command."""
 
         async def work() -> Done:
-            return await irregularities.forward(
-                info.context, input.target(), input.command(), _key(input.idempotency_key)
-            )
+            return await commands.forward(info.context, input.target(), input.command(), _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
 
@@ -449,7 +455,7 @@ class IrregularityMutations:
         """One command."""
 
         async def work() -> Done:
-            return await irregularities.receive(info.context, input.target(), input.bags, _key(input.idempotency_key))
+            return await commands.receive(info.context, input.target(), input.bags, _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
 
@@ -460,7 +466,7 @@ class IrregularityMutations:
         """One command."""
 
         async def work() -> Done:
-            return await irregularities.arrange_delivery(
+            return await commands.arrange_delivery(
                 info.context, input.target(), input.command(), _key(input.idempotency_key)
             )
 
@@ -473,7 +479,7 @@ class IrregularityMutations:
         """One command."""
 
         async def work() -> Done:
-            return await irregularities.confirm_delivery(
+            return await commands.confirm_delivery(
                 info.context, input.target(), input.delivered_at, input.bags, _key(input.idempotency_key)
             )
 
@@ -489,9 +495,7 @@ class IrregularityMutations:
         """One command."""
 
         async def work() -> Done:
-            return await irregularities.close(
-                info.context, input.target(), input.command(), _key(input.idempotency_key)
-            )
+            return await commands.close(info.context, input.target(), input.command(), _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
 
@@ -505,7 +509,7 @@ class IrregularityMutations:
         """One command."""
 
         async def work() -> Done:
-            return await irregularities.recreate(info.context, input.target(), _key(input.idempotency_key))
+            return await commands.recreate(info.context, input.target(), _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
 
@@ -519,7 +523,7 @@ class IrregularityMutations:
 
         async def work() -> object:
             match_id = Match.key_of(input.match_id, "matchId")
-            return await matches.confirm(info.context, match_id, irregularities.locate_match)
+            return await matches.confirm(info.context, match_id, commands.locate_match)
 
         return await _decided(work(), input.client_mutation_id)
 

@@ -9,11 +9,12 @@ from typing import Annotated, Any, NamedTuple
 import strawberry
 
 from integrations.records.changes import Place, Topic
-from resolvers import bags, flights, live
+from resolvers import bags, flights
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound
-from resolvers.live import Interest, Live, Told
+from resolvers.live import hub
+from resolvers.live.hub import Interest, Live, Told
 from schema.batching import batched, masked
 from schema.guard import allow
 from schema.inputs import airport_code, only_one, optional_airport_code
@@ -71,7 +72,7 @@ def _delay() -> Any:
     "at the start, and one every 30 seconds while nothing happens."
 )
 class BagUpdate:
-    """Values are ``resolvers.live.Told``."""
+    """Values are ``resolvers.live.hub.Told``."""
 
     cursor: str = _cursor()
     at: datetime = _at()
@@ -87,7 +88,7 @@ class BagUpdate:
     "has been told: one comes at the start, and one every 30 seconds while nothing happens."
 )
 class FlightUpdate:
-    """Values are ``resolvers.live.Told``."""
+    """Values are ``resolvers.live.hub.Told``."""
 
     cursor: str = _cursor()
     at: datetime = _at()
@@ -104,14 +105,14 @@ class FlightUpdate:
     "its cursor has been told: one comes at the start, and one every 30 seconds while nothing happens."
 )
 class ConnectionBoardUpdate:
-    """Values are ``resolvers.live.Told``."""
+    """Values are ``resolvers.live.hub.Told``."""
 
     cursor: str = _cursor()
     at: datetime = _at()
     delay_ms: float | None = _delay()
     airport: str | None = strawberry.field(description="IATA code of the airport.")
     board: ConnectionBoard | None = batched(
-        live.boards,
+        hub.boards,
         description="The board as it stands now, of the next four hours; null in a message without an airport.",
         arguments={"first": "How many pairs, 1 to 1,000."},
     )
@@ -122,12 +123,12 @@ class ConnectionBoardUpdate:
     "told: one comes at the start, and one every 30 seconds while nothing happens."
 )
 class IncidentUpdate:
-    """Values are ``resolvers.live.Told``."""
+    """Values are ``resolvers.live.hub.Told``."""
 
     cursor: str = _cursor()
     at: datetime = _at()
     delay_ms: float | None = _delay()
-    incident: Incident | None = batched(live.incidents_of, description="The incident as it stands now.")
+    incident: Incident | None = batched(hub.incidents_of, description="The incident as it stands now.")
 
 
 # Values are records, which stand behind the declared types.

@@ -9,7 +9,7 @@ from integrations.stores import outbox, seedings
 from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager
 from resolvers.context import Context
-from resolvers.projector import MARGIN_SECONDS
+from resolvers.workers.projector import MARGIN_SECONDS
 from seeds.run import AlreadyInUse
 
 OWNER = "reset"

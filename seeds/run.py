@@ -13,10 +13,10 @@ from integrations.records.seedings import Seeding
 from integrations.stores import bags, bookings, flights, network, outbox, passengers, pirs, seedings
 from integrations.stores.pirs import NewPirBag
 from integrations.stores.postgres import PostgresManager, Reader
-from resolvers import matches
 from resolvers.context import Context
 from resolvers.ingestion import events, pipeline
 from resolvers.ingestion.pipeline import Way
+from resolvers.irregularities import matches
 from seeds.cast import MOST_BAGS, MOST_EXCEPTIONS, Cast, GuideBag, Rows, tag
 from seeds.network import Network, read_network
 from seeds.operations import DatedFlight, Operations, fly

@@ -28,8 +28,8 @@ from migrations.run import load_graph_schema
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Installation, Stores
 from resolvers.ingestion import events
-from resolvers.projector import Projector
 from resolvers.rules import pir_lifecycle
+from resolvers.workers.projector import Projector
 from schema.execution import Loaders
 from schema.node import join
 

@@ -26,8 +26,8 @@ from gateway.lifespan import open_stores
 from integrations.embedded.process import StartError
 from integrations.errors import OutsideError
 from integrations.stores.postgres import PostgresManager
-from resolvers import projector
 from resolvers.actor import Role
+from resolvers.workers import projector
 
 FOLDER = Path(__file__).parents[2] / ".demo" / "bank"
 # Days that are told lie this far back, so that nothing in them is still to come.

@@ -23,7 +23,7 @@ from benchmarks.operations import ONE_BAG
 from benchmarks.processes import Meter, used_between
 from benchmarks.report import machine
 from gateway.demo import console
-from resolvers import projector
+from resolvers.workers import projector
 
 # Requests a second; each is a transaction of the events of this part of a second.
 REQUESTS = 4

@@ -1,1 +1,1 @@
-"""."""
+"""Ingestion: messages and scans become events, itineraries and flight updates."""

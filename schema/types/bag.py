@@ -6,7 +6,7 @@ import strawberry
 
 from integrations.records import bags as records
 from integrations.records.bags import BagState, TagRole
-from resolvers import airports, bags, connections, events, flights, journeys, moments, passengers, pirs
+from resolvers import airports, bags, events, flights, journeys, local_times, passengers, pirs, transfers
 from resolvers.ingestion import pipeline
 from schema.batching import batched
 from schema.node import Node
@@ -52,7 +52,7 @@ class Bag(Node, record=records.Bag, load=bags.by_ids):
     printed_tag: str = batched(bags.printed_tags, description="The first tag as people read it: CM456781.")
     tags: list[BagTag] = batched(bags.tags, description="All its tags, the first first; a rush bag has two.")
     state_at_local: LocalTime | None = batched(
-        moments.of_bags, description="Since when, on the clock of the airport where it was seen last."
+        local_times.of_bags, description="Since when, on the clock of the airport where it was seen last."
     )
     last_seen_at: Airport | None = batched(airports.of_places, description="The airport where it was seen last.")
     holder: Party | None = batched(airports.holders, description="Who has it, with proof.")
@@ -65,8 +65,8 @@ class Bag(Node, record=records.Bag, load=bags.by_ids):
         passengers.of_owned, at_hand=passengers.brought, description="Whose it is; null for a bag only scanned."
     )
     itinerary: list[Leg] = batched(bags.itineraries, description="Its planned flights, in travel order.")
-    connections: list[Transfer] = batched(
-        connections.of_bags, description="Where it changes flights and how likely it makes them, in travel order."
+    transfers: list[Transfer] = batched(
+        transfers.of_bags, description="Where it changes flights and how likely it makes them, in travel order."
     )
     scans: list[BagEvent] = batched(
         events.of_bags,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from integrations.records.connections import ConnectionLevel, EvidenceKind, PairStatus, TransferPosition
-from resolvers import connections
+from resolvers import transfers
 from schema.batching import batched, read
 from schema.types.event import BagEvent
 from schema.types.flight import Flight
@@ -29,7 +29,7 @@ class ConnectionEvidence:
     )
     at: datetime | None = strawberry.field(description="The moment that counts.")
     flight: Flight | None = strawberry.field(description="The flight that it is about.")
-    scan: BagEvent | None = batched(connections.last_scans, description="For a last scan: the newest event of the bag.")
+    scan: BagEvent | None = batched(transfers.last_scans, description="For a last scan: the newest event of the bag.")
 
 
 @strawberry.type(description="A bag's change from one flight to the next at an airport, and how likely it is made.")
@@ -37,7 +37,7 @@ class Transfer:
     """Values are ``integrations.records.connections.Transfer``."""
 
     bag: Annotated["Bag", strawberry.lazy("schema.types.bag")] | None = batched(
-        connections.bags_of, description="The bag."
+        transfers.bags_of, description="The bag."
     )
     airport: str = strawberry.field(description="IATA code of the airport.")
     inbound: Flight = strawberry.field(description="The flight that it comes with.")

@@ -11,8 +11,9 @@ from integrations.records.effects import EffectReason, EffectState, Service
 from integrations.records.passengers import Language
 from integrations.records.sends import SendOutcome
 from integrations.records.sms import Encoding
-from resolvers import effects, passengers, pirs
+from resolvers import passengers, pirs
 from resolvers.context import Context
+from resolvers.irregularities import effects
 from schema.batching import batched, masked, read
 from schema.node import Node
 
@@ -74,7 +75,7 @@ class Effect(Node, record=records.Effect, load=effects.by_ids):
 
 @strawberry.type(description="What leaves because of one file, at a moment.")
 class WatchedEffects:
-    """Values are ``resolvers.effects.Watched``."""
+    """Values are ``resolvers.irregularities.effects.Watched``."""
 
     token: str = strawberry.field(description="Stands for how far all of them are; ask again with it.")
     effects: list[Effect] = strawberry.field(description="Each of them, in the order in which they were asked for.")
@@ -94,7 +95,7 @@ class ApiCost:
 
 @strawberry.type(description="What partners cost in a time.")
 class ApiCosts:
-    """Values are ``resolvers.effects.Costs``."""
+    """Values are ``resolvers.irregularities.effects.Costs``."""
 
     since: datetime = strawberry.field(description="From then on.")
     until: datetime = strawberry.field(description="Before then.")
@@ -115,7 +116,7 @@ class SmsPreview:
 
 @strawberry.type(description="An email as it would be sent.")
 class EmailPreview:
-    """Values are ``resolvers.notices.Mail``."""
+    """Values are ``resolvers.notifications.render.Mail``."""
 
     subject: str = strawberry.field(description="Its subject.")
     html: str = strawberry.field(description="The message for mail programs that show HTML.")
@@ -124,7 +125,7 @@ class EmailPreview:
 
 @strawberry.type(description="What a passenger would be told.")
 class NoticePreview:
-    """Values are ``resolvers.effects.Preview``."""
+    """Values are ``resolvers.irregularities.effects.Preview``."""
 
     language: Language = strawberry.field(description="The language it is in.")
     sms: SmsPreview = strawberry.field(description="By SMS.")

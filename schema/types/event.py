@@ -5,7 +5,7 @@ from datetime import datetime
 import strawberry
 
 from integrations.records.events import EventKind, ScanMethod
-from resolvers import airports, flights, moments
+from resolvers import airports, flights, local_times
 from schema.batching import batched
 from schema.types.airport import Airport, LocalTime, Party
 from schema.types.flight import Flight
@@ -24,7 +24,7 @@ class BagEvent:
     tag: str = strawberry.field(description="The tag that was read: ten digits.")
     method: ScanMethod = strawberry.field(description="How it was captured.")
     device: str = strawberry.field(description="Scanner or desk; empty where unknown.")
-    local_time: LocalTime | None = batched(moments.of_events, description="When, on the clock of the station.")
+    local_time: LocalTime | None = batched(local_times.of_events, description="When, on the clock of the station.")
     station: Airport | None = batched(airports.of_places, description="The station.")
     flight: Flight | None = batched(flights.of_flight_ids, description="The flight it concerns, if any.")
     giver: Party | None = batched(airports.givers, description="Who had the bag before, where known.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from integrations.records.flights import FlightColumns, FlightStatus
-from resolvers import airports, bags, connections, custody, flights, graph_answers, inventory, moments
+from resolvers import airports, bags, custody, flights, graph_analytics, inventory, local_times, transfers
 from schema.batching import batched
 from schema.node import Node
 from schema.pagination import Connection, Order, paged
@@ -47,22 +47,22 @@ class Flight(Node, record=FlightColumns, load=flights.by_ids):
     origin_airport: Airport | None = batched(airports.of_origins, description="The airport it leaves from.")
     destination_airport: Airport | None = batched(airports.of_destinations, description="The airport it goes to.")
     departure_local: LocalFlightTimes | None = batched(
-        moments.of_departures, description="Its departure on the clock of its origin."
+        local_times.of_departures, description="Its departure on the clock of its origin."
     )
     arrival_local: LocalFlightTimes | None = batched(
-        moments.of_arrivals, description="Its arrival on the clock of its destination."
+        local_times.of_arrivals, description="Its arrival on the clock of its destination."
     )
     bag_count: int = batched(flights.bag_counts, description="How many bags are planned on it.")
     bags: Connection[Annotated["Bag", strawberry.lazy("schema.types.bag")]] = paged(
         bags.of_flights, order=BAGS_OF_FLIGHT, description="The bags planned on it, in the order they became known."
     )
     planned_against_actual: Annotated["PlannedAgainstActual", strawberry.lazy("schema.types.graph")] | None = batched(
-        graph_answers.planned_against_actual,
+        graph_analytics.planned_against_actual,
         description="Who was planned on it and who flew with it, from the graph; null while that has not heard of it.",
         arguments={"first": "How many of the bags that differ to tell of, 1 to 200."},
     )
     blast_radius: list[Annotated["MissedConnection", strawberry.lazy("schema.types.graph")]] | None = batched(
-        graph_answers.blast_radius,
+        graph_analytics.blast_radius,
         description="What its bags would miss at its destination and after it if it came late, from the graph.",
         arguments={
             "minutes_late": "After its scheduled arrival, 0 to 2,880; if absent, as late as it is. A cancelled one "
@@ -71,12 +71,12 @@ class Flight(Node, record=FlightColumns, load=flights.by_ids):
         },
     )
     inbound_connections: Connection[Annotated["Transfer", strawberry.lazy("schema.types.connection")]] = paged(
-        connections.onto_flights,
+        transfers.onto_flights,
         order=TRANSFERS_OF_FLIGHT,
         description="Bags that change onto it from other flights, in the order they became known.",
     )
     outbound_connections: Connection[Annotated["Transfer", strawberry.lazy("schema.types.connection")]] = paged(
-        connections.off_flights,
+        transfers.off_flights,
         order=TRANSFERS_OF_FLIGHT,
         description="Bags that come with it and change to other flights, in the order they became known.",
     )

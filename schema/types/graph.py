@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from resolvers import flights, graph_answers
+from resolvers import flights, graph_analytics
 from schema.batching import batched
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ class PlannedAgainstActual:
     not_flown: int = strawberry.field(description="How many are planned on it and neither flown nor loaded.")
     not_planned: int = strawberry.field(description="How many flew with it, or are loaded, without such a plan.")
     bags_not_flown: list[Annotated["Bag", strawberry.lazy("schema.types.bag")]] = batched(
-        graph_answers.not_flown, description="The first of those that are planned and did not fly."
+        graph_analytics.not_flown, description="The first of those that are planned and did not fly."
     )
     bags_not_planned: list[Annotated["Bag", strawberry.lazy("schema.types.bag")]] = batched(
-        graph_answers.not_planned, description="The first of those that flew without a plan."
+        graph_analytics.not_planned, description="The first of those that flew without a plan."
     )
 
 
@@ -46,7 +46,7 @@ class MissedConnection:
     )
     total: int = strawberry.field(description="How many bags.")
     bags: list[Annotated["Bag", strawberry.lazy("schema.types.bag")]] = batched(
-        graph_answers.missing, description="The first of them."
+        graph_analytics.missing, description="The first of them."
     )
     onward: list["MissedConnection"] = strawberry.field(
         description="The second hop: what the same bags were to change to after it; empty at the second hop itself."

@@ -43,7 +43,7 @@ class PartnerHealth:
 
 @strawberry.type(description="How far the graph of journeys is behind the records that it is made from.")
 class GraphLag:
-    """Values are ``resolvers.projector.Lag``."""
+    """Values are ``resolvers.workers.projector.Lag``."""
 
     seconds: float = strawberry.field(
         name="lagSeconds", description="For how many seconds the oldest change has waited; 0 where none waits."

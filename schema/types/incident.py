@@ -8,7 +8,7 @@ import strawberry
 from integrations.records import incidents as records
 from integrations.records.connections import ConnectionLevel
 from integrations.records.incidents import IncidentCause
-from resolvers import incidents
+from resolvers.workers import incidents
 from schema.batching import batched
 from schema.node import Node
 from schema.pagination import Connection, Order, paged

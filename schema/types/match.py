@@ -8,8 +8,8 @@ import strawberry
 
 from integrations.records import matches as records
 from integrations.records.matches import MatchElement, MatchState
-from resolvers import matches
 from resolvers.context import Context
+from resolvers.irregularities import matches
 from schema.batching import batched, masked, read
 from schema.node import Node
 

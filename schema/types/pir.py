@@ -10,9 +10,11 @@ import strawberry
 from integrations.records import pirs as records
 from integrations.records.passengers import Language
 from integrations.records.pirs import LiabilityRegime, PirAction, PirBagState, PirKind, PirLink, PirStatus
-from resolvers import airports, bags, effects, flights, matches, moments, passengers, pirs, prints
+from resolvers import airports, bags, flights, local_times, passengers, pirs
 from resolvers.context import Context
-from resolvers.printing import PaperSize
+from resolvers.documents import pir_pdf_link
+from resolvers.documents.pir_pdf import PaperSize
+from resolvers.irregularities import effects, matches
 from resolvers.rules import fault
 from resolvers.rules.fault import FactName
 from schema.batching import batched, masked, read
@@ -172,9 +174,13 @@ class Pir(Node, record=records.Pir, load=pirs.by_ids):
         paper: Annotated[PaperSize, strawberry.argument(description="The paper.")] = PaperSize.A4,
     ) -> str | None:
         """A signed link."""
-        return prints.link(info.context, parent.id, language, paper) if passengers.sees_names(info.context) else None
+        if not passengers.sees_names(info.context):
+            return None
+        return pir_pdf_link.link(info.context, parent.id, language, paper)
+            pir_pdf_link.link(info.context, parent.id, language, paper) if passengers.sees_names(info.context) else None
+        )
 
-    opened_at_local: LocalTime | None = batched(moments.of_pirs, description="When, on the clock of the station.")
+    opened_at_local: LocalTime | None = batched(local_times.of_pirs, description="When, on the clock of the station.")
     station_airport: Airport | None = batched(airports.of_stations, description="The station.")
     passenger: Passenger | None = batched(passengers.of_owned, description="Whose bag it is, where known.")
     bags: list[Annotated["Bag", strawberry.lazy("schema.types.bag")]] = batched(

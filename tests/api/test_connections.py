@@ -16,8 +16,8 @@ from integrations.records.outbox import INCIDENTS
 from integrations.stores import airports, connections, outbox
 from integrations.stores.postgres import count_statements
 from resolvers.actor import Role
-from resolvers.connections import Minima, judge
-from resolvers.incidents import IncidentKeeper, refresh
+from resolvers.transfers import Minima, judge
+from resolvers.workers.incidents import IncidentKeeper, refresh
 from tests.gateway import Api
 from tests.world import Builder
 

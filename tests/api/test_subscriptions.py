@@ -16,9 +16,9 @@ from resolvers.actor import Role
 from resolvers.context import Context, Stores
 from resolvers.flights import FlightChange
 from resolvers.health import Health, HealthStatus, ServiceHealth
-from resolvers.health_watch import HealthWatch
 from resolvers.ingestion import events as scans
-from resolvers.live import Hub, Live
+from resolvers.live.health_watch import HealthWatch
+from resolvers.live.hub import Hub, Live
 from schema.build import build_schema
 from schema.streaming import Streamed
 from schema.subscription import CHANGES, Mark
@@ -147,7 +147,7 @@ async def test_a_late_commit_is_told_and_nothing_before_it(live: Live, airline: 
 async def test_a_slow_subscriber_is_kept_few_changes_and_loses_none(
     live: Live, airline: Builder, bag: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resolvers.live.BUFFER", 5)
+    monkeypatch.setattr("resolvers.live.hub.BUFFER", 5)
     async with listening(live, airline, BAG, ids=[bag]) as slow, listening(live, airline, BAG, ids=[bag]) as quick:
         await slow.hear()
         await quick.hear()
@@ -205,7 +205,7 @@ async def test_who_has_caught_up_by_itself_is_not_told_again(
                 caught_up.set()
             return await bags.by_id(*arguments)
 
-        monkeypatch.setattr("resolvers.live.bags", SimpleNamespace(by_id=fetch_slowly))
+        monkeypatch.setattr("resolvers.live.hub.bags", SimpleNamespace(by_id=fetch_slowly))
         first = await scan(airline, DELIVERED, "ACCEPTED", "10:00")
         await caught_up.wait()
         second = await scan(airline, DELIVERED, "SORTED", "10:01")
@@ -271,7 +271,7 @@ async def test_boards_and_incidents_are_told_of_their_airport(
     live: Live, airline: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where the pages of the log cut a transaction."""
-    monkeypatch.setattr("resolvers.live.ROWS_AT_ONCE", 1)
+    monkeypatch.setattr("resolvers.live.hub.ROWS_AT_ONCE", 1)
     board = 'subscription{connectionBoardChanged(airport:"pty"){airport delayMs board{airport}}}'
     opened = 'subscription{incidentOpened(airport:"PTY"){incident{airport flight{designator}}}}'
     records, airline_id = airline.stores.postgres, airline.airline_id
@@ -291,7 +291,7 @@ async def test_boards_and_incidents_are_told_of_their_airport(
 
 
 async def test_health_is_told_when_it_changes(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resolvers.health_watch.HEALTH_SECONDS", 0.05)
+    monkeypatch.setattr("resolvers.live.health_watch.HEALTH_SECONDS", 0.05)
     asked = []
 
     async def check() -> Health:

@@ -23,9 +23,9 @@ from integrations.embedded.redis import EmbeddedRedis
 from integrations.embedded.server import EmbeddedServer, free_port
 from integrations.stores.routes import key as cache_key
 from migrations.run import load_graph_schema
-from resolvers import projector
 from resolvers.actor import Role
 from resolvers.context import Stores
+from resolvers.workers import projector
 from tests.conftest import Neo4jCredentials
 from tests.faults.processes import eventually, frozen
 from tests.gateway import NOBODY, SECRET, Api, settings_for

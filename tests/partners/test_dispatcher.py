@@ -18,11 +18,11 @@ from integrations.records.effects import Effect, EffectReason, EffectState, Serv
 from integrations.records.messages import ConsentChange, DeliveryReport, DeliveryStatus
 from integrations.stores import effects, pirs
 from integrations.stores.postgres import PostgresManager
-from resolvers import reports
-from resolvers.channels import Channel, MailChannel, SmsChannel, TracingChannel
-from resolvers.dispatcher import Dispatcher
-from resolvers.lines import Line
+from resolvers.notifications import delivery_reports
+from resolvers.notifications.channels import Channel, MailChannel, SmsChannel, TracingChannel
+from resolvers.notifications.partner_links import Line
 from resolvers.rules.contact_hours import ContactRules
+from resolvers.workers.dispatcher import Dispatcher
 from tests.partners.control import Control, controlled
 from tests.world import INSTALLATION, OURS
 
@@ -287,7 +287,7 @@ async def test_an_email_of_unknown_outcome_waits_for_its_event(office: Office) -
     office.clock.later(minutes=3)
     key = (await office.effect(taken)).our_key
     report = DeliveryReport(Service.EMAIL, "event-1", "id-1", key, DeliveryStatus.DELIVERED, office.clock())
-    await reports.take(office.postgres, OURS, [report], office.clock)
+    await delivery_reports.take(office.postgres, OURS, [report], office.clock)
     settled = await office.state(taken)
     for _ in range(4):
         office.clock.later(minutes=6)
@@ -429,12 +429,12 @@ async def test_who_cannot_be_told(office: Office, phone: str | None, state: Effe
 async def test_who_does_not_want_to_be_told_is_not(office: Office) -> None:
     await _give_reference(office)
     stop = ConsentChange(Service.SMS, PHONE, opted_out=True, at=office.clock())
-    await reports.take(office.postgres, OURS, [stop], office.clock)
+    await delivery_reports.take(office.postgres, OURS, [stop], office.clock)
     sms = await office.ask(Service.SMS, Trigger.BAG_LOCATED)
     await office.work(Service.SMS)
     stopped = await office.state(sms)
     start = ConsentChange(Service.SMS, PHONE, opted_out=False, at=office.clock())
-    await reports.take(office.postgres, OURS, [start], office.clock)
+    await delivery_reports.take(office.postgres, OURS, [start], office.clock)
     again = await office.ask(Service.SMS, Trigger.BAG_FORWARDED)
     await office.work(Service.SMS)
 
@@ -487,7 +487,7 @@ async def test_reports_count_once_in_any_order(office: Office, reverse: bool) ->
         DeliveryReport(Service.SMS, f"{sid}-{status}", sid, None, status, office.clock() + timedelta(seconds=second))
         for second, status in enumerate((DeliveryStatus.QUEUED, DeliveryStatus.SENT, DeliveryStatus.DELIVERED))
     ] * 2
-    await reports.take(office.postgres, OURS, told[::-1] if reverse else told, office.clock)
+    await delivery_reports.take(office.postgres, OURS, told[::-1] if reverse else told, office.clock)
 
     assert await office.state(sms) == (EffectState.DELIVERED, None)
 
@@ -498,7 +498,7 @@ async def test_a_message_that_could_not_be_delivered_can_be_sent_again(office: O
     await office.work(Service.SMS)
     sid = (await office.effect(sms)).provider_id or ""
     report = DeliveryReport(Service.SMS, "1", sid, None, DeliveryStatus.UNDELIVERED, office.clock())
-    await reports.take(office.postgres, OURS, [report], office.clock)
+    await delivery_reports.take(office.postgres, OURS, [report], office.clock)
     failed = await office.state(sms)
     await effects.resend(office.postgres, OURS, sms, office.clock())
     await office.work(Service.SMS)

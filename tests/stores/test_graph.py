@@ -10,10 +10,10 @@ import pytest
 from integrations.records.outbox import GRAPH
 from integrations.stores import bags, drift, flights, outbox, projections
 from migrations.run import load_graph_schema
-from resolvers import graph
 from resolvers.context import Stores
-from resolvers.graph import Comparison, Difference
-from resolvers.projector import Projector, in_full
+from resolvers.workers import graph_check
+from resolvers.workers.graph_check import Comparison, Difference
+from resolvers.workers.projector import Projector, in_full
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
 from tests.world import DELIVERED, MISSED, NOBODYS, Builder, World, at, open_stores, our_day, tell_graph, their_day
@@ -72,7 +72,7 @@ async def world(stores: Stores) -> World:
 
 async def checked(airline: Builder) -> tuple[Comparison, list[Difference]]:
     said: list[Difference] = []
-    return await graph.check(airline.stores, airline.airline_id, said.append), said
+    return await graph_check.check(airline.stores, airline.airline_id, said.append), said
 
 
 def silent(_text: str) -> None:
@@ -99,7 +99,7 @@ async def test_each_difference_is_found_and_mended(world: World, kind: str) -> N
     }
     await world.stores.neo4j.execute_write(cypher, named)
     broken, said = await checked(ours)
-    await graph.rebuild(world.stores, ours.airline_id, silent)
+    await graph_check.rebuild(world.stores, ours.airline_id, silent)
     mended, left = await checked(ours)
 
     assert broken.different == len(said) > 0
@@ -112,9 +112,9 @@ async def test_a_rebuild_leaves_other_airlines_alone(world: World) -> None:
     await world.stores.neo4j.execute_write(
         "MATCH (b:Bag {id: $bag}) SET b.state = 'LOST'", {"bag": world.theirs.bags["delivered"]}
     )
-    await graph.rebuild(world.stores, world.ours.airline_id, silent)
+    await graph_check.rebuild(world.stores, world.ours.airline_id, silent)
     found, _ = await checked(world.theirs)
-    await graph.rebuild(world.stores, world.theirs.airline_id, silent)
+    await graph_check.rebuild(world.stores, world.theirs.airline_id, silent)
 
     assert found.different == 1
     assert (await checked(world.theirs))[1] == []
@@ -129,7 +129,7 @@ async def test_what_the_graph_is_still_to_be_told_is_no_difference(
     await airline.network()
     await airline.bag("one", DELIVERED, None, ["CM335"])
     await airline.record(airline.scan(DELIVERED, "LOADED", "MIA", "11:00", "CM335"))
-    monkeypatch.setattr(graph, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(graph_check, "PATIENCE_SECONDS", 0.0)
     found, said = await checked(airline)
     monkeypatch.undo()
     looking = asyncio.create_task(checked(airline))
@@ -192,7 +192,7 @@ async def test_what_came_during_a_rebuild_is_not_swept(world: World, monkeypatch
         return await bag_ids_in_graph(*arguments)
 
     monkeypatch.setattr(drift, "bag_ids_in_graph", late)
-    await graph.rebuild(world.stores, airline.airline_id, silent)
+    await graph_check.rebuild(world.stores, airline.airline_id, silent)
     monkeypatch.undo()
     found, said = await checked(airline)
 
@@ -202,7 +202,7 @@ async def test_what_came_during_a_rebuild_is_not_swept(world: World, monkeypatch
 
 async def test_a_rebuild_beside_traffic_loses_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given scans of every bag all the while and two projectors, when rebuilt again and again, then all is there."""
-    monkeypatch.setattr(graph, "BATCH", 7)
+    monkeypatch.setattr(graph_check, "BATCH", 7)
     airline = await world.another_airline()
     await airline.network()
     tags = [f"0230{number:06d}" for number in range(40)]
@@ -232,17 +232,17 @@ async def test_a_rebuild_beside_traffic_loses_nothing(world: World, monkeypatch:
 
 async def _rebuild_often(airline: Builder) -> None:
     for _ in range(3):
-        await graph.rebuild(airline.stores, airline.airline_id, silent)
+        await graph_check.rebuild(airline.stores, airline.airline_id, silent)
 
 
 async def test_an_interrupted_rebuild_is_repeated(world: World) -> None:
     ours = world.ours
     await world.stores.neo4j.execute_write("MATCH (b:Bag {id: $bag}) SET b.state = 'LOST'", {"bag": ours.bags["seen"]})
-    task = asyncio.create_task(graph.rebuild(world.stores, ours.airline_id, silent))
+    task = asyncio.create_task(graph_check.rebuild(world.stores, ours.airline_id, silent))
     await asyncio.sleep(0.05)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-    await graph.rebuild(world.stores, ours.airline_id, silent)
+    await graph_check.rebuild(world.stores, ours.airline_id, silent)
 
     assert (await checked(ours))[1] == []

@@ -11,9 +11,9 @@ from integrations.stores import matches as store
 from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager, Reader, count_statements
 from integrations.stores.redis import RedisManager
-from resolvers import matches
 from resolvers.context import Context, Stores
 from resolvers.errors import BadInput, InvalidState, NotFound
+from resolvers.irregularities import matches
 from resolvers.rules.fault import TagSwitch
 from tests.world import Builder, World, at, context_of, our_day
 

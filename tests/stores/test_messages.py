@@ -16,7 +16,7 @@ from integrations.stores.postgres import count_statements
 from resolvers.context import Stores
 from resolvers.ingestion import itineraries
 from resolvers.ingestion.pipeline import Ingested, Way, ingest
-from resolvers.rebuilding import Rebuilt, rebuild
+from resolvers.workers.bag_rebuild import Rebuilt, rebuild
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
 from tests.telegrams import BUM, CHANGED_BSM, DELETED_BSM, LOADED_BPM, LOCAL_BSM, RUSH_BSM, TRANSFER_BSM, UNSEEN_BPM

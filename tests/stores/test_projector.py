@@ -17,13 +17,13 @@ from integrations.stores import bags, outbox
 from integrations.stores.neo4j import Neo4jManager
 from migrations.run import load_graph_schema
 from resolvers import journeys
-from resolvers import worker as worker_module
 from resolvers.context import Stores
 from resolvers.custody import custody_points
-from resolvers.graph import Difference, check
 from resolvers.ingestion import history
-from resolvers.projector import Projector, lag
 from resolvers.rules.bag_state import flown
+from resolvers.workers import lanes as worker_module
+from resolvers.workers.graph_check import Difference, check
+from resolvers.workers.projector import Projector, lag
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
 from tests.world import (

@@ -30,8 +30,8 @@ from resolvers.actor import Actor, Role
 from resolvers.context import Context, Installation, Stores
 from resolvers.ingestion import events, history, pipeline
 from resolvers.ingestion.pipeline import Way
-from resolvers.projector import Projector
 from resolvers.rules.bag_state import standing
+from resolvers.workers.projector import Projector
 from seeds import AlreadyInUse, reset, seed
 from seeds import run as seeds_run
 from seeds.cast import ENTERED

@@ -53,8 +53,8 @@ from integrations.stores import (
 )
 from integrations.stores.postgres import Session
 from resolvers.context import Stores
-from resolvers.graph import rebuild
-from resolvers.matches import propose
+from resolvers.irregularities.matches import propose
+from resolvers.workers.graph_check import rebuild
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
 from tests.statements import ALL_JOINED, CYPHER, SQL, SQL_COMMAND, Statement, modules, statements, tenant_tables

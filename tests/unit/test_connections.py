@@ -10,8 +10,8 @@ from integrations.records.columns import Column, View
 from integrations.records.connections import ConnectionLevel, EvidenceKind, Transfer, TransferPosition
 from integrations.records.flights import FlightColumns
 from integrations.records.incidents import IncidentCause
-from resolvers.connections import Minima, judge
-from resolvers.incidents import cause_of
+from resolvers.transfers import Minima, judge
+from resolvers.workers.incidents import cause_of
 
 AT_RISK, MISSED, TIGHT, UNKNOWN, SAFE, MADE = ConnectionLevel
 COMING, AT_AIRPORT, TRANSFERRED, ON_BOARD, BEYOND, LEFT_BEHIND, ASTRAY = TransferPosition

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from integrations.records.effects import Trigger
 from integrations.records.passengers import Language
 from integrations.records.sms import Encoding, gsm_safe, measure
-from resolvers.notices import PHRASEBOOKS, Milestone, render_email, render_sms
+from resolvers.notifications.render import PHRASEBOOKS, Milestone, render_email, render_sms
 
 LITTLE = Milestone("Copa", "GRU", ZoneInfo("America/Sao_Paulo"))
 FULL = Milestone(

@@ -18,9 +18,9 @@ from reportlab.platypus import SimpleDocTemplate
 
 from integrations.records.passengers import Language
 from integrations.records.pirs import LiabilityRegime, PirKind
-from resolvers.dossiers import Dossier
-from resolvers.printed_words import PRINTED_WORDS, PrintedWords
-from resolvers.printing import Moment, PaperSize, PrintedBag, PrintedPir, of_dossier, render
+from resolvers.documents.pir_pdf import Moment, PaperSize, PrintedBag, PrintedPir, of_dossier, render
+from resolvers.documents.pir_pdf_words import PRINTED_WORDS, PrintedWords
+from resolvers.notifications.case_file import Dossier
 from resolvers.rules.deadlines import Case, Deadlines, deemed_lost, suit
 
 SAO_PAULO, PANAMA = ZoneInfo("America/Sao_Paulo"), ZoneInfo("America/Panama")

@@ -1,7 +1,7 @@
 """Portuguese as in Brazil."""
 
 from integrations.records.effects import Trigger
-from resolvers.wording.words import Phrasebook, Words
+from resolvers.notifications.wording.words import Phrasebook, Words
 
 PORTUGUESE = Phrasebook(
     tag="pt",

@@ -1,7 +1,7 @@
 """English; also said to those whose language is not spoken here."""
 
 from integrations.records.effects import Trigger
-from resolvers.wording.words import Phrasebook, Words
+from resolvers.notifications.wording.words import Phrasebook, Words
 
 ENGLISH = Phrasebook(
     tag="en",

@@ -17,10 +17,10 @@ from integrations.records.sends import Send
 from integrations.records.sms import Sms
 from integrations.stores import audit, effects, outbox
 from integrations.stores.postgres import Reader
-from resolvers import dossiers, notices
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
-from resolvers.notices import Mail
+from resolvers.notifications import case_file, render
+from resolvers.notifications.render import Mail
 
 DAY = timedelta(days=1)
 LONGEST_TIME = timedelta(days=366)
@@ -243,9 +243,9 @@ async def preview(
         language: the passenger's where not given.
     """
     installation = replace(context.installation, airline_id=context.airline_id)
-    dossier = await dossiers.load(context.stores.postgres, installation, pir_id)
+    dossier = await case_file.load(context.stores.postgres, installation, pir_id)
     if dossier is None:
         return None
-    told = dossiers.milestone(dossier, bags)
+    told = case_file.milestone(dossier, bags)
     chosen = language or Language.__members__.get(dossier.language, Language.EN)
-    return Preview(chosen, notices.render_sms(trigger, chosen, told), notices.render_email(trigger, chosen, told))
+    return Preview(chosen, render.render_sms(trigger, chosen, told), render.render_email(trigger, chosen, told))

@@ -22,7 +22,7 @@ from integrations.records.tracing import (
 from integrations.stores import airports, flights, liability, passengers, pirs
 from integrations.stores.postgres import Reader
 from resolvers.context import Installation
-from resolvers.notices import Milestone
+from resolvers.notifications.render import Milestone
 from resolvers.rules import deadlines
 from resolvers.rules.deadlines import Deadline, Deadlines
 

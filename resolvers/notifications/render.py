@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 from integrations.records.effects import Trigger
 from integrations.records.passengers import Language
 from integrations.records.sms import Sms, gsm_safe, measure
-from resolvers.wording.en import ENGLISH
-from resolvers.wording.es import SPANISH
-from resolvers.wording.layout import BUTTON, DETAIL, NOTE, PAGE, PARAGRAPH
-from resolvers.wording.pt import PORTUGUESE
-from resolvers.wording.words import Phrasebook, fill
+from resolvers.notifications.wording.en import ENGLISH
+from resolvers.notifications.wording.es import SPANISH
+from resolvers.notifications.wording.layout import BUTTON, DETAIL, NOTE, PAGE, PARAGRAPH
+from resolvers.notifications.wording.pt import PORTUGUESE
+from resolvers.notifications.wording.words import Phrasebook, fill
 
 PHRASEBOOKS = {Language.ES: SPANISH, Language.EN: ENGLISH, Language.PT: PORTUGUESE}
 

@@ -11,9 +11,10 @@ from integrations.records.passengers import Language
 from integrations.records.pirs import PirKind
 from integrations.stores import audit
 from integrations.stores.postgres import PostgresManager
-from resolvers import dossiers, printing
 from resolvers.context import Context, Installation
-from resolvers.printing import PaperSize, PrintedPir
+from resolvers.documents import pir_pdf
+from resolvers.documents.pir_pdf import PaperSize, PrintedPir
+from resolvers.notifications import case_file
 
 GOOD_FOR = timedelta(minutes=15)
 PATH = "/pirs/{pir_id}.pdf"
@@ -94,7 +95,7 @@ async def report(
     postgres: PostgresManager, installation: Installation, wanted: Print, request_id: str, now: datetime
 ) -> PrintedPir | None:
     """What is printed, with a word in the audit trail; None where there is no such file."""
-    dossier = await dossiers.load(postgres, replace(installation, airline_id=wanted.airline_id), wanted.pir_id)
+    dossier = await case_file.load(postgres, replace(installation, airline_id=wanted.airline_id), wanted.pir_id)
     if dossier is None:
         return None
     await audit.write(
@@ -109,4 +110,4 @@ async def report(
         detail={"language": wanted.language},
     )
     deadlines = None if dossier.pir.kind == PirKind.ON_HAND else dossier.deadlines
-    return printing.of_dossier(dossier, installation.brand, deadlines, now)
+    return pir_pdf.of_dossier(dossier, installation.brand, deadlines, now)

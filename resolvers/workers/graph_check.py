@@ -23,7 +23,7 @@ from integrations.stores import airports, bags, drift, flights, graph_network, o
 from integrations.stores.graph_times import micros, micros_or_none
 from integrations.stores.postgres import PostgresManager
 from resolvers.context import Stores
-from resolvers.projector import ensure_flights, in_full
+from resolvers.workers.projector import ensure_flights, in_full
 
 BATCH = 200
 ROUNDS = 20

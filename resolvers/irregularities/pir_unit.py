@@ -13,10 +13,10 @@ from integrations.records.pirs import Pir, PirAction, PirBag, PirBagState, PirKi
 from integrations.stores import airports, audit, pirs
 from integrations.stores.pirs import NewPirEvent, PirBagValues, PirValues
 from integrations.stores.postgres import Reader
-from resolvers import effects
 from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound, VersionConflict
 from resolvers.ingestion import events
+from resolvers.irregularities import effects
 from resolvers.rules import pir_lifecycle
 from resolvers.rules.deadlines import Case, due_at
 

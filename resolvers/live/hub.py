@@ -27,10 +27,11 @@ from integrations.stores import bags, changes, events, flights
 from integrations.stores.backoff import backoff
 from integrations.stores.changes import LogPage
 from integrations.stores.postgres import PostgresManager
-from resolvers import connections, incidents
+from resolvers import transfers
 from resolvers.context import Context
 from resolvers.errors import CursorExpired
-from resolvers.health_watch import HealthWatch
+from resolvers.live.health_watch import HealthWatch
+from resolvers.workers import incidents
 
 logger = logging.getLogger(__name__)
 
@@ -434,7 +435,7 @@ class Live:
 async def boards(context: Context, parents: Sequence[Told], *, first: int = 100) -> list[ConnectionBoard | None]:
     """The board of each airport that changed."""
     codes = {told.airport for told in parents}
-    found = {code: await connections.board(context, code, None, None, first) for code in codes if code is not None}
+    found = {code: await transfers.board(context, code, None, None, first) for code in codes if code is not None}
     return [found.get(told.airport) if told.airport is not None else None for told in parents]
 
 

@@ -20,7 +20,7 @@ from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import PostgresManager, Reader
 from resolvers.ingestion import history
 from resolvers.rules.bag_state import flown
-from resolvers.worker import LaneWorker
+from resolvers.workers.lanes import LaneWorker
 
 BATCH = 2_000
 # A batch of more bags than that is written in two transactions at a time.

@@ -1,7 +1,7 @@
 """Spanish, with usted."""
 
 from integrations.records.effects import Trigger
-from resolvers.wording.words import Phrasebook, Words
+from resolvers.notifications.wording.words import Phrasebook, Words
 
 SPANISH = Phrasebook(
     tag="es",

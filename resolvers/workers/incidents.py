@@ -1,6 +1,6 @@
 """Incidents: one for each flight that makes bags miss their next one, kept by a worker as times and bags change.
 
-A bag belongs to one where its connection is at risk or missed (``resolvers.connections``), the two flights' times
+A bag belongs to one where its connection is at risk or missed (``resolvers.transfers``), the two flights' times
 leave less than the minimum, and it is this flight that is off its schedule: of a late inbound and an early outbound the
 one that takes more minutes. The clock alone, or a slow handler, is no flight's incident. An incident is over when that
 holds for none of its bags any more: the times have recovered, the bags have made it, or have other flights.
@@ -23,10 +23,10 @@ from integrations.records.page import Page
 from integrations.stores import audit, bags, changes, connections, flights, incidents, outbox
 from integrations.stores.incidents import AffectedFlight, BagLevel, MovedMember, NewIncident
 from integrations.stores.postgres import PostgresManager, Reader
-from resolvers.connections import judged, minutes, off_block, on_block
 from resolvers.context import Context
 from resolvers.errors import InvalidState, NotFound
-from resolvers.worker import LaneWorker
+from resolvers.transfers import judged, minutes, off_block, on_block
+from resolvers.workers.lanes import LaneWorker
 
 BATCH = 100
 LEASE_SECONDS = 24.0

@@ -31,8 +31,8 @@ from integrations.records.flights import FlightColumns
 from integrations.records.passengers import Language
 from integrations.records.pirs import PirBag, PirKind
 from integrations.records.tags import printed_form
-from resolvers.dossiers import Dossier
-from resolvers.printed_words import PRINTED_WORDS, PrintedWords
+from resolvers.documents.pir_pdf_words import PRINTED_WORDS, PrintedWords
+from resolvers.notifications.case_file import Dossier
 from resolvers.rules.deadlines import Deadline, Deadlines
 
 

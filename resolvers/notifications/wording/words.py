@@ -2,7 +2,7 @@
 
 A text has one sentence a line. A line that begins with ``|`` is said in place of the line above it where that one names
 a value that is not known; a sentence none of whose forms can be filled is left out. Paragraphs have an empty line
-between them. Values stand as ``$name``; ``resolvers.notices`` lists them.
+between them. Values stand as ``$name``; ``resolvers.notifications.render`` lists them.
 """
 
 from collections.abc import Mapping

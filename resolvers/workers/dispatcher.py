@@ -30,12 +30,12 @@ from integrations.records.sends import Send, SendOutcome
 from integrations.stores import effects, pirs
 from integrations.stores.backoff import backoff
 from integrations.stores.postgres import PostgresManager, Session
-from resolvers import dossiers
-from resolvers.channels import Channel, Drop, MailChannel, Ready, Sent, SmsChannel, TracingChannel, Wait
 from resolvers.context import Installation
-from resolvers.dossiers import Dossier
-from resolvers.lines import Lines, PortT
-from resolvers.worker import LaneWorker
+from resolvers.notifications import case_file
+from resolvers.notifications.case_file import Dossier
+from resolvers.notifications.channels import Channel, Drop, MailChannel, Ready, Sent, SmsChannel, TracingChannel, Wait
+from resolvers.notifications.partner_links import Lines, PortT
+from resolvers.workers.lanes import LaneWorker
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
 
     async def _handle(self, effect: Effect) -> None:
         try:
-            dossier = await dossiers.load(self.postgres, self.installation, effect.pir_id)
+            dossier = await case_file.load(self.postgres, self.installation, effect.pir_id)
             assert dossier is not None, "an effect belongs to a file"
             if effect.state == EffectState.PENDING:
                 await self._try(effect, dossier)

@@ -17,13 +17,13 @@ from integrations.stores.bags import NewTag
 from integrations.stores.flights import NewLeg
 from integrations.stores.pirs import NewPirBag, PirValues
 from integrations.stores.postgres import Reader
-from resolvers import idempotency, matches
 from resolvers.bags import MOST_OF_A_TAG
 from resolvers.context import Context
 from resolvers.errors import AlreadyOpen, BadInput, InvalidState, NotFound, ReasonRequired
 from resolvers.ingestion import events, history
 from resolvers.ingestion.events import UNKNOWN_TAG_WINDOW
-from resolvers.pir_changes import Change, Target, seqs_of
+from resolvers.irregularities import idempotency, matches
+from resolvers.irregularities.pir_unit import Change, Target, seqs_of
 from resolvers.rules import fault, pir_lifecycle
 
 MOST_BAGS = 10

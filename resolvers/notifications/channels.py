@@ -16,9 +16,9 @@ from integrations.records.sends import Send
 from integrations.records.tracing import SearchCriteria, TracingResult
 from integrations.stores import effects
 from integrations.stores.postgres import Reader
-from resolvers import dossiers, notices
-from resolvers.dossiers import Dossier
-from resolvers.lines import Line, PortT
+from resolvers.notifications import case_file, render
+from resolvers.notifications.case_file import Dossier
+from resolvers.notifications.partner_links import Line, PortT
 from resolvers.rules.contact_hours import ContactRules, day_began, turn
 
 # A passenger is told without a file reference rather than later than this.
@@ -142,7 +142,7 @@ class TracingChannel(Channel[WorldTracer]):
     async def _create(self, port: WorldTracer, effect: Effect, dossier: Dossier) -> Sent:
         return _done(
             await port.create_pir(
-                dossiers.baggage_data(dossier), dossiers.passenger_data(dossier), our_key=effect.our_key
+                case_file.baggage_data(dossier), case_file.passenger_data(dossier), our_key=effect.our_key
             )
         )
 
@@ -160,7 +160,7 @@ class TracingChannel(Channel[WorldTracer]):
                 return await self._close(port, dossier, reference)
             case _:
                 return _done(
-                    await port.update_pir(reference, dossiers.file_updates(dossier), file_type=dossier.file_type)
+                    await port.update_pir(reference, case_file.file_updates(dossier), file_type=dossier.file_type)
                 )
 
     async def _close(self, port: WorldTracer, dossier: Dossier, reference: str) -> Sent:
@@ -182,7 +182,7 @@ class TracingChannel(Channel[WorldTracer]):
         self, port: WorldTracer, effect: Effect, dossier: Dossier, reference: str, bag: PirBag
     ) -> TracingResult:
         return await port.forward(
-            reference, dossiers.forwarding(dossier, bag), our_key=effect.our_key, file_type=dossier.file_type
+            reference, case_file.forwarding(dossier, bag), our_key=effect.our_key, file_type=dossier.file_type
         )
 
 
@@ -218,8 +218,8 @@ class SmsChannel(Channel[SmsSender]):
             return Wait(free.at, free.reason)
         if (wait := _reference_wait(effect, dossier, now)) is not None:
             return wait
-        told = dossiers.milestone(dossier, effect.detail.get("bags"))
-        text = notices.render_sms(trigger, dossier.language, told).text
+        told = case_file.milestone(dossier, effect.detail.get("bags"))
+        text = render.render_sms(trigger, dossier.language, told).text
         return Ready(number, lambda port: self._send(port, number, text, effect), _fingerprint(text))
 
     async def find(self, port: SmsSender, effect: Effect, dossier: Dossier, last: Send) -> Sent | None:
@@ -261,8 +261,8 @@ class MailChannel(Channel[MailSender]):
         assert address is not None
         if (wait := _reference_wait(effect, dossier, now)) is not None:
             return wait
-        told = dossiers.milestone(dossier, effect.detail.get("bags"))
-        mail = notices.render_email(Trigger(effect.action), dossier.language, told)
+        told = case_file.milestone(dossier, effect.detail.get("bags"))
+        mail = render.render_email(Trigger(effect.action), dossier.language, told)
 
         async def send(port: MailSender) -> Sent:
             return _taken(

@@ -1,0 +1,1 @@
+"""Commands on PIRs: opening, tracing, delivery, matches and effects."""

@@ -1,0 +1,1 @@
+"""Live updates: the change feed of each airline and its subscribers."""

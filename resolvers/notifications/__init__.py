@@ -1,0 +1,1 @@
+"""Notification of passengers and partners: content, channels and delivery reports."""

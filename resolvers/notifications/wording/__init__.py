@@ -1,0 +1,1 @@
+"""Wording of SMS and email in each language: texts only."""

@@ -1,1 +1,0 @@
-"""The words that passengers are told, in each language: texts only."""

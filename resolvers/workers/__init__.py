@@ -1,0 +1,1 @@
+"""Background workers: each works on leased lanes or walks through all records."""
