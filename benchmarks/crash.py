@@ -33,7 +33,7 @@ from integrations.errors import Unavailable
 from integrations.partners.worldtracer import WorldTracerClient
 from integrations.records.effects import effect_of_key
 from integrations.records.tracing import SearchCriteria, TracedFile
-from schema.node import join
+from schema.fields.node import join
 
 FOLDER = Path(__file__).parents[1] / ".demo" / "crash"
 CALLERS = 8

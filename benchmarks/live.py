@@ -34,7 +34,7 @@ from integrations.records.events import EventKind, Scan, ScanMethod
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.ingestion import events
-from schema.node import join
+from schema.fields.node import join
 
 FOLDER = Path(__file__).parents[1] / ".demo" / "benchmark"
 WATCHED = 200

@@ -22,7 +22,7 @@ from benchmarks.load import percentile
 from benchmarks.partnered import PARTNERS, Partnered, control, partnered
 from gateway.demo import console
 from integrations.embedded.process import StartError
-from schema.node import join
+from schema.fields.node import join
 
 FOLDER = Path(__file__).parents[1] / ".demo" / "outage"
 GOAL_MILLISECONDS = 500.0

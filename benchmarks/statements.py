@@ -9,9 +9,9 @@ from gateway.lifespan import installation, now
 from integrations.stores.postgres import count_statements
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Stores
-from schema.base import GatewaySchema
 from schema.build import build_schema
 from schema.execution import Loaders
+from schema.gateway_schema import GatewaySchema
 
 
 async def versions(stores: Stores) -> dict[str, str]:

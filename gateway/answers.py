@@ -19,7 +19,7 @@ from starlette.types import Send
 
 from gateway.middleware import refusal_body
 from gateway.questions import GRAPHQL_JSON, Refusal
-from schema.errors import UNEXPECTED, ErrorCode
+from schema.runtime.errors import UNEXPECTED, ErrorCode
 
 logger = logging.getLogger("gateway.view")
 # Less fits into one packet anyway. zlib at level 1: 10 us for 2 kB, 50 for 35 kB, 500 for 170 kB, to a sixth.

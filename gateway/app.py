@@ -29,7 +29,7 @@ from gateway.view import GraphQLView
 from resolvers.context import Stores
 from resolvers.live.hub import Live
 from schema.build import build_schema
-from schema.executors import ExecutorName
+from schema.runtime.executors import ExecutorName
 
 STATIC = Path(__file__).parent / "static" / "graphiql"
 

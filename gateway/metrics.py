@@ -21,7 +21,7 @@ from resolvers.context import Stores
 from resolvers.health import graph_lag
 from resolvers.live.hub import Hub
 from resolvers.workers.projector import Lag
-from schema.base import GatewaySchema
+from schema.gateway_schema import GatewaySchema
 
 MAY_SCRAPE = frozenset({Role.MONITOR, Role.ADMIN})
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"

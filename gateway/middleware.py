@@ -19,7 +19,7 @@ import orjson
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from schema.errors import ErrorCode
+from schema.runtime.errors import ErrorCode
 
 access = logging.getLogger("gateway.access")
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")

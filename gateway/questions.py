@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from schema.errors import ErrorCode
+from schema.runtime.errors import ErrorCode
 
 GRAPHQL_JSON = "application/graphql-response+json"
 JSON = "application/json"

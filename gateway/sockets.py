@@ -28,8 +28,8 @@ from gateway.middleware import record_of
 from gateway.questions import JSON, Question, Refusal, posted_question
 from gateway.subscribers import SEND_SECONDS, Desk, NoSeat, failure
 from resolvers.actor import Actor
-from schema.errors import UNEXPECTED, ErrorCode
-from schema.streaming import Streamed
+from schema.runtime.errors import UNEXPECTED, ErrorCode
+from schema.runtime.streaming import Streamed
 
 logger = logging.getLogger("gateway.sockets")
 PROTOCOL = "graphql-transport-ws"

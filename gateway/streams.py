@@ -23,8 +23,8 @@ from gateway.subscribers import SEND_SECONDS, Desk, NoSeat, failure
 from gateway.view import question_of, text_of, unauthenticated
 from gateway.waiting import NobodyWaits
 from resolvers.actor import Actor
-from schema.errors import ErrorCode
-from schema.streaming import Streamed
+from schema.runtime.errors import ErrorCode
+from schema.runtime.streaming import Streamed
 
 logger = logging.getLogger("gateway.streams")
 HEARTBEAT_SECONDS = 15.0

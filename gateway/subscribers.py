@@ -21,10 +21,10 @@ from gateway.questions import Question
 from integrations.deadline import deadline
 from resolvers.actor import Actor
 from resolvers.context import Context, Installation
-from schema.base import GatewaySchema
-from schema.errors import ErrorCode
 from schema.execution import Loaders
-from schema.streaming import Contexts, Streamed
+from schema.gateway_schema import GatewaySchema
+from schema.runtime.errors import ErrorCode
+from schema.runtime.streaming import Contexts, Streamed
 
 # A client that takes nothing for so long is cut off; it may come back with its cursor.
 SEND_SECONDS = 60.0

@@ -42,10 +42,10 @@ from gateway.waiting import NobodyWaits, TooLate, Waiting
 from integrations.deadline import deadline
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Installation
-from schema.base import GatewaySchema
-from schema.errors import ErrorCode
 from schema.execution import Loaders
-from schema.tracing import Trace
+from schema.gateway_schema import GatewaySchema
+from schema.runtime.errors import ErrorCode
+from schema.runtime.tracing import Trace
 
 logger = logging.getLogger("gateway.view")
 OPERATION_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")

@@ -1,12 +1,12 @@
 """The schema, made of its roots."""
 
 from schema import enums  # noqa: F401 # describes the enums, before a type is made of one
-from schema.base import GatewaySchema
-from schema.executors import ExecutorName
-from schema.limits import Limits
-from schema.mutation import Mutation
-from schema.query import Query
-from schema.subscription import Subscription
+from schema.gateway_schema import GatewaySchema
+from schema.roots.mutation import Mutation
+from schema.roots.query import Query
+from schema.roots.subscription import Subscription
+from schema.runtime.executors import ExecutorName
+from schema.runtime.limits import Limits
 
 
 def build_schema(limits: Limits | None = None, executor: ExecutorName = ExecutorName.BREADTH_FIRST) -> GatewaySchema:

@@ -2,7 +2,7 @@
 
 import os
 
-from schema.executors import ExecutorName
+from schema.runtime.executors import ExecutorName
 
 
 def chosen() -> ExecutorName:

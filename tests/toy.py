@@ -23,13 +23,13 @@ from integrations.records.page import Page
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Installation, Stores
 from resolvers.errors import NotFound
-from schema.base import GatewaySchema, node_registry
-from schema.batching import batched
 from schema.execution import Loaders
-from schema.guard import allow, everyone
-from schema.limits import Limits
-from schema.node import Node
-from schema.pagination import After, Before, Connection, First, Last, Order, connection, paged
+from schema.fields.batching import batched
+from schema.fields.node import Node
+from schema.fields.pagination import After, Before, Connection, First, Last, Order, connection, paged
+from schema.gateway_schema import GatewaySchema, node_registry
+from schema.runtime.limits import Limits
+from schema.runtime.permissions import allow, everyone
 from tests.executor import chosen
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -31,7 +31,7 @@ from resolvers.ingestion import events
 from resolvers.rules import pir_lifecycle
 from resolvers.workers.projector import Projector
 from schema.execution import Loaders
-from schema.node import join
+from schema.fields.node import join
 
 OURS, THEIRS, NOBODYS = 1, 2, 3
 DAY = datetime(2025, 7, 1, tzinfo=UTC)

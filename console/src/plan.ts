@@ -1,6 +1,6 @@
 import type { Fetcher } from "@graphiql/toolkit";
 
-/** The answer's `extensions.plan`, made by schema/tracing.py; times are milliseconds. */
+/** The answer's `extensions.plan`, made by schema/runtime/tracing.py; times are milliseconds. */
 export interface Plan {
   readonly totalMs: number;
   readonly stages: readonly Stage[];

@@ -4,6 +4,7 @@
 parents at once or reads off them; ``Native`` names scalars that an answer's writer writes by itself.
 """
 
+from schema.execution.completion import Native
 from schema.execution.executor import BreadthFirstExecutor, plans_of
 from schema.execution.fields import (
     SELECTED,
@@ -19,10 +20,9 @@ from schema.execution.fields import (
     ruled,
 )
 from schema.execution.info import selected_of
+from schema.execution.instrumentation import Stage, Watch
 from schema.execution.loaders import Loaders
 from schema.execution.plan import PlanCache
-from schema.execution.shapes import Native
-from schema.execution.watching import Stage, Watch
 
 __all__ = [
     "SELECTED",

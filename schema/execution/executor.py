@@ -10,11 +10,11 @@ from graphql.pyutils import is_awaitable
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from schema.execution.completion import Native
+from schema.execution.coroutines import PAUSED, rest
+from schema.execution.instrumentation import Watch
 from schema.execution.plan import OperationPlan, PlanCache
 from schema.execution.run import Run
-from schema.execution.shapes import Native
-from schema.execution.strands import PAUSED, rest
-from schema.execution.watching import Watch
 
 PLANS = "breadth-first-plans"
 KNOWN_PREDICATES = (is_awaitable, optimized_is_awaitable, assume_not_awaitable)

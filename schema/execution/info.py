@@ -7,7 +7,7 @@ from graphql import GraphQLResolveInfo
 from graphql.pyutils import Path
 
 from schema.execution.fields import SELECTED, Selected
-from schema.execution.positions import Where
+from schema.execution.response_path import Where
 
 
 class ResolveInfo:

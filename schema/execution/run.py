@@ -8,13 +8,13 @@ from typing import Any
 from graphql import ExecutionResult
 from graphql.execution.executor import Executor
 
+from schema.execution.coroutines import Strands
+from schema.execution.field_plans import NOT_WATCHED, Ask, FieldPlan
 from schema.execution.fields import Read, Reader, is_written
 from schema.execution.info import ResolveInfo, SharedInfo
+from schema.execution.instrumentation import Watch
 from schema.execution.plan import OperationPlan, SelectionPlan
-from schema.execution.positions import Failure, Position, Where, nowhere, settle
-from schema.execution.sources import NOT_WATCHED, Ask, FieldPlan
-from schema.execution.strands import Strands
-from schema.execution.watching import Watch
+from schema.execution.response_path import Failure, Position, Where, nowhere, settle
 
 
 class Run:

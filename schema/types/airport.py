@@ -4,8 +4,8 @@ import strawberry
 
 from integrations.records import airports as records
 from resolvers import airports
-from schema.batching import batched
-from schema.node import Node
+from schema.fields.batching import batched
+from schema.fields.node import Node
 
 
 @strawberry.type(description="A moment on the clock of an airport.")

@@ -8,16 +8,16 @@ from integrations.records import bags as records
 from integrations.records.bags import BagState, TagRole
 from resolvers import airports, bags, events, flights, journeys, local_times, passengers, pirs, transfers
 from resolvers.ingestion import pipeline
-from schema.batching import batched
-from schema.node import Node
+from schema.fields.batching import batched
+from schema.fields.node import Node
 from schema.types.airport import Airport, LocalTime, Party
-from schema.types.connection import Transfer
 from schema.types.event import BagEvent
 from schema.types.flight import Flight, Leg
 from schema.types.journey import FellowBags, Journey
 from schema.types.message import Message
 from schema.types.passenger import Passenger
 from schema.types.pir import Pir
+from schema.types.transfer import Transfer
 
 
 @strawberry.type(description="A tag tied to a bag for a time: numbers are used again.")

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -14,11 +13,9 @@ from integrations.records.sms import Encoding
 from resolvers import passengers, pirs
 from resolvers.context import Context
 from resolvers.irregularities import effects
-from schema.batching import batched, masked, read
-from schema.node import Node
-
-if TYPE_CHECKING:
-    from schema.types.pir import Pir
+from schema.fields.batching import batched, masked, read
+from schema.fields.node import Node
+from schema.types.refs import LazyPir
 
 Info = strawberry.Info[Context, None]
 
@@ -68,9 +65,7 @@ class Effect(Node, record=records.Effect, load=effects.by_ids):
         effects.next_at, description="When it is tried, or looked for, next; null where it has ended."
     )
     sends: list[Send] = batched(effects.sends, description="Its tries, in order.")
-    pir: Annotated["Pir", strawberry.lazy("schema.types.pir")] | None = batched(
-        pirs.of_effects, description="The file that it belongs to."
-    )
+    pir: LazyPir | None = batched(pirs.of_effects, description="The file that it belongs to.")
 
 
 @strawberry.type(description="What leaves because of one file, at a moment.")

@@ -6,7 +6,7 @@ import strawberry
 
 from integrations.records.events import EventKind, ScanMethod
 from resolvers import airports, flights, local_times
-from schema.batching import batched
+from schema.fields.batching import batched
 from schema.types.airport import Airport, LocalTime, Party
 from schema.types.flight import Flight
 

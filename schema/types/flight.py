@@ -1,22 +1,23 @@
 """Flights and the legs of itineraries."""
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from integrations.records.flights import FlightColumns, FlightStatus
 from resolvers import airports, bags, custody, flights, graph_analytics, inventory, local_times, transfers
-from schema.batching import batched
-from schema.node import Node
-from schema.pagination import Connection, Order, paged
+from schema.fields.batching import batched
+from schema.fields.node import Node
+from schema.fields.pagination import Connection, Order, paged
 from schema.types.airport import Airport, LocalFlightTimes
-
-if TYPE_CHECKING:
-    from schema.types.bag import Bag
-    from schema.types.connection import Transfer
-    from schema.types.graph import MissedConnection, PlannedAgainstActual
-    from schema.types.inventory import CustodyCompleteness, FlightInventory
+from schema.types.refs import (
+    LazyBag,
+    LazyCustodyCompleteness,
+    LazyFlightInventory,
+    LazyMissedConnection,
+    LazyPlannedAgainstActual,
+    LazyTransfer,
+)
 
 BAGS_OF_FLIGHT = Order("bags of a flight", id=int)
 TRANSFERS_OF_FLIGHT = Order("transfers of a flight", bag_id=int)
@@ -53,15 +54,15 @@ class Flight(Node, record=FlightColumns, load=flights.by_ids):
         local_times.of_arrivals, description="Its arrival on the clock of its destination."
     )
     bag_count: int = batched(flights.bag_counts, description="How many bags are planned on it.")
-    bags: Connection[Annotated["Bag", strawberry.lazy("schema.types.bag")]] = paged(
+    bags: Connection[LazyBag] = paged(
         bags.of_flights, order=BAGS_OF_FLIGHT, description="The bags planned on it, in the order they became known."
     )
-    planned_against_actual: Annotated["PlannedAgainstActual", strawberry.lazy("schema.types.graph")] | None = batched(
+    planned_against_actual: LazyPlannedAgainstActual | None = batched(
         graph_analytics.planned_against_actual,
         description="Who was planned on it and who flew with it, from the graph; null while that has not heard of it.",
         arguments={"first": "How many of the bags that differ to tell of, 1 to 200."},
     )
-    blast_radius: list[Annotated["MissedConnection", strawberry.lazy("schema.types.graph")]] | None = batched(
+    blast_radius: list[LazyMissedConnection] | None = batched(
         graph_analytics.blast_radius,
         description="What its bags would miss at its destination and after it if it came late, from the graph.",
         arguments={
@@ -70,22 +71,22 @@ class Flight(Node, record=FlightColumns, load=flights.by_ids):
             "bags_of_each": "How many of the bags of each onward flight to tell of, 1 to 200.",
         },
     )
-    inbound_connections: Connection[Annotated["Transfer", strawberry.lazy("schema.types.connection")]] = paged(
+    inbound_connections: Connection[LazyTransfer] = paged(
         transfers.onto_flights,
         order=TRANSFERS_OF_FLIGHT,
         description="Bags that change onto it from other flights, in the order they became known.",
     )
-    outbound_connections: Connection[Annotated["Transfer", strawberry.lazy("schema.types.connection")]] = paged(
+    outbound_connections: Connection[LazyTransfer] = paged(
         transfers.off_flights,
         order=TRANSFERS_OF_FLIGHT,
         description="Bags that come with it and change to other flights, in the order they became known.",
     )
-    custody_completeness: Annotated["CustodyCompleteness", strawberry.lazy("schema.types.inventory")] = batched(
+    custody_completeness: LazyCustodyCompleteness = batched(
         custody.of_flights,
         max_parents=20,
         description="How complete the proof of custody is for its bags (IATA Resolution 753).",
     )
-    inventory: Annotated["FlightInventory", strawberry.lazy("schema.types.inventory")] = batched(
+    inventory: LazyFlightInventory = batched(
         inventory.of_flights, description="What is on board and what should be, at its departure."
     )
 

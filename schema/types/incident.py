@@ -1,7 +1,6 @@
 """What makes bags miss their next flights."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -9,14 +8,12 @@ from integrations.records import incidents as records
 from integrations.records.connections import ConnectionLevel
 from integrations.records.incidents import IncidentCause
 from resolvers.workers import incidents
-from schema.batching import batched
-from schema.node import Node
-from schema.pagination import Connection, Order, paged
-from schema.types.connection import LevelCount, Transfer
+from schema.fields.batching import batched
+from schema.fields.node import Node
+from schema.fields.pagination import Connection, Order, paged
 from schema.types.flight import Flight
-
-if TYPE_CHECKING:
-    from schema.types.bag import Bag
+from schema.types.refs import LazyBag
+from schema.types.transfer import LevelCount, Transfer
 
 BAGS_OF_INCIDENT = Order("bags of an incident", bag_id=int)
 
@@ -27,9 +24,7 @@ class IncidentBag:
 
     level: ConnectionLevel = strawberry.field(description="How it stood when the incident was updated last.")
     added_at: datetime = strawberry.field(description="Since when it belongs to the incident.")
-    bag: Annotated["Bag", strawberry.lazy("schema.types.bag")] | None = batched(
-        incidents.records_of, description="The bag."
-    )
+    bag: LazyBag | None = batched(incidents.records_of, description="The bag.")
     connection: Transfer | None = batched(
         incidents.transfers,
         description="Its connection as it stands now, with the evidence; null where it has none there any more.",

@@ -1,19 +1,16 @@
 """What is on a flight and what should be, and how complete the proof of custody is (IATA Resolution 753)."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from integrations.records.inventory import InventoryCategory
 from integrations.records.journeys import CustodyPointKind
 from resolvers import custody, inventory
-from schema.batching import batched, read
-from schema.pagination import Connection, Order, paged
+from schema.fields.batching import batched, read
+from schema.fields.pagination import Connection, Order, paged
 from schema.types.journey import CustodyPoint
-
-if TYPE_CHECKING:
-    from schema.types.bag import Bag
+from schema.types.refs import LazyBag
 
 BAGS_OF_INVENTORY = Order("bags of an inventory", bag_id=int)
 
@@ -23,9 +20,7 @@ class InventoryBag:
     """Values are ``integrations.records.inventory.InventoryBag``."""
 
     category: InventoryCategory = strawberry.field(description="How it counts.")
-    bag: Annotated["Bag", strawberry.lazy("schema.types.bag")] | None = batched(
-        inventory.records_of, description="The bag."
-    )
+    bag: LazyBag | None = batched(inventory.records_of, description="The bag.")
 
 
 @strawberry.type(
@@ -74,9 +69,7 @@ class PointCount:
 class CustodyGap:
     """Values are ``integrations.records.inventory.CustodyGap``."""
 
-    bag: Annotated["Bag", strawberry.lazy("schema.types.bag")] | None = batched(
-        inventory.records_of, description="The bag."
-    )
+    bag: LazyBag | None = batched(inventory.records_of, description="The bag.")
     point: CustodyPoint = strawberry.field(description="The point, with who had the bag before.")
 
 

@@ -1,19 +1,16 @@
 """Journeys of bags."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from integrations.records.journeys import CustodyPointKind, JourneySource
 from resolvers import airports, bags, flights, journeys
-from schema.batching import batched
+from schema.fields.batching import batched
 from schema.types.airport import Party
 from schema.types.event import BagEvent
 from schema.types.flight import Flight, Leg
-
-if TYPE_CHECKING:
-    from schema.types.bag import Bag
+from schema.types.refs import LazyBag
 
 
 @strawberry.type(description="A flight that the bag was on.")
@@ -73,7 +70,7 @@ class Journey:
 class FellowBag:
     """Values are ``resolvers.bags.FellowBag``."""
 
-    bag: Annotated["Bag", strawberry.lazy("schema.types.bag")] = strawberry.field(description="The bag.")
+    bag: LazyBag = strawberry.field(description="The bag.")
     at: datetime | None = strawberry.field(description="When it was at the place; null by flight.")
     minutes: int | None = strawberry.field(
         description="Whole minutes from the one bag's scan to this one's, below zero where this one came first; "
@@ -98,6 +95,4 @@ class FellowBags:
         bags.with_times,
         description="The first of them, by place the nearest in time first, each with the time between.",
     )
-    bags: list[Annotated["Bag", strawberry.lazy("schema.types.bag")]] = batched(
-        bags.of_fellows, description="The same bags, without times."
-    )
+    bags: list[LazyBag] = batched(bags.of_fellows, description="The same bags, without times.")

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from operator import itemgetter
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -10,11 +9,9 @@ from integrations.records import matches as records
 from integrations.records.matches import MatchElement, MatchState
 from resolvers.context import Context
 from resolvers.irregularities import matches
-from schema.batching import batched, masked, read
-from schema.node import Node
-
-if TYPE_CHECKING:
-    from schema.types.pir import Pir
+from schema.fields.batching import batched, masked, read
+from schema.fields.node import Node
+from schema.types.refs import LazyPir
 
 Info = strawberry.Info[Context, None]
 
@@ -48,9 +45,5 @@ class Match(Node, record=records.Match, load=matches.by_ids):
     decided_by: str | None = strawberry.field(description="Who confirmed or rejected it.")
     decided_at: datetime | None = strawberry.field(description="When it was confirmed or rejected.")
     seq: int = strawberry.field(description="Place of the missed bag in its file, from 1.")
-    on_hand: Annotated["Pir", strawberry.lazy("schema.types.pir")] | None = batched(
-        matches.on_hand_pirs, description="The file of the found bag."
-    )
-    file: Annotated["Pir", strawberry.lazy("schema.types.pir")] | None = batched(
-        matches.delayed_pirs, description="The file of the missed bag."
-    )
+    on_hand: LazyPir | None = batched(matches.on_hand_pirs, description="The file of the found bag.")
+    file: LazyPir | None = batched(matches.delayed_pirs, description="The file of the missed bag.")

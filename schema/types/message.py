@@ -6,8 +6,8 @@ import strawberry
 
 from integrations.records import received
 from resolvers import dead_letters, passengers
-from schema.batching import masked
-from schema.node import Node
+from schema.fields.batching import masked
+from schema.fields.node import Node
 
 
 @strawberry.type(description="A message as an airport sent it: Type B, a scan as JSON, or Baggage XML.")

@@ -1,17 +1,13 @@
 """Passengers. Names, phones and addresses are personal data: masked by role, each reveal audited."""
 
-from typing import TYPE_CHECKING, Annotated
-
 import strawberry
 
 from integrations.records import passengers as records
 from integrations.records.passengers import Language
 from resolvers import bags, passengers
-from schema.batching import batched, masked, read
-from schema.node import Node
-
-if TYPE_CHECKING:
-    from schema.types.bag import Bag
+from schema.fields.batching import batched, masked, read
+from schema.fields.node import Node
+from schema.types.refs import LazyBag
 
 
 @strawberry.type(description="Membership of a frequent-flyer programme.")
@@ -54,6 +50,4 @@ class Passenger(Node, record=records.PassengerColumns, load=passengers.by_ids):
     contact: Contact | None = batched(
         passengers.reveal, description="Phone and email in full: for agents, supervisors and administrators; audited."
     )
-    bags: list[Annotated["Bag", strawberry.lazy("schema.types.bag")]] = batched(
-        bags.of_passengers, description="All bags of the passenger."
-    )
+    bags: list[LazyBag] = batched(bags.of_passengers, description="All bags of the passenger.")

@@ -3,7 +3,7 @@
 from datetime import date as day  # a field is called `date`
 from datetime import datetime
 from operator import itemgetter
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import strawberry
 
@@ -17,16 +17,14 @@ from resolvers.documents.pir_pdf import PaperSize
 from resolvers.irregularities import effects, matches
 from resolvers.rules import fault
 from resolvers.rules.fault import FactName
-from schema.batching import batched, masked, read
-from schema.node import Node
+from schema.fields.batching import batched, masked, read
+from schema.fields.node import Node
 from schema.types.airport import Airport, LocalTime
 from schema.types.effect import Effect
 from schema.types.flight import Flight
 from schema.types.match import Match
 from schema.types.passenger import Passenger
-
-if TYPE_CHECKING:
-    from schema.types.bag import Bag
+from schema.types.refs import LazyBag, LazyPir
 
 Info = strawberry.Info[Context, None]
 
@@ -56,11 +54,9 @@ class DescribedBag:
     name_on_bag: str | None = masked(
         passengers.personal, description="The name on the bag; null for roles that do not meet passengers."
     )
-    bag: Annotated["Bag", strawberry.lazy("schema.types.bag")] | None = batched(
-        bags.of_described, description="The bag itself, where it is known."
-    )
+    bag: LazyBag | None = batched(bags.of_described, description="The bag itself, where it is known.")
     forward_flight: Flight | None = batched(flights.of_forwarded, description="The flight that brings it.")
-    matched_pir: Annotated["Pir", strawberry.lazy("schema.types.pir")] | None = batched(
+    matched_pir: LazyPir | None = batched(
         pirs.matched, description="The file it was found to belong to: of a found bag the delayed one's, or back."
     )
 
@@ -177,15 +173,11 @@ class Pir(Node, record=records.Pir, load=pirs.by_ids):
         if not passengers.sees_names(info.context):
             return None
         return pir_pdf_link.link(info.context, parent.id, language, paper)
-            pir_pdf_link.link(info.context, parent.id, language, paper) if passengers.sees_names(info.context) else None
-        )
 
     opened_at_local: LocalTime | None = batched(local_times.of_pirs, description="When, on the clock of the station.")
     station_airport: Airport | None = batched(airports.of_stations, description="The station.")
     passenger: Passenger | None = batched(passengers.of_owned, description="Whose bag it is, where known.")
-    bags: list[Annotated["Bag", strawberry.lazy("schema.types.bag")]] = batched(
-        bags.of_pirs, description="The bags of the file that are known, in its order."
-    )
+    bags: list[LazyBag] = batched(bags.of_pirs, description="The bags of the file that are known, in its order.")
     described_bags: list[DescribedBag] = batched(pirs.descriptions, description="The bags of the file, in its order.")
     deadlines: Deadlines = batched(pirs.deadlines_of, description="What the law counts for it.")
     history: list[PirEntry] = batched(pirs.history, description="What was done with it, in order.")
@@ -195,9 +187,5 @@ class Pir(Node, record=records.Pir, load=pirs.by_ids):
         description="Found bags that may be its own, or files that a found bag may belong to; the best first.",
         arguments={"first": "The most, 1 to 50."},
     )
-    previous: Annotated["Pir", strawberry.lazy("schema.types.pir")] | None = batched(
-        pirs.previous, description="The file that it follows."
-    )
-    followed_by: list[Annotated["Pir", strawberry.lazy("schema.types.pir")]] = batched(
-        pirs.followed_by, description="The files that follow it."
-    )
+    previous: LazyPir | None = batched(pirs.previous, description="The file that it follows.")
+    followed_by: list[LazyPir] = batched(pirs.followed_by, description="The files that follow it.")

@@ -7,7 +7,7 @@ from graphql import GraphQLObjectType
 
 from resolvers.actor import Role
 from schema.build import build_schema
-from schema.node import join
+from schema.fields.node import join
 from tests.gateway import Api
 from tests.world import DELIVERED, NOBODYS, THEIRS, Builder, World
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from resolvers.actor import Role
-from schema.node import join
+from schema.fields.node import join
 from tests.gateway import Api, credential
 from tests.world import World
 

@@ -7,7 +7,7 @@ import pytest
 
 from integrations.records.bags import BagState
 from resolvers.actor import Role
-from schema.node import join
+from schema.fields.node import join
 from tests.gateway import Api
 from tests.world import BAGS, DAMAGED, DELIVERED, EXPECTED, LOADED, MISSED, RUSH, SEEN, Builder, World
 

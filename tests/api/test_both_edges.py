@@ -20,7 +20,7 @@ from gateway.middleware import BodyLimit, Paths, RequestEdge
 from gateway.view import GraphQLView
 from resolvers.actor import Role
 from resolvers.context import Context, Stores
-from schema.base import GatewaySchema
+from schema.gateway_schema import GatewaySchema
 from tests.toy import INSTALLATION, SIGNING_KEY, START, Library, context_of, toy_schema
 
 SECRET = "s" * 32

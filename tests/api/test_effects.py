@@ -20,7 +20,7 @@ from integrations.records.sends import SendOutcome
 from integrations.stores import effects
 from resolvers.actor import Role
 from resolvers.context import Stores
-from schema.node import join
+from schema.fields.node import join
 from tests.gateway import Api, serving
 from tests.world import NOBODYS, OURS, World
 

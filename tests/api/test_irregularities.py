@@ -16,7 +16,7 @@ from pypdf import PdfReader
 from integrations.records.pirs import PirAction, PirBagState, PirKind
 from resolvers.actor import Role
 from resolvers.rules import pir_lifecycle
-from schema.node import join, split
+from schema.fields.node import join, split
 from tests.gateway import Api
 from tests.world import Builder, World, at
 

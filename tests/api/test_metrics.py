@@ -5,7 +5,7 @@ import re
 import pytest
 
 from resolvers.actor import Role
-from schema.executors import ExecutorName
+from schema.runtime.executors import ExecutorName
 from tests.executor import chosen
 from tests.gateway import Api, credential
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from resolvers.actor import Role
-from schema.node import join
+from schema.fields.node import join
 from tests.gateway import Api
 from tests.world import DELIVERED, MISSED, Builder
 

@@ -16,8 +16,8 @@ from integrations.stores.postgres import count_statements
 from resolvers.actor import Role
 from schema.build import build_schema
 from schema.execution import BatchField
-from schema.guard import DEFINITION
-from schema.node import join
+from schema.fields.node import join
+from schema.runtime.permissions import DEFINITION
 from tests.gateway import Api
 from tests.world import OURS, Builder, World, at
 

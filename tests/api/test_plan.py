@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from resolvers.actor import Role
-from schema.executors import ExecutorName
+from schema.runtime.executors import ExecutorName
 from tests.executor import chosen
 from tests.gateway import Api, credential
 from tests.world import DELIVERED

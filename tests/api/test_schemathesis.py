@@ -14,7 +14,7 @@ from schemathesis.graphql import nodes
 
 from resolvers.actor import Role
 from schema.build import build_schema
-from schema.node import join
+from schema.fields.node import join
 from tests.api.test_bad_input import DRIVERS_WORDS
 from tests.gateway import Api
 from tests.world import DELIVERED, OURS, RUSH, Builder, World

@@ -9,7 +9,7 @@ from integrations.records.events import Scan
 from integrations.stores.neo4j import Neo4jManager
 from integrations.stores.postgres import count_statements
 from resolvers.events import WRITTEN_FROM
-from schema.executors import ExecutorName
+from schema.runtime.executors import ExecutorName
 from tests.executor import chosen
 from tests.gateway import Api, serving
 from tests.world import Builder, World, at, tell_graph

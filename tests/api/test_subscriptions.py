@@ -20,8 +20,8 @@ from resolvers.ingestion import events as scans
 from resolvers.live.health_watch import HealthWatch
 from resolvers.live.hub import Hub, Live
 from schema.build import build_schema
-from schema.streaming import Streamed
-from schema.subscription import CHANGES, Mark
+from schema.roots.subscription import CHANGES, Mark
+from schema.runtime.streaming import Streamed
 from tests.executor import chosen
 from tests.world import DELIVERED, LOADED, Builder, World, context_of
 

@@ -12,7 +12,7 @@ from resolvers.actor import Role
 from resolvers.context import Stores
 from resolvers.events import WRITTEN_FROM
 from schema.build import build_schema
-from schema.executors import ExecutorName
+from schema.runtime.executors import ExecutorName
 from tests.world import DELIVERED, Builder, World, at, context_of
 
 STRANGE = ["", "plain", 'quo"te', "back\\slash", "tab\tnew\nline", "\x01\x1f\x7f", "çã 行李 🧳", "</script>", "\u2028"]

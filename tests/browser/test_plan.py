@@ -28,7 +28,7 @@ from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.redis import EmbeddedRedis
 from integrations.stores.timings import Timings
 from resolvers.actor import Role
-from schema.tracing import MAX_STAGES, Trace
+from schema.runtime.tracing import MAX_STAGES, Trace
 from tests.browser.chromium import Page, chromium
 from tests.conftest import Neo4jCredentials, make_database
 from tests.gateway import credential, settings_for

@@ -19,8 +19,8 @@ from graphql import GraphQLSchema, parse
 from graphql.execution import execute
 from strawberry.types.field import StrawberryField
 
-from schema.batching import batched, masked, read
 from schema.execution import BatchField, BreadthFirstExecutor, Loaders, Native, Watch, by_class, plans_of
+from schema.fields.batching import batched, masked, read
 
 Info = strawberry.Info[Any, None]
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway.answers import COMPRESSED_FROM, THREAD_FROM, Answer, answer_of
 from gateway.questions import GRAPHQL_JSON, JSON, takes_gzip
-from schema.scalars import write_date_time
+from schema.runtime.scalars import write_date_time
 
 
 async def sent(answer: Answer, *, takes: bool) -> tuple[dict[bytes, bytes], bytes]:

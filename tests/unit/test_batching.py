@@ -8,10 +8,10 @@ import pytest
 from integrations.deadline import deadline, remaining
 from resolvers.actor import Role
 from resolvers.context import Context
-from schema.base import GatewaySchema
-from schema.batching import batched
 from schema.execution import BatchError, BatchField, Loaders
-from schema.guard import DEFINITION
+from schema.fields.batching import batched
+from schema.gateway_schema import GatewaySchema
+from schema.runtime.permissions import DEFINITION
 from tests.toy import Library, ask, codes_of, context_of, toy_schema
 
 

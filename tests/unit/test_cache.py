@@ -1,9 +1,9 @@
 import pytest
 from graphql import parse
 
-from schema.base import GatewaySchema
-from schema.cache import DocumentCache
-from schema.limits import Limits
+from schema.gateway_schema import GatewaySchema
+from schema.runtime.documents import DocumentCache
+from schema.runtime.limits import Limits
 from tests.toy import Library, ask, codes_of, context_of, toy_schema
 
 
@@ -26,7 +26,7 @@ async def test_a_document_is_prepared_once(schema: GatewaySchema, monkeypatch: p
     for _ in range(3):
         assert (await ask(schema, "{health}", context_of(Library.of(1)))).data == {"health": "ok"}
         monkeypatch.setattr("strawberry.schema.schema.parse", None)
-        monkeypatch.setattr("schema.cache.validate", None)
+        monkeypatch.setattr("schema.runtime.documents.validate", None)
     assert (schema.documents.misses, schema.documents.hits) == (1, 2)
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from integrations.errors import Conflict, DeadlineExceeded, OutsideError, Refused, Unavailable
 from resolvers.errors import BadInput, CallerError, Forbidden, NotFound, Unauthenticated
-from schema.base import GatewaySchema
-from schema.errors import STORE_MESSAGES, ErrorCode
+from schema.gateway_schema import GatewaySchema
+from schema.runtime.errors import STORE_MESSAGES, ErrorCode
 from tests.toy import Library, ask, codes_of, context_of, toy_schema
 
 SECRET = 'relation "bags" does not exist at 10.0.0.1'

@@ -6,8 +6,8 @@ import pytest
 import strawberry
 
 from resolvers.actor import Role
-from schema.base import GatewaySchema
-from schema.guard import allow
+from schema.gateway_schema import GatewaySchema
+from schema.runtime.permissions import allow
 from tests.toy import Library, ask, codes_of, context_of, toy_schema
 
 

@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 from graphql import get_introspection_query, parse
 
-from schema.base import GatewaySchema
-from schema.cost import CostMeter
-from schema.limits import Limits, check_extent
+from schema.gateway_schema import GatewaySchema
+from schema.runtime.cost import CostMeter
+from schema.runtime.limits import Limits, check_extent
 from tests.toy import Library, ask, codes_of, context_of, toy_schema
 
 # Parsing the largest document takes about 15 ms and validating it 150; a slow machine gets ten times that.

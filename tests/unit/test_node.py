@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from integrations.errors import Unavailable
 from resolvers.errors import BadInput
-from schema.base import GatewaySchema
-from schema.node import join, split
+from schema.fields.node import join, split
+from schema.gateway_schema import GatewaySchema
 from tests.toy import Author, Book, Library, ask, codes_of, context_of, toy_schema
 
 NODES = "query($ids:[ID!]!){nodes(ids:$ids){__typename id ... on Author{name} ... on Book{title} ... on Country{code}}}"

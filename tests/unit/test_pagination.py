@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from strawberry.types import ExecutionResult
 
 from resolvers.errors import BadInput
-from schema.base import GatewaySchema
-from schema.pagination import Order, page_of
+from schema.fields.pagination import Order, page_of
+from schema.gateway_schema import GatewaySchema
 from tests.toy import BY_BIRTH, BY_ID, AuthorRecord, Library, ask, codes_of, context_of, toy_schema
 
 PAGE = """query($first: Int, $after: String, $last: Int, $before: String) {

@@ -5,7 +5,7 @@ from graphql import GraphQLError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schema.scalars import read_date_time, write_date_time
+from schema.runtime.scalars import read_date_time, write_date_time
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from graphql.execution.values import get_variable_values
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schema.variables import MAX_ERRORS, Variables
+from schema.runtime.variables import MAX_ERRORS, Variables
 
 SCHEMA = build_schema("""
     scalar Anything
@@ -57,7 +57,7 @@ def test_usual_values_need_no_graphql_core(monkeypatch: pytest.MonkeyPatch) -> N
     operation = parse("query($a: String!, $b: ID, $c: Int!, $d: Genre, $e: Boolean) { x }").definitions[0]
     assert isinstance(operation, OperationDefinitionNode)
     variables = Variables(SCHEMA, operation.variable_definitions or ())
-    monkeypatch.setattr("schema.variables.get_variable_values", None)
+    monkeypatch.setattr("schema.runtime.variables.get_variable_values", None)
     values = variables.values({"a": "x", "b": "y", "c": 5, "d": "POEM"})
     assert not isinstance(values, list)
     assert values.coerced == {"a": "x", "b": "y", "c": 5, "d": "POEM"}

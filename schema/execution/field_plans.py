@@ -28,6 +28,7 @@ from strawberry.types.arguments import StrawberryArgument, convert_arguments
 from strawberry.types.base import StrawberryMaybe, StrawberryOptional
 from strawberry.types.field import StrawberryField
 
+from schema.execution.completion import Leaf, ListOf, ObjectOf, Shape
 from schema.execution.fields import (
     SELECTED,
     WRITTEN,
@@ -40,9 +41,8 @@ from schema.execution.fields import (
     Selection,
 )
 from schema.execution.info import ResolveInfo
-from schema.execution.positions import Position, Where, nowhere
-from schema.execution.shapes import Leaf, ListOf, ObjectOf, Shape
-from schema.execution.watching import Figures, Stage
+from schema.execution.instrumentation import Figures, Stage
+from schema.execution.response_path import Position, Where, nowhere
 
 if TYPE_CHECKING:
     from schema.execution.run import Run

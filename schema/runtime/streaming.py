@@ -14,7 +14,7 @@ from graphql import ExecutionResult, GraphQLError
 from graphql.execution import Executor, create_source_event_stream
 
 from resolvers.context import Context
-from schema.errors import translate
+from schema.runtime.errors import translate
 
 # A context for one answer: opened for it, and closed after it.
 Contexts = Callable[[], AbstractAsyncContextManager[Context]]

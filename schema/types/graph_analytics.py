@@ -1,16 +1,12 @@
 """What the graph alone answers."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from resolvers import flights, graph_analytics
-from schema.batching import batched
-
-if TYPE_CHECKING:
-    from schema.types.bag import Bag
-    from schema.types.flight import Flight
+from schema.fields.batching import batched
+from schema.types.refs import LazyBag, LazyFlight
 
 
 @strawberry.type(description="Who was planned on a flight, and who flew with it, from the graph.")
@@ -22,10 +18,10 @@ class PlannedAgainstActual:
     as_planned: int = strawberry.field(description="How many are both.")
     not_flown: int = strawberry.field(description="How many are planned on it and neither flown nor loaded.")
     not_planned: int = strawberry.field(description="How many flew with it, or are loaded, without such a plan.")
-    bags_not_flown: list[Annotated["Bag", strawberry.lazy("schema.types.bag")]] = batched(
+    bags_not_flown: list[LazyBag] = batched(
         graph_analytics.not_flown, description="The first of those that are planned and did not fly."
     )
-    bags_not_planned: list[Annotated["Bag", strawberry.lazy("schema.types.bag")]] = batched(
+    bags_not_planned: list[LazyBag] = batched(
         graph_analytics.not_planned, description="The first of those that flew without a plan."
     )
 
@@ -34,9 +30,7 @@ class PlannedAgainstActual:
 class MissedConnection:
     """Values are ``integrations.stores.graph_answers.MissedConnection``."""
 
-    flight: Annotated["Flight", strawberry.lazy("schema.types.flight")] | None = batched(
-        flights.of_flight_ids, description="The onward flight."
-    )
+    flight: LazyFlight | None = batched(flights.of_flight_ids, description="The onward flight.")
     minutes_left: int | None = strawberry.field(
         description="Whole minutes between arrival and departure, below zero where it leaves first; null for a "
         "cancelled inbound. At the second hop: those that are left if the flight before waits for the bags."
@@ -45,9 +39,7 @@ class MissedConnection:
         name="minimumMinutes", description="What a bag needs there, in minutes; null where nobody has said."
     )
     total: int = strawberry.field(description="How many bags.")
-    bags: list[Annotated["Bag", strawberry.lazy("schema.types.bag")]] = batched(
-        graph_analytics.missing, description="The first of them."
-    )
+    bags: list[LazyBag] = batched(graph_analytics.missing, description="The first of them.")
     onward: list["MissedConnection"] = strawberry.field(
         description="The second hop: what the same bags were to change to after it; empty at the second hop itself."
     )

@@ -22,7 +22,7 @@ from graphql import GraphQLObjectType, GraphQLSchema
 from resolvers.context import Context
 from resolvers.errors import BadInput
 from schema.execution import by_class, off_parent
-from schema.guard import DEFINITION
+from schema.runtime.permissions import DEFINITION
 
 MAX_NODES = 200
 LARGEST_KEY = 2**63 - 1

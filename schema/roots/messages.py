@@ -12,9 +12,9 @@ from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
 from resolvers.ingestion.pipeline import BATCH, Ingested, Way, ingest
-from schema.guard import allow
-from schema.pagination import After, Before, Connection, First, Last, Order, connection
-from schema.refusals import UserError, told
+from schema.fields.pagination import After, Before, Connection, First, Last, Order, connection
+from schema.fields.user_errors import UserError, told
+from schema.runtime.permissions import allow
 from schema.types.message import DeadLetter
 
 Info = strawberry.Info[Context, None]

@@ -15,17 +15,17 @@ from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound
 from resolvers.live import hub
 from resolvers.live.hub import Interest, Live, Told
-from schema.batching import batched, masked
-from schema.guard import allow
-from schema.inputs import airport_code, only_one, optional_airport_code
-from schema.pagination import Order
-from schema.query import for_readers
+from schema.fields.batching import batched, masked
+from schema.fields.pagination import Order
+from schema.inputs.common import airport_code, only_one, optional_airport_code
+from schema.roots.query import for_readers
+from schema.runtime.permissions import allow
 from schema.types.bag import Bag
-from schema.types.connection import ConnectionBoard
 from schema.types.event import BagEvent
 from schema.types.flight import Flight
 from schema.types.health import Health
 from schema.types.incident import Incident
+from schema.types.transfer import ConnectionBoard
 
 Info = strawberry.Info[Context, None]
 

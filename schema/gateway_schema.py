@@ -1,7 +1,8 @@
 """The GraphQL schema with what every request passes through, whichever way it comes in.
 
-Documents are cached and limited (``schema.cache``, ``schema.limits``), root fields guarded (``schema.guard``), objects
-with global ids registered (``schema.node``), and errors translated (``schema.errors``).
+Documents are cached and limited (``schema.runtime.documents``, ``schema.runtime.limits``), root fields are guarded
+(``schema.runtime.permissions``), objects with global ids registered (``schema.fields.node``), and errors translated
+(``schema.runtime.errors``).
 """
 
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
@@ -20,16 +21,16 @@ from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 
 from resolvers.context import Context
-from schema.cache import CachedDocuments, DocumentCache
-from schema.errors import translate
 from schema.execution import PlanCache, plans_of
-from schema.executors import ExecutorName, answering, executing
-from schema.guard import guard_roots
-from schema.limits import Limits
-from schema.node import NodeRegistry
-from schema.operations import Operation
-from schema.scalars import scalar_map
-from schema.streaming import Contexts, Streamed, events_of
+from schema.fields.node import NodeRegistry
+from schema.runtime.documents import CachedDocuments, DocumentCache
+from schema.runtime.errors import translate
+from schema.runtime.executors import ExecutorName, answering, executing
+from schema.runtime.limits import Limits
+from schema.runtime.operations import Operation
+from schema.runtime.permissions import guard_roots
+from schema.runtime.scalars import scalar_map
+from schema.runtime.streaming import Contexts, Streamed, events_of
 
 
 class GatewaySchema(strawberry.Schema):

@@ -8,9 +8,9 @@ import strawberry
 from resolvers import graph_analytics
 from resolvers.actor import Role
 from resolvers.context import Context
-from schema.guard import allow
-from schema.inputs import airport_code
-from schema.types.graph import Bottleneck
+from schema.inputs.common import airport_code
+from schema.runtime.permissions import allow
+from schema.types.graph_analytics import Bottleneck
 
 Info = strawberry.Info[Context, None]
 

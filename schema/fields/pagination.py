@@ -30,8 +30,8 @@ from integrations.records.page import Page
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import BadInput
-from schema.batching import declare
 from schema.execution import SELECTED
+from schema.fields.batching import declare
 
 DEFAULT_SIZE = 25
 MAX_SIZE = 1_000
@@ -232,7 +232,7 @@ def paged(
     max_parents: int = 1000,
     deprecation_reason: str | None = None,
 ) -> Any:
-    """Declare a connection of all parents, as ``schema.batching.batched`` does for other fields.
+    """Declare a connection of all parents, as ``schema.fields.batching.batched`` does for other fields.
 
     Args:
         function: ``async def f(context, parents, page, *, argument=default)``: for each parent its rows, or an

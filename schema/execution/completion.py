@@ -32,12 +32,12 @@ from graphql.execution.executor import Executor, invalid_return_type_error
 from graphql.pyutils import is_iterable
 from graphql.type.scalars import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT, specified_scalar_types
 
-from schema.execution.positions import Position, Where
+from schema.execution.response_path import Position, Where
 
 if TYPE_CHECKING:
+    from schema.execution.field_plans import FieldPlan
     from schema.execution.plan import SelectionPlan
     from schema.execution.run import Run
-    from schema.execution.sources import FieldPlan
 
 LISTS = frozenset({list, tuple})
 MAX_PLAIN_CLASSES = 64

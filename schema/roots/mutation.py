@@ -11,15 +11,15 @@ from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound
 from resolvers.ingestion import events
 from resolvers.ingestion.events import RecordedScan, ScanOutcome
-from schema.batching import batched
-from schema.connections import ConnectionMutations
-from schema.effects import EffectMutations
-from schema.errors import ErrorCode
-from schema.guard import allow
-from schema.ingestion import IngestionMutations
-from schema.inputs import MOST_SCANS, RecordScansInput, ScanInput, UpdateFlightInput
-from schema.irregularities import IrregularityMutations
-from schema.refusals import UserError, told
+from schema.fields.batching import batched
+from schema.fields.user_errors import UserError, told
+from schema.inputs.common import MOST_SCANS, RecordScansInput, ScanInput, UpdateFlightInput
+from schema.roots.effects import EffectMutations
+from schema.roots.messages import IngestionMutations
+from schema.roots.pirs import IrregularityMutations
+from schema.roots.transfers import ConnectionMutations
+from schema.runtime.errors import ErrorCode
+from schema.runtime.permissions import allow
 from schema.types.bag import Bag
 from schema.types.flight import Flight
 

@@ -1,7 +1,7 @@
 """How much one document may ask for, decided before anything runs and before GraphQL validates it.
 
 Counting takes each fragment once, so that a bomb of fragments is only multiplied and never unfolded. What passes is
-small enough for ``schema.cost`` to unfold.
+small enough for ``schema.runtime.cost`` to unfold.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from graphql import (
     ValueNode,
 )
 
-from schema.errors import ErrorCode
+from schema.runtime.errors import ErrorCode
 
 INTROSPECTION = ("__schema", "__type")
 MAX_NESTING = 100

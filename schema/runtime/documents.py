@@ -16,10 +16,10 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types.execution import ParseOptions
 
-from schema.cost import CostMeter
-from schema.errors import ErrorCode
-from schema.limits import Limits, check_extent
-from schema.operations import Operation, operations_of
+from schema.runtime.cost import CostMeter
+from schema.runtime.errors import ErrorCode
+from schema.runtime.limits import Limits, check_extent
+from schema.runtime.operations import Operation, operations_of
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 MAX_ERRORS = 10

@@ -25,7 +25,7 @@ from strawberry.types.arguments import StrawberryArgument
 from resolvers.actor import Role
 from resolvers.context import Context
 from schema.execution import SELECTED, WRITTEN, AtHand, BatchField, ReadField
-from schema.guard import admit
+from schema.runtime.permissions import admit
 
 BatchFunction = Callable[Concatenate[Context, Sequence[Any], ...], Awaitable[Sequence[Any]]]
 

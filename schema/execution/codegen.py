@@ -9,9 +9,9 @@ import keyword
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from schema.execution.completion import Leaf, compiled
+from schema.execution.field_plans import FieldPlan, ReadPlan
 from schema.execution.fields import Read
-from schema.execution.shapes import Leaf, compiled
-from schema.execution.sources import FieldPlan, ReadPlan
 
 Columns = Sequence[Sequence[Any]]
 Builder = Callable[[Sequence[Any], Columns, Sequence[Read | None]], list[dict[str, Any]]]

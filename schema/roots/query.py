@@ -11,16 +11,16 @@ from integrations.records.pirs import PirFilter, PirKind, PirOrder, PirStatus
 from resolvers import airports, bags, flights, health, passengers, pirs, routes, search
 from resolvers.actor import Role
 from resolvers.context import Context
-from schema.base import GatewaySchema
-from schema.connections import ConnectionQueries
-from schema.effects import EffectQueries
 from schema.execution import selected_of
-from schema.graph import GraphQueries
-from schema.guard import allow, everyone
-from schema.ingestion import IngestionQueries
-from schema.inputs import airport_code, only_one, optional_airport_code, values
-from schema.node import Node, NodeRegistry
-from schema.pagination import After, Before, Connection, First, Last, Order, connection
+from schema.fields.node import Node, NodeRegistry
+from schema.fields.pagination import After, Before, Connection, First, Last, Order, connection
+from schema.gateway_schema import GatewaySchema
+from schema.inputs.common import airport_code, only_one, optional_airport_code, values
+from schema.roots.effects import EffectQueries
+from schema.roots.graph_analytics import GraphQueries
+from schema.roots.messages import IngestionQueries
+from schema.roots.transfers import ConnectionQueries
+from schema.runtime.permissions import allow, everyone
 from schema.types.airport import Airport
 from schema.types.bag import Bag
 from schema.types.flight import Flight

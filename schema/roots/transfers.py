@@ -13,12 +13,12 @@ from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
 from resolvers.workers import incidents
-from schema.guard import allow
-from schema.inputs import airport_code, free_text, optional_airport_code
-from schema.pagination import After, Before, Connection, First, Last, Order, connection
-from schema.refusals import UserError, told
-from schema.types.connection import ConnectionBoard
+from schema.fields.pagination import After, Before, Connection, First, Last, Order, connection
+from schema.fields.user_errors import UserError, told
+from schema.inputs.common import airport_code, free_text, optional_airport_code
+from schema.runtime.permissions import allow
 from schema.types.incident import Incident
+from schema.types.transfer import ConnectionBoard
 
 Info = strawberry.Info[Context, None]
 

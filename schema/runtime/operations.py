@@ -8,9 +8,9 @@ from graphql import DocumentNode, FragmentDefinitionNode, GraphQLSchema, Operati
 from graphql.execution.collect_fields import FragmentDetails
 from strawberry.types.graphql import OperationType
 
-from schema.cost import Cost, CostMeter, Measure
-from schema.limits import fragments_of
-from schema.variables import Variables
+from schema.runtime.cost import Cost, CostMeter, Measure
+from schema.runtime.limits import fragments_of
+from schema.runtime.variables import Variables
 
 
 @dataclass(frozen=True, slots=True)

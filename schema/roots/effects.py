@@ -12,10 +12,10 @@ from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import InvalidState, NotFound
 from resolvers.irregularities import effects
-from schema.guard import allow
-from schema.inputs import values
-from schema.pagination import After, Before, Connection, First, Last, Order, connection
-from schema.refusals import UserError, told
+from schema.fields.pagination import After, Before, Connection, First, Last, Order, connection
+from schema.fields.user_errors import UserError, told
+from schema.inputs.common import values
+from schema.runtime.permissions import allow
 from schema.types.effect import ApiCosts, Effect, NoticePreview, WatchedEffects
 from schema.types.pir import Pir
 

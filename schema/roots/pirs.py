@@ -26,9 +26,9 @@ from resolvers.irregularities.commands import (
     Update,
 )
 from resolvers.irregularities.pir_unit import Target
-from schema.guard import allow
-from schema.inputs import airport_code, free_text, optional_airport_code
-from schema.refusals import UserError, told
+from schema.fields.user_errors import UserError, told
+from schema.inputs.common import airport_code, free_text, optional_airport_code
+from schema.runtime.permissions import allow
 from schema.types.bag import Bag
 from schema.types.flight import Flight
 from schema.types.match import Match

@@ -2,18 +2,15 @@
 
 from datetime import datetime
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from integrations.records.connections import ConnectionLevel, EvidenceKind, PairStatus, TransferPosition
 from resolvers import transfers
-from schema.batching import batched, read
+from schema.fields.batching import batched, read
 from schema.types.event import BagEvent
 from schema.types.flight import Flight
-
-if TYPE_CHECKING:
-    from schema.types.bag import Bag
+from schema.types.refs import LazyBag
 
 
 @strawberry.type(description="One thing that a connection's level rests on.")
@@ -36,9 +33,7 @@ class ConnectionEvidence:
 class Transfer:
     """Values are ``integrations.records.connections.Transfer``."""
 
-    bag: Annotated["Bag", strawberry.lazy("schema.types.bag")] | None = batched(
-        transfers.bags_of, description="The bag."
-    )
+    bag: LazyBag | None = batched(transfers.bags_of, description="The bag.")
     airport: str = strawberry.field(description="IATA code of the airport.")
     inbound: Flight = strawberry.field(description="The flight that it comes with.")
     outbound: Flight = strawberry.field(

@@ -1,7 +1,7 @@
 """What the answer to a document may cost: the number of objects it can hold, page by page.
 
-Selections are unfolded and merged as an executor does it, so only a document that ``schema.limits`` let pass may come
-here. A length that a variable decides stays open in the measure and is filled in for each request.
+Selections are unfolded and merged as an executor does it, so only a document that ``schema.runtime.limits`` let pass
+may come here. A length that a variable decides stays open in the measure and is filled in for each request.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -29,7 +29,7 @@ from graphql import (
     parse,
 )
 
-from schema.limits import INTROSPECTION, LimitExceeded, Limits, fragments_of
+from schema.runtime.limits import INTROSPECTION, LimitExceeded, Limits, fragments_of
 
 PAGE_ARGUMENTS = ("first", "last", "limit")
 NO_VARIABLES: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Declarations of fields: batches, pages, nodes and user errors."""

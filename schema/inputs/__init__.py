@@ -1,0 +1,1 @@
+"""Inputs of mutations and their conversion to values of the product."""

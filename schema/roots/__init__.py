@@ -1,0 +1,1 @@
+"""Root fields: queries, mutations and subscriptions."""

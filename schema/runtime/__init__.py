@@ -1,0 +1,1 @@
+"""What every operation passes through: documents, limits, permissions, errors and tracing."""
