@@ -11,9 +11,9 @@ from random import Random
 from typing import Any
 
 from integrations.records.matches import DescribedBag
-from seeds.cast import COLOURS, ELEMENTS, TYPES
-from seeds.chance import chance
+from seeds.bag_factory import COLOURS, ELEMENTS, TYPES
 from seeds.network import read_rows
+from seeds.seeded_random import chance
 
 FIRST_DAY = datetime(2026, 10, 1, tzinfo=UTC)
 DAYS = 14

@@ -24,9 +24,9 @@ from benchmarks.console import until_signal
 from benchmarks.installation import AIRLINE_ID, SIGN_IN, Installation, installation
 from benchmarks.load import percentile
 from benchmarks.processes import Meter, used_between
-from gateway.actor import issue_token
 from gateway.config import Settings
-from gateway.demo import console
+from gateway.demo.supervisor import console
+from gateway.http.auth import issue_token
 from gateway.initialise import operator
 from gateway.lifespan import open_stores
 from integrations.embedded.process import StartError

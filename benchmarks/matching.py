@@ -25,7 +25,7 @@ from resolvers.rules.matching import (
     traits,
     wanted_keys,
 )
-from seeds.chance import chance
+from seeds.seeded_random import chance
 
 MEASURED = 2026
 TUNED = 753

@@ -20,7 +20,7 @@ import httpx
 from benchmarks.crash import CREATE, WAITING, Caller, Told
 from benchmarks.load import percentile
 from benchmarks.partnered import PARTNERS, Partnered, control, partnered
-from gateway.demo import console
+from gateway.demo.supervisor import console
 from integrations.embedded.process import StartError
 from schema.fields.node import join
 

@@ -6,7 +6,7 @@ from typing import Any
 from benchmarks.operations import Operation
 from gateway.config import Settings
 from gateway.lifespan import installation, now
-from integrations.stores.postgres import count_statements
+from integrations.stores.postgres.manager import count_statements
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Stores
 from schema.build import build_schema

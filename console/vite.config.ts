@@ -20,7 +20,7 @@ function gzipTwins(): Plugin {
 }
 
 export default defineConfig({
-  // Where gateway/graphiql.py serves the assets.
+  // Where gateway/http/graphiql.py serves the assets.
   base: "/graphql/static/",
   plugins: [gzipTwins()],
   build: {

@@ -11,21 +11,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from gateway import ingestion
-from gateway.actor import TokenVerifier
-from gateway.callbacks import callback_routes
 from gateway.config import Settings
-from gateway.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
-from gateway.ingestion import Intake
+from gateway.http import ingest
+from gateway.http.auth import TokenVerifier
+from gateway.http.callbacks import callback_routes
+from gateway.http.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
+from gateway.http.graphql import GraphQLView
+from gateway.http.health import probe_routes
+from gateway.http.ingest import Intake
+from gateway.http.metrics import metrics_routes
+from gateway.http.middleware import BodyLimit, Paths, RequestEdge
+from gateway.http.pir_pdf import print_routes
+from gateway.http.sse import EventStreams
+from gateway.http.subscriptions import Desk, Seats, told_to_end
+from gateway.http.websocket import GraphQLSockets
 from gateway.lifespan import installation, now, open_stores, watched
-from gateway.metrics import metrics_routes
-from gateway.middleware import BodyLimit, Paths, RequestEdge
-from gateway.prints import print_routes
-from gateway.probes import probe_routes
-from gateway.sockets import GraphQLSockets
-from gateway.streams import EventStreams
-from gateway.subscribers import Desk, Seats, told_to_end
-from gateway.view import GraphQLView
 from resolvers.context import Stores
 from resolvers.live.hub import Live
 from schema.build import build_schema
@@ -93,6 +93,6 @@ def create_app(settings: Settings, open_stores: OpenStores = open_stores, beside
     apps: dict[str, ASGIApp] = {
         "/graphql": BodyLimit(view, settings.body_bytes),
         # A stream of any length, read no faster than it is stored.
-        ingestion.PATH: Intake(tokens, installation(settings), now),
+        ingest.PATH: Intake(tokens, installation(settings), now),
     }
     return RequestEdge(Paths(apps, others))

@@ -11,7 +11,8 @@ from gateway.partners import open_partners
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
 from integrations.records.outbox import GRAPH
-from integrations.stores import journeys, outbox
+from integrations.stores.neo4j import journeys
+from integrations.stores.postgres import outbox
 from migrations.run import MigrationError
 from resolvers import health
 from resolvers.actor import Actor, Role

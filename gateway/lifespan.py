@@ -9,10 +9,10 @@ from typing import Any
 
 from gateway.config import Settings
 from integrations.records.effects import Service
-from integrations.stores import airports
-from integrations.stores.neo4j import Neo4jManager
-from integrations.stores.postgres import PostgresManager
-from integrations.stores.redis import RedisManager
+from integrations.stores.neo4j.manager import Neo4jManager
+from integrations.stores.postgres import airports
+from integrations.stores.postgres.manager import PostgresManager
+from integrations.stores.redis.manager import RedisManager
 from resolvers import health, routes
 from resolvers.context import Installation, Stores
 from resolvers.live.health_watch import HealthWatch

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from gateway.config import Settings
 from gateway.lifespan import installation, now
 from gateway.partners import open_partners
-from integrations.stores import outbox
+from integrations.stores.postgres import outbox
 from resolvers.context import Stores
 from resolvers.notifications.partner_links import Lines
 from resolvers.workers.dispatcher import dispatchers

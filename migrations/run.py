@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from integrations.errors import Conflict, Refused
-from integrations.stores.neo4j import Neo4jManager
-from integrations.stores.postgres import PostgresManager, Session
+from integrations.stores.neo4j.manager import Neo4jManager
+from integrations.stores.postgres.manager import PostgresManager, Session
 
 VERSIONED = Path(__file__).parent / "versioned"
 GRAPH = Path(__file__).parent / "neo4j"

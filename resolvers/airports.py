@@ -8,7 +8,7 @@ from integrations.records.events import EventColumns
 from integrations.records.flights import FlightColumns
 from integrations.records.journeys import CustodyPoint, Journey
 from integrations.records.pirs import Pir
-from integrations.stores import airports
+from integrations.stores.postgres import airports
 from resolvers.context import Context
 
 

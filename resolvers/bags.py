@@ -13,8 +13,9 @@ from integrations.records.passengers import JoinedPassenger, PassengerColumns
 from integrations.records.pirs import Pir, PirBag
 from integrations.records.places import PlaceKind
 from integrations.records.tags import InvalidTagError, TagQuery, parse_tag, printed_form
-from integrations.stores import bags, flights, journeys
-from integrations.stores.journeys import Fellows
+from integrations.stores.neo4j import journeys
+from integrations.stores.neo4j.journeys import Fellows
+from integrations.stores.postgres import bags, flights
 from resolvers import events
 from resolvers.context import Context, Selected, Selection
 from resolvers.errors import BadInput
@@ -35,7 +36,7 @@ BROUGHT = range(1, 21)
 
 @dataclass(frozen=True, slots=True)
 class FellowBag:
-    """A bag that shares something with another; times as in ``integrations.stores.journeys.Fellow``."""
+    """A bag that shares something with another; times as in ``integrations.stores.neo4j.journeys.Fellow``."""
 
     bag: Bag
     at: datetime | None

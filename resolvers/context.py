@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from integrations.records.effects import Service
-from integrations.stores.events import Partitions
-from integrations.stores.neo4j import Neo4jManager
-from integrations.stores.postgres import PostgresManager
-from integrations.stores.redis import RedisManager
-from integrations.stores.reference import Reference
+from integrations.stores.neo4j.manager import Neo4jManager
+from integrations.stores.postgres.events import Partitions
+from integrations.stores.postgres.manager import PostgresManager
+from integrations.stores.postgres.reference import Reference
+from integrations.stores.redis.manager import RedisManager
 from resolvers.actor import Actor
 from resolvers.errors import Unauthenticated
 

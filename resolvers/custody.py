@@ -10,7 +10,7 @@ from integrations.records.events import SCANS, EventColumns, EventKind
 from integrations.records.flights import FlightColumns, LegColumns
 from integrations.records.inventory import CustodyCompleteness, CustodyGap, PointCount
 from integrations.records.journeys import CustodyPoint, CustodyPointKind
-from integrations.stores import flights
+from integrations.stores.postgres import flights
 from resolvers.context import Context
 from resolvers.errors import BadInput
 from resolvers.ingestion import history

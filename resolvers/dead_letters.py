@@ -5,9 +5,9 @@ from uuid import UUID
 
 from integrations.messages.forms import pieces_again, pieces_of
 from integrations.messages.typeb import TypeBError
+from integrations.records.messages import DeadLetter
 from integrations.records.page import Page
-from integrations.records.received import DeadLetter
-from integrations.stores import audit, messages
+from integrations.stores.postgres import audit, messages
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
 from resolvers.ingestion.pipeline import Way, checked, ingest

@@ -5,7 +5,7 @@ from typing import Any
 
 from integrations.records.bags import Bag, BagWithPassenger, RelatedBag
 from integrations.records.events import BriefEvent, Event
-from integrations.stores import events
+from integrations.stores.postgres import events
 from resolvers.context import Context, Layout, Selected, Written
 from resolvers.errors import BadInput
 

@@ -14,11 +14,11 @@ from integrations.records.flights import Flight, FlightStatus, JoinedFlight
 from integrations.records.outbox import GRAPH, INCIDENTS
 from integrations.records.page import Page
 from integrations.records.pirs import PirBag
-from integrations.stores import audit, bags, changes, flights, outbox
-from integrations.stores.flights import FlightValues
-from integrations.stores.graph_answers import MissedConnection
-from integrations.stores.journeys import Fellows
-from integrations.stores.postgres import Reader
+from integrations.stores.neo4j.analytics import MissedConnection
+from integrations.stores.neo4j.journeys import Fellows
+from integrations.stores.postgres import audit, bags, changes, flights, outbox
+from integrations.stores.postgres.flights import FlightValues
+from integrations.stores.postgres.manager import Reader
 from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound
 from resolvers.ingestion import events

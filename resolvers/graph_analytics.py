@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 from integrations.records.bags import Bag
 from integrations.records.flights import FlightColumns
-from integrations.stores import bags, graph_answers
-from integrations.stores.graph_answers import Bottleneck, MissedConnection, PlannedAgainstActual
+from integrations.stores.neo4j import analytics
+from integrations.stores.neo4j.analytics import Bottleneck, MissedConnection, PlannedAgainstActual
+from integrations.stores.postgres import bags
 from resolvers.context import Context
 from resolvers.errors import BadInput
 
@@ -29,7 +30,7 @@ async def planned_against_actual(
     if not 1 <= first <= MOST_BAGS:
         raise BadInput("first", f"`first` must be between 1 and {MOST_BAGS}.")
     ids = list({flight.id for flight in parents})
-    found = await graph_answers.planned_against_actual(context.stores.neo4j, context.airline_id, ids, first)
+    found = await analytics.planned_against_actual(context.stores.neo4j, context.airline_id, ids, first)
     return [found.get(flight.id) for flight in parents]
 
 
@@ -47,7 +48,7 @@ async def blast_radius(
     if not 1 <= bags_of_each <= MOST_BAGS:
         raise BadInput("bagsOfEach", f"`bagsOfEach` must be between 1 and {MOST_BAGS}.")
     ids = list({flight.id for flight in parents})
-    found = await graph_answers.blast_radius(context.stores.neo4j, context.airline_id, ids, minutes_late, bags_of_each)
+    found = await analytics.blast_radius(context.stores.neo4j, context.airline_id, ids, minutes_late, bags_of_each)
     return [found.get(flight.id, []) for flight in parents]
 
 
@@ -83,4 +84,4 @@ async def bottlenecks(context: Context, airport: str, since: datetime, until: da
         raise BadInput("to", f"`to` must be after `from`, by {LONGEST // timedelta(hours=1)} hours at most.")
     if not 1 <= first <= MOST_BOTTLENECKS:
         raise BadInput("first", f"`first` must be between 1 and {MOST_BOTTLENECKS}.")
-    return await graph_answers.bottlenecks(context.stores.neo4j, context.airline_id, airport, since, until, first)
+    return await analytics.bottlenecks(context.stores.neo4j, context.airline_id, airport, since, until, first)

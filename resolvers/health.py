@@ -11,7 +11,7 @@ from typing import Any
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
 from integrations.records.effects import PartnerStatus, Service
-from integrations.stores import effects
+from integrations.stores.postgres import effects
 from resolvers.context import Installation, Stores
 from resolvers.workers.projector import Lag, lag
 

@@ -6,7 +6,7 @@ from integrations.records.bags import Bag
 from integrations.records.flights import FlightColumns
 from integrations.records.inventory import CustodyGap, Inventory, InventoryBag, InventoryCategory
 from integrations.records.page import Page
-from integrations.stores import bags, inventory
+from integrations.stores.postgres import bags, inventory
 from resolvers.context import Context
 
 

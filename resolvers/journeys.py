@@ -7,8 +7,8 @@ from integrations.records.bags import Bag
 from integrations.records.events import EventColumns
 from integrations.records.flights import FlightColumns
 from integrations.records.journeys import Journey, JourneySource
-from integrations.stores import journeys
-from integrations.stores.journeys import GraphJourney
+from integrations.stores.neo4j import journeys
+from integrations.stores.neo4j.journeys import GraphJourney
 from resolvers.context import Context
 from resolvers.custody import custody_points
 from resolvers.events import check_last

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from integrations.records.bags import Bag
 from integrations.records.events import EventColumns
 from integrations.records.flights import FlightColumns
-from integrations.records.moments import LocalFlightTimes, LocalTime
+from integrations.records.local_times import LocalFlightTimes, LocalTime
 from integrations.records.pirs import Pir
 from resolvers.context import Context
 

@@ -6,7 +6,7 @@ from typing import Any
 from integrations.records.bags import Bag, BagWithPassenger, RelatedBag
 from integrations.records.passengers import JoinedPassenger, Passenger, PassengerColumns, teletype
 from integrations.records.pirs import Pir
-from integrations.stores import audit, passengers
+from integrations.stores.postgres import audit, passengers
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import Forbidden

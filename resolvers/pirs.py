@@ -8,7 +8,7 @@ from integrations.records.bags import Bag, BagWithPassenger
 from integrations.records.effects import Effect
 from integrations.records.page import Page
 from integrations.records.pirs import REFERENCE, Pir, PirBag, PirEvent, PirFilter, PirOf
-from integrations.stores import airports, liability, pirs
+from integrations.stores.postgres import airports, liability, pirs
 from resolvers.context import Context
 from resolvers.errors import BadInput
 from resolvers.rules import deadlines

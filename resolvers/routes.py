@@ -9,7 +9,7 @@ from typing import Any
 from integrations.errors import OutsideError, Unavailable
 from integrations.records.routes import RouteConnection, RouteLeg, RouteOption, Routes, RouteSource
 from integrations.stores import routes
-from integrations.stores.neo4j import Neo4jManager
+from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.routes import FRESH_SECONDS, KEPT_SECONDS, Path
 from resolvers.context import Context
 

@@ -17,7 +17,10 @@ from datetime import datetime, timedelta
 
 from integrations.records.airports import ConnectionTime
 from integrations.records.bags import Bag
-from integrations.records.connections import (
+from integrations.records.events import Event
+from integrations.records.flights import FlightColumns, FlightStatus
+from integrations.records.page import Page
+from integrations.records.transfers import (
     ConnectingFlight,
     ConnectionBoard,
     ConnectionLevel,
@@ -32,11 +35,8 @@ from integrations.records.connections import (
     TransferPosition,
     TransferRow,
 )
-from integrations.records.events import Event
-from integrations.records.flights import FlightColumns, FlightStatus
-from integrations.records.page import Page
-from integrations.stores import airports, bags, connections, events
-from integrations.stores.postgres import Reader
+from integrations.stores.postgres import airports, bags, events, transfers
+from integrations.stores.postgres.manager import Reader
 from resolvers.context import Context
 from resolvers.errors import BadInput
 
@@ -235,7 +235,7 @@ async def _references(
     if not rows:
         return {}, []
     ids = {row.inbound_id for row in rows} | {row.outbound_id for row in rows}
-    flights = await connections.flights(records, airline_id, sorted(ids))
+    flights = await transfers.flights(records, airline_id, sorted(ids))
     return flights, await airports.connection_times(records, airline_id)
 
 
@@ -243,7 +243,7 @@ async def of_bags(context: Context, parents: Sequence[Bag]) -> list[list[Transfe
     """The changes of flight of each bag, in travel order."""
     found: dict[int, list[Transfer]] = {bag.id: [] for bag in parents}
     records, airline_id = context.stores.postgres, context.airline_id
-    rows = await connections.of_bags(records, airline_id, list(found))
+    rows = await transfers.of_bags(records, airline_id, list(found))
     for transfer in await judged(records, airline_id, rows, context.now()):
         found[transfer.bag_id].append(transfer)
     for of_bag in found.values():
@@ -254,7 +254,7 @@ async def of_bags(context: Context, parents: Sequence[Bag]) -> list[list[Transfe
 async def onto_flights(context: Context, parents: Sequence[FlightColumns], page: Page) -> list[list[Transfer]]:
     """Bags that change onto each flight; ``page`` counts for every flight by itself."""
     found: dict[int, list[Transfer]] = {flight.id: [] for flight in parents}
-    rows = await connections.onto_flights(context.stores.postgres, context.airline_id, list(found), page)
+    rows = await transfers.onto_flights(context.stores.postgres, context.airline_id, list(found), page)
     for transfer in await judged(context.stores.postgres, context.airline_id, rows, context.now()):
         found[transfer.outbound.id].append(transfer)
     return [found[flight.id] for flight in parents]
@@ -263,7 +263,7 @@ async def onto_flights(context: Context, parents: Sequence[FlightColumns], page:
 async def off_flights(context: Context, parents: Sequence[FlightColumns], page: Page) -> list[list[Transfer]]:
     """Bags that change from each flight to others; ``page`` counts for every flight by itself."""
     found: dict[int, list[Transfer]] = {flight.id: [] for flight in parents}
-    rows = await connections.off_flights(context.stores.postgres, context.airline_id, list(found), page)
+    rows = await transfers.off_flights(context.stores.postgres, context.airline_id, list(found), page)
     for transfer in await judged(context.stores.postgres, context.airline_id, rows, context.now()):
         found[transfer.inbound.id].append(transfer)
     return [found[flight.id] for flight in parents]
@@ -313,7 +313,7 @@ async def board(
     if not 1 <= first <= MOST_PAIRS:
         raise BadInput("first", f"`first` must be between 1 and {MOST_PAIRS}.")
     records, airline_id = context.stores.postgres, context.airline_id
-    groups = await connections.at_airport(records, airline_id, airport, since, until)
+    groups = await transfers.at_airport(records, airline_id, airport, since, until)
     flights, table = await _references(records, airline_id, groups)
     pairs = pairs_of(airport, groups, flights, table, now)
     return ConnectionBoard(airport, since, until, now, len(pairs), sum(pair.bags for pair in pairs), pairs[:first])

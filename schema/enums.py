@@ -6,8 +6,8 @@ from typing import TypeVar
 import strawberry
 
 from integrations.partners.breaker import BreakerState
+from integrations.records.attempts import SendOutcome
 from integrations.records.bags import BagState, TagRole
-from integrations.records.connections import ConnectionLevel, EvidenceKind, PairStatus, TransferPosition
 from integrations.records.effects import EffectReason, EffectState, Service, Trigger
 from integrations.records.events import EventKind, ScanMethod
 from integrations.records.flights import FlightStatus
@@ -26,8 +26,8 @@ from integrations.records.pirs import (
     PirStatus,
 )
 from integrations.records.routes import RouteSource
-from integrations.records.sends import SendOutcome
 from integrations.records.sms import Encoding
+from integrations.records.transfers import ConnectionLevel, EvidenceKind, PairStatus, TransferPosition
 from resolvers.documents.pir_pdf import PaperSize
 from resolvers.health import HealthStatus
 from resolvers.ingestion.events import ScanOutcome

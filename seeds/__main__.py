@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from gateway.config import Settings, SettingsError
 from integrations.errors import OutsideError
-from integrations.stores.neo4j import Neo4jManager
-from integrations.stores.postgres import PostgresManager
-from integrations.stores.redis import RedisManager
+from integrations.stores.neo4j.manager import Neo4jManager
+from integrations.stores.postgres.manager import PostgresManager
+from integrations.stores.redis.manager import RedisManager
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Installation, Stores
 from seeds.run import AlreadyInUse, Report, seed

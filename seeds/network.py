@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import asin, cos, radians, sin, sqrt
 from pathlib import Path
 
-from integrations.stores.network import NewAirport, NewRoute
+from integrations.stores.postgres.network import NewAirport, NewRoute
 
 DATA = Path(__file__).parent / "data"
 HUB = "PTY"

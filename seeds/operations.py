@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from integrations.records.events import FlightKey
 from integrations.records.flights import FlightStatus
-from integrations.stores.flights import NewFlight
-from seeds.chance import chance
+from integrations.stores.postgres.flights import NewFlight
 from seeds.network import CARRIER, HUB, Network
+from seeds.seeded_random import chance
 from seeds.timetable import Service, timetable
 
 HUB_ZONE = ZoneInfo("America/Panama")

@@ -7,9 +7,9 @@ and 07700 900000 to 900999 of the United Kingdom (Ofcom). Mail addresses are of 
 from random import Random
 
 from integrations.records.passengers import Language, search_name, teletype
-from integrations.stores.passengers import NewPassenger
-from seeds.chance import chance
+from integrations.stores.postgres.passengers import NewPassenger
 from seeds.network import read_rows
+from seeds.seeded_random import chance
 
 # Of a hundred passengers.
 LANGUAGES = {Language.ES: 60, Language.EN: 25, Language.PT: 15}

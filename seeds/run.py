@@ -10,17 +10,17 @@ from integrations.messages.forms import pieces_of
 from integrations.records.outbox import GRAPH, Subject
 from integrations.records.pirs import PirStatus
 from integrations.records.seedings import Seeding
-from integrations.stores import bags, bookings, flights, network, outbox, passengers, pirs, seedings
-from integrations.stores.pirs import NewPirBag
-from integrations.stores.postgres import PostgresManager, Reader
+from integrations.stores.postgres import bags, bookings, flights, network, outbox, passengers, pirs, seedings
+from integrations.stores.postgres.manager import PostgresManager, Reader
+from integrations.stores.postgres.pirs import NewPirBag
 from resolvers.context import Context
 from resolvers.ingestion import events, pipeline
 from resolvers.ingestion.pipeline import Way
 from resolvers.irregularities import matches
-from seeds.cast import MOST_BAGS, MOST_EXCEPTIONS, Cast, GuideBag, Rows, tag
+from seeds.bag_factory import MOST_BAGS, MOST_EXCEPTIONS, Cast, GuideBag, Rows, tag
 from seeds.network import Network, read_network
 from seeds.operations import DatedFlight, Operations, fly
-from seeds.telegrams import Telegram
+from seeds.type_b import Telegram
 
 Say = Callable[[str], None]
 

@@ -13,7 +13,7 @@ from integrations.records.events import EventKind
 from integrations.records.pirs import PirKind
 from seeds.network import HUB
 from seeds.operations import DatedFlight, Operations
-from seeds.trail import Trail
+from seeds.steps import Trail
 
 # Of so many candidates, the latest or the next ones, a story takes one.
 FEW = 12

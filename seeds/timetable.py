@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from zlib import crc32
 
-from integrations.stores.network import NewRoute
+from integrations.stores.postgres.network import NewRoute
 from seeds.network import HUB, read_rows
 
 DAY = 24 * 60

@@ -19,7 +19,7 @@ from integrations.embedded.kafka import EmbeddedKafka
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.redis import EmbeddedRedis
-from integrations.stores.postgres import PostgresManager
+from integrations.stores.postgres.manager import PostgresManager
 from migrations.run import migrate
 
 EMPTY_THE_GRAPH = "MATCH (node) CALL (node) { DETACH DELETE node } IN TRANSACTIONS OF 10000 ROWS"

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 from asgi_lifespan import LifespanManager
 
-from gateway.actor import issue_token
 from gateway.app import Beside, create_app
 from gateway.config import Settings
+from gateway.http.auth import issue_token
 from resolvers.actor import Role
 from tests.conftest import Neo4jCredentials
 from tests.executor import chosen

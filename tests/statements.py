@@ -11,14 +11,14 @@ import migrations.run
 from integrations.records.columns import columns_of
 from integrations.records.flights import JoinedFlight
 from integrations.records.passengers import JoinedPassenger
-from integrations.stores.bags import with_columns
+from integrations.stores.postgres.bags import with_columns
 from migrations.run import VERSIONED
 
 SQL = re.compile(r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE FROM)\b")
 SQL_COMMAND = re.compile(r"\s*(TRUNCATE|ANALYZE|CREATE TABLE)\b")
 CYPHER = re.compile(r"\s*(UNWIND|MATCH|MERGE|CALL|RETURN)\b")
 
-# What stands for the objects that a statement writes as JSON; see integrations.stores.events.as_json.
+# What stands for the objects that a statement writes as JSON; see integrations.stores.postgres.events.as_json.
 AN_OBJECT = ("{object}", "to_json(place)::text")
 
 # All columns of what is joined to a bag.
@@ -47,7 +47,7 @@ def modules() -> list[ModuleType]:
     """Those that hold statements."""
     package = integrations.stores
     found = [
-        importlib.import_module(f"{package.__name__}.{one.name}") for one in pkgutil.iter_modules(package.__path__)
+        importlib.import_module(one.name) for one in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     ]
     return [*found, migrations.run]
 

@@ -20,10 +20,10 @@ from integrations.records.events import EventKind, FlightKey, Scan
 from integrations.records.outbox import GRAPH, Subject
 from integrations.records.passengers import search_name
 from integrations.records.pirs import PirKind
-from integrations.stores import outbox
-from integrations.stores.neo4j import Neo4jManager
-from integrations.stores.postgres import PostgresManager
-from integrations.stores.redis import RedisManager
+from integrations.stores.neo4j.manager import Neo4jManager
+from integrations.stores.postgres import outbox
+from integrations.stores.postgres.manager import PostgresManager
+from integrations.stores.redis.manager import RedisManager
 from migrations.run import load_graph_schema
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Installation, Stores

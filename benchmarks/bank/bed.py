@@ -20,12 +20,12 @@ from benchmarks.bank.writing import Bank
 from benchmarks.client import HOST
 from benchmarks.console import ended
 from benchmarks.installation import AIRLINE_ID, SIGN_IN, Installation, Say, installation, own
-from gateway.actor import issue_token
 from gateway.config import Settings
+from gateway.http.auth import issue_token
 from gateway.lifespan import open_stores
 from integrations.embedded.process import StartError
 from integrations.errors import OutsideError
-from integrations.stores.postgres import PostgresManager
+from integrations.stores.postgres.manager import PostgresManager
 from resolvers.actor import Role
 from resolvers.workers import projector
 

@@ -14,9 +14,9 @@ from benchmarks.bank.bed import Bed, bed, rows_of
 from benchmarks.bank.sending import MOST_SECONDS, Taken, requests_of, send_until_taken
 from benchmarks.client import Client
 from benchmarks.installation import Say
-from gateway.demo import Program, console
+from gateway.demo.supervisor import Program, console
 from integrations.embedded.server import EmbeddedServer
-from seeds.chance import chance
+from seeds.seeded_random import chance
 
 SHORT = {"kills": 4, "seconds": 20.0, "bags": 300}
 SENDERS = 4

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from benchmarks.bank.schedule import Day
 from integrations.records.outbox import GRAPH, Subject
-from integrations.stores import flights, network, outbox, seedings
-from integrations.stores.postgres import PostgresManager
+from integrations.stores.postgres import flights, network, outbox, seedings
+from integrations.stores.postgres.manager import PostgresManager
 
 
 async def write_flights(postgres: PostgresManager, airline_id: int, days: Sequence[Day]) -> None:

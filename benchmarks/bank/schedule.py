@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
-from integrations.stores.flights import NewFlight
+from integrations.stores.postgres.flights import NewFlight
 from seeds.network import HUB, Network, read_network
 from seeds.operations import HUB_ZONE, DatedFlight, Operations, fly
 

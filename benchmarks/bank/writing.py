@@ -21,9 +21,9 @@ from benchmarks.bank.journeys import EXCEPTIONS, Story, Trip, ordinary, some_sto
 from benchmarks.bank.schedule import Day
 from benchmarks.bank.telegrams import Message, Party, Telegrams, Traveller
 from integrations.records.passengers import teletype
-from integrations.stores.passengers import NewPassenger
-from seeds.chance import chance
+from integrations.stores.postgres.passengers import NewPassenger
 from seeds.people import PRIORITY_TIER, People
+from seeds.seeded_random import chance
 
 SHUFFLED_SECONDS = 30 * 60
 DUPLICATES = 0.02

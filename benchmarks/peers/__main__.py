@@ -24,8 +24,8 @@ from benchmarks.peers.postgraphile import COMPUTED_COLUMNS, DROP_COMPUTED_COLUMN
 from benchmarks.peers.report import Report
 from benchmarks.peers.rounds import Cores, Rounds, pin
 from benchmarks.report import machine
-from gateway.actor import issue_token
-from gateway.demo import console
+from gateway.demo.supervisor import console
+from gateway.http.auth import issue_token
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.process import StartError

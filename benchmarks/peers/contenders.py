@@ -15,7 +15,7 @@ from benchmarks.installation import REFERENCE, SERVE
 from benchmarks.operations import Operation
 from benchmarks.peers import postgraphile
 from benchmarks.peers.packages import NODE_FOLDER, node
-from gateway.demo import Program
+from gateway.demo.supervisor import Program
 from integrations.embedded.server import free_port
 
 GATEWAY, POSTGRAPHILE, APOLLO, MERCURIUS, PLAIN, LIMIT = CONTENDERS = (

@@ -18,8 +18,8 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 from zoneinfo import ZoneInfo
 
-from integrations.messages.readings import LONGEST_PLACE, MOST_TAGS, Reading
 from integrations.messages.scans import YEARS, ScanError, moment, tag
+from integrations.messages.typeb_reader import LONGEST_PLACE, MOST_TAGS, Reading
 from integrations.records.codes import AIRPORT, DESIGNATOR, NO_AIRPORT
 from integrations.records.events import EventKind, Scan, ScanMethod
 from integrations.records.instructions import Change, Instruction, MessageKind, NamedFlight, Source

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 
-from integrations.messages.splitter import Piece, PieceKind, Splitter
+from integrations.messages.split_input import Piece, PieceKind, Splitter
 
 _BLANKS = b" \t\r\n\xef\xbb\xbf"
 _NUL = "\u2400"

@@ -1,7 +1,7 @@
 """RP1745 messages as text: one message into its elements, and back.
 
 Grammar and its sources: domain reference, section 3; what sinks a message: section 12, rule 13. What the elements say
-is read in ``integrations.messages.readings``.
+is read in ``integrations.messages.typeb_reader``.
 """
 
 import re

@@ -16,8 +16,7 @@ from sendgrid.helpers.eventwebhook import EventWebhook
 from integrations.errors import OutsideError, Unavailable
 from integrations.partners.ports import MessageRefused
 from integrations.partners.transport import Answer, RefusedAnswer, Transport
-from integrations.records.effects import Service
-from integrations.records.messages import (
+from integrations.records.deliveries import (
     Attachment,
     ConsentChange,
     DeliveryReport,
@@ -27,6 +26,7 @@ from integrations.records.messages import (
     SendResult,
     UnreadableReport,
 )
+from integrations.records.effects import Service
 
 PARTNER = "sendgrid"
 URL = "https://api.sendgrid.com"

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from integrations.errors import Refused
-from integrations.records.messages import Attachment, DeliveryStatus, Refusal, SendResult, SentMessage
+from integrations.records.deliveries import Attachment, DeliveryStatus, Refusal, SendResult, SentMessage
 from integrations.records.tracing import (
     BagDescription,
     BaggageData,

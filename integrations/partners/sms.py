@@ -17,8 +17,7 @@ from twilio.request_validator import RequestValidator
 from integrations.errors import OutsideError, Unavailable
 from integrations.partners.ports import MessageRefused
 from integrations.partners.transport import Answer, RefusedAnswer, Transport
-from integrations.records.effects import Service
-from integrations.records.messages import (
+from integrations.records.deliveries import (
     ConsentChange,
     DeliveryReport,
     DeliveryStatus,
@@ -28,6 +27,7 @@ from integrations.records.messages import (
     SentMessage,
     UnreadableReport,
 )
+from integrations.records.effects import Service
 from integrations.records.sms import measure
 
 PARTNER = "twilio"

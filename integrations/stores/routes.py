@@ -6,8 +6,8 @@ from typing import Any
 
 from integrations.records.columns import View
 from integrations.records.routes import RouteConnection, RouteLeg, RouteOption, Routes, RouteSource
-from integrations.stores.neo4j import Neo4jManager
-from integrations.stores.redis import RedisManager
+from integrations.stores.neo4j.manager import Neo4jManager
+from integrations.stores.redis.manager import RedisManager
 
 # An entry is asked of the graph again after FRESH_SECONDS, and kept for a day for when the graph is away.
 FRESH_SECONDS = 600

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 from integrations.records.passengers import Language
 from integrations.records.pirs import PirKind
-from integrations.stores import audit
-from integrations.stores.postgres import PostgresManager
+from integrations.stores.postgres import audit
+from integrations.stores.postgres.manager import PostgresManager
 from resolvers.context import Context, Installation
 from resolvers.documents import pir_pdf
 from resolvers.documents.pir_pdf import PaperSize, PrintedPir

@@ -11,10 +11,10 @@ from integrations.records.events import EventKind, Scan
 from integrations.records.journeys import Standing
 from integrations.records.outbox import GRAPH
 from integrations.records.tags import UNREADABLE
-from integrations.stores import audit, bags, events, flights, outbox
-from integrations.stores.changes import note_bags
-from integrations.stores.events import NewEvent, Transfer
-from integrations.stores.postgres import Reader
+from integrations.stores.postgres import audit, bags, events, flights, outbox
+from integrations.stores.postgres.changes import note_bags
+from integrations.stores.postgres.events import NewEvent, Transfer
+from integrations.stores.postgres.manager import Reader
 from resolvers.context import Context
 from resolvers.ingestion import history
 from resolvers.rules.bag_state import standing

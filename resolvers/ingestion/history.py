@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from integrations.records.events import Event
 from integrations.records.flights import FlightColumns, Leg
-from integrations.stores import events, flights
-from integrations.stores.postgres import Reader
+from integrations.stores.postgres import events, flights
+from integrations.stores.postgres.manager import Reader
 from resolvers.rules.bag_state import in_order
 
 

@@ -9,12 +9,12 @@ from integrations.records.bags import Bag, KnownBag
 from integrations.records.changes import Topic
 from integrations.records.events import FlightKey
 from integrations.records.passengers import search_name
-from integrations.stores import bags, bookings, changes, flights, instructions, passengers
-from integrations.stores.bags import NewMeaning
-from integrations.stores.bookings import NewBooking
-from integrations.stores.flights import ToldLeg
-from integrations.stores.passengers import Named, NewPassenger
-from integrations.stores.postgres import Reader
+from integrations.stores.postgres import bags, bookings, changes, flights, instructions, passengers
+from integrations.stores.postgres.bags import NewMeaning
+from integrations.stores.postgres.bookings import NewBooking
+from integrations.stores.postgres.flights import ToldLeg
+from integrations.stores.postgres.manager import Reader
+from integrations.stores.postgres.passengers import Named, NewPassenger
 from resolvers.rules.itinerary import Meant, in_order, meaning
 
 # Tickets are sold up to about a year ahead, and a locator is reused by its system over the years.

@@ -9,7 +9,7 @@ from itertools import groupby
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
 from integrations.messages.forms import pieces_of
-from integrations.stores.backoff import backoff
+from integrations.stores.availability import backoff
 from integrations.streams.kafka import HANDLE_SECONDS, Consumer, Record
 from resolvers.context import Context
 from resolvers.ingestion.pipeline import BATCH, Way, ingest

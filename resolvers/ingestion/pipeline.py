@@ -15,21 +15,21 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from integrations.errors import Conflict, Refused
-from integrations.messages import baggage_xml, readings
+from integrations.messages import baggage_xml, typeb_reader
 from integrations.messages import scans as json_scans
-from integrations.messages.readings import Reading
 from integrations.messages.scans import ScanError
-from integrations.messages.splitter import Piece, PieceKind
+from integrations.messages.split_input import Piece, PieceKind
 from integrations.messages.typeb import Message, TypeBError, parse
+from integrations.messages.typeb_reader import Reading
 from integrations.records.bags import Bag
 from integrations.records.events import FlightKey
 from integrations.records.instructions import MessageKind
+from integrations.records.messages import Message as Received
 from integrations.records.outbox import GRAPH
-from integrations.records.received import Message as Received
-from integrations.stores import bags, flights, instructions, messages
-from integrations.stores.instructions import Said
-from integrations.stores.messages import NewDeadLetter, NewMessage
-from integrations.stores.postgres import Reader
+from integrations.stores.postgres import bags, flights, instructions, messages
+from integrations.stores.postgres.instructions import Said
+from integrations.stores.postgres.manager import Reader
+from integrations.stores.postgres.messages import NewDeadLetter, NewMessage
 from resolvers.context import Context
 from resolvers.errors import BadInput
 from resolvers.flights import FlightChange, change_many
@@ -266,7 +266,7 @@ def _understood(one: _Read, zones: Mapping[str, ZoneInfo], received_at: datetime
             reading = baggage_xml.read(one.piece.text.encode(), zones.get)
         else:
             assert one.message is not None
-            reading = readings.read(one.message, received_at, zones.get)
+            reading = typeb_reader.read(one.message, received_at, zones.get)
     except TypeBError as fault:
         return replace(one, fault=fault)
     except ScanError as fault:

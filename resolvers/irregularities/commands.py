@@ -12,11 +12,11 @@ from integrations.records.flights import Flight, FlightStatus, Leg
 from integrations.records.matches import Match
 from integrations.records.pirs import Pir, PirAction, PirBag, PirKind, PirLink, PirStatus
 from integrations.records.tags import parse_tag
-from integrations.stores import airports, bags, flights, passengers, pirs
-from integrations.stores.bags import NewTag
-from integrations.stores.flights import NewLeg
-from integrations.stores.pirs import NewPirBag, PirValues
-from integrations.stores.postgres import Reader
+from integrations.stores.postgres import airports, bags, flights, passengers, pirs
+from integrations.stores.postgres.bags import NewTag
+from integrations.stores.postgres.flights import NewLeg
+from integrations.stores.postgres.manager import Reader
+from integrations.stores.postgres.pirs import NewPirBag, PirValues
 from resolvers.bags import MOST_OF_A_TAG
 from resolvers.context import Context
 from resolvers.errors import AlreadyOpen, BadInput, InvalidState, NotFound, ReasonRequired

@@ -9,14 +9,14 @@ from decimal import Decimal
 from time import monotonic
 from typing import Any
 
+from integrations.records.attempts import Send
 from integrations.records.effects import Effect, EffectState, Service, ServiceCost, TracingCall, Trigger
 from integrations.records.page import Page
 from integrations.records.passengers import Language
 from integrations.records.pirs import Pir
-from integrations.records.sends import Send
 from integrations.records.sms import Sms
-from integrations.stores import audit, effects, outbox
-from integrations.stores.postgres import Reader
+from integrations.stores.postgres import audit, effects, outbox
+from integrations.stores.postgres.manager import Reader
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
 from resolvers.notifications import case_file, render

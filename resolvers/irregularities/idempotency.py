@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from integrations.stores import idempotency
-from integrations.stores.postgres import Reader
+from integrations.stores.postgres import idempotency
+from integrations.stores.postgres.manager import Reader
 from resolvers.context import Context
 from resolvers.errors import KeyReused
 

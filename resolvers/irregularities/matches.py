@@ -8,9 +8,9 @@ from typing import Any
 
 from integrations.records.matches import Match, MatchElement, MatchState
 from integrations.records.pirs import Pir, PirKind
-from integrations.stores import audit, matches, pirs
-from integrations.stores.matches import NewKey
-from integrations.stores.postgres import Reader
+from integrations.stores.postgres import audit, matches, pirs
+from integrations.stores.postgres.manager import Reader
+from integrations.stores.postgres.matches import NewKey
 from resolvers import passengers
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound

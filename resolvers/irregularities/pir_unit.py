@@ -10,9 +10,9 @@ from integrations.records.effects import TracingCall, Trigger
 from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
 from integrations.records.flights import Flight
 from integrations.records.pirs import Pir, PirAction, PirBag, PirBagState, PirKind, PirStatus
-from integrations.stores import airports, audit, pirs
-from integrations.stores.pirs import NewPirEvent, PirBagValues, PirValues
-from integrations.stores.postgres import Reader
+from integrations.stores.postgres import airports, audit, pirs
+from integrations.stores.postgres.manager import Reader
+from integrations.stores.postgres.pirs import NewPirEvent, PirBagValues, PirValues
 from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound, VersionConflict
 from resolvers.ingestion import events

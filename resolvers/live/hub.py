@@ -19,14 +19,14 @@ from uuid import UUID
 from integrations.errors import OutsideError, Unavailable
 from integrations.records.bags import Bag
 from integrations.records.changes import Change, ChangeRow, Place, Topic, changes_of
-from integrations.records.connections import ConnectionBoard
 from integrations.records.events import Event
 from integrations.records.flights import Flight
 from integrations.records.incidents import Incident
-from integrations.stores import bags, changes, events, flights
-from integrations.stores.backoff import backoff
-from integrations.stores.changes import LogPage
-from integrations.stores.postgres import PostgresManager
+from integrations.records.transfers import ConnectionBoard
+from integrations.stores.availability import backoff
+from integrations.stores.postgres import bags, changes, events, flights
+from integrations.stores.postgres.changes import LogPage
+from integrations.stores.postgres.manager import PostgresManager
 from resolvers import transfers
 from resolvers.context import Context
 from resolvers.errors import CursorExpired

@@ -19,8 +19,8 @@ from integrations.records.tracing import (
     TracedBag,
     TracedFlight,
 )
-from integrations.stores import airports, flights, liability, passengers, pirs
-from integrations.stores.postgres import Reader
+from integrations.stores.postgres import airports, flights, liability, passengers, pirs
+from integrations.stores.postgres.manager import Reader
 from resolvers.context import Installation
 from resolvers.notifications.render import Milestone
 from resolvers.rules import deadlines

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from typing import Generic
 
 from integrations.partners.ports import FileClosed, MailSender, SmsSender, WorldTracer
+from integrations.records.attempts import Send
+from integrations.records.deliveries import SendResult
 from integrations.records.effects import Effect, EffectReason, Service, TracingCall, Trigger
-from integrations.records.messages import SendResult
 from integrations.records.pirs import PirBag
-from integrations.records.sends import Send
 from integrations.records.tracing import SearchCriteria, TracingResult
-from integrations.stores import effects
-from integrations.stores.postgres import Reader
+from integrations.stores.postgres import effects
+from integrations.stores.postgres.manager import Reader
 from resolvers.notifications import case_file, render
 from resolvers.notifications.case_file import Dossier
 from resolvers.notifications.partner_links import Line, PortT

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from integrations.records.deliveries import ConsentChange, DeliveryReport
 from integrations.records.effects import effect_of_key
-from integrations.records.messages import ConsentChange, DeliveryReport
-from integrations.stores import effects
-from integrations.stores.postgres import PostgresManager, Reader
+from integrations.stores.postgres import effects
+from integrations.stores.postgres.manager import PostgresManager, Reader
 
 
 async def take(

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from integrations.records.outbox import GRAPH
-from integrations.stores import bags, changes, outbox
+from integrations.stores.postgres import bags, changes, outbox
 from resolvers.context import Context
 from resolvers.ingestion import events, itineraries
 

@@ -17,6 +17,8 @@ from typing import Generic
 from integrations.deadline import deadline
 from integrations.errors import OutsideError, Unavailable, Unsettled
 from integrations.partners.ports import MessageRefused
+from integrations.records.attempts import Send, SendOutcome
+from integrations.records.deliveries import Refusal
 from integrations.records.effects import (
     Effect,
     EffectReason,
@@ -25,11 +27,9 @@ from integrations.records.effects import (
     Service,
     TracingCall,
 )
-from integrations.records.messages import Refusal
-from integrations.records.sends import Send, SendOutcome
-from integrations.stores import effects, pirs
-from integrations.stores.backoff import backoff
-from integrations.stores.postgres import PostgresManager, Session
+from integrations.stores.availability import backoff
+from integrations.stores.postgres import effects, pirs
+from integrations.stores.postgres.manager import PostgresManager, Session
 from resolvers.context import Installation
 from resolvers.notifications import case_file
 from resolvers.notifications.case_file import Dossier

@@ -19,9 +19,10 @@ from integrations.records.flights import FlightColumns
 from integrations.records.journeys import BagProjection
 from integrations.records.outbox import GRAPH, Subject
 from integrations.records.places import kind_of_place
-from integrations.stores import airports, bags, drift, flights, graph_network, outbox
-from integrations.stores.graph_times import micros, micros_or_none
-from integrations.stores.postgres import PostgresManager
+from integrations.stores.neo4j import drift, network
+from integrations.stores.neo4j.time import micros, micros_or_none
+from integrations.stores.postgres import airports, bags, flights, outbox
+from integrations.stores.postgres.manager import PostgresManager
 from resolvers.context import Stores
 from resolvers.workers.projector import ensure_flights, in_full
 
@@ -75,7 +76,7 @@ async def rebuild(stores: Stores, airline_id: int, say: Say) -> None:
     """
     stamp = uuid4().hex
     records = stores.postgres
-    await graph_network.write(
+    await network.write(
         stores.neo4j,
         airline_id,
         await airports.served(records, airline_id),

@@ -15,14 +15,15 @@ from operator import attrgetter
 
 from integrations.records.bags import Bag
 from integrations.records.changes import Topic
-from integrations.records.connections import ConnectionLevel, LevelCount, Transfer, TransferPosition
 from integrations.records.flights import Flight, FlightStatus
 from integrations.records.incidents import AffectedBag, Incident, IncidentCause, MemberBag
 from integrations.records.outbox import INCIDENTS
 from integrations.records.page import Page
-from integrations.stores import audit, bags, changes, connections, flights, incidents, outbox
-from integrations.stores.incidents import AffectedFlight, BagLevel, MovedMember, NewIncident
-from integrations.stores.postgres import PostgresManager, Reader
+from integrations.records.transfers import ConnectionLevel, LevelCount, Transfer, TransferPosition
+from integrations.stores.postgres import audit, bags, changes, flights, incidents, outbox
+from integrations.stores.postgres import transfers as connections
+from integrations.stores.postgres.incidents import AffectedFlight, BagLevel, MovedMember, NewIncident
+from integrations.stores.postgres.manager import PostgresManager, Reader
 from resolvers.context import Context
 from resolvers.errors import InvalidState, NotFound
 from resolvers.transfers import judged, minutes, off_block, on_block

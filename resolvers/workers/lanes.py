@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from contextlib import suppress
 
 from integrations.errors import OutsideError
-from integrations.stores import outbox
-from integrations.stores.postgres import PostgresManager
+from integrations.stores.postgres import outbox
+from integrations.stores.postgres.manager import PostgresManager
 
 logger = logging.getLogger(__name__)
 

@@ -15,9 +15,10 @@ from integrations.records.events import Event, EventKind
 from integrations.records.flights import Leg
 from integrations.records.journeys import BagPlan, BagProjection, FlownLeg
 from integrations.records.outbox import GRAPH, News, Notice, Subject
-from integrations.stores import airports, bags, events, flights, graph_network, outbox, passengers, projections
-from integrations.stores.neo4j import Neo4jManager
-from integrations.stores.postgres import PostgresManager, Reader
+from integrations.stores.neo4j import network, projections
+from integrations.stores.neo4j.manager import Neo4jManager
+from integrations.stores.postgres import airports, bags, events, flights, outbox, passengers
+from integrations.stores.postgres.manager import PostgresManager, Reader
 from resolvers.ingestion import history
 from resolvers.rules.bag_state import flown
 from resolvers.workers.lanes import LaneWorker
@@ -149,7 +150,7 @@ class Projector(LaneWorker):
                 raise failure
 
     async def _tell_network(self, airline_id: int) -> None:
-        await graph_network.write(
+        await network.write(
             self.graph,
             airline_id,
             await airports.served(self.postgres, airline_id),

@@ -10,7 +10,7 @@ from schema.fields.node import Node
 
 @strawberry.type(description="A moment on the clock of an airport.")
 class LocalTime:
-    """Values are ``integrations.records.moments.LocalTime``."""
+    """Values are ``integrations.records.local_times.LocalTime``."""
 
     time: str = strawberry.field(description="ISO 8601 with the offset in force there then.")
     zone: str = strawberry.field(description="The airport's zone in the time zone database.")
@@ -18,7 +18,7 @@ class LocalTime:
 
 @strawberry.type(description="A flight's times on the clock of one of its airports: ISO 8601 with offset.")
 class LocalFlightTimes:
-    """Values are ``integrations.records.moments.LocalFlightTimes``."""
+    """Values are ``integrations.records.local_times.LocalFlightTimes``."""
 
     zone: str = strawberry.field(description="The airport's zone in the time zone database.")
     scheduled: str = strawberry.field(description="As planned.")

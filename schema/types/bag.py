@@ -65,7 +65,7 @@ class Bag(Node, record=records.Bag, load=bags.by_ids):
         passengers.of_owned, at_hand=passengers.brought, description="Whose it is; null for a bag only scanned."
     )
     itinerary: list[Leg] = batched(bags.itineraries, description="Its planned flights, in travel order.")
-    transfers: list[Transfer] = batched(
+    connections: list[Transfer] = batched(
         transfers.of_bags, description="Where it changes flights and how likely it makes them, in travel order."
     )
     scans: list[BagEvent] = batched(
@@ -83,7 +83,7 @@ class Bag(Node, record=records.Bag, load=bags.by_ids):
         bags.authorities,
         description="Whether it may be loaded, as the last message about it says; null where none does.",
     )
-    pipeline: list[Message] = batched(
+    messages: list[Message] = batched(
         pipeline.of_bags,
         description="What airports sent about it, word for word, in order of receipt.",
         arguments={"last": "Only the newest so many, 1 to 200."},

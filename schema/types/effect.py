@@ -6,9 +6,9 @@ from decimal import Decimal
 import strawberry
 
 from integrations.records import effects as records
+from integrations.records.attempts import SendOutcome
 from integrations.records.effects import EffectReason, EffectState, Service
 from integrations.records.passengers import Language
-from integrations.records.sends import SendOutcome
 from integrations.records.sms import Encoding
 from resolvers import passengers, pirs
 from resolvers.context import Context
@@ -22,7 +22,7 @@ Info = strawberry.Info[Context, None]
 
 @strawberry.type(description="One try of an effect.")
 class Send:
-    """Values are ``integrations.records.sends.Send``."""
+    """Values are ``integrations.records.attempts.Send``."""
 
     started_at: datetime = strawberry.field(description="When the call began.")
     ended_at: datetime | None = strawberry.field(description="When it ended; null while it is under way.")

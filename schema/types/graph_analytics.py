@@ -11,7 +11,7 @@ from schema.types.refs import LazyBag, LazyFlight
 
 @strawberry.type(description="Who was planned on a flight, and who flew with it, from the graph.")
 class PlannedAgainstActual:
-    """Values are ``integrations.stores.graph_answers.PlannedAgainstActual``."""
+    """Values are ``integrations.stores.neo4j.analytics.PlannedAgainstActual``."""
 
     planned: int = strawberry.field(description="How many bags are planned on it.")
     flown: int = strawberry.field(description="How many have flown with it, or are loaded on it.")
@@ -28,7 +28,7 @@ class PlannedAgainstActual:
 
 @strawberry.type(description="An onward flight, and the bags that would miss it by their plans.")
 class MissedConnection:
-    """Values are ``integrations.stores.graph_answers.MissedConnection``."""
+    """Values are ``integrations.stores.neo4j.analytics.MissedConnection``."""
 
     flight: LazyFlight | None = batched(flights.of_flight_ids, description="The onward flight.")
     minutes_left: int | None = strawberry.field(
@@ -47,7 +47,7 @@ class MissedConnection:
 
 @strawberry.type(description="A place of an airport in one hour: how many events it had, and how long bags stayed.")
 class Bottleneck:
-    """Values are ``integrations.stores.graph_answers.Bottleneck``."""
+    """Values are ``integrations.stores.neo4j.analytics.Bottleneck``."""
 
     place: str = strawberry.field(description="Belt, sorter, cart, stand or desk; empty for events that name none.")
     hour: datetime = strawberry.field(description="The beginning of the hour, in UTC.")

@@ -5,8 +5,8 @@ from datetime import datetime
 import strawberry
 
 from integrations.records import incidents as records
-from integrations.records.connections import ConnectionLevel
 from integrations.records.incidents import IncidentCause
+from integrations.records.transfers import ConnectionLevel
 from resolvers.workers import incidents
 from schema.fields.batching import batched
 from schema.fields.node import Node

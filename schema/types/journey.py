@@ -80,7 +80,7 @@ class FellowBag:
 
 @strawberry.type(description="The bags that came on the same inbound flight, or were at the same place.")
 class FellowBags:
-    """Values are ``integrations.stores.journeys.Fellows``."""
+    """Values are ``integrations.stores.neo4j.journeys.Fellows``."""
 
     total: int = strawberry.field(description="How many there are.")
     flight: Flight | None = batched(

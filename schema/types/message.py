@@ -4,7 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from integrations.records import received
+from integrations.records import messages
 from resolvers import dead_letters, passengers
 from schema.fields.batching import masked
 from schema.fields.node import Node
@@ -12,7 +12,7 @@ from schema.fields.node import Node
 
 @strawberry.type(description="A message as an airport sent it: Type B, a scan as JSON, or Baggage XML.")
 class Message:
-    """Values are ``integrations.records.received.Message``."""
+    """Values are ``integrations.records.messages.Message``."""
 
     kind: str = strawberry.field(description="Its identifier: BSM, BPM, BUM ...; SCAN or XML for the other forms.")
     sent_at: datetime | None = strawberry.field(description="When it was sent, by its origin line, if it has one.")
@@ -28,8 +28,8 @@ class Message:
     description="A text that came in and could not be read. It is kept whole until it is corrected and replayed, or "
     "set aside."
 )
-class DeadLetter(Node, record=received.DeadLetter, load=dead_letters.by_ids):
-    """Values are ``integrations.records.received.DeadLetter``."""
+class DeadLetter(Node, record=messages.DeadLetter, load=dead_letters.by_ids):
+    """Values are ``integrations.records.messages.DeadLetter``."""
 
     received_at: datetime = strawberry.field(description="When it reached the airline; dates are read as of then.")
     source: str = strawberry.field(description="The way in: HTTP, GRAPHQL, FILE, KAFKA, REPLAY or SEED.")

@@ -5,7 +5,7 @@ from operator import attrgetter
 
 import strawberry
 
-from integrations.records.connections import ConnectionLevel, EvidenceKind, PairStatus, TransferPosition
+from integrations.records.transfers import ConnectionLevel, EvidenceKind, PairStatus, TransferPosition
 from resolvers import transfers
 from schema.fields.batching import batched, read
 from schema.types.event import BagEvent
@@ -15,7 +15,7 @@ from schema.types.refs import LazyBag
 
 @strawberry.type(description="One thing that a connection's level rests on.")
 class ConnectionEvidence:
-    """Values are ``integrations.records.connections.Evidence``."""
+    """Values are ``integrations.records.transfers.Evidence``."""
 
     kind: EvidenceKind = strawberry.field(description="What it is.")
     value: str = strawberry.field(
@@ -31,7 +31,7 @@ class ConnectionEvidence:
 
 @strawberry.type(description="A bag's change from one flight to the next at an airport, and how likely it is made.")
 class Transfer:
-    """Values are ``integrations.records.connections.Transfer``."""
+    """Values are ``integrations.records.transfers.Transfer``."""
 
     bag: LazyBag | None = batched(transfers.bags_of, description="The bag.")
     airport: str = strawberry.field(description="IATA code of the airport.")
@@ -58,7 +58,7 @@ class Transfer:
 
 @strawberry.type(description="How many bags are of a level.")
 class LevelCount:
-    """Values are ``integrations.records.connections.LevelCount``."""
+    """Values are ``integrations.records.transfers.LevelCount``."""
 
     level: ConnectionLevel = strawberry.field(description="The level.")
     bags: int = strawberry.field(description="How many bags.")
@@ -66,7 +66,7 @@ class LevelCount:
 
 @strawberry.type(description="Two flights between which bags change.")
 class ConnectionPair:
-    """Values are ``integrations.records.connections.ConnectionPair``."""
+    """Values are ``integrations.records.transfers.ConnectionPair``."""
 
     inbound: Flight = strawberry.field(description="The flight that the bags come with.")
     outbound: Flight = strawberry.field(description="The flight that they are to leave with.")
@@ -88,7 +88,7 @@ class ConnectionPair:
 
 @strawberry.type(description="Inbound and outbound flights of an airport with the bags between them.")
 class ConnectionBoard:
-    """Values are ``integrations.records.connections.ConnectionBoard``."""
+    """Values are ``integrations.records.transfers.ConnectionBoard``."""
 
     airport: str = strawberry.field(description="IATA code of the airport.")
     since: datetime = strawberry.field(name="from", description="Outbound flights that leave then or later.")

@@ -15,9 +15,9 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 
-from gateway.actor import TokenVerifier, issue_token
-from gateway.middleware import BodyLimit, Paths, RequestEdge
-from gateway.view import GraphQLView
+from gateway.http.auth import TokenVerifier, issue_token
+from gateway.http.graphql import GraphQLView
+from gateway.http.middleware import BodyLimit, Paths, RequestEdge
 from resolvers.actor import Role
 from resolvers.context import Context, Stores
 from schema.gateway_schema import GatewaySchema

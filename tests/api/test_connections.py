@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from integrations.records.connections import TransferPosition
 from integrations.records.outbox import INCIDENTS
-from integrations.stores import airports, connections, outbox
-from integrations.stores.postgres import count_statements
+from integrations.records.transfers import TransferPosition
+from integrations.stores.postgres import airports, outbox, transfers
+from integrations.stores.postgres.manager import count_statements
 from resolvers.actor import Role
 from resolvers.transfers import Minima, judge
 from resolvers.workers.incidents import IncidentKeeper, refresh
@@ -318,7 +318,7 @@ async def recount(hub: Hub, until: datetime) -> dict[tuple[str, str], Counter[st
     """The board bag by bag, from plain rows."""
     records, airline_id = hub.airline.stores.postgres, hub.airline.airline_id
     table = await airports.connection_times(records, airline_id)
-    flights = await connections.flights(records, airline_id, list(hub.airline.flights.values()))
+    flights = await transfers.flights(records, airline_id, list(hub.airline.flights.values()))
     sql = """
         SELECT bag_legs.*, origin, destination
         FROM bag_legs

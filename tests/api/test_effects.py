@@ -15,9 +15,9 @@ from twilio.request_validator import RequestValidator
 
 from gateway.config import ExternalServices, ServiceFlags, Settings
 from integrations.partners.mocks.sendgrid import PostOffice
+from integrations.records.attempts import SendOutcome
 from integrations.records.effects import EffectState, PartnerCondition, Service
-from integrations.records.sends import SendOutcome
-from integrations.stores import effects
+from integrations.stores.postgres import effects
 from resolvers.actor import Role
 from resolvers.context import Stores
 from schema.fields.node import join

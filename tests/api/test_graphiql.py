@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
+from gateway.http.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
 from schema.build import build_schema
 
 ROOT = Path(__file__).parents[2]

@@ -20,11 +20,11 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gateway.actor import TokenVerifier, issue_token
-from gateway.answers import answer_of
-from gateway.middleware import BodyLimit, Paths, RequestEdge
-from gateway.questions import GRAPHQL_JSON, JSON, negotiate
-from gateway.view import GraphQLView
+from gateway.http.auth import TokenVerifier, issue_token
+from gateway.http.graphql import GraphQLView
+from gateway.http.graphql_request import GRAPHQL_JSON, JSON, negotiate
+from gateway.http.graphql_response import answer_of
+from gateway.http.middleware import BodyLimit, Paths, RequestEdge
 from resolvers.actor import Role
 from resolvers.context import Stores
 from tests.toy import INSTALLATION, SIGNING_KEY, Library, toy_schema

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway import ingestion
-from gateway.ingestion import ingest_file
-from integrations.stores.postgres import PostgresManager
+from gateway.http import ingest as ingestion
+from gateway.http.ingest import ingest_file
+from integrations.stores.postgres.manager import PostgresManager
 from resolvers.actor import Role
 from tests.gateway import Api, credential
 from tests.stores.test_messages import LOCAL, SAMPLES, TRANSFER

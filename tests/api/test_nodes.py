@@ -12,7 +12,7 @@ from graphql import (
     is_leaf_type,
 )
 
-from integrations.stores.postgres import count_statements
+from integrations.stores.postgres.manager import count_statements
 from resolvers.actor import Role
 from schema.build import build_schema
 from schema.execution import BatchField

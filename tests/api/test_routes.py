@@ -2,7 +2,7 @@
 
 import pytest
 
-from integrations.stores.redis import RedisManager
+from integrations.stores.redis.manager import RedisManager
 from integrations.stores.routes import FRESH_SECONDS, key
 from tests.gateway import Api
 from tests.world import OURS, THEIRS, World

@@ -6,8 +6,8 @@ import pytest
 
 from gateway.config import Settings
 from integrations.records.events import Scan
-from integrations.stores.neo4j import Neo4jManager
-from integrations.stores.postgres import count_statements
+from integrations.stores.neo4j.manager import Neo4jManager
+from integrations.stores.postgres.manager import count_statements
 from resolvers.events import WRITTEN_FROM
 from schema.runtime.executors import ExecutorName
 from tests.executor import chosen

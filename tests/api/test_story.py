@@ -11,9 +11,9 @@ from asgi_lifespan import LifespanManager
 import seeds
 from gateway.app import create_app
 from gateway.config import ExternalServices, ServiceFlags, Settings
+from gateway.demo.walkthrough import Story
 from gateway.initialise import operator
 from gateway.lifespan import now
-from gateway.story import Story
 from gateway.workers import workers
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.partners.mocks import sendgrid, twilio, worldtracer

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from integrations.records.changes import Place, Topic
-from integrations.stores import bags, changes
+from integrations.stores.postgres import bags, changes
 from resolvers import flights
 from resolvers.actor import Role
 from resolvers.context import Context, Stores

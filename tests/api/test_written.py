@@ -7,7 +7,7 @@ import orjson
 import pytest
 from graphql import GraphQLObjectType, get_named_type, is_leaf_type, is_required_argument
 
-from integrations.stores.postgres import count_statements
+from integrations.stores.postgres.manager import count_statements
 from resolvers.actor import Role
 from resolvers.context import Stores
 from resolvers.events import WRITTEN_FROM

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from gateway.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
+from gateway.http.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
 from tests.browser.chromium import chromium
 
 ROOT = Path(__file__).parents[2]

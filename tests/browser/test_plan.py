@@ -22,7 +22,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateway.app import create_app
-from gateway.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
+from gateway.http.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.redis import EmbeddedRedis

@@ -10,9 +10,9 @@ import pytest
 
 from integrations.embedded.server import EmbeddedServer
 from integrations.errors import Unavailable
-from integrations.stores.neo4j import Neo4jManager
-from integrations.stores.postgres import PostgresManager
-from integrations.stores.redis import RedisManager
+from integrations.stores.neo4j.manager import Neo4jManager
+from integrations.stores.postgres.manager import PostgresManager
+from integrations.stores.redis.manager import RedisManager
 
 Manager = PostgresManager | Neo4jManager | RedisManager
 AT_ONCE = 0.1  # seconds; below any timeout in play

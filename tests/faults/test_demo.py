@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gateway.demo import EMBEDDED, Program, Supervisor, available_megabytes, delay_before_restart, run_demo
+from gateway.demo.supervisor import EMBEDDED, Program, Supervisor, available_megabytes, delay_before_restart, run_demo
 from integrations.embedded.process import StartError
 from integrations.embedded.server import free_port, lock_file
 
@@ -120,7 +120,7 @@ async def test_a_containers_limit_counts(tmp_path: Path) -> None:
 
 
 async def test_too_little_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.demo.available_megabytes", lambda: 400)
+    monkeypatch.setattr("gateway.demo.supervisor.available_megabytes", lambda: 400)
     named = {**NAMED_STORES, "REDIS_URL": ""}
     with pytest.raises(StartError, match=r"needs 750 MB of free memory and there are 400 MB: .*REDIS_URL"):
         await run_demo(tmp_path, environment=named, port=free_port(), initialise=unused, announce=unused, say=print)
@@ -130,7 +130,7 @@ INTERRUPTED_RESET = """
 import asyncio, sys
 from pathlib import Path
 import psutil
-from gateway.demo import EMBEDDED, run_reset
+from gateway.demo.supervisor import EMBEDDED, run_reset
 
 async def reset(environment):
     assert environment["REDIS_URL"].startswith("redis://")

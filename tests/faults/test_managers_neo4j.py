@@ -9,7 +9,7 @@ import pytest
 from integrations.deadline import deadline
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.errors import DeadlineExceeded, Unavailable
-from integrations.stores.neo4j import Neo4jManager
+from integrations.stores.neo4j.manager import Neo4jManager
 from tests.faults.processes import (
     AT_ONCE,
     eventually,

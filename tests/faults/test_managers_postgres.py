@@ -11,7 +11,7 @@ import pytest
 from integrations.deadline import deadline
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.errors import DeadlineExceeded, Unavailable
-from integrations.stores.postgres import PostgresManager
+from integrations.stores.postgres.manager import PostgresManager
 from tests.faults.processes import (
     AT_ONCE,
     eventually,

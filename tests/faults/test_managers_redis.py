@@ -8,7 +8,7 @@ import pytest
 from integrations.deadline import deadline
 from integrations.embedded.redis import EmbeddedRedis
 from integrations.errors import DeadlineExceeded, Unavailable
-from integrations.stores.redis import RedisManager
+from integrations.stores.redis.manager import RedisManager
 from tests.faults.processes import (
     AT_ONCE,
     eventually,

@@ -17,11 +17,11 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from gateway.actor import issue_token
 from gateway.config import Settings
-from gateway.demo import Program
+from gateway.demo.supervisor import Program
+from gateway.http.auth import issue_token
 from integrations.embedded.redis import EmbeddedRedis
-from integrations.stores import changes
+from integrations.stores.postgres import changes
 from resolvers.actor import Role
 from resolvers.context import Stores
 from resolvers.ingestion import events as scans

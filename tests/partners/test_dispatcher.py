@@ -14,10 +14,10 @@ from integrations.partners.mocks import sendgrid, twilio, worldtracer
 from integrations.partners.ports import SmsSender
 from integrations.partners.sms import TwilioSms
 from integrations.partners.worldtracer import WorldTracerClient
+from integrations.records.deliveries import ConsentChange, DeliveryReport, DeliveryStatus
 from integrations.records.effects import Effect, EffectReason, EffectState, Service, TracingCall, Trigger
-from integrations.records.messages import ConsentChange, DeliveryReport, DeliveryStatus
-from integrations.stores import effects, pirs
-from integrations.stores.postgres import PostgresManager
+from integrations.stores.postgres import effects, pirs
+from integrations.stores.postgres.manager import PostgresManager
 from resolvers.notifications import delivery_reports
 from resolvers.notifications.channels import Channel, MailChannel, SmsChannel, TracingChannel
 from resolvers.notifications.partner_links import Line

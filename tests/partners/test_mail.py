@@ -20,8 +20,7 @@ from integrations.partners.mail import SendGridMail, read_sendgrid_events
 from integrations.partners.mocks import sendgrid
 from integrations.partners.mocks.server import serving
 from integrations.partners.ports import MailSender, MessageRefused
-from integrations.records.effects import Service
-from integrations.records.messages import (
+from integrations.records.deliveries import (
     Attachment,
     ConsentChange,
     DeliveryReport,
@@ -31,6 +30,7 @@ from integrations.records.messages import (
     SendResult,
     UnreadableReport,
 )
+from integrations.records.effects import Service
 from tests.partners.control import Control, controlled
 from tests.partners.hook import Call, Hook, hooked
 

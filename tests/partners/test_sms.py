@@ -17,8 +17,7 @@ from integrations.partners.mocks import twilio
 from integrations.partners.mocks.server import serving
 from integrations.partners.ports import MessageRefused, SmsSender
 from integrations.partners.sms import TwilioSms, read_twilio_callback, read_twilio_inbound
-from integrations.records.effects import Service
-from integrations.records.messages import (
+from integrations.records.deliveries import (
     ConsentChange,
     DeliveryReport,
     DeliveryStatus,
@@ -26,6 +25,7 @@ from integrations.records.messages import (
     Refusal,
     UnreadableReport,
 )
+from integrations.records.effects import Service
 from tests.partners.control import Control, controlled
 from tests.partners.hook import Call, Hook, hooked
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from integrations.records.flights import FlightStatus
-from integrations.stores.postgres import count_statements
+from integrations.stores.postgres.manager import count_statements
 from resolvers import flights
 from resolvers.actor import Role
 from resolvers.context import Context

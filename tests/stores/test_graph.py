@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from integrations.records.outbox import GRAPH
-from integrations.stores import bags, drift, flights, outbox, projections
+from integrations.stores.neo4j import drift, projections
+from integrations.stores.postgres import bags, flights, outbox
 from migrations.run import load_graph_schema
 from resolvers.context import Stores
 from resolvers.workers import graph_check

@@ -7,10 +7,10 @@ from typing import Any, cast
 import pytest
 
 from integrations.records.matches import Match, MatchState
-from integrations.stores import matches as store
-from integrations.stores.neo4j import Neo4jManager
-from integrations.stores.postgres import PostgresManager, Reader, count_statements
-from integrations.stores.redis import RedisManager
+from integrations.stores.neo4j.manager import Neo4jManager
+from integrations.stores.postgres import matches as store
+from integrations.stores.postgres.manager import PostgresManager, Reader, count_statements
+from integrations.stores.redis.manager import RedisManager
 from resolvers.context import Context, Stores
 from resolvers.errors import BadInput, InvalidState, NotFound
 from resolvers.irregularities import matches

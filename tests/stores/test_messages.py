@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from integrations.errors import Refused, Unavailable
-from integrations.messages.splitter import Piece, Splitter
-from integrations.stores.postgres import count_statements
+from integrations.messages.split_input import Piece, Splitter
+from integrations.stores.postgres.manager import count_statements
 from resolvers.context import Stores
 from resolvers.ingestion import itineraries
 from resolvers.ingestion.pipeline import Ingested, Way, ingest

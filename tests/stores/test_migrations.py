@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from integrations.stores.neo4j import Neo4jManager
-from integrations.stores.postgres import PostgresManager
+from integrations.stores.neo4j.manager import Neo4jManager
+from integrations.stores.postgres.manager import PostgresManager
 from migrations import MigrationError, load_graph_schema, migrate
 from tests.conftest import Neo4jCredentials
 

@@ -11,7 +11,7 @@ from neo4j import GraphDatabase
 
 from integrations.deadline import deadline
 from integrations.errors import Conflict, DeadlineExceeded, Refused, Unavailable
-from integrations.stores.neo4j import Neo4jManager
+from integrations.stores.neo4j.manager import Neo4jManager
 from tests.conftest import Neo4jCredentials
 
 SLOW = "UNWIND range(1, 1000000000) AS number RETURN sum(number)"

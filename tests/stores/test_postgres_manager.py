@@ -15,10 +15,10 @@ import pytest
 
 from integrations.deadline import deadline
 from integrations.errors import Conflict, DeadlineExceeded, Refused, Unavailable
-from integrations.stores.backoff import SLOW_CALL
-from integrations.stores.postgres import PostgresManager, count_statements
-from integrations.stores.postgres_address import Address
-from integrations.stores.postgres_pool import Pool, open_link
+from integrations.stores.availability import SLOW_CALL
+from integrations.stores.postgres.address import Address
+from integrations.stores.postgres.manager import PostgresManager, count_statements
+from integrations.stores.postgres.pool import Pool, open_link
 
 PID = "SELECT pg_backend_pid()"
 TABLE = "CREATE TABLE IF NOT EXISTS note (id int PRIMARY KEY, body text, data jsonb)"

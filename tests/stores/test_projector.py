@@ -13,8 +13,8 @@ from integrations.errors import Unavailable
 from integrations.records.bags import Bag
 from integrations.records.events import EventColumns
 from integrations.records.outbox import GRAPH, Subject
-from integrations.stores import bags, outbox
-from integrations.stores.neo4j import Neo4jManager
+from integrations.stores.neo4j.manager import Neo4jManager
+from integrations.stores.postgres import bags, outbox
 from migrations.run import load_graph_schema
 from resolvers import journeys
 from resolvers.context import Stores

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from integrations.deadline import deadline
 from integrations.errors import DeadlineExceeded, Refused, Unavailable
-from integrations.stores.redis import SLICES, RedisManager
+from integrations.stores.redis.manager import SLICES, RedisManager
 
 
 async def routes() -> Mapping[str, tuple[bytes | str, int]]:

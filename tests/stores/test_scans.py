@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from integrations.errors import Unavailable
 from integrations.records.bags import Bag
 from integrations.records.events import EventKind, Scan, ScanMethod
-from integrations.stores import outbox
-from integrations.stores.postgres import count_statements
+from integrations.stores.postgres import outbox
+from integrations.stores.postgres.manager import count_statements
 from migrations.run import load_graph_schema
 from resolvers import flights, journeys
 from resolvers.context import Stores

@@ -15,16 +15,17 @@ import pytest
 
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.errors import Unavailable
-from integrations.messages.splitter import Piece
+from integrations.messages.split_input import Piece
 from integrations.records.bags import BagState, TagRole
 from integrations.records.events import EventKind, Scan
 from integrations.records.journeys import Standing
 from integrations.records.outbox import GRAPH
 from integrations.records.tags import parse_tag
-from integrations.stores import bags, outbox, pirs, projections, seedings
-from integrations.stores.neo4j import Neo4jManager
-from integrations.stores.postgres import PostgresManager, Reader
-from integrations.stores.redis import RedisManager
+from integrations.stores.neo4j import projections
+from integrations.stores.neo4j.manager import Neo4jManager
+from integrations.stores.postgres import bags, outbox, pirs, seedings
+from integrations.stores.postgres.manager import PostgresManager, Reader
+from integrations.stores.redis.manager import RedisManager
 from migrations import load_graph_schema, migrate
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Installation, Stores
@@ -34,7 +35,7 @@ from resolvers.rules.bag_state import standing
 from resolvers.workers.projector import Projector
 from seeds import AlreadyInUse, reset, seed
 from seeds import run as seeds_run
-from seeds.cast import ENTERED
+from seeds.bag_factory import ENTERED
 from tests.conftest import Neo4jCredentials, make_database
 
 NOW = datetime(2026, 11, 23, 15, 30, 42, tzinfo=UTC)

@@ -11,47 +11,44 @@ from uuid import uuid4
 import pytest
 from neo4j import AsyncDriver, AsyncGraphDatabase
 
+from integrations.records.attempts import SendOutcome
 from integrations.records.changes import ChangeRow, Place, Topic
+from integrations.records.deliveries import DeliveryReport, DeliveryStatus
 from integrations.records.effects import EffectState, PartnerCondition, PartnerStatus, Service
 from integrations.records.incidents import IncidentCause
 from integrations.records.instructions import Change, Instruction, MessageKind, NamedFlight, Source
 from integrations.records.journeys import Standing
 from integrations.records.matches import MatchState
-from integrations.records.messages import DeliveryReport, DeliveryStatus
 from integrations.records.outbox import GRAPH, Subject
 from integrations.records.page import Page
 from integrations.records.pirs import PirFilter
-from integrations.records.sends import SendOutcome
 from integrations.records.tags import parse_tag
-from integrations.stores import (
+from integrations.stores import routes
+from integrations.stores.neo4j import analytics, drift, journeys, projections
+from integrations.stores.neo4j import network as graph_network
+from integrations.stores.postgres import (
     airports,
     audit,
     bags,
     bookings,
     changes,
-    connections,
-    drift,
     effects,
     events,
     flights,
-    graph_answers,
-    graph_network,
     idempotency,
     incidents,
     instructions,
     inventory,
-    journeys,
     matches,
     messages,
     network,
     outbox,
     passengers,
     pirs,
-    projections,
-    routes,
     seedings,
+    transfers,
 )
-from integrations.stores.postgres import Session
+from integrations.stores.postgres.manager import Session
 from resolvers.context import Stores
 from resolvers.irregularities.matches import propose
 from resolvers.workers.graph_check import rebuild
@@ -319,12 +316,12 @@ def reads() -> dict[str, Call]:
         "airports.connection_times": lambda _, r: airports.connection_times(r, NOBODYS),
         "airports.parties": lambda _, r: airports.parties(r, NOBODYS, ["ZZ"]),
         "outbox.untold": lambda w, r: outbox.untold(r, NOBODYS, GRAPH, [*w.ours.bags.values()]),
-        "connections.of_bags": lambda w, r: connections.of_bags(r, NOBODYS, [*w.ours.bags.values()]),
-        "connections.onto_flights": lambda w, r: connections.onto_flights(r, NOBODYS, [*w.ours.flights.values()], page),
-        "connections.off_flights": lambda w, r: connections.off_flights(r, NOBODYS, [*w.ours.flights.values()], page),
-        "connections.by_flight": lambda w, r: connections.by_flight(r, NOBODYS, [*w.ours.flights.values()]),
-        "connections.at_airport": lambda _, r: connections.at_airport(r, NOBODYS, "PTY", at("00:00"), at("+00:00")),
-        "connections.flights": lambda w, r: connections.flights(r, NOBODYS, [*w.ours.flights.values()]),
+        "transfers.of_bags": lambda w, r: transfers.of_bags(r, NOBODYS, [*w.ours.bags.values()]),
+        "transfers.onto_flights": lambda w, r: transfers.onto_flights(r, NOBODYS, [*w.ours.flights.values()], page),
+        "transfers.off_flights": lambda w, r: transfers.off_flights(r, NOBODYS, [*w.ours.flights.values()], page),
+        "transfers.by_flight": lambda w, r: transfers.by_flight(r, NOBODYS, [*w.ours.flights.values()]),
+        "transfers.at_airport": lambda _, r: transfers.at_airport(r, NOBODYS, "PTY", at("00:00"), at("+00:00")),
+        "transfers.flights": lambda w, r: transfers.flights(r, NOBODYS, [*w.ours.flights.values()]),
         "incidents.lock": lambda _, r: incidents.lock(r, NOBODYS),
         "incidents.by_id": lambda _, r: incidents.by_id(r, NOBODYS, [1]),
         "incidents.page": lambda _, r: incidents.page(r, NOBODYS, None, None, page),
@@ -357,13 +354,13 @@ def reads() -> dict[str, Call]:
         "projections.known_flights": lambda w, _: projections.known_flights(
             w.stores.neo4j, NOBODYS, [*w.ours.flights.values()], 20.0
         ),
-        "graph_answers.planned_against_actual": lambda w, _: graph_answers.planned_against_actual(
+        "analytics.planned_against_actual": lambda w, _: analytics.planned_against_actual(
             w.stores.neo4j, NOBODYS, [*w.ours.flights.values()], 5
         ),
-        "graph_answers.blast_radius": lambda w, _: graph_answers.blast_radius(
+        "analytics.blast_radius": lambda w, _: analytics.blast_radius(
             w.stores.neo4j, NOBODYS, [*w.ours.flights.values()], 600, 5
         ),
-        "graph_answers.bottlenecks": lambda w, _: graph_answers.bottlenecks(
+        "analytics.bottlenecks": lambda w, _: analytics.bottlenecks(
             w.stores.neo4j, NOBODYS, "PTY", at("00:00"), at("20:00"), 5
         ),
         "journeys.of_bags": lambda w, _: journeys.of_bags(w.stores.neo4j, NOBODYS, [*w.ours.bags.values()]),
@@ -531,7 +528,7 @@ def writes() -> dict[str, Call]:
         "projections.delete_bags": lambda w, _: projections.delete_bags(
             w.stores.neo4j, NOBODYS, [*w.ours.bags.values()], 20.0
         ),
-        "graph_network.write": lambda w, _: graph_network.write(w.stores.neo4j, NOBODYS, [], [], []),
+        "network.write": lambda w, _: graph_network.write(w.stores.neo4j, NOBODYS, [], [], []),
         "routes.keep": lambda w, _: routes.keep(w.stores.redis, NOBODYS, []),
     }
 

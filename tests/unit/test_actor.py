@@ -4,7 +4,7 @@ from typing import Any
 import jwt
 import pytest
 
-from gateway.actor import AUDIENCE, ISSUER, InvalidToken, TokenVerifier, issue_token
+from gateway.http.auth import AUDIENCE, ISSUER, InvalidToken, TokenVerifier, issue_token
 from resolvers.actor import Actor, Role
 
 SECRET = "s" * 32

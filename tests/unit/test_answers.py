@@ -11,8 +11,8 @@ from graphql import ExecutionResult, GraphQLError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.answers import COMPRESSED_FROM, THREAD_FROM, Answer, answer_of
-from gateway.questions import GRAPHQL_JSON, JSON, takes_gzip
+from gateway.http.graphql_request import GRAPHQL_JSON, JSON, takes_gzip
+from gateway.http.graphql_response import COMPRESSED_FROM, THREAD_FROM, Answer, answer_of
 from schema.runtime.scalars import write_date_time
 
 

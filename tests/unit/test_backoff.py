@@ -9,7 +9,7 @@ import pytest
 
 from integrations.deadline import deadline, expired
 from integrations.errors import DeadlineExceeded, Unavailable
-from integrations.stores.backoff import Availability, backoff
+from integrations.stores.availability import Availability, backoff
 
 
 class Probe:

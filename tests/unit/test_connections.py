@@ -7,9 +7,9 @@ import pytest
 
 from integrations.records.airports import ConnectionTime
 from integrations.records.columns import Column, View
-from integrations.records.connections import ConnectionLevel, EvidenceKind, Transfer, TransferPosition
 from integrations.records.flights import FlightColumns
 from integrations.records.incidents import IncidentCause
+from integrations.records.transfers import ConnectionLevel, EvidenceKind, Transfer, TransferPosition
 from resolvers.transfers import Minima, judge
 from resolvers.workers.incidents import cause_of
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from integrations.stores.neo4j import read_statements, split_statements
+from integrations.stores.neo4j.manager import read_statements, split_statements
 
 
 def test_several_statements_with_comments() -> None:

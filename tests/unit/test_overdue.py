@@ -2,7 +2,7 @@ import asyncio
 from time import monotonic
 from typing import Any, cast
 
-from integrations.stores.postgres_pool import Link, Overdue
+from integrations.stores.postgres.pool import Link, Overdue
 
 SECONDS = 0.05
 

@@ -3,7 +3,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from integrations.stores.postgres_address import Address
+from integrations.stores.postgres.address import Address
 
 NEON = (
     "postgresql://owner:p%40ss@ep-quiet-sea-a1b2-pooler.us-east-2.aws.neon.tech/bags"

@@ -1,6 +1,6 @@
 import pytest
 
-from integrations.stores.postgres import is_read
+from integrations.stores.postgres.manager import is_read
 
 
 @pytest.mark.parametrize(

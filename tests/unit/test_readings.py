@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from integrations.messages.readings import MOST_TAGS, Reading, read
 from integrations.messages.typeb import TypeBError, parse
+from integrations.messages.typeb_reader import MOST_TAGS, Reading, read
 from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
 from integrations.records.instructions import Change, Instruction, MessageKind, NamedFlight, Source
 from tests import telegrams

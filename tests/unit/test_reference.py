@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from integrations.stores import airports, reference
-from integrations.stores.reference import FRESH_SECONDS, Reference
+from integrations.stores.postgres import airports, reference
+from integrations.stores.postgres.reference import FRESH_SECONDS, Reference
 
 NO_RECORDS: Any = None
 KNOWN = {"230": "CM", "001": "AA"}

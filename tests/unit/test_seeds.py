@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from integrations.messages.readings import Reading, read
-from integrations.messages.splitter import identity
+from integrations.messages.split_input import identity
 from integrations.messages.typeb import parse, write
+from integrations.messages.typeb_reader import Reading, read
 from integrations.records.bags import BagState
 from integrations.records.events import EventKind, Scan
 from integrations.records.instructions import Instruction
@@ -23,12 +23,12 @@ from resolvers.custody import custody_points
 from resolvers.rules.bag_state import in_order, standing
 from resolvers.rules.itinerary import Meant, meaning
 from resolvers.rules.itinerary import in_order as in_order_of_messages
-from seeds.cast import Cast, Rows, reference, rush_tag, tag
+from seeds.bag_factory import Cast, Rows, reference, rush_tag, tag
 from seeds.network import HUB, Network, read_network
 from seeds.operations import CONNECTION, MAJOR, DatedFlight, Operations, fly
 from seeds.people import People
-from seeds.telegrams import Telegram
 from seeds.timetable import ARRIVAL_BANKS, BANK_SPREAD, DAY, DEPARTURE_BANKS, timetable
+from seeds.type_b import Telegram
 
 NOON = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
 

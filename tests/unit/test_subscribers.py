@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from gateway.subscribers import NoSeat, Seats
+from gateway.http.subscriptions import NoSeat, Seats
 from resolvers.actor import Actor, Role
 
 ONE, OTHER = Actor("one", Role.AGENT, 1), Actor("one", Role.AGENT, 2)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway.tokens import BadToken, ExpiredToken, SignedTokens
+from gateway.http.jwt import BadToken, ExpiredToken, SignedTokens
 
 SECRET = "s" * 32
 NOW = 1_800_000_000

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integrations.messages.readings import Reading, read
-from integrations.messages.splitter import LONGEST_LINE, LONGEST_MESSAGE, Piece, PieceKind, Splitter, identity
+from integrations.messages.split_input import LONGEST_LINE, LONGEST_MESSAGE, Piece, PieceKind, Splitter, identity
 from integrations.messages.typeb import Element, Message, TypeBError, parse, write
+from integrations.messages.typeb_reader import Reading, read
 from integrations.records.instructions import Change, MessageKind, Source
 from tests.telegrams import BUM, LOADED_BPM, LOCAL_BSM, RUSH_BSM, SAMPLES
 

@@ -1,0 +1,1 @@
+"""The demo: its processes, commands, walkthrough and mocks of partners."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: manager, pool and one file of statements for each noun."""

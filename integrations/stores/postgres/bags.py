@@ -1,0 +1,563 @@
+"""Bags and their tags in PostgreSQL."""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from uuid import UUID
+
+from integrations.records.bags import Bag, BagOf, BagTag, BagWithPassenger, KnownBag, RelatedBag
+from integrations.records.columns import columns_of
+from integrations.records.flights import JoinedFlight
+from integrations.records.journeys import Standing
+from integrations.records.page import Page
+from integrations.records.passengers import JoinedPassenger
+from integrations.records.tags import LEADING_DIGITS, TagQuery
+from integrations.stores.postgres.events import KEPT_LAYOUTS, as_json
+from integrations.stores.postgres.manager import Reader
+
+BAGS_BY_ID = """
+SELECT id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
+       state, state_at, airport, place, holder, flight_id, version, authorised, deleted
+FROM bags
+WHERE airline_id = $1 AND id = ANY($2::bigint[])
+"""
+
+LOCK_BAGS = """
+SELECT id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
+       state, state_at, airport, place, holder, flight_id, version, authorised, deleted
+FROM bags
+WHERE airline_id = $1 AND id = ANY($2::bigint[])
+ORDER BY id
+FOR NO KEY UPDATE
+"""
+
+BAGS_BY_TAG = """
+SELECT bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
+       state, state_at, airport, place, holder, flight_id, version
+FROM bags
+JOIN (SELECT bag_id, max(valid_from) AS valid_from
+      FROM bag_tags
+      WHERE airline_id = $1 AND number = ANY($2::text[])
+      GROUP BY bag_id) AS tagged ON tagged.bag_id = bags.id
+WHERE bags.airline_id = $1
+ORDER BY tagged.valid_from DESC, bags.id DESC
+LIMIT $3
+"""
+
+# As above for one number, each bag with columns of its passenger and its flight (``with_columns``), and where asked for
+# with its events as JSON (``events.as_json``): the most frequent question costs one statement. A bag that carried the
+# number twice comes twice.
+RELATED_BAGS_BY_TAG = """
+SELECT bags.id, bags.airline_id, passenger_id, bags.tag, weight_kg, description, priority, created_at, state, state_at,
+       bags.airport, bags.place, bags.holder, bags.flight_id, bags.version, {passenger}{flight}
+       CASE WHEN $4::boolean THEN '[' || array_to_string(ARRAY(
+           SELECT {object} FROM events
+           WHERE events.bag_id = bags.id AND events.at >= bags.events_from AND events.airline_id = $1
+           ORDER BY at, rank, id), ',') || ']'
+       END AS events
+FROM bag_tags
+JOIN bags ON bags.id = bag_id AND bags.airline_id = $1
+LEFT JOIN passengers ON passengers.id = passenger_id AND passengers.airline_id = $1
+LEFT JOIN bookings ON bookings.id = booking_id
+LEFT JOIN flights ON flights.id = flight_id AND flights.airline_id = $1
+WHERE bag_tags.airline_id = $1 AND bag_tags.number = $2
+ORDER BY valid_from DESC
+LIMIT $3
+"""
+
+BAGS_BY_PRINTED_TAG = """
+SELECT bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
+       state, state_at, airport, place, holder, flight_id, version
+FROM bags
+JOIN (SELECT bag_id, max(valid_from) AS valid_from
+      FROM tag_issuers
+      CROSS JOIN unnest($4::text[]) AS candidate(digit)
+      JOIN bag_tags ON bag_tags.airline_id = $1 AND number = digit || accounting_code || $3
+      WHERE designator = $2
+      GROUP BY bag_id) AS tagged ON tagged.bag_id = bags.id
+WHERE bags.airline_id = $1
+ORDER BY tagged.valid_from DESC, bags.id DESC
+LIMIT $5
+"""
+
+NEWEST_BAGS = """
+SELECT id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
+       state, state_at, airport, place, holder, flight_id, version
+FROM bags
+WHERE airline_id = $1 AND id < coalesce($2::bigint, 9223372036854775807)
+ORDER BY id DESC
+LIMIT $3
+"""
+
+BAG_IDS_AFTER = """
+SELECT id FROM bags WHERE airline_id = $1 AND id > $2 ORDER BY id LIMIT $3
+"""
+
+BAGS_PAGE = """
+SELECT id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
+       state, state_at, airport, place, holder, flight_id, version
+FROM bags
+WHERE airline_id = $1
+  AND ($2::text[] IS NULL OR state = ANY($2))
+  AND ($3::text IS NULL OR airport = $3)
+  AND ($4::bigint IS NULL OR id < $4)
+ORDER BY id DESC
+LIMIT $5
+"""
+
+BAGS_PAGE_BACKWARD = """
+SELECT id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
+       state, state_at, airport, place, holder, flight_id, version
+FROM bags
+WHERE airline_id = $1
+  AND ($2::text[] IS NULL OR state = ANY($2))
+  AND ($3::text IS NULL OR airport = $3)
+  AND ($4::bigint IS NULL OR id > $4)
+ORDER BY id
+LIMIT $5
+"""
+
+BAGS_OF_FLIGHTS = """
+SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority,
+       created_at, state, state_at, airport, place, holder, bags.flight_id, version
+FROM unnest($2::bigint[]) AS parent(id)
+CROSS JOIN LATERAL (SELECT bag_id, flight_id
+                    FROM bag_legs
+                    WHERE bag_legs.flight_id = parent.id AND bag_id > coalesce($3::bigint, 0)
+                    ORDER BY bag_id
+                    LIMIT $4) AS leg
+JOIN bags ON bags.id = leg.bag_id AND bags.airline_id = $1
+ORDER BY leg.flight_id, bags.id
+"""
+
+# Each bag with columns of its passenger, and where asked for with its newest events as JSON, the newest first. For
+# EXISTS PostgreSQL would read all files into a hash.
+BAGS_OF_FLIGHTS_WITH_PASSENGERS = """
+SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority,
+       created_at, state, state_at, airport, place, holder, bags.flight_id, bags.version, {passenger}
+       coalesce((SELECT true FROM pir_bags WHERE pir_bags.bag_id = bags.id LIMIT 1), false) AS filed,
+       CASE WHEN $5::boolean THEN ARRAY(
+           SELECT {object} FROM events
+           WHERE events.bag_id = bags.id AND events.at >= bags.events_from AND events.airline_id = $1
+           ORDER BY at DESC, rank DESC, id DESC
+           LIMIT $6)
+       END AS events
+FROM unnest($2::bigint[]) AS parent(id)
+CROSS JOIN LATERAL (SELECT bag_id, flight_id
+                    FROM bag_legs
+                    WHERE bag_legs.flight_id = parent.id AND bag_id > coalesce($3::bigint, 0)
+                    ORDER BY bag_id
+                    LIMIT $4) AS leg
+JOIN bags ON bags.id = leg.bag_id AND bags.airline_id = $1
+LEFT JOIN passengers ON passengers.id = passenger_id AND passengers.airline_id = $1
+LEFT JOIN bookings ON bookings.id = booking_id
+ORDER BY leg.flight_id, bags.id
+"""
+
+# How a column of what is joined to a bag is selected; without any, PostgreSQL leaves the join out.
+PASSENGER_COLUMNS = {
+    name: f'{"bookings" if name == "locator" else "passengers"}.{name} AS "{JoinedPassenger.prefix}{name}"'
+    for name in columns_of(JoinedPassenger)
+}
+FLIGHT_COLUMNS = {name: f'flights.{name} AS "{JoinedFlight.prefix}{name}"' for name in columns_of(JoinedFlight)}
+
+BAGS_OF_FLIGHTS_BACKWARD = """
+SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority,
+       created_at, state, state_at, airport, place, holder, bags.flight_id, version
+FROM unnest($2::bigint[]) AS parent(id)
+CROSS JOIN LATERAL (SELECT bag_id, flight_id
+                    FROM bag_legs
+                    WHERE bag_legs.flight_id = parent.id AND bag_id < coalesce($3::bigint, 9223372036854775807)
+                    ORDER BY bag_id DESC
+                    LIMIT $4) AS leg
+JOIN bags ON bags.id = leg.bag_id AND bags.airline_id = $1
+ORDER BY leg.flight_id, bags.id DESC
+"""
+
+BAGS_OF_PASSENGERS = """
+SELECT passenger_id AS parent_id, id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
+       state, state_at, airport, place, holder, flight_id, version
+FROM bags
+WHERE airline_id = $1 AND passenger_id = ANY($2::bigint[])
+ORDER BY passenger_id, id
+"""
+
+BAGS_OF_PIRS = """
+SELECT pir_id AS parent_id, bags.id, bags.airline_id, passenger_id, bags.tag, weight_kg, bags.description, priority,
+       created_at, bags.state, state_at, airport, place, holder, flight_id, version
+FROM pir_bags
+JOIN bags ON bags.id = pir_bags.bag_id AND bags.airline_id = $1
+WHERE pir_id = ANY($2::bigint[])
+ORDER BY pir_id, seq
+"""
+
+TAGS_OF_BAGS = """
+SELECT bag_id, number, role, valid_from, valid_until
+FROM bag_tags
+WHERE airline_id = $1 AND bag_id = ANY($2::bigint[])
+ORDER BY bag_id, valid_from, number
+"""
+
+BAGS_TAGGED_AT = """
+SELECT DISTINCT ON (wanted.seq) wanted.seq, bag_tags.bag_id
+FROM unnest($2::text[], $3::timestamptz[]) WITH ORDINALITY AS wanted(number, at, seq)
+JOIN bag_tags ON bag_tags.airline_id = $1 AND bag_tags.number = wanted.number
+             AND wanted.at >= bag_tags.valid_from AND wanted.at < bag_tags.valid_until
+ORDER BY wanted.seq, bag_tags.valid_from DESC
+"""
+
+# Two scans of one unknown tag must make one bag: the second waits here, then finds the first one's.
+LOCK_UNKNOWN_TAGS = """
+SELECT pg_advisory_xact_lock($1, key) FROM unnest($2::integer[]) AS key
+"""
+
+# The tag's window ends where that of another bag begins: a scan is of one bag, now and when it is sent again.
+INSERT_UNKNOWN_BAGS = """
+WITH made AS (
+    INSERT INTO bags (airline_id, tag, created_at, state_at)
+    SELECT $1, number, at, at FROM unnest($2::text[], $3::timestamptz[]) AS scanned(number, at)
+    RETURNING id, tag, created_at
+)
+INSERT INTO bag_tags (airline_id, number, valid_from, valid_until, bag_id)
+SELECT $1, tag,
+       greatest(created_at - $4::interval,
+                (SELECT max(valid_until) FROM bag_tags
+                 WHERE airline_id = $1 AND number = made.tag AND valid_until <= made.created_at)),
+       least(created_at + $4::interval,
+             (SELECT min(valid_from) FROM bag_tags
+              WHERE airline_id = $1 AND number = made.tag AND valid_from > made.created_at)),
+       id
+FROM made
+"""
+
+UPDATE_STANDINGS = """
+UPDATE bags
+SET state = new.state, state_at = new.state_at, airport = new.airport, place = new.place, holder = new.holder,
+    flight_id = new.flight_id, events_from = coalesce(new.events_from, 'infinity'),
+    version = bags.version + 1
+FROM unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::bigint[],
+            $9::timestamptz[])
+     AS new(id, state, state_at, airport, place, holder, flight_id, events_from)
+WHERE bags.id = new.id AND bags.airline_id = $1
+"""
+
+INSERT_TAGS = """
+INSERT INTO bag_tags (airline_id, bag_id, number, role, valid_from, valid_until)
+SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::timestamptz[], $6::timestamptz[])
+ON CONFLICT (airline_id, number, valid_from) DO NOTHING
+"""
+
+# The tag's window as for a bag that only its scans made known; what another bag has of it stays that one's.
+TIE_TAGS = """
+INSERT INTO bag_tags (airline_id, number, valid_from, valid_until, bag_id, role)
+SELECT $1, number,
+       greatest(at - $5::interval, (SELECT max(valid_until) FROM bag_tags
+                                    WHERE airline_id = $1 AND number = new.number AND valid_until <= new.at)),
+       least(at + $5::interval, (SELECT min(valid_from) FROM bag_tags
+                                 WHERE airline_id = $1 AND number = new.number AND valid_from > new.at)),
+       bag_id, 'RUSH'
+FROM unnest($2::bigint[], $3::text[], $4::timestamptz[]) AS new(bag_id, number, at)
+"""
+
+# What was known of one bag under two ids becomes one bag's.
+MOVE_EVENTS = """
+UPDATE events SET bag_id = merged.into_id
+FROM unnest($2::bigint[], $3::bigint[]) AS merged(id, into_id)
+WHERE events.bag_id = merged.id AND events.airline_id = $1
+RETURNING events.id, events.bag_id
+"""
+
+MOVE_INSTRUCTIONS = """
+UPDATE instructions SET bag_id = merged.into_id
+FROM unnest($2::bigint[], $3::bigint[]) AS merged(id, into_id)
+WHERE instructions.bag_id = merged.id AND instructions.airline_id = $1
+"""
+
+MOVE_TAGS = """
+UPDATE bag_tags SET bag_id = merged.into_id, role = 'RUSH'
+FROM unnest($2::bigint[], $3::bigint[]) AS merged(id, into_id)
+WHERE bag_tags.bag_id = merged.id AND bag_tags.airline_id = $1
+"""
+
+MOVE_PIR_BAGS = """
+UPDATE pir_bags SET bag_id = merged.into_id
+FROM unnest($2::bigint[], $3::bigint[]) AS merged(id, into_id)
+JOIN bags ON bags.id = merged.into_id AND bags.airline_id = $1
+WHERE pir_bags.bag_id = merged.id
+"""
+
+DELETE_MERGED_BAGS = "DELETE FROM bags WHERE airline_id = $1 AND id = ANY($2::bigint[])"
+
+UPDATE_MEANINGS = """
+UPDATE bags
+SET tag = new.tag, passenger_id = new.passenger_id, weight_kg = new.weight_kg, priority = new.priority,
+    authorised = new.authorised, deleted = new.deleted
+FROM unnest($2::bigint[], $3::text[], $4::bigint[], $5::double precision[], $6::boolean[], $7::boolean[],
+            $8::boolean[])
+     AS new(id, tag, passenger_id, weight_kg, priority, authorised, deleted)
+WHERE bags.id = new.id AND bags.airline_id = $1
+"""
+
+COUNT_BAGS_BY_STATE = "SELECT state, count(*) AS bags FROM bags WHERE airline_id = $1 GROUP BY state"
+
+
+async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, KnownBag]:
+    """The bags with these ids; unknown ones are absent."""
+    rows = await records.fetch(BAGS_BY_ID, airline_id, ids, name="BAGS_BY_ID", record_class=KnownBag)
+    return {bag.id: bag for bag in rows}
+
+
+async def ids_after(records: Reader, airline_id: int, after: int, limit: int) -> list[int]:
+    """The next ids of bags in ascending order."""
+    return [row["id"] for row in await records.fetch(BAG_IDS_AFTER, airline_id, after, limit, name="BAG_IDS_AFTER")]
+
+
+async def lock(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, KnownBag]:
+    """The bags with these ids, held until the transaction ends; taken in order of id, so that no two wait in a ring."""
+    rows = await records.fetch(LOCK_BAGS, airline_id, ids, name="LOCK_BAGS", record_class=KnownBag)
+    return {bag.id: bag for bag in rows}
+
+
+async def related_by_tag(
+    records: Reader,
+    airline_id: int,
+    number: str,
+    limit: int,
+    passenger: tuple[str, ...],
+    flight: tuple[str, ...],
+    layout: tuple[tuple[str, str], ...] | None,
+) -> Sequence[Bag]:
+    """As ``by_tag`` for a tag of ten digits, each bag with its passenger and its flight.
+
+    Args:
+        passenger: the columns of its passenger that are wanted, the id among them; none to do without.
+        flight: likewise those of its flight.
+        layout: of each bag's events, by keys and columns of ``events.JSON_OF``; None to do without them.
+    """
+    keys, sql = as_json(with_columns(RELATED_BAGS_BY_TAG, passenger, flight), layout or (), first=5)
+    arguments = airline_id, number, limit, layout is not None, *keys
+    rows = await records.fetch(sql, *arguments, name="RELATED_BAGS_BY_TAG", record_class=RelatedBag)
+    return list({bag.id: bag for bag in rows}.values())
+
+
+@lru_cache(KEPT_LAYOUTS)
+def with_columns(template: str, passenger: tuple[str, ...], flight: tuple[str, ...] = ()) -> str:
+    """The statement that selects these columns of what is joined to a bag."""
+    passenger_columns = "".join(f"{PASSENGER_COLUMNS[name]}, " for name in passenger)
+    flight_columns = "".join(f"{FLIGHT_COLUMNS[name]}, " for name in flight)
+    return template.replace("{passenger}", passenger_columns).replace("{flight}", flight_columns)
+
+
+async def by_tag(records: Reader, airline_id: int, query: TagQuery, limit: int) -> list[Bag]:
+    """Bags that ever carried the tag, the most recently tagged first, at most ``limit``."""
+    if query.printed:
+        designator, serial = query.printed
+        return await records.fetch(
+            BAGS_BY_PRINTED_TAG,
+            airline_id,
+            designator,
+            serial,
+            list(LEADING_DIGITS),
+            limit,
+            name="BAGS_BY_PRINTED_TAG",
+            record_class=Bag,
+        )
+    return await records.fetch(BAGS_BY_TAG, airline_id, query.numbers, limit, name="BAGS_BY_TAG", record_class=Bag)
+
+
+async def page(
+    records: Reader, airline_id: int, states: Sequence[str] | None, airport: str | None, page: Page
+) -> list[Bag]:
+    """The newest bags first, one more than the page holds where there are more; ``airport`` is where the bag is now."""
+    if states is None and airport is None and not page.backward:
+        return await records.fetch(
+            NEWEST_BAGS, airline_id, page.part(0), page.limit + 1, name="NEWEST_BAGS", record_class=Bag
+        )
+    statement, name = (BAGS_PAGE_BACKWARD, "BAGS_PAGE_BACKWARD") if page.backward else (BAGS_PAGE, "BAGS_PAGE")
+    filters = states, airport, page.part(0)
+    return await records.fetch(
+        statement, airline_id, *filters, page.limit + 1, name=name, record_class=Bag, filtered=True
+    )
+
+
+async def of_flights(records: Reader, airline_id: int, flight_ids: Sequence[int], page: Page) -> list[BagOf]:
+    """Bags planned on each flight, by id; ``page`` counts for every flight by itself."""
+    if page.backward:
+        return await records.fetch(
+            BAGS_OF_FLIGHTS_BACKWARD,
+            airline_id,
+            flight_ids,
+            page.part(0),
+            page.limit + 1,
+            name="BAGS_OF_FLIGHTS_BACKWARD",
+            record_class=BagOf,
+        )
+    return await records.fetch(
+        BAGS_OF_FLIGHTS,
+        airline_id,
+        flight_ids,
+        page.part(0),
+        page.limit + 1,
+        name="BAGS_OF_FLIGHTS",
+        record_class=BagOf,
+    )
+
+
+async def of_flights_with_passengers(
+    records: Reader,
+    airline_id: int,
+    flight_ids: Sequence[int],
+    page: Page,
+    passenger: tuple[str, ...],
+    layout: tuple[tuple[str, str], ...] | None,
+    last: int | None,
+) -> list[BagWithPassenger]:
+    """As ``of_flights`` for a page that goes forward, each bag with its passenger.
+
+    Args:
+        passenger: the columns of its passenger that are wanted, the id among them.
+        layout: of each bag's events, by keys and columns of ``events.JSON_OF``; None to do without them.
+        last: how many of the newest.
+    """
+    keys, sql = as_json(with_columns(BAGS_OF_FLIGHTS_WITH_PASSENGERS, passenger), layout or (), first=7)
+    return await records.fetch(
+        sql,
+        airline_id,
+        flight_ids,
+        page.part(0),
+        page.limit + 1,
+        layout is not None,
+        last,
+        *keys,
+        name="BAGS_OF_FLIGHTS_WITH_PASSENGERS",
+        record_class=BagWithPassenger,
+    )
+
+
+async def of_passengers(records: Reader, airline_id: int, passenger_ids: Sequence[int]) -> list[BagOf]:
+    """All bags of each passenger, by id."""
+    return await records.fetch(
+        BAGS_OF_PASSENGERS, airline_id, passenger_ids, name="BAGS_OF_PASSENGERS", record_class=BagOf
+    )
+
+
+async def of_pirs(records: Reader, airline_id: int, pir_ids: Sequence[int]) -> list[BagOf]:
+    """The known bags of each file, in the order of the file."""
+    return await records.fetch(BAGS_OF_PIRS, airline_id, pir_ids, name="BAGS_OF_PIRS", record_class=BagOf)
+
+
+async def tags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> list[BagTag]:
+    """All tags of these bags, the first tied first."""
+    return await records.fetch(TAGS_OF_BAGS, airline_id, bag_ids, name="TAGS_OF_BAGS", record_class=BagTag)
+
+
+async def tagged_at(
+    records: Reader, airline_id: int, numbers: Sequence[str], moments: Sequence[datetime]
+) -> dict[int, int]:
+    """Which bag carried each number at its moment: index in ``numbers`` -> bag id; unknown ones are absent."""
+    rows = await records.fetch(BAGS_TAGGED_AT, airline_id, numbers, moments, name="BAGS_TAGGED_AT")
+    return {row["seq"] - 1: row["bag_id"] for row in rows}
+
+
+async def lock_unknown_tags(records: Reader, airline_id: int, numbers: Sequence[str]) -> None:
+    """Waits until no other transaction is making bags for these numbers, and keeps others out until this one ends."""
+    keys = sorted({zlib.crc32(number.encode()) - 2**31 for number in numbers})
+    await records.execute(LOCK_UNKNOWN_TAGS, airline_id, keys, name="LOCK_UNKNOWN_TAGS")
+
+
+async def insert_unknown(
+    records: Reader,
+    airline_id: int,
+    numbers: Sequence[str],
+    moments: Sequence[datetime],
+    window: timedelta,
+) -> None:
+    """Makes a bag with an empty booking for each number, first seen at its moment, when no bag carried it.
+
+    The tag counts as this bag's for ``window`` before and after that moment, as far as it is no other bag's.
+    """
+    await records.execute(INSERT_UNKNOWN_BAGS, airline_id, numbers, moments, window, name="INSERT_UNKNOWN_BAGS")
+
+
+async def update_standings(
+    records: Reader, airline_id: int, standings: Mapping[int, Standing], events_from: Mapping[int, datetime]
+) -> None:
+    """Writes what was computed from the events, and counts each bag's version up by one.
+
+    Args:
+        events_from: the time of each bag's first event; bags without any are absent.
+    """
+    new = list(standings.values())
+    await records.execute(
+        UPDATE_STANDINGS,
+        airline_id,
+        list(standings),
+        [standing.state for standing in new],
+        [standing.state_at for standing in new],
+        [standing.airport for standing in new],
+        [standing.place for standing in new],
+        [standing.holder for standing in new],
+        [standing.flight_id for standing in new],
+        [events_from.get(bag_id) for bag_id in standings],
+        name="UPDATE_STANDINGS",
+    )
+
+
+class NewTag(NamedTuple):
+    """A tag to tie to a bag; the fields are the columns of ``INSERT_TAGS`` in their order."""
+
+    bag_id: int
+    number: str
+    role: str
+    valid_from: datetime
+    valid_until: datetime
+
+
+async def insert_tags(records: Reader, airline_id: int, tags: Sequence[NewTag]) -> None:
+    """Ties tags to bags; those that are there stay as they are."""
+    await records.execute(INSERT_TAGS, airline_id, *zip(*tags, strict=True), name="INSERT_TAGS")
+
+
+async def tie(records: Reader, airline_id: int, ties: Sequence[tuple[int, str, datetime]], window: timedelta) -> None:
+    """Ties rush tags (bag, number, moment), which no bag carries at that moment, to bags."""
+    await records.execute(TIE_TAGS, airline_id, *zip(*ties, strict=True), window, name="TIE_TAGS")
+
+
+async def merge(records: Reader, airline_id: int, into: Mapping[int, int]) -> list[tuple[int, UUID]]:
+    """Makes one bag of two that were found to be one: all of the first is the second's, and the first is gone.
+
+    Both must be locked, and the first must have no legs any more. Answers the events that changed their bag, with the
+    one they have now.
+    """
+    pairs = list(into), list(into.values())
+    rows = await records.fetch(MOVE_EVENTS, airline_id, *pairs, name="MOVE_EVENTS")
+    await records.execute(MOVE_INSTRUCTIONS, airline_id, *pairs, name="MOVE_INSTRUCTIONS")
+    await records.execute(MOVE_TAGS, airline_id, *pairs, name="MOVE_TAGS")
+    await records.execute(MOVE_PIR_BAGS, airline_id, *pairs, name="MOVE_PIR_BAGS")
+    await records.execute(DELETE_MERGED_BAGS, airline_id, pairs[0], name="DELETE_MERGED_BAGS")
+    return [(row["bag_id"], row["id"]) for row in rows]
+
+
+class NewMeaning(NamedTuple):
+    """What messages mean for a bag; the fields are the arrays of ``UPDATE_MEANINGS`` in their order."""
+
+    bag_id: int
+    tag: str
+    passenger_id: int | None
+    weight_kg: float | None
+    priority: bool
+    authorised: bool | None
+    deleted: bool
+
+
+async def update_meanings(records: Reader, airline_id: int, meanings: Sequence[NewMeaning]) -> None:
+    """Writes what messages mean for bags that are locked."""
+    await records.execute(UPDATE_MEANINGS, airline_id, *zip(*meanings, strict=True), name="UPDATE_MEANINGS")
+
+
+async def count_by_state(records: Reader, airline_id: int) -> dict[str, int]:
+    """How many bags stand in each state; states without any are absent."""
+    rows = await records.fetch(COUNT_BAGS_BY_STATE, airline_id, name="COUNT_BAGS_BY_STATE")
+    return {row["state"]: row["bags"] for row in rows}

@@ -1,0 +1,150 @@
+"""The log of changes in PostgreSQL, from which subscribers are told."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from operator import itemgetter
+from typing import NamedTuple
+from uuid import UUID
+
+from integrations.records.changes import ChangeRow, Place, Topic, end_of
+from integrations.stores.postgres.manager import Reader
+
+CHANNEL = "changes"
+
+# The notification only wakes; it leaves with the commit.
+INSERT_BAG_CHANGES = """
+WITH noted AS (
+    INSERT INTO changes (airline_id, topic, ids, events) VALUES ($1, 'BAG', $2, $3)
+)
+SELECT pg_notify('changes', $1::text)
+"""
+
+INSERT_CHANGE = """
+WITH noted AS (
+    INSERT INTO changes (airline_id, topic, ids, airport) VALUES ($1, $2, $3, $4)
+)
+SELECT pg_notify('changes', $1::text)
+"""
+
+# Up to the horizon: the oldest transaction that is still open as the statement sees it. Where there is nothing to tell
+# of, one row says so, without a position.
+CHANGES_AFTER = """
+WITH horizon AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xid)
+SELECT horizon.xid AS horizon, now() AS now, change.*
+FROM horizon
+LEFT JOIN LATERAL (SELECT xid, position, topic, ids, events, airport, at
+                   FROM changes
+                   WHERE airline_id = $1 AND (xid, position) >= ($2::xid8, $3::bigint) AND xid < horizon.xid
+                   ORDER BY xid, position
+                   LIMIT $4) AS change ON true
+ORDER BY change.xid, change.position
+"""
+
+LAST_CHANGE = """
+SELECT xid, position, now() AS now
+FROM (SELECT) AS always
+LEFT JOIN LATERAL (SELECT xid, position
+                   FROM changes
+                   WHERE airline_id = $1 AND xid < pg_snapshot_xmin(pg_current_snapshot())
+                   ORDER BY xid DESC, position DESC
+                   LIMIT 1) AS change ON true
+"""
+
+BAGS_ABOARD = """
+SELECT bag_legs.flight_id, bag_id
+FROM bag_legs
+JOIN bags ON bags.id = bag_id
+WHERE airline_id = $1 AND bag_id = ANY($2::bigint[]) AND bag_legs.flight_id = ANY($3::bigint[])
+UNION
+SELECT flight_id, id FROM bags WHERE airline_id = $1 AND id = ANY($2::bigint[]) AND flight_id = ANY($3::bigint[])
+"""
+
+DELETE_OLD_CHANGES = """
+DELETE FROM changes
+WHERE (airline_id, xid, position) IN (SELECT airline_id, xid, position FROM changes
+                                      WHERE at < now() - $1::interval
+                                      ORDER BY at
+                                      LIMIT $2
+                                      FOR UPDATE SKIP LOCKED)
+"""
+
+
+class LogPage(NamedTuple):
+    """A piece of the log.
+
+    Args:
+        rows: in order; what the first one tells may lie before the place that was asked for, in part or all.
+        reached: the end of the last row; the place that was asked for where there is none.
+        horizon: no transaction that may still add a row is older.
+        now: the server's clock.
+        more: whether there may be more at once.
+    """
+
+    rows: Sequence[ChangeRow]
+    reached: Place
+    horizon: int
+    now: datetime
+    more: bool
+
+
+async def note_bags(records: Reader, airline_id: int, changes: Iterable[tuple[int, UUID | None]]) -> None:
+    """Notes bags that changed, each with its new events; part of the transaction that makes the change.
+
+    Args:
+        changes: bag and event; None for a bag that changed without an event.
+    """
+    ordered = sorted(changes, key=itemgetter(0))
+    await records.execute(
+        INSERT_BAG_CHANGES,
+        airline_id,
+        [bag_id for bag_id, _ in ordered],
+        [event_id for _, event_id in ordered],
+        name="INSERT_BAG_CHANGES",
+    )
+
+
+async def note(
+    records: Reader, airline_id: int, topic: Topic, ids: Sequence[int] = (), airport: str | None = None
+) -> None:
+    """Notes flights, an incident or a board that changed; part of the transaction that makes the change.
+
+    Args:
+        ids: of the flights or of the incident; none for a board.
+        airport: of the incident or board; None for flights.
+    """
+    await records.execute(INSERT_CHANGE, airline_id, topic.value, list(ids), airport, name="INSERT_CHANGE")
+
+
+async def last(records: Reader, airline_id: int) -> tuple[Place, datetime]:
+    """The end of the airline's log, and the server's clock.
+
+    It is that of a row, not of all transactions so far: a server that crashes may count some of those anew.
+    """
+    row = await records.fetchrow(LAST_CHANGE, airline_id, name="LAST_CHANGE", record_class=ChangeRow)
+    assert row is not None
+    return Place(0, 0, 0) if row.xid is None else end_of(row), row["now"]
+
+
+async def after(records: Reader, airline_id: int, place: Place, limit: int) -> LogPage:
+    """The airline's log from the row of a place on, at most ``limit`` rows."""
+    found = await records.fetch(
+        CHANGES_AFTER, airline_id, place.xid, place.position, limit, name="CHANGES_AFTER", record_class=ChangeRow
+    )
+    horizon, now = found[0]["horizon"], found[0]["now"]
+    rows = [row for row in found if row.position is not None]
+    reached = max(place, end_of(rows[-1])) if rows else place
+    return LogPage(rows, reached, horizon, now, len(rows) == limit)
+
+
+async def bags_of_flights(
+    records: Reader, airline_id: int, bag_ids: Sequence[int], flight_ids: Sequence[int]
+) -> set[tuple[int, int]]:
+    """Which of these bags are planned on or stand on which of these flights: flight and bag."""
+    rows = await records.fetch(BAGS_ABOARD, airline_id, bag_ids, flight_ids, name="BAGS_ABOARD")
+    return {(row["flight_id"], row["bag_id"]) for row in rows}
+
+
+async def delete_old(records: Reader, older_than: timedelta, limit: int) -> int:
+    """Drops changes of before ``older_than`` ago, at most ``limit``; answers how many."""
+    done = await records.execute(DELETE_OLD_CHANGES, older_than, limit, name="DELETE_OLD_CHANGES")
+    return int(done.removeprefix("DELETE "))

@@ -1,0 +1,511 @@
+"""What leaves the product because of files, in PostgreSQL: effects, their sends and what providers reported."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from integrations.records.attempts import Send, SendOutcome
+from integrations.records.deliveries import DeliveryReport
+from integrations.records.effects import (
+    Effect,
+    EffectReason,
+    EffectState,
+    PartnerCondition,
+    PartnerStatus,
+    Service,
+    ServiceCost,
+)
+from integrations.records.page import Page
+from integrations.stores.postgres.manager import Reader
+
+LANES = 64
+# Keeps two dispatchers from both sending the last message that a limit allows; the second key is the service's place.
+RATE_LOCK = 75_310
+
+INSERT_EFFECT = """
+INSERT INTO effects (airline_id, service, lane, pir_id, action, key, detail, due_at, created_at)
+SELECT $1, $2, $3, id, $5, $6, $7, $8, $8 FROM pirs WHERE airline_id = $1 AND id = $4
+ON CONFLICT (airline_id, key) DO NOTHING
+"""
+
+EFFECTS_BY_ID = """
+SELECT id, airline_id, service, lane, pir_id, action, key, detail, state, reason, tries, due_at, created_at, settled_at,
+       provider_id, mock
+FROM effects
+WHERE airline_id = $1 AND id = ANY($2::bigint[])
+"""
+
+EFFECTS_OF_PIRS = """
+SELECT id, airline_id, service, lane, pir_id, action, key, detail, state, reason, tries, due_at, created_at, settled_at,
+       provider_id, mock
+FROM effects
+WHERE airline_id = $1 AND pir_id = ANY($2::bigint[])
+ORDER BY pir_id, id
+"""
+
+EFFECTS_PAGE = """
+SELECT id, airline_id, service, lane, pir_id, action, key, detail, state, reason, tries, due_at, created_at, settled_at,
+       provider_id, mock
+FROM effects
+WHERE airline_id = $1
+  AND ($2::text[] IS NULL OR state = ANY($2))
+  AND ($3::text[] IS NULL OR service = ANY($3))
+  AND ($4::bigint IS NULL OR id < $4)
+ORDER BY id DESC
+LIMIT $5
+"""
+
+EFFECTS_PAGE_BACKWARD = """
+SELECT id, airline_id, service, lane, pir_id, action, key, detail, state, reason, tries, due_at, created_at, settled_at,
+       provider_id, mock
+FROM effects
+WHERE airline_id = $1
+  AND ($2::text[] IS NULL OR state = ANY($2))
+  AND ($3::text[] IS NULL OR service = ANY($3))
+  AND ($4::bigint IS NULL OR id > $4)
+ORDER BY id
+LIMIT $5
+"""
+
+# The first that waits of each file, so that a file's effects leave in their order; only in the worker's own lanes.
+DUE_EFFECTS = """
+SELECT id, airline_id, service, lane, pir_id, action, key, detail, state, reason, tries, due_at, created_at, settled_at,
+       provider_id, mock
+FROM (SELECT DISTINCT ON (effects.pir_id) effects.*
+      FROM effects
+      JOIN lanes ON lanes.consumer = $3 AND lanes.lane = effects.lane AND lanes.owner = $4
+                AND lanes.leased_until > now() + $5::interval
+      WHERE effects.airline_id = $1 AND effects.service = $2
+        AND effects.state IN ('PENDING', 'SENDING', 'UNSETTLED') AND effects.pir_id <> ALL($6::bigint[])
+      ORDER BY effects.pir_id, effects.id) AS next
+WHERE due_at <= $7
+ORDER BY due_at, id
+LIMIT $8
+"""
+
+# While it is being sent, its due time says from when on a worker that took over may ask what became of it.
+BEGIN_EFFECT = """
+UPDATE effects SET state = 'SENDING', reason = NULL, tries = tries + 1, due_at = $3
+WHERE airline_id = $1 AND id = $2 AND state = 'PENDING'
+RETURNING id
+"""
+
+MOVE_EFFECT = """
+UPDATE effects SET state = $3, reason = $4, due_at = coalesce($5, due_at), settled_at = $6,
+                   provider_id = coalesce($7, provider_id), mock = coalesce($8, mock)
+WHERE airline_id = $1 AND id = $2 AND state IN ('PENDING', 'SENDING', 'UNSETTLED')
+RETURNING id
+"""
+
+RESEND_EFFECT = """
+UPDATE effects SET state = 'PENDING', reason = NULL, tries = 0, due_at = $3, settled_at = NULL, provider_id = NULL
+WHERE airline_id = $1 AND id = $2 AND state IN ('FAILED', 'SUPPRESSED', 'CANCELLED')
+RETURNING id
+"""
+
+CANCEL_EFFECT = """
+UPDATE effects SET state = 'CANCELLED', settled_at = $3
+WHERE airline_id = $1 AND id = $2 AND state IN ('PENDING', 'FAILED')
+RETURNING id
+"""
+
+# What the provider said last settles it, even where it was taken for delivered or failed before.
+APPLY_REPORTS = """
+UPDATE effects
+SET state = CASE WHEN report.status = 'DELIVERED' THEN 'DELIVERED'
+                 WHEN report.status IN ('QUEUED', 'SENT') THEN 'ACCEPTED'
+                 ELSE 'FAILED' END,
+    reason = CASE WHEN report.status IN ('DELIVERED', 'QUEUED', 'SENT') THEN NULL
+                  WHEN report.status = 'BOUNCED' THEN 'BOUNCED'
+                  ELSE 'UNDELIVERED' END,
+    provider_id = coalesce(effects.provider_id, nullif(report.provider_id, '')),
+    settled_at = report.at
+FROM (SELECT DISTINCT ON (said.id) said.id, status, delivery_reports.provider_id, delivery_reports.at
+      FROM effects AS said
+      JOIN delivery_reports ON delivery_reports.airline_id = $1 AND delivery_reports.service = $2
+       AND (delivery_reports.effect_id = said.id OR delivery_reports.provider_id = said.provider_id)
+      WHERE said.airline_id = $1 AND said.service = $2
+        AND (said.id = $3 OR said.provider_id = $4) AND status <> 'UNKNOWN'
+      ORDER BY said.id, status IN ('QUEUED', 'SENT'), delivery_reports.at DESC) AS report
+WHERE effects.id = report.id AND effects.airline_id = $1
+  AND (effects.state IN ('UNSETTLED', 'ACCEPTED', 'DELIVERED')
+       OR effects.state = 'FAILED' AND effects.reason IN ('UNDELIVERED', 'BOUNCED', 'OUTCOME_UNKNOWN'))
+RETURNING effects.id
+"""
+
+INSERT_REPORT = """
+INSERT INTO delivery_reports (airline_id, service, report_id, provider_id, effect_id, status, at, received_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (airline_id, service, report_id) DO NOTHING
+RETURNING report_id
+"""
+
+LOCK_RATE = "SELECT pg_advisory_xact_lock($1::integer, $2::integer)"
+
+LAST_SENDS = """
+SELECT started_at FROM sends
+WHERE airline_id = $1 AND service = $2 AND started_at > $3
+ORDER BY started_at DESC
+LIMIT $4
+"""
+
+INSERT_SEND = """
+INSERT INTO sends (airline_id, effect_id, service, call, recipient, fingerprint, started_at, mock)
+SELECT $1, id, service, action, $3, $4, $5, $6 FROM effects WHERE airline_id = $1 AND id = $2
+RETURNING id
+"""
+
+END_SEND = """
+UPDATE sends SET ended_at = $3, outcome = $4, mock = $5, provider_id = $6, units = $7, cost_micros = $8
+WHERE airline_id = $1 AND id = $2
+"""
+
+SENDS_OF_EFFECTS = """
+SELECT id, effect_id, service, call, recipient, fingerprint, started_at, ended_at, outcome, provider_id, mock, units,
+       cost_micros
+FROM sends
+WHERE airline_id = $1 AND effect_id = ANY($2::bigint[])
+ORDER BY effect_id, id
+"""
+
+# Two messages to one at the same moment must be counted one after the other.
+LOCK_RECIPIENT = "SELECT pg_advisory_xact_lock(hashtextextended($2, $1))"
+
+COUNT_SENT_TO = """
+SELECT count(*) FROM sends
+WHERE airline_id = $1 AND service = $2 AND recipient = $3 AND started_at > $4
+  AND (outcome IS NULL OR outcome IN ('ACCEPTED', 'UNSETTLED'))
+"""
+
+IS_OPTED_OUT = "SELECT EXISTS (SELECT FROM opt_outs WHERE airline_id = $1 AND service = $2 AND recipient = $3)"
+
+INSERT_OPT_OUT = """
+INSERT INTO opt_outs (airline_id, service, recipient, at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (airline_id, service, recipient) DO NOTHING
+"""
+
+DELETE_OPT_OUT = "DELETE FROM opt_outs WHERE airline_id = $1 AND service = $2 AND recipient = $3"
+
+WRITE_STATUS = """
+INSERT INTO partner_statuses (airline_id, service, owner, breaker, enabled, mock, healthy, latency_ms, checked_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (airline_id, service, owner) DO UPDATE
+SET breaker = excluded.breaker, enabled = excluded.enabled, mock = excluded.mock, healthy = excluded.healthy,
+    latency_ms = excluded.latency_ms, checked_at = excluded.checked_at
+"""
+
+DELETE_STATUSES = "DELETE FROM partner_statuses WHERE airline_id = $1 AND checked_at < $2"
+
+# One row for each partner: how the dispatcher that looked last found it, what waits, and what it cost today.
+PARTNERS = """
+SELECT service, breaker, coalesce(enabled, false) AS enabled, coalesce(mock, false) AS mock,
+       coalesce(healthy, false) AS healthy, coalesce(latency_ms, 0) AS latency_ms, checked_at,
+       (SELECT count(*) FROM effects WHERE airline_id = $1 AND effects.service = named.service
+           AND state IN ('PENDING', 'SENDING', 'UNSETTLED')) AS waiting,
+       (SELECT min(created_at) FROM effects WHERE airline_id = $1 AND effects.service = named.service
+           AND state IN ('PENDING', 'SENDING', 'UNSETTLED')) AS oldest_waiting_at,
+       (SELECT count(*) FROM effects WHERE airline_id = $1 AND effects.service = named.service
+           AND state = 'FAILED') AS failed,
+       (SELECT max(ended_at) FROM sends WHERE airline_id = $1 AND sends.service = named.service
+           AND outcome = 'ACCEPTED' AND started_at > $3) AS last_success_at,
+       (SELECT coalesce(sum(cost_micros), 0)::bigint FROM sends WHERE airline_id = $1 AND sends.service = named.service
+           AND started_at >= $2) AS cost_today_micros
+FROM unnest(ARRAY['WORLDTRACER', 'SMS', 'EMAIL']) AS named(service)
+LEFT JOIN LATERAL (SELECT breaker, enabled, mock, healthy, latency_ms, checked_at FROM partner_statuses
+                   WHERE airline_id = $1 AND partner_statuses.service = named.service
+                   ORDER BY checked_at DESC LIMIT 1) AS seen ON true
+"""
+
+COST_SINCE = """
+SELECT coalesce(sum(cost_micros), 0)::bigint FROM sends WHERE airline_id = $1 AND started_at >= $2
+"""
+
+COSTS = """
+SELECT service, call, mock, count(*) AS calls, sum(units)::bigint AS units, sum(cost_micros)::bigint AS cost_micros
+FROM sends
+WHERE airline_id = $1 AND started_at >= $2 AND started_at < $3
+GROUP BY service, call, mock
+ORDER BY service, call, mock
+"""
+
+
+async def insert(
+    records: Reader,
+    airline_id: int,
+    service: Service,
+    pir_id: int,
+    action: str,
+    occurrence: str,
+    detail: Mapping[str, Any],
+    at: datetime,
+) -> None:
+    """Asks for an effect; part of the transaction that makes the change. Asked for twice, it is one.
+
+    Args:
+        occurrence: which of several of the kind it is: the place in the file's history that asks for it.
+    """
+    await records.execute(
+        INSERT_EFFECT,
+        airline_id,
+        service.value,
+        pir_id % LANES,
+        pir_id,
+        action,
+        f"{pir_id}:{action}:{occurrence}:{service}",
+        dict(detail),
+        at,
+        name="INSERT_EFFECT",
+    )
+
+
+async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, Effect]:
+    """The effects with these ids; unknown ones are absent."""
+    rows = await records.fetch(EFFECTS_BY_ID, airline_id, ids, name="EFFECTS_BY_ID", record_class=Effect)
+    return {effect.id: effect for effect in rows}
+
+
+async def of_pirs(records: Reader, airline_id: int, pir_ids: Sequence[int]) -> list[Effect]:
+    """The effects of these files, in the order in which they were asked for."""
+    return await records.fetch(EFFECTS_OF_PIRS, airline_id, pir_ids, name="EFFECTS_OF_PIRS", record_class=Effect)
+
+
+async def page(
+    records: Reader, airline_id: int, states: Sequence[str] | None, services: Sequence[str] | None, page: Page
+) -> list[Effect]:
+    """The newest first, one more than the page holds where there are more."""
+    statement, name = (
+        (EFFECTS_PAGE_BACKWARD, "EFFECTS_PAGE_BACKWARD") if page.backward else (EFFECTS_PAGE, "EFFECTS_PAGE")
+    )
+    return await records.fetch(
+        statement,
+        airline_id,
+        states,
+        services,
+        page.part(0),
+        page.limit + 1,
+        name=name,
+        record_class=Effect,
+        filtered=True,
+    )
+
+
+async def due(
+    records: Reader,
+    airline_id: int,
+    service: Service,
+    owner: str,
+    margin: float,
+    busy: Sequence[int],
+    at: datetime,
+    limit: int,
+) -> list[Effect]:
+    """What is to be done next in the owner's lanes: one effect a file, the longest due first.
+
+    Args:
+        margin: seconds for which the lanes must stay the owner's.
+        busy: files that something is under way for.
+    """
+    return await records.fetch(
+        DUE_EFFECTS,
+        airline_id,
+        service.value,
+        service.consumer,
+        owner,
+        timedelta(seconds=margin),
+        busy,
+        at,
+        limit,
+        name="DUE_EFFECTS",
+        record_class=Effect,
+    )
+
+
+async def begin(records: Reader, airline_id: int, effect_id: int, ask_after: datetime) -> bool:
+    """Marks a pending effect as being sent; False where it is not pending any more."""
+    return await records.fetchval(BEGIN_EFFECT, airline_id, effect_id, ask_after, name="BEGIN_EFFECT") is not None
+
+
+async def move(
+    records: Reader,
+    airline_id: int,
+    effect_id: int,
+    state: EffectState,
+    reason: EffectReason | None = None,
+    *,
+    due_at: datetime | None = None,
+    settled_at: datetime | None = None,
+    provider_id: str | None = None,
+    mock: bool | None = None,
+) -> bool:
+    """Moves an effect that waits or is being sent; False where it was settled meanwhile. What is None stays."""
+    moved = await records.fetchval(
+        MOVE_EFFECT,
+        airline_id,
+        effect_id,
+        state.value,
+        reason.value if reason else None,
+        due_at,
+        settled_at,
+        provider_id,
+        mock,
+        name="MOVE_EFFECT",
+    )
+    return moved is not None
+
+
+async def resend(records: Reader, airline_id: int, effect_id: int, at: datetime) -> bool:
+    """Makes an effect that ended without success wait again; False where it did not end so."""
+    return await records.fetchval(RESEND_EFFECT, airline_id, effect_id, at, name="RESEND_EFFECT") is not None
+
+
+async def cancel(records: Reader, airline_id: int, effect_id: int, at: datetime) -> bool:
+    """Gives up an effect that waits or failed; False where it did neither."""
+    return await records.fetchval(CANCEL_EFFECT, airline_id, effect_id, at, name="CANCEL_EFFECT") is not None
+
+
+async def insert_report(
+    records: Reader, airline_id: int, report: DeliveryReport, effect_id: int | None, received_at: datetime
+) -> bool:
+    """Keeps a report; False where it was told before.
+
+    Args:
+        effect_id: whose message it is about, where the report tells.
+    """
+    told = await records.fetchval(
+        INSERT_REPORT,
+        airline_id,
+        report.service.value,
+        report.report_id,
+        report.provider_id,
+        effect_id,
+        report.status.value,
+        report.at,
+        received_at,
+        name="INSERT_REPORT",
+    )
+    return told is not None
+
+
+async def apply_reports(
+    records: Reader, airline_id: int, service: Service, effect_id: int | None, provider_id: str | None
+) -> None:
+    """Moves the effect of that id or provider's id to where its reports say it is."""
+    await records.execute(APPLY_REPORTS, airline_id, service.value, effect_id, provider_id, name="APPLY_REPORTS")
+
+
+async def last_sends(records: Reader, airline_id: int, service: Service, since: datetime, limit: int) -> list[datetime]:
+    """When the last sends began, the newest first; nobody else can begin one until the transaction ends."""
+    await records.execute(LOCK_RATE, RATE_LOCK + list(Service).index(service), airline_id, name="LOCK_RATE")
+    rows = await records.fetch(LAST_SENDS, airline_id, service.value, since, limit, name="LAST_SENDS")
+    return [row["started_at"] for row in rows]
+
+
+async def insert_send(
+    records: Reader,
+    airline_id: int,
+    effect_id: int,
+    recipient: str,
+    fingerprint: str,
+    started_at: datetime,
+    *,
+    mock: bool,
+) -> int | None:
+    """Writes down that a call begins; answers the send's id, None for an unknown effect."""
+    send_id: int | None = await records.fetchval(
+        INSERT_SEND, airline_id, effect_id, recipient, fingerprint, started_at, mock, name="INSERT_SEND"
+    )
+    return send_id
+
+
+async def end_send(
+    records: Reader,
+    airline_id: int,
+    send_id: int,
+    ended_at: datetime,
+    outcome: SendOutcome,
+    *,
+    mock: bool,
+    provider_id: str | None = None,
+    units: int = 1,
+    cost_micros: int = 0,
+) -> None:
+    """Writes down how a call ended."""
+    await records.execute(
+        END_SEND, airline_id, send_id, ended_at, outcome.value, mock, provider_id, units, cost_micros, name="END_SEND"
+    )
+
+
+async def sends(records: Reader, airline_id: int, effect_ids: Sequence[int]) -> list[Send]:
+    """The tries of these effects, in order."""
+    return await records.fetch(SENDS_OF_EFFECTS, airline_id, effect_ids, name="SENDS_OF_EFFECTS", record_class=Send)
+
+
+async def count_sent_to(records: Reader, airline_id: int, service: Service, recipient: str, since: datetime) -> int:
+    """How many messages went to a recipient since then, those under way and of unknown outcome among them.
+
+    Nobody else can count those of the recipient until the transaction ends.
+    """
+    await records.execute(LOCK_RECIPIENT, airline_id, recipient, name="LOCK_RECIPIENT")
+    count: int = await records.fetchval(
+        COUNT_SENT_TO, airline_id, service.value, recipient, since, name="COUNT_SENT_TO"
+    )
+    return count
+
+
+async def is_opted_out(records: Reader, airline_id: int, service: Service, recipient: str) -> bool:
+    """Whether the recipient does not want to be told in this way."""
+    opted_out: bool = await records.fetchval(IS_OPTED_OUT, airline_id, service.value, recipient, name="IS_OPTED_OUT")
+    return opted_out
+
+
+async def opt_out(records: Reader, airline_id: int, service: Service, recipient: str, at: datetime) -> None:
+    """Notes that the recipient does not want to be told in this way any more."""
+    await records.execute(INSERT_OPT_OUT, airline_id, service.value, recipient, at, name="INSERT_OPT_OUT")
+
+
+async def opt_in(records: Reader, airline_id: int, service: Service, recipient: str) -> None:
+    """Takes an opt-out back."""
+    await records.execute(DELETE_OPT_OUT, airline_id, service.value, recipient, name="DELETE_OPT_OUT")
+
+
+async def write_status(records: Reader, airline_id: int, owner: str, status: PartnerCondition, at: datetime) -> None:
+    """Tells how a dispatcher finds a partner, for health."""
+    await records.execute(
+        WRITE_STATUS,
+        airline_id,
+        status.service.value,
+        owner,
+        status.breaker,
+        status.enabled,
+        status.mock,
+        status.healthy,
+        status.latency_ms,
+        at,
+        name="WRITE_STATUS",
+    )
+
+
+async def delete_statuses(records: Reader, airline_id: int, before: datetime) -> None:
+    """Forgets dispatchers that were not heard of since then."""
+    await records.execute(DELETE_STATUSES, airline_id, before, name="DELETE_STATUSES")
+
+
+async def partners(records: Reader, airline_id: int, today: datetime, since: datetime) -> list[PartnerStatus]:
+    """How each partner stands.
+
+    Args:
+        today: from when on costs count.
+        since: how far back the last success is looked for.
+    """
+    return await records.fetch(PARTNERS, airline_id, today, since, name="PARTNERS", record_class=PartnerStatus)
+
+
+async def costs(records: Reader, airline_id: int, begin: datetime, end: datetime) -> list[ServiceCost]:
+    """What each call of each service cost in a time, its end excluded."""
+    return await records.fetch(COSTS, airline_id, begin, end, name="COSTS", record_class=ServiceCost)
+
+
+async def cost_since(records: Reader, airline_id: int, begin: datetime) -> int:
+    """What all services cost since then, in millionths of a US dollar."""
+    micros: int = await records.fetchval(COST_SINCE, airline_id, begin, name="COST_SINCE")
+    return micros

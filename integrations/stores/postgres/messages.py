@@ -1,0 +1,178 @@
+"""Messages as airports send them, and those that could not be read, in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from integrations.records.messages import DeadLetter, Message, MessageOf
+from integrations.records.page import Page
+from integrations.stores.postgres.manager import Reader
+
+# In order of id: two batches that hold the same messages do not wait for each other in a ring.
+INSERT_MESSAGES = """
+INSERT INTO messages (id, airline_id, kind, sent_at, received_at, source, body)
+SELECT id, $1, kind, sent_at, $2, $3, body
+FROM unnest($4::uuid[], $5::text[], $6::timestamptz[], $7::text[]) AS new(id, kind, sent_at, body)
+ORDER BY id
+ON CONFLICT (id) DO NOTHING
+RETURNING id
+"""
+
+# Those that planned it and those that its events were read from.
+MESSAGES_OF_BAGS = """
+SELECT told.bag_id, id, kind, sent_at, received_at, source, body
+FROM unnest($2::bigint[]) AS parent(asked)
+CROSS JOIN LATERAL (SELECT parent.asked AS bag_id, messages.*
+                    FROM (SELECT message_id FROM instructions WHERE bag_id = parent.asked
+                          UNION SELECT message_id FROM events WHERE bag_id = parent.asked) AS named
+                    JOIN messages ON messages.id = named.message_id AND messages.airline_id = $1
+                    ORDER BY messages.received_at DESC, messages.id
+                    LIMIT $3) AS told
+ORDER BY bag_id, received_at, sent_at, id
+"""
+
+INSERT_DEAD_LETTERS = """
+INSERT INTO dead_letters (airline_id, digest, received_at, source, body, line, position, reason)
+SELECT $1, digest, $2, $3, body, line, position, reason
+FROM unnest($4::uuid[], $5::text[], $6::integer[], $7::integer[], $8::text[])
+     AS new(digest, body, line, position, reason)
+ORDER BY digest
+ON CONFLICT (airline_id, digest) DO NOTHING
+RETURNING id
+"""
+
+DEAD_LETTERS_PAGE = """
+SELECT id, received_at, source, body, line, position, reason, settled_at, settled_by, replacement_id
+FROM dead_letters
+WHERE airline_id = $1
+  AND ($2 OR settled_at IS NULL)
+  AND ($3::bigint IS NULL OR id < $3)
+ORDER BY id DESC
+LIMIT $4
+"""
+
+DEAD_LETTERS_PAGE_BACKWARD = """
+SELECT id, received_at, source, body, line, position, reason, settled_at, settled_by, replacement_id
+FROM dead_letters
+WHERE airline_id = $1
+  AND ($2 OR settled_at IS NULL)
+  AND ($3::bigint IS NULL OR id > $3)
+ORDER BY id
+LIMIT $4
+"""
+
+DEAD_LETTERS_BY_ID = """
+SELECT id, received_at, source, body, line, position, reason, settled_at, settled_by, replacement_id
+FROM dead_letters
+WHERE airline_id = $1 AND id = ANY($2::bigint[])
+"""
+
+LOCK_DEAD_LETTER = """
+SELECT id, received_at, source, body, line, position, reason, settled_at, settled_by, replacement_id
+FROM dead_letters
+WHERE airline_id = $1 AND id = $2
+FOR NO KEY UPDATE
+"""
+
+SETTLE_DEAD_LETTER = """
+UPDATE dead_letters SET settled_at = $3, settled_by = $4, replacement_id = $5 WHERE airline_id = $1 AND id = $2
+RETURNING id, received_at, source, body, line, position, reason, settled_at, settled_by, replacement_id
+"""
+
+
+class NewMessage(NamedTuple):
+    """A message to write; the fields are the arrays of ``INSERT_MESSAGES`` in their order."""
+
+    id: UUID
+    kind: str
+    sent_at: datetime | None
+    body: str
+
+
+class NewDeadLetter(NamedTuple):
+    """A text that could not be read; the fields are the arrays of ``INSERT_DEAD_LETTERS`` in their order."""
+
+    digest: UUID
+    body: str
+    line: int
+    position: int
+    reason: str
+
+
+async def insert(
+    records: Reader, airline_id: int, received_at: datetime, source: str, messages: Sequence[NewMessage]
+) -> set[UUID]:
+    """Stores messages; answers the ids that were new."""
+    rows = await records.fetch(
+        INSERT_MESSAGES, airline_id, received_at, source, *zip(*messages, strict=True), name="INSERT_MESSAGES"
+    )
+    return {row[0] for row in rows}
+
+
+async def of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int], last: int) -> dict[int, list[Message]]:
+    """The ``last`` messages that spoke of each bag, in order of receipt; bags of which none did are absent."""
+    rows = await records.fetch(
+        MESSAGES_OF_BAGS, airline_id, bag_ids, last, name="MESSAGES_OF_BAGS", record_class=MessageOf
+    )
+    found: dict[int, list[Message]] = {}
+    for row in rows:
+        found.setdefault(row.bag_id, []).append(row)
+    return found
+
+
+async def insert_dead_letters(
+    records: Reader, airline_id: int, received_at: datetime, source: str, letters: Sequence[NewDeadLetter]
+) -> int:
+    """Keeps what could not be read; answers how many of it was new."""
+    rows = await records.fetch(
+        INSERT_DEAD_LETTERS, airline_id, received_at, source, *zip(*letters, strict=True), name="INSERT_DEAD_LETTERS"
+    )
+    return len(rows)
+
+
+async def dead_letters(records: Reader, airline_id: int, *, settled: bool, page: Page) -> list[DeadLetter]:
+    """The newest first, one more than the page holds where there are more.
+
+    Args:
+        settled: also those that were replayed or set aside.
+    """
+    statement, name = (
+        (DEAD_LETTERS_PAGE_BACKWARD, "DEAD_LETTERS_PAGE_BACKWARD")
+        if page.backward
+        else (DEAD_LETTERS_PAGE, "DEAD_LETTERS_PAGE")
+    )
+    return await records.fetch(
+        statement, airline_id, settled, page.part(0), page.limit + 1, name=name, record_class=DeadLetter, filtered=True
+    )
+
+
+async def dead_letters_by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, DeadLetter]:
+    """The letters with these ids; unknown ones are absent."""
+    rows = await records.fetch(DEAD_LETTERS_BY_ID, airline_id, ids, name="DEAD_LETTERS_BY_ID", record_class=DeadLetter)
+    return {letter.id: letter for letter in rows}
+
+
+async def lock_dead_letter(records: Reader, airline_id: int, letter_id: int) -> DeadLetter | None:
+    """The letter, held until the transaction ends."""
+    return await records.fetchrow(
+        LOCK_DEAD_LETTER, airline_id, letter_id, name="LOCK_DEAD_LETTER", record_class=DeadLetter
+    )
+
+
+async def settle_dead_letter(
+    records: Reader, airline_id: int, letter_id: int, at: datetime, by: str, replacement_id: UUID | None
+) -> DeadLetter:
+    """Notes that a letter is done with: replayed as ``replacement_id``, or set aside."""
+    row = await records.fetchrow(
+        SETTLE_DEAD_LETTER,
+        airline_id,
+        letter_id,
+        at,
+        by,
+        replacement_id,
+        name="SETTLE_DEAD_LETTER",
+        record_class=DeadLetter,
+    )
+    assert row is not None
+    return row

@@ -1,0 +1,63 @@
+"""Writing the network into PostgreSQL: airports and routes. Reading it is in ``airports.py``."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from integrations.stores.postgres.manager import Reader
+
+UPSERT_AIRPORTS = """
+INSERT INTO airports (iata, icao, name, city, country, country_code, latitude, longitude, time_zone)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::double precision[],
+                     $8::double precision[], $9::text[])
+ON CONFLICT (iata) DO UPDATE
+SET icao = excluded.icao, name = excluded.name, city = excluded.city, country = excluded.country,
+    country_code = excluded.country_code, latitude = excluded.latitude, longitude = excluded.longitude,
+    time_zone = excluded.time_zone
+"""
+
+UPSERT_ROUTES = """
+INSERT INTO routes (airline_id, carrier, origin, destination, distance_km, block_minutes, daily_frequency, aircraft,
+                    source)
+SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::integer[], $6::integer[], $7::integer[], $8::text[],
+                         $9::text[])
+ON CONFLICT (airline_id, carrier, origin, destination) DO UPDATE
+SET distance_km = excluded.distance_km, block_minutes = excluded.block_minutes,
+    daily_frequency = excluded.daily_frequency, aircraft = excluded.aircraft, source = excluded.source
+"""
+
+
+class NewAirport(NamedTuple):
+    """An airport to write; the fields are the columns of ``UPSERT_AIRPORTS`` in their order."""
+
+    iata: str
+    icao: str | None
+    name: str
+    city: str
+    country: str
+    country_code: str
+    latitude: float
+    longitude: float
+    time_zone: str
+
+
+class NewRoute(NamedTuple):
+    """A route to write; the fields are the columns of ``UPSERT_ROUTES`` in their order."""
+
+    carrier: str
+    origin: str
+    destination: str
+    distance_km: int
+    block_minutes: int
+    daily_frequency: int
+    aircraft: str
+    source: str
+
+
+async def write_airports(records: Reader, airports: Sequence[NewAirport]) -> None:
+    """Adds airports, and brings those that are there up to date; airports belong to all airlines."""
+    await records.execute(UPSERT_AIRPORTS, *zip(*airports, strict=True), name="UPSERT_AIRPORTS")
+
+
+async def write_routes(records: Reader, airline_id: int, routes: Sequence[NewRoute]) -> None:
+    """Adds the airline's routes, and brings those that are there up to date."""
+    await records.execute(UPSERT_ROUTES, airline_id, *zip(*routes, strict=True), name="UPSERT_ROUTES")

@@ -1,0 +1,191 @@
+"""What others must still learn of a change, and who is telling them: the outbox and its lanes in PostgreSQL."""
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from integrations.records.outbox import News, Notice, Subject
+from integrations.stores.postgres.manager import Reader
+
+LANES = 64
+CHANNEL = "outbox"
+
+INSERT_BAG_NOTICES = """
+INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id, events, replanned)
+SELECT $1, $2, bag_id % 64, 'BAG', bag_id, coalesce(array_agg(event_id) FILTER (WHERE event_id IS NOT NULL), '{}'),
+       bag_id = ANY($5::bigint[])
+FROM unnest($3::bigint[], $4::uuid[]) AS change(bag_id, event_id)
+GROUP BY bag_id
+"""
+
+INSERT_NOTICE = """
+INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id) VALUES ($1, $2, $3, $4, $5)
+"""
+
+INSERT_FLIGHT_NOTICES = """
+INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id)
+SELECT $1, consumer, flight_id % 64, 'FLIGHT', flight_id
+FROM unnest($2::text[]) AS consumer
+CROSS JOIN unnest($3::bigint[]) AS flight_id
+"""
+
+WAKE = "SELECT pg_notify('outbox', $1)"
+
+# Free lanes and those whose owner let the lease run out; a worker takes at most its share.
+LEASE_LANES = """
+UPDATE lanes SET owner = $2, leased_until = now() + $3::interval
+WHERE (consumer, lane) IN (SELECT consumer, lane FROM lanes
+                           WHERE consumer = $1 AND (owner = $2 OR leased_until < now())
+                           ORDER BY owner IS DISTINCT FROM $2, lane
+                           LIMIT $4
+                           FOR UPDATE SKIP LOCKED)
+RETURNING lane
+"""
+
+WORKERS = """
+SELECT count(DISTINCT owner) FROM lanes WHERE consumer = $1 AND leased_until >= now() AND owner <> $2
+"""
+
+RELEASE_LANES = """
+UPDATE lanes SET owner = NULL, leased_until = '-infinity' WHERE consumer = $1 AND owner = $2
+"""
+
+# Only while the lease holds: a worker that was held up must not tell what another is telling.
+WAITING_NOTICES = """
+SELECT outbox.id, outbox.airline_id, outbox.lane, subject, subject_id, events, created_at
+FROM outbox
+JOIN lanes ON lanes.consumer = outbox.consumer AND lanes.lane = outbox.lane
+WHERE outbox.consumer = $1 AND done_at IS NULL AND lanes.owner = $2 AND lanes.leased_until > now() + $3::interval
+ORDER BY outbox.id
+LIMIT $4
+"""
+
+UNTOLD = """
+SELECT subject_id, events, replanned
+FROM outbox
+WHERE airline_id = $1 AND consumer = $2 AND done_at IS NULL AND subject = 'BAG' AND subject_id = ANY($3::bigint[])
+"""
+
+SUBJECTS_WAITING = """
+SELECT DISTINCT subject_id
+FROM outbox
+WHERE airline_id = $1 AND consumer = $2 AND done_at IS NULL AND subject = $3 AND subject_id = ANY($4::bigint[])
+"""
+
+MARK_DONE = "UPDATE outbox SET done_at = now() WHERE id = ANY($1::bigint[])"
+
+DELETE_DONE = """
+DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE done_at < now() - $1::interval LIMIT $2)
+"""
+
+LAG = """
+SELECT count(*) AS notices, coalesce(extract(epoch FROM now() - min(created_at)), 0)::double precision AS seconds,
+       coalesce(sum(cardinality(events)), 0)::bigint AS events
+FROM (SELECT created_at, events FROM outbox WHERE consumer = $1 AND done_at IS NULL ORDER BY id LIMIT $2) AS waiting
+"""
+
+
+async def tell_of_bags(
+    records: Reader,
+    airline_id: int,
+    consumer: str,
+    changes: Sequence[tuple[int, UUID | None]],
+    replanned: Collection[int],
+) -> None:
+    """Leaves word of changed bags; part of the transaction that makes the change.
+
+    Args:
+        changes: bags with each event of theirs that is new or turned out otherwise, and with None where something else
+            changed or moved them.
+        replanned: those of them whose plan, tags or passenger changed: what others leave as it is is not told again.
+    """
+    await records.execute(
+        INSERT_BAG_NOTICES,
+        airline_id,
+        consumer,
+        [bag_id for bag_id, _ in changes],
+        [event_id for _, event_id in changes],
+        list(replanned),
+        name="INSERT_BAG_NOTICES",
+    )
+
+
+async def tell(records: Reader, airline_id: int, consumer: str, subject: Subject, subject_id: int) -> None:
+    """One notice of a flight or the network; part of the transaction that makes the change."""
+    await records.execute(
+        INSERT_NOTICE, airline_id, consumer, subject_id % LANES, subject.value, subject_id, name="INSERT_NOTICE"
+    )
+
+
+async def tell_of_flights(
+    records: Reader, airline_id: int, consumers: Sequence[str], flight_ids: Sequence[int]
+) -> None:
+    """One notice of each flight for each consumer; part of the transaction that makes the change."""
+    await records.execute(INSERT_FLIGHT_NOTICES, airline_id, consumers, flight_ids, name="INSERT_FLIGHT_NOTICES")
+
+
+async def wake(records: Reader, consumer: str) -> None:
+    """Wakes waiting workers when the transaction commits. Only a hint: they look by themselves as well."""
+    await records.execute(WAKE, consumer, name="WAKE")
+
+
+async def lease(records: Reader, consumer: str, owner: str, seconds: float) -> list[int]:
+    """Takes or renews a fair share of the lanes for ``seconds``; answers those the owner now has."""
+    others = int(await records.fetchval(WORKERS, consumer, owner, name="WORKERS"))
+    share = -(-LANES // (others + 1))
+    rows = await records.fetch(LEASE_LANES, consumer, owner, timedelta(seconds=seconds), share, name="LEASE_LANES")
+    return [row["lane"] for row in rows]
+
+
+async def release(records: Reader, consumer: str, owner: str) -> None:
+    """Gives the owner's lanes back."""
+    await records.execute(RELEASE_LANES, consumer, owner, name="RELEASE_LANES")
+
+
+async def waiting(records: Reader, consumer: str, owner: str, margin: float, limit: int) -> list[Notice]:
+    """The oldest notices of the owner's lanes whose lease lasts ``margin`` seconds more, at most ``limit``."""
+    return await records.fetch(
+        WAITING_NOTICES,
+        consumer,
+        owner,
+        timedelta(seconds=margin),
+        limit,
+        name="WAITING_NOTICES",
+        record_class=Notice,
+    )
+
+
+async def untold(records: Reader, airline_id: int, consumer: str, bag_ids: Sequence[int]) -> dict[int, News]:
+    """What the consumer does not know yet of these bags; those of which no notice waits are absent."""
+    rows = await records.fetch(UNTOLD, airline_id, consumer, bag_ids, name="UNTOLD")
+    found: dict[int, News] = {}
+    for bag_id, events, replanned in rows:
+        news = found.setdefault(bag_id, News())
+        news.events.update(events)
+        news.replanned |= replanned
+    return found
+
+
+async def subjects_waiting(
+    records: Reader, airline_id: int, consumer: str, subject: Subject, ids: Sequence[int]
+) -> set[int]:
+    """Those of these bags or flights of which the consumer must still be told."""
+    rows = await records.fetch(SUBJECTS_WAITING, airline_id, consumer, subject.value, ids, name="SUBJECTS_WAITING")
+    return {row["subject_id"] for row in rows}
+
+
+async def done(records: Reader, ids: Sequence[int]) -> None:
+    """Marks notices as told."""
+    await records.execute(MARK_DONE, ids, name="MARK_DONE")
+
+
+async def delete_done(records: Reader, older_than: timedelta, limit: int) -> None:
+    """Drops told notices of before ``older_than`` ago, at most ``limit``."""
+    await records.execute(DELETE_DONE, older_than, limit, name="DELETE_DONE")
+
+
+async def lag(records: Reader, consumer: str, limit: int = 100_000) -> tuple[int, float, int]:
+    """How many notices wait (counted up to ``limit``), and for how many seconds the oldest of them; their events."""
+    row = await records.fetchrow(LAG, consumer, limit, name="LAG")
+    assert row is not None
+    return row["notices"], row["seconds"], row["events"]

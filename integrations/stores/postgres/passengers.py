@@ -1,0 +1,173 @@
+"""Passengers in PostgreSQL."""
+
+import zlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from integrations.records.passengers import Language, Passenger
+from integrations.stores.postgres.manager import Reader
+
+PASSENGERS_BY_ID = """
+SELECT passengers.id, passengers.airline_id, booking_id, locator, surname, given_names, loyalty_programme,
+       loyalty_number, loyalty_tier, alliance_tier, language, phone, email
+FROM passengers
+LEFT JOIN bookings ON bookings.id = booking_id
+WHERE passengers.airline_id = $1 AND passengers.id = ANY($2::bigint[])
+"""
+
+PASSENGERS_BY_NAME = """
+SELECT passengers.id, passengers.airline_id, booking_id, locator, surname, given_names, loyalty_programme,
+       loyalty_number, loyalty_tier, alliance_tier, language, phone, email
+FROM passengers
+LEFT JOIN bookings ON bookings.id = booking_id
+WHERE passengers.airline_id = $1 AND search_name ~>=~ $2 AND search_name ~<~ $3
+ORDER BY search_name USING ~<~, passengers.id
+LIMIT $4
+"""
+
+PASSENGERS_BY_LOCATOR = """
+SELECT passengers.id, passengers.airline_id, booking_id, locator, surname, given_names, loyalty_programme,
+       loyalty_number, loyalty_tier, alliance_tier, language, phone, email
+FROM bookings
+JOIN passengers ON passengers.booking_id = bookings.id
+WHERE bookings.airline_id = $1 AND locator = $2
+ORDER BY booked_at DESC, passengers.id
+LIMIT $3
+"""
+
+# A message writes the title behind the given names (MARIAMRS): a passenger is found with and without it.
+BOOKED_PASSENGERS = """
+SELECT DISTINCT ON (wanted.seq) wanted.seq, bookings.id AS booking_id, passengers.id AS passenger_id
+FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[])
+     WITH ORDINALITY AS wanted(locator, name, untitled_name, at, seq)
+JOIN bookings ON bookings.airline_id = $1 AND bookings.locator = wanted.locator
+             AND bookings.booked_at BETWEEN wanted.at - $6::interval AND wanted.at + $6::interval
+LEFT JOIN passengers ON passengers.booking_id = bookings.id
+                    AND passengers.search_name IN (wanted.name, wanted.untitled_name)
+ORDER BY wanted.seq, passengers.id IS NULL, bookings.booked_at DESC, bookings.id, passengers.id
+"""
+
+# Two messages of one party must make one booking: the second waits here, then finds the first one's.
+LOCK_LOCATORS = """
+SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key
+"""
+
+RESERVE_PASSENGER_IDS = """
+SELECT nextval(pg_get_serial_sequence('passengers', 'id')) AS passenger_id,
+       nextval(pg_get_serial_sequence('bookings', 'id')) AS booking_id
+FROM generate_series(1, $1)
+"""
+
+INSERT_PASSENGERS = """
+INSERT INTO passengers (id, airline_id, booking_id, surname, given_names, search_name, loyalty_programme,
+                        loyalty_number, loyalty_tier, alliance_tier, language, phone, email)
+SELECT id, $1, booking_id, surname, given_names, search_name, loyalty_programme, loyalty_number, loyalty_tier,
+       alliance_tier, language, phone, email
+FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+            $10::text[], $11::text[], $12::text[], $13::text[])
+     AS new(id, booking_id, surname, given_names, search_name, loyalty_programme, loyalty_number, loyalty_tier,
+            alliance_tier, language, phone, email)
+ON CONFLICT (id) DO NOTHING
+"""
+
+DELETE_UNBOOKED_PASSENGERS = """
+DELETE FROM passengers
+WHERE airline_id = $1 AND id = ANY($2::bigint[]) AND booking_id IS NULL
+  AND NOT EXISTS (SELECT FROM bags WHERE bags.passenger_id = passengers.id)
+  AND NOT EXISTS (SELECT FROM pirs WHERE pirs.passenger_id = passengers.id)
+"""
+
+
+async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, Passenger]:
+    """The passengers with these ids; unknown ones are absent."""
+    rows = await records.fetch(PASSENGERS_BY_ID, airline_id, ids, name="PASSENGERS_BY_ID", record_class=Passenger)
+    return {passenger.id: passenger for passenger in rows}
+
+
+async def by_name(records: Reader, airline_id: int, prefix: str, limit: int) -> list[Passenger]:
+    """Passengers whose search name (teletype alphabet, where nothing sorts after ``~``) begins so, in order of name."""
+    return await records.fetch(
+        PASSENGERS_BY_NAME,
+        airline_id,
+        prefix,
+        prefix + "~",
+        limit,
+        name="PASSENGERS_BY_NAME",
+        record_class=Passenger,
+    )
+
+
+async def by_locator(records: Reader, airline_id: int, locator: str, limit: int) -> list[Passenger]:
+    """Passengers of the bookings with this locator, the newest booking first, at most ``limit``."""
+    return await records.fetch(
+        PASSENGERS_BY_LOCATOR, airline_id, locator, limit, name="PASSENGERS_BY_LOCATOR", record_class=Passenger
+    )
+
+
+class Named(NamedTuple):
+    """A passenger as a message names them.
+
+    Args:
+        name: as ``search_name``, the title behind it; ``untitled_name`` without.
+        at: when the message was sent.
+    """
+
+    locator: str
+    name: str
+    untitled_name: str
+    at: datetime
+
+
+class Booked(NamedTuple):
+    """The booking that a message means, and the passenger of it so named, if there is one."""
+
+    booking_id: int
+    passenger_id: int | None
+
+
+async def booked(records: Reader, airline_id: int, named: Sequence[Named], window: timedelta) -> dict[int, Booked]:
+    """Who is meant, by place in ``named``; those whose booking is not known within the window are absent."""
+    rows = await records.fetch(
+        BOOKED_PASSENGERS, airline_id, *zip(*named, strict=True), window, name="BOOKED_PASSENGERS"
+    )
+    return {row["seq"] - 1: Booked(row["booking_id"], row["passenger_id"]) for row in rows}
+
+
+async def lock_locators(records: Reader, airline_id: int, locators: Iterable[str]) -> None:
+    """Waits until no other transaction makes bookings of these locators, and keeps others out until this one ends."""
+    keys = sorted({airline_id << 32 | zlib.crc32(locator.encode()) for locator in locators})
+    await records.execute(LOCK_LOCATORS, keys, name="LOCK_LOCATORS")
+
+
+async def reserve_ids(records: Reader, count: int) -> list[tuple[int, int]]:
+    """New ids: of passengers, each with one of a booking."""
+    rows = await records.fetch(RESERVE_PASSENGER_IDS, count, name="RESERVE_PASSENGER_IDS")
+    return [(row["passenger_id"], row["booking_id"]) for row in rows]
+
+
+async def delete_unbooked(records: Reader, airline_id: int, ids: Sequence[int]) -> None:
+    """Drops those of these passengers that have neither booking nor bag nor file."""
+    await records.execute(DELETE_UNBOOKED_PASSENGERS, airline_id, ids, name="DELETE_UNBOOKED_PASSENGERS")
+
+
+class NewPassenger(NamedTuple):
+    """A passenger to write; the fields are the columns of ``INSERT_PASSENGERS`` in their order."""
+
+    id: int
+    booking_id: int | None
+    surname: str
+    given_names: str
+    search_name: str
+    loyalty_programme: str | None = None
+    loyalty_number: str | None = None
+    loyalty_tier: str | None = None
+    alliance_tier: str | None = None
+    language: str = Language.ES
+    phone: str | None = None
+    email: str | None = None
+
+
+async def insert(records: Reader, airline_id: int, passengers: Sequence[NewPassenger]) -> None:
+    """Adds passengers; those that are there stay as they are."""
+    await records.execute(INSERT_PASSENGERS, airline_id, *zip(*passengers, strict=True), name="INSERT_PASSENGERS")

@@ -1,0 +1,155 @@
+"""Filling and emptying the stores of a demo: what was seeded, and everything that a fresh start must clear away."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from integrations.records.seedings import Seeding
+from integrations.stores.neo4j.manager import Neo4jManager
+from integrations.stores.postgres.manager import Reader
+
+INSERT_SEEDING = """
+INSERT INTO seedings (airline_id, seed, anchored_at, bags, exceptions)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (airline_id) DO NOTHING
+RETURNING airline_id, seed, anchored_at, bags, exceptions, finished_at
+"""
+
+SEEDING = """
+SELECT airline_id, seed, anchored_at, bags, exceptions, finished_at FROM seedings WHERE airline_id = $1
+"""
+
+FINISH_SEEDING = "UPDATE seedings SET finished_at = now() WHERE airline_id = $1"
+
+# Ids are common to all airlines.
+IDS_ARE_TAKEN = """
+SELECT EXISTS (SELECT FROM flights) OR EXISTS (SELECT FROM bookings) OR EXISTS (SELECT FROM passengers)
+    OR EXISTS (SELECT FROM bags) OR EXISTS (SELECT FROM pirs)
+"""
+
+RESERVE_IDS = """
+SELECT setval(pg_get_serial_sequence('flights', 'id'), greatest($1::bigint, 1)),
+       setval(pg_get_serial_sequence('bookings', 'id'), greatest($2::bigint, 1)),
+       setval(pg_get_serial_sequence('passengers', 'id'), greatest($2::bigint, 1)),
+       setval(pg_get_serial_sequence('pirs', 'id'), greatest($3::bigint, 1))
+"""
+
+COUNT_DESCRIBED_BAGS = """
+SELECT count(*)
+FROM bag_tags
+JOIN bags ON bags.id = bag_id AND bags.airline_id = $1
+WHERE bag_tags.airline_id = $1 AND number = ANY($2::text[]) AND description IS NOT NULL
+"""
+
+DESCRIBE_BAGS = """
+UPDATE bags SET description = new.description
+FROM unnest($2::bigint[], $3::text[]) AS new(id, description)
+WHERE bags.id = new.id AND bags.airline_id = $1
+"""
+
+ANALYZE = """
+ANALYZE flights, bookings, passengers, bags, bag_tags, bag_legs, messages, instructions, events, pirs, pir_bags, outbox
+"""
+
+OTHERS_HAVE_RECORDS = """
+SELECT EXISTS (SELECT FROM bags WHERE airline_id <> $1) OR EXISTS (SELECT FROM flights WHERE airline_id <> $1)
+"""
+
+TRUNCATE_RECORDS = """
+TRUNCATE flights, bookings, passengers, bag_tags, bags, bag_legs, events, pirs, pir_bags, pir_events, match_keys,
+         pir_matches, effects, sends, delivery_reports, opt_outs, idempotency_keys, messages, dead_letters,
+         instructions, incidents, incident_bags, seedings RESTART IDENTITY
+"""
+
+# Their numbers go on: a projector may still mark rows that it read before.
+TRUNCATE_NOTICES = "TRUNCATE outbox, changes, audit CONTINUE IDENTITY"
+
+# Also from owners whose lease lasts: they find out before their next batch.
+SEIZE_LANES = "UPDATE lanes SET owner = $2, leased_until = now() + $3::interval WHERE consumer = $1"
+
+# In this order, since a place or party with all of its events is too much for one transaction.
+DELETE_EVENTS = "MATCH (e:Event) WITH e LIMIT $limit DETACH DELETE e RETURN count(*) AS deleted"
+DELETE_BAGS = "MATCH (b:Bag) WITH b LIMIT $limit DETACH DELETE b RETURN count(*) AS deleted"
+DELETE_NODES = "MATCH (n) WITH n LIMIT $limit DETACH DELETE n RETURN count(*) AS deleted"
+
+LONG_SECONDS = 60.0
+NODES_AT_ONCE = 5_000
+
+
+async def start(
+    records: Reader, airline_id: int, seed: int, anchored_at: datetime, bags: int, exceptions: int
+) -> Seeding | None:
+    """Notes what is going to be seeded; None where a seeding was noted before (perhaps just now)."""
+    return await records.fetchrow(
+        INSERT_SEEDING, airline_id, seed, anchored_at, bags, exceptions, name="INSERT_SEEDING", record_class=Seeding
+    )
+
+
+async def find(records: Reader, airline_id: int) -> Seeding | None:
+    """What was seeded, if anything was."""
+    return await records.fetchrow(SEEDING, airline_id, name="SEEDING", record_class=Seeding)
+
+
+async def finish(records: Reader, airline_id: int) -> None:
+    """Notes that everything is there."""
+    await records.execute(FINISH_SEEDING, airline_id, name="FINISH_SEEDING")
+
+
+async def ids_are_taken(records: Reader) -> bool:
+    """Whether any airline has rows in the tables whose ids a seeding chooses."""
+    return bool(await records.fetchval(IDS_ARE_TAKEN, name="IDS_ARE_TAKEN"))
+
+
+async def reserve_ids(records: Reader, flights: int, passengers: int, pirs: int) -> None:
+    """Keeps ids from 1 to these numbers for a seeding: rows of others get later ones from now on.
+
+    As many bookings are kept as passengers.
+    """
+    await records.execute(RESERVE_IDS, flights, passengers, pirs, name="RESERVE_IDS")
+
+
+async def count_described(records: Reader, airline_id: int, tags: Sequence[str]) -> int:
+    """How many of the bags that carried these tags have a description."""
+    return int(await records.fetchval(COUNT_DESCRIBED_BAGS, airline_id, tags, name="COUNT_DESCRIBED_BAGS"))
+
+
+async def describe(records: Reader, airline_id: int, descriptions: Mapping[int, str]) -> None:
+    """Writes what bags look like, by their ids."""
+    await records.execute(
+        DESCRIBE_BAGS, airline_id, list(descriptions), list(descriptions.values()), name="DESCRIBE_BAGS"
+    )
+
+
+async def analyze(records: Reader) -> None:
+    """Tells the planner how large the tables have become: plans made for empty ones read them whole each time."""
+    await records.execute(ANALYZE, name="ANALYZE", timeout=LONG_SECONDS)
+
+
+async def others_have_records(records: Reader, airline_id: int) -> bool:
+    """Whether emptying the tables would hurt another airline."""
+    return bool(
+        await records.fetchval(OTHERS_HAVE_RECORDS, airline_id, name="OTHERS_HAVE_RECORDS", timeout=LONG_SECONDS)
+    )
+
+
+async def empty(records: Reader) -> None:
+    """Empties the tables of all that happens; reference data, the network and users stay. Part of a transaction."""
+    await records.execute(TRUNCATE_RECORDS, name="TRUNCATE_RECORDS", timeout=LONG_SECONDS)
+    await records.execute(TRUNCATE_NOTICES, name="TRUNCATE_NOTICES", timeout=LONG_SECONDS)
+
+
+async def seize_lanes(records: Reader, consumer: str, owner: str, seconds: float) -> None:
+    """Takes all lanes, also leased ones: nobody else begins a batch for so many seconds."""
+    await records.execute(SEIZE_LANES, consumer, owner, timedelta(seconds=seconds), name="SEIZE_LANES")
+
+
+async def delete_nodes(graph: Neo4jManager) -> int:
+    """Takes some nodes out of the graph, whosever they are; answers how many, 0 where it is empty."""
+    for cypher, name in (
+        (DELETE_EVENTS, "DELETE_EVENTS"),
+        (DELETE_BAGS, "DELETE_BAGS"),
+        (DELETE_NODES, "DELETE_NODES"),
+    ):
+        rows = await graph.execute_write(cypher, {"limit": NODES_AT_ONCE}, name=name, timeout=LONG_SECONDS)
+        if deleted := int(rows[0]["deleted"]):
+            return deleted
+    return 0
