@@ -17,7 +17,7 @@ ANSWER_SECONDS = 15.0
 MOST_CONNECTIONS = 256
 
 
-class Answer(NamedTuple):
+class ClientResponse(NamedTuple):
     """Status and body of a response."""
 
     status: int
@@ -50,7 +50,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._arrived = bytearray()
-        self._answer: asyncio.Future[Answer] | None = None
+        self._answer: asyncio.Future[ClientResponse] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -67,14 +67,14 @@ class _Connection(asyncio.Protocol):
         length = CONTENT_LENGTH.search(self._arrived, 0, end)
         whole = end + (int(length[1]) if length else 0)
         if len(self._arrived) >= whole and self._answer is not None and not self._answer.done():
-            self._answer.set_result(Answer(int(self._arrived[9:12]), bytes(self._arrived[end:whole])))
+            self._answer.set_result(ClientResponse(int(self._arrived[9:12]), bytes(self._arrived[end:whole])))
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error or ConnectionResetError("closed before the answer"))
 
-    async def exchange(self, request: bytes) -> Answer:
+    async def exchange(self, request: bytes) -> ClientResponse:
         assert self._transport is not None
         self._answer = asyncio.get_running_loop().create_future()
         self._arrived.clear()
@@ -104,7 +104,7 @@ class Client:
         for connection in self._idle:
             connection.close()
 
-    async def ask(self, request: bytes) -> Answer:
+    async def ask(self, request: bytes) -> ClientResponse:
         """Sends a request and returns the response.
 
         Raises:

@@ -48,7 +48,7 @@ EFFECTS = "SELECT id, service, pir_id, action, state, reason, created_at FROM ef
 
 
 @dataclass(slots=True)
-class Told:
+class CallerOutcomes:
     """What callers were told."""
 
     files: list[str] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Told:
 class Caller:
     """Asks until it is answered."""
 
-    def __init__(self, bed: Partnered, told: Told) -> None:
+    def __init__(self, bed: Partnered, told: CallerOutcomes) -> None:
         self._url = f"{bed.gateway}/graphql"
         self._client = httpx.AsyncClient(
             trust_env=False, timeout=15.0, headers={"Authorization": f"Bearer {bed.token}"}
@@ -166,7 +166,7 @@ async def run(parsed: argparse.Namespace) -> int:
     say = console(os.environ)
     chance = random.Random(parsed.seed)
     killed: Counter[str] = Counter()
-    told = Told()
+    told = CallerOutcomes()
     folder = parsed.folder or FOLDER / f"{parsed.mutations}"
     async with partnered(folder, max(parsed.mutations, 50), say) as bed:
         bags = await bed.free_bags(parsed.mutations // 2)
@@ -189,7 +189,7 @@ async def run(parsed: argparse.Namespace) -> int:
     return _judge(told, killed, waiting, rows, came, lost)
 
 
-async def _work(bed: Partnered, told: Told, bags: Sequence[int], chance: random.Random) -> None:
+async def _work(bed: Partnered, told: CallerOutcomes, bags: Sequence[int], chance: random.Random) -> None:
     left = iter(bags)
 
     async def keep_working() -> None:
@@ -204,7 +204,7 @@ async def _work(bed: Partnered, told: Told, bags: Sequence[int], chance: random.
 
 
 def _judge(
-    told: Told,
+    told: CallerOutcomes,
     killed: Mapping[str, int],
     waiting: int,
     rows: Sequence[Any],

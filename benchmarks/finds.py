@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from integrations.records.matches import DescribedBag
+from integrations.records.matches import BagDescription
 from seeds.bag_factory import COLOURS, ELEMENTS, TYPES
 from seeds.network import read_rows
 from seeds.seeded_random import chance
@@ -94,8 +94,8 @@ class Finds:
         truth: index of a find -> index of its file.
     """
 
-    files: Sequence[DescribedBag]
-    finds: Sequence[DescribedBag]
+    files: Sequence[BagDescription]
+    finds: Sequence[BagDescription]
     truth: dict[int, int]
 
 
@@ -112,10 +112,10 @@ def make(seed: int, files: int = 2_000, finds: int = 2_000) -> Finds:
     numbers.shuffle(order)
     return Finds(
         [
-            DescribedBag(bag | {"pir_id": number, "kind": "DELAYED"})
+            BagDescription(bag | {"pir_id": number, "kind": "DELAYED"})
             for number, bag in enumerate(map(maker.report, reported))
         ],
-        [DescribedBag(maker.find(found[index]) | {"pir_id": number}) for number, index in enumerate(order)],
+        [BagDescription(maker.find(found[index]) | {"pir_id": number}) for number, index in enumerate(order)],
         {number: pairs[index] for number, index in enumerate(order) if index < len(pairs)},
     )
 

@@ -61,7 +61,7 @@ query BagJourney($tag: String!) {
     journey {
       planned { flight { ...OfFlight } }
       flown { flight { ...OfFlight } }
-      scans { kind localTime { time } airport place holder { name } }
+      scans { kind localTime { time } airport place custodian { name } }
       custodian { name kind }
       gaps { kind airport lastHolder { name } }
       source asOf

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.crash import CREATE, WAITING, Caller, Told
+from benchmarks.crash import CREATE, WAITING, Caller, CallerOutcomes
 from benchmarks.load import percentile
 from benchmarks.partnered import PARTNERS, Partnered, control, partnered
 from gateway.demo.supervisor import console
@@ -34,7 +34,7 @@ SELECT service, state, coalesce(reason, '') AS reason, count(*) AS effects FROM 
 """
 
 
-async def steady(bed: Partnered, bags: list[int], rate: float, told: Told) -> None:
+async def steady(bed: Partnered, bags: list[int], rate: float, told: CallerOutcomes) -> None:
     """Opens a file for each bag at its due time, whether earlier ones are answered or not."""
     caller = Caller(bed, told)
     began = monotonic()
@@ -79,7 +79,7 @@ async def run(parsed: argparse.Namespace) -> int:
     async with partnered(FOLDER / str(each), each * 3 + 50, say, SMS_PER_MINUTE=str(parsed.sms_per_minute)) as bed:
         bags = await bed.free_bags(each * 3)
         for place, name in enumerate(PARTNERS):
-            told = Told()
+            told = CallerOutcomes()
             await bed.gates[name].close()
             say(f"{name} refuses connections for {parsed.minutes:g} minutes, {parsed.rate:g} mutations a second")
             await steady(bed, bags[place * each : (place + 1) * each], parsed.rate, told)
@@ -99,7 +99,7 @@ async def run(parsed: argparse.Namespace) -> int:
     return 1 if bad or most > parsed.sms_per_minute * 1.05 + 1 else 0
 
 
-def _print(name: str, told: Told, p95: float, waited: int, seconds: float) -> None:
+def _print(name: str, told: CallerOutcomes, p95: float, waited: int, seconds: float) -> None:
     longest = max(told.seconds, default=0.0) * 1000
     refused: Any = dict(Counter(told.refusals)) or "none"
     print(

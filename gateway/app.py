@@ -23,7 +23,7 @@ from gateway.http.metrics import metrics_routes
 from gateway.http.middleware import BodyLimit, Paths, RequestEdge
 from gateway.http.pir_pdf import print_routes
 from gateway.http.sse import EventStreams
-from gateway.http.subscriptions import Desk, Seats, told_to_end
+from gateway.http.subscriptions import ConnectionLimiter, SubscriptionService, on_shutdown_signal
 from gateway.http.websocket import GraphQLSockets
 from gateway.lifespan import installation, now, open_stores, watched
 from resolvers.context import Stores
@@ -52,8 +52,10 @@ def create_app(settings: Settings, open_stores: OpenStores = open_stores, beside
     tokens = TokenVerifier(settings.jwt_secret.get_secret_value())
     signing_key = settings.secret_key.get_secret_value().encode()
     closing = asyncio.Event()
-    seats = Seats(settings.live_connections, settings.live_subscriptions)
-    desk = Desk(schema, tokens, installation(settings), signing_key, settings.request_seconds, now, seats, closing)
+    seats = ConnectionLimiter(settings.live_connections, settings.live_subscriptions)
+    desk = SubscriptionService(
+        schema, tokens, installation(settings), signing_key, settings.request_seconds, now, seats, closing
+    )
     view = GraphQLView(
         schema,
         tokens,
@@ -73,7 +75,7 @@ def create_app(settings: Settings, open_stores: OpenStores = open_stores, beside
             watched(settings, stores) as live,
             beside(stores) if beside else nullcontext(),
         ):
-            with told_to_end(closing):
+            with on_shutdown_signal(closing):
                 yield {"stores": stores, "live": live}
 
     others = Starlette(

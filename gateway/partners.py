@@ -16,7 +16,7 @@ from integrations.partners.sms import URL as TWILIO
 from integrations.partners.sms import TwilioSms
 from integrations.partners.worldtracer import WorldTracerClient
 from integrations.records.effects import Service
-from resolvers.notifications.partner_links import Line, Lines
+from resolvers.notifications.partner_links import PartnerLink, PartnerLinks
 from resolvers.rules.contact_hours import ContactRules
 
 # Below what a dispatcher gives a call, connecting included.
@@ -34,7 +34,7 @@ PortT = TypeVar("PortT", bound=Pinged)
 
 
 @asynccontextmanager
-async def open_partners(settings: Settings) -> AsyncIterator[Lines]:
+async def open_partners(settings: Settings) -> AsyncIterator[PartnerLinks]:
     """Adapters for all partners; connections are made when they are needed.
 
     Raises:
@@ -74,24 +74,24 @@ async def open_partners(settings: Settings) -> AsyncIterator[Lines]:
 
     async with AsyncExitStack() as stack:
 
-        def line(
+        def link(
             service: Service,
             flags: ServiceFlags,
             adapter: Callable[..., PortT],
             price: Decimal,
             a_minute: int | None = None,
-        ) -> Line[PortT]:
+        ) -> PartnerLink[PortT]:
             port = adapter(mock=flags.mock)
-            spare = adapter(mock=True) if flags.fallback and not flags.mock else None
-            for one in filter(None, (port, spare)):
+            fallback = adapter(mock=True) if flags.fallback and not flags.mock else None
+            for one in filter(None, (port, fallback)):
                 stack.push_async_callback(one.close_connections)
             breaker = Breaker(service.consumer)
-            return Line(service, port, spare, breaker, flags.enabled, round(price * 1_000_000), a_minute)
+            return PartnerLink(service, port, fallback, breaker, flags.enabled, round(price * 1_000_000), a_minute)
 
-        yield Lines(
-            worldtracer=line(Service.WORLDTRACER, flags.worldtracer, worldtracer, settings.worldtracer_call_price),
-            sms=line(Service.SMS, flags.twilio, twilio, settings.sms_part_price, settings.sms_per_minute),
-            email=line(Service.EMAIL, flags.sendgrid, sendgrid, settings.email_price),
+        yield PartnerLinks(
+            worldtracer=link(Service.WORLDTRACER, flags.worldtracer, worldtracer, settings.worldtracer_call_price),
+            sms=link(Service.SMS, flags.twilio, twilio, settings.sms_part_price, settings.sms_per_minute),
+            email=link(Service.EMAIL, flags.sendgrid, sendgrid, settings.email_price),
             rules=ContactRules(settings.quiet_from, settings.quiet_until, settings.sms_per_passenger_day),
         )
 

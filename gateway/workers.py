@@ -12,9 +12,9 @@ from gateway.lifespan import installation, now
 from gateway.partners import open_partners
 from integrations.stores.postgres import outbox
 from resolvers.context import Stores
-from resolvers.notifications.partner_links import Lines
+from resolvers.notifications.partner_links import PartnerLinks
 from resolvers.workers.dispatcher import dispatchers
-from resolvers.workers.incidents import IncidentKeeper
+from resolvers.workers.incidents import IncidentWorker
 from resolvers.workers.lanes import LaneWorker
 from resolvers.workers.projector import Projector
 
@@ -26,15 +26,15 @@ async def project(stores: Stores) -> None:
 
 async def dispatch(settings: Settings, stores: Stores) -> None:
     """Sends to partners and passengers what is to leave the product, and keeps incidents, until cancelled."""
-    async with open_partners(settings) as lines:
-        await _dispatch(settings, stores, lines)
+    async with open_partners(settings) as links:
+        await _dispatch(settings, stores, links)
 
 
 @asynccontextmanager
 async def workers(settings: Settings, stores: Stores) -> AsyncIterator[None]:
     """Runs all workers while the block runs."""
-    async with open_partners(settings) as lines:
-        tasks = [asyncio.create_task(project(stores)), asyncio.create_task(_dispatch(settings, stores, lines))]
+    async with open_partners(settings) as links:
+        tasks = [asyncio.create_task(project(stores)), asyncio.create_task(_dispatch(settings, stores, links))]
         try:
             yield
         finally:
@@ -43,10 +43,10 @@ async def workers(settings: Settings, stores: Stores) -> AsyncIterator[None]:
             await asyncio.wait(tasks)
 
 
-async def _dispatch(settings: Settings, stores: Stores, lines: Lines) -> None:
+async def _dispatch(settings: Settings, stores: Stores, links: PartnerLinks) -> None:
     owner = _owner()
-    senders = dispatchers(stores.postgres, installation(settings), lines, owner, now)
-    await _run(stores, *senders, IncidentKeeper(stores.postgres, owner, now))
+    senders = dispatchers(stores.postgres, installation(settings), links, owner, now)
+    await _run(stores, *senders, IncidentWorker(stores.postgres, owner, now))
 
 
 async def _run(stores: Stores, *workers: LaneWorker) -> None:

@@ -52,14 +52,14 @@ async def departures(context: Context, parents: Sequence[Airport]) -> list[list[
     return [found[airport.iata] for airport in parents]
 
 
-async def givers(context: Context, parents: Sequence[EventColumns]) -> list[Party | None]:
+async def releasers(context: Context, parents: Sequence[EventColumns]) -> list[Party | None]:
     """Who had the bag before each event."""
-    return await _parties(context, [event.giver for event in parents])
+    return await _parties(context, [event.released_by for event in parents])
 
 
-async def holders(context: Context, parents: Sequence[Bag | EventColumns | Journey]) -> list[Party | None]:
+async def custodians(context: Context, parents: Sequence[Bag | EventColumns | Journey]) -> list[Party | None]:
     """Who has the bag: now, or from each event on."""
-    return await _parties(context, [parent.holder for parent in parents])
+    return await _parties(context, [parent.custodian for parent in parents])
 
 
 async def last_holders(context: Context, parents: Sequence[CustodyPoint]) -> list[Party | None]:

@@ -77,8 +77,12 @@ def custody_points(events: Sequence[EventColumns], planned: Sequence[LegColumns]
         proof = next((event for event in events if _proves(event, kind, airport, planned[leg - 1])), None)
         if proof is None and reached <= position:
             continue
-        before = [event for progress, event in scans if progress is not None and progress < position and event.holder]
-        points.append(CustodyPoint(kind, airport, planned[leg - 1].seq, proof, before[-1].holder if before else None))
+        before = [
+            event for progress, event in scans if progress is not None and progress < position and event.custodian
+        ]
+        points.append(
+            CustodyPoint(kind, airport, planned[leg - 1].seq, proof, before[-1].custodian if before else None)
+        )
     return points
 
 

@@ -10,7 +10,7 @@ from integrations.records.page import Page
 from integrations.stores.postgres import audit, messages
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
-from resolvers.ingestion.pipeline import Way, checked, ingest
+from resolvers.ingestion.pipeline import Intake, checked, ingest
 
 
 async def by_ids(context: Context, ids: Sequence[int]) -> list[DeadLetter | None]:
@@ -47,7 +47,7 @@ async def replay(context: Context, letter_id: int, text: str | None) -> DeadLett
         raise BadInput("text", f"It still cannot be read: {fault}") from None
     if not replacements:
         raise BadInput("text", "There is no message in it.")
-    await ingest(context, pieces, letter.received_at, Way.REPLAY)
+    await ingest(context, pieces, letter.received_at, Intake.REPLAY)
     return await _settle(context, letter_id, replacements[0])
 
 

@@ -62,8 +62,8 @@ def layout_of(selected: Selected) -> tuple[Layout | None, int | None]:
     return selected.layout, selected.arguments["last"]
 
 
-def brought(parents: Sequence[Any], *, last: int | None = None) -> Written | None:  # noqa: ARG001 # was asked for so
-    """The events that bags have brought along, if all have; as many and laid out as the bags were asked for them."""
+def prefetched(parents: Sequence[Any], *, last: int | None = None) -> Written | None:  # noqa: ARG001 # was asked for so
+    """The events that bags prefetched, if all have; as many and laid out as the bags were asked for them."""
     if not BRINGING.issuperset(map(type, parents)):
         return None
     texts = [parent.written_events for parent in parents]

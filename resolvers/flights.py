@@ -67,8 +67,8 @@ async def of_flight_ids(
     return [found.get(parent.flight_id) if parent.flight_id else None for parent in parents]
 
 
-def brought(parents: Sequence[Any]) -> Sequence[JoinedFlight | None] | None:
-    """The flights that bags have brought along, if all have."""
+def prefetched(parents: Sequence[Any]) -> Sequence[JoinedFlight | None] | None:
+    """The flights that bags prefetched, if all have."""
     return [parent.flight for parent in parents] if set(map(type, parents)) == {RelatedBag} else None
 
 
@@ -172,7 +172,7 @@ async def change_many(context: Context, records: Reader, new: Mapping[int, Fligh
     of_flights = await flights.bag_ids(records, airline_id, list(updated))
     affected = sorted({bag_id for bag_ids in of_flights.values() for bag_id in bag_ids})
     locked_bags = await bags.lock(records, airline_id, affected)
-    moved = set(await events.move(records, airline_id, locked_bags, always=False))
+    moved = set(await events.recompute_status(records, airline_id, locked_bags, always=False))
     await _tell(context, records, list(updated), sorted(moved))
     return {
         flight_id: UpdatedFlight(
@@ -187,11 +187,11 @@ async def change_many(context: Context, records: Reader, new: Mapping[int, Fligh
 async def _tell(context: Context, records: Reader, changed: Sequence[int], moved: Sequence[int]) -> None:
     """Leaves word of changed flights and of the bags that this moved, and notes who did it."""
     airline_id = context.airline_id
-    await outbox.tell_of_flights(records, airline_id, [GRAPH, INCIDENTS], changed)
+    await outbox.enqueue_flight_changes(records, airline_id, [GRAPH, INCIDENTS], changed)
     await changes.note(records, airline_id, Topic.FLIGHT, changed)
     if moved:
         unscanned = [(bag_id, None) for bag_id in moved]
-        await outbox.tell_of_bags(records, airline_id, GRAPH, unscanned, replanned=())
+        await outbox.enqueue_bag_changes(records, airline_id, GRAPH, unscanned, replanned=())
         await changes.note_bags(records, airline_id, unscanned)
     await audit.write(
         records,

@@ -46,7 +46,7 @@ def _from_graph(bag: Bag, journey: GraphJourney) -> Journey:
         planned=planned,
         flown=flown(events, flights),
         events=events,
-        holder=journey.holder,
+        custodian=journey.custodian,
         points=custody_points(events, planned),
     )
 
@@ -61,7 +61,7 @@ def _from_records(bag: Bag, known: History) -> Journey:
         planned=known.planned,
         flown=flown(known.events, known.flights),
         events=known.events,
-        holder=bag.holder,
+        custodian=bag.custodian,
         points=custody_points(known.events, known.planned),
     )
 

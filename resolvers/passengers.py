@@ -30,8 +30,8 @@ async def of_owned(context: Context, parents: Sequence[Bag | Pir]) -> list[Passe
     return [found.get(parent.passenger_id) if parent.passenger_id else None for parent in parents]
 
 
-def brought(parents: Sequence[Any]) -> Sequence[JoinedPassenger | None] | None:
-    """The passengers that bags have brought along, if all have."""
+def prefetched(parents: Sequence[Any]) -> Sequence[JoinedPassenger | None] | None:
+    """The passengers that bags prefetched, if all have."""
     return [parent.passenger for parent in parents] if BRINGING.issuperset(map(type, parents)) else None
 
 

@@ -25,12 +25,12 @@ from integrations.records.transfers import (
     ConnectionBoard,
     ConnectionLevel,
     ConnectionPair,
-    Evidence,
     EvidenceKind,
     Judgement,
     LevelCount,
     PairStatus,
     Transfer,
+    TransferEvidence,
     TransferGroup,
     TransferPosition,
     TransferRow,
@@ -130,7 +130,7 @@ def judge(
         state_at: when it came to its position, to the minute; None where nobody asks.
         minimum: minutes that the airport needs between the two carriers.
     """
-    scan = Evidence(EvidenceKind.LAST_SCAN, position.value, at=state_at)
+    scan = TransferEvidence(EvidenceKind.LAST_SCAN, position.value, at=state_at)
     if position is TransferPosition.BEYOND:
         return Judgement(ConnectionLevel.MADE, None, None, [scan])
     if lost := _lost(position, inbound, outbound):
@@ -140,22 +140,22 @@ def judge(
     return _by_time(scan, position, inbound, outbound, minimum, now)
 
 
-def _lost(position: TransferPosition, inbound: ConnectingFlight, outbound: ConnectingFlight) -> Evidence | None:
+def _lost(position: TransferPosition, inbound: ConnectingFlight, outbound: ConnectingFlight) -> TransferEvidence | None:
     """Why there is nothing left to wait for."""
     if outbound.status == FlightStatus.CANCELLED:
-        return Evidence(EvidenceKind.OUTBOUND_CANCELLED, outbound.designator, flight=outbound)
+        return TransferEvidence(EvidenceKind.OUTBOUND_CANCELLED, outbound.designator, flight=outbound)
     if position is TransferPosition.COMING and inbound.status == FlightStatus.CANCELLED:
-        return Evidence(EvidenceKind.INBOUND_CANCELLED, inbound.designator, flight=inbound)
+        return TransferEvidence(EvidenceKind.INBOUND_CANCELLED, inbound.designator, flight=inbound)
     if position in (TransferPosition.LEFT_BEHIND, TransferPosition.ASTRAY):
-        return Evidence(EvidenceKind.LAST_SCAN, position.value)
+        return TransferEvidence(EvidenceKind.LAST_SCAN, position.value)
     if position is not TransferPosition.ON_BOARD and outbound.actual_departure is not None:
         departed_at = outbound.actual_departure
-        return Evidence(EvidenceKind.OUTBOUND_DEPARTED, outbound.designator, at=departed_at, flight=outbound)
+        return TransferEvidence(EvidenceKind.OUTBOUND_DEPARTED, outbound.designator, at=departed_at, flight=outbound)
     return None
 
 
 def _by_time(
-    scan: Evidence,
+    scan: TransferEvidence,
     position: TransferPosition,
     inbound: ConnectingFlight,
     outbound: ConnectingFlight,
@@ -164,9 +164,9 @@ def _by_time(
 ) -> Judgement:
     came, leaves = on_block(inbound), off_block(outbound)
     evidence = [
-        Evidence(EvidenceKind.OUTBOUND_TIME, leaves.source, leaves.late, leaves.at, outbound),
-        Evidence(EvidenceKind.INBOUND_TIME, came.source, came.late, came.at, inbound),
-        Evidence(EvidenceKind.MINIMUM, f"{inbound.carrier}-{outbound.carrier}", minimum),
+        TransferEvidence(EvidenceKind.OUTBOUND_TIME, leaves.source, leaves.late, leaves.at, outbound),
+        TransferEvidence(EvidenceKind.INBOUND_TIME, came.source, came.late, came.at, inbound),
+        TransferEvidence(EvidenceKind.MINIMUM, f"{inbound.carrier}-{outbound.carrier}", minimum),
         scan,
     ]
     if came.at is None or leaves.at is None:
@@ -174,7 +174,7 @@ def _by_time(
     transferred = position is TransferPosition.TRANSFERRED
     since = scan.at if transferred and scan.at is not None else came.at
     if now > since:
-        evidence.insert(0, Evidence(EvidenceKind.CLOCK, outbound.designator, minutes(now, leaves.at), now))
+        evidence.insert(0, TransferEvidence(EvidenceKind.CLOCK, outbound.designator, minutes(now, leaves.at), now))
     has = minutes(max(since, now), leaves.at)
     if position is TransferPosition.COMING and leaves.at <= came.at:
         return Judgement(ConnectionLevel.MISSED, minutes(came.at, leaves.at), minimum, evidence)
@@ -218,14 +218,14 @@ async def judged(records: Reader, airline_id: int, rows: Sequence[TransferRow], 
     return found
 
 
-def _of_bag(evidence: Sequence[Evidence], row: TransferRow) -> list[Evidence]:
+def _of_bag(evidence: Sequence[TransferEvidence], row: TransferRow) -> list[TransferEvidence]:
     """With whose last scan it is and its moment, and with a word on the authority to load where that is withheld."""
     told = [
         replace(one, bag_id=row.bag_id, at=row.state_at) if one.kind == EvidenceKind.LAST_SCAN else one
         for one in evidence
     ]
     if row.authorised is False:
-        told.append(Evidence(EvidenceKind.NOT_AUTHORISED, "N", bag_id=row.bag_id))
+        told.append(TransferEvidence(EvidenceKind.NOT_AUTHORISED, "N", bag_id=row.bag_id))
     return told
 
 
@@ -277,7 +277,7 @@ async def bags_of(context: Context, parents: Sequence[Transfer]) -> list[Bag | N
     return [found.get(transfer.bag_id) for transfer in parents]
 
 
-async def last_scans(context: Context, parents: Sequence[Evidence]) -> list[Event | None]:
+async def last_scans(context: Context, parents: Sequence[TransferEvidence]) -> list[Event | None]:
     """The newest event of the bag for evidence that is its last scan, None for other evidence."""
     ids = sorted({one.bag_id for one in parents if one.bag_id and one.kind == EvidenceKind.LAST_SCAN})
     rows = await events.last_of_bags(context.stores.postgres, context.airline_id, ids, 1) if ids else []

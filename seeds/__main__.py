@@ -14,7 +14,7 @@ from integrations.stores.postgres.manager import PostgresManager
 from integrations.stores.redis.manager import RedisManager
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Installation, Stores
-from seeds.run import AlreadyInUse, Report, seed
+from seeds.run import AlreadyInUse, SeedReport, seed
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,7 +45,7 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-async def _seed(settings: Settings, parsed: argparse.Namespace) -> Report:
+async def _seed(settings: Settings, parsed: argparse.Namespace) -> SeedReport:
     postgres = PostgresManager(settings.neon_database_url.get_secret_value(), application_name="baggage-seeds")
     # Neither graph nor cache is touched: the graph learns from the outbox.
     graph = Neo4jManager(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password.get_secret_value())

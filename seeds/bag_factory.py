@@ -21,8 +21,8 @@ from seeds.network import CARRIER, Network
 from seeds.operations import Operations
 from seeds.people import PRIORITY_TIER, People
 from seeds.seeded_random import chance
-from seeds.steps import Step, Trail
-from seeds.stories import Case, Role, Stage, Story
+from seeds.steps import BagSteps, Step
+from seeds.stories import BagStory, Role, StoryCase, StoryStage
 from seeds.type_b import Group, Telegram
 
 # What an event makes of a delayed bag in its file.
@@ -169,7 +169,7 @@ class Luggage:
 
     id: int
     exception: int
-    story: Story
+    story: BagStory
     steps: Sequence[Step]
     passenger: NewPassenger
     locator: str
@@ -262,12 +262,12 @@ class Cast:
             return Part(EXCEPTIONS[(exception - 1) % len(EXCEPTIONS)], exception)
         return Part(stories.ordinary)
 
-    def _tell(self, bag_id: int) -> tuple[Story, Trail]:
+    def _tell(self, bag_id: int) -> tuple[BagStory, BagSteps]:
         part = self._part(bag_id)
         numbers = chance(self._seed, "bag", bag_id)
         party = chance(self._seed, "party", self._booking_of(bag_id))
-        trail = Trail(tag(bag_id), numbers, party, self._security)
-        stage = Stage(self._operations, trail, rush_tag(part.exception), numbers, party)
+        trail = BagSteps(tag(bag_id), numbers, party, self._security)
+        stage = StoryStage(self._operations, trail, rush_tag(part.exception), numbers, party)
         return part.role(stage), trail
 
     def _passenger_of(self, bag_id: int) -> int:
@@ -310,11 +310,11 @@ class Cast:
         if bag.story.case is not None:
             self._add_case(rows, bag, bag.story.case)
 
-    def _add_case(self, rows: Rows, bag: Luggage, case: Case) -> None:
+    def _add_case(self, rows: Rows, bag: Luggage, case: StoryCase) -> None:
         status = PirStatus.CLOSED if case.closed_at else PirStatus.OPEN
         expected = bag.story.legs[-1].lands
         delivered = next((step.at for step in bag.steps if step.kind == EventKind.DELIVERED), None)
-        counted = deadlines.Case(case.kind, expected, delivered)
+        counted = deadlines.LiabilityCase(case.kind, expected, delivered)
         rows.pirs.append(
             NewPir(
                 id=bag.exception,
@@ -380,15 +380,15 @@ def _group(bags: Sequence[Luggage]) -> Group:
 
 def _entered(step: Step) -> Scan:
     """What an agent enters; a courier is given the bag by the airline."""
-    giver, holder = (CARRIER, "COURIER") if step.kind == EventKind.OUT_FOR_DELIVERY else (None, None)
+    released_by, custodian = (CARRIER, "COURIER") if step.kind == EventKind.OUT_FOR_DELIVERY else (None, None)
     return Scan(
         tag=step.tag,
         kind=step.kind,
         at=step.at,
         airport=step.airport,
         place=step.place,
-        giver=giver,
-        holder=holder,
+        released_by=released_by,
+        custodian=custodian,
         method=ScanMethod.MANUAL,
     )
 

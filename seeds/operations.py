@@ -13,7 +13,7 @@ from integrations.records.flights import FlightStatus
 from integrations.stores.postgres.flights import NewFlight
 from seeds.network import CARRIER, HUB, Network
 from seeds.seeded_random import chance
-from seeds.timetable import Service, timetable
+from seeds.timetable import TimetableService, timetable
 
 HUB_ZONE = ZoneInfo("America/Panama")
 
@@ -141,7 +141,9 @@ def fly(network: Network, seed: int, now: datetime) -> list[DatedFlight]:
     return list(flights.values())
 
 
-def _flight(flight_id: int, service: Service, departure: datetime, days: int, zone: ZoneInfo, seed: int) -> DatedFlight:
+def _flight(
+    flight_id: int, service: TimetableService, departure: datetime, days: int, zone: ZoneInfo, seed: int
+) -> DatedFlight:
     arrival = departure + timedelta(minutes=service.block_minutes)
     local_date = departure.astimezone(zone).date()
     numbers = chance(seed, "flight", service.number, local_date)

@@ -15,7 +15,7 @@ from integrations.stores.postgres.manager import PostgresManager, Reader
 from integrations.stores.postgres.pirs import NewPirBag
 from resolvers.context import Context
 from resolvers.ingestion import events, pipeline
-from resolvers.ingestion.pipeline import Way
+from resolvers.ingestion.pipeline import Intake
 from resolvers.irregularities import matches
 from seeds.bag_factory import MOST_BAGS, MOST_EXCEPTIONS, Cast, GuideBag, Rows, tag
 from seeds.network import Network, read_network
@@ -38,7 +38,7 @@ class AlreadyInUse(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class SeedReport:
     """What there is after a seeding.
 
     Args:
@@ -75,7 +75,7 @@ class Report:
 
 async def seed(
     context: Context, *, bags: int = 50, exceptions: int = 10, seed: int = 230, now: datetime | None = None, say: Say
-) -> Report:
+) -> SeedReport:
     """Fills an empty database with a demo around ``now``; the same seed and clock give the same rows but for bags' ids.
 
     Safe to repeat: seed and clock of the first run stay, and later runs change nothing, whatever they ask for. A run
@@ -137,7 +137,7 @@ async def _write_world(records: Reader, world: Network, seeding: Seeding) -> Non
     now, schedule = seeding.anchored_at, _schedule(world, seeding)
     await network.write_airports(records, world.airports)
     await network.write_routes(records, seeding.airline_id, world.routes)
-    await outbox.tell(records, seeding.airline_id, GRAPH, Subject.NETWORK, seeding.airline_id)
+    await outbox.enqueue(records, seeding.airline_id, GRAPH, Subject.NETWORK, seeding.airline_id)
     if schedule:
         await seedings.reserve_ids(records, len(schedule), seeding.bags, seeding.exceptions)
         await flights.insert(records, seeding.airline_id, GRAPH, now, [flight.known_at(now) for flight in schedule])
@@ -175,7 +175,7 @@ async def _write(context: Context, rows: Rows, now: datetime) -> None:
         await bookings.insert(records, context.airline_id, rows.bookings)
         await passengers.insert(records, context.airline_id, rows.passengers)
     for received_at, texts in _received(rows.messages, now):
-        await pipeline.ingest(context, pieces_of("".join(texts).encode()), received_at, Way.SEED)
+        await pipeline.ingest(context, pieces_of("".join(texts).encode()), received_at, Intake.SEED)
     if rows.scans:
         await events.record(context, rows.scans, now)
     async with context.stores.postgres.transaction() as records:
@@ -259,9 +259,9 @@ class _Progress:
 
 async def _report(
     context: Context, seeding: Seeding, schedule: list[DatedFlight], cast: Cast, seconds: float
-) -> Report:
+) -> SeedReport:
     records: PostgresManager = context.stores.postgres
-    return Report(
+    return SeedReport(
         seed=seeding.seed,
         anchored_at=seeding.anchored_at,
         fresh=seeding.finished_at is None,

@@ -49,7 +49,7 @@ class Step:
     outbound: DatedFlight | None = None
 
 
-class Trail:
+class BagSteps:
     """The steps of one bag so far; each comes after the one before.
 
     Args:

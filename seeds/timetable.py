@@ -25,7 +25,7 @@ FIRST_INVENTED_NUMBER = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class TimetableService:
     """A flight of every day.
 
     Args:
@@ -46,7 +46,7 @@ class Service:
         return self.departs if self.origin == HUB else self.departs + self.block_minutes
 
 
-def timetable(routes: Sequence[NewRoute]) -> list[Service]:
+def timetable(routes: Sequence[NewRoute]) -> list[TimetableService]:
     """A day's services: each route flown out and back as often as it says, published ones in place of invented ones."""
     published = read_rows("flight_numbers.csv")
     taken = {int(row["number"]) for row in published}
@@ -61,11 +61,11 @@ def timetable(routes: Sequence[NewRoute]) -> list[Service]:
     return services
 
 
-def _rotations(route: NewRoute, numbers: Iterator[int]) -> Iterator[Service]:
+def _rotations(route: NewRoute, numbers: Iterator[int]) -> Iterator[TimetableService]:
     for rotation in range(route.daily_frequency):
         shift = crc32(f"{route.destination}{rotation}".encode())
         bank = (crc32(route.destination.encode()) + rotation * len(DEPARTURE_BANKS) // route.daily_frequency) % 6
-        out = Service(
+        out = TimetableService(
             number=next(numbers),
             origin=HUB,
             destination=route.destination,
@@ -95,7 +95,7 @@ def _arrival(earliest: int, shift: int) -> int:
     return reachable[1] if overnight and shift % 2 else reachable[0]
 
 
-def _nearest(services: Sequence[Service], row: dict[str, str], renumbered: set[int]) -> int:
+def _nearest(services: Sequence[TimetableService], row: dict[str, str], renumbered: set[int]) -> int:
     """Index of the service of the row's route that is at the hub nearest to the published time."""
     minutes = _clock(row["hub_time"])
     same_route = (
@@ -106,7 +106,7 @@ def _nearest(services: Sequence[Service], row: dict[str, str], renumbered: set[i
     return min(same_route, key=lambda index: abs(services[index].hub_minutes % DAY - minutes))
 
 
-def _as_published(service: Service, row: dict[str, str]) -> Service:
+def _as_published(service: TimetableService, row: dict[str, str]) -> TimetableService:
     block = int(row["block_minutes"] or service.block_minutes)
     at_hub = service.hub_minutes // DAY * DAY + _clock(row["hub_time"])
     return replace(

@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from integrations.messages.typeb import Element, Message, write
+from integrations.messages.typeb import Element, TypeBMessage, write
 from integrations.records.events import EventKind
-from integrations.records.instructions import Change, MessageKind, Source
+from integrations.records.instructions import InstructionAction, MessageKind, Source
 from integrations.records.passengers import teletype
 from seeds.operations import DatedFlight
 from seeds.steps import Step
@@ -80,7 +80,7 @@ def announced(step: Step, legs: Sequence[DatedFlight], groups: Sequence[Group]) 
 
 def deleted(at: datetime, legs: Sequence[DatedFlight], group: Group) -> Iterator[Telegram]:
     """The bags go nowhere: told to the same stations."""
-    return _at_each_station(at, Source.LOCAL, legs, [group], change=Change.DEL, authority=("N",))
+    return _at_each_station(at, Source.LOCAL, legs, [group], change=InstructionAction.DEL, authority=("N",))
 
 
 def _at_each_station(
@@ -103,7 +103,13 @@ def withdrawn(step: Step, group: Group) -> Telegram:
     """A bag that is not there when its flight closes may no longer be loaded."""
     assert step.outbound is not None
     return _source(
-        step.at, Source.TRANSFER, step.inbound, [step.outbound], [group], change=Change.CHG, authority=("N", "", "N")
+        step.at,
+        Source.TRANSFER,
+        step.inbound,
+        [step.outbound],
+        [group],
+        change=InstructionAction.CHG,
+        authority=("N", "", "N"),
     )
 
 
@@ -149,7 +155,7 @@ def _source(
     groups: Sequence[Group],
     more: Sequence[Element] = (),
     *,
-    change: Change = Change.NEW,
+    change: InstructionAction = InstructionAction.NEW,
     authority: tuple[str, ...] = (),
 ) -> Telegram:
     """A BSM of the station that the first of the legs leaves from; flights in front are those of all groups.
@@ -179,9 +185,9 @@ def _message(
     source: Source,
     airport: str,
     elements: Sequence[Element],
-    change: Change = Change.NEW,
+    change: InstructionAction = InstructionAction.NEW,
 ) -> Telegram:
-    message = Message(
+    message = TypeBMessage(
         kind=kind,
         change=change,
         origin=f".{airport}KMCM {at.astimezone(UTC):%d%H%M}",

@@ -259,9 +259,9 @@ class Builder:
     async def network(self) -> None:
         """Leaves word for the graph of airports and routes, and of all flights."""
         records, subject = self.stores.postgres, self.airline_id
-        await outbox.tell(records, self.airline_id, GRAPH, Subject.NETWORK, subject)
+        await outbox.enqueue(records, self.airline_id, GRAPH, Subject.NETWORK, subject)
         for flight_id in self.flights.values():
-            await outbox.tell(records, self.airline_id, GRAPH, Subject.FLIGHT, flight_id)
+            await outbox.enqueue(records, self.airline_id, GRAPH, Subject.FLIGHT, flight_id)
 
     def id(self, type_name: str, name: str) -> str:
         """The global id of something by its name here: ``Bag``, ``Flight``, ``Passenger``, ``Pir``."""
@@ -330,29 +330,31 @@ async def our_day(stores: Stores) -> Builder:
 def _our_scans(build: Builder) -> list[Scan]:
     scan = build.scan
     return [
-        scan(DELIVERED, "ACCEPTED", "MIA", "10:30", place="DESK12", giver="PASSENGER", holder="CM", device="D12"),
-        scan(DELIVERED, "SORTED", "MIA", "10:40", place="BELT3", holder="HANDLER"),
+        scan(
+            DELIVERED, "ACCEPTED", "MIA", "10:30", place="DESK12", released_by="PASSENGER", custodian="CM", device="D12"
+        ),
+        scan(DELIVERED, "SORTED", "MIA", "10:40", place="BELT3", custodian="HANDLER"),
         scan(DELIVERED, "LOADED", "MIA", "11:40", "CM335"),
-        scan(DELIVERED, "ARRIVED", "PTY", "15:15", "CM335", holder="HANDLER"),
+        scan(DELIVERED, "ARRIVED", "PTY", "15:15", "CM335", custodian="HANDLER"),
         scan(DELIVERED, "SORTED", "PTY", "15:40", place="SORTER1"),
         scan(DELIVERED, "LOADED", "PTY", "16:05", "CM758"),
-        scan(DELIVERED, "ARRIVED", "GRU", "23:58", "CM758", holder="HANDLER"),
+        scan(DELIVERED, "ARRIVED", "GRU", "23:58", "CM758", custodian="HANDLER"),
         scan(DELIVERED, "AT_CLAIM", "GRU", "+00:15", place="BELT7"),
         scan(DELIVERED, "DELIVERED", "GRU", "+00:20"),
-        scan(MISSED, "ACCEPTED", "MIA", "10:31", place="DESK12", holder="CM"),
+        scan(MISSED, "ACCEPTED", "MIA", "10:31", place="DESK12", custodian="CM"),
         scan(MISSED, "LOADED", "MIA", "11:41", "CM335"),
-        scan(MISSED, "ARRIVED", "PTY", "15:55", "CM335", holder="HANDLER"),
+        scan(MISSED, "ARRIVED", "PTY", "15:55", "CM335", custodian="HANDLER"),
         scan(MISSED, "NOT_SEEN", "PTY", "16:35", "CM758"),
         scan(MISSED, "LEFT_BEHIND", "PTY", "16:50", place="STAND208"),
         scan(RUSH, "RUSH_TAGGED", "PTY", "20:10"),
         scan(RUSH, "SORTED", "PTY", "+10:00", place="SORTER1"),
-        scan(DAMAGED, "ACCEPTED", "MIA", "10:35", holder="CM"),
+        scan(DAMAGED, "ACCEPTED", "MIA", "10:35", custodian="CM"),
         scan(DAMAGED, "LOADED", "MIA", "11:42", "CM335"),
-        scan(DAMAGED, "ARRIVED", "PTY", "15:16", "CM335", holder="HANDLER"),
+        scan(DAMAGED, "ARRIVED", "PTY", "15:16", "CM335", custodian="HANDLER"),
         scan(DAMAGED, "AT_CLAIM", "PTY", "15:30", place="BELT2"),
-        scan(LOADED, "ACCEPTED", "PTY", "14:00", holder="CM"),
+        scan(LOADED, "ACCEPTED", "PTY", "14:00", custodian="CM"),
         scan(LOADED, "LOADED", "PTY", "17:30", "CM411"),
-        scan(MISROUTED, "ACCEPTED", "MIA", "10:36", holder="CM"),
+        scan(MISROUTED, "ACCEPTED", "MIA", "10:36", custodian="CM"),
         scan(MISROUTED, "ARRIVED", "LIM", "20:00"),
         scan(SEEN, "POSITION", "PTY", "15:00", place="SORTER1"),
     ]

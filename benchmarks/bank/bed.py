@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.bank.compare import Comparison, Gateway, client_of
 from benchmarks.bank.records import write_flights
-from benchmarks.bank.recount import Answer, recounted
+from benchmarks.bank.recount import ExpectedBag, recounted
 from benchmarks.bank.schedule import Day
 from benchmarks.bank.sending import Text
 from benchmarks.bank.writing import Bank
@@ -88,7 +88,7 @@ class Bed:
         return await ended(check, CHECK_SECONDS) == 0
 
 
-def answers_of(files: Sequence[Path]) -> list[Answer]:
+def answers_of(files: Sequence[Path]) -> list[ExpectedBag]:
     """The recounts of several days; no tag is of two."""
     return [answer for file in files for answer in recounted(file).answers()]
 

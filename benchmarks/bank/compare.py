@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks.bank.recount import Answer
+from benchmarks.bank.recount import ExpectedBag
 
 # The answer may hold 15,000 objects; a bag counts for some 90.
 PAGE = 150
@@ -80,7 +80,7 @@ class Gateway:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
-    async def compare(self, answers: Iterable[Answer]) -> Comparison:
+    async def compare(self, answers: Iterable[ExpectedBag]) -> Comparison:
         """All bags of the text with all bags of the gateway.
 
         Raises:
@@ -107,7 +107,7 @@ class Gateway:
         found.missing = sorted(counted)
         return found
 
-    async def not_found(self, answers: Iterable[Answer]) -> list[str]:
+    async def not_found(self, answers: Iterable[ExpectedBag]) -> list[str]:
         """Rush tags by which the gateway does not find the bag that they are on."""
         return [
             number
@@ -130,7 +130,7 @@ def client_of(url: str, token: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=ASK_SECONDS)
 
 
-def _known(answer: Answer) -> dict[str, Any]:
+def _known(answer: ExpectedBag) -> dict[str, Any]:
     """What of a recount the gateway answers as well."""
     known = answer.comparable()
     known["tags"] = sorted(known["tags"])

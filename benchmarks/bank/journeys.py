@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from benchmarks.bank.schedule import Day
-from benchmarks.bank.telegrams import Message, Party, Place, Telegrams, Traveller, Way
+from benchmarks.bank.telegrams import BankMessage, MessageItinerary, Party, Place, Telegrams, Traveller
 from seeds.network import HUB
 from seeds.operations import DatedFlight
 
@@ -37,11 +37,11 @@ class Trip:
     telegrams: Telegrams
     rush_tag: Callable[[], str]
     numbers: Random
-    messages: list[Message] = field(default_factory=list)
+    messages: list[BankMessage] = field(default_factory=list)
     clock: datetime = BEFORE_ALL
     speaks_late: bool = True
 
-    def add(self, message: Message) -> None:
+    def add(self, message: BankMessage) -> None:
         """What is said after the day was told is not there yet."""
         if message.at < self.day.told_at:
             self.messages.append(message)
@@ -59,7 +59,7 @@ class Trip:
         """Chance."""
         return self.numbers.randrange(count) == 0
 
-    def word(self, minutes: float, place: Place, way: Way, action: str = "", authority: str = "Y") -> None:
+    def word(self, minutes: float, place: Place, way: MessageItinerary, action: str = "", authority: str = "Y") -> None:
         """A BSM about all bags of the party, so many minutes later."""
         self.add(self.telegrams.source(self.then(minutes), place, way, self.party, action=action, authority=authority))
 
@@ -68,7 +68,7 @@ class Trip:
         first = legs[0]
         ahead = timedelta(seconds=self.numbers.randint(80 * 60, 150 * 60))
         self.clock = (first.scheduled_departure - ahead).replace(second=0)
-        here, way = Place("L", first.origin), Way(outbound=first, onward=tuple(legs[1:]))
+        here, way = Place("L", first.origin), MessageItinerary(outbound=first, onward=tuple(legs[1:]))
         for _ in range(2 if self.one_in(100) else 1):
             self.add(self.telegrams.source(self.clock, here, way, self.party))
             self.clock += MINUTE
@@ -76,7 +76,7 @@ class Trip:
             # The seats changed.
             self.word(1, here, way, "CHG")
         if len(legs) > 1:
-            there = Way(inbound=first, outbound=legs[1])
+            there = MessageItinerary(inbound=first, outbound=legs[1])
             if self.speaks_late and self.one_in(6):
                 left = first.leaves + self.about(5)
                 self.add(self.telegrams.source(left, Place("T", HUB), there, self.party))
@@ -87,7 +87,7 @@ class Trip:
         self,
         minutes: float,
         place: Place,
-        way: Way,
+        way: MessageItinerary,
         code: str,
         *,
         status: str = "",
@@ -121,7 +121,7 @@ class Trip:
     def check_in(self, *legs: DatedFlight) -> None:
         """Into the baggage system of the first station."""
         self.announce(*legs)
-        way = Way(outbound=legs[0])
+        way = MessageItinerary(outbound=legs[0])
         self.screen(7, Place("L", legs[0].origin, "SCREENING2"), way)
         self.scan(6, Place("L", legs[0].origin, "SORTER1"), way, "S")
         if self.one_in(200):
@@ -129,18 +129,18 @@ class Trip:
         if self.one_in(3):
             self.scan(8, Place("L", legs[0].origin, "MAKEUP4"), way, "H")
 
-    def _unreadable(self, place: Place, way: Way) -> None:
+    def _unreadable(self, place: Place, way: MessageItinerary) -> None:
         """A scanner saw a bag and could not read its tag."""
         somebody = replace(self.party.travellers[0], tags=(UNREADABLE,))
         self.add(self.telegrams.processed(self.then(1), place, way, [somebody], "S")._replace(events=0))
 
-    def screen(self, minutes: float, place: Place, way: Way) -> None:
+    def screen(self, minutes: float, place: Place, way: MessageItinerary) -> None:
         """One in fifty is rejected first."""
         if self.one_in(50):
             self.scan(minutes, place, way, "H", more=[".X/SEL/REJ/D/XRAY"])
         self.scan(minutes, place, way, "H", more=[".X/SEL/CLR/D/XRAY"])
 
-    def load(self, flight: DatedFlight, way: Way, source: str, pace: float = 1.0) -> None:
+    def load(self, flight: DatedFlight, way: MessageItinerary, source: str, pace: float = 1.0) -> None:
         """Onto the aircraft, some time before it leaves."""
         place = Place(source, flight.origin, f"STAND{flight.gate or 12}")
         since = flight.leaves - self.about(35 * pace)
@@ -153,17 +153,17 @@ class Trip:
         """From one flight to the next; ``loaded`` is the one that they are loaded on where that is another."""
         pace = min(1.0, (outbound.leaves - inbound.lands) / EASY_CONNECTION)
         self.take_over(inbound, outbound, pace)
-        way = Way(inbound=inbound, outbound=outbound)
+        way = MessageItinerary(inbound=inbound, outbound=outbound)
         if outbound.destination in self.screened_again:
             self.screen(5 * pace, Place("T", HUB, "SCREENING5"), way)
         self.scan(6 * pace, Place("T", HUB, "SORTER2"), way, "S")
         if self.one_in(3):
             self.scan(5 * pace, Place("T", HUB, "MAKEUP9"), way, "G")
-        self.load(loaded or outbound, Way(inbound=inbound, outbound=loaded or outbound), "T", pace)
+        self.load(loaded or outbound, MessageItinerary(inbound=inbound, outbound=loaded or outbound), "T", pace)
 
     def take_over(self, inbound: DatedFlight, outbound: DatedFlight, pace: float = 1.0) -> None:
         """Off the inbound flight and into the transfer system."""
-        way = Way(inbound=inbound, outbound=outbound)
+        way = MessageItinerary(inbound=inbound, outbound=outbound)
         stand = Place("T", HUB, f"STAND{inbound.number % 20 + 1}")
         self.scan(10 * pace, stand, way, "R", status="NOF", since=inbound.lands)
         self.scan(7 * pace, Place("T", HUB, "TRANSFERBELT3"), way, "S")
@@ -175,7 +175,7 @@ class Trip:
 
     def claim(self, flight: DatedFlight, stages: int = 3) -> None:
         """From the aircraft to the passengers; not every station scans all of its ``stages``."""
-        way, airport = Way(inbound=flight), flight.destination
+        way, airport = MessageItinerary(inbound=flight), flight.destination
         if stages > 0:
             stand = Place("X", airport, f"STAND{flight.number % 20 + 1}")
             self.scan(12, stand, way, "R", status="NOF", since=flight.lands)
@@ -205,7 +205,7 @@ def ordinary(trip: Trip) -> None:
 
 def _travel(trip: Trip, legs: Sequence[DatedFlight], stages: int = 3) -> None:
     trip.check_in(*legs)
-    trip.load(legs[0], Way(outbound=legs[0]), "L")
+    trip.load(legs[0], MessageItinerary(outbound=legs[0]), "L")
     if len(legs) > 1:
         trip.change(legs[0], legs[1])
     trip.claim(legs[-1], stages)
@@ -215,7 +215,7 @@ def _inbound(trip: Trip, legs: Sequence[DatedFlight]) -> tuple[DatedFlight, Date
     """Up to the hub."""
     inbound, outbound = legs
     trip.check_in(inbound, outbound)
-    trip.load(inbound, Way(outbound=inbound), "L")
+    trip.load(inbound, MessageItinerary(outbound=inbound), "L")
     return inbound, outbound
 
 
@@ -223,7 +223,7 @@ def missed_connection(trip: Trip) -> None:
     """The inbound comes late; the passenger flies and the bag comes after by rush, under another tag."""
     legs = trip.numbers.choice(trip.day.missed) if trip.day.missed else trip.day.connection(trip.numbers)
     inbound, outbound = _inbound(trip, legs)
-    transfer, way = Place("T", HUB), Way(inbound=inbound, outbound=outbound)
+    transfer, way = Place("T", HUB), MessageItinerary(inbound=inbound, outbound=outbound)
     trip.take_over(inbound, outbound)
     trip.clock = max(trip.clock, outbound.leaves - 9 * MINUTE)
     trip.word(1, transfer, way, "CHG", "N")
@@ -238,7 +238,7 @@ def _rush(trip: Trip, rush: DatedFlight, *, linked: bool) -> None:
     """A rush tag for each bag; what follows is told of these tags only."""
     trip.clock = max(trip.clock + 30 * MINUTE, rush.leaves - 150 * MINUTE)
     owner = trip.party.travellers[0]
-    way = Way(outbound=rush)
+    way = MessageItinerary(outbound=rush)
     retagged = []
     for tag in owner.tags:
         one = replace(owner, tags=(trip.rush_tag(),))
@@ -264,10 +264,10 @@ def rebooked(trip: Trip) -> None:
     transfer = Place("T", HUB)
     trip.clock = max(trip.clock, inbound.lands + 4 * MINUTE)
     if trip.one_in(2):
-        trip.word(1, transfer, Way(inbound=inbound, outbound=later), "CHG")
+        trip.word(1, transfer, MessageItinerary(inbound=inbound, outbound=later), "CHG")
     else:
-        trip.word(1, transfer, Way(inbound=inbound, outbound=outbound), "DEL", "N")
-        trip.word(4, transfer, Way(inbound=inbound, outbound=later))
+        trip.word(1, transfer, MessageItinerary(inbound=inbound, outbound=outbound), "DEL", "N")
+        trip.word(4, transfer, MessageItinerary(inbound=inbound, outbound=later))
     trip.clock += 3 * MINUTE
     trip.change(inbound, later)
     trip.claim(later)
@@ -277,9 +277,9 @@ def no_show(trip: Trip) -> None:
     """Loaded, and taken off again because the passenger does not board; a third travels later after all."""
     legs = trip.day.itinerary(trip.numbers)
     last = legs[-1]
-    way = Way(inbound=legs[0] if len(legs) > 1 else None, outbound=last)
+    way = MessageItinerary(inbound=legs[0] if len(legs) > 1 else None, outbound=last)
     trip.check_in(*legs)
-    trip.load(legs[0], Way(outbound=legs[0]), "L")
+    trip.load(legs[0], MessageItinerary(outbound=legs[0]), "L")
     if len(legs) > 1:
         trip.change(*legs)
     source = "T" if len(legs) > 1 else "L"
@@ -290,8 +290,8 @@ def no_show(trip: Trip) -> None:
     trip.scan(3, Place(source, last.origin, f"STAND{last.gate or 12}"), way, "R", status="OFF")
     later = trip.day.next_to(last.destination, last.leaves + timedelta(hours=2)) if last.origin == HUB else None
     if later is not None and trip.one_in(3):
-        trip.word(20, Place(source, HUB), Way(inbound=way.inbound, outbound=later), "CHG")
-        trip.load(later, Way(inbound=way.inbound, outbound=later), source)
+        trip.word(20, Place(source, HUB), MessageItinerary(inbound=way.inbound, outbound=later), "CHG")
+        trip.load(later, MessageItinerary(inbound=way.inbound, outbound=later), source)
         trip.claim(later)
     elif trip.one_in(2):
         trip.scan(40, Place(source, last.origin, "STORE1"), way, "H", status="OND")
@@ -300,7 +300,7 @@ def no_show(trip: Trip) -> None:
 def not_seen(trip: Trip) -> None:
     """Expected at the aircraft and not seen; every other one was loaded all the same, as another scan says."""
     inbound, outbound = _inbound(trip, trip.day.connection(trip.numbers))
-    way = Way(inbound=inbound, outbound=outbound)
+    way = MessageItinerary(inbound=inbound, outbound=outbound)
     trip.take_over(inbound, outbound)
     trip.scan(5, Place("T", HUB, "SORTER2"), way, "S")
     was_loaded = trip.one_in(2)
@@ -315,18 +315,18 @@ def not_seen(trip: Trip) -> None:
 def cancelled(trip: Trip) -> None:
     """The passenger does not travel: deleted; every third comes back and travels."""
     legs = trip.day.itinerary(trip.numbers)
-    here, way = Place("L", legs[0].origin), Way(outbound=legs[0], onward=tuple(legs[1:]))
+    here, way = Place("L", legs[0].origin), MessageItinerary(outbound=legs[0], onward=tuple(legs[1:]))
     trip.speaks_late = False
     trip.check_in(*legs)
     trip.clock += 5 * MINUTE
     if len(legs) > 1:
-        trip.word(1, Place("T", HUB), Way(inbound=legs[0], outbound=legs[1]), "DEL", "N")
+        trip.word(1, Place("T", HUB), MessageItinerary(inbound=legs[0], outbound=legs[1]), "DEL", "N")
     trip.word(1, here, way, "DEL", "N")
     if trip.one_in(3):
         trip.word(4, here, way)
         if len(legs) > 1:
-            trip.word(2, Place("T", HUB), Way(inbound=legs[0], outbound=legs[1]))
-        trip.load(legs[0], Way(outbound=legs[0]), "L")
+            trip.word(2, Place("T", HUB), MessageItinerary(inbound=legs[0], outbound=legs[1]))
+        trip.load(legs[0], MessageItinerary(outbound=legs[0]), "L")
         if len(legs) > 1:
             trip.change(legs[0], legs[1])
         trip.claim(legs[-1])
@@ -342,7 +342,7 @@ def misrouted(trip: Trip) -> None:
     trip.claim(wrong, 1)
     if trip.one_in(2):
         place = Place("X", wrong.destination, "BAGGAGEOFFICE")
-        trip.scan(30, place, Way(inbound=wrong), "H", status="OND")
+        trip.scan(30, place, MessageItinerary(inbound=wrong), "H", status="OND")
 
 
 def under_way(trip: Trip) -> None:
@@ -361,11 +361,11 @@ def unannounced(trip: Trip) -> None:
 def untimed(trip: Trip) -> None:
     """Announced by a message without an origin line: nobody knows when."""
     legs = trip.day.itinerary(trip.numbers)
-    here, way = Place("L", legs[0].origin), Way(outbound=legs[0], onward=tuple(legs[1:]))
+    here, way = Place("L", legs[0].origin), MessageItinerary(outbound=legs[0], onward=tuple(legs[1:]))
     trip.clock = legs[0].scheduled_departure - timedelta(minutes=trip.numbers.randint(80, 150))
     trip.add(trip.telegrams.source(trip.clock, here, way, trip.party, origin=False))
-    trip.screen(7, Place("L", legs[0].origin, "SCREENING2"), Way(outbound=legs[0]))
-    trip.load(legs[0], Way(outbound=legs[0]), "L")
+    trip.screen(7, Place("L", legs[0].origin, "SCREENING2"), MessageItinerary(outbound=legs[0]))
+    trip.load(legs[0], MessageItinerary(outbound=legs[0]), "L")
 
 
 # Of a thousand parties; the others are ordinary.

@@ -87,7 +87,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ParsedMessage:
     """A message that could be read.
 
     Args:
@@ -123,7 +123,7 @@ class _Frame:
     body: list[str] = field(default_factory=list)
 
 
-class Reader:
+class MessageReader:
     """Reads a text once, in the order in which it stands there.
 
     Args:
@@ -137,7 +137,7 @@ class Reader:
         with AIRPORTS.open(encoding="utf-8", newline="") as file:
             self._zones = {row["iata"]: ZoneInfo(row["timezone"]) for row in csv.DictReader(file)}
 
-    def read(self, lines: Iterable[str]) -> Iterator[Message]:
+    def read(self, lines: Iterable[str]) -> Iterator[ParsedMessage]:
         """The messages, each once, without those that cannot be read."""
         for frame in _frames(lines):
             # Rule 3: origin line and body, whoever relayed it. Two that cannot be read count once as well.
@@ -154,7 +154,7 @@ class Reader:
                 self.tally.messages += 1
                 yield message
 
-    def _message(self, frame: _Frame) -> Message:
+    def _message(self, frame: _Frame) -> ParsedMessage:
         kind = frame.body[0]
         if kind not in KINDS or frame.body[-1] != f"END{kind}":
             raise Unreadable
@@ -169,7 +169,7 @@ class Reader:
             raise Unreadable
         scan = next((fields for letter, fields in found if letter == "J"), [])
         at = self._scanned(scan, airport) if kind == "BPM" else self._origin(frame.origin)
-        return Message(kind, action, source, airport, at, scan, groups)
+        return ParsedMessage(kind, action, source, airport, at, scan, groups)
 
     def _group(self, elements: Sequence[tuple[str, Sequence[str]]], airport: str) -> Group:
         tags: list[str] = []

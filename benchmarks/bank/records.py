@@ -26,6 +26,6 @@ async def write_flights(postgres: PostgresManager, airline_id: int, days: Sequen
         await network.write_airports(records, last.network.airports)
         await network.write_routes(records, airline_id, last.network.routes)
         await seedings.reserve_ids(records, len(rows), 0, 0)
-        await outbox.tell(records, airline_id, GRAPH, Subject.NETWORK, airline_id)
+        await outbox.enqueue(records, airline_id, GRAPH, Subject.NETWORK, airline_id)
         await flights.insert(records, airline_id, GRAPH, last.told_at, rows)
         await outbox.wake(records, GRAPH)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from benchmarks.bank.reading import Flight, Group, Leg, Message, Reader
+from benchmarks.bank.reading import Flight, Group, Leg, MessageReader, ParsedMessage
 
 UNREADABLE_TAG = "0000000000"
 BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
@@ -43,7 +43,7 @@ STATUSES = {
 AT_END = {"G": "AT_CLAIM", "H": "DELIVERED", "S": "ARRIVED", "R": "ARRIVED"}
 
 
-class Event(NamedTuple):
+class RecountEvent(NamedTuple):
     """Something that happened to a bag.
 
     Args:
@@ -78,12 +78,12 @@ class Word:
 class Heard:
     """All that the text says of one tag."""
 
-    events: set[Event] = field(default_factory=set)
+    events: set[RecountEvent] = field(default_factory=set)
     words: list[Word] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ExpectedBag:
     """What is to be answered about a bag; the lists are sorted.
 
     Args:
@@ -132,7 +132,7 @@ class Recount:
     """
 
     def __init__(self, told_at: datetime, departed: Iterable[Flight] = ()) -> None:
-        self.reader = Reader(told_at)
+        self.reader = MessageReader(told_at)
         self._departed = set(departed)
         self._heard: dict[str, Heard] = defaultdict(Heard)
 
@@ -146,7 +146,7 @@ class Recount:
                     if tag != UNREADABLE_TAG:
                         self._hear(tag, message, group)
 
-    def _hear(self, tag: str, message: Message, group: Group) -> None:
+    def _hear(self, tag: str, message: ParsedMessage, group: Group) -> None:
         heard = self._heard[tag]
         if message.kind == "BPM":
             heard.events.add(_scan(message, group, tag))
@@ -158,9 +158,9 @@ class Recount:
             if not message.action:
                 kind = "RUSH_TAGGED" if word.rush else "ACCEPTED" if message.source == "L" else "EXPECTED"
                 flight = group.outbound.flight if group.outbound else None
-                heard.events.add(Event(word.at, RANKS[kind], kind, message.airport, flight, False, (tag,)))
+                heard.events.add(RecountEvent(word.at, RANKS[kind], kind, message.airport, flight, False, (tag,)))
 
-    def answers(self) -> Iterator[Answer]:
+    def answers(self) -> Iterator[ExpectedBag]:
         """One for each bag, by tag."""
         rushed: dict[str, list[str]] = defaultdict(list)
         linked: set[str] = set()
@@ -172,7 +172,7 @@ class Recount:
         for tag in sorted((self._heard.keys() | rushed.keys()) - linked):
             yield self._answer(tag, sorted(rushed.get(tag, ())))
 
-    def _answer(self, tag: str, rush_tags: Sequence[str]) -> Answer:
+    def _answer(self, tag: str, rush_tags: Sequence[str]) -> ExpectedBag:
         heard = [self._heard.get(one, Heard()) for one in (tag, *rush_tags)]
         events = _told_apart(sorted(event for one in heard for event in one.events))
         words = _in_order(word for one in heard for word in one.words)
@@ -181,7 +181,7 @@ class Recount:
         actions = [word.action for word in words if word.kind == "BSM"]
         deleted = actions[-1:] == ["DEL"]
         state, airport = self._standing(events, planned)
-        return Answer(
+        return ExpectedBag(
             tag=tag,
             tags=[tag, *rush_tags],
             state="DELETED" if deleted else state,
@@ -194,7 +194,7 @@ class Recount:
             proved=sorted(_proved(events, planned, flown)),
         )
 
-    def _standing(self, events: Sequence[Event], planned: Sequence[Leg]) -> tuple[str, str | None]:
+    def _standing(self, events: Sequence[RecountEvent], planned: Sequence[Leg]) -> tuple[str, str | None]:
         stations = {station for leg in planned for station in (leg.origin, leg.destination)}
         loaded = _loaded(events)
         state, airport, flight = "EXPECTED", None, None
@@ -214,7 +214,7 @@ class Recount:
         return state, airport
 
 
-def _scan(message: Message, group: Group, tag: str) -> Event:
+def _scan(message: ParsedMessage, group: Group, tag: str) -> RecountEvent:
     """Rule 8, first match."""
     assert message.at is not None
     code = message.scan[0]
@@ -237,10 +237,10 @@ def _scan(message: Message, group: Group, tag: str) -> Event:
         kind = "POSITION"
     leg = group.inbound if kind == "ARRIVED" else group.outbound
     said = (tag, group.status, *message.scan)
-    return Event(message.at, RANKS[kind], kind, message.airport, leg.flight if leg else None, takes_over, said)
+    return RecountEvent(message.at, RANKS[kind], kind, message.airport, leg.flight if leg else None, takes_over, said)
 
 
-def _word(message: Message, group: Group) -> Word:
+def _word(message: ParsedMessage, group: Group) -> Word:
     exceptions = {fields[0] for letter, fields in group.elements if letter == "E"}
     texts = [fields[0].split() for letter, fields in group.elements if letter == "R"]
     original = next((words[1] for words in texts if len(words) > 1 and words[0] == "ORIG"), "")
@@ -253,7 +253,7 @@ def _in_order(words: Iterable[Word]) -> list[Word]:
     return sorted(words, key=lambda word: word.at)
 
 
-def _told_apart(events: Sequence[Event]) -> list[Event]:
+def _told_apart(events: Sequence[RecountEvent]) -> list[RecountEvent]:
     """Which sortation of a transfer bag is the transfer: the first at its airport."""
     known: set[str] = set()
     apart = []
@@ -304,7 +304,7 @@ def _authorised(words: Sequence[Word]) -> bool | None:
     return authorised
 
 
-def _loaded(events: Sequence[Event]) -> set[Flight | None]:
+def _loaded(events: Sequence[RecountEvent]) -> set[Flight | None]:
     """Flights that the bag was loaded on and not taken off again."""
     loaded: list[Flight | None] = []
     for event in events:
@@ -316,13 +316,15 @@ def _loaded(events: Sequence[Event]) -> set[Flight | None]:
     return set(loaded)
 
 
-def _flown(events: Sequence[Event]) -> set[Flight]:
+def _flown(events: Sequence[RecountEvent]) -> set[Flight]:
     """Rule 9: loaded and not taken off, or taken off where it came in."""
     arrived = {event.flight for event in events if event.kind == "ARRIVED"}
     return {flight for flight in _loaded(events) | arrived if flight is not None}
 
 
-def _proved(events: Sequence[Event], planned: Sequence[Leg], flown: set[Flight]) -> Iterator[tuple[str, str, int]]:
+def _proved(
+    events: Sequence[RecountEvent], planned: Sequence[Leg], flown: set[Flight]
+) -> Iterator[tuple[str, str, int]]:
     """Rule 14, over the plan without missed flights: not flown, and followed by another one from the same airport."""
     legs = [
         (seq, leg)

@@ -17,7 +17,7 @@ MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", 
 DEPARTMENTS = ("KPCM", "KMCM", "BGCM", "LLCM", "KKCM")
 
 
-class Message(NamedTuple):
+class BankMessage(NamedTuple):
     """A message on the line.
 
     Args:
@@ -77,7 +77,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class MessageItinerary:
     """The flights as a message names them.
 
     Args:
@@ -107,14 +107,14 @@ class Telegrams:
         self,
         at: datetime,
         place: Place,
-        way: Way,
+        way: MessageItinerary,
         party: Party,
         *,
         action: str = "",
         authority: str = "Y",
         more: Sequence[str] = (),
         origin: bool = True,
-    ) -> Message:
+    ) -> BankMessage:
         """A BSM; ``action`` is CHG or DEL, or nothing for a new one; ``more`` are further elements of each group."""
         groups = [
             self._group(place, way, one, authority, [f".L/{party.locator}", *self._extras(party), *more])
@@ -128,14 +128,14 @@ class Telegrams:
         self,
         at: datetime,
         place: Place,
-        way: Way,
+        way: MessageItinerary,
         travellers: Sequence[Traveller],
         code: str,
         *,
         status: str = "",
         more: Sequence[str] = (),
         whole_minutes: bool = False,
-    ) -> Message:
+    ) -> BankMessage:
         """A BPM: ``code`` of ``.J``, ``status`` of ``.B``; ``more`` are further elements of each group."""
         scanned = self._scanned(at, place, code, way, whole_minutes=whole_minutes)
         groups = [self._group(place, way, one, "Y", more, status) for one in travellers]
@@ -143,13 +143,13 @@ class Telegrams:
         events = sum(len(one.tags) for one in travellers)
         return self._message(at, place.airport, [*head, *self._joined(groups, way), "ENDBPM"], events)
 
-    def unload(self, at: datetime, place: Place, flight: DatedFlight, traveller: Traveller) -> Message:
+    def unload(self, at: datetime, place: Place, flight: DatedFlight, traveller: Traveller) -> BankMessage:
         """A BUM: take these bags off."""
         lines = ["BUM", f".V/1{place.source}{place.airport}", self._flight("F", flight, flight.destination, "")]
         lines += [*_tags(traveller.tags), f".P/1{traveller.name}", ".R/PAX NOT BOARDED", "ENDBUM"]
         return self._message(at, place.airport, lines, 0)
 
-    def closed(self, at: datetime, flight: DatedFlight) -> Message:
+    def closed(self, at: datetime, flight: DatedFlight) -> BankMessage:
         """A BCM that says that the flight is closed."""
         lines = ["BCM", "FCM", f".V/1L{flight.origin}", self._flight("F", flight, flight.destination, ""), "ENDBCM"]
         return self._message(at, flight.origin, lines, 0)
@@ -159,17 +159,19 @@ class Telegrams:
         stations = [airport, *self._numbers.sample(("PTY", "MIA", "BOG"), self._numbers.randint(0, 2))]
         return " ".join(station + self._numbers.choice(DEPARTMENTS) for station in dict.fromkeys(stations))
 
-    def _message(self, at: datetime, airport: str, body: Sequence[str], events: int, *, origin: bool = True) -> Message:
+    def _message(
+        self, at: datetime, airport: str, body: Sequence[str], events: int, *, origin: bool = True
+    ) -> BankMessage:
         lines = list(body)
         if origin:
             lines = [self.addresses(airport), f".{airport}KMCM {at.astimezone(UTC):%d%H%M}", *lines]
         end = "\r\n" if self._numbers.random() < 0.1 else "\n"
-        return Message(at, end.join(lines) + end, events)
+        return BankMessage(at, end.join(lines) + end, events)
 
     def _group(
         self,
         place: Place,
-        way: Way,
+        way: MessageItinerary,
         traveller: Traveller,
         authority: str,
         more: Sequence[str],
@@ -188,7 +190,7 @@ class Telegrams:
         weight = f".W/K/{len(traveller.tags)}/{traveller.kilos}"
         return list(filter(None, [*flights, *tags, *inbound, *onward, said, weight, f".P/1{traveller.name}", *more]))
 
-    def _joined(self, groups: Sequence[list[str]], way: Way) -> list[str]:
+    def _joined(self, groups: Sequence[list[str]], way: MessageItinerary) -> list[str]:
         """Several groups in one message: each begins with its flight, or with its tags and shares the flights."""
         first, *others = groups
         if not others:
@@ -212,7 +214,7 @@ class Telegrams:
             return [line for lines in (*others, onward) for line in lines]
         return group
 
-    def _scanned(self, at: datetime, place: Place, code: str, way: Way, *, whole_minutes: bool) -> str:
+    def _scanned(self, at: datetime, place: Place, code: str, way: MessageItinerary, *, whole_minutes: bool) -> str:
         local = self._numbers.random() < 0.7
         clock = at.astimezone(self._zones[place.airport] if local else UTC)
         time = f"{clock:%H%M}" if whole_minutes else f"{clock:%H%M%S}"

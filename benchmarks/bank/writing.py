@@ -19,7 +19,7 @@ import orjson
 from benchmarks.bank.disturbances import broken, noise
 from benchmarks.bank.journeys import EXCEPTIONS, Story, Trip, ordinary, some_story
 from benchmarks.bank.schedule import Day
-from benchmarks.bank.telegrams import Message, Party, Telegrams, Traveller
+from benchmarks.bank.telegrams import BankMessage, Party, Telegrams, Traveller
 from integrations.records.passengers import teletype
 from integrations.stores.postgres.passengers import NewPassenger
 from seeds.people import PRIORITY_TIER, People
@@ -42,7 +42,7 @@ ENVELOPE = re.compile(r"[A-Z]{7}(?: [A-Z]{7})*")
 
 
 @dataclass(slots=True)
-class Told:
+class WrittenMessages:
     """What was written.
 
     Args:
@@ -93,9 +93,9 @@ class Bank:
         self._first = day.toordinal() % 10 * OF_A_DAY + 1
         self._serial = self._rush_serial = self._first
 
-    def write(self, file: Path) -> Told:
+    def write(self, file: Path) -> WrittenMessages:
         """Writes the text, and beside it ``FILE.json``: when it is told, and the flights that have left."""
-        told = Told()
+        told = WrittenMessages()
         with tempfile.TemporaryDirectory(dir=file.absolute().parent) as folder, file.open("wb") as out:
             slots = _Slots(Path(folder))
             for moment, text in self._arrivals(told):
@@ -105,7 +105,7 @@ class Bank:
         beside(file).write_bytes(orjson.dumps(self._about(told), option=orjson.OPT_INDENT_2))
         return told
 
-    def _about(self, told: Told) -> dict[str, object]:
+    def _about(self, told: WrittenMessages) -> dict[str, object]:
         left = [one for one in self.day.operations.departed if one.leaves <= self.day.told_at]
         return {
             "toldAt": self.day.told_at.astimezone(UTC),
@@ -115,7 +115,7 @@ class Bank:
             "departed": [Departure(one.designator, one.departure_date, one.origin) for one in left],
         }
 
-    def _arrivals(self, told: Told) -> Iterator[tuple[datetime, bytes]]:
+    def _arrivals(self, told: WrittenMessages) -> Iterator[tuple[datetime, bytes]]:
         """What comes in, each with the moment of its arrival, not in order."""
         numbers = chance(self._seed, "arrivals", self._date)
         for message in self._told(told):
@@ -137,7 +137,7 @@ class Bank:
                 told.noise += 1
                 yield arrives, noise(told.noise, numbers)
 
-    def _told(self, told: Told) -> Iterator[Message]:
+    def _told(self, told: WrittenMessages) -> Iterator[BankMessage]:
         for number in count(1):
             if told.bags >= self._bags:
                 break

@@ -14,7 +14,7 @@ from benchmarks.client import Client
 from benchmarks.installation import Say
 from benchmarks.measuring import DifferentAnswers, alike
 from benchmarks.operations import Operation
-from benchmarks.peers.contenders import GATEWAY, OK, Contender, Question, data_of
+from benchmarks.peers.contenders import GATEWAY, OK, Contender, PeerRequest, data_of
 from benchmarks.peers.wire import Gate
 
 # Questions of each operation; where there are fewer, they are asked again.
@@ -119,7 +119,7 @@ def _behind(gate: Gate, database_url: str) -> str:
     return address._replace(netloc=f"{address.username}:{address.password}@{address.hostname}:{gate.port}").geturl()
 
 
-async def _answered(client: Client, gate: Gate, questions: Sequence[Question]) -> Answered:
+async def _answered(client: Client, gate: Gate, questions: Sequence[PeerRequest]) -> Answered:
     data, counts, sizes = [], [], []
     for question in (questions[0], *questions):  # the first prepares what is then used again
         before = gate.statements

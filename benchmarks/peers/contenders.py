@@ -33,7 +33,7 @@ Read = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PeerRequest:
     """What one contender is sent, and how its data becomes what the gateway answers.
 
     Args:
@@ -61,7 +61,7 @@ class Contender:
     command: Callable[[int], Sequence[str]]
     environment: Callable[[str, int], Mapping[str, str]]
     alive: bytes
-    ask: Callable[[str, Operation, Mapping[str, Any]], Question]
+    ask: Callable[[str, Operation, Mapping[str, Any]], PeerRequest]
 
     def program(self, folder: Path, database_url: str) -> "Serving":
         """The server on a free port, not started."""
@@ -77,7 +77,7 @@ class Contender:
         name = self.name.lower().replace(" ", "-")
         return Serving(port, Program(name, self.command(port), folder=folder, environment=environment, ready=answers))
 
-    def questions(self, key: str, operation: Operation) -> list[Question]:
+    def questions(self, key: str, operation: Operation) -> list[PeerRequest]:
         """Those of an operation, in turn."""
         return [self.ask(key, operation, variables) for variables in operation.variables]
 
@@ -135,25 +135,25 @@ def _graphql_alive() -> bytes:
     return post("/graphql", {"query": "{ __typename }"}, {})
 
 
-def _as_the_gateway(headers: Mapping[str, str]) -> Callable[[str, Operation, Mapping[str, Any]], Question]:
+def _as_the_gateway(headers: Mapping[str, str]) -> Callable[[str, Operation, Mapping[str, Any]], PeerRequest]:
     """The gateway's own documents, which those with hand-written schemas understand as well."""
 
-    def ask(_key: str, operation: Operation, variables: Mapping[str, Any]) -> Question:
+    def ask(_key: str, operation: Operation, variables: Mapping[str, Any]) -> PeerRequest:
         body = {"query": operation.document, "variables": variables}
-        return Question(post("/graphql", body, headers), lambda data: data)
+        return PeerRequest(post("/graphql", body, headers), lambda data: data)
 
     return ask
 
 
-def _as_postgraphile(key: str, _operation: Operation, variables: Mapping[str, Any]) -> Question:
+def _as_postgraphile(key: str, _operation: Operation, variables: Mapping[str, Any]) -> PeerRequest:
     dialect = postgraphile.DIALECTS[key]
     body = {"query": dialect.document, "variables": dialect.variables(variables)}
-    return Question(post("/graphql", body, {}), dialect.read)
+    return PeerRequest(post("/graphql", body, {}), dialect.read)
 
 
-def _by_hand(_key: str, operation: Operation, variables: Mapping[str, Any]) -> Question:
+def _by_hand(_key: str, operation: Operation, variables: Mapping[str, Any]) -> PeerRequest:
     assert operation.reference is not None
-    return Question(post(operation.reference, {"variables": variables}, {}), lambda data: data)
+    return PeerRequest(post(operation.reference, {"variables": variables}, {}), lambda data: data)
 
 
 def data_of(body: bytes) -> Any:

@@ -20,7 +20,7 @@ UNSIGNED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class PeerFigures:
     """What one contender's rounds of one load came to; milliseconds are of CPU for each answer.
 
     Args:
@@ -48,7 +48,7 @@ class Figures:
     answers: int
 
     @classmethod
-    def of(cls, rounds: Sequence[Load]) -> "Figures":
+    def of(cls, rounds: Sequence[Load]) -> "PeerFigures":
         """Of the rounds of one load."""
         servers = [load.server for load in rounds]
         latencies = [latency for load in rounds for latency in load.outcome.latencies]
@@ -80,20 +80,20 @@ class Goal:
 
     name: str
     peer: str
-    cost: Callable[[Figures], float]
+    cost: Callable[[PeerFigures], float]
     times: Mapping[str, float]
     must: bool
 
 
-def _server(figures: Figures) -> float:
+def _server(figures: PeerFigures) -> float:
     return figures.server
 
 
-def _database(figures: Figures) -> float:
+def _database(figures: PeerFigures) -> float:
     return figures.database
 
 
-def _both(figures: Figures) -> float:
+def _both(figures: PeerFigures) -> float:
     return figures.both
 
 
@@ -148,12 +148,12 @@ class Report:
     idle: Mapping[str, float]
     loads: Sequence[Load]
 
-    def figures(self) -> dict[tuple[str, int, str], Figures]:
+    def figures(self) -> dict[tuple[str, int, str], PeerFigures]:
         """By operation's key, concurrency, and contender."""
         rounds: dict[tuple[str, int, str], list[Load]] = {}
         for load in self.loads:
             rounds.setdefault((load.key, load.concurrency, load.contender), []).append(load)
-        return {which: Figures.of(loads) for which, loads in rounds.items()}
+        return {which: PeerFigures.of(loads) for which, loads in rounds.items()}
 
     def ratios(self) -> list[Ratio]:
         """Of the goals whose two contenders took part."""
@@ -231,7 +231,7 @@ class Report:
         }
         return orjson.dumps(content, option=orjson.OPT_INDENT_2)
 
-    def _operation(self, key: str, figures: Mapping[tuple[str, int, str], Figures]) -> str:
+    def _operation(self, key: str, figures: Mapping[tuple[str, int, str], PeerFigures]) -> str:
         rows = []
         for concurrency in CONCURRENCIES:
             for name in CONTENDERS:
@@ -264,7 +264,7 @@ def _goals(ratios: Sequence[Ratio]) -> str:
     return table(["", "the peer's cost as a multiple of the gateway's", "", "load", "wanted", "reached", ""], rows)
 
 
-def _limit(figures: Mapping[tuple[str, int, str], Figures]) -> str:
+def _limit(figures: Mapping[tuple[str, int, str], PeerFigures]) -> str:
     """How far the gateway is from what one statement written by hand costs."""
     rows = []
     for key, concurrency, name in figures:
@@ -276,7 +276,7 @@ def _limit(figures: Mapping[tuple[str, int, str], Figures]) -> str:
     return table(["the gateway's cost as a multiple of the limit's", "load", "server", "PostgreSQL", "both"], rows)
 
 
-def _named(figures: Figures) -> dict[str, float]:
+def _named(figures: PeerFigures) -> dict[str, float]:
     """Figures by names that carry the unit."""
     return {
         "server_cpu_ms": figures.server,

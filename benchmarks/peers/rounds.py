@@ -9,7 +9,7 @@ from time import process_time
 
 import psutil
 
-from benchmarks.client import Answer, Client
+from benchmarks.client import Client, ClientResponse
 from benchmarks.installation import Say
 from benchmarks.load import Failed, Outcome, closed_loop
 from benchmarks.measuring import CONCURRENCIES
@@ -70,7 +70,7 @@ class CheckingClient(Client):
         super().__init__(port)
         self._first = first
 
-    async def ask(self, request: bytes) -> Answer:
+    async def ask(self, request: bytes) -> ClientResponse:
         """Sends a request and returns the response.
 
         Raises:

@@ -23,7 +23,7 @@ query BagJourney {
         localTime { time }
         airport
         place
-        holder { name }
+        custodian { name }
       }
       custodian { name kind }
       gaps { kind airport lastHolder { name } }

@@ -14,7 +14,7 @@ import httpx
 import seeds
 from gateway.config import Settings, SettingsError
 from gateway.demo.supervisor import console, run_demo, run_reset
-from gateway.demo.walkthrough import Story, StoryError
+from gateway.demo.walkthrough import Walkthrough, WalkthroughError
 from gateway.http.auth import issue_token
 from gateway.initialise import InitialisationError, initialise, operator, seed
 from gateway.lifespan import open_stores
@@ -84,11 +84,11 @@ def story(url: str) -> int:
         token = issue_token(secrets_of_demo()["JWT_SECRET"], Role.SUPERVISOR, 1, timedelta(hours=1))
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(timeout=30, trust_env=False, headers=headers) as client:
-            await Story(client, f"{url}/graphql", console(os.environ)).tell()
+            await Walkthrough(client, f"{url}/graphql", console(os.environ)).tell()
 
     try:
         asyncio.run(tell())
-    except (StoryError, httpx.HTTPError) as error:
+    except (WalkthroughError, httpx.HTTPError) as error:
         print(f"\nThe story ended early: {error or type(error).__name__}", file=sys.stderr)
         return 1
     return 0

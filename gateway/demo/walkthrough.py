@@ -48,11 +48,11 @@ query($since: DateTime!) { apiCosts(since: $since) { total dailyBudget budgetExc
 """
 
 
-class StoryError(Exception):
+class WalkthroughError(Exception):
     """The story cannot go on; the message says where it stopped and why."""
 
 
-class Story:
+class Walkthrough:
     """Tells it, step by step.
 
     Args:
@@ -85,7 +85,9 @@ class Story:
         nodes = (await self._ask(LEFT_BEHIND, first=MOST_BAGS))["bags"]["nodes"]
         free = [bag for bag in nodes if bag["pir"] is None and bag["passenger"] and len(bag["itinerary"]) > 1]
         if not free:
-            raise StoryError("No bag without a file was left behind at PTY: scripts/reset_demo.sh brings one back.")
+            raise WalkthroughError(
+                "No bag without a file was left behind at PTY: scripts/reset_demo.sh brings one back."
+            )
         bag: Mapping[str, Any] = free[0]
         self._say(f"bag {bag['printedTag']} missed its connection at PTY")
         return bag
@@ -108,7 +110,7 @@ class Story:
             if mine and all(one["state"] in ENDED for one in mine):
                 break
             if monotonic() > ends:
-                raise StoryError(f"{action} was not sent in time: {mine}")
+                raise WalkthroughError(f"{action} was not sent in time: {mine}")
             await asyncio.sleep(0.5)
         for one in found["effects"]:
             created = action == "FILE_OPENED" and one["service"] == "WORLDTRACER"
@@ -116,7 +118,7 @@ class Story:
                 mock = " (mock)" if one["mock"] else ""
                 self._say(f"  {one['service']}{mock} {one['action']}: {one['state']} {one['providerId'] or ''}")
             if one["state"] not in ("ACCEPTED", "DELIVERED"):
-                raise StoryError(f"{one['service']} {one['action']} is {one['state']}, {one['reason']}")
+                raise WalkthroughError(f"{one['service']} {one['action']} is {one['state']}, {one['reason']}")
 
     async def _found(self, pir: str, bag: Mapping[str, Any]) -> None:
         described = {"bagId": bag["id"], "description": bag["description"]}
@@ -126,7 +128,7 @@ class Story:
         matches = (await self._ask(FILE, id=pir))["pir"]["matches"]
         match = next((one for one in matches if one["onHand"]["id"] == on_hand["id"]), None)
         if match is None:
-            raise StoryError("The found bag was not proposed for the file.")
+            raise WalkthroughError("The found bag was not proposed for the file.")
         agrees = ", ".join(one["element"] for one in match["matched"])
         self._say(f"it matches the file by {match['score']:.0f} %: {agrees}; an agent confirms")
         confirm = (
@@ -160,7 +162,7 @@ class Story:
     async def _closed(self, pir: str) -> None:
         proposal = (await self._ask(FILE, id=pir))["pir"]["proposal"]
         if proposal is None or proposal["reasonForLoss"] not in CODES:
-            raise StoryError(f"The journey should show reason for loss 55 or 56; it shows {proposal}.")
+            raise WalkthroughError(f"The journey should show reason for loss 55 or 56; it shows {proposal}.")
         for fact in proposal["evidence"]:
             self._say(f"  {fact['name']}: {fact['value']} {fact['at'] or ''}".rstrip())
         await self._step("closePir", "ClosePirInput", pir, acceptProposal=True)
@@ -186,13 +188,13 @@ class Story:
     async def _do(self, name: str, document: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
         payload = (await self._ask(document, input=given))[name]
         if payload["userErrors"]:
-            raise StoryError(f"{name}: {payload['userErrors'][0]['message']}")
+            raise WalkthroughError(f"{name}: {payload['userErrors'][0]['message']}")
         changed: Mapping[str, Any] = payload.get("pir") or payload.get("match")
         return changed
 
     async def _ask(self, document: str, **variables: Any) -> dict[str, Any]:
         answer = (await self._client.post(self._url, json={"query": document, "variables": variables})).json()
         if "errors" in answer:
-            raise StoryError(str(answer["errors"][0]["message"]))
+            raise WalkthroughError(str(answer["errors"][0]["message"]))
         data: dict[str, Any] = answer["data"]
         return data

@@ -9,15 +9,15 @@ from typing import Any, Self
 PATIENCE_SECONDS = 0.05
 
 
-class NobodyWaits(Exception):
+class ClientDisconnected(Exception):
     """The client left before the answer."""
 
 
-class TooLate(Exception):
+class RequestTimeout(Exception):
     """The time was over before the answer."""
 
 
-class Waiting:
+class RequestGuard:
     """Cuts the block off when the client leaves or the time is over: ``with Waiting(receive, seconds):``.
 
     The block runs in the task it is in. A timer costs it 1 us; the two tasks by which one would wait for work and
@@ -67,7 +67,7 @@ class Waiting:
             async with asyncio.timeout(self._seconds - PATIENCE_SECONDS):
                 while (await self._receive())["type"] != "http.disconnect":
                     pass
-            self._reason = NobodyWaits()
+            self._reason = ClientDisconnected()
         except TimeoutError:
-            self._reason = TooLate()
+            self._reason = RequestTimeout()
         self._task.cancel()

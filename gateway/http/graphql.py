@@ -25,19 +25,19 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.graphql import OperationType
 
 from gateway.http.auth import InvalidToken, TokenVerifier
-from gateway.http.disconnect import NobodyWaits, TooLate, Waiting
+from gateway.http.disconnect import ClientDisconnected, RequestGuard, RequestTimeout
 from gateway.http.graphql_request import (
     GRAPHQL_JSON,
     JSON,
-    Question,
-    Refusal,
+    GraphQLRequest,
+    RequestError,
     check_content_type,
     negotiate,
-    posted_question,
-    question_in_url,
+    request_in_body,
+    request_in_url,
     takes_gzip,
 )
-from gateway.http.graphql_response import Answer, answer_of, failed, refused
+from gateway.http.graphql_response import GraphQLResponse, error_response, response_of, unexpected_error_response
 from gateway.http.middleware import BodyTooLarge, record_of
 from integrations.deadline import deadline
 from resolvers.actor import Actor, Role
@@ -124,7 +124,7 @@ class GraphQLView:
         if answer is not None:
             await answer.send(send, gzip=self._takes_gzip(headers.get(b"accept-encoding", b"").decode("latin-1")))
 
-    async def _serve(self, scope: Scope, headers: Headers, receive: Receive) -> Answer | None:
+    async def _serve(self, scope: Scope, headers: Headers, receive: Receive) -> GraphQLResponse | None:
         """The answer to a question, or why there is none; None if nobody waits for it any more."""
         record = record_of(scope)
         media_type = GRAPHQL_JSON
@@ -132,7 +132,7 @@ class GraphQLView:
             media_type = self._negotiate(text_of(headers, b"accept"))
             actor = self._actor(headers)
             record.actor = actor.id
-            question = await question_of(scope, headers, receive)
+            question = await request_of(scope, headers, receive)
             if question.operation_name and OPERATION_NAME.fullmatch(question.operation_name):
                 record.operation = question.operation_name
             context = Context(
@@ -148,16 +148,16 @@ class GraphQLView:
             result = await self._in_time(scope["method"], receive, question, context)
             if context.watch is not None:
                 result.extensions = {"plan": context.watch.shown()}
-            return answer_of(result, media_type, record.id)
-        except Refusal as refusal:
-            return refused(refusal, media_type)
-        except NobodyWaits:
+            return response_of(result, media_type, record.id)
+        except RequestError as refusal:
+            return error_response(refusal, media_type)
+        except ClientDisconnected:
             return None
         except BodyTooLarge:
             raise  # answered where bodies are measured
         except Exception:
             logger.exception("request %s failed", record.id)
-            return failed(media_type, record.id)
+            return unexpected_error_response(media_type, record.id)
 
     def _actor(self, headers: Headers) -> Actor:
         try:
@@ -165,18 +165,20 @@ class GraphQLView:
         except InvalidToken as error:
             raise unauthenticated(error) from None
 
-    async def _in_time(self, method: str, receive: Receive, question: Question, context: Context) -> ExecutionResult:
+    async def _in_time(
+        self, method: str, receive: Receive, question: GraphQLRequest, context: Context
+    ) -> ExecutionResult:
         """Answer while the client waits for it and the time lasts."""
         try:
-            with deadline(self._seconds), Waiting(receive, self._seconds + GRACE_SECONDS):
+            with deadline(self._seconds), RequestGuard(receive, self._seconds + GRACE_SECONDS):
                 return await self._answer(method, question, context)
-        except TooLate:
+        except RequestTimeout:
             message = f"The request took longer than {self._seconds:g} s."
-            raise Refusal(HTTPStatus.GATEWAY_TIMEOUT, ErrorCode.DEADLINE_EXCEEDED, message) from None
+            raise RequestError(HTTPStatus.GATEWAY_TIMEOUT, ErrorCode.DEADLINE_EXCEEDED, message) from None
         finally:
             await context.loaders.close()
 
-    async def _answer(self, method: str, question: Question, context: Context) -> ExecutionResult:
+    async def _answer(self, method: str, question: GraphQLRequest, context: Context) -> ExecutionResult:
         try:
             return await self._schema.answer(
                 question.query,
@@ -191,16 +193,16 @@ class GraphQLView:
         except InvalidOperationTypeError as error:
             if error.operation_type is OperationType.SUBSCRIPTION:
                 message = "Subscriptions are told over WebSocket, or to those who accept text/event-stream."
-                raise Refusal(HTTPStatus.NOT_ACCEPTABLE, ErrorCode.NOT_ACCEPTABLE, message) from None
+                raise RequestError(HTTPStatus.NOT_ACCEPTABLE, ErrorCode.NOT_ACCEPTABLE, message) from None
             message = error.as_http_error_reason(method)
             allow = {"Allow": "POST"}
-            raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, ErrorCode.METHOD_NOT_ALLOWED, message, allow) from None
+            raise RequestError(HTTPStatus.METHOD_NOT_ALLOWED, ErrorCode.METHOD_NOT_ALLOWED, message, allow) from None
 
 
-def unauthenticated(error: InvalidToken) -> Refusal:
+def unauthenticated(error: InvalidToken) -> RequestError:
     """That a credential is not accepted."""
     challenge = {"WWW-Authenticate": 'Bearer realm="graphql", error="invalid_token"'}
-    return Refusal(HTTPStatus.UNAUTHORIZED, ErrorCode.UNAUTHENTICATED, str(error), challenge)
+    return RequestError(HTTPStatus.UNAUTHORIZED, ErrorCode.UNAUTHENTICATED, str(error), challenge)
 
 
 def _trace(actor: Actor) -> Trace:
@@ -211,11 +213,11 @@ def _trace(actor: Actor) -> Trace:
     """
     if actor.role is not Role.ADMIN:
         message = "Only administrators may ask for the plan. Ask without `extensions.plan`."
-        raise Refusal(HTTPStatus.FORBIDDEN, ErrorCode.FORBIDDEN, message)
+        raise RequestError(HTTPStatus.FORBIDDEN, ErrorCode.FORBIDDEN, message)
     return Trace()
 
 
-async def question_of(scope: Scope, headers: Headers, receive: Receive) -> Question:
+async def request_of(scope: Scope, headers: Headers, receive: Receive) -> GraphQLRequest:
     """The question in a request.
 
     Raises:
@@ -226,12 +228,12 @@ async def question_of(scope: Scope, headers: Headers, receive: Receive) -> Quest
         content_type = text_of(headers, b"content-type") or ""
         if content_type != JSON:
             check_content_type(content_type)
-        return posted_question(await _body(receive))
+        return request_in_body(await _body(receive))
     if scope["method"] == "GET":
-        return question_in_url(scope["query_string"])
+        return request_in_url(scope["query_string"])
     allow = {"Allow": "GET, POST"}
     message = "GraphQL is asked by GET or POST."
-    raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, ErrorCode.METHOD_NOT_ALLOWED, message, allow)
+    raise RequestError(HTTPStatus.METHOD_NOT_ALLOWED, ErrorCode.METHOD_NOT_ALLOWED, message, allow)
 
 
 async def _body(receive: Receive) -> bytes:
@@ -242,7 +244,7 @@ async def _body(receive: Receive) -> bytes:
         message = await receive()
         pieces.append(message.get("body", b""))
     if message["type"] == "http.disconnect":
-        raise NobodyWaits
+        raise ClientDisconnected
     return b"".join(pieces) if len(pieces) > 1 else body
 
 

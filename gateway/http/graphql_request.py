@@ -15,7 +15,7 @@ GRAPHQL_JSON = "application/graphql-response+json"
 JSON = "application/json"
 
 
-class Refusal(Exception):
+class RequestError(Exception):
     """The request as a whole is not served."""
 
     def __init__(
@@ -28,7 +28,7 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class GraphQLRequest:
     """A well-formed GraphQL-over-HTTP request.
 
     Args:
@@ -44,16 +44,16 @@ class Question:
     plan: bool = False
 
 
-def posted_question(body: bytes) -> Question:
+def request_in_body(body: bytes) -> GraphQLRequest:
     """The question in the body of a POST.
 
     Raises:
         Refusal: it is no JSON object with the parts of a question.
     """
-    return _question(_load(body, "The body"), may_hold_nul=b"\\u0000" in body)
+    return _graphql_request(_load(body, "The body"), may_hold_nul=b"\\u0000" in body)
 
 
-def question_in_url(query_string: bytes) -> Question:
+def request_in_url(query_string: bytes) -> GraphQLRequest:
     """The question in the query string of a GET.
 
     Raises:
@@ -63,7 +63,7 @@ def question_in_url(query_string: bytes) -> Question:
     for name in ("variables", "extensions"):
         if name in given:
             given[name] = _load(given[name], f"'{name}'")
-    return _question(given, may_hold_nul=True)
+    return _graphql_request(given, may_hold_nul=True)
 
 
 def check_content_type(content_type: str) -> None:
@@ -76,7 +76,7 @@ def check_content_type(content_type: str) -> None:
     charsets = {part.removeprefix("charset=").strip('"') for part in parameters if part.startswith("charset=")}
     if media_type != JSON or charsets - {"utf-8", "utf8"}:
         message = "The body must be application/json in UTF-8."
-        raise Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, ErrorCode.UNSUPPORTED_MEDIA_TYPE, message)
+        raise RequestError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, ErrorCode.UNSUPPORTED_MEDIA_TYPE, message)
 
 
 def negotiate(accept: str | None) -> str:
@@ -91,7 +91,7 @@ def negotiate(accept: str | None) -> str:
     best = max(liked, key=lambda media_type: liked[media_type])
     if liked[best][0] <= 0:
         message = f"Answers are {GRAPHQL_JSON} or {JSON}."
-        raise Refusal(HTTPStatus.NOT_ACCEPTABLE, ErrorCode.NOT_ACCEPTABLE, message)
+        raise RequestError(HTTPStatus.NOT_ACCEPTABLE, ErrorCode.NOT_ACCEPTABLE, message)
     return best
 
 
@@ -107,7 +107,7 @@ def _load(text: str | bytes, what: str) -> Any:
         raise _malformed(f"{what} is not valid JSON in UTF-8.") from None
 
 
-def _question(parts: Any, *, may_hold_nul: bool) -> Question:
+def _graphql_request(parts: Any, *, may_hold_nul: bool) -> GraphQLRequest:
     if not isinstance(parts, dict):
         raise _malformed("The body must be a JSON object with 'query'; batches are not served.")
     query, operation_name, variables = parts.get("query"), parts.get("operationName"), parts.get("variables")
@@ -121,8 +121,8 @@ def _question(parts: Any, *, may_hold_nul: bool) -> Question:
             raise _malformed(f"'{name}' must be an object.")
     if may_hold_nul and _holds_nul(variables):
         message = "Text must not hold the character U+0000."
-        raise Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_USER_INPUT, message)
-    return Question(query, variables, operation_name or None, bool(extensions and extensions.get("plan")))
+        raise RequestError(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_USER_INPUT, message)
+    return GraphQLRequest(query, variables, operation_name or None, bool(extensions and extensions.get("plan")))
 
 
 def _holds_nul(value: Any) -> bool:
@@ -140,8 +140,8 @@ def _holds_nul(value: Any) -> bool:
     return False
 
 
-def _malformed(message: str) -> Refusal:
-    return Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, message)
+def _malformed(message: str) -> RequestError:
+    return RequestError(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, message)
 
 
 def _quality(accept: str, media_type: str) -> tuple[float, int]:

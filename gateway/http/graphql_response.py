@@ -17,7 +17,7 @@ import orjson
 from graphql import ExecutionResult
 from starlette.types import Send
 
-from gateway.http.graphql_request import GRAPHQL_JSON, Refusal
+from gateway.http.graphql_request import GRAPHQL_JSON, RequestError
 from gateway.http.middleware import refusal_body
 from schema.runtime.errors import UNEXPECTED, ErrorCode
 
@@ -30,7 +30,7 @@ GZIP = 31  # zlib's window bits for the largest window within gzip's frame
 FASTEST = 1
 
 
-class Answer(NamedTuple):
+class GraphQLResponse(NamedTuple):
     """A response that is to be sent."""
 
     status: HTTPStatus
@@ -56,7 +56,7 @@ class Answer(NamedTuple):
         await send({"type": "http.response.body", "body": body})
 
 
-def answer_of(result: ExecutionResult, media_type: str, request_id: str) -> Answer:
+def response_of(result: ExecutionResult, media_type: str, request_id: str) -> GraphQLResponse:
     """What a document came to.
 
     Values are JSON's, or such as orjson writes as the schema's scalars do: aware datetimes in UTC, dates, UUIDs and
@@ -76,18 +76,18 @@ def answer_of(result: ExecutionResult, media_type: str, request_id: str) -> Answ
         error = {"message": UNEXPECTED, "extensions": {"code": ErrorCode.INTERNAL_ERROR, "requestId": request_id}}
         body = orjson.dumps({"errors": [error], "data": None})
     status = HTTPStatus.BAD_REQUEST if nothing_ran and media_type == GRAPHQL_JSON else HTTPStatus.OK
-    return Answer(status, body, media_type)
+    return GraphQLResponse(status, body, media_type)
 
 
-def refused(refusal: Refusal, media_type: str) -> Answer:
+def error_response(refusal: RequestError, media_type: str) -> GraphQLResponse:
     """Why there is no answer."""
-    return Answer(refusal.status, refusal_body(refusal.code, str(refusal)), media_type, refusal.headers)
+    return GraphQLResponse(refusal.status, refusal_body(refusal.code, str(refusal)), media_type, refusal.headers)
 
 
-def failed(media_type: str, request_id: str) -> Answer:
+def unexpected_error_response(media_type: str, request_id: str) -> GraphQLResponse:
     """That there is no answer for a reason that is ours."""
     body = refusal_body(ErrorCode.INTERNAL_ERROR, UNEXPECTED, requestId=request_id)
-    return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, body, media_type)
+    return GraphQLResponse(HTTPStatus.INTERNAL_SERVER_ERROR, body, media_type)
 
 
 async def _compressed(body: bytes) -> bytes:

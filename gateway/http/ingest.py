@@ -21,10 +21,11 @@ from gateway.http.middleware import record_of
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
 from integrations.messages.forms import pieces_of
-from integrations.messages.split_input import Piece, Splitter
+from integrations.messages.split_input import InputPiece, Splitter
 from resolvers.actor import Role
 from resolvers.context import Context, Installation
-from resolvers.ingestion.pipeline import BATCH, Ingested, Way, ingest
+from resolvers.ingestion.pipeline import BATCH, IngestResult, ingest
+from resolvers.ingestion.pipeline import Intake as Way
 
 logger = logging.getLogger(__name__)
 
@@ -48,13 +49,13 @@ LONGEST_DOCUMENT = 1_048_576
 REPEAT = "Send all of it again: what was stored is known by its content."
 
 
-async def batches(chunks: AsyncIterator[bytes]) -> AsyncGenerator[list[Piece], None]:
+async def batches(chunks: AsyncIterator[bytes]) -> AsyncGenerator[list[InputPiece], None]:
     """The pieces of a stream of Type B, up to ``BATCH`` together; those of a slow stream as they come.
 
     Raises:
         TimeoutError: nothing came for ``IDLE_SECONDS``.
     """
-    splitter, waiting = Splitter(), list[Piece]()
+    splitter, waiting = Splitter(), list[InputPiece]()
     clock = asyncio.get_running_loop().time
     stored_at = clock()
     arriving = asyncio.ensure_future(anext(chunks, None))
@@ -145,7 +146,7 @@ class Intake:
             self._installation,
             b"",
         )
-        done = Ingested()
+        done = IngestResult()
         try:
             async with aclosing(_pieces(request)) as stream:
                 async for pieces in stream:
@@ -161,14 +162,14 @@ class Intake:
             logger.warning("messages could not be stored: %s", error)
             message = f"The records cannot be reached. {REPEAT}"
             return _told(HTTPStatus.SERVICE_UNAVAILABLE, message, done, headers=RETRY_AFTER)
-        return Response(orjson.dumps(counts(done)), media_type="application/json")
+        return Response(orjson.dumps(counts_of(done)), media_type="application/json")
 
 
 class _TooLong(Exception):
     """A document that is read as a whole is longer than is allowed."""
 
 
-async def _pieces(request: Request) -> AsyncGenerator[list[Piece], None]:
+async def _pieces(request: Request) -> AsyncGenerator[list[InputPiece], None]:
     chunks = request.stream()
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() in DOCUMENTS:
         document = bytearray()
@@ -193,7 +194,7 @@ def _received_at(text: str | None) -> datetime | None:
     return moment.astimezone(UTC)
 
 
-def counts(done: Ingested) -> dict[str, int]:
+def counts_of(done: IngestResult) -> dict[str, int]:
     """What became of messages, by the names that callers know."""
     return {
         "messages": done.messages,
@@ -206,9 +207,9 @@ def counts(done: Ingested) -> dict[str, int]:
 
 
 def _told(
-    status: HTTPStatus, message: str, done: Ingested | None = None, headers: dict[str, str] | None = None
+    status: HTTPStatus, message: str, done: IngestResult | None = None, headers: dict[str, str] | None = None
 ) -> Response:
-    body = {"error": message, **(counts(done) if done else {})}
+    body = {"error": message, **(counts_of(done) if done else {})}
     # What is left of the body is not read, so the connection cannot serve another request.
     return Response(
         orjson.dumps(body),
@@ -248,11 +249,11 @@ class _Progress:
     """Says how far it has come and how fast, every other second."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self.done = Ingested()
+        self.done = IngestResult()
         self._say = say
         self._began = self._said = monotonic()
 
-    def add(self, more: Ingested) -> None:
+    def add(self, more: IngestResult) -> None:
         self.done += more
         if monotonic() - self._said >= SAY_SECONDS:
             self._said = monotonic()

@@ -16,12 +16,12 @@ from starlette.types import Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
 from gateway.http.auth import InvalidToken
-from gateway.http.disconnect import NobodyWaits
-from gateway.http.graphql import question_of, text_of, unauthenticated
-from gateway.http.graphql_request import JSON, Question, Refusal
-from gateway.http.graphql_response import answer_of, refused
+from gateway.http.disconnect import ClientDisconnected
+from gateway.http.graphql import request_of, text_of, unauthenticated
+from gateway.http.graphql_request import JSON, GraphQLRequest, RequestError
+from gateway.http.graphql_response import error_response, response_of
 from gateway.http.middleware import record_of
-from gateway.http.subscriptions import SEND_SECONDS, Desk, NoSeat, failure
+from gateway.http.subscriptions import SEND_SECONDS, LimitReached, SubscriptionService, failure
 from resolvers.actor import Actor
 from schema.runtime.errors import ErrorCode
 from schema.runtime.streaming import Streamed
@@ -49,7 +49,7 @@ class EventStreams:
         desk: answers.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: SubscriptionService) -> None:
         self._desk = desk
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,15 +58,15 @@ class EventStreams:
         try:
             actor, until = self._signed_in(headers)
             record_of(scope).actor = actor.id
-            question = await question_of(scope, headers, receive)
+            question = await request_of(scope, headers, receive)
             with self._desk.seats.connection(), self._desk.seats.subscription(actor):
                 await self._serve(scope, receive, send, actor, until, question, text_of(headers, b"last-event-id"))
-        except NoSeat as full:
-            refusal = Refusal(HTTPStatus.TOO_MANY_REQUESTS, ErrorCode.TOO_MANY_SUBSCRIPTIONS, str(full))
-            await refused(refusal, JSON).send(send, gzip=False)
-        except Refusal as refusal:
-            await refused(refusal, JSON).send(send, gzip=False)
-        except NobodyWaits:
+        except LimitReached as full:
+            refusal = RequestError(HTTPStatus.TOO_MANY_REQUESTS, ErrorCode.TOO_MANY_SUBSCRIPTIONS, str(full))
+            await error_response(refusal, JSON).send(send, gzip=False)
+        except RequestError as refusal:
+            await error_response(refusal, JSON).send(send, gzip=False)
+        except ClientDisconnected:
             return
 
     def _signed_in(self, headers: Mapping[bytes, bytes]) -> tuple[Actor, datetime | None]:
@@ -82,7 +82,7 @@ class EventStreams:
         send: Send,
         actor: Actor,
         until: datetime | None,
-        question: Question,
+        question: GraphQLRequest,
         last_event: str | None,
     ) -> None:
         """Send events until the operation is complete, its credential or the process ends, or the client leaves."""
@@ -141,6 +141,6 @@ async def _first(*coroutines: Coroutine[Any, Any, bytes | None]) -> bytes | None
 
 
 def _event(streamed: Streamed, request_id: str) -> bytes:
-    data = answer_of(streamed.result, JSON, request_id).body
+    data = response_of(streamed.result, JSON, request_id).body
     mark = b"" if streamed.cursor is None else b"id: " + streamed.cursor.encode() + b"\n"
     return b"event: next\n" + mark + b"data: " + data + b"\n\n"

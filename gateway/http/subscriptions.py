@@ -16,7 +16,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.graphql import OperationType
 
 from gateway.http.auth import TokenVerifier
-from gateway.http.graphql_request import Question
+from gateway.http.graphql_request import GraphQLRequest
 from gateway.http.middleware import record_of
 from integrations.deadline import deadline
 from resolvers.actor import Actor
@@ -31,11 +31,11 @@ SEND_SECONDS = 60.0
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
-class NoSeat(Exception):
+class LimitReached(Exception):
     """There are as many as there may be; the message may be shown."""
 
 
-class Seats:
+class ConnectionLimiter:
     """How many streams there are, and may be.
 
     Args:
@@ -57,7 +57,7 @@ class Seats:
             NoSeat: there are too many.
         """
         if self.open >= self._connections:
-            raise NoSeat("This server has as many streams as it may have: try again later.")
+            raise LimitReached("This server has as many streams as it may have: try again later.")
         self.open += 1
         try:
             yield
@@ -73,7 +73,7 @@ class Seats:
         """
         key = actor.airline_id, actor.id
         if self.taken[key] >= self._subscriptions:
-            raise NoSeat(f"You have {self._subscriptions} subscriptions here; end one first.")
+            raise LimitReached(f"You have {self._subscriptions} subscriptions here; end one first.")
         self.taken[key] += 1
         try:
             yield
@@ -84,7 +84,7 @@ class Seats:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class SubscriptionService:
     """What answers operations on streams.
 
     Args:
@@ -104,11 +104,16 @@ class Desk:
     signing_key: bytes = field(repr=False)
     seconds: float
     now: Callable[[], datetime]
-    seats: Seats
+    seats: ConnectionLimiter
     closing: asyncio.Event
 
     async def answers(
-        self, scope: Scope, actor: Actor, question: Question, allowed: Collection[OperationType], resume: str | None
+        self,
+        scope: Scope,
+        actor: Actor,
+        question: GraphQLRequest,
+        allowed: Collection[OperationType],
+        resume: str | None,
     ) -> AsyncGenerator[Streamed, None]:
         """The answers to a question; the last one is a failure where it could not begin or go on.
 
@@ -164,7 +169,7 @@ def failure(code: ErrorCode, message: str) -> Streamed:
 
 
 @contextmanager
-def told_to_end(closing: asyncio.Event) -> Iterator[None]:
+def on_shutdown_signal(closing: asyncio.Event) -> Iterator[None]:
     """Sets an event as soon as the process is told to end: its server waits for streams before it says so itself."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are the main thread's

@@ -23,10 +23,10 @@ from starlette.types import Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
 from gateway.http.auth import InvalidToken
-from gateway.http.graphql_request import JSON, Question, Refusal, posted_question
-from gateway.http.graphql_response import answer_of
+from gateway.http.graphql_request import JSON, GraphQLRequest, RequestError, request_in_body
+from gateway.http.graphql_response import response_of
 from gateway.http.middleware import record_of
-from gateway.http.subscriptions import SEND_SECONDS, Desk, NoSeat, failure
+from gateway.http.subscriptions import SEND_SECONDS, LimitReached, SubscriptionService, failure
 from resolvers.actor import Actor
 from schema.runtime.errors import UNEXPECTED, ErrorCode
 from schema.runtime.streaming import Streamed
@@ -38,7 +38,7 @@ LONGEST_ID = 128
 LONGEST_REASON = 120  # bytes; a close frame holds 123
 
 
-class Close(IntEnum):
+class CloseCode(IntEnum):
     """Why the server ends a connection."""
 
     SERVICE_RESTART = 1012
@@ -52,15 +52,15 @@ class Close(IntEnum):
     INTERNAL_ERROR = 4500
 
 
-class Closed(Exception):
+class ConnectionClosed(Exception):
     """The connection is to be ended."""
 
-    def __init__(self, code: Close, reason: str) -> None:
+    def __init__(self, code: CloseCode, reason: str) -> None:
         super().__init__(reason)
         self.code = code
 
 
-class ClientLeft(Exception):
+class ClientClosed(Exception):
     """The client has ended the connection."""
 
 
@@ -72,7 +72,7 @@ class GraphQLSockets:
         origin: of the product's own pages: ``https://bags.example``.
     """
 
-    def __init__(self, desk: Desk, origin: str) -> None:
+    def __init__(self, desk: SubscriptionService, origin: str) -> None:
         self._desk = desk
         self._origin = origin
 
@@ -90,14 +90,14 @@ class GraphQLSockets:
         connection = _Connection(self._desk, scope, receive, send)
         try:
             if not known:
-                raise Closed(Close.PROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
+                raise ConnectionClosed(CloseCode.PROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
             with self._desk.seats.connection():
                 await connection.serve(headers.get(b"authorization"))
-        except Closed as closed:
+        except ConnectionClosed as closed:
             await connection.close(closed.code, str(closed))
-        except NoSeat as full:
-            await connection.close(Close.TOO_MANY, str(full))
-        except ClientLeft:
+        except LimitReached as full:
+            await connection.close(CloseCode.TOO_MANY, str(full))
+        except ClientClosed:
             pass
         except TimeoutError:
             logger.info("request %s: the client took nothing for %g s", record_of(scope).id, SEND_SECONDS)
@@ -117,7 +117,7 @@ class GraphQLSockets:
 class _Connection:
     """One connection: who it is of, and the operations that run on it."""
 
-    def __init__(self, desk: Desk, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, desk: SubscriptionService, scope: Scope, receive: Receive, send: Send) -> None:
         self._desk = desk
         self._scope = scope
         self._receive = receive
@@ -148,7 +148,7 @@ class _Connection:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             for one in done:
                 one.result()
-            raise Closed(Close.SERVICE_RESTART, "The server ends: come again")
+            raise ConnectionClosed(CloseCode.SERVICE_RESTART, "The server ends: come again")
         finally:
             if self._expiry is not None:
                 self._expiry.cancel()
@@ -157,7 +157,7 @@ class _Connection:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def close(self, code: Close, reason: str) -> None:
+    async def close(self, code: CloseCode, reason: str) -> None:
         """Ends the connection."""
         await self._write({"type": "websocket.close", "code": code, "reason": reason[:LONGEST_REASON]})
 
@@ -169,9 +169,9 @@ class _Connection:
                     await self._answer_ping(message)
                     message = await self._next()
         except TimeoutError:
-            raise Closed(Close.INIT_TIMEOUT, "Connection initialisation timeout") from None
+            raise ConnectionClosed(CloseCode.INIT_TIMEOUT, "Connection initialisation timeout") from None
         if message["type"] != "connection_init":
-            raise Closed(Close.UNAUTHORIZED, "Unauthorized")
+            raise ConnectionClosed(CloseCode.UNAUTHORIZED, "Unauthorized")
         await self._begin(message.get("payload"), authorization)
         while True:
             message = await self._next()
@@ -185,20 +185,20 @@ class _Connection:
                 case "ping" | "pong":
                     await self._answer_ping(message)
                 case "connection_init":
-                    raise Closed(Close.TOO_MANY, "Too many initialisation requests")
+                    raise ConnectionClosed(CloseCode.TOO_MANY, "Too many initialisation requests")
                 case _:
-                    raise Closed(Close.BAD_REQUEST, "Unknown type of message")
+                    raise ConnectionClosed(CloseCode.BAD_REQUEST, "Unknown type of message")
 
     async def _next(self) -> dict[str, Any]:
         received = await self._receive()
         if received["type"] == "websocket.disconnect":
-            raise ClientLeft
+            raise ClientClosed
         try:
             message = orjson.loads(received.get("text") or b"")
         except orjson.JSONDecodeError:
-            raise Closed(Close.BAD_REQUEST, "A message is a JSON object") from None
+            raise ConnectionClosed(CloseCode.BAD_REQUEST, "A message is a JSON object") from None
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            raise Closed(Close.BAD_REQUEST, "A message is a JSON object with a type")
+            raise ConnectionClosed(CloseCode.BAD_REQUEST, "A message is a JSON object with a type")
         return message
 
     async def _answer_ping(self, message: dict[str, Any]) -> None:
@@ -211,15 +211,15 @@ class _Connection:
         if isinstance(payload, dict):
             given = next((payload[name] for name in ("authorization", "Authorization") if name in payload), given)
         if not isinstance(given, (str, type(None))):
-            raise Closed(Close.BAD_REQUEST, "authorization is a text: Bearer TOKEN")
+            raise ConnectionClosed(CloseCode.BAD_REQUEST, "authorization is a text: Bearer TOKEN")
         try:
             self._actor, until = self._desk.tokens.signed_in(given)
         except InvalidToken as error:
-            raise Closed(Close.FORBIDDEN, str(error)) from None
+            raise ConnectionClosed(CloseCode.FORBIDDEN, str(error)) from None
         record_of(self._scope).actor = self._actor.id
         if until is not None:
             left = (until - self._desk.now()).total_seconds()
-            expired = Closed(Close.FORBIDDEN, "The token has expired")
+            expired = ConnectionClosed(CloseCode.FORBIDDEN, "The token has expired")
             self._expiry = asyncio.get_running_loop().call_later(left, self._end, expired)
         await self._say({"type": "connection_ack"})
 
@@ -230,15 +230,15 @@ class _Connection:
     def _subscribe(self, message: dict[str, Any]) -> None:
         operation_id = _id_of(message)
         if operation_id in self._running:
-            raise Closed(Close.SUBSCRIBER_EXISTS, f"Subscriber for {operation_id} already exists")
+            raise ConnectionClosed(CloseCode.SUBSCRIBER_EXISTS, f"Subscriber for {operation_id} already exists")
         try:
-            question = posted_question(orjson.dumps(message.get("payload")))
-        except Refusal as refusal:
-            raise Closed(Close.BAD_REQUEST, str(refusal)) from None
+            question = request_in_body(orjson.dumps(message.get("payload")))
+        except RequestError as refusal:
+            raise ConnectionClosed(CloseCode.BAD_REQUEST, str(refusal)) from None
         self.served += 1
         self._running[operation_id] = asyncio.create_task(self._run(operation_id, question))
 
-    async def _run(self, operation_id: str, question: Question) -> None:
+    async def _run(self, operation_id: str, question: GraphQLRequest) -> None:
         """Answer one operation to its end."""
         assert self._actor is not None
         try:
@@ -250,19 +250,19 @@ class _Connection:
                         if one.is_failure:
                             return
             await self._say({"id": operation_id, "type": "complete"})
-        except NoSeat as full:
+        except LimitReached as full:
             await self._tell(operation_id, failure(ErrorCode.TOO_MANY_SUBSCRIPTIONS, str(full)))
-        except (TimeoutError, ClientLeft) as error:
+        except (TimeoutError, ClientClosed) as error:
             self._end(error)
         except Exception:
             logger.exception("request %s failed", record_of(self._scope).id)
-            self._end(Closed(Close.INTERNAL_ERROR, UNEXPECTED))
+            self._end(ConnectionClosed(CloseCode.INTERNAL_ERROR, UNEXPECTED))
         finally:
             if self._running.get(operation_id) is asyncio.current_task():
                 del self._running[operation_id]
 
     async def _tell(self, operation_id: str, one: Streamed) -> None:
-        body = answer_of(one.result, JSON, record_of(self._scope).id).body
+        body = response_of(one.result, JSON, record_of(self._scope).id).body
         kind, payload = ("next", body) if not one.is_failure else ("error", orjson.dumps(orjson.loads(body)["errors"]))
         await self._say({"id": operation_id, "type": kind, "payload": orjson.Fragment(payload)})
 
@@ -276,11 +276,11 @@ class _Connection:
         except TimeoutError:
             raise
         except OSError:
-            raise ClientLeft from None
+            raise ClientClosed from None
 
 
 def _id_of(message: Mapping[str, Any]) -> str:
     operation_id = message.get("id")
     if not isinstance(operation_id, str) or not 0 < len(operation_id) <= LONGEST_ID:
-        raise Closed(Close.BAD_REQUEST, "id is a text")
+        raise ConnectionClosed(CloseCode.BAD_REQUEST, "id is a text")
     return operation_id

@@ -22,7 +22,7 @@ from integrations.messages.scans import YEARS, ScanError, moment, tag
 from integrations.messages.typeb_reader import LONGEST_PLACE, MOST_TAGS, Reading
 from integrations.records.codes import AIRPORT, DESIGNATOR, NO_AIRPORT
 from integrations.records.events import EventKind, Scan, ScanMethod
-from integrations.records.instructions import Change, Instruction, MessageKind, NamedFlight, Source
+from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
 from integrations.records.tags import UNREADABLE
 
 LARGEST_DOCUMENT = 1_048_576
@@ -124,7 +124,7 @@ def _bag(bag: Element, path: str, zone_of: Callable[[str], ZoneInfo | None]) -> 
     told = Instruction(
         tag=number,
         kind=MessageKind.XML,
-        change=Change.CHG,
+        change=InstructionAction.CHG,
         at=at,
         airport=airport,
         source=_SOURCES[process],

@@ -4,7 +4,7 @@ The names are those of the GraphQL input of ``recordScans``::
 
     {"tag": "0230456781", "kind": "LOADED", "at": "2026-11-23T19:12:05Z", "airport": "PTY", "place": "STAND208",
      "flight": {"designator": "CM758", "departureDate": "2026-11-23", "origin": "PTY"},
-     "giver": "HANDLER", "holder": "CM", "method": "LASER", "device": "HHT112"}
+     "releasedBy": "HANDLER", "custodian": "CM", "method": "LASER", "device": "HHT112"}
 
 ``tag``, ``kind``, ``at`` and ``airport`` are needed, and of a flight its designator and date.
 """
@@ -33,7 +33,7 @@ from integrations.records.tags import InvalidTagError, parse_tag
 LARGEST_SCAN = 16_384
 YEARS = range(2000, 2101)
 
-_FIELDS = frozenset({"tag", "kind", "at", "airport", "place", "flight", "giver", "holder", "method", "device"})
+_FIELDS = frozenset({"tag", "kind", "at", "airport", "place", "flight", "releasedBy", "custodian", "method", "device"})
 _FLIGHT_FIELDS = frozenset({"designator", "departureDate", "origin"})
 
 WordT = TypeVar("WordT", bound=StrEnum)
@@ -74,8 +74,8 @@ def read(data: bytes | str) -> Scan:
         airport=airport,
         place=_matching(said, "place", PLACE, NO_PLACE, ""),
         flight=None if said.get("flight") is None else _flight(said["flight"], airport),
-        giver=_party(said, "giver"),
-        holder=_party(said, "holder"),
+        released_by=_party(said, "releasedBy"),
+        custodian=_party(said, "custodian"),
         method=_word(ScanMethod, said, "method", ScanMethod.LASER),
         device=_matching(said, "device", PLACE, NO_PLACE, ""),
     )

@@ -30,7 +30,7 @@ class PieceKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class InputPiece:
     """A part of a stream: a message with its envelope, one that is broken, or text that is no baggage message.
 
     The text has line feeds between lines, no empty lines, and no blanks or framing controls around lines. Each byte is
@@ -121,12 +121,12 @@ class _Lines:
         """Notes what is wrong with the last line, unless something was wrong before."""
         self.fault = self.fault or (reason, max(1, len(self.lines)), column)
 
-    def piece(self, kind: PieceKind) -> Piece:
+    def piece(self, kind: PieceKind) -> InputPiece:
         text = "\n".join(self.lines)
         digest = (self.sha256 or _sha256(self.lines)).digest()
         if self.fault is None:
-            return Piece(kind, text, self.start, digest, self.length - 1)
-        return Piece(PieceKind.BROKEN, text, self.start, digest, self.length - 1, *self.fault)
+            return InputPiece(kind, text, self.start, digest, self.length - 1)
+        return InputPiece(PieceKind.BROKEN, text, self.start, digest, self.length - 1, *self.fault)
 
 
 class Splitter:
@@ -145,15 +145,15 @@ class Splitter:
         self._framed = False
         self._envelope: _Lines | None = None
         self._open: _Lines | None = None
-        self._done: list[Piece] = []
+        self._done: list[InputPiece] = []
 
-    def feed(self, chunk: bytes) -> list[Piece]:
+    def feed(self, chunk: bytes) -> list[InputPiece]:
         """The pieces that are known to end in this chunk."""
         for start in range(0, len(chunk), _SLICE):
             self._take(chunk[start : start + _SLICE])
         return self._hand_over()
 
-    def close(self) -> list[Piece]:
+    def close(self) -> list[InputPiece]:
         """The pieces that end with the stream; to be called once, after the last chunk."""
         if self._in_long_line:
             self._end_long_line()
@@ -164,7 +164,7 @@ class Splitter:
         self._finish()
         return self._hand_over()
 
-    def _hand_over(self) -> list[Piece]:
+    def _hand_over(self) -> list[InputPiece]:
         done, self._done = self._done, []
         return done
 

@@ -7,7 +7,7 @@ is read in ``integrations.messages.typeb_reader``.
 import re
 from dataclasses import dataclass, field
 
-from integrations.records.instructions import Change, MessageKind, Source
+from integrations.records.instructions import InstructionAction, MessageKind, Source
 
 IDENTIFIER = re.compile(r"B[A-Z]{2}")
 # City, department and airline, several in a line, after a priority: ``QU PTYKPCM MIAKMCM``.
@@ -67,7 +67,7 @@ class Element:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class TypeBMessage:
     """A message in its elements, nothing left out but blank lines and blanks around lines.
 
     Args:
@@ -81,7 +81,7 @@ class Message:
     """
 
     kind: MessageKind
-    change: Change
+    change: InstructionAction
     origin: str | None
     addresses: tuple[str, ...]
     source: Source
@@ -91,7 +91,7 @@ class Message:
     elements: tuple[Element, ...]
 
 
-def parse(text: str) -> Message:
+def parse(text: str) -> TypeBMessage:
     """Reads the structure of one message, with or without its envelope.
 
     Raises:
@@ -107,9 +107,9 @@ def parse(text: str) -> Message:
         raise TypeBError(number, 1, "This is no message identifier that is known here: BSM, BPM, BUM and their like.")
     if body[-1][1] != f"END{identifier}":
         raise TypeBError(body[-1][0], 1, f"The message does not end with END{identifier}.")
-    change = Change.NEW
+    change = InstructionAction.NEW
     if body[1][1] in _CHANGES.get(kind, ()):
-        change = Change(body[1][1])
+        change = InstructionAction(body[1][1])
         del body[1]
     elements = tuple([_element(number, line) for number, line in body[1:-1]])
     versions = [element for element in elements if element.name == "V"]
@@ -121,7 +121,7 @@ def parse(text: str) -> Message:
     if version is None:
         raise TypeBError(versions[0].line, 4, "This .V does not begin with a version, a source and an airport: 1LPTY.")
     part, reference = versions[0].text(1), versions[0].text(2)
-    return Message(kind, change, origin, addresses, Source(version[1]), version[2], part, reference, elements)
+    return TypeBMessage(kind, change, origin, addresses, Source(version[1]), version[2], part, reference, elements)
 
 
 def _envelope(lines: list[tuple[int, str]]) -> tuple[tuple[str, ...], str | None, list[tuple[int, str]]]:
@@ -143,7 +143,7 @@ def _element(number: int, line: str) -> Element:
     return Element("", (line,), number)
 
 
-def write(message: Message) -> str:
+def write(message: TypeBMessage) -> str:
     """The message as text, one line each, ended by line feeds: ``parse`` reads it back as it is.
 
     Raises:
@@ -153,7 +153,7 @@ def write(message: Message) -> str:
         *message.addresses,
         *([message.origin] if message.origin is not None else ()),
         message.kind.value,
-        *([message.change.value] if message.change != Change.NEW else ()),
+        *([message.change.value] if message.change != InstructionAction.NEW else ()),
         *(f".{each.name}/{'/'.join(each.fields)}" if each.name else each.fields[0] for each in message.elements),
         f"END{message.kind}",
     ]

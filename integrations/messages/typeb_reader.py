@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from integrations.messages.typeb import ORIGIN, Element, Message, TypeBError
+from integrations.messages.typeb import ORIGIN, Element, TypeBError, TypeBMessage
 from integrations.records.codes import AIRPORT, DESIGNATOR, NO_AIRPORT, NO_DESIGNATOR
 from integrations.records.events import EventKind, Scan, ScanMethod
-from integrations.records.instructions import Change, Instruction, MessageKind, NamedFlight, Source
+from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
 from integrations.records.tags import UNREADABLE
 
 # A message of ten lines can name ten thousand bags by counts alone; no flight has more than this.
@@ -91,7 +91,7 @@ class _Receipt:
         flights: by ``id`` of the element; groups share elements, and an element is the same flight for all of them.
     """
 
-    message: Message
+    message: TypeBMessage
     at: datetime
     zone_of: ZoneOf
     sent_at: datetime | None
@@ -131,7 +131,7 @@ class _Group:
         return _Group(kept, set(kept))
 
 
-def read(message: Message, received_at: datetime, zone_of: ZoneOf) -> Reading:
+def read(message: TypeBMessage, received_at: datetime, zone_of: ZoneOf) -> Reading:
     """What a message says, with years worked out and times in UTC.
 
     A local time that a change of the clocks makes twice is the first of the two; one that it leaves out is read by the
@@ -364,7 +364,7 @@ def _original_tag(remarks: Sequence[str]) -> str | None:
 def _announced(instructions: Sequence[Instruction]) -> Iterator[Scan]:
     """What a new BSM or BTM says of where its bags are (rules 8 and 11)."""
     for told in instructions:
-        if told.change != Change.NEW or told.kind == MessageKind.BUM:
+        if told.change != InstructionAction.NEW or told.kind == MessageKind.BUM:
             continue
         if "RUSH" in (told.exceptions or ()):
             kind = EventKind.RUSH_TAGGED
@@ -494,7 +494,7 @@ def _told_at(receipt: _Receipt, flights: Sequence[NamedFlight | None]) -> tuple[
     return datetime.combine(min(dates), time(), UTC) - _BEFORE_ANY_SCAN, True
 
 
-def _sent_at(message: Message, received: datetime) -> datetime | None:
+def _sent_at(message: TypeBMessage, received: datetime) -> datetime | None:
     """The time of the origin line: a day, hour and minute of the month that puts it nearest to receipt."""
     if message.origin is None:
         return None

@@ -15,14 +15,14 @@ from sendgrid.helpers.eventwebhook import EventWebhook
 
 from integrations.errors import OutsideError, Unavailable
 from integrations.partners.ports import MessageRefused
-from integrations.partners.transport import Answer, RefusedAnswer, Transport
+from integrations.partners.transport import PartnerResponse, RefusedAnswer, Transport
 from integrations.records.deliveries import (
     Attachment,
     ConsentChange,
+    DeliveryRefusal,
     DeliveryReport,
     DeliveryStatus,
     ForgedReport,
-    Refusal,
     SendResult,
     UnreadableReport,
 )
@@ -152,7 +152,7 @@ class SendGridMail:
 
     async def _call(
         self, method: str, path: str, *, json: Any = None, params: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> PartnerResponse:
         try:
             return await self._transport.request(method, path, repeatable=method == "GET", json=json, params=params)
         except RefusedAnswer as refused:
@@ -214,14 +214,14 @@ def _told(event: Mapping[str, Any]) -> DeliveryReport | ConsentChange | None:
     )
 
 
-def _refusal(answer: Answer) -> OutsideError:
+def _refusal(answer: PartnerResponse) -> OutsideError:
     if answer.status in (401, 403):
         return Unavailable(PARTNER, f"HTTP {answer.status}: the account was not accepted", ACCOUNT_SECONDS)
-    refusal = Refusal.INVALID_RECIPIENT if _blames_recipient(answer) else Refusal.OTHER
+    refusal = DeliveryRefusal.INVALID_RECIPIENT if _blames_recipient(answer) else DeliveryRefusal.OTHER
     return MessageRefused(PARTNER, f"HTTP {answer.status}", refusal)
 
 
-def _blames_recipient(answer: Answer) -> bool:
+def _blames_recipient(answer: PartnerResponse) -> bool:
     """Whether an error names the field of the recipient: ``personalizations.0.to.0.email``."""
     try:
         errors = orjson.loads(answer.body)["errors"]
@@ -232,7 +232,7 @@ def _blames_recipient(answer: Answer) -> bool:
 
 def _recipient(to: str) -> helpers.To:
     if not ADDRESS.fullmatch(to):
-        raise MessageRefused(PARTNER, "no address of email", Refusal.INVALID_RECIPIENT)
+        raise MessageRefused(PARTNER, "no address of email", DeliveryRefusal.INVALID_RECIPIENT)
     return helpers.To(to)
 
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from integrations.errors import Refused
-from integrations.records.deliveries import Attachment, DeliveryStatus, Refusal, SendResult, SentMessage
+from integrations.records.deliveries import Attachment, DeliveryRefusal, DeliveryStatus, SendResult, SentMessage
 from integrations.records.tracing import (
     BagDescription,
     BaggageData,
@@ -46,7 +46,7 @@ class MessageRefused(Refused):
         refusal: why, in our words.
     """
 
-    def __init__(self, store: str, reason: str, refusal: Refusal) -> None:
+    def __init__(self, store: str, reason: str, refusal: DeliveryRefusal) -> None:
         super().__init__(store, reason)
         self.refusal = refusal
 

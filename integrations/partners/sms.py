@@ -16,13 +16,13 @@ from twilio.request_validator import RequestValidator
 
 from integrations.errors import OutsideError, Unavailable
 from integrations.partners.ports import MessageRefused
-from integrations.partners.transport import Answer, RefusedAnswer, Transport
+from integrations.partners.transport import PartnerResponse, RefusedAnswer, Transport
 from integrations.records.deliveries import (
     ConsentChange,
+    DeliveryRefusal,
     DeliveryReport,
     DeliveryStatus,
     ForgedReport,
-    Refusal,
     SendResult,
     SentMessage,
     UnreadableReport,
@@ -55,11 +55,11 @@ STATUSES = {
 
 # https://www.twilio.com/docs/api/errors
 REFUSALS = {
-    21211: Refusal.INVALID_RECIPIENT,  # not a valid number
-    21214: Refusal.INVALID_RECIPIENT,  # cannot be reached
-    21217: Refusal.INVALID_RECIPIENT,  # does not appear to be valid
-    21614: Refusal.INVALID_RECIPIENT,  # not a mobile number
-    21610: Refusal.OPTED_OUT,
+    21211: DeliveryRefusal.INVALID_RECIPIENT,  # not a valid number
+    21214: DeliveryRefusal.INVALID_RECIPIENT,  # cannot be reached
+    21217: DeliveryRefusal.INVALID_RECIPIENT,  # does not appear to be valid
+    21614: DeliveryRefusal.INVALID_RECIPIENT,  # not a mobile number
+    21610: DeliveryRefusal.OPTED_OUT,
 }
 # Too many messages at once: nothing was sent, later it will be.
 RATE_LIMITS = frozenset({14107, 20429, 21611})
@@ -113,7 +113,7 @@ class TwilioSms:
     async def send_sms(self, to: str, message: str, *, our_key: str = "") -> SendResult:
         """Sends one message; status callbacks carry ``our_key`` in their address."""
         if not E_164.fullmatch(to):
-            raise MessageRefused(PARTNER, "the number is not in E.164", Refusal.INVALID_RECIPIENT)
+            raise MessageRefused(PARTNER, "the number is not in E.164", DeliveryRefusal.INVALID_RECIPIENT)
         form = {"To": to, "Body": message, **self._from, **self._reports(our_key)}
         answer = await self._call("POST", f"{self._account}/Messages.json", form=form)
         made = answer.document()
@@ -162,13 +162,13 @@ class TwilioSms:
 
     async def _call(
         self, method: str, path: str, *, form: Mapping[str, str] | None = None, params: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> PartnerResponse:
         try:
             return await self._transport.request(method, path, repeatable=method == "GET", form=form, params=params)
         except RefusedAnswer as refused:
             raise _refusal(refused.answer) from refused
 
-    def _is_mock(self, answer: Answer) -> bool:
+    def _is_mock(self, answer: PartnerResponse) -> bool:
         return self.mock or "x-mock" in answer.headers
 
 
@@ -231,7 +231,7 @@ def _verify(url: str, form: Mapping[str, str], signature: str, token: str) -> No
         raise ForgedReport("not signed by Twilio")
 
 
-def _refusal(answer: Answer) -> OutsideError:
+def _refusal(answer: PartnerResponse) -> OutsideError:
     code = _code(answer)
     if code in REFUSALS:
         return MessageRefused(PARTNER, f"error {code}", REFUSALS[code])
@@ -239,10 +239,10 @@ def _refusal(answer: Answer) -> OutsideError:
         return Unavailable(PARTNER, f"error {code}")
     if answer.status in (401, 403):
         return Unavailable(PARTNER, f"HTTP {answer.status}: the account was not accepted", ACCOUNT_SECONDS)
-    return MessageRefused(PARTNER, f"HTTP {answer.status}, error {code}", Refusal.OTHER)
+    return MessageRefused(PARTNER, f"HTTP {answer.status}, error {code}", DeliveryRefusal.OTHER)
 
 
-def _code(answer: Answer) -> int | None:
+def _code(answer: PartnerResponse) -> int | None:
     """Twilio's own number for what is wrong; None where a proxy or the like answered in its place."""
     try:
         found = orjson.loads(answer.body)

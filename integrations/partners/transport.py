@@ -39,7 +39,7 @@ NOT_PROCESSED = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PartnerResponse:
     """What a partner answered.
 
     Args:
@@ -79,7 +79,7 @@ class Answer:
 class RefusedAnswer(Refused):
     """The partner answered no (4xx). An adapter reads the partner's own code from ``answer``; the reason holds none."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: PartnerResponse) -> None:
         super().__init__(answer.partner, f"HTTP {answer.status}")
         self.answer = answer
 
@@ -133,7 +133,7 @@ class Transport:
         form: Mapping[str, Any] | None = None,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> PartnerResponse:
         """Makes one call and returns its answer with a status of 2xx.
 
         Args:
@@ -163,7 +163,7 @@ class Transport:
             raise answer.outside_contract("no success")
         return answer
 
-    async def _exchange(self, request: httpx.Request, repeatable: bool) -> Answer:
+    async def _exchange(self, request: httpx.Request, repeatable: bool) -> PartnerResponse:
         sent = False
 
         async def trace(event: str, _info: Mapping[str, Any]) -> None:
@@ -182,7 +182,7 @@ class Transport:
             if not sent and expired():
                 raise DeadlineExceeded(self.partner, "the caller's time was used up before the call") from error
             raise _unanswered(self.partner, _in_short(error), repeatable or not sent) from error
-        answer = Answer(self.partner, response.status_code, response.headers, body or b"", repeatable)
+        answer = PartnerResponse(self.partner, response.status_code, response.headers, body or b"", repeatable)
         if body is None:
             raise answer.outside_contract("the answer is too long")
         return answer

@@ -10,7 +10,7 @@ from typing import Any
 
 from integrations.errors import Refused, Unavailable
 from integrations.partners import worldtracer_wire as wire
-from integrations.partners.transport import Answer, RefusedAnswer, Transport
+from integrations.partners.transport import PartnerResponse, RefusedAnswer, Transport
 from integrations.partners.worldtracer_wire import PARTNER, given, known
 from integrations.records.tracing import (
     BagDescription,
@@ -235,7 +235,9 @@ class WorldTracerClient:
         content = {"RecordID": wire.record_id(pir_number, FileType.DELAYED), "BagSequence": list(bags)}
         return self._changed(await self._call(DELAYED, message, content, repeatable=True), pir_number)
 
-    async def _call(self, service: str, message: str, content: Mapping[str, Any], *, repeatable: bool) -> Answer:
+    async def _call(
+        self, service: str, message: str, content: Mapping[str, Any], *, repeatable: bool
+    ) -> PartnerResponse:
         envelope = {
             "Version": VERSION,
             "POS": {"Source": {"AirlineVendorID": self._airline}},
@@ -252,16 +254,16 @@ class WorldTracerClient:
                 raise Unavailable(PARTNER, f"{refused.reason}: the account was not accepted", ACCOUNT_SECONDS) from None
             raise wire.refusal(refused) from refused
 
-    def _is_mock(self, answer: Answer) -> bool:
+    def _is_mock(self, answer: PartnerResponse) -> bool:
         return self.mock or "x-mock" in answer.headers
 
-    def _made(self, answer: Answer) -> TracingResult:
+    def _made(self, answer: PartnerResponse) -> TracingResult:
         with wire.agreed(answer):
             reply = wire.reply(answer, "WTR_BagsCreateRS")
             reference = wire.reference(reply["RecordID"]["RecordReference"])
             return TracingResult(reference, wire.warnings(reply), self._is_mock(answer))
 
-    def _changed(self, answer: Answer, reference: str) -> TracingResult:
+    def _changed(self, answer: PartnerResponse, reference: str) -> TracingResult:
         with wire.agreed(answer):
             warnings = wire.warnings(wire.reply(answer, "WTR_StatusRS"))
             return TracingResult(reference, warnings, self._is_mock(answer))

@@ -13,7 +13,7 @@ import orjson
 
 from integrations.errors import Refused
 from integrations.partners.ports import FileClosed, UnknownFile
-from integrations.partners.transport import Answer, RefusedAnswer
+from integrations.partners.transport import PartnerResponse, RefusedAnswer
 from integrations.records.pirs import REFERENCE
 from integrations.records.tracing import (
     FileType,
@@ -42,7 +42,7 @@ ERROR_CODE = re.compile(r"[A-Z0-9_]{1,40}")
 MATERIALS = "DLMRT"
 
 
-def reply(answer: Answer, message: str) -> dict[str, Any]:
+def reply(answer: PartnerResponse, message: str) -> dict[str, Any]:
     """The content of the message that was agreed on.
 
     Raises:
@@ -55,7 +55,7 @@ def reply(answer: Answer, message: str) -> dict[str, Any]:
 
 
 @contextmanager
-def agreed(answer: Answer) -> Iterator[None]:
+def agreed(answer: PartnerResponse) -> Iterator[None]:
     """Around the reading of an answer: one with other elements than agreed is as good as none."""
     try:
         yield

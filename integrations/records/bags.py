@@ -63,7 +63,7 @@ class Bag(asyncpg.Record):
     state_at = Column[datetime]()
     airport = Column[str | None]()
     place = Column[str | None]()
-    holder = Column[str | None]()
+    custodian = Column[str | None]()
     flight_id = Column[int | None]()
     version = Column[int]()
 

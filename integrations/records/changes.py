@@ -21,7 +21,7 @@ class Topic(StrEnum):
     BOARD = "BOARD"
 
 
-class Place(NamedTuple):
+class LogPosition(NamedTuple):
     """A place in the log, in its order: all changes up to it lie before.
 
     Args:
@@ -61,7 +61,7 @@ class Change:
         at: when it was written.
     """
 
-    place: Place
+    place: LogPosition
     topic: Topic
     id: int
     events: tuple[UUID, ...]
@@ -69,9 +69,9 @@ class Change:
     at: datetime
 
 
-def end_of(row: ChangeRow) -> Place:
+def end_of(row: ChangeRow) -> LogPosition:
     """The place after all that a row tells, before whatever the next one does."""
-    return Place(row.xid, row.position + 1, 0)
+    return LogPosition(row.xid, row.position + 1, 0)
 
 
 def changes_of(row: ChangeRow) -> list[Change]:
@@ -83,6 +83,6 @@ def changes_of(row: ChangeRow) -> list[Change]:
         if event_id is not None:
             grouped[subject_id].append(event_id)
     return [
-        Change(Place(row.xid, row.position, item), topic, subject_id, tuple(happened), row.airport, row.at)
+        Change(LogPosition(row.xid, row.position, item), topic, subject_id, tuple(happened), row.airport, row.at)
         for item, (subject_id, happened) in enumerate(grouped.items(), start=1)
     ]

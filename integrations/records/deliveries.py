@@ -19,7 +19,7 @@ class DeliveryStatus(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-class Refusal(StrEnum):
+class DeliveryRefusal(StrEnum):
     """Why a provider does not take a message."""
 
     INVALID_RECIPIENT = "INVALID_RECIPIENT"

@@ -103,8 +103,8 @@ class Scan:
         airport: IATA code of the station.
         place: belt, sorter, cart, stand or desk within the station; empty where unknown.
         flight: the flight it concerns (a loading, an arrival), if any.
-        giver: code of the party that had the bag; None where unchanged or unknown.
-        holder: code of the party that has it from now on.
+        released_by: code of the party that had the bag; None where unchanged or unknown.
+        custodian: code of the party that has it from now on.
         device: scanner or desk that recorded it.
         container: container and compartment it was stowed in, as ``AKE12345CM/1``; empty for loose bags.
         unauthorised: loaded without authority to load.
@@ -119,8 +119,8 @@ class Scan:
     airport: str
     place: str = ""
     flight: FlightKey | None = None
-    giver: str | None = None
-    holder: str | None = None
+    released_by: str | None = None
+    custodian: str | None = None
     method: ScanMethod = ScanMethod.LASER
     device: str = ""
     container: str = ""
@@ -136,7 +136,7 @@ class Scan:
         """
         key = self.flight
         flight = f"{key.carrier}{key.number}{key.suffix}/{key.departure_date}/{key.origin}" if key else ""
-        parties = (self.giver or "", self.holder or "")
+        parties = (self.released_by or "", self.custodian or "")
         moment = self.at.astimezone(UTC).isoformat()
         said = (self.tag, self.kind, self.airport, self.place, moment, flight, *parties, self.method, self.device)
         later: tuple[str, ...] = ()
@@ -160,8 +160,8 @@ class EventColumns:
     airport = Column[str]()
     place = Column[str]()
     flight_id = Column[int | None]()
-    giver = Column[str | None]()
-    holder = Column[str | None]()
+    released_by = Column[str | None]()
+    custodian = Column[str | None]()
     method = Column[str]()
     device = Column[str]()
 

@@ -26,7 +26,7 @@ class MessageKind(StrEnum):
     XML = "XML"
 
 
-class Change(StrEnum):
+class InstructionAction(StrEnum):
     """What a message does to what was said before."""
 
     NEW = "NEW"
@@ -97,7 +97,7 @@ class Instruction:
 
     tag: str
     kind: MessageKind
-    change: Change
+    change: InstructionAction
     at: datetime
     airport: str
     source: Source

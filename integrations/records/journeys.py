@@ -12,7 +12,7 @@ from integrations.records.passengers import Passenger
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BagStatus:
     """The part of a bag's record that is a projection of its events.
 
     Args:
@@ -24,7 +24,7 @@ class Standing:
     state_at: datetime
     airport: str | None
     place: str | None
-    holder: str | None
+    custodian: str | None
     flight_id: int | None
 
 
@@ -103,7 +103,7 @@ class Journey:
     planned: Sequence[LegColumns]
     flown: Sequence[FlownLeg]
     events: Sequence[EventColumns]
-    holder: str | None
+    custodian: str | None
     points: Sequence[CustodyPoint]
 
     @property

@@ -59,13 +59,13 @@ class TracedBagColumns:
     flights = Column[Sequence[str]]()
 
 
-class TracedBag(TracedBagColumns, asyncpg.Record):
+class MissedBag(TracedBagColumns, asyncpg.Record):
     """A row of ``pir_bags`` with its file, passenger, tags and flights."""
 
     __slots__ = ()
 
 
-class DescribedBag(TracedBagColumns, View):
+class BagDescription(TracedBagColumns, View):
     """A bag described by other means than the records."""
 
     __slots__ = ()

@@ -23,7 +23,7 @@ class Subject(StrEnum):
 
 
 @dataclass(slots=True)
-class News:
+class PendingChanges:
     """What a consumer does not know yet of a bag, besides where it stands.
 
     Args:
@@ -35,7 +35,7 @@ class News:
     replanned: bool = False
 
 
-class Notice(asyncpg.Record):
+class OutboxMessage(asyncpg.Record):
     """A waiting row of ``outbox``. ``subject_id`` is the id of the bag or flight; for the network, of the airline."""
 
     __slots__ = ()

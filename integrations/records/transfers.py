@@ -101,7 +101,7 @@ class TransferGroup(asyncpg.Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class TransferEvidence:
     """One thing that a level rests on.
 
     Args:
@@ -133,7 +133,7 @@ class Judgement:
     level: ConnectionLevel
     minutes: int | None
     needed: int | None
-    evidence: Sequence[Evidence]
+    evidence: Sequence[TransferEvidence]
 
 
 @dataclass(frozen=True, slots=True)

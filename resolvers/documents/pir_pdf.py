@@ -32,7 +32,7 @@ from integrations.records.passengers import Language
 from integrations.records.pirs import PirBag, PirKind
 from integrations.records.tags import printed_form
 from resolvers.documents.pir_pdf_words import PRINTED_WORDS, PrintedWords
-from resolvers.notifications.case_file import Dossier
+from resolvers.notifications.case_file import CaseFile
 from resolvers.rules.deadlines import Deadline, Deadlines
 
 
@@ -113,7 +113,7 @@ class PrintedPir:
     fault_station: str = ""
 
 
-def of_dossier(dossier: Dossier, airline: str, deadlines: Deadlines | None, now: datetime) -> PrintedPir:
+def of_dossier(dossier: CaseFile, airline: str, deadlines: Deadlines | None, now: datetime) -> PrintedPir:
     """What the report of a file says.
 
     Args:
@@ -156,12 +156,12 @@ def of_dossier(dossier: Dossier, airline: str, deadlines: Deadlines | None, now:
     )
 
 
-def _place(dossier: Dossier, code: str | None) -> str:
+def _place(dossier: CaseFile, code: str | None) -> str:
     airport = dossier.airports.get(code or "")
     return f"{airport.iata} {airport.city}" if airport else code or ""
 
 
-def _bag(dossier: Dossier, bag: PirBag) -> PrintedBag:
+def _bag(dossier: CaseFile, bag: PirBag) -> PrintedBag:
     return PrintedBag(
         seq=bag.seq,
         tag=_tag(dossier, bag.tag),
@@ -174,7 +174,7 @@ def _bag(dossier: Dossier, bag: PirBag) -> PrintedBag:
     )
 
 
-def _tag(dossier: Dossier, number: str | None) -> str:
+def _tag(dossier: CaseFile, number: str | None) -> str:
     if not number:
         return ""
     printed = printed_form(number, dossier.issuers.get(number[1:4]))

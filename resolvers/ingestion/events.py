@@ -8,16 +8,16 @@ from uuid import UUID
 
 from integrations.records.bags import KnownBag
 from integrations.records.events import EventKind, Scan
-from integrations.records.journeys import Standing
+from integrations.records.journeys import BagStatus
 from integrations.records.outbox import GRAPH
 from integrations.records.tags import UNREADABLE
 from integrations.stores.postgres import audit, bags, events, flights, outbox
 from integrations.stores.postgres.changes import note_bags
-from integrations.stores.postgres.events import NewEvent, Transfer
+from integrations.stores.postgres.events import EventTransfer, NewEvent
 from integrations.stores.postgres.manager import Reader
 from resolvers.context import Context
 from resolvers.ingestion import history
-from resolvers.rules.bag_state import standing
+from resolvers.rules.bag_state import status_of
 
 # How long before and after its first scan an unknown tag is taken for the same bag. Serials wrap after a million bags
 # of an airline and leading digit; a journey with its claim stays well within a month. The same to both sides, so that
@@ -83,7 +83,7 @@ async def record(context: Context, scans: Sequence[Scan], received_at: datetime 
             if flight_ids:
                 await flights.share(records, context.airline_id, list(flight_ids.values()))
             chosen = [scans[index] for index in accepted]
-            bag_ids = await carriers(
+            bag_ids = await bags_for_tags(
                 records, context.airline_id, [scan.tag for scan in chosen], [scan.at for scan in chosen]
             )
             named = [flight_ids[scan.flight] if scan.flight else None for scan in chosen]
@@ -112,13 +112,14 @@ async def store(
     known = {bag_id for bag_id in bag_ids if bag_id is not None}
     locked = await bags.lock(records, context.airline_id, sorted(known))
     happened = [
-        Happened(scan, bag_id, flight_id) for scan, bag_id, flight_id in zip(scans, bag_ids, flight_ids, strict=True)
+        ResolvedScan(scan, bag_id, flight_id)
+        for scan, bag_id, flight_id in zip(scans, bag_ids, flight_ids, strict=True)
     ]
-    return await happen(records, context.airline_id, received_at, locked, happened)
+    return await append_events(records, context.airline_id, received_at, locked, happened)
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class ResolvedScan:
     """A scan with what the product has found out about it.
 
     Args:
@@ -133,12 +134,12 @@ class Happened:
     message_id: UUID | None = None
 
 
-async def happen(
+async def append_events(
     records: Reader,
     airline_id: int,
     received_at: datetime,
     locked: Mapping[int, KnownBag],
-    happened: Sequence[Happened],
+    happened: Sequence[ResolvedScan],
     changed: Collection[tuple[int, UUID | None]] = (),
     replanned: Collection[int] = (),
 ) -> list[RecordedScan]:
@@ -171,8 +172,8 @@ async def happen(
         )
     if changes:
         moved = {bag_id: locked[bag_id] for bag_id in sorted({bag_id for bag_id, _ in changes}) if bag_id in locked}
-        await move(records, airline_id, moved, always=True)
-        await outbox.tell_of_bags(records, airline_id, GRAPH, list(changes), replanned)
+        await recompute_status(records, airline_id, moved, always=True)
+        await outbox.enqueue_bag_changes(records, airline_id, GRAPH, list(changes), replanned)
         await outbox.wake(records, GRAPH)
         await note_bags(records, airline_id, changes)
     seen: set[UUID] = set()
@@ -185,8 +186,8 @@ async def happen(
 
 
 async def _taken_over(
-    records: Reader, airline_id: int, ids: Sequence[UUID], happened: Sequence[Happened]
-) -> tuple[list[EventKind], list[Transfer]]:
+    records: Reader, airline_id: int, ids: Sequence[UUID], happened: Sequence[ResolvedScan]
+) -> tuple[list[EventKind], list[EventTransfer]]:
     """What each scan says, given the others, and stored ones that now say something else.
 
     Of the sortations of a transfer bag at one airport the first takes the bag over (rule 8).
@@ -234,7 +235,7 @@ async def _audit(context: Context, records: Reader, stored: Sequence[RecordedSca
         )
 
 
-async def carriers(
+async def bags_for_tags(
     records: Reader, airline_id: int, numbers: Sequence[str], moments: Sequence[datetime]
 ) -> list[int | None]:
     """The bag that carried each number at its moment, made where none did; None for a tag that could not be read.
@@ -267,17 +268,19 @@ def _parties(scan: Scan, kind: EventKind) -> tuple[str | None, str | None]:
     As Resolution 753 lets custody move: domain reference, section 2.
     """
     carrier = scan.flight.carrier if scan.flight else None
-    giver, holder = None, None
+    released_by, custodian = None, None
     if kind == EventKind.ACCEPTED and carrier:
-        giver, holder = "PASSENGER", carrier
+        released_by, custodian = "PASSENGER", carrier
     elif kind in (EventKind.TRANSFER_IN, EventKind.LOADED):
-        holder = carrier
+        custodian = carrier
     elif kind == EventKind.DELIVERED:
-        giver, holder = carrier, "PASSENGER"
-    return scan.giver or giver, scan.holder or holder
+        released_by, custodian = carrier, "PASSENGER"
+    return scan.released_by or released_by, scan.custodian or custodian
 
 
-async def move(records: Reader, airline_id: int, locked: Mapping[int, KnownBag], *, always: bool) -> list[int]:
+async def recompute_status(
+    records: Reader, airline_id: int, locked: Mapping[int, KnownBag], *, always: bool
+) -> list[int]:
     """Computes anew where bags stand and writes it; three reads and one write for any number of bags.
 
     Args:
@@ -288,14 +291,14 @@ async def move(records: Reader, airline_id: int, locked: Mapping[int, KnownBag],
         The bags that were written.
     """
     histories = await history.sighted(records, airline_id, list(locked))
-    moved: dict[int, Standing] = {}
+    moved: dict[int, BagStatus] = {}
     for bag_id, bag in locked.items():
         known = histories[bag_id]
-        new = standing(known.events, known.planned, known.flights, bag.created_at, deleted=bag.deleted)
-        old = Standing(bag.state, bag.state_at, bag.airport, bag.place, bag.holder, bag.flight_id)
+        new = status_of(known.events, known.planned, known.flights, bag.created_at, deleted=bag.deleted)
+        old = BagStatus(bag.state, bag.state_at, bag.airport, bag.place, bag.custodian, bag.flight_id)
         if always or new != old:
             moved[bag_id] = new
     if moved:
         first = {bag_id: histories[bag_id].events[0].at for bag_id in moved if histories[bag_id].events}
-        await bags.update_standings(records, airline_id, moved, first)
+        await bags.update_statuses(records, airline_id, moved, first)
     return list(moved)

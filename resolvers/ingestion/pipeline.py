@@ -18,8 +18,8 @@ from integrations.errors import Conflict, Refused
 from integrations.messages import baggage_xml, typeb_reader
 from integrations.messages import scans as json_scans
 from integrations.messages.scans import ScanError
-from integrations.messages.split_input import Piece, PieceKind
-from integrations.messages.typeb import Message, TypeBError, parse
+from integrations.messages.split_input import InputPiece, PieceKind
+from integrations.messages.typeb import TypeBError, TypeBMessage, parse
 from integrations.messages.typeb_reader import Reading
 from integrations.records.bags import Bag
 from integrations.records.events import FlightKey
@@ -35,7 +35,7 @@ from resolvers.errors import BadInput
 from resolvers.flights import FlightChange, change_many
 from resolvers.ingestion import events as scans
 from resolvers.ingestion import itineraries
-from resolvers.ingestion.events import CLOCK_TOLERANCE, UNKNOWN_TAG_WINDOW, Happened, ScanOutcome
+from resolvers.ingestion.events import CLOCK_TOLERANCE, UNKNOWN_TAG_WINDOW, ResolvedScan, ScanOutcome
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ MOST_SHOWN = 200
 _CODES_IN_XML = re.compile(r">\s*([A-Z]{3})\s*<")
 
 
-class Way(StrEnum):
+class Intake(StrEnum):
     """The way in that a message took."""
 
     HTTP = "HTTP"
@@ -66,7 +66,7 @@ class Way(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ingested:
+class IngestResult:
     """What became of texts that came in.
 
     Args:
@@ -85,8 +85,8 @@ class Ingested:
     events: int = 0
     bags: int = 0
 
-    def __add__(self, more: "Ingested") -> "Ingested":
-        return Ingested(
+    def __add__(self, more: "IngestResult") -> "IngestResult":
+        return IngestResult(
             self.messages + more.messages,
             self.duplicates + more.duplicates,
             self.dead_letters + more.dead_letters,
@@ -101,9 +101,9 @@ class _Read:
     """A piece with what it was found to be: a message of a kind and its reading, a broken one, or other text."""
 
     id: UUID
-    piece: Piece
+    piece: InputPiece
     kind: str = OTHER
-    message: Message | None = None
+    message: TypeBMessage | None = None
     reading: Reading | None = None
     fault: TypeBError | None = None
 
@@ -119,7 +119,7 @@ class _Read:
         return _Read(self.id, self.piece, self.kind, fault=TypeBError(line, column, reason))
 
 
-async def ingest(context: Context, pieces: Sequence[Piece], received_at: datetime, way: Way) -> Ingested:
+async def ingest(context: Context, pieces: Sequence[InputPiece], received_at: datetime, way: Intake) -> IngestResult:
     """Keeps what came in, moves the bags that it speaks of, and leaves word for the graph: one transaction.
 
     The number of statements does not depend on the number of pieces, of which there should be at most ``BATCH``. Where
@@ -174,7 +174,7 @@ async def _flight_ids(context: Context, records: Reader, readings: Sequence[Read
     return ids
 
 
-async def _store(context: Context, came: Sequence[_Read], received_at: datetime, way: Way) -> Ingested:
+async def _store(context: Context, came: Sequence[_Read], received_at: datetime, way: Intake) -> IngestResult:
     """A message that the records refuse, for a reason that nobody has thought of, must not keep the others out."""
     try:
         return await _store_together(context, came, received_at, way)
@@ -190,7 +190,7 @@ async def _store(context: Context, came: Sequence[_Read], received_at: datetime,
     return done + await _store(context, came[half:], received_at, way)
 
 
-async def _store_together(context: Context, came: Sequence[_Read], received_at: datetime, way: Way) -> Ingested:
+async def _store_together(context: Context, came: Sequence[_Read], received_at: datetime, way: Intake) -> IngestResult:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async with context.stores.postgres.transaction() as records:
@@ -213,7 +213,7 @@ async def of_bags(context: Context, parents: Sequence[Bag], *, last: int = 50) -
     return [found.get(bag.id, []) for bag in parents]
 
 
-async def checked(context: Context, pieces: Sequence[Piece], received_at: datetime) -> list[UUID]:
+async def checked(context: Context, pieces: Sequence[InputPiece], received_at: datetime) -> list[UUID]:
     """The ids that the messages among these pieces have, where all of them can be read.
 
     Raises:
@@ -227,7 +227,7 @@ async def checked(context: Context, pieces: Sequence[Piece], received_at: dateti
     return [one.id for one in came if one.reading is not None]
 
 
-async def _read_all(context: Context, pieces: Sequence[Piece], received_at: datetime) -> list[_Read]:
+async def _read_all(context: Context, pieces: Sequence[InputPiece], received_at: datetime) -> list[_Read]:
     parsed = [_parsed(context.airline_id, piece) for piece in pieces]
     records, reference = context.stores.postgres, context.stores.reference
     stations = await reference.airports(records, sorted({code for one in parsed for code in one.stations}))
@@ -238,7 +238,7 @@ async def _read_all(context: Context, pieces: Sequence[Piece], received_at: date
     return [_placed(one, airports) for one in came]
 
 
-def _parsed(airline_id: int, piece: Piece) -> _Read:
+def _parsed(airline_id: int, piece: InputPiece) -> _Read:
     digest = hashlib.sha256(f"{airline_id}\x1f".encode() + piece.digest).digest()
     one = _Read(UUID(bytes=digest[:16]), piece)
     if piece.kind == PieceKind.BROKEN:
@@ -306,28 +306,28 @@ def _airports(reading: Reading) -> set[str]:
 class _Batch:
     """The transaction that takes one batch in."""
 
-    def __init__(self, context: Context, records: Reader, received_at: datetime, way: Way) -> None:
+    def __init__(self, context: Context, records: Reader, received_at: datetime, way: Intake) -> None:
         self._context = context
         self._records = records
         self._airline_id = context.airline_id
         self._received_at = received_at
         self._way = way
 
-    async def take(self, read: Sequence[_Read]) -> Ingested:
+    async def take(self, read: Sequence[_Read]) -> IngestResult:
         readings = [one.reading for one in read if one.reading is not None]
         flight_ids = await _flight_ids(self._context, self._records, readings)
         if flight_ids:
             await flights.share(self._records, self._airline_id, list(flight_ids.values()))
         came = [_flown(one, flight_ids) for one in read]
         broken = [one for one in came if one.fault is not None]
-        dead = await self._bury(broken) if broken else 0
+        dead = await self._keep_dead_letters(broken) if broken else 0
         whole = {one.id: one for one in came if one.fault is None}
         fresh = await self._keep(list(whole.values())) if whole else set()
         new = [one for message_id, one in whole.items() if message_id in fresh]
         understood = [(one.id, one.reading) for one in new if one.reading is not None]
         events, moved = await self._apply(understood, flight_ids)
         others = sum(one.reading is None for one in new)
-        return Ingested(
+        return IngestResult(
             messages=len(new) - others,
             duplicates=len(came) - len(broken) - len(new),
             dead_letters=dead,
@@ -336,7 +336,7 @@ class _Batch:
             bags=moved,
         )
 
-    async def _bury(self, broken: Sequence[_Read]) -> int:
+    async def _keep_dead_letters(self, broken: Sequence[_Read]) -> int:
         letters = {
             one.id: NewDeadLetter(one.id, one.piece.text, one.fault.line, one.fault.column, one.fault.reason)
             for one in broken
@@ -374,7 +374,7 @@ class _Batch:
         links = {one.tag: (one.original_tag, one.at) for _, one in said if one.original_tag}
         tags = [(one.tag, one.at) for _, one in said] + [(scan.tag, scan.at) for _, scan in seen]
         into = await self._link(links, tags) if links else {}
-        bag_ids = await scans.carriers(
+        bag_ids = await scans.bags_for_tags(
             self._records, self._airline_id, [tag for tag, _ in tags], [moment for _, moment in tags]
         )
         concerned = {bag_id for bag_id in bag_ids if bag_id is not None}
@@ -398,11 +398,11 @@ class _Batch:
             changed |= {(bag_id, None) for bag_id in followed.changed}
             replanned |= followed.replanned
         happened = [
-            Happened(scan, bag_id, flight_ids.get(scan.flight) if scan.flight else None, message_id)
+            ResolvedScan(scan, bag_id, flight_ids.get(scan.flight) if scan.flight else None, message_id)
             for (message_id, scan), bag_id in zip(seen, now_of[len(said) :], strict=True)
         ]
         there = {bag_id: bag for bag_id, bag in locked.items() if bag_id not in into}
-        outcomes = await scans.happen(
+        outcomes = await scans.append_events(
             self._records, self._airline_id, self._received_at, there, happened, changed, replanned
         )
         events = sum(one.outcome == ScanOutcome.RECORDED for one in outcomes)
@@ -421,7 +421,7 @@ class _Batch:
         numbers = list(links)
         moments = [at for _, at in links.values()]
         named = [*links.values(), *((tag, at) for tag, at in tags if tag not in links)]
-        originals = await scans.carriers(
+        originals = await scans.bags_for_tags(
             self._records, self._airline_id, [tag for tag, _ in named], [at for _, at in named]
         )
         await bags.lock_unknown_tags(self._records, self._airline_id, numbers)

@@ -23,7 +23,7 @@ from resolvers.errors import AlreadyOpen, BadInput, InvalidState, NotFound, Reas
 from resolvers.ingestion import events, history
 from resolvers.ingestion.events import UNKNOWN_TAG_WINDOW
 from resolvers.irregularities import idempotency, matches
-from resolvers.irregularities.pir_unit import Change, Target, seqs_of
+from resolvers.irregularities.pir_unit import PirUnit, Target, seqs_of
 from resolvers.rules import fault, pir_lifecycle
 
 MOST_BAGS = 10
@@ -38,7 +38,7 @@ OPENED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class CommandResult:
     """What a command came to.
 
     Args:
@@ -68,7 +68,7 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
-class Contact:
+class ContactDetails:
     """How the passenger is reached because of this file; None for what the booking says."""
 
     phone: str | None = None
@@ -92,7 +92,7 @@ class Create:
     bags: tuple[Described, ...]
     station: str | None = None
     remarks: str = ""
-    contact: Contact = Contact()
+    contact: ContactDetails = ContactDetails()
     storage_location: str | None = None
     found_flight_id: int | None = None
     received_at: datetime | None = None
@@ -100,7 +100,7 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True)
-class BagUpdate:
+class DescribedBagUpdate:
     """New descriptions of one bag of a file; None leaves it as it is."""
 
     seq: int
@@ -121,7 +121,7 @@ class Update:
     delivery_address: str | None = None
     language: str | None = None
     storage_location: str | None = None
-    bags: tuple[BagUpdate, ...] = ()
+    bags: tuple[DescribedBagUpdate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
+class ClosePir:
     """Closes a file.
 
     Args:
@@ -164,7 +164,9 @@ class Close:
 Work = Callable[[Reader], Awaitable[int]]
 
 
-async def _once(context: Context, key: str | None, operation: str, command: Mapping[str, Any], work: Work) -> Done:
+async def _once(
+    context: Context, key: str | None, operation: str, command: Mapping[str, Any], work: Work
+) -> CommandResult:
     """Does the work in a transaction, or answers as it was answered under the key."""
     async with context.stores.postgres.transaction() as records:
         earlier = await idempotency.earlier_answer(context, records, key, operation, command) if key else None
@@ -172,7 +174,7 @@ async def _once(context: Context, key: str | None, operation: str, command: Mapp
         if key and earlier is None:
             await idempotency.keep(context, records, key, {"pir": pir_id})
     found = await pirs.by_id(context.stores.postgres, context.airline_id, [pir_id])
-    return Done(found[pir_id], earlier is not None)
+    return CommandResult(found[pir_id], earlier is not None)
 
 
 async def _change(
@@ -181,18 +183,18 @@ async def _change(
     operation: str,
     target: Target,
     command: Mapping[str, Any],
-    work: Callable[[Change], Awaitable[None]],
-) -> Done:
+    work: Callable[[PirUnit], Awaitable[None]],
+) -> CommandResult:
     """As ``_once``, for one open file."""
 
     async def change(records: Reader) -> int:
-        await work(await Change.of_open(context, records, target))
+        await work(await PirUnit.of_open(context, records, target))
         return target.pir_id
 
     return await _once(context, key, operation, {**asdict(target), **command}, change)
 
 
-async def create(context: Context, command: Create, key: str | None) -> Done:
+async def create(context: Context, command: Create, key: str | None) -> CommandResult:
     """Opens a file, filled in from its bags, their booking and their journey.
 
     Raises:
@@ -240,7 +242,9 @@ async def _bags_of(context: Context, records: Reader, described: Sequence[Descri
         for place, one in enumerate(described)
         if one.bag_id is None and one.tag is not None
     }
-    carried = await events.carriers(records, context.airline_id, list(numbers.values()), [context.now()] * len(numbers))
+    carried = await events.bags_for_tags(
+        records, context.airline_id, list(numbers.values()), [context.now()] * len(numbers)
+    )
     tagged = dict(zip(numbers, carried, strict=True))
     ids = [one.bag_id if one.bag_id is not None else tagged.get(place) for place, one in enumerate(described)]
     named = [bag_id for bag_id in ids if bag_id is not None]
@@ -310,7 +314,7 @@ async def _open(context: Context, records: Reader, command: Create, known: Seque
     )
     new = [_new_bag(pir_id, place, command, bag) for place, bag in enumerate(known)]
     await pirs.insert_bags(records, airline_id, new)
-    change = await Change.of(context, records, Target(pir_id))
+    change = await PirUnit.of(context, records, Target(pir_id))
     destination = plan[-1].destination if plan and command.kind != PirKind.ON_HAND else station
     change.set(
         remarks=command.remarks,
@@ -368,7 +372,7 @@ def _new_bag(pir_id: int, place: int, command: Create, bag: Bag | None) -> NewPi
     )
 
 
-async def _propose_reason(change: Change) -> None:
+async def _propose_reason(change: PirUnit) -> None:
     """What the journeys of a delayed file's bags prove by now; where they prove nothing, what was proposed stays."""
     ids = [bag.bag_id for bag in change.bags.values() if bag.bag_id is not None]
     if change.kind != PirKind.DELAYED or not ids:
@@ -393,7 +397,7 @@ async def _propose_reason(change: Change) -> None:
         )
 
 
-async def _opened(change: Change, action: PirAction = PirAction.CREATE) -> None:
+async def _opened(change: PirUnit, action: PirAction = PirAction.CREATE) -> None:
     """What follows from a new file."""
     event, trigger = OPENED[change.kind]
     if event is not None:
@@ -405,10 +409,10 @@ async def _opened(change: Change, action: PirAction = PirAction.CREATE) -> None:
     await matches.propose(change.context, change.records, change.pir.id)
 
 
-async def update(context: Context, target: Target, command: Update, key: str | None) -> Done:
+async def update(context: Context, target: Target, command: Update, key: str | None) -> CommandResult:
     """Changes what a file says."""
 
-    async def work(change: Change) -> None:
+    async def work(change: PirUnit) -> None:
         said = asdict(command)
         said.pop("bags")
         if not command.bags and not any(value is not None for value in said.values()):
@@ -426,29 +430,29 @@ async def update(context: Context, target: Target, command: Update, key: str | N
     return await _change(context, key, "updatePir", target, asdict(command), work)
 
 
-async def assign(context: Context, target: Target, assignee: str | None, key: str | None) -> Done:
+async def assign(context: Context, target: Target, assignee: str | None, key: str | None) -> CommandResult:
     """Gives a file to an agent, or takes it back."""
 
-    async def work(change: Change) -> None:
+    async def work(change: PirUnit) -> None:
         change.set(assignee=assignee)
         await change.write(PirAction.ASSIGN, detail={"assignee": assignee})
 
     return await _change(context, key, "assignPir", target, {"assignee": assignee}, work)
 
 
-async def comment(context: Context, target: Target, text: str, key: str | None) -> Done:
+async def comment(context: Context, target: Target, text: str, key: str | None) -> CommandResult:
     """Adds a comment to a file's history."""
 
-    async def work(change: Change) -> None:
+    async def work(change: PirUnit) -> None:
         await change.write(PirAction.COMMENT, comment=text)
 
     return await _change(context, key, "commentPir", target, {"text": text}, work)
 
 
-async def suspend(context: Context, target: Target, seqs: Sequence[int] | None, key: str | None) -> Done:
+async def suspend(context: Context, target: Target, seqs: Sequence[int] | None, key: str | None) -> CommandResult:
     """Lets the search for bags rest: they seem to be found."""
 
-    async def work(change: Change) -> None:
+    async def work(change: PirUnit) -> None:
         chosen = change.chosen(seqs)
         change.move(PirAction.SUSPEND, chosen)
         await change.write(PirAction.SUSPEND)
@@ -458,10 +462,10 @@ async def suspend(context: Context, target: Target, seqs: Sequence[int] | None, 
     return await _change(context, key, "suspendTracing", target, {"bags": seqs}, work)
 
 
-async def reinstate(context: Context, target: Target, seqs: Sequence[int] | None, key: str | None) -> Done:
+async def reinstate(context: Context, target: Target, seqs: Sequence[int] | None, key: str | None) -> CommandResult:
     """Looks for bags again: the wrong one was found, or it was lost again."""
 
-    async def work(change: Change) -> None:
+    async def work(change: PirUnit) -> None:
         chosen = change.chosen(seqs)
         gone = {"located_airport": None, "forward_flight_id": None, "rush_tag": None, "courier": None}
         gone |= {"window_start": None, "window_end": None, "delivered_at": None, "matched_pir_id": None}
@@ -476,10 +480,12 @@ async def reinstate(context: Context, target: Target, seqs: Sequence[int] | None
     return await _change(context, key, "reinstateTracing", target, {"bags": seqs}, work)
 
 
-async def locate(context: Context, target: Target, airport: str, seqs: Sequence[int] | None, key: str | None) -> Done:
+async def locate(
+    context: Context, target: Target, airport: str, seqs: Sequence[int] | None, key: str | None
+) -> CommandResult:
     """Bags of a delayed file were found at an airport."""
 
-    async def work(change: Change) -> None:
+    async def work(change: PirUnit) -> None:
         await _check_airport(change.records, airport)
         await _located(change, airport, change.chosen(seqs))
         await matches.propose(context, change.records, target.pir_id)
@@ -487,7 +493,7 @@ async def locate(context: Context, target: Target, airport: str, seqs: Sequence[
     return await _change(context, key, "locateBags", target, {"airport": airport, "bags": seqs}, work)
 
 
-async def _located(change: Change, airport: str, chosen: Sequence[PirBag], matched_pir_id: int | None = None) -> None:
+async def _located(change: PirUnit, airport: str, chosen: Sequence[PirBag], matched_pir_id: int | None = None) -> None:
     change.move(PirAction.LOCATE, chosen, located_airport=airport, matched_pir_id=matched_pir_id)
     await _propose_reason(change)
     await change.happened(EventKind.LOCATED, chosen, airport)
@@ -502,8 +508,8 @@ async def locate_match(context: Context, records: Reader, match: Match) -> None:
     Raises:
         PirClosed, InvalidState: one of the files does not allow it.
     """
-    missed = await Change.of_open(context, records, Target(match.delayed_pir_id))
-    found = await Change.of_open(context, records, Target(match.on_hand_pir_id))
+    missed = await PirUnit.of_open(context, records, Target(match.delayed_pir_id))
+    found = await PirUnit.of_open(context, records, Target(match.on_hand_pir_id))
     found.move(PirAction.MATCH, found.chosen(None), matched_pir_id=match.delayed_pir_id)
     await found.write(PirAction.MATCH, detail={"file": match.delayed_pir_id, "bag": match.seq})
     await found.trace(TracingCall.UPDATE)
@@ -515,7 +521,7 @@ async def _check_airport(records: Reader, airport: str) -> None:
         raise NotFound("airport", "There is no such airport.")
 
 
-async def forward(context: Context, target: Target, command: Forward, key: str | None) -> Done:
+async def forward(context: Context, target: Target, command: Forward, key: str | None) -> CommandResult:
     """Sends found bags on by a flight, under a rush tag where one is given; that of a found bag closes its file.
 
     Raises:
@@ -523,7 +529,7 @@ async def forward(context: Context, target: Target, command: Forward, key: str |
         BadInput: one rush tag for several bags.
     """
 
-    async def work(change: Change) -> None:
+    async def work(change: PirUnit) -> None:
         chosen = change.chosen(command.bags)
         locked = await flights.lock(change.records, context.airline_id, [command.flight_id])
         flight = locked.get(command.flight_id)
@@ -541,7 +547,7 @@ async def forward(context: Context, target: Target, command: Forward, key: str |
         # A found bag and the missed one that it is are one bag: what is done with one file is done with the other.
         for bag in chosen:
             if bag.matched_pir_id is not None:
-                other = await Change.of_open(context, change.records, Target(bag.matched_pir_id))
+                other = await PirUnit.of_open(context, change.records, Target(bag.matched_pir_id))
                 same = [one for one in other.bags.values() if one.matched_pir_id == target.pir_id]
                 await _forwarded(other, same, flight, command.rush_tag)
                 await matches.propose(context, change.records, other.pir.id)
@@ -549,7 +555,7 @@ async def forward(context: Context, target: Target, command: Forward, key: str |
     return await _change(context, key, "forwardBags", target, asdict(command), work)
 
 
-async def _forwarded(change: Change, chosen: Sequence[PirBag], flight: Flight, rush_tag: str | None) -> None:
+async def _forwarded(change: PirUnit, chosen: Sequence[PirBag], flight: Flight, rush_tag: str | None) -> None:
     """Of two files of one bag, that of the found one tells WorldTracer and is closed; the other tells the passenger."""
     change.move(PirAction.FORWARD, chosen, forward_flight_id=flight.id, rush_tag=rush_tag)
     await _propose_reason(change)
@@ -561,7 +567,7 @@ async def _forwarded(change: Change, chosen: Sequence[PirBag], flight: Flight, r
         await change.notify(Trigger.BAG_FORWARDED, bags=seqs_of(chosen))
 
 
-async def _tie_rush_tag(change: Change, bag: PirBag, number: str, flight: Flight) -> None:
+async def _tie_rush_tag(change: PirUnit, bag: PirBag, number: str, flight: Flight) -> None:
     """The bag travels under a second tag, on a flight that its plan then has.
 
     Raises:
@@ -584,10 +590,10 @@ async def _tie_rush_tag(change: Change, bag: PirBag, number: str, flight: Flight
     await change.happened(EventKind.RUSH_TAGGED, [bag], flight.origin, tags={bag.seq: number})
 
 
-async def receive(context: Context, target: Target, seqs: Sequence[int] | None, key: str | None) -> Done:
+async def receive(context: Context, target: Target, seqs: Sequence[int] | None, key: str | None) -> CommandResult:
     """Bags came in at the passenger's airport, or a damaged one was taken in."""
 
-    async def work(change: Change) -> None:
+    async def work(change: PirUnit) -> None:
         chosen = change.chosen(seqs)
         change.move(PirAction.RECEIVE, chosen)
         await change.write(PirAction.RECEIVE)
@@ -598,20 +604,20 @@ async def receive(context: Context, target: Target, seqs: Sequence[int] | None, 
     return await _change(context, key, "receiveBags", target, {"bags": seqs}, work)
 
 
-async def arrange_delivery(context: Context, target: Target, command: Delivery, key: str | None) -> Done:
+async def arrange_delivery(context: Context, target: Target, command: Delivery, key: str | None) -> CommandResult:
     """Orders a courier for bags that came in.
 
     Raises:
         BadInput: a window that ends before it begins, or lasts for more than a day.
     """
 
-    async def work(change: Change) -> None:
+    async def work(change: PirUnit) -> None:
         if not timedelta(0) < command.window_end - command.window_start <= timedelta(days=1):
             raise BadInput("windowEnd", "The window ends after it begins, within a day.")
         chosen = change.chosen(command.bags)
         window = {"window_start": command.window_start, "window_end": command.window_end}
         change.move(PirAction.ARRANGE_DELIVERY, chosen, courier=command.courier, **window)
-        await change.happened(EventKind.OUT_FOR_DELIVERY, chosen, change.place, holder="COURIER")
+        await change.happened(EventKind.OUT_FOR_DELIVERY, chosen, change.place, custodian="COURIER")
         await change.write(PirAction.ARRANGE_DELIVERY, detail={"courier": command.courier})
         await change.trace(TracingCall.UPDATE, bags=seqs_of(chosen))
         await change.notify(Trigger.OUT_FOR_DELIVERY, bags=seqs_of(chosen))
@@ -621,20 +627,20 @@ async def arrange_delivery(context: Context, target: Target, command: Delivery, 
 
 async def confirm_delivery(
     context: Context, target: Target, at: datetime | None, seqs: Sequence[int] | None, key: str | None
-) -> Done:
+) -> CommandResult:
     """The passenger has the bags.
 
     Raises:
         BadInput: in the future, or before the file was opened.
     """
 
-    async def work(change: Change) -> None:
+    async def work(change: PirUnit) -> None:
         delivered_at = at or change.at
         if not change.pir.opened_at <= delivered_at <= change.at:
             raise BadInput("deliveredAt", "A delivery lies between the opening of the file and now.")
         chosen = change.chosen(seqs)
         change.move(PirAction.CONFIRM_DELIVERY, chosen, delivered_at=delivered_at)
-        await change.happened(EventKind.DELIVERED, chosen, change.place, holder="PASSENGER", at=delivered_at)
+        await change.happened(EventKind.DELIVERED, chosen, change.place, custodian="PASSENGER", at=delivered_at)
         await change.write(PirAction.CONFIRM_DELIVERY)
         await change.trace(TracingCall.UPDATE, bags=seqs_of(chosen))
         await change.notify(Trigger.DELIVERED, bags=seqs_of(chosen))
@@ -642,7 +648,7 @@ async def confirm_delivery(
     return await _change(context, key, "confirmDelivery", target, {"at": at, "bags": seqs}, work)
 
 
-async def close(context: Context, target: Target, command: Close, key: str | None) -> Done:
+async def close(context: Context, target: Target, command: ClosePir, key: str | None) -> CommandResult:
     """Closes a file; a delayed one with reason for loss and fault station.
 
     Raises:
@@ -650,7 +656,7 @@ async def close(context: Context, target: Target, command: Close, key: str | Non
         BadInput, NotFound: a code that is not on the list, a station that is none.
     """
 
-    async def work(change: Change) -> None:
+    async def work(change: PirUnit) -> None:
         await _propose_reason(change)
         proposed = change.values if command.accept_proposal else None
         reason = command.reason_for_loss or (proposed.proposed_reason if proposed else None)
@@ -672,7 +678,7 @@ async def close(context: Context, target: Target, command: Close, key: str | Non
     return await _change(context, key, "closePir", target, asdict(command), work)
 
 
-async def _tell_closed(change: Change) -> None:
+async def _tell_closed(change: PirUnit) -> None:
     """The bags' journeys end with their files: a bag that has another open file goes on, and so does a found one."""
     if change.kind == PirKind.ON_HAND:
         return
@@ -682,7 +688,7 @@ async def _tell_closed(change: Change) -> None:
     await change.happened(EventKind.CLOSED, ended, change.place)
 
 
-async def _check_reason(change: Change, reason: str) -> None:
+async def _check_reason(change: PirUnit, reason: str) -> None:
     """80 to 99 are for damaged and pilfered bags only, and their list is not public (RP1743e)."""
     of_damage = reason[0] in "89"
     if of_damage != (change.kind in DAMAGE):
@@ -696,7 +702,7 @@ def _needed(values: PirValues) -> str:
     return f"A delayed file is closed with reason for loss and fault station (WorldTracer).{proposed}"
 
 
-async def recreate(context: Context, target: Target, key: str | None) -> Done:
+async def recreate(context: Context, target: Target, key: str | None) -> CommandResult:
     """Makes a closed file anew, under a reference of its own that quotes the old one.
 
     Raises:
@@ -706,7 +712,7 @@ async def recreate(context: Context, target: Target, key: str | None) -> Done:
     """
 
     async def work(records: Reader) -> int:
-        old = await Change.of(context, records, target)
+        old = await PirUnit.of(context, records, target)
         pir_lifecycle.check_closed(PirStatus(old.pir.status))
         for later in await pirs.after(records, context.airline_id, [old.pir.id]):
             if later.link == PirLink.RECREATED:
@@ -715,7 +721,7 @@ async def recreate(context: Context, target: Target, key: str | None) -> Done:
         locked = await bags.lock(records, context.airline_id, sorted(ids))
         await _check_none_open(context, records, old.kind, list(locked.values()))
         pir_id = await _copy(context, records, old)
-        new = await Change.of(context, records, Target(pir_id))
+        new = await PirUnit.of(context, records, Target(pir_id))
         kept = pirs.values_of(old.pir)
         new.values = kept._replace(
             status=PirStatus.OPEN.value,
@@ -730,7 +736,7 @@ async def recreate(context: Context, target: Target, key: str | None) -> Done:
     return await _once(context, key, "recreatePir", asdict(target), work)
 
 
-async def _copy(context: Context, records: Reader, old: Change) -> int:
+async def _copy(context: Context, records: Reader, old: PirUnit) -> int:
     pir_id = await pirs.create(
         records,
         context.airline_id,

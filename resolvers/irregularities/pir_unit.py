@@ -18,7 +18,7 @@ from resolvers.errors import BadInput, NotFound, VersionConflict
 from resolvers.ingestion import events
 from resolvers.irregularities import effects
 from resolvers.rules import pir_lifecycle
-from resolvers.rules.deadlines import Case, due_at
+from resolvers.rules.deadlines import LiabilityCase, due_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Target:
 
 
 @dataclass(slots=True)
-class Change:
+class PirUnit:
     """A locked file and what it becomes.
 
     Args:
@@ -179,7 +179,7 @@ class Change:
             delivered = [bag.delivered_at for bag in bags if bag.delivered_at is not None]
             self.set(delivered_at=max(delivered) if bags and len(delivered) == len(bags) else None)
         found = await airports.by_code(self.records, [self.place])
-        case = Case(self.kind, self.values.expected_arrival_at, self.values.delivered_at)
+        case = LiabilityCase(self.kind, self.values.expected_arrival_at, self.values.delivered_at)
         self.set(due_at=due_at(case, PirStatus(self.values.status), ZoneInfo(found[self.place].time_zone)))
 
     async def happened(
@@ -190,7 +190,7 @@ class Change:
         *,
         flight: Flight | None = None,
         tags: Mapping[int, str] | None = None,
-        holder: str | None = None,
+        custodian: str | None = None,
         at: datetime | None = None,
     ) -> None:
         """Records an event of those of the bags that are known, as a scan would be.
@@ -198,7 +198,7 @@ class Change:
         Args:
             flight: locked by this transaction.
             tags: by place in the file, where it is another one than the file cites.
-            holder: code of the party that has them from then on.
+            custodian: code of the party that has them from then on.
         """
         known = [bag for bag in bags if bag.bag_id is not None]
         if not known:
@@ -210,7 +210,7 @@ class Change:
                 at=at or self.at,
                 airport=airport,
                 flight=key_of(flight) if flight else None,
-                holder=holder,
+                custodian=custodian,
                 method=ScanMethod.MANUAL,
             )
             for bag in known

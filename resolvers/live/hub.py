@@ -18,7 +18,7 @@ from uuid import UUID
 
 from integrations.errors import OutsideError, Unavailable
 from integrations.records.bags import Bag
-from integrations.records.changes import Change, ChangeRow, Place, Topic, changes_of
+from integrations.records.changes import Change, ChangeRow, LogPosition, Topic, changes_of
 from integrations.records.events import Event
 from integrations.records.flights import Flight
 from integrations.records.incidents import Incident
@@ -52,7 +52,7 @@ MARGIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Interest:
+class ChangeFilter:
     """What a subscriber wants to be told of.
 
     Args:
@@ -79,7 +79,7 @@ class Interest:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ChangeEvent:
     """What a subscriber is told: a change with what it is of as it stands now, or only how far the log has come.
 
     Args:
@@ -94,7 +94,7 @@ class Told:
         cursor: of this place, as its subscriber is given it.
     """
 
-    place: Place
+    place: LogPosition
     at: datetime
     changed: bool = True
     bag: Bag | None = None
@@ -105,7 +105,7 @@ class Told:
     cursor: str = ""
 
 
-class Figures:
+class FeedMetrics:
     """What the feeds of a process have read.
 
     Attributes:
@@ -123,7 +123,7 @@ class Figures:
         self.seconds += sum((page.now - row.at).total_seconds() for row in page.rows)
 
 
-class Watcher:
+class Subscriber:
     """One subscriber: where it stands, and what waits for it.
 
     Args:
@@ -132,15 +132,15 @@ class Watcher:
         moment: as of when.
     """
 
-    def __init__(self, interest: Interest, place: Place, moment: datetime) -> None:
+    def __init__(self, interest: ChangeFilter, place: LogPosition, moment: datetime) -> None:
         self.interest = interest
         self.place = place
         self.moment = moment
         self.live = False
-        self.waiting: deque[Told] = deque()
+        self.waiting: deque[ChangeEvent] = deque()
         self.wake = asyncio.Event()
 
-    def offer(self, told: Told) -> None:
+    def offer(self, told: ChangeEvent) -> None:
         """Puts a change into the buffer; where that is full, the subscriber goes on by itself."""
         if not self.live or told.place <= self.place:
             return
@@ -155,7 +155,7 @@ class Watcher:
         self.live = False
         self.wake.set()
 
-    def tell(self, told: Told) -> Told:
+    def tell(self, told: ChangeEvent) -> ChangeEvent:
         """Notes that it is told now."""
         self.place, self.moment = told.place, told.at
         return told
@@ -172,14 +172,14 @@ class Feed:
     """
 
     def __init__(
-        self, postgres: PostgresManager, airline_id: int, place: Place, lifetime: timedelta, figures: Figures
+        self, postgres: PostgresManager, airline_id: int, place: LogPosition, lifetime: timedelta, figures: FeedMetrics
     ) -> None:
-        self.watchers: set[Watcher] = set()
+        self.watchers: set[Subscriber] = set()
         self._postgres = postgres
         self._airline_id = airline_id
         self._lifetime = lifetime
         self._read = place
-        self._offered: tuple[Place, datetime] | None = None
+        self._offered: tuple[LogPosition, datetime] | None = None
         self._figures = figures
         self._wake = asyncio.Event()
         self._gate = asyncio.Semaphore(CATCHING_UP)
@@ -227,7 +227,7 @@ class Feed:
         self._offered = page.reached, page.now
         return bool(news)
 
-    async def told(self, watcher: Watcher) -> AsyncGenerator[Told, None]:
+    async def told(self, watcher: Subscriber) -> AsyncGenerator[ChangeEvent, None]:
         """What a subscriber is told, without end: changes; a mark each time that it is up to date, and now and then.
 
         Raises:
@@ -252,7 +252,7 @@ class Feed:
                 for told in caught_up:
                     yield watcher.tell(told)
 
-    async def _catch_up(self, watcher: Watcher) -> list[Told]:
+    async def _catch_up(self, watcher: Subscriber) -> list[ChangeEvent]:
         """What comes next for one subscriber; where that is nothing, it joins the others, and is told so."""
         async with self._gate:
             page = await changes.after(self._postgres, self._airline_id, watcher.place, ROWS_AT_ONCE)
@@ -267,8 +267,8 @@ class Feed:
         return [self._mark(watcher)] if watcher.live else wanted
 
     async def _load(
-        self, news: Sequence[Change], interests: Sequence[Interest]
-    ) -> tuple[list[tuple[Change, Told]], set[tuple[int, int]]]:
+        self, news: Sequence[Change], interests: Sequence[ChangeFilter]
+    ) -> tuple[list[tuple[Change, ChangeEvent]], set[tuple[int, int]]]:
         """The changes that somebody may want, with what they are of, and who is aboard of the flights that are watched.
 
         A constant number of statements, and none where nobody wants anything.
@@ -289,7 +289,7 @@ class Feed:
         ]
         return await self._with_records(wanted), aboard
 
-    async def _with_records(self, wanted: Sequence[Change]) -> list[tuple[Change, Told]]:
+    async def _with_records(self, wanted: Sequence[Change]) -> list[tuple[Change, ChangeEvent]]:
         bag_ids = list({change.id for change in wanted if change.topic is Topic.BAG})
         flight_ids = list({change.id for change in wanted if change.topic is Topic.FLIGHT})
         known_bags: Mapping[int, Bag] = {}
@@ -304,7 +304,7 @@ class Feed:
         return [
             (
                 change,
-                Told(
+                ChangeEvent(
                     change.place,
                     change.at,
                     bag=known_bags.get(change.id) if change.topic is Topic.BAG else None,
@@ -317,7 +317,7 @@ class Feed:
             for change in wanted
         ]
 
-    async def _woken(self, watcher: Watcher) -> bool:
+    async def _woken(self, watcher: Subscriber) -> bool:
         """Waits for something to do; False where nothing came for a while."""
         watcher.wake.clear()
         with suppress(TimeoutError):
@@ -325,11 +325,11 @@ class Feed:
                 await watcher.wake.wait()
         return bool(watcher.waiting) or not watcher.live
 
-    def _mark(self, watcher: Watcher) -> Told:
+    def _mark(self, watcher: Subscriber) -> ChangeEvent:
         """How far a subscriber is who has been told all that was offered."""
         if self._offered is not None and self._offered[0] >= watcher.place:
             watcher.place, watcher.moment = self._offered
-        return Told(watcher.place, watcher.moment, changed=False)
+        return ChangeEvent(watcher.place, watcher.moment, changed=False)
 
     async def _rest(self) -> None:
         with suppress(TimeoutError):
@@ -346,15 +346,15 @@ class Hub:
     """
 
     def __init__(self, postgres: PostgresManager, lifetime: timedelta) -> None:
-        self.figures = Figures()
+        self.figures = FeedMetrics()
         self._postgres = postgres
         self._lifetime = lifetime
         self._feeds: dict[int, tuple[Feed, asyncio.Task[None]]] = {}
         self._listening: asyncio.Task[None] | None = None
 
     async def watch(
-        self, airline_id: int, interest: Interest, after: tuple[Place, datetime] | None
-    ) -> AsyncGenerator[Told, None]:
+        self, airline_id: int, interest: ChangeFilter, after: tuple[LogPosition, datetime] | None
+    ) -> AsyncGenerator[ChangeEvent, None]:
         """What is told to one subscriber, without end.
 
         Args:
@@ -366,7 +366,7 @@ class Hub:
         """
         if after is None:
             after = await changes.last(self._postgres, airline_id)
-        watcher = Watcher(interest, *after)
+        watcher = Subscriber(interest, *after)
         feed = await self._feed(airline_id)
         feed.watchers.add(watcher)
         try:
@@ -382,7 +382,7 @@ class Hub:
         """How many subscribers there are."""
         return sum(len(feed.watchers) for feed, _ in self._feeds.values())
 
-    def watchers(self, airline_id: int) -> Collection[Watcher]:
+    def watchers(self, airline_id: int) -> Collection[Subscriber]:
         """Who watches an airline's changes."""
         known = self._feeds.get(airline_id)
         return known[0].watchers if known is not None else ()
@@ -432,14 +432,14 @@ class Live:
     health: HealthWatch
 
 
-async def boards(context: Context, parents: Sequence[Told], *, first: int = 100) -> list[ConnectionBoard | None]:
+async def boards(context: Context, parents: Sequence[ChangeEvent], *, first: int = 100) -> list[ConnectionBoard | None]:
     """The board of each airport that changed."""
     codes = {told.airport for told in parents}
     found = {code: await transfers.board(context, code, None, None, first) for code in codes if code is not None}
     return [found.get(told.airport) if told.airport is not None else None for told in parents]
 
 
-async def incidents_of(context: Context, parents: Sequence[Told]) -> list[Incident | None]:
+async def incidents_of(context: Context, parents: Sequence[ChangeEvent]) -> list[Incident | None]:
     """The incident that was opened."""
     ids = {told.incident_id for told in parents if told.incident_id is not None}
     found = dict(zip(ids, await incidents.by_ids(context, list(ids)), strict=True)) if ids else {}

@@ -38,7 +38,7 @@ UNKNOWN_FLIGHT = "YY"
 
 
 @dataclass(frozen=True, slots=True)
-class Dossier:
+class CaseFile:
     """One file, its bags and their flights, its passenger, and the places that they name.
 
     Args:
@@ -95,7 +95,7 @@ class Dossier:
         return [bag for bag in self.bags if bag.seq in seqs] if seqs else self.bags
 
 
-async def load(records: Reader, installation: Installation, pir_id: int) -> Dossier | None:
+async def load(records: Reader, installation: Installation, pir_id: int) -> CaseFile | None:
     """The dossier of a file, None where there is no such file. The number of statements does not depend on it."""
     airline_id = installation.airline_id
     found = await pirs.by_id(records, airline_id, [pir_id])
@@ -117,7 +117,7 @@ async def load(records: Reader, installation: Installation, pir_id: int) -> Doss
         *filter(None, (pir.origin, *(bag.located_airport for bag in bags))),
     }
     named_places = await airports.by_code(records, sorted(places))
-    return Dossier(
+    return CaseFile(
         installation=installation,
         pir=pir,
         bags=bags,
@@ -136,7 +136,7 @@ async def _deadlines(records: Reader, pir: Pir, places: Mapping[str, Airport]) -
     return deadlines.of_pir(pir, places, bound, await liability.limits(records))
 
 
-def baggage_data(dossier: Dossier) -> BaggageData:
+def baggage_data(dossier: CaseFile) -> BaggageData:
     """What a new WorldTracer file says of the bags."""
     route = [flight.origin for flight in dossier.itinerary] + [flight.destination for flight in dossier.itinerary[-1:]]
     found = dossier.flights.get(dossier.pir.found_flight_id) if dossier.pir.found_flight_id is not None else None
@@ -157,7 +157,7 @@ def baggage_data(dossier: Dossier) -> BaggageData:
     )
 
 
-def file_updates(dossier: Dossier) -> FileUpdates:
+def file_updates(dossier: CaseFile) -> FileUpdates:
     """What a WorldTracer file says now."""
     reason = dossier.pir.reason_for_loss
     return FileUpdates(
@@ -169,7 +169,7 @@ def file_updates(dossier: Dossier) -> FileUpdates:
     )
 
 
-def passenger_data(dossier: Dossier) -> PassengerData:
+def passenger_data(dossier: CaseFile) -> PassengerData:
     """Whose bags they are; all empty where nobody knows."""
     passenger = dossier.passenger
     if passenger is None:
@@ -203,7 +203,7 @@ def traced_flight(flight: FlightColumns) -> TracedFlight:
     return TracedFlight(flight.carrier, flight.number, flight.departure_date, flight.origin, flight.destination)
 
 
-def forwarding(dossier: Dossier, bag: PirBag) -> Forwarding:
+def forwarding(dossier: CaseFile, bag: PirBag) -> Forwarding:
     """A bag that is flown again without its passenger."""
     flight = dossier.flights.get(bag.forward_flight_id) if bag.forward_flight_id is not None else None
     reason = dossier.pir.reason_for_loss or dossier.pir.proposed_reason
@@ -220,7 +220,7 @@ def forwarding(dossier: Dossier, bag: PirBag) -> Forwarding:
     )
 
 
-def milestone(dossier: Dossier, seqs: Sequence[int] | None) -> Milestone:
+def milestone(dossier: CaseFile, seqs: Sequence[int] | None) -> Milestone:
     """What the passenger is told of, for these bags of the file or all of them."""
     bags = dossier.chosen(seqs)
     last = bags[-1] if bags else None

@@ -17,9 +17,9 @@ from integrations.records.tracing import SearchCriteria, TracingResult
 from integrations.stores.postgres import effects
 from integrations.stores.postgres.manager import Reader
 from resolvers.notifications import case_file, render
-from resolvers.notifications.case_file import Dossier
-from resolvers.notifications.partner_links import Line, PortT
-from resolvers.rules.contact_hours import ContactRules, day_began, turn
+from resolvers.notifications.case_file import CaseFile
+from resolvers.notifications.partner_links import PartnerLink, PortT
+from resolvers.rules.contact_hours import ContactRules, day_began, next_allowed
 
 # A passenger is told without a file reference rather than later than this.
 REFERENCE_PATIENCE = timedelta(minutes=2)
@@ -86,18 +86,18 @@ class Channel(ABC, Generic[PortT]):
     """How effects of one service are sent.
 
     Args:
-        line: the partner.
+        link: the partner.
     """
 
     # Whether ``find`` tells in the end that a send did not arrive.
     can_find = True
 
-    def __init__(self, line: Line[PortT]) -> None:
-        self.line = line
+    def __init__(self, link: PartnerLink[PortT]) -> None:
+        self.link = link
 
     @abstractmethod
     async def ready(
-        self, records: Reader, effect: Effect, dossier: Dossier, now: datetime
+        self, records: Reader, effect: Effect, dossier: CaseFile, now: datetime
     ) -> Ready[PortT] | Wait | Drop:
         """What is to be done with an effect now."""
 
@@ -106,7 +106,7 @@ class Channel(ABC, Generic[PortT]):
         return timedelta(seconds=60)
 
     @abstractmethod
-    async def find(self, port: PortT, effect: Effect, dossier: Dossier, last: Send) -> Sent | None:
+    async def find(self, port: PortT, effect: Effect, dossier: CaseFile, last: Send) -> Sent | None:
         """What became of a send whose end nobody saw; None where the partner knows nothing of it so far."""
 
 
@@ -117,7 +117,7 @@ class TracingChannel(Channel[WorldTracer]):
         self,
         records: Reader,
         effect: Effect,
-        dossier: Dossier,
+        dossier: CaseFile,
         now: datetime,
     ) -> Ready[WorldTracer] | Wait | Drop:
         """Everything but the creation of a file needs the file's reference."""
@@ -132,21 +132,21 @@ class TracingChannel(Channel[WorldTracer]):
         """What may be repeated is repeated at once."""
         return timedelta(seconds=60) if effect.action in MADE_ONCE else timedelta(0)
 
-    async def find(self, port: WorldTracer, effect: Effect, dossier: Dossier, last: Send) -> Sent | None:
+    async def find(self, port: WorldTracer, effect: Effect, dossier: CaseFile, last: Send) -> Sent | None:
         """Files are found by our key."""
         if effect.action not in MADE_ONCE:
             return None
         files = await port.search_bags(SearchCriteria(our_key=effect.our_key))
         return next((Sent(file.reference, file.mock) for file in files if file.our_key == effect.our_key), None)
 
-    async def _create(self, port: WorldTracer, effect: Effect, dossier: Dossier) -> Sent:
+    async def _create(self, port: WorldTracer, effect: Effect, dossier: CaseFile) -> Sent:
         return _done(
             await port.create_pir(
                 case_file.baggage_data(dossier), case_file.passenger_data(dossier), our_key=effect.our_key
             )
         )
 
-    async def _call(self, port: WorldTracer, effect: Effect, dossier: Dossier, reference: str) -> Sent:
+    async def _call(self, port: WorldTracer, effect: Effect, dossier: CaseFile, reference: str) -> Sent:
         bags = dossier.chosen(effect.detail.get("bags"))
         seqs = [bag.seq for bag in bags]
         match TracingCall(effect.action):
@@ -163,7 +163,7 @@ class TracingChannel(Channel[WorldTracer]):
                     await port.update_pir(reference, case_file.file_updates(dossier), file_type=dossier.file_type)
                 )
 
-    async def _close(self, port: WorldTracer, dossier: Dossier, reference: str) -> Sent:
+    async def _close(self, port: WorldTracer, dossier: CaseFile, reference: str) -> Sent:
         reason = dossier.pir.reason_for_loss
         try:
             return _done(
@@ -179,7 +179,7 @@ class TracingChannel(Channel[WorldTracer]):
             return Sent(reference, port.mock)
 
     async def _forward(
-        self, port: WorldTracer, effect: Effect, dossier: Dossier, reference: str, bag: PirBag
+        self, port: WorldTracer, effect: Effect, dossier: CaseFile, reference: str, bag: PirBag
     ) -> TracingResult:
         return await port.forward(
             reference, case_file.forwarding(dossier, bag), our_key=effect.our_key, file_type=dossier.file_type
@@ -197,12 +197,12 @@ class SmsChannel(Channel[SmsSender]):
         rules: when and how often.
     """
 
-    def __init__(self, line: Line[SmsSender], rules: ContactRules) -> None:
-        super().__init__(line)
+    def __init__(self, link: PartnerLink[SmsSender], rules: ContactRules) -> None:
+        super().__init__(link)
         self._rules = rules
 
     async def ready(
-        self, records: Reader, effect: Effect, dossier: Dossier, now: datetime
+        self, records: Reader, effect: Effect, dossier: CaseFile, now: datetime
     ) -> Ready[SmsSender] | Wait | Drop:
         """The words are made from the file as it stands now."""
         number = dossier.phone
@@ -213,7 +213,7 @@ class SmsChannel(Channel[SmsSender]):
             records, effect.airline_id, Service.SMS, number, day_began(now, dossier.zone)
         )
         trigger = Trigger(effect.action)
-        free = turn(trigger, effect.created_at, now, dossier.zone, sent, self._rules)
+        free = next_allowed(trigger, effect.created_at, now, dossier.zone, sent, self._rules)
         if free.reason is not None:
             return Wait(free.at, free.reason)
         if (wait := _reference_wait(effect, dossier, now)) is not None:
@@ -222,7 +222,7 @@ class SmsChannel(Channel[SmsSender]):
         text = render.render_sms(trigger, dossier.language, told).text
         return Ready(number, lambda port: self._send(port, number, text, effect), _fingerprint(text))
 
-    async def find(self, port: SmsSender, effect: Effect, dossier: Dossier, last: Send) -> Sent | None:
+    async def find(self, port: SmsSender, effect: Effect, dossier: CaseFile, last: Send) -> Sent | None:
         """By recipient, time and words: the provider knows no key of ours."""
         messages = await port.sent_since(last.recipient, last.started_at - CLOCKS_DIFFER)
         return next(
@@ -252,7 +252,7 @@ class MailChannel(Channel[MailSender]):
         return timedelta(minutes=15)
 
     async def ready(
-        self, records: Reader, effect: Effect, dossier: Dossier, now: datetime
+        self, records: Reader, effect: Effect, dossier: CaseFile, now: datetime
     ) -> Ready[MailSender] | Wait | Drop:
         """The words are made from the file as it stands now."""
         address = dossier.email
@@ -271,7 +271,7 @@ class MailChannel(Channel[MailSender]):
 
         return Ready(address, send)
 
-    async def find(self, port: MailSender, effect: Effect, dossier: Dossier, last: Send) -> Sent | None:
+    async def find(self, port: MailSender, effect: Effect, dossier: CaseFile, last: Send) -> Sent | None:
         """An event that carries our key moves the effect when it comes; there is nobody to ask."""
         return None
 
@@ -291,7 +291,7 @@ async def _obstacle(records: Reader, effect: Effect, contact: str | None, form: 
     return None
 
 
-def _reference_wait(effect: Effect, dossier: Dossier, now: datetime) -> Wait | None:
+def _reference_wait(effect: Effect, dossier: CaseFile, now: datetime) -> Wait | None:
     """A reference that is about to come is waited for a little."""
     awaited = dossier.pir.reference is None and now < effect.created_at + REFERENCE_PATIENCE
     return Wait(now + REFERENCE_PAUSE, EffectReason.REFERENCE_AWAITED) if awaited else None

@@ -10,7 +10,7 @@ from typing import TypeVar
 from integrations.records.bags import BagState
 from integrations.records.events import SCANS, EventColumns, EventKind, ScanMethod
 from integrations.records.flights import FlightColumns, LegColumns
-from integrations.records.journeys import FlownLeg, Standing
+from integrations.records.journeys import BagStatus, FlownLeg
 
 EventT = TypeVar("EventT", bound=EventColumns)
 
@@ -23,14 +23,14 @@ def in_order(events: Iterable[EventT]) -> list[EventT]:
     return sorted(events, key=lambda event: (event.at, event.rank, event.id))
 
 
-def standing(
+def status_of(
     events: Sequence[EventColumns],
     planned: Sequence[LegColumns],
     flights: Mapping[int, FlightColumns],
     created_at: datetime,
     *,
     deleted: bool = False,
-) -> Standing:
+) -> BagStatus:
     """Where the bag stands.
 
     Args:
@@ -47,7 +47,7 @@ def standing(
     state, state_at = str(BagState.EXPECTED), min([created_at, *(event.at for event in events[:1])])
     airport: str | None = None
     place: str | None = None
-    holder: str | None = None
+    custodian: str | None = None
     flight_id: int | None = None
     for event in events:
         kind = event.kind
@@ -57,18 +57,18 @@ def standing(
             continue  # a message speaks of a bag before it moves: it is not expected or accepted once more
         if kind in SCANS:
             airport, place = event.airport, event.place or None
-        holder = event.holder or holder
+        custodian = event.custodian or custodian
         flight_id = event.flight_id or flight_id
         if kind != EventKind.POSITION:
             off_plan = kind == EventKind.ARRIVED and stations and event.airport not in stations  # rule 12
             state, state_at = str(BagState.MISROUTED) if off_plan else kind, event.at
     if deleted:
-        return Standing(BagState.DELETED, state_at, airport, place, holder, flight_id)
+        return BagStatus(BagState.DELETED, state_at, airport, place, custodian, flight_id)
     if state == BagState.LOADED and flight_id is not None and flight_id in flights:
         departed_at = flights[flight_id].actual_departure
         if departed_at is not None:  # rule 10: never the clock alone
-            return Standing(BagState.IN_FLIGHT, max(state_at, departed_at), None, None, holder, flight_id)
-    return Standing(state, state_at, airport, place, holder, flight_id)
+            return BagStatus(BagState.IN_FLIGHT, max(state_at, departed_at), None, None, custodian, flight_id)
+    return BagStatus(state, state_at, airport, place, custodian, flight_id)
 
 
 def _loadings(

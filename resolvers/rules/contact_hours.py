@@ -28,7 +28,7 @@ class ContactRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class NextContact:
     """When a message may go.
 
     Args:
@@ -40,9 +40,9 @@ class Turn:
     reason: EffectReason | None
 
 
-def turn(
+def next_allowed(
     trigger: Trigger, asked_at: datetime, now: datetime, zone: ZoneInfo, sent_today: int, rules: ContactRules
-) -> Turn:
+) -> NextContact:
     """When a message may go to a passenger.
 
     Args:
@@ -52,11 +52,11 @@ def turn(
     """
     if sent_today >= rules.daily_messages:
         tomorrow = day_began(now, zone).astimezone(zone).date() + timedelta(days=1)
-        return Turn(end_of_quiet(_moment(tomorrow, time(0), zone, now), zone, rules), EffectReason.PASSENGER_CAP)
+        return NextContact(end_of_quiet(_moment(tomorrow, time(0), zone, now), zone, rules), EffectReason.PASSENGER_CAP)
     if trigger in AT_ONCE and now - asked_at <= AT_ONCE_FOR:
-        return Turn(now, None)
+        return NextContact(now, None)
     free = end_of_quiet(now, zone, rules)
-    return Turn(free, None if free == now else EffectReason.QUIET_HOURS)
+    return NextContact(free, None if free == now else EffectReason.QUIET_HOURS)
 
 
 def day_began(now: datetime, zone: ZoneInfo) -> datetime:

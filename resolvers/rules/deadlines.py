@@ -58,7 +58,7 @@ class Deadlines:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class LiabilityCase:
     """What deadlines are counted from.
 
     Args:
@@ -89,35 +89,35 @@ def _end_of(day: date, zone: ZoneInfo) -> Deadline:
     return Deadline(day, midnight.astimezone(UTC), zone.key)
 
 
-def damage_complaint(case: Case, zone: ZoneInfo) -> Deadline | None:
+def damage_complaint(case: LiabilityCase, zone: ZoneInfo) -> Deadline | None:
     """Until when damage, or missing contents, is complained of."""
     if case.kind not in (PirKind.DAMAGED, PirKind.PILFERED) or case.delivered_at is None:
         return None
     return after_days(case.delivered_at, DAMAGE_DAYS, zone)
 
 
-def delay_complaint(case: Case, zone: ZoneInfo) -> Deadline | None:
+def delay_complaint(case: LiabilityCase, zone: ZoneInfo) -> Deadline | None:
     """Until when delay is complained of; None until the bag is delivered."""
     if case.kind != PirKind.DELAYED or case.delivered_at is None:
         return None
     return after_days(case.delivered_at, DELAY_DAYS, zone)
 
 
-def deemed_lost(case: Case, zone: ZoneInfo) -> Deadline | None:
+def deemed_lost(case: LiabilityCase, zone: ZoneInfo) -> Deadline | None:
     """After which day a delayed bag counts as lost."""
     if case.kind != PirKind.DELAYED or case.expected_arrival_at is None:
         return None
     return after_days(case.expected_arrival_at, LOST_DAYS, zone)
 
 
-def suit(case: Case, zone: ZoneInfo) -> Deadline | None:
+def suit(case: LiabilityCase, zone: ZoneInfo) -> Deadline | None:
     """Until when the airline can be sued."""
     if case.kind == PirKind.ON_HAND or case.expected_arrival_at is None:
         return None
     return after_years(case.expected_arrival_at, SUIT_YEARS, zone)
 
 
-def due_at(case: Case, status: PirStatus, zone: ZoneInfo) -> datetime | None:
+def due_at(case: LiabilityCase, status: PirStatus, zone: ZoneInfo) -> datetime | None:
     """The next deadline that matters for what is still to be done; None for a closed file and for a found bag.
 
     For a delayed bag the day it counts as lost, and once it is delivered the end of the time to complain.
@@ -147,7 +147,9 @@ def limit_at(limits: Iterable[LiabilityLimit], day: date) -> int | None:
     return max(known, key=lambda limit: limit.valid_from).baggage_sdr if known else None
 
 
-def of_case(case: Case, zone: ZoneInfo, regime: LiabilityRegime, limits: Iterable[LiabilityLimit]) -> Deadlines:
+def of_case(
+    case: LiabilityCase, zone: ZoneInfo, regime: LiabilityRegime, limits: Iterable[LiabilityLimit]
+) -> Deadlines:
     """All deadlines of a file. The limit is that of the day the bag should have arrived."""
     event_day = case.expected_arrival_at and case.expected_arrival_at.astimezone(zone).date()
     return Deadlines(
@@ -171,6 +173,6 @@ def of_pir(
         bound: the countries known to be bound by the Montreal Convention.
     """
     origin, destination = places.get(pir.origin or ""), places[pir.destination or pir.station]
-    case = Case(PirKind(pir.kind), pir.expected_arrival_at, pir.delivered_at)
+    case = LiabilityCase(PirKind(pir.kind), pir.expected_arrival_at, pir.delivered_at)
     law = regime(origin.country_code if origin else None, destination.country_code, bound)
     return of_case(case, ZoneInfo(destination.time_zone), law, limits)

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from uuid import UUID
 
-from integrations.records.instructions import Change, Instruction, MessageKind, NamedFlight
+from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight
 
 RUSH = "RUSH"
 PRIORITY = "PRIO"
 KILOGRAMS = {"K": 1.0, "L": 0.45359237}
 
 # Of messages of one moment, the origin line knows minutes only: made, then changed, then deleted.
-_STEPS = {Change.NEW: 0, Change.CHG: 1, Change.DEL: 2}
+_STEPS = {InstructionAction.NEW: 0, InstructionAction.CHG: 1, InstructionAction.DEL: 2}
 # What one message says replaces what earlier ones of its station said; these tell where it stands instead.
 _ADDRESS = frozenset({"tag", "kind", "change", "at", "assumed", "airport"})
 _ELEMENTS = tuple(part.name for part in fields(Instruction) if part.name not in _ADDRESS)
@@ -78,13 +78,13 @@ class _Story:
             return
         if said.kind == MessageKind.BTM and station is not None:
             return  # the carrier that brings the bag knows less of its way on than the station it changes at
-        if said.change == Change.DEL:  # rule 4
+        if said.change == InstructionAction.DEL:  # rule 4
             if station is not None:
                 self.stations[key] = replace(station, authorised=False)
             self.authorised, self.deleted = False, True
             return
         self.deleted = False
-        if said.change == Change.CHG and station is not None:
+        if said.change == InstructionAction.CHG and station is not None:
             present = {name: value for name in _ELEMENTS if (value := getattr(said, name)) is not None}
             self.stations[key] = replace(station, at=said.at, **present)  # rule 6
         else:

@@ -33,13 +33,13 @@ async def rebuild(context: Context) -> AsyncIterator[Rebuilt]:
             locked = await bags.lock(records, airline_id, bag_ids)
             changed, _ = await itineraries.follow(records, airline_id, locked, {})
             right = {bag_id: bag for bag_id, bag in locked.items() if bag_id not in changed}
-            moved = set(await events.move(records, airline_id, right, always=False))
+            moved = set(await events.recompute_status(records, airline_id, right, always=False))
             if changed:
                 replanned = await bags.by_id(records, airline_id, sorted(changed))
-                moved |= set(await events.move(records, airline_id, replanned, always=True))
+                moved |= set(await events.recompute_status(records, airline_id, replanned, always=True))
             if moved:
                 told = [(bag_id, None) for bag_id in sorted(moved)]
-                await outbox.tell_of_bags(records, airline_id, GRAPH, told, replanned=moved)
+                await outbox.enqueue_bag_changes(records, airline_id, GRAPH, told, replanned=moved)
                 await changes.note_bags(records, airline_id, told)
                 await outbox.wake(records, GRAPH)
         last, looked_at, corrected = bag_ids[-1], looked_at + len(bag_ids), corrected + len(moved)

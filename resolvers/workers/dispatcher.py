@@ -18,7 +18,7 @@ from integrations.deadline import deadline
 from integrations.errors import OutsideError, Unavailable, Unsettled
 from integrations.partners.ports import MessageRefused
 from integrations.records.attempts import Send, SendOutcome
-from integrations.records.deliveries import Refusal
+from integrations.records.deliveries import DeliveryRefusal
 from integrations.records.effects import (
     Effect,
     EffectReason,
@@ -32,9 +32,9 @@ from integrations.stores.postgres import effects, pirs
 from integrations.stores.postgres.manager import PostgresManager, Session
 from resolvers.context import Installation
 from resolvers.notifications import case_file
-from resolvers.notifications.case_file import Dossier
+from resolvers.notifications.case_file import CaseFile
 from resolvers.notifications.channels import Channel, Drop, MailChannel, Ready, Sent, SmsChannel, TracingChannel, Wait
-from resolvers.notifications.partner_links import Lines, PortT
+from resolvers.notifications.partner_links import PartnerLinks, PortT
 from resolvers.workers.lanes import LaneWorker
 
 logger = logging.getLogger(__name__)
@@ -60,9 +60,9 @@ PING_SECONDS = 3.0
 FORGET_AFTER = timedelta(minutes=10)
 
 REASONS = {
-    Refusal.INVALID_RECIPIENT: EffectReason.INVALID_CONTACT,
-    Refusal.OPTED_OUT: EffectReason.OPTED_OUT,
-    Refusal.OTHER: EffectReason.REFUSED,
+    DeliveryRefusal.INVALID_RECIPIENT: EffectReason.INVALID_CONTACT,
+    DeliveryRefusal.OPTED_OUT: EffectReason.OPTED_OUT,
+    DeliveryRefusal.OTHER: EffectReason.REFUSED,
 }
 
 
@@ -94,10 +94,10 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         owner: str,
         now: Callable[[], datetime],
     ) -> None:
-        self.service = channel.line.service
+        self.service = channel.link.service
         super().__init__(postgres, self.service.consumer, owner, LEASE_SECONDS)
         self.channel = channel
-        self.line = channel.line
+        self.link = channel.link
         self.installation = installation
         self.airline_id = installation.airline_id
         self.now = now
@@ -118,12 +118,12 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             watching.cancel()
             await asyncio.wait([watching, *self.under_way], timeout=CALL_SECONDS)
 
-    async def work(self) -> int:
-        """Begins what is due, as far as there is room; answers how much that was."""
-        if self.line.rest() > 0 or monotonic() < self._rests_until:
+    async def process_batch(self) -> int:
+        """Begins what is due, as far as there is capacity; answers how much that was."""
+        if self.link.retry_after() > 0 or monotonic() < self._rests_until:
             return 0
-        room = self.line.room(AT_ONCE) - len(self._under_way)
-        if room <= 0:
+        capacity = self.link.capacity(AT_ONCE) - len(self._under_way)
+        if capacity <= 0:
             return 0
         due = await effects.due(
             self.postgres,
@@ -133,7 +133,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             MARGIN_SECONDS,
             list(self._under_way),
             self.now(),
-            room,
+            capacity,
         )
         for effect in due:
             task = asyncio.create_task(self._handle(effect))
@@ -161,21 +161,21 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             with suppress(OutsideError):
                 await self._move(effect, EffectState(effect.state), None, due_at=self.now() + OUR_FAULT_PAUSE)
 
-    async def _try(self, effect: Effect, dossier: Dossier) -> None:
+    async def _try(self, effect: Effect, dossier: CaseFile) -> None:
         """Whether it may go and that it goes is one transaction, so that whoever counts sends counts this one."""
-        port = self.line.whom()
+        port = self.link.partner()
         async with self.postgres.transaction() as records:
             ready = await self._ready(records, effect, dossier)
             send_id = await self._begin(records, effect, ready, mock=port.mock) if ready is not None else None
         if ready is not None and send_id is not None:
             await self._send(effect, ready, send_id, port)
 
-    async def _ready(self, records: Session, effect: Effect, dossier: Dossier) -> Ready[PortT] | None:
+    async def _ready(self, records: Session, effect: Effect, dossier: CaseFile) -> Ready[PortT] | None:
         """How to send it; None where it has to wait or is dropped, which is written down."""
         now = self.now()
         ready = (
             await self.channel.ready(records, effect, dossier, now)
-            if self.line.enabled
+            if self.link.enabled
             else Drop(EffectReason.SERVICE_DISABLED)
         )
         match ready:
@@ -191,11 +191,11 @@ class Dispatcher(LaneWorker, Generic[PortT]):
     async def _begin(self, records: Session, effect: Effect, ready: Ready[PortT], *, mock: bool) -> int | None:
         """Writes the send down; None where it may not be made now."""
         now = self.now()
-        if self.line.a_minute is not None:
+        if self.link.a_minute is not None:
             last = await effects.last_sends(
-                records, self.airline_id, self.service, now - RATE_WINDOW, self.line.a_minute
+                records, self.airline_id, self.service, now - RATE_WINDOW, self.link.a_minute
             )
-            if len(last) >= self.line.a_minute:
+            if len(last) >= self.link.a_minute:
                 self._pause_for((last[-1] + RATE_WINDOW - now).total_seconds())
                 return None
         if not await effects.begin(records, self.airline_id, effect.id, now + ENDED_AFTER):
@@ -206,7 +206,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
 
     async def _send(self, effect: Effect, ready: Ready[PortT], send_id: int, port: PortT) -> None:
         try:
-            with deadline(CALL_SECONDS), self.line.guarded(port):
+            with deadline(CALL_SECONDS), self.link.guarded(port):
                 sent = await ready.send(port)
         except OutsideError as error:
             end = self._failure(effect, error)
@@ -218,7 +218,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         """What becomes of an effect whose call failed."""
         now = self.now()
         match error:
-            case MessageRefused(refusal=Refusal.OPTED_OUT):
+            case MessageRefused(refusal=DeliveryRefusal.OPTED_OUT):
                 return _End(SendOutcome.REFUSED, EffectState.SUPPRESSED, EffectReason.OPTED_OUT)
             case MessageRefused():
                 return _End(SendOutcome.REFUSED, EffectState.FAILED, REASONS[error.refusal])
@@ -235,7 +235,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
                 logger.warning("%s: effect %d was refused: %s", self.consumer, effect.id, error)
                 return _End(SendOutcome.REFUSED, EffectState.FAILED, EffectReason.REFUSED)
 
-    async def _settle(self, effect: Effect, dossier: Dossier) -> None:
+    async def _settle(self, effect: Effect, dossier: CaseFile) -> None:
         """Finds out what became of a send, and lets it be repeated only where the partner knows nothing of it."""
         last = (await effects.sends(self.postgres, self.airline_id, [effect.id]))[-1]
         again = self.now() + LOOK_AGAIN
@@ -258,10 +258,10 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             end = _End(SendOutcome.UNSETTLED, EffectState.FAILED, EffectReason.OUTCOME_UNKNOWN)
             await self._finish(effect, last.id, end, mock=last.mock)
 
-    async def _find(self, effect: Effect, dossier: Dossier, last: Send) -> Sent | None:
-        spare = self.line.spare
-        port = spare if last.mock and spare is not None else self.line.port
-        with deadline(CALL_SECONDS), self.line.guarded(port):
+    async def _find(self, effect: Effect, dossier: CaseFile, last: Send) -> Sent | None:
+        fallback = self.link.fallback
+        port = fallback if last.mock and fallback is not None else self.link.port
+        with deadline(CALL_SECONDS), self.link.guarded(port):
             return await self.channel.find(port, effect, dossier, last)
 
     async def _finish(self, effect: Effect, send_id: int, end: _End, *, mock: bool) -> None:
@@ -279,7 +279,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
                 provider_id=sent.provider_id if sent else None,
                 units=sent.units if sent else 0,
                 mock=sent.mock if sent else mock,
-                cost_micros=sent.units * self.line.price_micros if sent else 0,
+                cost_micros=sent.units * self.link.price_micros if sent else 0,
             )
             await effects.move(
                 records,
@@ -306,7 +306,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
     async def _mind_budget(self, records: Session, sent: Sent, now: datetime) -> None:
         """Says so in the log once a day: when a send makes the day's cost exceed the budget."""
         budget = self.installation.daily_budget
-        cost = sent.units * self.line.price_micros
+        cost = sent.units * self.link.price_micros
         if budget is None or cost == 0:
             return
         today = now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -330,15 +330,15 @@ class Dispatcher(LaneWorker, Generic[PortT]):
     async def _tell(self) -> None:
         began = monotonic()
         healthy = False
-        if self.line.enabled:
-            with suppress(OutsideError), deadline(PING_SECONDS), self.line.breaker.attempt():
-                await self.line.port.ping()
+        if self.link.enabled:
+            with suppress(OutsideError), deadline(PING_SECONDS), self.link.breaker.attempt():
+                await self.link.port.ping()
                 healthy = True
         condition = PartnerCondition(
             service=self.service,
-            breaker=self.line.breaker.snapshot().state,
-            enabled=self.line.enabled,
-            mock=self.line.whom().mock,
+            breaker=self.link.breaker.snapshot().state,
+            enabled=self.link.enabled,
+            mock=self.link.partner().mock,
             healthy=healthy,
             latency_ms=(monotonic() - began) * 1000,
         )
@@ -354,11 +354,11 @@ def _success(sent: Sent) -> _End:
 
 
 def dispatchers(
-    postgres: PostgresManager, installation: Installation, lines: Lines, owner: str, now: Callable[[], datetime]
+    postgres: PostgresManager, installation: Installation, links: PartnerLinks, owner: str, now: Callable[[], datetime]
 ) -> list[LaneWorker]:
     """One dispatcher for each partner."""
     return [
-        Dispatcher(postgres, installation, TracingChannel(lines.worldtracer), owner, now),
-        Dispatcher(postgres, installation, SmsChannel(lines.sms, lines.rules), owner, now),
-        Dispatcher(postgres, installation, MailChannel(lines.email), owner, now),
+        Dispatcher(postgres, installation, TracingChannel(links.worldtracer), owner, now),
+        Dispatcher(postgres, installation, SmsChannel(links.sms, links.rules), owner, now),
+        Dispatcher(postgres, installation, MailChannel(links.email), owner, now),
     ]

@@ -246,7 +246,7 @@ def _bag(one: BagProjection) -> dict[str, Any]:
     said: dict[str, Any] = {
         "version": one.bag.version,
         "state": one.bag.state,
-        "holder": one.bag.holder,
+        "custodian": one.bag.custodian,
         "planned": [[leg.seq, leg.id] for leg in one.plan.legs],
         "flown": [[leg.seq, leg.flight.id] for leg in one.flown],
         "tags": [
@@ -262,7 +262,7 @@ def _bag(one: BagProjection) -> dict[str, Any]:
                 event.rank,
                 [[f"{event.airport}/{event.place}", kind_of_place(event.place)]],
                 [event.flight_id] if event.flight_id else [],
-                [f"{event.airline_id}/{event.holder}"] if event.holder else [],
+                [f"{event.airline_id}/{event.custodian}"] if event.custodian else [],
             ]
             for event in one.events
         ],

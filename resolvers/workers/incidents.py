@@ -69,7 +69,7 @@ def cause_of(transfer: Transfer) -> Cause | None:
     return IncidentCause.EARLY_OUTBOUND, outbound.id
 
 
-class IncidentKeeper(LaneWorker):
+class IncidentWorker(LaneWorker):
     """One worker of the incidents' lanes.
 
     Args:
@@ -83,7 +83,7 @@ class IncidentKeeper(LaneWorker):
         self._gathered_at = self._boards_at = self._swept_at = float("-inf")
         self._watched: list[AffectedFlight] = []
 
-    async def work(self) -> int:
+    async def process_batch(self) -> int:
         """Looks at what has changed; answers how many notices and watched flights that were, 0 where none wait."""
         await self._gather()
         await self._tell_of_boards()
@@ -97,7 +97,7 @@ class IncidentKeeper(LaneWorker):
                 for airport in _boards(looked_at, of_told):
                     await changes.note(records, airline_id, Topic.BOARD, airport=airport)
         if notices:
-            await outbox.done(self.postgres, [notice.id for notice in notices])
+            await outbox.mark_done(self.postgres, [notice.id for notice in notices])
         return len(notices) + len(watched)
 
     async def _gather(self) -> None:
@@ -109,7 +109,7 @@ class IncidentKeeper(LaneWorker):
         moved = await incidents.moved_members(self.postgres, INCIDENTS, self.owner, MOST_MOVED)
         for airline_id, of_airline in groupby(sorted(moved), attrgetter("airline_id")):
             async with self.postgres.transaction() as records:
-                await look_again(records, airline_id, list(of_airline), self._now())
+                await reassess(records, airline_id, list(of_airline), self._now())
 
     async def _tell_of_boards(self) -> None:
         """Leaves word of boards whose bags have moved, if it is time to."""
@@ -166,7 +166,7 @@ async def refresh(records: Reader, airline_id: int, flight_ids: Sequence[int], n
     return looked_at
 
 
-async def look_again(records: Reader, airline_id: int, moved: Sequence[MovedMember], now: datetime) -> None:
+async def reassess(records: Reader, airline_id: int, moved: Sequence[MovedMember], now: datetime) -> None:
     """Updates and closes incidents of which bags have moved. Part of a transaction; seven statements at most."""
     await incidents.lock(records, airline_id)
     kept = {

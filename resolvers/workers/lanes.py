@@ -36,7 +36,7 @@ class LaneWorker(ABC):
         self._wake = asyncio.Event()
 
     @abstractmethod
-    async def work(self) -> int:
+    async def process_batch(self) -> int:
         """Does what is next on the leased lanes; answers how much that was, 0 where nothing waits."""
 
     def wake(self, consumer: str) -> None:
@@ -49,7 +49,7 @@ class LaneWorker(ABC):
         try:
             while True:
                 if await self.try_step() == 0:
-                    await self.rest(POLL_SECONDS)
+                    await self.wait_for_work(POLL_SECONDS)
         finally:
             with suppress(OutsideError):
                 await outbox.release(self.postgres, self.consumer, self.owner)
@@ -72,9 +72,9 @@ class LaneWorker(ABC):
         if clock > self._leased_at + RENEW_SECONDS:
             await outbox.lease(self.postgres, self.consumer, self.owner, self._lease_seconds)
             self._leased_at = clock
-        return await self.work()
+        return await self.process_batch()
 
-    async def rest(self, seconds: float) -> None:
+    async def wait_for_work(self, seconds: float) -> None:
         """Waits until woken, at most so long."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

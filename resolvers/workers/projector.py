@@ -14,7 +14,7 @@ from integrations.records.bags import Bag, BagTag
 from integrations.records.events import Event, EventKind
 from integrations.records.flights import Leg
 from integrations.records.journeys import BagPlan, BagProjection, FlownLeg
-from integrations.records.outbox import GRAPH, News, Notice, Subject
+from integrations.records.outbox import GRAPH, OutboxMessage, PendingChanges, Subject
 from integrations.stores.neo4j import network, projections
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres import airports, bags, events, flights, outbox, passengers
@@ -112,7 +112,7 @@ class Projector(LaneWorker):
         self._cleaned_at = float("-inf")
         self._batch = BATCH
 
-    async def work(self) -> int:
+    async def process_batch(self) -> int:
         """Tells the graph of one batch of changes; answers how many notices were told, 0 where none wait."""
         notices = await outbox.waiting(self.postgres, GRAPH, self.owner, MARGIN_SECONDS, self._batch)
         try:
@@ -124,7 +124,7 @@ class Projector(LaneWorker):
             raise
         self._batch = min(BATCH, self._batch * 2)
         if notices:
-            await outbox.done(self.postgres, [notice.id for notice in notices])
+            await outbox.mark_done(self.postgres, [notice.id for notice in notices])
         else:
             await self._clean()
         return len(notices)
@@ -135,7 +135,7 @@ class Projector(LaneWorker):
             self._cleaned_at = clock
             await outbox.delete_done(self.postgres, KEEP_DONE, 10_000)
 
-    async def _tell(self, airline_id: int, notices: Sequence[Notice]) -> None:
+    async def _tell(self, airline_id: int, notices: Sequence[OutboxMessage]) -> None:
         if any(notice.subject == Subject.NETWORK for notice in notices):
             await self._tell_network(airline_id)
         flight_ids = {notice.subject_id for notice in notices if notice.subject == Subject.FLIGHT}
@@ -163,7 +163,7 @@ class Projector(LaneWorker):
         # never stands for less than it says. For the same reason all news of a bag are told, also those whose notices
         # come in a later batch.
         current = await bags.by_id(self.postgres, airline_id, bag_ids)
-        news = await outbox.untold(self.postgres, airline_id, GRAPH, bag_ids)
+        news = await outbox.pending(self.postgres, airline_id, GRAPH, bag_ids)
         known = await projections.known_bags(self.graph, airline_id, list(current), WRITE_SECONDS)
         told = [
             *await self._told_before(airline_id, current, {bag_id: news[bag_id] for bag_id in known & news.keys()}),
@@ -175,7 +175,7 @@ class Projector(LaneWorker):
         await projections.delete_bags(self.graph, airline_id, sorted(news.keys() - current.keys()), WRITE_SECONDS)
 
     async def _told_before(
-        self, airline_id: int, current: Mapping[int, Bag], news: Mapping[int, News]
+        self, airline_id: int, current: Mapping[int, Bag], news: Mapping[int, PendingChanges]
     ) -> list[BagProjection]:
         """Bags that the graph knows: what is new of them."""
         happened: dict[int, list[Event]] = {bag_id: [] for bag_id in news}
@@ -226,5 +226,5 @@ def _newest(happened: Sequence[Event], bag: Bag) -> datetime:
     return max((event.received_at for event in happened), default=bag.created_at)
 
 
-def _airline(notice: Notice) -> int:
+def _airline(notice: OutboxMessage) -> int:
     return notice.airline_id

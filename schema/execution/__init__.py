@@ -9,10 +9,10 @@ from schema.execution.executor import BreadthFirstExecutor, plans_of
 from schema.execution.fields import (
     SELECTED,
     WRITTEN,
-    AtHand,
     BatchError,
     BatchField,
     Layout,
+    Prefetch,
     ReadField,
     Selected,
     by_class,
@@ -27,7 +27,6 @@ from schema.execution.plan import PlanCache
 __all__ = [
     "SELECTED",
     "WRITTEN",
-    "AtHand",
     "BatchError",
     "BatchField",
     "BreadthFirstExecutor",
@@ -35,6 +34,7 @@ __all__ = [
     "Loaders",
     "Native",
     "PlanCache",
+    "Prefetch",
     "ReadField",
     "Selected",
     "Stage",

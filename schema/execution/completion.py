@@ -32,7 +32,7 @@ from graphql.execution.executor import Executor, invalid_return_type_error
 from graphql.pyutils import is_iterable
 from graphql.type.scalars import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT, specified_scalar_types
 
-from schema.execution.response_path import Position, Where
+from schema.execution.response_path import ResponsePosition, Where
 
 if TYPE_CHECKING:
     from schema.execution.field_plans import FieldPlan
@@ -518,11 +518,11 @@ def compiled(source: str, names: dict[str, Any], function: str) -> Any:
 def _items(where: Where, lengths: Sequence[int], nullable: bool) -> Where:
     """The places of the items of lists that were put one behind the other."""
 
-    def place(index: int) -> Position:
+    def place(index: int) -> ResponsePosition:
         ends = list(accumulate(lengths))
         row = bisect_right(ends, index)
         key = index - (ends[row] - lengths[row])
-        return Position(where(row), key, key, nullable, None)
+        return ResponsePosition(where(row), key, key, nullable, None)
 
     return place
 

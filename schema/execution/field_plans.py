@@ -41,8 +41,8 @@ from schema.execution.fields import (
     Selection,
 )
 from schema.execution.info import ResolveInfo
-from schema.execution.instrumentation import Figures, Stage
-from schema.execution.response_path import Position, Where, nowhere
+from schema.execution.instrumentation import FieldMetrics, Stage
+from schema.execution.response_path import ResponsePosition, Where, nowhere
 
 if TYPE_CHECKING:
     from schema.execution.run import Run
@@ -105,7 +105,7 @@ class FieldPlan(ABC):
         definition: GraphQLField,
         details: FieldDetailsList,
         shape: Shape,
-        figures: Figures,
+        figures: FieldMetrics,
     ) -> None:
         self.key = key
         self.order = order
@@ -127,7 +127,7 @@ class FieldPlan(ABC):
     def place(self, where: Where) -> Where:
         """The field's places, from its parents'."""
         order, key, nullable, type_name = self.order, self.key, self.shape.nullable, self.parent_type.name
-        return lambda index: Position(where(index), order, key, nullable, type_name)
+        return lambda index: ResponsePosition(where(index), order, key, nullable, type_name)
 
     @abstractmethod
     async def values(self, ask: Ask) -> Sequence[Any]:
@@ -137,7 +137,7 @@ class FieldPlan(ABC):
             Exception: it counts for every parent.
         """
 
-    def at_hand(self, run: "Run", parents: Sequence[Any]) -> Sequence[Any] | None:  # noqa: ARG002 # of those that have any
+    def prefetched(self, run: "Run", parents: Sequence[Any]) -> Sequence[Any] | None:  # noqa: ARG002 # of those that have any
         """The values, if all parents have brought them along; may be asked for again.
 
         Raises:
@@ -201,9 +201,9 @@ class ReadPlan(FieldPlan):
 
     async def values(self, ask: Ask) -> Sequence[Any]:
         """What each parent holds."""
-        return self.at_hand(ask.run, ask.parents)
+        return self.prefetched(ask.run, ask.parents)
 
-    def at_hand(self, run: "Run", parents: Sequence[Any]) -> Sequence[Any]:
+    def prefetched(self, run: "Run", parents: Sequence[Any]) -> Sequence[Any]:
         """What each parent holds."""
         read = self.reader and self.reader(run.context)
         if read is None:
@@ -227,7 +227,7 @@ class BatchPlan(FieldPlan):
     async def values(self, ask: Ask) -> Sequence[Any]:
         """What the field's function answers."""
         run = ask.run
-        ready = self.at_hand(run, ask.parents)
+        ready = self.prefetched(run, ask.parents)
         if ready is not None:
             return self._answered(ready, ask)
         arguments = self._arguments(run, ask.place)
@@ -240,9 +240,9 @@ class BatchPlan(FieldPlan):
             answers = await self.declared.answers(run.context, ask.parents, arguments)
         return self._answered(answers, ask)
 
-    def at_hand(self, run: "Run", parents: Sequence[Any]) -> Sequence[Any] | None:
+    def prefetched(self, run: "Run", parents: Sequence[Any]) -> Sequence[Any] | None:
         """What the parents have brought along."""
-        if self.declared.at_hand is None:
+        if self.declared.prefetched is None:
             return None
         return self.declared.ready(run.context, parents, self._arguments(run, nowhere))
 
@@ -464,7 +464,7 @@ def plan_field(
     definition: GraphQLField,
     details: FieldDetailsList,
     shape: Shape,
-    figures: Figures,
+    figures: FieldMetrics,
     converter: GraphQLCoreConverter | None,
 ) -> FieldPlan:
     """The quickest way to a field's values that is sure to give what its resolver would.

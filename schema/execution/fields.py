@@ -14,7 +14,7 @@ BatchFunction = Callable[..., Awaitable[Sequence[Any]]]
 Rule = Callable[[Any], None]
 Read = Callable[[Any], Any]
 Reader = Callable[[Any], Read | None]
-AtHand = Callable[..., Sequence[Any] | None]
+Prefetch = Callable[..., Sequence[Any] | None]
 # Response names in order, each with the name of the attribute that answers it.
 Layout = tuple[tuple[str, str], ...]
 
@@ -66,9 +66,9 @@ class BatchField(StrawberryField):
             nothing but attributes is asked, and the answer's writer takes finished text, it gets their layout, and may
             answer for each parent the text of a list, as JSON, in a list of its own class whose attribute ``written``
             is true. The text must read exactly as the scalars would have been written.
-        at_hand: takes the parents and the field's arguments as keywords; gives what the function would if all parents
-            have brought it along, else None, or finished text as above. It does not wait and has no effects. None if
-            parents never bring it.
+        prefetched: takes the parents and the field's arguments as keywords; returns what the function would return
+            where all parents already hold it, else None. It does not wait and has no effects. None where parents
+            never hold it.
     """
 
     function: BatchFunction
@@ -76,13 +76,13 @@ class BatchField(StrawberryField):
     max_parents: int
     takes_selected: bool
     takes_written: bool
-    at_hand: AtHand | None
+    prefetched: Prefetch | None
 
     def __copy__(self) -> Self:
         copied = super().__copy__()
         copied.function, copied.rule, copied.max_parents = self.function, self.rule, self.max_parents
         copied.takes_selected, copied.takes_written = self.takes_selected, self.takes_written
-        copied.at_hand = self.at_hand
+        copied.prefetched = self.prefetched
         return copied
 
     @property
@@ -99,12 +99,12 @@ class BatchField(StrawberryField):
         """What the parents have brought along, for all of them; None if it has to be asked for.
 
         Raises:
-            Exception: what ``rule`` or ``at_hand`` raised; it counts for every parent.
+            Exception: what ``rule`` or ``prefetched`` raised; it counts for every parent.
         """
-        assert self.at_hand is not None
+        assert self.prefetched is not None
         if self.rule is not None:
             self.rule(context)
-        return self.at_hand(parents, **arguments)
+        return self.prefetched(parents, **arguments)
 
     async def answers(self, context: Any, parents: Sequence[Any], arguments: Mapping[str, Any]) -> Sequence[Any]:
         """Answer for all parents: a value, None or an exception for each, in order.

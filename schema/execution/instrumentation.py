@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 
-class Figures:
+class FieldMetrics:
     """Sums of one field of the schema over all runs; leaves that are read off their parents are not counted.
 
     Attributes:

@@ -32,7 +32,7 @@ from schema.execution.codegen import Builder, builder_of
 from schema.execution.completion import Leaf, Native, shape_of
 from schema.execution.field_plans import BatchPlan, FieldPlan, ReadPlan, plan_field, union
 from schema.execution.fields import Read, Selected, Selection
-from schema.execution.instrumentation import Figures
+from schema.execution.instrumentation import FieldMetrics
 
 if TYPE_CHECKING:
     from graphql.execution.executor import Executor
@@ -92,7 +92,9 @@ class SelectionPlan:
 class OperationPlan:
     """One operation with one set of conditions."""
 
-    def __init__(self, executor: "Executor[Any]", natives: Mapping[str, Native], figures: dict[str, Figures]) -> None:
+    def __init__(
+        self, executor: "Executor[Any]", natives: Mapping[str, Native], figures: dict[str, FieldMetrics]
+    ) -> None:
         strawberry_schema = getattr(executor.schema, "_strawberry_schema", None)
         self._converter: GraphQLCoreConverter | None = getattr(strawberry_schema, "schema_converter", None)
         self._natives = natives
@@ -173,7 +175,7 @@ class OperationPlan:
                 entries.append((key, object_type.name))
                 continue
             shape = shape_of(definition.type, self._natives)
-            figures = self._figures.setdefault(f"{object_type.name}.{name}", Figures())
+            figures = self._figures.setdefault(f"{object_type.name}.{name}", FieldMetrics())
             field = plan_field(key, order, object_type, definition, details, shape, figures, self._converter)
             entries.append((key, field))
         return SelectionPlan(entries)
@@ -192,7 +194,7 @@ class PlanCache:
 
     def __init__(self, schema: GraphQLSchema | None = None, entries: int = 1_000) -> None:
         self._schema = weakref.ref(schema) if schema is not None else None
-        self.figures: dict[str, Figures] = {}
+        self.figures: dict[str, FieldMetrics] = {}
         self._entries = entries
         self._kept: OrderedDict[tuple[int, type], _Kept] = OrderedDict()
 
@@ -245,7 +247,7 @@ class _Kept:
         )
 
     def plan(
-        self, executor: "Executor[Any]", natives: Mapping[str, Native], figures: dict[str, Figures]
+        self, executor: "Executor[Any]", natives: Mapping[str, Native], figures: dict[str, FieldMetrics]
     ) -> OperationPlan | None:
         if not self._plannable:
             return None

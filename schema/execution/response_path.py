@@ -10,11 +10,11 @@ from typing import Any
 from graphql import FieldNode, GraphQLError, located_error
 from graphql.pyutils import Path
 
-Where = Callable[[int], "Position"]
+Where = Callable[[int], "ResponsePosition"]
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class ResponsePosition:
     """A place in the answer.
 
     Args:
@@ -25,16 +25,16 @@ class Position:
         type_name: the object type that the field belongs to; None for the item of a list.
     """
 
-    parent: "Position | None"
+    parent: "ResponsePosition | None"
     order: int
     key: str | int
     nullable: bool
     type_name: str | None
 
-    def chain(self) -> list["Position"]:
+    def chain(self) -> list["ResponsePosition"]:
         """This place and all that hold it, outermost first."""
         places = []
-        place: Position | None = self
+        place: ResponsePosition | None = self
         while place is not None:
             places.append(place)
             place = place.parent
@@ -63,7 +63,7 @@ class Failure:
 
     __slots__ = ("nodes", "nulled", "order", "path", "reason")
 
-    def __init__(self, reason: Exception, nodes: Sequence[FieldNode], position: Position) -> None:
+    def __init__(self, reason: Exception, nodes: Sequence[FieldNode], position: ResponsePosition) -> None:
         places = position.chain()
         self.reason = reason
         self.nodes = nodes

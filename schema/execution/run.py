@@ -14,7 +14,7 @@ from schema.execution.fields import Read, Reader, is_written
 from schema.execution.info import ResolveInfo, SharedInfo
 from schema.execution.instrumentation import Watch
 from schema.execution.plan import OperationPlan, SelectionPlan
-from schema.execution.response_path import Failure, Position, Where, nowhere, settle
+from schema.execution.response_path import Failure, ResponsePosition, Where, nowhere, settle
 
 
 class Run:
@@ -132,7 +132,7 @@ class Run:
 
     def _group_at_once(self, group: Sequence[FieldPlan], parents: Sequence[Any]) -> Sequence[Sequence[Any]] | None:
         """As ``_group`` for values at hand that need no waiting to be completed; None for others."""
-        values = group[0].at_hand(self, parents)
+        values = group[0].prefetched(self, parents)
         if values is None:
             return None
         written = self.written(values)
@@ -183,7 +183,7 @@ class Run:
         fragment = self.fragment
         return None if fragment is None or not is_written(values) else [fragment(text) for text in values]
 
-    def fail(self, reason: Exception, field: FieldPlan, position: Position) -> None:
+    def fail(self, reason: Exception, field: FieldPlan, position: ResponsePosition) -> None:
         """Take note of a field error."""
         self._failures.append(Failure(reason, field.nodes, position))
 

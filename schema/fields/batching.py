@@ -24,7 +24,7 @@ from strawberry.types.arguments import StrawberryArgument
 
 from resolvers.actor import Role
 from resolvers.context import Context
-from schema.execution import SELECTED, WRITTEN, AtHand, BatchField, ReadField
+from schema.execution import SELECTED, WRITTEN, BatchField, Prefetch, ReadField
 from schema.runtime.permissions import admit
 
 BatchFunction = Callable[Concatenate[Context, Sequence[Any], ...], Awaitable[Sequence[Any]]]
@@ -37,7 +37,7 @@ def batched(
     arguments: Mapping[str, str] | None = None,
     requires: Iterable[Role] = (),
     max_parents: int = 1000,
-    at_hand: AtHand | None = None,
+    prefetched: Prefetch | None = None,
     deprecation_reason: str | None = None,
 ) -> Any:
     """Declare a field of all parents; assign it to an annotated attribute of a Strawberry type.
@@ -51,8 +51,8 @@ def batched(
             ``strawberry.argument(description=...)`` needs none here.
         requires: roles that may ask, checked once for each batch.
         max_parents: the most parents for one call of the function.
-        at_hand: ``def f(parents, *, argument=default)``: what the function would answer if all parents have brought it
-            along, else None.
+        prefetched: ``def f(parents, *, argument=default)``: what the function would return where all parents already
+            hold it, else None.
         deprecation_reason: as GraphQL shows it.
 
     Raises:
@@ -68,7 +68,7 @@ def batched(
         max_parents=max_parents,
         takes_selected=any(parameter.name == SELECTED for parameter in parameters),
         takes_written=any(parameter.name == WRITTEN for parameter in parameters),
-        at_hand=at_hand,
+        prefetched=prefetched,
         deprecation_reason=deprecation_reason,
     )
 
@@ -83,13 +83,13 @@ def declare(
     max_parents: int,
     takes_selected: bool,
     takes_written: bool = False,
-    at_hand: AtHand | None = None,
+    prefetched: Prefetch | None = None,
     deprecation_reason: str | None,
 ) -> BatchField:
     """Make the field; ``parameters`` are those of the function that GraphQL shows as arguments."""
     field = BatchField(description=description, deprecation_reason=deprecation_reason)
     field.function, field.max_parents = function, max_parents
-    field.takes_selected, field.takes_written, field.at_hand = takes_selected, takes_written, at_hand
+    field.takes_selected, field.takes_written, field.prefetched = takes_selected, takes_written, prefetched
     field.rule = (lambda context: admit(context.actor, requires)) if requires else None
     field.arguments = [_argument(function, parameter, arguments) for parameter in parameters]
     return field

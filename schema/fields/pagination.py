@@ -128,7 +128,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class KeysetCursor:
     """An edge's value: a row and the list it stands in."""
 
     context: Context
@@ -141,7 +141,7 @@ class Position:
         return self.order.cursor(self.context, self.node)
 
 
-class Piece:
+class PageRequest:
     """A connection's value: the rows of a page, in the list's order.
 
     Args:
@@ -160,9 +160,9 @@ class Piece:
             self.nodes.reverse()
 
     @property
-    def edges(self) -> list[Position]:
+    def edges(self) -> list[KeysetCursor]:
         """The rows with their places."""
-        return [Position(self._context, self._order, node) for node in self.nodes]
+        return [KeysetCursor(self._context, self._order, node) for node in self.nodes]
 
     @property
     def page_info(self) -> PageInfo:
@@ -219,7 +219,7 @@ async def connection(
         BadInput: as ``page_of``.
     """
     page = page_of(context, order, first, after, last, before)
-    return Piece(context, order, page, await fetch(page))
+    return PageRequest(context, order, page, await fetch(page))
 
 
 def paged(
@@ -257,7 +257,7 @@ def paged(
     ) -> list[Any]:
         page = page_of(context, order, first, after, last, before)
         lists = await function(context, parents, page, **others)
-        return [rows if isinstance(rows, Exception) else Piece(context, order, page, rows) for rows in lists]
+        return [rows if isinstance(rows, Exception) else PageRequest(context, order, page, rows) for rows in lists]
 
     parameters = list(inspect.signature(function).parameters.values())[3:]
     own = [parameter for parameter in parameters if parameter.name != SELECTED]

@@ -100,8 +100,8 @@ class ScanInput:
     airport: str = strawberry.field(description="IATA code of the station.")
     place: str = strawberry.field(default="", description="Belt, sorter, cart, stand or desk; at most 40 characters.")
     flight: FlightKeyInput | None = strawberry.field(default=None, description="The flight it concerns, if any.")
-    giver: str | None = strawberry.field(default=None, description="Code of the party that had the bag before.")
-    holder: str | None = strawberry.field(default=None, description="Code of the party that has it from then on.")
+    released_by: str | None = strawberry.field(default=None, description="Code of the party that had the bag before.")
+    custodian: str | None = strawberry.field(default=None, description="Code of the party that has it from then on.")
     method: ScanMethod = strawberry.field(default=ScanMethod.LASER, description="How it was captured.")
     device: str = strawberry.field(default="", description="Scanner or desk; at most 40 characters.")
 
@@ -117,7 +117,7 @@ class ScanInput:
         for name, text in (("place", self.place), ("device", self.device)):
             if not PLACE.fullmatch(text):
                 raise BadInput(f"{field}.{name}", NO_PLACE)
-        for name, party in (("giver", self.giver), ("holder", self.holder)):
+        for name, party in (("releasedBy", self.released_by), ("custodian", self.custodian)):
             if party is not None and not PARTY.fullmatch(party):
                 raise BadInput(f"{field}.{name}", NO_PARTY)
         return Scan(
@@ -127,8 +127,8 @@ class ScanInput:
             airport=airport,
             place=self.place,
             flight=self.flight.key(airport, f"{field}.flight") if self.flight else None,
-            giver=self.giver,
-            holder=self.holder,
+            released_by=self.released_by,
+            custodian=self.custodian,
             method=self.method,
             device=self.device,
         )

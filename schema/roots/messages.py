@@ -11,7 +11,7 @@ from resolvers import dead_letters
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
-from resolvers.ingestion.pipeline import BATCH, Ingested, Way, ingest
+from resolvers.ingestion.pipeline import BATCH, IngestResult, Intake, ingest
 from schema.fields.pagination import After, Before, Connection, First, Last, Order, connection
 from schema.fields.user_errors import UserError, told
 from schema.runtime.permissions import allow
@@ -118,12 +118,12 @@ class IngestionMutations:
         self, info: Info, input: Annotated[IngestMessagesInput, strawberry.argument(description="The text.")]
     ) -> IngestMessagesPayload:
         """Batch by batch, each a transaction."""
-        done, errors = Ingested(), []
+        done, errors = IngestResult(), []
         try:
             pieces = pieces_of(_text(input.text).encode())
             for start in range(0, len(pieces), BATCH):
                 received_at = input.received_at or info.context.now()
-                done += await ingest(info.context, pieces[start : start + BATCH], received_at, Way.GRAPHQL)
+                done += await ingest(info.context, pieces[start : start + BATCH], received_at, Intake.GRAPHQL)
         except BadInput as refusal:
             errors = [told(refusal)]
         return IngestMessagesPayload(

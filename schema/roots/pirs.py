@@ -15,13 +15,13 @@ from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound, Refusal
 from resolvers.irregularities import commands, matches
 from resolvers.irregularities.commands import (
-    BagUpdate,
-    Close,
-    Contact,
+    ClosePir,
+    CommandResult,
+    ContactDetails,
     Create,
     Delivery,
     Described,
-    Done,
+    DescribedBagUpdate,
     Forward,
     Update,
 )
@@ -121,7 +121,7 @@ class CreatePirInput:
             bags=tuple(described),
             station=optional_airport_code(self.station, "station"),
             remarks=free_text(self.remarks, "remarks") or "",
-            contact=Contact(
+            contact=ContactDetails(
                 _phone(self.phone, "phone"),
                 free_text(self.email, "email", MOST_WORDS),
                 free_text(self.delivery_address, "deliveryAddress", 500),
@@ -147,9 +147,9 @@ class PirBagUpdateInput:
     damage: str | None = strawberry.field(default=None, description="What is damaged or missing.")
     name_on_bag: str | None = strawberry.field(default=None, description="The name on a label or tag.")
 
-    def update(self, field: str) -> BagUpdate:
+    def update(self, field: str) -> DescribedBagUpdate:
         """The change as the command takes it."""
-        return BagUpdate(
+        return DescribedBagUpdate(
             self.seq,
             _description(self.description, f"{field}.description"),
             free_text(self.brand, f"{field}.brand", MOST_WORDS),
@@ -293,11 +293,11 @@ class ClosePirInput(PirInput):
     )
     comment: str = strawberry.field(default="", description="Said in the history, at most 4,000 characters.")
 
-    def command(self) -> Close:
+    def command(self) -> ClosePir:
         """The command."""
         if self.reason_for_loss is not None and not _REASON.fullmatch(self.reason_for_loss):
             raise BadInput("reasonForLoss", "A reason for loss is two digits: 55.")
-        return Close(
+        return ClosePir(
             self.reason_for_loss,
             optional_airport_code(self.fault_station, "faultStation"),
             self.accept_proposal,
@@ -353,7 +353,7 @@ class IrregularityMutations:
     ) -> PirPayload:
         """One command."""
 
-        async def work() -> Done:
+        async def work() -> CommandResult:
             return await commands.create(info.context, input.command(), _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
@@ -364,7 +364,7 @@ class IrregularityMutations:
     ) -> PirPayload:
         """One command."""
 
-        async def work() -> Done:
+        async def work() -> CommandResult:
             return await commands.update(info.context, input.target(), input.command(), _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
@@ -375,7 +375,7 @@ class IrregularityMutations:
     ) -> PirPayload:
         """One command."""
 
-        async def work() -> Done:
+        async def work() -> CommandResult:
             return await commands.assign(info.context, input.target(), input.name(), _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
@@ -386,7 +386,7 @@ class IrregularityMutations:
     ) -> PirPayload:
         """One command."""
 
-        async def work() -> Done:
+        async def work() -> CommandResult:
             return await commands.comment(info.context, input.target(), input.text(), _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
@@ -399,7 +399,7 @@ class IrregularityMutations:
     ) -> PirPayload:
         """One command."""
 
-        async def work() -> Done:
+        async def work() -> CommandResult:
             return await commands.suspend(info.context, input.target(), input.bags, _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
@@ -413,7 +413,7 @@ class IrregularityMutations:
     ) -> PirPayload:
         """One command."""
 
-        async def work() -> Done:
+        async def work() -> CommandResult:
             return await commands.reinstate(info.context, input.target(), input.bags, _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
@@ -424,7 +424,7 @@ class IrregularityMutations:
     ) -> PirPayload:
         """One command."""
 
-        async def work() -> Done:
+        async def work() -> CommandResult:
             return await commands.locate(
                 info.context,
                 input.target(),
@@ -443,7 +443,7 @@ class IrregularityMutations:
     ) -> PirPayload:
         """One command."""
 
-        async def work() -> Done:
+        async def work() -> CommandResult:
             return await commands.forward(info.context, input.target(), input.command(), _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
@@ -454,7 +454,7 @@ class IrregularityMutations:
     ) -> PirPayload:
         """One command."""
 
-        async def work() -> Done:
+        async def work() -> CommandResult:
             return await commands.receive(info.context, input.target(), input.bags, _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
@@ -465,7 +465,7 @@ class IrregularityMutations:
     ) -> PirPayload:
         """One command."""
 
-        async def work() -> Done:
+        async def work() -> CommandResult:
             return await commands.arrange_delivery(
                 info.context, input.target(), input.command(), _key(input.idempotency_key)
             )
@@ -478,7 +478,7 @@ class IrregularityMutations:
     ) -> PirPayload:
         """One command."""
 
-        async def work() -> Done:
+        async def work() -> CommandResult:
             return await commands.confirm_delivery(
                 info.context, input.target(), input.delivered_at, input.bags, _key(input.idempotency_key)
             )
@@ -494,7 +494,7 @@ class IrregularityMutations:
     ) -> PirPayload:
         """One command."""
 
-        async def work() -> Done:
+        async def work() -> CommandResult:
             return await commands.close(info.context, input.target(), input.command(), _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
@@ -508,7 +508,7 @@ class IrregularityMutations:
     ) -> PirPayload:
         """One command."""
 
-        async def work() -> Done:
+        async def work() -> CommandResult:
             return await commands.recreate(info.context, input.target(), _key(input.idempotency_key))
 
         return await _answer(work(), input.client_mutation_id)
@@ -541,7 +541,7 @@ class IrregularityMutations:
         return await _decided(work(), input.client_mutation_id)
 
 
-async def _answer(work: Awaitable[Done], client_mutation_id: str | None) -> PirPayload:
+async def _answer(work: Awaitable[CommandResult], client_mutation_id: str | None) -> PirPayload:
     try:
         done = await work
     except (BadInput, NotFound, Refusal) as refusal:

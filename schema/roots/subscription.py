@@ -8,13 +8,13 @@ from typing import Annotated, Any, NamedTuple
 
 import strawberry
 
-from integrations.records.changes import Place, Topic
+from integrations.records.changes import LogPosition, Topic
 from resolvers import bags, flights
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound
 from resolvers.live import hub
-from resolvers.live.hub import Interest, Live, Told
+from resolvers.live.hub import ChangeEvent, ChangeFilter, Live
 from schema.fields.batching import batched, masked
 from schema.fields.pagination import Order
 from schema.inputs.common import airport_code, only_one, optional_airport_code
@@ -40,7 +40,7 @@ Resumed = Annotated[
 ]
 
 
-class Mark(NamedTuple):
+class Checkpoint(NamedTuple):
     """What a cursor holds: a place in the log, and as of when everything up to it was told."""
 
     xid: int
@@ -164,7 +164,7 @@ class Subscription:
             known = [] if found is None else [found.id]
         if not known:
             raise NotFound("tag" if ids is None else "ids", "There is no such bag.")
-        async with aclosing(updates(info.context, Interest(Topic.BAG, ids=frozenset(known)), after)) as told:
+        async with aclosing(updates(info.context, ChangeFilter(Topic.BAG, ids=frozenset(known)), after)) as told:
             async for update in told:
                 yield update
 
@@ -184,7 +184,7 @@ class Subscription:
         [flight] = await flights.by_ids(info.context, [Flight.key_of(flight_id, "flightId")])
         if flight is None:
             raise NotFound("flightId", "There is no such flight.")
-        async with aclosing(updates(info.context, Interest(Topic.FLIGHT, flight_id=flight.id), after)) as told:
+        async with aclosing(updates(info.context, ChangeFilter(Topic.FLIGHT, flight_id=flight.id), after)) as told:
             async for update in told:
                 yield update
 
@@ -200,7 +200,7 @@ class Subscription:
         after: Resumed = None,
     ) -> AsyncGenerator[Any, None]:
         """One airport."""
-        interest = Interest(Topic.BOARD, airport=airport_code(airport, "airport"))
+        interest = ChangeFilter(Topic.BOARD, airport=airport_code(airport, "airport"))
         async with aclosing(updates(info.context, interest, after)) as told:
             async for update in told:
                 yield update
@@ -219,7 +219,7 @@ class Subscription:
         after: Resumed = None,
     ) -> AsyncGenerator[Any, None]:
         """One airport, or all."""
-        interest = Interest(Topic.INCIDENT, airport=optional_airport_code(airport, "airport"))
+        interest = ChangeFilter(Topic.INCIDENT, airport=optional_airport_code(airport, "airport"))
         async with aclosing(updates(info.context, interest, after)) as told:
             async for update in told:
                 yield update
@@ -237,7 +237,7 @@ class Subscription:
                 yield health
 
 
-async def updates(context: Context, interest: Interest, after: str | None) -> AsyncGenerator[Told, None]:
+async def updates(context: Context, interest: ChangeFilter, after: str | None) -> AsyncGenerator[ChangeEvent, None]:
     """What a subscriber is told, as values of messages.
 
     Raises:
@@ -248,10 +248,10 @@ async def updates(context: Context, interest: Interest, after: str | None) -> As
     known = None
     if given is not None:
         xid, position, item, moment = CHANGES.key(context, given, "after")
-        known = Place(xid, position, item), moment
+        known = LogPosition(xid, position, item), moment
     async with aclosing(_live(context).hub.watch(context.airline_id, interest, known)) as watched:
         async for told in watched:
-            yield replace(told, cursor=CHANGES.cursor(context, Mark(*told.place, told.at)))
+            yield replace(told, cursor=CHANGES.cursor(context, Checkpoint(*told.place, told.at)))
 
 
 def _live(context: Context) -> Live:

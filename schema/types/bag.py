@@ -55,14 +55,14 @@ class Bag(Node, record=records.Bag, load=bags.by_ids):
         local_times.of_bags, description="Since when, on the clock of the airport where it was seen last."
     )
     last_seen_at: Airport | None = batched(airports.of_places, description="The airport where it was seen last.")
-    holder: Party | None = batched(airports.holders, description="Who has it, with proof.")
+    custodian: Party | None = batched(airports.custodians, description="Who has it, with proof.")
     flight: Flight | None = batched(
         flights.of_flight_ids,
-        at_hand=flights.brought,
+        prefetched=flights.prefetched,
         description="The flight that it is loaded on, flies on or was last scanned for.",
     )
     passenger: Passenger | None = batched(
-        passengers.of_owned, at_hand=passengers.brought, description="Whose it is; null for a bag only scanned."
+        passengers.of_owned, prefetched=passengers.prefetched, description="Whose it is; null for a bag only scanned."
     )
     itinerary: list[Leg] = batched(bags.itineraries, description="Its planned flights, in travel order.")
     connections: list[Transfer] = batched(
@@ -70,13 +70,13 @@ class Bag(Node, record=records.Bag, load=bags.by_ids):
     )
     scans: list[BagEvent] = batched(
         events.of_bags,
-        at_hand=events.brought,
+        prefetched=events.prefetched,
         description="What happened to it, in order of event time, from the records.",
         arguments={"last": "Only the newest so many, 1 to 500; all where null."},
     )
     pir: Pir | None = batched(
         pirs.of_bags,
-        at_hand=pirs.brought,
+        prefetched=pirs.prefetched,
         description="The file that matters for it: an open one before a closed one, then the newest.",
     )
     authorised: bool | None = batched(

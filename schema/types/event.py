@@ -27,5 +27,5 @@ class BagEvent:
     local_time: LocalTime | None = batched(local_times.of_events, description="When, on the clock of the station.")
     station: Airport | None = batched(airports.of_places, description="The station.")
     flight: Flight | None = batched(flights.of_flight_ids, description="The flight it concerns, if any.")
-    giver: Party | None = batched(airports.givers, description="Who had the bag before, where known.")
-    holder: Party | None = batched(airports.holders, description="Who has the bag from then on, where known.")
+    released_by: Party | None = batched(airports.releasers, description="Who had the bag before, where known.")
+    custodian: Party | None = batched(airports.custodians, description="Who has the bag from then on, where known.")

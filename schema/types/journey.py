@@ -59,7 +59,7 @@ class Journey:
         description="Everything that happened to it, in order of event time.",
         arguments={"last": "Only the newest so many, 1 to 500."},
     )
-    custodian: Party | None = batched(airports.holders, description="Who has the bag now, with proof.")
+    custodian: Party | None = batched(airports.custodians, description="Who has the bag now, with proof.")
     points: list[CustodyPoint] = strawberry.field(
         name="custodyPoints", description="The points of Resolution 753 that it has reached or passed, in travel order."
     )

@@ -86,7 +86,7 @@ class Deadlines:
 
 
 @strawberry.type(description="One thing that the records say of a loss.")
-class Evidence:
+class ReasonEvidence:
     """Values are entries of ``integrations.records.pirs.Pir.evidence``."""
 
     name: FactName = read(itemgetter("name"), description="What it is about.")
@@ -104,7 +104,7 @@ class ProposedReason:
     fault_station: str = read(
         lambda pir: pir.proposed_station or "", description="IATA code of the station that is at fault."
     )
-    evidence: list[Evidence] = strawberry.field(description="Every fact that it rests on.")
+    evidence: list[ReasonEvidence] = strawberry.field(description="Every fact that it rests on.")
 
 
 @strawberry.type(description="One entry of a file's history.")

@@ -66,7 +66,7 @@ async def test_a_bag_says_where_it_stands(api: Api, world: World) -> None:
         """
         query($tag: String!) { bag(tag: $tag) {
           tag printedTag state stateAt airport place weightKg description priority createdAt version
-          stateAtLocal { time zone } lastSeenAt { iata name } holder { code name kind } flight { designator }
+          stateAtLocal { time zone } lastSeenAt { iata name } custodian { code name kind } flight { designator }
         } }
         """,
         tag=DELIVERED,
@@ -85,7 +85,7 @@ async def test_a_bag_says_where_it_stands(api: Api, world: World) -> None:
         "version": 2,
         "stateAtLocal": {"time": "2025-07-01T21:20:00-03:00", "zone": "America/Sao_Paulo"},
         "lastSeenAt": {"iata": "GRU", "name": "Sao Paulo airport"},
-        "holder": {"code": "PASSENGER", "name": "Passenger", "kind": "PASSENGER"},
+        "custodian": {"code": "PASSENGER", "name": "Passenger", "kind": "PASSENGER"},
         "flight": {"designator": "CM758"},
     }
 
@@ -94,7 +94,8 @@ async def test_a_bag_that_nobody_saw_has_no_place(api: Api, world: World) -> Non
     data = await api.ask(
         """
         query($t: String!) { bag(tag: $t) {
-          state airport stateAtLocal { zone } lastSeenAt { iata } holder { code } flight { id } pir { id } scans { id }
+          state airport stateAtLocal { zone } lastSeenAt { iata } custodian { code } flight { id } pir { id }
+          scans { id }
           itinerary { seq flight { designator } }
         } }
         """,
@@ -105,7 +106,7 @@ async def test_a_bag_that_nobody_saw_has_no_place(api: Api, world: World) -> Non
         "airport": None,
         "stateAtLocal": None,
         "lastSeenAt": None,
-        "holder": None,
+        "custodian": None,
         "flight": None,
         "pir": None,
         "scans": [],
@@ -166,7 +167,7 @@ async def test_a_scan_says_what_when_where_and_who(api: Api, world: World) -> No
         """
         query($tag: String!) { bag(tag: $tag) { scans {
           kind at receivedAt airport place tag method device localTime { time zone } station { city }
-          flight { designator } giver { name } holder { name }
+          flight { designator } releasedBy { name } custodian { name }
         } } }
         """,
         tag=DELIVERED,
@@ -184,10 +185,10 @@ async def test_a_scan_says_what_when_where_and_who(api: Api, world: World) -> No
         "localTime": {"time": "2025-07-01T06:30:00-04:00", "zone": "America/New_York"},
         "station": {"city": "Miami"},
         "flight": None,
-        "giver": {"name": "Passenger"},
-        "holder": {"name": "Copa Airlines"},
+        "releasedBy": {"name": "Passenger"},
+        "custodian": {"name": "Copa Airlines"},
     }
-    assert (loaded["flight"], loaded["holder"]) == ({"designator": "CM335"}, {"name": "Copa Airlines"})
+    assert (loaded["flight"], loaded["custodian"]) == ({"designator": "CM335"}, {"name": "Copa Airlines"})
 
 
 async def test_a_passenger_and_the_file_that_matters_stand_beside_the_bag(api: Api, world: World) -> None:

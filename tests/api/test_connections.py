@@ -17,7 +17,7 @@ from integrations.stores.postgres import airports, outbox, transfers
 from integrations.stores.postgres.manager import count_statements
 from resolvers.actor import Role
 from resolvers.transfers import Minima, judge
-from resolvers.workers.incidents import IncidentKeeper, refresh
+from resolvers.workers.incidents import IncidentWorker, refresh
 from tests.gateway import Api
 from tests.world import Builder
 
@@ -67,7 +67,7 @@ class Hub:
         self.airline = airline
         self.api = api
         self.now = now
-        self.keeper = IncidentKeeper(airline.stores.postgres, f"test-{airline.airline_id}", lambda: datetime.now(UTC))
+        self.keeper = IncidentWorker(airline.stores.postgres, f"test-{airline.airline_id}", lambda: datetime.now(UTC))
 
     async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         return await self.api.ask(query, Role.SUPERVISOR, self.airline.airline_id, **variables)

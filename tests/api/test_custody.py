@@ -17,7 +17,7 @@ COMPLETENESS = """
 POINTS = """
     query($tag: String!) { bag(tag: $tag) { journey { custodyPoints {
       kind airport leg proved lastHolder { code }
-      proof { id at airport place method giver { code } holder { code } flight { designator } }
+      proof { id at airport place method releasedBy { code } custodian { code } flight { designator } }
     } } } }
 """
 INVENTORY = """
@@ -80,8 +80,8 @@ async def test_each_point_has_its_proof_with_who_where_when_and_how(api: Api, wo
         "airport": "MIA",
         "place": "DESK12",
         "method": "LASER",
-        "giver": {"code": "PASSENGER"},
-        "holder": {"code": "CM"},
+        "releasedBy": {"code": "PASSENGER"},
+        "custodian": {"code": "CM"},
         "flight": None,
     }
 

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp
 from gateway.http.auth import TokenVerifier, issue_token
 from gateway.http.graphql import GraphQLView
 from gateway.http.graphql_request import GRAPHQL_JSON, JSON, negotiate
-from gateway.http.graphql_response import answer_of
+from gateway.http.graphql_response import response_of
 from gateway.http.middleware import BodyLimit, Paths, RequestEdge
 from resolvers.actor import Role
 from resolvers.context import Stores
@@ -417,7 +417,7 @@ async def test_a_failure_outside_of_graphql_is_masked(caplog: pytest.LogCaptureF
 
 
 def test_an_answer_that_is_no_json_is_masked(caplog: pytest.LogCaptureFixture) -> None:
-    answer = answer_of(ExecutionResult({"a": object()}, None), GRAPHQL_JSON, "request-1")
+    answer = response_of(ExecutionResult({"a": object()}, None), GRAPHQL_JSON, "request-1")
     assert answer.status == 200
     assert orjson.loads(answer.body)["data"] is None
     assert orjson.loads(answer.body)["errors"][0]["extensions"] == {

@@ -50,14 +50,14 @@ ON_HAND = {"kind": "ON_HAND", "station": "PTY", "storageLocation": "BRS 1", "bag
 WINDOW = {"windowStart": "2026-03-03T14:00:00Z", "windowEnd": "2026-03-03T18:00:00Z"}
 
 
-class Desk:
+class Agent:
     """An agent's desk at an airline of the test's own, with two bags of one passenger."""
 
     def __init__(self, api: Api, airline: Builder) -> None:
         self.api = api
         self.airline = airline
 
-    async def open_up(self) -> "Desk":
+    async def open_up(self) -> "Agent":
         await self.airline.passenger(
             *("ana", "Q7R8ST", "Rojas", "Ana", None, None, None, "ES", "+12025550111", "ana@example.com")
         )
@@ -97,11 +97,11 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(api: Api, airline: Builder) -> Desk:
-    return await Desk(api, airline).open_up()
+async def desk(api: Api, airline: Builder) -> Agent:
+    return await Agent(api, airline).open_up()
 
 
-async def test_a_file_is_filled_in_from_its_bags(desk: Desk) -> None:
+async def test_a_file_is_filled_in_from_its_bags(desk: Agent) -> None:
     pir = await desk.file(await desk.open_file("one", "two"))
 
     assert (pir["kind"], pir["status"], pir["version"]) == ("DELAYED", "OPEN", 1)
@@ -140,27 +140,27 @@ async def test_a_file_is_filled_in_from_its_bags(desk: Desk) -> None:
         ("ON_HAND", "ON_HAND", [("WORLDTRACER", "CREATE")]),
     ],
 )
-async def test_other_kinds_of_files(desk: Desk, kind: str, state: str, effects: list[tuple[str, str]]) -> None:
+async def test_other_kinds_of_files(desk: Agent, kind: str, state: str, effects: list[tuple[str, str]]) -> None:
     pir = await desk.open_file(kind=kind, station="GRU", storageLocation="BRS 1" if kind == "ON_HAND" else None)
     assert [bag["state"] for bag in (await desk.file(pir))["describedBags"]] == [state]
     assert await desk.effects(pir) == effects
 
 
-async def test_a_found_bag_that_nobody_knows(desk: Desk) -> None:
+async def test_a_found_bag_that_nobody_knows(desk: Agent) -> None:
     bag = {"description": "GN25XXX", "brand": "Totto", "contents": "ropa, zapatos 🧳", "nameOnBag": "ROJAS"}
     pir = await desk.do("createPir", kind="ON_HAND", station="PTY", storageLocation="BRS 4", bags=[bag])
     (described,) = (await desk.file(pir))["describedBags"]
     assert (described["state"], described["contents"]) == ("ON_HAND", "ropa, zapatos 🧳")
 
 
-async def test_a_bag_has_one_open_file_of_a_kind(desk: Desk) -> None:
+async def test_a_bag_has_one_open_file_of_a_kind(desk: Agent) -> None:
     await desk.open_file("one")
     refusal = await desk.refused("createPir", kind="DELAYED", bagIds=[desk.bag("two"), desk.bag("one")])
     assert (refusal["code"], refusal["field"]) == ("ALREADY_OPEN", "bags[1]")
     await desk.open_file("one", kind="DAMAGED")
 
 
-async def test_the_whole_life_of_a_file(desk: Desk) -> None:
+async def test_the_whole_life_of_a_file(desk: Agent) -> None:
     pir = await desk.open_file("one")
     flight = desk.airline.id("Flight", "CM758")
     await desk.do("suspendTracing", pirId=pir)
@@ -202,7 +202,7 @@ async def test_the_whole_life_of_a_file(desk: Desk) -> None:
     assert rush["bag"] == {"id": desk.bag("one"), "state": "CLOSED"}, "the rush tag leads to the bag"
 
 
-async def test_refusals_name_what_is_allowed(desk: Desk) -> None:
+async def test_refusals_name_what_is_allowed(desk: Agent) -> None:
     pir = await desk.open_file("one")
     await desk.do("locateBags", pirId=pir, airport="PTY")
     refusal = await desk.refused("locateBags", pirId=pir, airport="PTY")
@@ -212,7 +212,7 @@ async def test_refusals_name_what_is_allowed(desk: Desk) -> None:
     )
 
 
-async def test_a_closed_file_is_recreated_and_never_reopened(desk: Desk) -> None:
+async def test_a_closed_file_is_recreated_and_never_reopened(desk: Agent) -> None:
     pir = await desk.open_file("one")
     missing = await desk.refused("closePir", pirId=pir)
     unknown = await desk.refused("closePir", pirId=pir, reasonForLoss="44", faultStation="PTY")
@@ -231,14 +231,14 @@ async def test_a_closed_file_is_recreated_and_never_reopened(desk: Desk) -> None
     assert (await desk.refused("recreatePir", pirId=again))["code"] == "INVALID_STATE"
 
 
-async def test_a_bag_that_came_back_damaged(desk: Desk) -> None:
+async def test_a_bag_that_came_back_damaged(desk: Agent) -> None:
     pir = await desk.open_file("one")
     await desk.do("closePir", pirId=pir, reasonForLoss="55", faultStation="PTY")
     damaged = await desk.file(await desk.open_file("one", kind="DAMAGED", follows=pir))
     assert (damaged["link"], damaged["previous"]) == ("DAMAGE_OF", {"id": pir})
 
 
-async def test_a_key_stands_for_one_effect(desk: Desk) -> None:
+async def test_a_key_stands_for_one_effect(desk: Agent) -> None:
     key = uuid4().hex
     command: dict[str, Any] = {"kind": "DELAYED", "bagIds": [desk.bag()], "idempotencyKey": key}
     first, second = [await desk.send("createPir", **command) for _ in range(2)]
@@ -250,20 +250,20 @@ async def test_a_key_stands_for_one_effect(desk: Desk) -> None:
     assert len(await desk.effects(first["pir"]["id"])) == 3
 
 
-async def test_a_key_that_is_used_at_the_same_time_is_one_file(desk: Desk) -> None:
+async def test_a_key_that_is_used_at_the_same_time_is_one_file(desk: Agent) -> None:
     command: dict[str, Any] = {"kind": "DELAYED", "bagIds": [desk.bag()], "idempotencyKey": uuid4().hex}
     payloads = await asyncio.gather(*(desk.send("createPir", **command) for _ in range(6)))
     assert len({payload["pir"]["id"] for payload in payloads}) == 1
     assert sorted(payload["replayed"] for payload in payloads) == [False, *[True] * 5]
 
 
-async def test_a_refused_command_leaves_its_key_free(desk: Desk) -> None:
+async def test_a_refused_command_leaves_its_key_free(desk: Agent) -> None:
     pir, key = await desk.open_file("one"), uuid4().hex
     await desk.refused("receiveBags", pirId=pir, bags=[7], idempotencyKey=key)
     await desk.do("suspendTracing", pirId=pir, idempotencyKey=key)
 
 
-async def test_somebody_elses_change_is_told(desk: Desk) -> None:
+async def test_somebody_elses_change_is_told(desk: Agent) -> None:
     pir = await desk.open_file("one")
     await desk.do("commentPir", pirId=pir, comment="one", version=1)
     assert (await desk.refused("commentPir", pirId=pir, comment="two", version=1))["code"] == "VERSION_CONFLICT"
@@ -294,7 +294,7 @@ async def test_somebody_elses_change_is_told(desk: Desk) -> None:
         ("commentPir", {"comment": "x", "idempotencyKey": "short"}, "idempotencyKey"),
     ],
 )
-async def test_what_cannot_be_used_is_said(desk: Desk, name: str, given: Mapping[str, Any], field: str) -> None:
+async def test_what_cannot_be_used_is_said(desk: Agent, name: str, given: Mapping[str, Any], field: str) -> None:
     pir = await desk.open_file("one")
     refusal = await desk.refused(name, pirId=pir, **given)
     assert refusal["code"] in ("BAD_USER_INPUT", "NOT_FOUND", "INVALID_STATE")
@@ -316,18 +316,18 @@ async def test_what_cannot_be_used_is_said(desk: Desk, name: str, given: Mapping
         ({**ON_HAND, "storageLocation": None}, "storageLocation"),
     ],
 )
-async def test_a_file_that_cannot_be_opened(desk: Desk, given: Mapping[str, Any], field: str) -> None:
+async def test_a_file_that_cannot_be_opened(desk: Agent, given: Mapping[str, Any], field: str) -> None:
     assert (await desk.refused("createPir", **given))["field"] == field
 
 
 @pytest.mark.parametrize("role", [Role.ANALYST, Role.MONITOR, Role.SERVICE])
-async def test_who_may_not_work_files(desk: Desk, role: Role) -> None:
+async def test_who_may_not_work_files(desk: Agent, role: Role) -> None:
     document = f"mutation($input: CreatePirInput!) {{ createPir(input: $input) {{ {PAYLOAD} }} }}"
     given = {"kind": "DELAYED", "bagIds": [desk.bag()]}
     assert await desk.api.codes(document, role, desk.airline.airline_id, input=given) == ["FORBIDDEN"]
 
 
-async def test_another_airlines_file_is_not_there(desk: Desk, world: World) -> None:
+async def test_another_airlines_file_is_not_there(desk: Agent, world: World) -> None:
     theirs = world.ours.id("Pir", "GRUCM12345")
     assert (await desk.refused("commentPir", pirId=theirs, comment="x"))["code"] == "NOT_FOUND"
     assert (await desk.refused("createPir", kind="DELAYED", bagIds=[world.ours.id("Bag", "missed")]))[
@@ -335,7 +335,7 @@ async def test_another_airlines_file_is_not_there(desk: Desk, world: World) -> N
     ] == "NOT_FOUND"
 
 
-async def test_personal_data_are_masked_by_role(desk: Desk) -> None:
+async def test_personal_data_are_masked_by_role(desk: Agent) -> None:
     pir = await desk.open_file("one", remarks="Is called Ana.")
     await desk.do("commentPir", pirId=pir, comment="Ana called.")
     seen = await desk.file(pir, Role.ANALYST)
@@ -343,7 +343,7 @@ async def test_personal_data_are_masked_by_role(desk: Desk) -> None:
     assert [entry["comment"] for entry in seen["history"]] == [None, None]
 
 
-async def test_the_work_list_begins_with_what_is_due_first(desk: Desk) -> None:
+async def test_the_work_list_begins_with_what_is_due_first(desk: Agent) -> None:
     pirs = [await desk.open_file(name) for name in ("one", "two")]
     far = datetime.now(UTC) + timedelta(days=9)
     await desk.airline.stores.postgres.execute(
@@ -366,7 +366,7 @@ async def test_the_work_list_begins_with_what_is_due_first(desk: Desk) -> None:
 PRINT = "query($id:ID!,$l:Language!){pir(id:$id){printable(language:$l)}}"
 
 
-async def link_of(desk: Desk, pir: str, language: str = "ES", role: Role = Role.AGENT) -> str | None:
+async def link_of(desk: Agent, pir: str, language: str = "ES", role: Role = Role.AGENT) -> str | None:
     found = await desk.api.ask(PRINT, role, desk.airline.airline_id, id=pir, l=language)
     link: str | None = found["pir"]["printable"]
     return link
@@ -375,7 +375,7 @@ async def link_of(desk: Desk, pir: str, language: str = "ES", role: Role = Role.
 @pytest.mark.parametrize(
     ("language", "words"), [("ES", "responsabilidad"), ("EN", "admission of liability"), ("PT", "responsabilidade")]
 )
-async def test_a_file_is_printed_in_the_passengers_language(desk: Desk, language: str, words: str) -> None:
+async def test_a_file_is_printed_in_the_passengers_language(desk: Agent, language: str, words: str) -> None:
     link = await link_of(desk, await desk.open_file("one"), language)
     answer = await desk.api.client.get(link or "")
     text = " ".join(page.extract_text() for page in PdfReader(BytesIO(answer.content)).pages)
@@ -392,7 +392,7 @@ async def test_a_file_is_printed_in_the_passengers_language(desk: Desk, language
     assert trail == 1
 
 
-async def test_a_link_is_good_for_one_file_and_not_for_ever(desk: Desk) -> None:
+async def test_a_link_is_good_for_one_file_and_not_for_ever(desk: Agent) -> None:
     link = await link_of(desk, await desk.open_file("one")) or ""
     number = link.removeprefix("/pirs/").partition(".")[0]
     changed = [
@@ -411,15 +411,15 @@ async def test_a_link_is_good_for_one_file_and_not_for_ever(desk: Desk) -> None:
 DECIDE = "mutation($input: MatchInput!) { %s(input: $input) { match { state } userErrors { code } } }"
 
 
-def on_hand(desk: Desk) -> dict[str, Any]:
+def on_hand(desk: Agent) -> dict[str, Any]:
     return {**ON_HAND, "bags": [{"bagId": desk.bag("one")}]}
 
 
-async def decide(desk: Desk, name: str, match: str) -> Any:
+async def decide(desk: Agent, name: str, match: str) -> Any:
     return (await desk.api.ask(DECIDE % name, airline_id=desk.airline.airline_id, input={"matchId": match}))[name]
 
 
-async def test_a_found_bag_is_proposed_and_an_agent_decides(desk: Desk) -> None:
+async def test_a_found_bag_is_proposed_and_an_agent_decides(desk: Agent) -> None:
     missed = await desk.open_file("one")
     found = await desk.do("createPir", **on_hand(desk))
     (match,) = (await desk.file(missed))["matches"]
@@ -444,7 +444,7 @@ async def test_a_found_bag_is_proposed_and_an_agent_decides(desk: Desk) -> None:
     assert (await desk.effects(found))[-1] == ("WORLDTRACER", "FORWARD")
 
 
-async def test_a_rejected_match_stays_rejected(desk: Desk) -> None:
+async def test_a_rejected_match_stays_rejected(desk: Agent) -> None:
     missed = await desk.open_file("one")
     await desk.do("createPir", **on_hand(desk))
     (match,) = (await desk.file(missed))["matches"]
@@ -473,7 +473,7 @@ async def test_any_sequence_of_commands_agrees_with_the_state_machine(
     api: Api, world: World, steps: list[tuple[PirAction, tuple[int, ...]]]
 ) -> None:
     """Each command does what the pure machine says, or is refused and changes nothing."""
-    desk = await Desk(api, await world.another_airline()).open_up()
+    desk = await Agent(api, await world.another_airline()).open_up()
     pir = await desk.open_file("one", "two")
     model = {1: PirBagState.TRACING, 2: PirBagState.TRACING}
     version = 1
@@ -505,12 +505,12 @@ async def test_any_sequence_of_commands_agrees_with_the_state_machine(
         ({"kind": "DAMAGED", "receivedAt": "0001-01-01T00:00:00Z"}, "receivedAt", "BAD_USER_INPUT"),
     ],
 )
-async def test_what_a_new_file_names_must_be_there(desk: Desk, given: dict[str, Any], field: str, code: str) -> None:
+async def test_what_a_new_file_names_must_be_there(desk: Agent, given: dict[str, Any], field: str, code: str) -> None:
     refusal = await desk.refused("createPir", bagIds=[desk.bag()], **given)
     assert (refusal["field"], refusal["code"]) == (field, code)
 
 
-async def test_another_airlines_file_and_flight_are_not_there(desk: Desk, world: World) -> None:
+async def test_another_airlines_file_and_flight_are_not_there(desk: Agent, world: World) -> None:
     for kind, named in (
         ("DAMAGED", {"follows": world.ours.id("Pir", "GRUCM12345")}),
         ("DELAYED", {"foundFlightId": world.ours.id("Flight", "CM335")}),
@@ -518,7 +518,7 @@ async def test_another_airlines_file_and_flight_are_not_there(desk: Desk, world:
         assert (await desk.refused("createPir", kind=kind, bagIds=[desk.bag()], **named))["code"] == "NOT_FOUND"
 
 
-async def test_a_damage_file_follows_a_closed_delayed_one_only(desk: Desk) -> None:
+async def test_a_damage_file_follows_a_closed_delayed_one_only(desk: Agent) -> None:
     pir = await desk.open_file("one")
     refused = await desk.refused("createPir", kind="DAMAGED", bagIds=[desk.bag()], follows=pir)
     await desk.do("closePir", pirId=pir, reasonForLoss="55", faultStation="PTY")
@@ -526,7 +526,7 @@ async def test_a_damage_file_follows_a_closed_delayed_one_only(desk: Desk) -> No
     assert (refused["code"], refused["field"], delayed["code"]) == ("INVALID_STATE", "follows", "INVALID_STATE")
 
 
-async def test_a_tag_that_nobody_knows_makes_the_bag(desk: Desk) -> None:
+async def test_a_tag_that_nobody_knows_makes_the_bag(desk: Agent) -> None:
     """Given a file by its tag, when the bag is scanned later, then the scan is of the file's bag."""
     tag = "0999000777"
     command: dict[str, Any] = {"kind": "DELAYED", "station": "GRU", "bags": [{"tag": tag, "description": "BK22XXX"}]}
@@ -539,14 +539,14 @@ async def test_a_tag_that_nobody_knows_makes_the_bag(desk: Desk) -> None:
     assert (await desk.file(pir))["bags"] == [{"state": "ARRIVED"}]
 
 
-async def test_a_number_that_came_round_again_is_another_bag(desk: Desk) -> None:
+async def test_a_number_that_came_round_again_is_another_bag(desk: Agent) -> None:
     """The bag of last year that had the number is not the one that is missing today."""
     pir = await desk.do("createPir", kind="DELAYED", station="GRU", bags=[{"tag": FIRST, "description": "GN25XXX"}])
     file = await desk.file(pir)
     assert (file["passenger"], file["describedBags"][0]["description"]) == (None, "GN25XXX")
 
 
-async def test_a_printed_tag_needs_one_bag_that_carries_it(desk: Desk) -> None:
+async def test_a_printed_tag_needs_one_bag_that_carries_it(desk: Agent) -> None:
     bag = {"description": "BK22XXX"}
     command: dict[str, Any] = {"kind": "DELAYED", "station": "GRU", "bags": [{"tag": "CM000888", **bag}]}
     unknown = await desk.refused("createPir", **command)
@@ -559,7 +559,7 @@ async def test_a_printed_tag_needs_one_bag_that_carries_it(desk: Desk) -> None:
     assert (await desk.file(pir))["bags"] == [{"state": "DELAYED"}]
 
 
-async def test_a_file_holds_bags_of_one_booking(desk: Desk) -> None:
+async def test_a_file_holds_bags_of_one_booking(desk: Agent) -> None:
     """What one passenger is told of is not another's."""
     await desk.airline.passenger(*("leo", "ZZZZ99", "Paz", "Leo", None, None, None, "ES", "+12025550112", None))
     await desk.airline.bag("leo", "0999000009", "leo", ["CM335"])
@@ -567,13 +567,13 @@ async def test_a_file_holds_bags_of_one_booking(desk: Desk) -> None:
     assert (refusal["code"], refusal["field"]) == ("BAD_USER_INPUT", "bags[1]")
 
 
-async def test_days_count_from_the_passengers_flight_not_from_the_rush(desk: Desk) -> None:
+async def test_days_count_from_the_passengers_flight_not_from_the_rush(desk: Agent) -> None:
     await desk.airline.flight(702, "PTY", "GRU", at("+16:30"), 435)
     await desk.airline.bag("rush", "0999000010", "ana", ["CM335", "CM758", "CM702"])
     assert (await desk.file(await desk.open_file("rush")))["deadlines"]["deemedLost"] == {"date": "2025-07-22"}
 
 
-async def test_the_time_to_complain_of_damage_counts_from_receipt(desk: Desk) -> None:
+async def test_the_time_to_complain_of_damage_counts_from_receipt(desk: Agent) -> None:
     """As an agent says, else as the bag was handed over; and a recreated file keeps it."""
     got = datetime.now(UTC) - timedelta(days=3)
     said = await desk.open_file("two", kind="DAMAGED", receivedAt=got.isoformat())
@@ -590,7 +590,7 @@ async def test_the_time_to_complain_of_damage_counts_from_receipt(desk: Desk) ->
     ]
 
 
-async def test_reasons_from_80_on_are_for_damage(desk: Desk) -> None:
+async def test_reasons_from_80_on_are_for_damage(desk: Agent) -> None:
     damaged, delayed = await desk.open_file("one", kind="DAMAGED"), await desk.open_file("one")
     refused = [
         await desk.refused("closePir", pirId=damaged, reasonForLoss="55"),
@@ -600,7 +600,7 @@ async def test_reasons_from_80_on_are_for_damage(desk: Desk) -> None:
     assert [refusal["field"] for refusal in refused] == ["reasonForLoss"] * 2
 
 
-async def test_a_journey_ends_with_its_last_file(desk: Desk) -> None:
+async def test_a_journey_ends_with_its_last_file(desk: Agent) -> None:
     delayed, damaged = await desk.open_file("one"), await desk.open_file("one", kind="DAMAGED")
     await desk.do("closePir", pirId=delayed, reasonForLoss="55", faultStation="PTY")
     going_on = (await desk.file(delayed))["bags"]
@@ -608,7 +608,7 @@ async def test_a_journey_ends_with_its_last_file(desk: Desk) -> None:
     assert (going_on, (await desk.file(damaged))["bags"]) == ([{"state": "DAMAGED"}], [{"state": "CLOSED"}])
 
 
-async def test_a_proposal_takes_in_what_was_scanned_since(desk: Desk) -> None:
+async def test_a_proposal_takes_in_what_was_scanned_since(desk: Agent) -> None:
     """Given a file from before the scans were in, when it is closed, then reason and station follow from them."""
     build = desk.airline
     await build.stores.postgres.execute(
@@ -635,7 +635,7 @@ async def test_a_proposal_takes_in_what_was_scanned_since(desk: Desk) -> None:
     assert (file["reasonForLoss"], file["faultStation"]) == ("55", "PTY")
 
 
-async def test_another_bags_number_is_no_rush_tag(desk: Desk) -> None:
+async def test_another_bags_number_is_no_rush_tag(desk: Agent) -> None:
     """Its scans would be taken for this bag's."""
     await desk.airline.record(desk.airline.scan("2999000555", "SORTED", "PTY", datetime.now(UTC)))
     pir, flight = await desk.open_file("one"), desk.airline.id("Flight", "CM758")
@@ -644,7 +644,7 @@ async def test_another_bags_number_is_no_rush_tag(desk: Desk) -> None:
     assert (refusal["code"], refusal["field"]) == ("BAD_USER_INPUT", "rushTag")
 
 
-async def test_a_cancelled_flight_brings_no_bag(desk: Desk) -> None:
+async def test_a_cancelled_flight_brings_no_bag(desk: Agent) -> None:
     pir, build = await desk.open_file("one"), desk.airline
     await desk.do("locateBags", pirId=pir, airport="PTY")
     await build.stores.postgres.execute("UPDATE flights SET status = 'CANCELLED' WHERE id = $1", build.flights["CM758"])
@@ -652,14 +652,14 @@ async def test_a_cancelled_flight_brings_no_bag(desk: Desk) -> None:
     assert refusal["field"] == "flightId"
 
 
-async def test_a_change_of_nothing_is_none(desk: Desk) -> None:
+async def test_a_change_of_nothing_is_none(desk: Agent) -> None:
     pir = await desk.open_file("one")
     await desk.do("updatePir", pirId=pir)
     assert (await desk.file(pir))["version"] == 1
 
 
 @pytest.mark.parametrize("side", ["found", "missed"])
-async def test_two_files_of_one_bag_are_forwarded_together(desk: Desk, side: str) -> None:
+async def test_two_files_of_one_bag_are_forwarded_together(desk: Agent, side: str) -> None:
     """From either file: one word to WorldTracer, one to the passenger, and the found bag's file is closed."""
     missed = await desk.open_file("one", "two")
     bag = {"tag": FIRST, "description": "BK22RHW", "nameOnBag": "ROJAS"}

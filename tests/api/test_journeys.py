@@ -17,7 +17,7 @@ JOURNEY = """
       source version behind asOf custodian { code }
       planned { seq flight { designator } }
       flown { seq flight { designator } loaded { at airport } arrived { at airport } }
-      scans { id kind at airport place tag flight { designator } holder { code } giver { code } method device }
+      scans { id kind at airport place tag flight { designator } custodian { code } releasedBy { code } method device }
       custodyPoints { kind airport leg proved proof { kind at } lastHolder { code } }
       gaps { kind airport leg lastHolder { code } }
     } } }

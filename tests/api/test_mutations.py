@@ -13,7 +13,7 @@ from tests.world import DELIVERED, MISSED, Builder
 
 RECORD = """
     mutation($i: RecordScansInput!) { recordScans(input: $i) {
-      results { outcome eventId bag { id tag state airport place flight { designator } holder { code } version } }
+      results { outcome eventId bag { id tag state airport place flight { designator } custodian { code } version } }
       userErrors { code field message } clientMutationId
     } }
 """
@@ -75,7 +75,7 @@ def on(designator: str, **more: Any) -> dict[str, Any]:
 
 async def test_a_scan_of_an_unknown_tag_makes_the_bag(agent: Agent) -> None:
     """The payload is answered from the records: it shows the bag as it is after the scan."""
-    payload = await agent.record(scan(place="SORTER1", holder="HANDLER"), clientMutationId="abc")
+    payload = await agent.record(scan(place="SORTER1", custodian="HANDLER"), clientMutationId="abc")
     [result] = payload["results"]
 
     assert (payload["userErrors"], payload["clientMutationId"]) == ([], "abc")
@@ -87,7 +87,7 @@ async def test_a_scan_of_an_unknown_tag_makes_the_bag(agent: Agent) -> None:
         "airport": "PTY",
         "place": "SORTER1",
         "flight": None,
-        "holder": {"code": "HANDLER"},
+        "custodian": {"code": "HANDLER"},
         "version": 2,
     }
 
@@ -101,7 +101,7 @@ async def test_scans_of_one_call_are_one_bag_whatever_their_order(agent: Agent) 
     bags = [result["bag"] for result in payload["results"]]
 
     assert bags[0] == bags[1]
-    assert (bags[0]["state"], bags[0]["flight"], bags[0]["holder"]) == (
+    assert (bags[0]["state"], bags[0]["flight"], bags[0]["custodian"]) == (
         "LOADED",
         {"designator": "CM758"},
         {"code": "CM"},
@@ -128,8 +128,8 @@ async def test_a_scan_sent_twice_is_stored_once(agent: Agent) -> None:
         {"kind": "SCREENED"},
         {"at": "2025-07-01T12:00:00.000001Z"},
         {"device": "HHT9"},
-        {"holder": "CM"},
-        {"giver": "CM"},
+        {"custodian": "CM"},
+        {"releasedBy": "CM"},
         {"method": "RFID"},
         on("CM758"),
     ],
@@ -204,8 +204,8 @@ async def test_what_cannot_be_used_is_refused_and_the_rest_is_stored(agent: Agen
         ({"place": "x" * 41}, "place"),
         ({"place": "a\nb"}, "place"),
         ({"device": "ñ"}, "device"),
-        ({"holder": "lower"}, "holder"),
-        ({"giver": ""}, "giver"),
+        ({"custodian": "lower"}, "custodian"),
+        ({"releasedBy": ""}, "releasedBy"),
         ({"at": "0001-01-01T00:00:00Z"}, "at"),
         ({"at": "1999-12-31T23:59:59Z"}, "at"),
         (on("758"), "flight.designator"),

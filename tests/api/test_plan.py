@@ -19,7 +19,7 @@ JOURNEY = """
         journey {
           planned { flight { designator } }
           flown { flight { designator } }
-          scans { kind localTime { time } station { city } holder { name } }
+          scans { kind localTime { time } station { city } custodian { name } }
           custodian { name }
           gaps { kind lastHolder { name } }
           source asOf

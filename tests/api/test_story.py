@@ -11,7 +11,7 @@ from asgi_lifespan import LifespanManager
 import seeds
 from gateway.app import create_app
 from gateway.config import ExternalServices, ServiceFlags, Settings
-from gateway.demo.walkthrough import Story
+from gateway.demo.walkthrough import Walkthrough
 from gateway.initialise import operator
 from gateway.lifespan import now
 from gateway.workers import workers
@@ -58,7 +58,7 @@ async def test_a_bag_misses_its_connection_and_everything_follows(told: Settings
         transport = httpx.ASGITransport(app=manager.app)
         headers = credential(Role.SUPERVISOR)
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers) as client:
-            await Story(client, "/graphql", said.append).tell()
+            await Walkthrough(client, "/graphql", said.append).tell()
 
     text = "\n".join(said)
     assert "su equipaje" in text, "in Spanish"

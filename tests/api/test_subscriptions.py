@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from integrations.records.changes import Place, Topic
+from integrations.records.changes import LogPosition, Topic
 from integrations.stores.postgres import bags, changes
 from resolvers import flights
 from resolvers.actor import Role
@@ -20,7 +20,7 @@ from resolvers.ingestion import events as scans
 from resolvers.live.health_watch import HealthWatch
 from resolvers.live.hub import Hub, Live
 from schema.build import build_schema
-from schema.roots.subscription import CHANGES, Mark
+from schema.roots.subscription import CHANGES, Checkpoint
 from schema.runtime.streaming import Streamed
 from tests.executor import chosen
 from tests.world import DELIVERED, LOADED, Builder, World, context_of
@@ -222,7 +222,7 @@ async def test_a_cursor_lasts_for_a_day(live: Live, airline: Builder, bag: str, 
         await scan(airline, DELIVERED, "SORTED", "11:00")
     context = context_of(airline.stores, airline_id=airline.airline_id)
     xid, position, item, moment = CHANGES.key(context, told["cursor"], "after")
-    aged = CHANGES.cursor(context, Mark(xid, position, item, moment - timedelta(hours=hours)))
+    aged = CHANGES.cursor(context, Checkpoint(xid, position, item, moment - timedelta(hours=hours)))
     async with listening(live, airline, BAG, ids=[bag], after=aged) as ear:
         if hours > 24:
             assert await ear.code() == "CURSOR_EXPIRED"
@@ -233,7 +233,7 @@ async def test_a_cursor_lasts_for_a_day(live: Live, airline: Builder, bag: str, 
 async def test_a_cursor_of_another_servers_log_is_refused(live: Live, airline: Builder, bag: str) -> None:
     """After a move to a copy of the records, whose server counts its transactions by itself."""
     context = context_of(airline.stores, airline_id=airline.airline_id)
-    later = CHANGES.cursor(context, Mark(2**62, 1, 1, datetime.now(UTC)))
+    later = CHANGES.cursor(context, Checkpoint(2**62, 1, 1, datetime.now(UTC)))
     async with listening(live, airline, BAG, ids=[bag], after=later) as ear:
         assert await ear.code() == "CURSOR_EXPIRED"
 
@@ -246,7 +246,7 @@ async def test_old_changes_are_dropped(live: Live, airline: Builder, bag: str) -
     await scan(airline, DELIVERED, "SORTED", "11:00")
     async with records.transaction() as session:
         assert await changes.delete_old(session, timedelta(days=1), 10) == 1
-        left = await changes.after(session, airline.airline_id, Place(0, 0, 0), 10)
+        left = await changes.after(session, airline.airline_id, LogPosition(0, 0, 0), 10)
     # The transaction's own deletion holds the horizon back, and hides nothing that was committed before.
     assert len(left.rows) == 1
 

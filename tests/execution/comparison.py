@@ -70,7 +70,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Execution:
     """What came of one execution: an answer for each event of a subscription, otherwise one.
 
     Attributes:
@@ -149,7 +149,9 @@ class Bench:
             found += [f"stock: {stock}", f"tested: {tested}"]
         return found
 
-    async def _answer(self, case: Case, document: DocumentNode, executor: type[Any], *, breaks: bool = True) -> Answer:
+    async def _answer(
+        self, case: Case, document: DocumentNode, executor: type[Any], *, breaks: bool = True
+    ) -> Execution:
         situation = Situation(case.seed, case.trouble, case.waits, self._rows, breaks)
         options: dict[str, Any] = {
             "root_value": Root(),
@@ -171,7 +173,7 @@ class Bench:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-        return Answer(results, situation.effects, sorted(task.get_name() for task in left))
+        return Execution(results, situation.effects, sorted(task.get_name() for task in left))
 
 
 async def _results(
@@ -213,7 +215,7 @@ def may_wait(field: Any) -> bool:
     )
 
 
-def compared(stock: Answer, tested: Answer) -> Iterator[str]:
+def compared(stock: Execution, tested: Execution) -> Iterator[str]:
     """How two answers differ; ``AMONG`` alone where all else is well but another error survived."""
     if stock.effects != tested.effects:
         yield f"effects: {stock.effects} and {tested.effects}"
@@ -280,7 +282,7 @@ def described(error: GraphQLError) -> tuple[Any, ...]:
     return PARENTS.sub("", error.message), tuple(error.path or ()), tuple(locations), repr(error.extensions)
 
 
-def unfounded(tested: Answer, known: Sequence[Answer]) -> Iterator[str]:
+def unfounded(tested: Execution, known: Sequence[Execution]) -> Iterator[str]:
     """Errors of things that did not fail; ``known`` are answers that together tell all that did."""
     for given, *others in zip(tested.results, *(answer.results for answer in known), strict=True):
         assert isinstance(given, ExecutionResult)

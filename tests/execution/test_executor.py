@@ -55,9 +55,9 @@ class AnimalType:
     seen: datetime = strawberry.field(description="When.")
     friend: "AnimalType | None" = batched(friends, description="One.")
     food: "AnimalType" = batched(foods, description="What it eats.")
-    brought: "AnimalType | None" = batched(
+    prefetched: "AnimalType | None" = batched(
         friends,
-        at_hand=lambda parents: [animal.friend for animal in parents] if all(a.friend for a in parents) else None,
+        prefetched=lambda parents: [animal.friend for animal in parents] if all(a.friend for a in parents) else None,
         description="At hand where all have one.",
     )
 
@@ -184,17 +184,17 @@ async def test_functions_are_told_what_is_selected(schema: strawberry.Schema) ->
 async def test_what_all_have_brought_is_not_asked_for(schema: strawberry.Schema) -> None:
     with_friends = [Animal("a", friend=Animal("b")) for _ in range(3)]
     given = context(*with_friends)
-    data = await ask(schema, "{animals{brought{name}}}", given)
-    assert data["animals"] == [{"brought": {"name": "b"}}] * 3
+    data = await ask(schema, "{animals{prefetched{name}}}", given)
+    assert data["animals"] == [{"prefetched": {"name": "b"}}] * 3
     assert given.calls == []
     given = context(*with_friends, Animal("c"))
-    data = await ask(schema, "{animals{brought{name}}}", given)
-    assert data["animals"][3] == {"brought": None}
+    data = await ask(schema, "{animals{prefetched{name}}}", given)
+    assert data["animals"][3] == {"prefetched": None}
     assert given.calls == [4]
 
 
 @dataclass
-class Told:
+class RecordingStage:
     """A stage that writes down what it is told."""
 
     line: list[Any]
@@ -210,19 +210,19 @@ class Told:
         self.line.append("done")
 
 
-class Watcher:
+class RecordingWatch:
     """Keeps the stages in the order in which they began."""
 
     def __init__(self) -> None:
         self.lines: list[list[Any]] = []
 
-    def begin(self, path: tuple[str, ...], field: str, kind: str, parents: int) -> Told:
+    def begin(self, path: tuple[str, ...], field: str, kind: str, parents: int) -> RecordingStage:
         self.lines.append([".".join(path), field, kind, parents])
-        return Told(self.lines[-1])
+        return RecordingStage(self.lines[-1])
 
 
 async def test_a_watcher_is_told_each_field_once(schema: strawberry.Schema) -> None:
-    watcher = Watcher()
+    watcher = RecordingWatch()
     await ask(schema, "{all:animals{name friend{name}}}", context(Animal("a"), Animal("b"), watch=watcher))
     assert watcher.lines == [
         ["all", "Query.animals", "resolver", 1, 1, "done"],

@@ -10,7 +10,7 @@ from tests.statements import CYPHER, SQL, SQL_COMMAND, Statement, modules, state
 
 # Statements over tenants' tables that name no airline, and why they may.
 OF_ALL_AIRLINES = {
-    "WAITING_NOTICES": "a worker tells the graph of all airlines' changes, each under its own airline",
+    "WAITING_MESSAGES": "a worker tells the graph of all airlines' changes, each under its own airline",
     "MARK_DONE": "by ids of notices that the worker read itself",
     "DELETE_DONE": "drops what was told long ago, whosever it was",
     "LAG": "how far the graph is behind, as a whole",

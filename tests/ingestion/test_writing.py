@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.bank.recount import Answer, recounted
+from benchmarks.bank.recount import ExpectedBag, recounted
 from benchmarks.bank.sending import pieces
-from benchmarks.bank.writing import SHUFFLED_SECONDS, Bank, Told
+from benchmarks.bank.writing import SHUFFLED_SECONDS, Bank, WrittenMessages
 
 DAY = date(2026, 11, 15)
 BAGS = 2_000
@@ -22,12 +22,12 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def told(file: Path) -> Told:
+def told(file: Path) -> WrittenMessages:
     return Bank(DAY, 1, BAGS).write(file)
 
 
 @pytest.fixture(scope="module")
-def answers(file: Path, told: Told) -> Mapping[str, Answer]:
+def answers(file: Path, told: WrittenMessages) -> Mapping[str, ExpectedBag]:
     return {answer.tag: answer for answer in recounted(file).answers()}
 
 
@@ -39,7 +39,7 @@ def test_the_same_seed_writes_the_same_and_another_another(tmp_path: Path) -> No
     assert one != other
 
 
-def test_there_is_as_much_as_asked_for(told: Told, answers: Mapping[str, Answer]) -> None:
+def test_there_is_as_much_as_asked_for(told: WrittenMessages, answers: Mapping[str, ExpectedBag]) -> None:
     assert told.bags >= BAGS
     assert told.events >= 10 * BAGS
     assert 0.01 < told.repeated / told.messages < 0.03
@@ -48,7 +48,7 @@ def test_there_is_as_much_as_asked_for(told: Told, answers: Mapping[str, Answer]
     assert sum(answer.events for answer in answers.values()) == told.events
 
 
-def test_every_tag_is_of_one_bag(answers: Mapping[str, Answer]) -> None:
+def test_every_tag_is_of_one_bag(answers: Mapping[str, ExpectedBag]) -> None:
     tags = [tag for answer in answers.values() for tag in answer.tags]
     assert len(tags) == len(set(tags))
 
@@ -70,14 +70,14 @@ def test_messages_come_within_half_an_hour_and_not_in_order(file: Path) -> None:
     assert len(list(groupby(minutes))) > len(minutes) / 2
 
 
-def test_requests_hold_whole_messages_and_all_of_them(file: Path, told: Told) -> None:
+def test_requests_hold_whole_messages_and_all_of_them(file: Path, told: WrittenMessages) -> None:
     parts = list(pieces(file, 100))
     assert b"".join(parts) == file.read_bytes()
     assert len(parts) > told.messages / 100
     assert all(part.rstrip().rsplit(b"\n", 1)[-1].startswith(b"END") for part in parts[:-1])
 
 
-def test_bags_end_in_many_ways(answers: Mapping[str, Answer]) -> None:
+def test_bags_end_in_many_ways(answers: Mapping[str, ExpectedBag]) -> None:
     states = {answer.state for answer in answers.values()}
     assert states >= {
         *("SORTED", "ARRIVED", "AT_CLAIM", "DELIVERED", "IN_FLIGHT", "NOT_SEEN", "OFFLOADED", "LEFT_BEHIND"),

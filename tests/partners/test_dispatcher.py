@@ -20,7 +20,7 @@ from integrations.stores.postgres import effects, pirs
 from integrations.stores.postgres.manager import PostgresManager
 from resolvers.notifications import delivery_reports
 from resolvers.notifications.channels import Channel, MailChannel, SmsChannel, TracingChannel
-from resolvers.notifications.partner_links import Line
+from resolvers.notifications.partner_links import PartnerLink
 from resolvers.rules.contact_hours import ContactRules
 from resolvers.workers.dispatcher import Dispatcher
 from tests.partners.control import Control, controlled
@@ -101,15 +101,15 @@ class Office:
         }
         port = ports[service]()
         self._closing.push_async_callback(port.close_connections)
-        line = Line(
-            service, port, options.pop("spare", None), Breaker(service.consumer), price_micros=50_000, **options
+        link = PartnerLink(
+            service, port, options.pop("fallback", None), Breaker(service.consumer), price_micros=50_000, **options
         )
         channels: dict[Service, Callable[[], Channel[Any]]] = {
-            Service.WORLDTRACER: lambda: TracingChannel(line),
-            Service.SMS: lambda: SmsChannel(line, ContactRules()),
-            Service.EMAIL: lambda: MailChannel(line),
+            Service.WORLDTRACER: lambda: TracingChannel(link),
+            Service.SMS: lambda: SmsChannel(link, ContactRules()),
+            Service.EMAIL: lambda: MailChannel(link),
         }
-        owner = f"worker {id(line)}"
+        owner = f"worker {id(link)}"
         self.workers[service] = Dispatcher(self.postgres, INSTALLATION, channels[service](), owner, self.clock)
         return self.workers[service]
 
@@ -352,7 +352,7 @@ async def test_a_partner_that_is_away_opens_the_breaker_and_nothing_is_lost(offi
         ids.append(await office.ask(Service.SMS, Trigger.BAG_LOCATED))
     worker = office.worker(Service.SMS)
     await office.work(Service.SMS)
-    resting = worker.line.rest()
+    resting = worker.link.retry_after()
     counts = await office.mocks[Service.SMS].counts()
     worker = office.worker(Service.SMS)  # a minute later
     await office.postgres.execute("UPDATE lanes SET leased_until = '-infinity'", name="TEST")
@@ -368,16 +368,16 @@ async def test_a_partner_that_is_away_opens_the_breaker_and_nothing_is_lost(offi
 async def test_a_stand_in_takes_what_an_absent_partner_cannot_and_says_so(office: Office) -> None:
     await _give_reference(office)
     nowhere = TwilioSms("AC1", "token", "+12025550100", url="http://127.0.0.1:9", read_seconds=0.3)
-    spare = TwilioSms("AC1", "token", "+12025550100", url=office.mocks[Service.SMS].url, mock=True)
+    fallback = TwilioSms("AC1", "token", "+12025550100", url=office.mocks[Service.SMS].url, mock=True)
     breaker = Breaker("sms")
-    line: Line[SmsSender] = Line(Service.SMS, nowhere, spare, breaker)
-    channel = SmsChannel(line, ContactRules())
-    office.workers[Service.SMS] = Dispatcher(office.postgres, INSTALLATION, channel, "with a spare", office.clock)
+    link: PartnerLink[SmsSender] = PartnerLink(Service.SMS, nowhere, fallback, breaker)
+    channel = SmsChannel(link, ContactRules())
+    office.workers[Service.SMS] = Dispatcher(office.postgres, INSTALLATION, channel, "with a fallback", office.clock)
     sms = await office.ask(Service.SMS, Trigger.BAG_LOCATED)
     for _ in range(4):
         await office.work(Service.SMS)
         office.clock.later(minutes=5)
-    await asyncio.gather(nowhere.close_connections(), spare.close_connections())
+    await asyncio.gather(nowhere.close_connections(), fallback.close_connections())
 
     found = await office.effect(sms)
     assert (found.state, found.mock) == (EffectState.ACCEPTED, True)

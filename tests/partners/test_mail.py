@@ -23,10 +23,10 @@ from integrations.partners.ports import MailSender, MessageRefused
 from integrations.records.deliveries import (
     Attachment,
     ConsentChange,
+    DeliveryRefusal,
     DeliveryReport,
     DeliveryStatus,
     ForgedReport,
-    Refusal,
     SendResult,
     UnreadableReport,
 )
@@ -154,21 +154,21 @@ async def test_ping_knows_a_wrong_key(mock: Control, sender: SendGridMail) -> No
 async def test_what_is_no_address_is_refused_without_a_call(mock: Control, sender: SendGridMail, address: str) -> None:
     with pytest.raises(MessageRefused) as refused:
         await send(sender, address)
-    assert refused.value.refusal is Refusal.INVALID_RECIPIENT
+    assert refused.value.refusal is DeliveryRefusal.INVALID_RECIPIENT
     assert await mock.received() == []
 
 
 async def test_who_is_refused_by_the_provider_and_what(mock: Control, sender: SendGridMail) -> None:
     with pytest.raises(MessageRefused) as refused:
         await sender.send_email(TO, "", "<p>", text_content="x", our_key=OUR_KEY)
-    assert refused.value.refusal is Refusal.OTHER
+    assert refused.value.refusal is DeliveryRefusal.OTHER
     with pytest.raises(MessageRefused) as refused:
         await send(sender, "m@" + "example." * 40 + "org")
-    assert refused.value.refusal is Refusal.INVALID_RECIPIENT
+    assert refused.value.refusal is DeliveryRefusal.INVALID_RECIPIENT
     await mock.order("status", status=413)
     with pytest.raises(MessageRefused) as refused:
         await send(sender)
-    assert refused.value.refusal is Refusal.OTHER
+    assert refused.value.refusal is DeliveryRefusal.OTHER
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ from integrations.partners.ports import MessageRefused, SmsSender
 from integrations.partners.sms import TwilioSms, read_twilio_callback, read_twilio_inbound
 from integrations.records.deliveries import (
     ConsentChange,
+    DeliveryRefusal,
     DeliveryReport,
     DeliveryStatus,
     ForgedReport,
-    Refusal,
     UnreadableReport,
 )
 from integrations.records.effects import Service
@@ -131,7 +131,7 @@ async def test_ping_knows_a_wrong_token(mock: Control, sender: TwilioSms) -> Non
 async def test_what_is_no_number_is_refused_without_a_call(mock: Control, sender: TwilioSms, number: str) -> None:
     with pytest.raises(MessageRefused) as refused:
         await sender.send_sms(number, "Copa: ...")
-    assert refused.value.refusal is Refusal.INVALID_RECIPIENT
+    assert refused.value.refusal is DeliveryRefusal.INVALID_RECIPIENT
     assert await sender.sent_since(number, NOW) == []
     assert await mock.received() == []
 
@@ -140,7 +140,7 @@ async def test_whoever_said_stop_is_not_written_to_until_start(mock: Control, se
     await mock.client.post("/_mock/inbound", json={"from": TO, "to": SENDER, "body": " stop "})
     with pytest.raises(MessageRefused) as refused:
         await sender.send_sms(TO, "Copa: ...")
-    assert refused.value.refusal is Refusal.OPTED_OUT
+    assert refused.value.refusal is DeliveryRefusal.OPTED_OUT
     await mock.client.post("/_mock/inbound", json={"from": TO, "to": SENDER, "body": "START"})
     await sender.send_sms(TO, "Copa: ...")
     stop, start = (
@@ -154,7 +154,7 @@ async def test_whoever_said_stop_is_not_written_to_until_start(mock: Control, se
 async def test_a_message_that_is_too_long_is_refused(sender: TwilioSms) -> None:
     with pytest.raises(MessageRefused) as refused:
         await sender.send_sms(TO, "a" * 1601)
-    assert refused.value.refusal is Refusal.OTHER
+    assert refused.value.refusal is DeliveryRefusal.OTHER
 
 
 MAYBE_SENT = [

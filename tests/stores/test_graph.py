@@ -23,7 +23,7 @@ from tests.world import DELIVERED, MISSED, NOBODYS, Builder, World, at, open_sto
 BREAKS = {
     "state": ("MATCH (b:Bag {id: $bag}) SET b.state = 'LOST'", "state: records DELIVERED, graph LOST"),
     "version": ("MATCH (b:Bag {id: $bag}) SET b.version = b.version - 1", "version: records"),
-    "holder": ("MATCH (b:Bag {id: $bag}) SET b.holder = 'NOBODY'", "holder: records PASSENGER, graph NOBODY"),
+    "custodian": ("MATCH (b:Bag {id: $bag}) SET b.custodian = 'NOBODY'", "custodian: records PASSENGER, graph NOBODY"),
     "plan": ("MATCH (:Bag {id: $bag})-[r:PLANNED {seq: 2}]->() DELETE r", "planned: records"),
     "flown": (
         "MATCH (b:Bag {id: $bag}), (f:Flight {id: $other}) CREATE (b)-[:FLEW {seq: 3}]->(f)",
@@ -175,7 +175,7 @@ async def _tell_all(airline: Builder) -> None:
     await airline.network()
     events = await records.fetch("SELECT bag_id, id FROM events WHERE airline_id = $1", airline_id)
     everything = [*map(tuple, events), *((bag_id, None) for bag_id in airline.bags.values())]
-    await outbox.tell_of_bags(records, airline_id, GRAPH, everything, [*airline.bags.values()])
+    await outbox.enqueue_bag_changes(records, airline_id, GRAPH, everything, [*airline.bags.values()])
     await tell_graph(airline.stores)
 
 

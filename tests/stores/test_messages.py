@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from integrations.errors import Refused, Unavailable
-from integrations.messages.split_input import Piece, Splitter
+from integrations.messages.split_input import InputPiece, Splitter
 from integrations.stores.postgres.manager import count_statements
 from resolvers.context import Stores
 from resolvers.ingestion import itineraries
-from resolvers.ingestion.pipeline import Ingested, Way, ingest
+from resolvers.ingestion.pipeline import IngestResult, Intake, ingest
 from resolvers.workers.bag_rebuild import Rebuilt, rebuild
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
@@ -46,7 +46,7 @@ SAMPLES = [LOCAL, TRANSFER, WITHDRAWN, LOADED_BPM, UNSEEN_BPM, ORDERED_OFF, RUSH
 
 # All that is known of an airline's bags, without the numbers that depend on who came first.
 DUMP = """
-SELECT bags.tag, state, state_at, bags.airport, bags.place, bags.holder, weight_kg, priority, authorised, deleted,
+SELECT bags.tag, state, state_at, bags.airport, bags.place, bags.custodian, weight_kg, priority, authorised, deleted,
        passengers.search_name, locator, flights.number AS flight,
        (SELECT json_agg(json_build_array(seq, legs.number, bag_legs.tag, bag_legs.authorised) ORDER BY seq)
         FROM bag_legs JOIN flights AS legs ON legs.id = bag_legs.flight_id WHERE bag_legs.bag_id = bags.id) AS legs,
@@ -80,13 +80,13 @@ async def airline(world: World) -> Builder:
     return await world.another_airline()
 
 
-def pieces(*texts: str) -> list[Piece]:
+def pieces(*texts: str) -> list[InputPiece]:
     splitter = Splitter()
     return [*splitter.feed("".join(texts).encode()), *splitter.close()]
 
 
-async def bring(airline: Builder, *texts: str, at: datetime = NOW) -> Ingested:
-    return await ingest(context_of(airline.stores, airline_id=airline.airline_id), pieces(*texts), at, Way.HTTP)
+async def bring(airline: Builder, *texts: str, at: datetime = NOW) -> IngestResult:
+    return await ingest(context_of(airline.stores, airline_id=airline.airline_id), pieces(*texts), at, Intake.HTTP)
 
 
 async def rows(airline: Builder, sql: str, *values: Any) -> list[dict[str, Any]]:
@@ -110,7 +110,7 @@ async def test_the_samples_become_bags_with_plan_passenger_and_state(airline: Bu
     stored = await bring(airline, *SAMPLES)
     bags = await known(airline)
 
-    assert stored == Ingested(messages=len(SAMPLES), events=10, bags=2)
+    assert stored == IngestResult(messages=len(SAMPLES), events=10, bags=2)
     first, second = bags["0230456781"], bags["0230456782"]
     assert [leg[1:] for leg in first["legs"]] == [[335, "0230456781", True], [758, "0230456781", False]]
     assert (first["state"], first["place"], first["priority"], first["authorised"]) == (
@@ -152,7 +152,7 @@ async def test_the_same_twice_changes_nothing(airline: Builder) -> None:
     again = await bring(airline, *relayed)
     twice = await bring(airline, *SAMPLES, *SAMPLES)
 
-    assert (again, twice) == (Ingested(duplicates=len(SAMPLES)), Ingested(duplicates=2 * len(SAMPLES)))
+    assert (again, twice) == (IngestResult(duplicates=len(SAMPLES)), IngestResult(duplicates=2 * len(SAMPLES)))
     assert await known(airline) == before
 
 
@@ -190,7 +190,7 @@ async def test_what_cannot_be_read_is_kept_and_the_rest_goes_on(airline: Builder
     )
 
     assert (stored.messages, stored.dead_letters, stored.others) == (2, len(broken), 1)
-    assert again == Ingested()
+    assert again == IngestResult()
     assert {letter["body"].strip() for letter in letters} == {text.strip() for text in broken}
     assert all(letter["line"] > 0 and letter["position"] > 0 and letter["reason"] for letter in letters)
 
@@ -229,7 +229,7 @@ async def test_batches_at_once_over_the_same_bags_in_any_order_all_succeed(airli
     ]
     chance = random.Random(3)
     stored = await asyncio.gather(*(bring(airline, *chance.sample(texts, 120)) for _ in range(6)))
-    total = sum(stored, Ingested())
+    total = sum(stored, IngestResult())
     [row] = await rows(airline, "SELECT count(*) AS events, count(DISTINCT bag_id) AS bags FROM events "
                                 "WHERE airline_id = $1")  # fmt: skip
     assert (total.events, total.messages) == (row["events"], row["events"])

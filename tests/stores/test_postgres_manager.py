@@ -18,7 +18,7 @@ from integrations.errors import Conflict, DeadlineExceeded, Refused, Unavailable
 from integrations.stores.availability import SLOW_CALL
 from integrations.stores.postgres.address import Address
 from integrations.stores.postgres.manager import PostgresManager, count_statements
-from integrations.stores.postgres.pool import Pool, open_link
+from integrations.stores.postgres.pool import Pool, open_connection
 
 PID = "SELECT pg_backend_pid()"
 TABLE = "CREATE TABLE IF NOT EXISTS note (id int PRIMARY KEY, body text, data jsonb)"
@@ -425,7 +425,7 @@ async def test_a_direct_session_stays_on_one_connection(postgres: PostgresManage
 
 async def test_behind_a_pooler_no_statement_stays_prepared(postgres_url: str) -> None:
     for pooled in (True, False):
-        link = await open_link(Address(postgres_url, tls=False, pooled=pooled), "test", 5.0)
+        link = await open_connection(Address(postgres_url, tls=False, pooled=pooled), "test", 5.0)
         await link.connection.fetchval("SELECT $1::int", 1)
         prepared = await link.connection.fetchval("SELECT count(*) FROM pg_prepared_statements WHERE name <> ''")
         assert (prepared == 0) == pooled

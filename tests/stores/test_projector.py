@@ -82,7 +82,7 @@ def told(journey: Any) -> Any:
         [(leg.seq, leg.id) for leg in journey.planned],
         [(leg.seq, leg.flight.id, _id(leg.loaded), _id(leg.arrived)) for leg in journey.flown],
         [(point.kind, point.leg, _id(point.proof), point.last_holder) for point in journey.points],
-        journey.holder,
+        journey.custodian,
     )
 
 
@@ -149,7 +149,7 @@ async def test_a_flights_change_reaches_the_graph_with_the_bags_it_moved(airline
     await airline.stores.postgres.execute(
         "UPDATE flights SET actual_departure = $2, version = 2 WHERE id = $1", airline.flights["CM335"], at("12:05")
     )
-    await outbox.tell(airline.stores.postgres, airline.airline_id, GRAPH, Subject.FLIGHT, airline.flights["CM335"])
+    await outbox.enqueue(airline.stores.postgres, airline.airline_id, GRAPH, Subject.FLIGHT, airline.flights["CM335"])
     await tell_graph(airline.stores)
 
     journey = await journey_of(airline, "one")
@@ -184,7 +184,9 @@ async def test_an_event_alone_leaves_the_plan_as_it_was_told(airline: Builder) -
     await tell_graph(airline.stores)
     by_event = await graph.execute_read(PLANNED, bag)
     await airline.stores.postgres.execute("UPDATE bags SET version = version + 1 WHERE id = $1", bag["bag"])
-    await outbox.tell_of_bags(airline.stores.postgres, airline.airline_id, GRAPH, [(bag["bag"], None)], [bag["bag"]])
+    await outbox.enqueue_bag_changes(
+        airline.stores.postgres, airline.airline_id, GRAPH, [(bag["bag"], None)], [bag["bag"]]
+    )
     await tell_graph(airline.stores)
 
     assert by_event == [{"designator": "CM335"}, {"designator": "CM758"}]
@@ -197,7 +199,7 @@ async def test_word_of_the_plan_in_a_later_batch_is_heeded_now(airline: Builder)
     await airline.record(airline.scan(DELIVERED, "SORTED", "MIA", "11:10"))
     await airline.stores.postgres.execute("DELETE FROM bag_legs WHERE bag_id = $1 AND seq = 2", bag_id)
     await airline.stores.postgres.execute("UPDATE bags SET version = version + 1 WHERE id = $1", bag_id)
-    await outbox.tell_of_bags(airline.stores.postgres, airline.airline_id, GRAPH, [(bag_id, None)], [bag_id])
+    await outbox.enqueue_bag_changes(airline.stores.postgres, airline.airline_id, GRAPH, [(bag_id, None)], [bag_id])
     worker = Projector(airline.stores.postgres, airline.stores.neo4j, "small batches")
     worker._batch = 1
     await worker.step()
@@ -213,7 +215,7 @@ async def test_an_event_that_turns_out_to_be_another_kind_is_corrected(airline: 
     event_id = await records.fetchval("SELECT id FROM events WHERE bag_id = $1", bag_id)
     await records.execute("UPDATE events SET kind = 'TRANSFER_IN', rank = 7 WHERE id = $1", event_id)
     await records.execute("UPDATE bags SET version = version + 1 WHERE id = $1", bag_id)
-    await outbox.tell_of_bags(records, airline.airline_id, GRAPH, [(bag_id, event_id)], ())
+    await outbox.enqueue_bag_changes(records, airline.airline_id, GRAPH, [(bag_id, event_id)], ())
     await tell_graph(airline.stores)
 
     journey = await journey_of(airline, "one")
@@ -232,7 +234,7 @@ async def test_a_bag_that_was_another_gives_it_its_events_and_is_gone(airline: B
     await records.execute("DELETE FROM bag_legs WHERE bag_id = $1", second)
     await records.execute("DELETE FROM bags WHERE id = $1", second)
     await records.execute("UPDATE bags SET version = version + 1 WHERE id = $1", first)
-    await outbox.tell_of_bags(records, airline.airline_id, GRAPH, [(first, event_id), (second, None)], [first])
+    await outbox.enqueue_bag_changes(records, airline.airline_id, GRAPH, [(first, event_id), (second, None)], [first])
     await tell_graph(airline.stores)
     del airline.bags["other"]
     found: list[Difference] = []
@@ -262,9 +264,9 @@ async def _told_bag(airline: Builder) -> int:
 async def test_an_older_word_never_overwrites_a_newer_one(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given a projector that read a bag and was held up, when another tells a newer version, then that stays."""
     await airline.bag("one", DELIVERED, None, ["CM335"])
-    await airline.record(airline.scan(DELIVERED, "LOADED", "MIA", "11:00", "CM335", holder="CM"))
+    await airline.record(airline.scan(DELIVERED, "LOADED", "MIA", "11:00", "CM335", custodian="CM"))
     old = await bags.by_id(airline.stores.postgres, airline.airline_id, [airline.bags["one"]])
-    await airline.record(airline.scan(DELIVERED, "OFFLOADED", "MIA", "11:30", "CM335", holder="HANDLER"))
+    await airline.record(airline.scan(DELIVERED, "OFFLOADED", "MIA", "11:30", "CM335", custodian="HANDLER"))
     await tell_graph(airline.stores)
     newest = told(await journey_of(airline, "one"))
 
@@ -278,7 +280,7 @@ async def test_an_older_word_never_overwrites_a_newer_one(airline: Builder, monk
 
     journey = await journey_of(airline, "one")
     assert (journey.behind, told(journey)) == (0, newest)
-    assert journey.holder == "HANDLER"
+    assert journey.custodian == "HANDLER"
 
 
 async def test_a_version_in_the_graph_never_stands_for_less_than_it_says(airline: Builder) -> None:

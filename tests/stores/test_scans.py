@@ -288,17 +288,17 @@ async def outcome_of(airline: Builder, batches: list[list[Any]], *, booked: bool
         "graph": (
             journey.source,
             journey.behind,
-            journey.holder,
+            journey.custodian,
             _journey(journey.events, journey.flown, journey.planned),
         ),
-        "last holders": [point.last_holder for point in journey.points],
+        "last custodians": [point.last_holder for point in journey.points],
     }
 
 
 def _scan(airline: Builder, kind: str, airport: str, minutes: int, flight: str | None, *more: Any) -> Scan:
-    holder, place, method = more
+    custodian, place, method = more
     moment = at("10:00") + timedelta(minutes=minutes)
-    return airline.scan(TAG, kind, airport, moment, flight, holder=holder, place=place, method=method)
+    return airline.scan(TAG, kind, airport, moment, flight, custodian=custodian, place=place, method=method)
 
 
 def _journey(events: Any, legs: Any, planned: Any) -> Any:

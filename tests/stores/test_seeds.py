@@ -15,10 +15,10 @@ import pytest
 
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.errors import Unavailable
-from integrations.messages.split_input import Piece
+from integrations.messages.split_input import InputPiece
 from integrations.records.bags import BagState, TagRole
 from integrations.records.events import EventKind, Scan
-from integrations.records.journeys import Standing
+from integrations.records.journeys import BagStatus
 from integrations.records.outbox import GRAPH
 from integrations.records.tags import parse_tag
 from integrations.stores.neo4j import projections
@@ -30,8 +30,8 @@ from migrations import load_graph_schema, migrate
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Installation, Stores
 from resolvers.ingestion import events, history, pipeline
-from resolvers.ingestion.pipeline import Way
-from resolvers.rules.bag_state import standing
+from resolvers.ingestion.pipeline import Intake
+from resolvers.rules.bag_state import status_of
 from resolvers.workers.projector import Projector
 from seeds import AlreadyInUse, reset, seed
 from seeds import run as seeds_run
@@ -133,9 +133,9 @@ async def test_every_bag_stands_where_its_events_say(seeded: Context) -> None:
     known = await history.of_bags(records, COPA, ids)
     for bag_id, bag in current.items():
         assert known[bag_id].events
-        stored = Standing(bag.state, bag.state_at, bag.airport, bag.place, bag.holder, bag.flight_id)
+        stored = BagStatus(bag.state, bag.state_at, bag.airport, bag.place, bag.custodian, bag.flight_id)
         told = known[bag_id]
-        assert stored == standing(told.events, told.planned, told.flights, bag.created_at, deleted=bag.deleted)
+        assert stored == status_of(told.events, told.planned, told.flights, bag.created_at, deleted=bag.deleted)
         if bag.state == BagState.IN_FLIGHT:
             assert bag.flight_id
             assert told.flights[bag.flight_id].actual_departure
@@ -174,9 +174,9 @@ async def test_bags_come_about_by_messages_and_find_their_passengers(seeded: Con
 
 async def test_custody_moves_as_resolution_753_says(seeded: Context) -> None:
     rows = await seeded.stores.postgres.fetch(
-        "SELECT kind, giver, holder FROM events WHERE tag = '0230456781' ORDER BY at, rank"
+        "SELECT kind, released_by, custodian FROM events WHERE tag = '0230456781' ORDER BY at, rank"
     )
-    assert [tuple(row) for row in rows if row["giver"] or row["holder"]] == [
+    assert [tuple(row) for row in rows if row["released_by"] or row["custodian"]] == [
         ("ACCEPTED", "PASSENGER", "CM"),
         ("LOADED", None, "CM"),
         ("TRANSFER_IN", None, "CM"),
@@ -227,7 +227,9 @@ async def test_an_interrupted_run_is_continued(
     brought: list[str] = []
     ingest = pipeline.ingest
 
-    async def fail_at_thirtieth(context: Context, pieces: Sequence[Piece], received_at: datetime, way: Way) -> None:
+    async def fail_at_thirtieth(
+        context: Context, pieces: Sequence[InputPiece], received_at: datetime, way: Intake
+    ) -> None:
         brought.append("".join(piece.text for piece in pieces))
         if len(brought) == 30:
             raise Unavailable("records", "pulled the plug")

@@ -12,12 +12,12 @@ import pytest
 from neo4j import AsyncDriver, AsyncGraphDatabase
 
 from integrations.records.attempts import SendOutcome
-from integrations.records.changes import ChangeRow, Place, Topic
+from integrations.records.changes import ChangeRow, LogPosition, Topic
 from integrations.records.deliveries import DeliveryReport, DeliveryStatus
 from integrations.records.effects import EffectState, PartnerCondition, PartnerStatus, Service
 from integrations.records.incidents import IncidentCause
-from integrations.records.instructions import Change, Instruction, MessageKind, NamedFlight, Source
-from integrations.records.journeys import Standing
+from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
+from integrations.records.journeys import BagStatus
 from integrations.records.matches import MatchState
 from integrations.records.outbox import GRAPH, Subject
 from integrations.records.page import Page
@@ -315,7 +315,7 @@ def reads() -> dict[str, Call]:
         "airports.routes_from": lambda _, r: airports.routes_from(r, NOBODYS, ["PTY"]),
         "airports.connection_times": lambda _, r: airports.connection_times(r, NOBODYS),
         "airports.parties": lambda _, r: airports.parties(r, NOBODYS, ["ZZ"]),
-        "outbox.untold": lambda w, r: outbox.untold(r, NOBODYS, GRAPH, [*w.ours.bags.values()]),
+        "outbox.pending": lambda w, r: outbox.pending(r, NOBODYS, GRAPH, [*w.ours.bags.values()]),
         "transfers.of_bags": lambda w, r: transfers.of_bags(r, NOBODYS, [*w.ours.bags.values()]),
         "transfers.onto_flights": lambda w, r: transfers.onto_flights(r, NOBODYS, [*w.ours.flights.values()], page),
         "transfers.off_flights": lambda w, r: transfers.off_flights(r, NOBODYS, [*w.ours.flights.values()], page),
@@ -378,8 +378,11 @@ def reads() -> dict[str, Call]:
 def writes() -> dict[str, Call]:
     """Each write in another airline's name over our things; none may change a row of ours."""
     return {
-        "bags.update_standings": lambda w, r: bags.update_standings(
-            r, NOBODYS, {bag: Standing("LOST", at("12:00"), None, None, None, None) for bag in w.ours.bags.values()}, {}
+        "bags.update_statuses": lambda w, r: bags.update_statuses(
+            r,
+            NOBODYS,
+            {bag: BagStatus("LOST", at("12:00"), None, None, None, None) for bag in w.ours.bags.values()},
+            {},
         ),
         "bags.lock_unknown_tags": lambda _, r: bags.lock_unknown_tags(r, NOBODYS, [DELIVERED]),
         "bags.insert_unknown": lambda _, r: bags.insert_unknown(
@@ -455,7 +458,7 @@ def writes() -> dict[str, Call]:
             [_new_event(w)],
         ),
         "events.update_transfers": lambda w, r: events.update_transfers(
-            r, NOBODYS, [events.Transfer(uuid4(), w.ours.bags["missed"], "PTY", at("12:00"), "SORTED")]
+            r, NOBODYS, [events.EventTransfer(uuid4(), w.ours.bags["missed"], "PTY", at("12:00"), "SORTED")]
         ),
         "bags.tie": lambda w, r: bags.tie(
             r, NOBODYS, [(w.ours.bags["missed"], "2" * 10, at("12:00"))], timedelta(days=30)
@@ -505,8 +508,8 @@ def writes() -> dict[str, Call]:
         "network.write_routes": lambda _, r: network.write_routes(
             r, NOBODYS, [network.NewRoute("CM", "PTY", "MIA", 1, 1, 1, "738", "a test")]
         ),
-        "outbox.tell": lambda _, r: outbox.tell(r, NOBODYS, GRAPH, Subject.FLIGHT, 1),
-        "outbox.tell_of_flights": lambda _, r: outbox.tell_of_flights(r, NOBODYS, [GRAPH], [1]),
+        "outbox.enqueue": lambda _, r: outbox.enqueue(r, NOBODYS, GRAPH, Subject.FLIGHT, 1),
+        "outbox.enqueue_flight_changes": lambda _, r: outbox.enqueue_flight_changes(r, NOBODYS, [GRAPH], [1]),
         "incidents.insert": lambda w, r: incidents.insert(
             r, NOBODYS, at("12:00"), [incidents.NewIncident(IncidentCause.LATE_INBOUND, w.ours.flights["CM411"], "PTY")]
         ),
@@ -516,7 +519,9 @@ def writes() -> dict[str, Call]:
         "incidents.update": lambda _, r: incidents.update(r, NOBODYS, at("12:00"), [1]),
         "incidents.acknowledge": lambda _, r: incidents.acknowledge(r, NOBODYS, 1, at("12:00"), "a", ""),
         "incidents.close": lambda _, r: incidents.close(r, NOBODYS, 1, at("12:00"), "a", ""),
-        "outbox.tell_of_bags": lambda w, r: outbox.tell_of_bags(r, NOBODYS, GRAPH, [(w.ours.bags["missed"], None)], ()),
+        "outbox.enqueue_bag_changes": lambda w, r: outbox.enqueue_bag_changes(
+            r, NOBODYS, GRAPH, [(w.ours.bags["missed"], None)], ()
+        ),
         "seedings.start": lambda _, r: seedings.start(r, NOBODYS, 1, at("12:00"), 1, 0),
         "seedings.finish": lambda _, r: seedings.finish(r, NOBODYS),
         "seedings.describe": lambda w, r: seedings.describe(r, NOBODYS, {w.ours.bags["missed"]: "BK22RHW"}),
@@ -547,7 +552,7 @@ NOT_OF_AN_AIRLINE = {
 async def _changes_heard_of(records: Session) -> list[ChangeRow]:
     """What the log has for an airline; how far it goes is the same for all."""
     place, _ = await changes.last(records, NOBODYS)
-    assert place == Place(0, 0, 0)
+    assert place == LogPosition(0, 0, 0)
     return list((await changes.after(records, NOBODYS, place, 10)).rows)
 
 
@@ -593,7 +598,12 @@ def _new_event(world: World) -> events.NewEvent:
 
 def _new_instruction(world: World) -> instructions.Said:
     said = Instruction(
-        tag=DELIVERED, kind=MessageKind.BSM, change=Change.NEW, at=at("12:00"), airport="PTY", source=Source.LOCAL
+        tag=DELIVERED,
+        kind=MessageKind.BSM,
+        change=InstructionAction.NEW,
+        at=at("12:00"),
+        airport="PTY",
+        source=Source.LOCAL,
     )
     return instructions.Said(world.ours.bags["delivered"], uuid4(), said)
 

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.http.graphql_request import GRAPHQL_JSON, JSON, takes_gzip
-from gateway.http.graphql_response import COMPRESSED_FROM, THREAD_FROM, Answer, answer_of
+from gateway.http.graphql_response import COMPRESSED_FROM, THREAD_FROM, GraphQLResponse, response_of
 from schema.runtime.scalars import write_date_time
 
 
-async def sent(answer: Answer, *, takes: bool) -> tuple[dict[bytes, bytes], bytes]:
+async def sent(answer: GraphQLResponse, *, takes: bool) -> tuple[dict[bytes, bytes], bytes]:
     messages: list[Any] = []
 
     async def send(message: Any) -> None:
@@ -33,7 +33,7 @@ async def sent(answer: Answer, *, takes: bool) -> tuple[dict[bytes, bytes], byte
 
 @pytest.mark.parametrize("size", [COMPRESSED_FROM, THREAD_FROM])
 async def test_long_answers_are_compressed_for_who_takes_it(size: int) -> None:
-    answer = Answer(HTTPStatus.OK, b"x" * size, JSON)
+    answer = GraphQLResponse(HTTPStatus.OK, b"x" * size, JSON)
     headers, body = await sent(answer, takes=True)
     assert headers[b"content-encoding"] == b"gzip"
     assert gzip.decompress(body) == answer.body
@@ -45,7 +45,7 @@ async def test_long_answers_are_compressed_for_who_takes_it(size: int) -> None:
 
 
 async def test_short_answers_are_sent_as_they_are() -> None:
-    answer = Answer(HTTPStatus.OK, b"x" * (COMPRESSED_FROM - 1), JSON)
+    answer = GraphQLResponse(HTTPStatus.OK, b"x" * (COMPRESSED_FROM - 1), JSON)
     headers, body = await sent(answer, takes=True)
     assert body == answer.body
     assert not headers.keys() & {b"content-encoding", b"vary"}
@@ -89,19 +89,19 @@ def test_dates_and_uuids_are_written_as_text(day: date, key: uuid.UUID) -> None:
 
 
 def test_parts_that_are_json_already_are_passed_on() -> None:
-    answer = answer_of(ExecutionResult({"scans": orjson.Fragment(b'[{"a":1}]')}, None), JSON, "request-1")
+    answer = response_of(ExecutionResult({"scans": orjson.Fragment(b'[{"a":1}]')}, None), JSON, "request-1")
     assert answer.body == b'{"data":{"scans":[{"a":1}]}}'
 
 
 def test_what_an_executor_says_besides_is_passed_on() -> None:
-    answer = answer_of(ExecutionResult({"a": 1}, None, {"plan": []}), JSON, "request-1")
+    answer = response_of(ExecutionResult({"a": 1}, None, {"plan": []}), JSON, "request-1")
     assert answer.body == b'{"data":{"a":1},"extensions":{"plan":[]}}'
 
 
 @pytest.mark.parametrize("value", [object(), 2**70, "\ud800", {1: 2}, b"x", float])
 def test_what_is_no_json_is_a_masked_error(value: Any, caplog: pytest.LogCaptureFixture) -> None:
     errors = [GraphQLError("one field failed", path=["a"])]
-    answer = answer_of(ExecutionResult({"b": value}, errors), GRAPHQL_JSON, "request-1")
+    answer = response_of(ExecutionResult({"b": value}, errors), GRAPHQL_JSON, "request-1")
     (error,) = orjson.loads(answer.body)["errors"]
     assert error["extensions"] == {"code": "INTERNAL_ERROR", "requestId": "request-1"}
     assert orjson.loads(answer.body)["data"] is None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from integrations.records.pirs import LiabilityRegime, PirKind, PirStatus
 from resolvers.rules import deadlines
-from resolvers.rules.deadlines import Case
+from resolvers.rules.deadlines import LiabilityCase
 
 PANAMA, SAO_PAULO = ZoneInfo("America/Panama"), ZoneInfo("America/Sao_Paulo")
 # Zones whose clocks jump, also at midnight, and one that skipped a whole day.
@@ -22,7 +22,7 @@ MOMENTS = st.integers(1_293_840_000, 2_051_222_400).map(
 def test_days_are_counted_at_the_destination() -> None:
     """23:30 UTC on 1 March is still the afternoon of that day in Panama, 02:30 UTC on the second its evening."""
     for at in (datetime(2026, 3, 1, 23, 30, tzinfo=UTC), datetime(2026, 3, 2, 2, 30, tzinfo=UTC)):
-        lost = deadlines.deemed_lost(Case(PirKind.DELAYED, at, None), PANAMA)
+        lost = deadlines.deemed_lost(LiabilityCase(PirKind.DELAYED, at, None), PANAMA)
         assert lost is not None
         assert (lost.date, lost.ends_at, lost.zone) == (
             date(2026, 3, 22),
@@ -44,15 +44,18 @@ def test_a_deadline_ends_when_its_day_is_over_on_the_local_clock(at: datetime, d
 )
 def test_two_years_for_legal_action(day: date, last: date) -> None:
     at = datetime(day.year, day.month, day.day, 18, tzinfo=UTC)
-    suit = deadlines.suit(Case(PirKind.DELAYED, at, None), PANAMA)
+    suit = deadlines.suit(LiabilityCase(PirKind.DELAYED, at, None), PANAMA)
     assert suit is not None
     assert suit.date == last
 
 
 def test_what_counts_for_which_file() -> None:
     at = datetime(2026, 3, 1, 18, tzinfo=UTC)
-    delayed, delivered = Case(PirKind.DELAYED, at, None), Case(PirKind.DELAYED, at, at + timedelta(days=2))
-    damaged, found = Case(PirKind.DAMAGED, at, at), Case(PirKind.ON_HAND, at, None)
+    delayed, delivered = (
+        LiabilityCase(PirKind.DELAYED, at, None),
+        LiabilityCase(PirKind.DELAYED, at, at + timedelta(days=2)),
+    )
+    damaged, found = LiabilityCase(PirKind.DAMAGED, at, at), LiabilityCase(PirKind.ON_HAND, at, None)
     days = [
         [deadline and deadline.date.day for deadline in (rule(case, PANAMA) for rule in RULES)]
         for case in (delayed, delivered, damaged, found)

@@ -2,18 +2,18 @@ import asyncio
 from time import monotonic
 from typing import Any, cast
 
-from integrations.stores.postgres.pool import Link, Overdue
+from integrations.stores.postgres.pool import PooledConnection, SlowCallDetector
 
 SECONDS = 0.05
 
 
-def links(count: int) -> list[Link]:
-    return [Link(cast(Any, None)) for _ in range(count)]
+def links(count: int) -> list[PooledConnection]:
+    return [PooledConnection(cast(Any, None)) for _ in range(count)]
 
 
 async def test_each_late_exchange_is_noticed_once_and_in_time() -> None:
     noticed: list[float] = []
-    overdue = Overdue(SECONDS, lambda: noticed.append(monotonic()))
+    overdue = SlowCallDetector(SECONDS, lambda: noticed.append(monotonic()))
     first, second, quick = links(3)
     began = monotonic()
     overdue.begin(first, began)
@@ -32,7 +32,7 @@ async def test_each_late_exchange_is_noticed_once_and_in_time() -> None:
 
 async def test_quick_exchanges_are_not_noticed() -> None:
     noticed: list[float] = []
-    overdue = Overdue(SECONDS, lambda: noticed.append(monotonic()))
+    overdue = SlowCallDetector(SECONDS, lambda: noticed.append(monotonic()))
     (link,) = links(1)
     ends_at = monotonic() + SECONDS * 3
     while monotonic() < ends_at:

@@ -20,12 +20,12 @@ from integrations.records.passengers import Language
 from integrations.records.pirs import LiabilityRegime, PirKind
 from resolvers.documents.pir_pdf import Moment, PaperSize, PrintedBag, PrintedPir, of_dossier, render
 from resolvers.documents.pir_pdf_words import PRINTED_WORDS, PrintedWords
-from resolvers.notifications.case_file import Dossier
-from resolvers.rules.deadlines import Case, Deadlines, deemed_lost, suit
+from resolvers.notifications.case_file import CaseFile
+from resolvers.rules.deadlines import Deadlines, LiabilityCase, deemed_lost, suit
 
 SAO_PAULO, PANAMA = ZoneInfo("America/Sao_Paulo"), ZoneInfo("America/Panama")
 NIGHT = datetime(2026, 11, 24, 1, 5, tzinfo=UTC)
-CASE = Case(PirKind.DELAYED, NIGHT, None)
+CASE = LiabilityCase(PirKind.DELAYED, NIGHT, None)
 LAW = Deadlines(
     None, None, deemed_lost(CASE, SAO_PAULO), suit(CASE, SAO_PAULO), LiabilityRegime.MONTREAL, "not printed", 1_519
 )
@@ -251,7 +251,7 @@ def test_what_a_file_says_becomes_a_report() -> None:
         email="jose@example.com",
         zone=SAO_PAULO,
     )
-    report = of_dossier(cast(Dossier, dossier), "Copa Airlines", LAW, NIGHT)
+    report = of_dossier(cast(CaseFile, dossier), "Copa Airlines", LAW, NIGHT)
     assert report == PrintedPir(
         airline="Copa Airlines",
         kind=PirKind.DELAYED,

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from integrations.records.bags import BagState
 from integrations.records.events import SCANS, EventKind, GraphEvent
 from integrations.records.flights import FlightColumns, GraphFlight, GraphLeg
-from integrations.records.journeys import CustodyPointKind, Standing
+from integrations.records.journeys import BagStatus, CustodyPointKind
 from resolvers.custody import custody_points
-from resolvers.rules.bag_state import flown, in_order, standing
+from resolvers.rules.bag_state import flown, in_order, status_of
 
 DAY = datetime(2025, 7, 1, tzinfo=UTC)
 MIA_PTY, PTY_GRU, PTY_BOG, RUSH_GRU = 335, 758, 411, 702
@@ -41,7 +41,7 @@ def event(kind: str, airport: str, hours: float, flight: int | None = None, **mo
         "airport": airport,
         "place": "",
         "flight_id": flight,
-        "holder": None,
+        "custodian": None,
         "method": "LASER",
     }
     return GraphEvent(row | more)
@@ -70,22 +70,22 @@ def flights(*, departed: Sequence[int] = ()) -> dict[int, FlightColumns]:
     }
 
 
-def stand(*events: GraphEvent, planned: Sequence[int] = (MIA_PTY, PTY_GRU), departed: Sequence[int] = ()) -> Standing:
-    return standing(in_order(events), plan(*planned), flights(departed=departed), at(0))
+def stand(*events: GraphEvent, planned: Sequence[int] = (MIA_PTY, PTY_GRU), departed: Sequence[int] = ()) -> BagStatus:
+    return status_of(in_order(events), plan(*planned), flights(departed=departed), at(0))
 
 
 # Where it stands
 
 
 def test_a_bag_without_events_is_expected_since_it_became_known() -> None:
-    assert stand() == Standing(BagState.EXPECTED, at(0), None, None, None, None)
+    assert stand() == BagStatus(BagState.EXPECTED, at(0), None, None, None, None)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in EventKind if kind is not EventKind.POSITION])
 def test_an_event_sets_the_state_of_its_name(kind: EventKind) -> None:
-    now = stand(event(kind, "PTY", 9, place="BELT1", holder="HANDLER"))
+    now = stand(event(kind, "PTY", 9, place="BELT1", custodian="HANDLER"))
 
-    assert (now.state, now.state_at, now.holder) == (kind.value, at(9), "HANDLER")
+    assert (now.state, now.state_at, now.custodian) == (kind.value, at(9), "HANDLER")
     assert (now.airport, now.place) == (("PTY", "BELT1") if kind in SCANS else (None, None))
 
 
@@ -95,8 +95,8 @@ def test_a_word_about_the_bag_does_not_move_it() -> None:
 
 
 def test_rule_8_any_other_scan_is_a_position_only() -> None:
-    now = stand(event("SORTED", "PTY", 9, MIA_PTY, holder="HANDLER"), event("POSITION", "PTY", 10, place="CART7"))
-    assert now == Standing(BagState.SORTED, at(9), "PTY", "CART7", "HANDLER", MIA_PTY)
+    now = stand(event("SORTED", "PTY", 9, MIA_PTY, custodian="HANDLER"), event("POSITION", "PTY", 10, place="CART7"))
+    assert now == BagStatus(BagState.SORTED, at(9), "PTY", "CART7", "HANDLER", MIA_PTY)
 
 
 def test_a_bag_that_was_only_passed_is_expected_since_its_first_event_whichever_arrived_first() -> None:
@@ -136,10 +136,10 @@ def test_rule_9_a_loading_that_was_undone_beats_nothing() -> None:
 
 
 def test_rule_10_in_flight_needs_an_actual_departure() -> None:
-    loaded = event("LOADED", "MIA", 11, MIA_PTY, holder="CM", place="HOLD2")
+    loaded = event("LOADED", "MIA", 11, MIA_PTY, custodian="CM", place="HOLD2")
 
     assert stand(loaded).state == "LOADED"
-    assert stand(loaded, departed=[MIA_PTY]) == Standing(BagState.IN_FLIGHT, at(12), None, None, "CM", MIA_PTY)
+    assert stand(loaded, departed=[MIA_PTY]) == BagStatus(BagState.IN_FLIGHT, at(12), None, None, "CM", MIA_PTY)
     assert stand(loaded, departed=[PTY_GRU]).state == "LOADED"
 
 
@@ -305,9 +305,9 @@ def test_a_missed_flight_that_a_rush_flight_replaces_is_no_gap() -> None:
 
 def test_a_gap_names_who_had_the_bag_before() -> None:
     events = (
-        event("ACCEPTED", "MIA", 10, holder="CM"),
-        event("SORTED", "MIA", 10.5, holder="HANDLER"),
-        event("ARRIVED", "PTY", 15, MIA_PTY, holder="OTHER"),
+        event("ACCEPTED", "MIA", 10, custodian="CM"),
+        event("SORTED", "MIA", 10.5, custodian="HANDLER"),
+        event("ARRIVED", "PTY", 15, MIA_PTY, custodian="OTHER"),
     )
     gap = next(point for point in custody_points(in_order(events), plan(MIA_PTY, PTY_GRU)) if not point.proved)
     assert (gap.kind, gap.last_holder, gap.proof) == (LOADING, "HANDLER", None)
@@ -322,7 +322,7 @@ happenings = st.builds(
     st.sampled_from(["MIA", "PTY", "GRU", "BOG", "LIM"]),
     moments,
     st.sampled_from([None, MIA_PTY, PTY_GRU, PTY_BOG]),
-    holder=st.sampled_from([None, "CM", "HANDLER"]),
+    custodian=st.sampled_from([None, "CM", "HANDLER"]),
     place=st.sampled_from(["", "BELT1", "CART2"]),
 )
 histories = st.lists(happenings, max_size=12, unique_by=lambda one: one.id)
@@ -336,7 +336,7 @@ def test_the_order_of_arrival_never_matters(data: Any, events: list[GraphEvent],
 
     assert [one.id for one in in_order(shuffled)] == [one.id for one in in_order(events)]
     one, other = in_order(events), in_order(shuffled)
-    assert standing(one, planned, known, at(0)) == standing(other, planned, known, at(0))
+    assert status_of(one, planned, known, at(0)) == status_of(other, planned, known, at(0))
     assert flown(one, known) == flown(other, known)
     assert custody_points(one, planned) == custody_points(other, planned)
 

@@ -8,7 +8,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from integrations.records.effects import EffectReason, Trigger
-from resolvers.rules.contact_hours import AT_ONCE, AT_ONCE_FOR, ContactRules, Turn, day_began, end_of_quiet, turn
+from resolvers.rules.contact_hours import (
+    AT_ONCE,
+    AT_ONCE_FOR,
+    ContactRules,
+    NextContact,
+    day_began,
+    end_of_quiet,
+    next_allowed,
+)
 
 PANAMA, MIAMI, SANTIAGO, HAVANA, LORD_HOWE = map(
     ZoneInfo, ("America/Panama", "America/New_York", "America/Santiago", "America/Havana", "Australia/Lord_Howe")
@@ -70,20 +78,24 @@ def test_without_quiet_hours_every_moment_will_do(now: datetime) -> None:
 @pytest.mark.parametrize("trigger", list(Trigger))
 def test_some_milestones_do_not_wait_for_the_morning(trigger: Trigger) -> None:
     night = at("2026-11-24T02:00:00-05:00")
-    morning = Turn(at("2026-11-24T07:00:00-05:00"), EffectReason.QUIET_HOURS)
-    assert turn(trigger, night, night, PANAMA, 0, RULES) == (Turn(night, None) if trigger in AT_ONCE else morning)
-    assert turn(trigger, night - AT_ONCE_FOR - timedelta(seconds=1), night, PANAMA, 0, RULES) == morning
+    morning = NextContact(at("2026-11-24T07:00:00-05:00"), EffectReason.QUIET_HOURS)
+    assert next_allowed(trigger, night, night, PANAMA, 0, RULES) == (
+        NextContact(night, None) if trigger in AT_ONCE else morning
+    )
+    assert next_allowed(trigger, night - AT_ONCE_FOR - timedelta(seconds=1), night, PANAMA, 0, RULES) == morning
 
 
 def test_by_day_everything_goes() -> None:
     noon = at("2026-11-24T12:00:00-05:00")
-    assert turn(Trigger.BAG_LOCATED, noon, noon, PANAMA, RULES.daily_messages - 1, RULES) == Turn(noon, None)
+    assert next_allowed(Trigger.BAG_LOCATED, noon, noon, PANAMA, RULES.daily_messages - 1, RULES) == NextContact(
+        noon, None
+    )
 
 
 def test_beyond_the_cap_it_waits_for_the_next_morning() -> None:
     noon = at("2026-11-24T12:00:00-05:00")
-    told = turn(Trigger.OUT_FOR_DELIVERY, noon, noon, PANAMA, RULES.daily_messages, RULES)
-    assert told == Turn(at("2026-11-25T07:00:00-05:00"), EffectReason.PASSENGER_CAP)
+    told = next_allowed(Trigger.OUT_FOR_DELIVERY, noon, noon, PANAMA, RULES.daily_messages, RULES)
+    assert told == NextContact(at("2026-11-25T07:00:00-05:00"), EffectReason.PASSENGER_CAP)
 
 
 def test_the_cap_counts_from_midnight_where_the_passenger_is() -> None:

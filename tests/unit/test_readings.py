@@ -9,7 +9,7 @@ import pytest
 from integrations.messages.typeb import TypeBError, parse
 from integrations.messages.typeb_reader import MOST_TAGS, Reading, read
 from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
-from integrations.records.instructions import Change, Instruction, MessageKind, NamedFlight, Source
+from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
 from tests import telegrams
 
 RECEIVED = datetime(2026, 11, 23, 19, 30, tzinfo=UTC)
@@ -47,7 +47,8 @@ def refused(text: str, received_at: datetime = RECEIVED) -> tuple[int, int, str]
 def test_a_local_bsm_accepts_each_of_its_bags_and_says_whose_they_are() -> None:
     said = reading(f"{ORIGIN}\n{telegrams.LOCAL_BSM}")
     first = Instruction(
-        tag="0230456781", kind=MessageKind.BSM, change=Change.NEW, at=SENT, airport="MIA", source=Source.LOCAL,
+        tag="0230456781", kind=MessageKind.BSM, change=InstructionAction.NEW, at=SENT, airport="MIA",
+        source=Source.LOCAL,
         ordinal=1, bags_in_group=2, outbound=MIA_PTY, onward=(PTY_GRU,), authorised=True, seat="21C",
         passenger_status="C", sequence="045", security="045", authorised_to_transport=True, tag_active=True,
         weight_unit="K", pieces=2, weight=43.0, party=1, surname="GONZALEZ", given_names="MARIAMRS", locator="F7K2QX",
@@ -72,9 +73,9 @@ def test_changes_and_deletions_are_instructions_without_events() -> None:
     changed, deleted = (reading(f"{ORIGIN}\n{text}") for text in (telegrams.CHANGED_BSM, telegrams.DELETED_BSM))
     assert (changed.scans, deleted.scans) == ((), ())
     told = changed.instructions[0]
-    assert (told.change, told.authorised, told.seat, told.passenger_status) == (Change.CHG, False, "", "N")
+    assert (told.change, told.authorised, told.seat, told.passenger_status) == (InstructionAction.CHG, False, "", "N")
     assert (told.weight, told.exceptions, told.onward, told.remarks) == (None, None, None, None)
-    assert [(one.tag, one.change) for one in deleted.instructions] == [("0230456782", Change.DEL)]
+    assert [(one.tag, one.change) for one in deleted.instructions] == [("0230456782", InstructionAction.DEL)]
 
 
 def test_a_bpm_says_what_happened_where_and_by_what() -> None:

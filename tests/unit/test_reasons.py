@@ -45,7 +45,7 @@ def event(kind: str, airport: str, hours: float, flight: int | None = None) -> G
             "at": at(hours),
             "airport": airport,
             "flight_id": flight,
-            "holder": None,
+            "custodian": None,
         }
     )
 

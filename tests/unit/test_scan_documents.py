@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from integrations.messages import baggage_xml, scans
 from integrations.messages.scans import LARGEST_SCAN, ScanError
 from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
-from integrations.records.instructions import Change, MessageKind, NamedFlight, Source
+from integrations.records.instructions import InstructionAction, MessageKind, NamedFlight, Source
 
 AT = datetime(2026, 11, 24, 1, 12, 5, tzinfo=UTC)
 ZONES = {"PTY": ZoneInfo("America/Panama"), "MIA": ZoneInfo("America/New_York")}
@@ -23,8 +23,8 @@ DOCUMENT: dict[str, Any] = {
     "airport": "PTY",
     "place": "STAND208",
     "flight": {"designator": "CM0758", "departureDate": "2026-11-23"},
-    "giver": "HANDLER",
-    "holder": "CM",
+    "releasedBy": "HANDLER",
+    "custodian": "CM",
     "method": "RFID",
     "device": "HHT112",
 }
@@ -40,7 +40,7 @@ def test_a_scan_as_json_is_read_whole() -> None:
         "0230456781", EventKind.LOADED, AT, "PTY", "STAND208", flight, "HANDLER", "CM", ScanMethod.RFID, "HHT112"
     )
     assert scans.read(orjson.dumps(DOCUMENT)) == whole
-    bare = scans.read(without("place", "flight", "giver", "holder", "method", "device"))
+    bare = scans.read(without("place", "flight", "releasedBy", "custodian", "method", "device"))
     assert bare == Scan("0230456781", EventKind.LOADED, AT, "PTY")
     assert scans.read(without(tag="230456781", flight=None, place=None)).tag == "0230456781"
 
@@ -62,7 +62,7 @@ def test_a_scan_as_json_is_read_whole() -> None:
         (without(airport="pty"), "airport"),
         (without(place="x" * 41), "place"),
         (without(device="\u00d1"), "device"),
-        (without(holder="c m"), "holder"),
+        (without(custodian="c m"), "custodian"),
         (without(method="EYES"), "method"),
         (without(flight="CM758"), "flight"),
         (without(flight={"designator": "YY", "departureDate": "2026-11-23"}), "flight.designator"),
@@ -119,7 +119,12 @@ def test_a_notification_is_a_scan_and_a_change_of_what_it_names() -> None:
         Scan("0230456781", EventKind.LOADED, AT, "PTY", "STAND208", key, method=laser, device="HHT112"),
     )
     (told,) = said.instructions
-    assert (told.kind, told.change, told.source, told.at) == (MessageKind.XML, Change.CHG, Source.TRANSFER, AT)
+    assert (told.kind, told.change, told.source, told.at) == (
+        MessageKind.XML,
+        InstructionAction.CHG,
+        Source.TRANSFER,
+        AT,
+    )
     assert (told.inbound, told.outbound, told.onward) == (MIA_PTY, PTY_GRU, ())
     assert (told.surname, told.given_names, told.locator) == ("GONZALEZ", "MARIA", "F7K2QX")
     assert (told.weight_unit, told.weight, told.pieces, told.exceptions) == ("K", 22.5, 1, ("RUSH",))

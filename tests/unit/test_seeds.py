@@ -20,7 +20,7 @@ from integrations.records.journeys import CustodyPointKind
 from integrations.records.passengers import search_name
 from integrations.records.pirs import PirStatus
 from resolvers.custody import custody_points
-from resolvers.rules.bag_state import in_order, standing
+from resolvers.rules.bag_state import in_order, status_of
 from resolvers.rules.itinerary import Meant, meaning
 from resolvers.rules.itinerary import in_order as in_order_of_messages
 from seeds.bag_factory import Cast, Rows, reference, rush_tag, tag
@@ -211,7 +211,7 @@ class World:
                 at=scan.at,
                 airport=scan.airport,
                 place=scan.place,
-                holder=scan.holder,
+                custodian=scan.custodian,
                 method=scan.method,
                 flight_id=self._by_key[scan.flight].id if scan.flight else None,
             )
@@ -227,7 +227,7 @@ class World:
         events, planned = self.history_of(bag_id)
         flights = {flight.id: flight.known_at(self.now) for flight in self.flights}
         deleted = self.meant(bag_id).deleted
-        return standing(events, planned, flights, self.now, deleted=deleted).state  # type: ignore[arg-type] # has the columns
+        return status_of(events, planned, flights, self.now, deleted=deleted).state  # type: ignore[arg-type] # has the columns
 
 
 @pytest.mark.parametrize("hour", range(0, 24, 3))

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integrations.messages.split_input import LONGEST_LINE, LONGEST_MESSAGE, Piece, PieceKind, Splitter, identity
-from integrations.messages.typeb import Element, Message, TypeBError, parse, write
+from integrations.messages.split_input import LONGEST_LINE, LONGEST_MESSAGE, InputPiece, PieceKind, Splitter, identity
+from integrations.messages.typeb import Element, TypeBError, TypeBMessage, parse, write
 from integrations.messages.typeb_reader import Reading, read
-from integrations.records.instructions import Change, MessageKind, Source
+from integrations.records.instructions import InstructionAction, MessageKind, Source
 from tests.telegrams import BUM, LOADED_BPM, LOCAL_BSM, RUSH_BSM, SAMPLES
 
 MESSAGE, BROKEN, OTHER = PieceKind
@@ -22,12 +22,12 @@ RECEIVED = datetime(2026, 11, 23, 19, 30, tzinfo=UTC)
 ENVELOPE = "QU PTYKPCM MIAKMCM\n.MIAKMCM 231205\n"
 
 
-def split(*chunks: bytes) -> list[Piece]:
+def split(*chunks: bytes) -> list[InputPiece]:
     splitter = Splitter()
     return [piece for chunk in chunks for piece in splitter.feed(chunk)] + splitter.close()
 
 
-def brief(pieces: Sequence[Piece]) -> list[tuple[PieceKind, int, str]]:
+def brief(pieces: Sequence[InputPiece]) -> list[tuple[PieceKind, int, str]]:
     return [(piece.kind, piece.line, piece.text.splitlines()[0]) for piece in pieces]
 
 
@@ -210,9 +210,9 @@ def test_any_text_parses_or_says_where_it_does_not(text: str) -> None:
 
 def test_a_message_parses_into_its_elements_and_its_envelope() -> None:
     message = parse(ENVELOPE + "BSM\nCHG\n.V/1TPTY/2/6543210014\n.Q/77//\nWORDS, NO ELEMENT\n.N/0230456781002\nENDBSM")
-    assert message == Message(
+    assert message == TypeBMessage(
         kind=MessageKind.BSM,
-        change=Change.CHG,
+        change=InstructionAction.CHG,
         origin=".MIAKMCM 231205",
         addresses=("QU PTYKPCM MIAKMCM",),
         source=Source.TRANSFER,
@@ -266,15 +266,15 @@ ELEMENTS = st.one_of(
 
 
 @st.composite
-def messages(draw: st.DrawFn) -> Message:
+def messages(draw: st.DrawFn) -> TypeBMessage:
     kind = draw(st.sampled_from([kind for kind in MessageKind if kind not in (MessageKind.SCAN, MessageKind.XML)]))
-    changes = list(Change) if kind in (MessageKind.BSM, MessageKind.BTM) else [Change.NEW]
+    changes = list(InstructionAction) if kind in (MessageKind.BSM, MessageKind.BTM) else [InstructionAction.NEW]
     source, airport = draw(st.sampled_from(list(Source))), draw(st.sampled_from(["PTY", "MIA"]))
     part, reference = draw(st.sampled_from([("", ""), ("1", "77A")]))
     version = Element("V", (f"1{source.value}{airport}", *((part, reference) if part else ())))
     elements = draw(st.lists(ELEMENTS, max_size=12))
     elements.insert(draw(st.integers(0, len(elements))), version)
-    return Message(
+    return TypeBMessage(
         kind=kind,
         change=draw(st.sampled_from(changes)),
         origin=draw(st.sampled_from([None, ".MIAKMCM 231205", ".PTYBRCM 010000 NOV26", ".PTYBRCM 010000NOV26"])),
@@ -289,7 +289,7 @@ def messages(draw: st.DrawFn) -> Message:
 
 @settings(max_examples=200, deadline=None)
 @given(messages())
-def test_what_is_written_parses_to_the_same_and_is_one_piece(message: Message) -> None:
+def test_what_is_written_parses_to_the_same_and_is_one_piece(message: TypeBMessage) -> None:
     text = write(message)
     assert parse(text) == message
     assert write(parse(text)) == text

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from gateway.http import disconnect
-from gateway.http.disconnect import NobodyWaits, TooLate, Waiting
+from gateway.http.disconnect import ClientDisconnected, RequestGuard, RequestTimeout
 
 
 class Client:
@@ -28,7 +28,7 @@ def client() -> Client:
 @pytest.mark.asyncio(loop_scope="function")  # with no tasks but its own
 async def test_what_is_quick_is_not_watched(client: Client) -> None:
     before = asyncio.all_tasks()
-    with Waiting(client.receive, 1):
+    with RequestGuard(client.receive, 1):
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == before
     await asyncio.sleep(disconnect.PATIENCE_SECONDS * 1.5)
@@ -37,7 +37,7 @@ async def test_what_is_quick_is_not_watched(client: Client) -> None:
 
 async def test_a_client_that_leaves_cuts_the_block_off(client: Client) -> None:
     asyncio.get_running_loop().call_later(0.01, client.left.set)
-    with pytest.raises(NobodyWaits), Waiting(client.receive, 5):
+    with pytest.raises(ClientDisconnected), RequestGuard(client.receive, 5):
         await asyncio.sleep(5)
     task = asyncio.current_task()
     assert task is not None
@@ -46,12 +46,12 @@ async def test_a_client_that_leaves_cuts_the_block_off(client: Client) -> None:
 
 
 async def test_the_time_is_over(client: Client) -> None:
-    with pytest.raises(TooLate), Waiting(client.receive, disconnect.PATIENCE_SECONDS * 2):
+    with pytest.raises(RequestTimeout), RequestGuard(client.receive, disconnect.PATIENCE_SECONDS * 2):
         await asyncio.sleep(5)
 
 
 async def test_who_is_done_in_time_is_not_watched_any_longer(client: Client) -> None:
-    with Waiting(client.receive, 5):
+    with RequestGuard(client.receive, 5):
         await asyncio.wait_for(client.watched.wait(), 1)
     client.left.set()
     await asyncio.sleep(disconnect.PATIENCE_SECONDS)
@@ -59,7 +59,7 @@ async def test_who_is_done_in_time_is_not_watched_any_longer(client: Client) -> 
 
 async def test_a_failure_stays_what_it_is(client: Client) -> None:
     async def fail() -> None:
-        with Waiting(client.receive, 5):
+        with RequestGuard(client.receive, 5):
             try:
                 await asyncio.sleep(5)
             finally:
@@ -72,7 +72,7 @@ async def test_a_failure_stays_what_it_is(client: Client) -> None:
 
 async def test_a_task_that_somebody_else_cancels_is_cancelled(client: Client) -> None:
     async def work() -> None:
-        with Waiting(client.receive, 5):
+        with RequestGuard(client.receive, 5):
             await asyncio.sleep(5)
 
     for left in (False, True):

@@ -47,7 +47,7 @@ REASONS = {"bounce": "550 5.1.1 The address does not exist", "dropped": "Bounced
 NOT_DELIVERED = ("bounce", "dropped")
 
 
-class Fault(Exception):
+class SendGridFault(Exception):
     """What SendGrid says no with: the field that is wrong, and the HTTP status."""
 
     def __init__(self, message: str, field: str | None, status: int = 400) -> None:
@@ -75,7 +75,7 @@ def create_app(*, key: str | None = None, callback: str | None = None, latency: 
         try:
             post.check_key(request)
             return await post.answer(request)
-        except Fault as fault:
+        except SendGridFault as fault:
             said = {"errors": [{"message": str(fault), "field": fault.field, "help": None}]}
             return JSONResponse(said, fault.status)
 
@@ -120,7 +120,7 @@ class PostOffice:
         """Says no to a stranger."""
         scheme, _, said = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not said or self._key not in (None, said):
-            raise Fault("The provided authorization grant is invalid, expired, or revoked", None, 401)
+            raise SendGridFault("The provided authorization grant is invalid, expired, or revoked", None, 401)
 
     async def answer(self, request: Request) -> Response:
         """Does as asked."""
@@ -153,7 +153,7 @@ class PostOffice:
     def _activity(self, query: str) -> list[dict[str, Any]]:
         asked = ACTIVITY_QUERY.fullmatch(query)
         if asked is None:
-            raise Fault("this mock knows queries of the form msg_id LIKE 'ID%'", "query")
+            raise SendGridFault("this mock knows queries of the form msg_id LIKE 'ID%'", "query")
         return [
             {"msg_id": message["id"], "to_email": message["to"], "status": _activity_status(message["status"])}
             for message in self.deliveries.messages
@@ -233,23 +233,23 @@ def _read(body: bytes) -> dict[str, Any]:
             "content": _content(mail),
         }
     except (AttributeError, KeyError, TypeError, orjson.JSONDecodeError):
-        raise Fault("Bad Request", None) from None
+        raise SendGridFault("Bad Request", None) from None
 
 
 def _check(mail: Mapping[str, Any]) -> None:
     if not mail.get("personalizations"):
-        raise Fault("The personalizations field is required.", "personalizations")
+        raise SendGridFault("The personalizations field is required.", "personalizations")
     for place, to in enumerate(_recipients(mail)):
         if not ADDRESS.fullmatch(to) or len(to) > LONGEST_ADDRESS:
-            raise Fault("Does not contain a valid address.", f"personalizations.{place}.to.0.email")
+            raise SendGridFault("Does not contain a valid address.", f"personalizations.{place}.to.0.email")
     if not ADDRESS.fullmatch(mail.get("from", {}).get("email", "")):
-        raise Fault("The from email does not contain a valid address.", "from.email")
+        raise SendGridFault("The from email does not contain a valid address.", "from.email")
     if mail.get("template_id"):
         return
     if not mail.get("subject"):
-        raise Fault("The subject is required.", "subject")
+        raise SendGridFault("The subject is required.", "subject")
     if not mail.get("content") or not all(part["value"] for part in mail["content"]):
-        raise Fault("The content value must be a string at least one character in length.", "content.0.value")
+        raise SendGridFault("The content value must be a string at least one character in length.", "content.0.value")
 
 
 def _recipients(mail: Mapping[str, Any]) -> list[str]:

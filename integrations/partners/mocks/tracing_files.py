@@ -18,7 +18,7 @@ Elements = Mapping[str, Any]
 Key = tuple[str, str, str, int]
 
 
-class Refusal(Exception):
+class FileRefusal(Exception):
     """The call is refused.
 
     Args:
@@ -88,13 +88,13 @@ class Files:
             Refusal: something mandatory is missing, or it would take the place of a file that is open.
         """
         if not bags_of(elements):
-            raise Refusal("MISSING_BAG")
+            raise FileRefusal("MISSING_BAG")
         if record_type == "ON-HAND":
             _check_on_hand(elements)
         if old := elements.get("RecreatedFrom"):
             found = self._files.get((record_type, *_reference(old)))
             if found is not None and not found.closed:
-                raise Refusal("RECORD_NOT_CLOSED", 409)
+                raise FileRefusal("RECORD_NOT_CLOSED", 409)
         return self._add(record_type, elements, at)
 
     def forward(self, elements: Elements, at: datetime) -> File:
@@ -117,7 +117,7 @@ class Files:
         file = self.open_one(elements["RecordID"])
         numbers = elements["BagSequence"]
         if not numbers or not all(1 <= number <= len(file.tracing) for number in numbers):
-            raise Refusal("NO_SUCH_BAG")
+            raise FileRefusal("NO_SUCH_BAG")
         for number in numbers:
             file.tracing[number - 1] = state
 
@@ -140,7 +140,7 @@ class Files:
         """
         file = self._files.get((record_id["RecordType"], *_reference(record_id["RecordReference"])))
         if file is None:
-            raise Refusal("RECORD_NOT_FOUND", 404)
+            raise FileRefusal("RECORD_NOT_FOUND", 404)
         return file
 
     def open_one(self, record_id: Elements) -> File:
@@ -151,7 +151,7 @@ class Files:
         """
         file = self.one(record_id)
         if file.closed:
-            raise Refusal("RECORD_CLOSED", 409)
+            raise FileRefusal("RECORD_CLOSED", 409)
         return file
 
     def search(self, criteria: Elements) -> list[File]:
@@ -161,7 +161,7 @@ class Files:
             Refusal: nothing is given that tells files apart.
         """
         if not any(criteria.get(name) for name in ("BagTag", "PassengerName", "FurtherInfo")):
-            raise Refusal("MISSING_CRITERIA")
+            raise FileRefusal("MISSING_CRITERIA")
         return [file for file in reversed(self._files.values()) if _meets(file, criteria)][:MOST_FOUND]
 
     def _add(self, record_type: str, elements: Elements, at: datetime) -> File:
@@ -198,10 +198,10 @@ def _check_on_hand(elements: Elements) -> None:
     """One bag a file; colour and type, routing, storage location and flight are mandatory."""
     bags = bags_of(elements)
     if len(bags) != 1:
-        raise Refusal("ONE_BAG_PER_ON_HAND_FILE")
+        raise FileRefusal("ONE_BAG_PER_ON_HAND_FILE")
     named = (elements.get("RouteStations"), elements.get("StorageLocation"), elements.get("BagItinerary"))
     if "ColorTypeDesc" not in bags[0] or not all(named):
-        raise Refusal("MISSING_MANDATORY_ELEMENT")
+        raise FileRefusal("MISSING_MANDATORY_ELEMENT")
 
 
 def _meets(file: File, criteria: Elements) -> bool:

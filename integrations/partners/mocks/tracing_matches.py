@@ -16,7 +16,7 @@ Elements = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class TracingMatch:
     """A bag of a file that may be the found one; ``elements`` agree at least in half."""
 
     file: File
@@ -25,7 +25,7 @@ class Match:
     elements: list[str]
 
 
-def matches(files: Iterable[File], found: Elements) -> list[Match]:
+def matches(files: Iterable[File], found: Elements) -> list[TracingMatch]:
     """The bags of open delayed files that are being traced and agree with the found one, the best first."""
     candidates = (
         _compare(found, file, number)
@@ -37,7 +37,7 @@ def matches(files: Iterable[File], found: Elements) -> list[Match]:
     return sorted((match for match in candidates if match), key=lambda match: -match.score)[:MOST_FOUND]
 
 
-def _compare(found: Elements, file: File, number: int) -> Match | None:
+def _compare(found: Elements, file: File, number: int) -> TracingMatch | None:
     here, there = found["Bag"], file.bags[number - 1]
     compared = [
         ("TN", 30, _same(tag_of(here), tag_of(there))),
@@ -53,7 +53,7 @@ def _compare(found: Elements, file: File, number: int) -> Match | None:
     if earned < LEAST_POINTS:
         return None
     score = round(100 * earned / sum(points for _, points, _ in both), 1)
-    return Match(file, number, score, [code for code, _, degree in both if degree >= 0.5])
+    return TracingMatch(file, number, score, [code for code, _, degree in both if degree >= 0.5])
 
 
 def _plain(elements: Elements, name: str) -> str | None:

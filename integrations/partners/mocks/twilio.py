@@ -56,7 +56,7 @@ class Inbound(NamedTuple):
     body: str
 
 
-class Fault(Exception):
+class TwilioFault(Exception):
     """What Twilio says no with: its number for it, and the HTTP status."""
 
     def __init__(self, code: int, message: str, status: int = 400) -> None:
@@ -118,7 +118,7 @@ class Exchange:
         async def endpoint(request: Request) -> Response:
             try:
                 return JSONResponse(await method(self._caller(request), request), status)
-            except Fault as fault:
+            except TwilioFault as fault:
                 said = {"code": fault.code, "message": str(fault), "status": fault.status}
                 return JSONResponse(said, fault.status)
 
@@ -161,7 +161,7 @@ class Exchange:
         for message in self.deliveries.messages:
             if message["sid"] == request.path_params["sid"]:
                 return _told(message)
-        raise Fault(20404, "The requested resource was not found", 404)
+        raise TwilioFault(20404, "The requested resource was not found", 404)
 
     async def list(self, caller: Caller, request: Request) -> dict[str, Any]:
         """The newest messages first, by recipient, sender and day or time of sending."""
@@ -169,7 +169,7 @@ class Exchange:
         said = asked.get("PageSize", "50")
         size = int(said) if said.isdecimal() else 0
         if not 1 <= size <= LARGEST_PAGE:
-            raise Fault(20001, "Page size must be from 1 to 1000")
+            raise TwilioFault(20001, "Page size must be from 1 to 1000")
         since = _moment(asked.get("DateSent>"))
         found = [
             message
@@ -211,24 +211,24 @@ class Exchange:
             key = ""
         account, _, token = key.partition(":")
         if account != request.path_params["account"] or not token or self._key not in (None, key):
-            raise Fault(20003, "Authenticate", 401)
+            raise TwilioFault(20003, "Authenticate", 401)
         return Caller(account, token)
 
     def _check(self, form: Mapping[str, str]) -> None:
         if "To" not in form:
-            raise Fault(21604, "A 'To' phone number is required.")
+            raise TwilioFault(21604, "A 'To' phone number is required.")
         if not NUMBER.fullmatch(form["To"]):
-            raise Fault(21211, "The 'To' number is not a valid phone number.")
+            raise TwilioFault(21211, "The 'To' number is not a valid phone number.")
         if "From" not in form and "MessagingServiceSid" not in form:
-            raise Fault(21603, "A 'From' phone number is required.")
+            raise TwilioFault(21603, "A 'From' phone number is required.")
         if "Body" not in form:
-            raise Fault(21602, "Message body is required.")
+            raise TwilioFault(21602, "Message body is required.")
         if len(form["Body"]) > LONGEST_BODY:
-            raise Fault(21617, "The concatenated message body exceeds the 1600 character limit")
+            raise TwilioFault(21617, "The concatenated message body exceeds the 1600 character limit")
         if "StatusCallback" in form and not is_loopback(form["StatusCallback"]):
-            raise Fault(21609, "Invalid 'StatusCallback' URL: a mock calls back to a loopback address only")
+            raise TwilioFault(21609, "Invalid 'StatusCallback' URL: a mock calls back to a loopback address only")
         if form["To"] in self._opted_out:
-            raise Fault(21610, "Attempt to send to unsubscribed recipient")
+            raise TwilioFault(21610, "Attempt to send to unsubscribed recipient")
 
     async def _deliver(self, message: dict[str, Any], token: str, callback: str | None) -> None:
         outcome = self.deliveries.take(message["to"])
@@ -293,4 +293,4 @@ def _moment(text: str | None) -> datetime | None:
         moment = datetime.fromisoformat(text)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     except ValueError:
-        raise Fault(20001, "DateSent is a date or a time in ISO 8601") from None
+        raise TwilioFault(20001, "DateSent is a date or a time in ISO 8601") from None

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from integrations.partners.mocks.faults import Faults, mock_app
-from integrations.partners.mocks.tracing_files import Elements, File, Files, Refusal, tag_of
+from integrations.partners.mocks.tracing_files import Elements, File, FileRefusal, Files, tag_of
 from integrations.partners.mocks.tracing_matches import matches
 
 READ_REPLIES = {
@@ -43,14 +43,14 @@ def create_app(
         journal: the file that it remembers its files in.
     """
     _ = callback
-    desk = Desk(journal)
+    desk = WorldTracerDesk(journal)
 
     async def take(request: Request) -> Response:
         if key is not None and request.headers.get("x-api-key") != key:
             return Response(status_code=401)
         try:
             return JSONResponse(desk.take(request.path_params["message"], await request.body()))
-        except Refusal as refusal:
+        except FileRefusal as refusal:
             errors = {"Error": [{"Code": refusal.code, "ShortText": refusal.code.replace("_", " ").capitalize()}]}
             return JSONResponse({"Errors": errors}, refusal.status)
 
@@ -58,7 +58,7 @@ def create_app(
     return mock_app("worldtracer", list(routes), Faults(latency), desk.forget)
 
 
-class Desk:
+class WorldTracerDesk:
     """Takes messages and answers them.
 
     Args:
@@ -103,14 +103,14 @@ class Desk:
         """
         handler = self._changes.get(message) or self._reads.get(message)
         if handler is None:
-            raise Refusal("UNKNOWN_MESSAGE", 404)
+            raise FileRefusal("UNKNOWN_MESSAGE", 404)
         at = datetime.now(UTC)
         try:
             sent = orjson.loads(body)[message]
             elements = {name: value for name, value in sent.items() if name not in ENVELOPE}
             answer = handler(elements, at)
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise Refusal("INVALID_MESSAGE") from None
+            raise FileRefusal("INVALID_MESSAGE") from None
         if message in self._changes:
             self._note(message, elements, at)
         return answer

@@ -17,7 +17,7 @@ JOURNEYS_OF_BAGS = """
 UNWIND $ids AS id
 MATCH (b:Bag {id: id, airlineId: $airlineId})
 WHERE b.version IS NOT NULL
-RETURN b.id AS bag_id, b.version AS version, b.holder AS holder,
+RETURN b.id AS bag_id, b.version AS version, b.custodian AS custodian,
        b.asOf.epochSeconds * 1000000 + b.asOf.microsecond AS as_of,
        COLLECT {
            MATCH (b)-[planned:PLANNED]->(f:Flight)
@@ -51,8 +51,8 @@ RETURN b.id AS bag_id, b.version AS version, b.holder AS holder,
            RETURN {id: e.id, bag_id: b.id, tag: e.tag, kind: e.kind, rank: e.rank,
                    at: e.at.epochSeconds * 1000000 + e.at.microsecond,
                    received_at: e.receivedAt.epochSeconds * 1000000 + e.receivedAt.microsecond,
-                   airport: e.airport, place: e.place, flight_id: e.flightId, giver: e.giver, holder: e.holder,
-                   method: e.method, device: e.device}
+                   airport: e.airport, place: e.place, flight_id: e.flightId, released_by: e.releasedBy,
+                   custodian: e.custodian, method: e.method, device: e.device}
            ORDER BY had.at, had.seq, e.id
        } AS events
 """
@@ -108,7 +108,7 @@ class GraphJourney(View):
     bag_id = Column[int]()
     version = Column[int]()
     as_of = Column[datetime]()
-    holder = Column[str | None]()
+    custodian = Column[str | None]()
 
     @property
     def planned(self) -> list[GraphLeg]:

@@ -68,7 +68,7 @@ UNWIND $bags AS bag
 MERGE (b:Bag {id: bag.id})
 SET b.airlineId = $airlineId
 WITH b, bag WHERE coalesce(b.version, 0) < bag.version
-SET b.version = bag.version, b.state = bag.state, b.holder = bag.holder
+SET b.version = bag.version, b.state = bag.state, b.custodian = bag.custodian
 WITH b, datetime({epochSeconds: bag.asOf / 1000000, nanosecond: (bag.asOf % 1000000) * 1000}) AS asOf
 WHERE b.asOf IS NULL OR b.asOf < asOf
 SET b.asOf = asOf
@@ -180,8 +180,8 @@ CALL (event, known) {
     MATCH (p:Place {id: event.placeId})
     CREATE (e:Event {
         id: event.id, bagId: event.bagId, kind: event.kind, rank: event.rank, tag: event.tag, airport: event.airport,
-        place: event.place, flightId: event.flightId, giver: event.giver, holder: event.holder, method: event.method,
-        device: event.device,
+        place: event.place, flightId: event.flightId, releasedBy: event.releasedBy, custodian: event.custodian,
+        method: event.method, device: event.device,
         at: datetime({epochSeconds: event.at / 1000000, nanosecond: (event.at % 1000000) * 1000}),
         receivedAt: datetime({epochSeconds: event.receivedAt / 1000000,
                               nanosecond: (event.receivedAt % 1000000) * 1000})
@@ -316,7 +316,7 @@ def _bag(projection: BagProjection) -> dict[str, Any]:
         "id": bag.id,
         "version": bag.version,
         "state": bag.state,
-        "holder": bag.holder,
+        "custodian": bag.custodian,
         "asOf": micros(projection.as_of),
     }
 
@@ -364,9 +364,9 @@ def _event(event: Event) -> dict[str, Any]:
         "place": event.place,
         "placeId": f"{event.airport}/{event.place}",
         "flightId": event.flight_id,
-        "giver": event.giver,
-        "holder": event.holder,
-        "partyId": f"{event.airline_id}/{event.holder}" if event.holder else None,
+        "releasedBy": event.released_by,
+        "custodian": event.custodian,
+        "partyId": f"{event.airline_id}/{event.custodian}" if event.custodian else None,
         "method": event.method,
         "device": event.device,
     }

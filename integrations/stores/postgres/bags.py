@@ -10,7 +10,7 @@ from uuid import UUID
 from integrations.records.bags import Bag, BagOf, BagTag, BagWithPassenger, KnownBag, RelatedBag
 from integrations.records.columns import columns_of
 from integrations.records.flights import JoinedFlight
-from integrations.records.journeys import Standing
+from integrations.records.journeys import BagStatus
 from integrations.records.page import Page
 from integrations.records.passengers import JoinedPassenger
 from integrations.records.tags import LEADING_DIGITS, TagQuery
@@ -19,14 +19,14 @@ from integrations.stores.postgres.manager import Reader
 
 BAGS_BY_ID = """
 SELECT id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
-       state, state_at, airport, place, holder, flight_id, version, authorised, deleted
+       state, state_at, airport, place, custodian, flight_id, version, authorised, deleted
 FROM bags
 WHERE airline_id = $1 AND id = ANY($2::bigint[])
 """
 
 LOCK_BAGS = """
 SELECT id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
-       state, state_at, airport, place, holder, flight_id, version, authorised, deleted
+       state, state_at, airport, place, custodian, flight_id, version, authorised, deleted
 FROM bags
 WHERE airline_id = $1 AND id = ANY($2::bigint[])
 ORDER BY id
@@ -35,7 +35,7 @@ FOR NO KEY UPDATE
 
 BAGS_BY_TAG = """
 SELECT bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
-       state, state_at, airport, place, holder, flight_id, version
+       state, state_at, airport, place, custodian, flight_id, version
 FROM bags
 JOIN (SELECT bag_id, max(valid_from) AS valid_from
       FROM bag_tags
@@ -51,7 +51,7 @@ LIMIT $3
 # number twice comes twice.
 RELATED_BAGS_BY_TAG = """
 SELECT bags.id, bags.airline_id, passenger_id, bags.tag, weight_kg, description, priority, created_at, state, state_at,
-       bags.airport, bags.place, bags.holder, bags.flight_id, bags.version, {passenger}{flight}
+       bags.airport, bags.place, bags.custodian, bags.flight_id, bags.version, {passenger}{flight}
        CASE WHEN $4::boolean THEN '[' || array_to_string(ARRAY(
            SELECT {object} FROM events
            WHERE events.bag_id = bags.id AND events.at >= bags.events_from AND events.airline_id = $1
@@ -69,7 +69,7 @@ LIMIT $3
 
 BAGS_BY_PRINTED_TAG = """
 SELECT bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
-       state, state_at, airport, place, holder, flight_id, version
+       state, state_at, airport, place, custodian, flight_id, version
 FROM bags
 JOIN (SELECT bag_id, max(valid_from) AS valid_from
       FROM tag_issuers
@@ -84,7 +84,7 @@ LIMIT $5
 
 NEWEST_BAGS = """
 SELECT id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
-       state, state_at, airport, place, holder, flight_id, version
+       state, state_at, airport, place, custodian, flight_id, version
 FROM bags
 WHERE airline_id = $1 AND id < coalesce($2::bigint, 9223372036854775807)
 ORDER BY id DESC
@@ -97,7 +97,7 @@ SELECT id FROM bags WHERE airline_id = $1 AND id > $2 ORDER BY id LIMIT $3
 
 BAGS_PAGE = """
 SELECT id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
-       state, state_at, airport, place, holder, flight_id, version
+       state, state_at, airport, place, custodian, flight_id, version
 FROM bags
 WHERE airline_id = $1
   AND ($2::text[] IS NULL OR state = ANY($2))
@@ -109,7 +109,7 @@ LIMIT $5
 
 BAGS_PAGE_BACKWARD = """
 SELECT id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
-       state, state_at, airport, place, holder, flight_id, version
+       state, state_at, airport, place, custodian, flight_id, version
 FROM bags
 WHERE airline_id = $1
   AND ($2::text[] IS NULL OR state = ANY($2))
@@ -121,7 +121,7 @@ LIMIT $5
 
 BAGS_OF_FLIGHTS = """
 SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority,
-       created_at, state, state_at, airport, place, holder, bags.flight_id, version
+       created_at, state, state_at, airport, place, custodian, bags.flight_id, version
 FROM unnest($2::bigint[]) AS parent(id)
 CROSS JOIN LATERAL (SELECT bag_id, flight_id
                     FROM bag_legs
@@ -136,7 +136,7 @@ ORDER BY leg.flight_id, bags.id
 # EXISTS PostgreSQL would read all files into a hash.
 BAGS_OF_FLIGHTS_WITH_PASSENGERS = """
 SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority,
-       created_at, state, state_at, airport, place, holder, bags.flight_id, bags.version, {passenger}
+       created_at, state, state_at, airport, place, custodian, bags.flight_id, bags.version, {passenger}
        coalesce((SELECT true FROM pir_bags WHERE pir_bags.bag_id = bags.id LIMIT 1), false) AS filed,
        CASE WHEN $5::boolean THEN ARRAY(
            SELECT {object} FROM events
@@ -165,7 +165,7 @@ FLIGHT_COLUMNS = {name: f'flights.{name} AS "{JoinedFlight.prefix}{name}"' for n
 
 BAGS_OF_FLIGHTS_BACKWARD = """
 SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority,
-       created_at, state, state_at, airport, place, holder, bags.flight_id, version
+       created_at, state, state_at, airport, place, custodian, bags.flight_id, version
 FROM unnest($2::bigint[]) AS parent(id)
 CROSS JOIN LATERAL (SELECT bag_id, flight_id
                     FROM bag_legs
@@ -178,7 +178,7 @@ ORDER BY leg.flight_id, bags.id DESC
 
 BAGS_OF_PASSENGERS = """
 SELECT passenger_id AS parent_id, id, airline_id, passenger_id, tag, weight_kg, description, priority, created_at,
-       state, state_at, airport, place, holder, flight_id, version
+       state, state_at, airport, place, custodian, flight_id, version
 FROM bags
 WHERE airline_id = $1 AND passenger_id = ANY($2::bigint[])
 ORDER BY passenger_id, id
@@ -186,7 +186,7 @@ ORDER BY passenger_id, id
 
 BAGS_OF_PIRS = """
 SELECT pir_id AS parent_id, bags.id, bags.airline_id, passenger_id, bags.tag, weight_kg, bags.description, priority,
-       created_at, bags.state, state_at, airport, place, holder, flight_id, version
+       created_at, bags.state, state_at, airport, place, custodian, flight_id, version
 FROM pir_bags
 JOIN bags ON bags.id = pir_bags.bag_id AND bags.airline_id = $1
 WHERE pir_id = ANY($2::bigint[])
@@ -232,14 +232,14 @@ SELECT $1, tag,
 FROM made
 """
 
-UPDATE_STANDINGS = """
+UPDATE_BAG_STATUSES = """
 UPDATE bags
-SET state = new.state, state_at = new.state_at, airport = new.airport, place = new.place, holder = new.holder,
+SET state = new.state, state_at = new.state_at, airport = new.airport, place = new.place, custodian = new.custodian,
     flight_id = new.flight_id, events_from = coalesce(new.events_from, 'infinity'),
     version = bags.version + 1
 FROM unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::bigint[],
             $9::timestamptz[])
-     AS new(id, state, state_at, airport, place, holder, flight_id, events_from)
+     AS new(id, state, state_at, airport, place, custodian, flight_id, events_from)
 WHERE bags.id = new.id AND bags.airline_id = $1
 """
 
@@ -481,8 +481,8 @@ async def insert_unknown(
     await records.execute(INSERT_UNKNOWN_BAGS, airline_id, numbers, moments, window, name="INSERT_UNKNOWN_BAGS")
 
 
-async def update_standings(
-    records: Reader, airline_id: int, standings: Mapping[int, Standing], events_from: Mapping[int, datetime]
+async def update_statuses(
+    records: Reader, airline_id: int, standings: Mapping[int, BagStatus], events_from: Mapping[int, datetime]
 ) -> None:
     """Writes what was computed from the events, and counts each bag's version up by one.
 
@@ -491,17 +491,17 @@ async def update_standings(
     """
     new = list(standings.values())
     await records.execute(
-        UPDATE_STANDINGS,
+        UPDATE_BAG_STATUSES,
         airline_id,
         list(standings),
         [standing.state for standing in new],
         [standing.state_at for standing in new],
         [standing.airport for standing in new],
         [standing.place for standing in new],
-        [standing.holder for standing in new],
+        [standing.custodian for standing in new],
         [standing.flight_id for standing in new],
         [events_from.get(bag_id) for bag_id in standings],
-        name="UPDATE_STANDINGS",
+        name="UPDATE_BAG_STATUSES",
     )
 
 

@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import NamedTuple
 from uuid import UUID
 
-from integrations.records.changes import ChangeRow, Place, Topic, end_of
+from integrations.records.changes import ChangeRow, LogPosition, Topic, end_of
 from integrations.stores.postgres.manager import Reader
 
 CHANNEL = "changes"
@@ -81,7 +81,7 @@ class LogPage(NamedTuple):
     """
 
     rows: Sequence[ChangeRow]
-    reached: Place
+    reached: LogPosition
     horizon: int
     now: datetime
     more: bool
@@ -115,17 +115,17 @@ async def note(
     await records.execute(INSERT_CHANGE, airline_id, topic.value, list(ids), airport, name="INSERT_CHANGE")
 
 
-async def last(records: Reader, airline_id: int) -> tuple[Place, datetime]:
+async def last(records: Reader, airline_id: int) -> tuple[LogPosition, datetime]:
     """The end of the airline's log, and the server's clock.
 
     It is that of a row, not of all transactions so far: a server that crashes may count some of those anew.
     """
     row = await records.fetchrow(LAST_CHANGE, airline_id, name="LAST_CHANGE", record_class=ChangeRow)
     assert row is not None
-    return Place(0, 0, 0) if row.xid is None else end_of(row), row["now"]
+    return LogPosition(0, 0, 0) if row.xid is None else end_of(row), row["now"]
 
 
-async def after(records: Reader, airline_id: int, place: Place, limit: int) -> LogPage:
+async def after(records: Reader, airline_id: int, place: LogPosition, limit: int) -> LogPage:
     """The airline's log from the row of a place on, at most ``limit`` rows."""
     found = await records.fetch(
         CHANGES_AFTER, airline_id, place.xid, place.position, limit, name="CHANGES_AFTER", record_class=ChangeRow

@@ -12,8 +12,8 @@ from integrations.records.events import BriefEvent, Event, EventKind, Scan
 from integrations.stores.postgres.manager import Reader
 
 EVENTS_OF_BAGS = """
-SELECT id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, giver, holder, method,
-       device
+SELECT id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, released_by, custodian,
+       method, device
 FROM events
 WHERE airline_id = $1 AND bag_id = ANY($2::bigint[])
 ORDER BY bag_id, at, rank, id
@@ -21,7 +21,7 @@ ORDER BY bag_id, at, rank, id
 
 EVENTS_BY_ID = """
 SELECT events.id, events.airline_id, events.bag_id, events.tag, kind, rank, at, received_at, events.airport,
-       events.place, events.flight_id, giver, events.holder, method, device
+       events.place, events.flight_id, released_by, events.custodian, method, device
 FROM unnest($2::bigint[], $3::uuid[]) AS wanted(bag_id, id)
 JOIN bags ON bags.id = wanted.bag_id AND bags.airline_id = $1
 JOIN events ON events.bag_id = wanted.bag_id AND events.id = wanted.id AND events.at >= bags.events_from
@@ -30,7 +30,7 @@ ORDER BY bag_id, at, rank, id
 
 # What moves a bag, without what only readers of its history ask for.
 SIGHTINGS_OF_BAGS = """
-SELECT bag_id, kind, at, airport, place, flight_id, holder, method
+SELECT bag_id, kind, at, airport, place, flight_id, custodian, method
 FROM events
 WHERE airline_id = $1 AND bag_id = ANY($2::bigint[])
 ORDER BY bag_id, at, rank, id
@@ -45,11 +45,11 @@ ORDER BY bag_id, at, rank, id
 """
 
 LAST_EVENTS_OF_BAGS = """
-SELECT event.id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, giver, holder,
-       method, device
+SELECT event.id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, released_by,
+       custodian, method, device
 FROM unnest($2::bigint[]) AS parent(id)
-CROSS JOIN LATERAL (SELECT id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, giver,
-                           holder, method, device
+CROSS JOIN LATERAL (SELECT id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id,
+                           released_by, custodian, method, device
                     FROM events
                     WHERE events.bag_id = parent.id AND events.airline_id = $1
                     ORDER BY at DESC, rank DESC, id DESC
@@ -107,15 +107,15 @@ PLAIN = frozenset({"kind", "airport", "tag", "method"})
 KEPT_LAYOUTS = 256
 
 INSERT_EVENTS = """
-INSERT INTO events (id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, giver, holder,
-                    method, device, message_id, assumed, unauthorised, transfer, container)
-SELECT id, $1, bag_id, tag, kind, rank, at, $2, airport, place, flight_id, giver, holder, method, device, message_id,
-       assumed, unauthorised, transfer, container
+INSERT INTO events (id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, released_by,
+                    custodian, method, device, message_id, assumed, unauthorised, transfer, container)
+SELECT id, $1, bag_id, tag, kind, rank, at, $2, airport, place, flight_id, released_by, custodian, method, device,
+       message_id, assumed, unauthorised, transfer, container
 FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::smallint[], $8::timestamptz[], $9::text[],
             $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[], $16::uuid[],
             $17::boolean[], $18::boolean[], $19::boolean[], $20::text[])
-     AS new(id, bag_id, tag, kind, rank, at, airport, place, flight_id, giver, holder, method, device, message_id,
-            assumed, unauthorised, transfer, container)
+     AS new(id, bag_id, tag, kind, rank, at, airport, place, flight_id, released_by, custodian, method, device,
+            message_id, assumed, unauthorised, transfer, container)
 ON CONFLICT (id, at) DO NOTHING
 RETURNING id
 """
@@ -237,7 +237,7 @@ def as_json(template: str, layout: tuple[tuple[str, str], ...], first: int) -> t
     return keys, template.replace("{object}", f"concat({''.join(parts)}'{closing}')")
 
 
-class Transfer(NamedTuple):
+class EventTransfer(NamedTuple):
     """A sortation of a bag that changes flight at the airport: SORTED, or TRANSFER_IN for the first there."""
 
     id: UUID
@@ -247,13 +247,13 @@ class Transfer(NamedTuple):
     kind: str
 
 
-async def transfers(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> list[Transfer]:
+async def transfers(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> list[EventTransfer]:
     """The sortations of these bags where they changed flight, in no order."""
     rows = await records.fetch(TRANSFERS_OF_BAGS, airline_id, bag_ids, name="TRANSFERS_OF_BAGS")
-    return [Transfer(*row) for row in rows]
+    return [EventTransfer(*row) for row in rows]
 
 
-async def update_transfers(records: Reader, airline_id: int, changed: Sequence[Transfer]) -> None:
+async def update_transfers(records: Reader, airline_id: int, changed: Sequence[EventTransfer]) -> None:
     """Writes what sortations turned out to be."""
     await records.execute(
         UPDATE_TRANSFERS,
@@ -279,8 +279,8 @@ class NewEvent(NamedTuple):
     kind: EventKind
     bag_id: int | None
     flight_id: int | None
-    giver: str | None
-    holder: str | None
+    released_by: str | None
+    custodian: str | None
     message_id: UUID | None
 
 
@@ -299,8 +299,8 @@ async def insert(records: Reader, airline_id: int, received_at: datetime, new: S
         [event.scan.airport for event in new],
         [event.scan.place for event in new],
         [event.flight_id for event in new],
-        [event.giver for event in new],
-        [event.holder for event in new],
+        [event.released_by for event in new],
+        [event.custodian for event in new],
         [event.scan.method.value for event in new],
         [event.scan.device for event in new],
         [event.message_id for event in new],

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from integrations.records.instructions import Change, Instruction, MessageKind, NamedFlight, Source
+from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
 from integrations.stores.postgres.manager import Reader
 
 INSERT_INSTRUCTIONS = """
@@ -73,7 +73,7 @@ def _plain(value: Any) -> Any:
 
 def _from_json(said: Mapping[str, Any]) -> dict[str, Any]:
     known = dict(said)
-    known["kind"], known["change"] = MessageKind(known["kind"]), Change(known["change"])
+    known["kind"], known["change"] = MessageKind(known["kind"]), InstructionAction(known["change"])
     known["source"] = Source(known["source"])
     for name in ("outbound", "inbound"):
         if name in known:

@@ -31,7 +31,14 @@ from integrations.deadline import remaining
 from integrations.errors import Conflict, OutsideError, Refused, Unavailable
 from integrations.stores.availability import SLOW_CALL, Availability, backoff
 from integrations.stores.postgres.address import Address
-from integrations.stores.postgres.pool import BURIAL_SECONDS, Link, Overdue, PlanningConnection, Pool, open_link
+from integrations.stores.postgres.pool import (
+    CLOSE_SECONDS,
+    PlanningConnection,
+    Pool,
+    PooledConnection,
+    SlowCallDetector,
+    open_connection,
+)
 from integrations.stores.timings import Timings
 
 STORE = "records"
@@ -176,11 +183,11 @@ class Session(Reader):
     Session state (``SET``, temporary tables) belongs into a transaction: nothing is reset afterwards.
     """
 
-    __slots__ = ("_link", "_manager")
+    __slots__ = ("_entry", "_manager")
 
-    def __init__(self, manager: "PostgresManager", link: Link) -> None:
+    def __init__(self, manager: "PostgresManager", entry: PooledConnection) -> None:
         self._manager = manager
-        self._link = link
+        self._entry = entry
 
     async def _run(
         self,
@@ -191,10 +198,10 @@ class Session(Reader):
         timeout: float | None,
         record_class: type[Record] | None = None,
     ) -> Any:
-        if self._link.cut_off:
+        if self._entry.cut_off:
             raise ConnectionLost(STORE, f"{name or 'unnamed'}: an earlier statement of this session was cut off")
         seconds = remaining(timeout or self._manager.timeout, STORE)
-        return await self._manager.talk(self._link, exchange, sql, args, name, seconds, record_class)
+        return await self._manager.talk(self._entry, exchange, sql, args, name, seconds, record_class)
 
     async def executemany(
         self, sql: str, rows: Iterable[Sequence[Any]], *, name: str | None = None, timeout: float | None = None
@@ -244,10 +251,10 @@ class Session(Reader):
             raise
 
     async def _roll_back(self) -> None:
-        link = self._link
-        if not (link.cut_off or link.connection.is_closed()) and link.connection.is_in_transaction():
+        entry = self._entry
+        if not (entry.cut_off or entry.connection.is_closed()) and entry.connection.is_in_transaction():
             with suppress(OutsideError):  # the connection is closed then, which rolls back as well
-                await self._manager.talk(link, Connection.execute, "ROLLBACK", (), "ROLLBACK", BURIAL_SECONDS)
+                await self._manager.talk(entry, Connection.execute, "ROLLBACK", (), "ROLLBACK", CLOSE_SECONDS)
 
 
 class Analytics(Reader):
@@ -310,10 +317,10 @@ class PostgresManager(Reader):
         self._application_name = application_name
         self._make_pool = partial(Pool, self._address, application_name, min_connections, max_connections)
         self._pool = self._make_pool()
-        self._probe_link: Link | None = None
+        self._probe_link: PooledConnection | None = None
         self._timings = Timings(STORE, SLOW_SECONDS)
         self._availability = Availability(STORE, self._probe, when_down=self._drop)
-        self._overdue = Overdue(SLOW_CALL, self._availability.suspect)
+        self._overdue = SlowCallDetector(SLOW_CALL, self._availability.suspect)
         self._replica = (
             PostgresManager(
                 replica_url,
@@ -354,32 +361,32 @@ class PostgresManager(Reader):
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Session]:
         """A session on a connection of the pool. Holding one while asking for another can exhaust the pool."""
-        link = await self._lend()
+        entry = await self._lend()
         try:
-            yield Session(self, link)
+            yield Session(self, entry)
         finally:
-            self._pool.give(link)
+            self._pool.give(entry)
 
     @asynccontextmanager
     async def transaction(self, *, read_only: bool = False) -> AsyncIterator[Session]:
         """A session inside a transaction, see ``Session.transaction``."""
-        link = await self._begin(read_only=read_only, again=True)
+        entry = await self._begin(read_only=read_only, again=True)
         try:
-            session = Session(self, link)
+            session = Session(self, entry)
             async with session.rest_of_transaction():
                 yield session
         finally:
-            self._pool.give(link)
+            self._pool.give(entry)
 
     @asynccontextmanager
     async def direct(self) -> AsyncIterator[Session]:
         """A session on a connection of its own that bypasses a pooler: for migrations and session-wide locks."""
         self._availability.check()
-        link = await self._open_direct()
+        entry = await self._open_direct()
         try:
-            yield Session(self, link)
+            yield Session(self, entry)
         finally:
-            link.connection.terminate()
+            entry.connection.terminate()
 
     @asynccontextmanager
     async def listen(self, channel: str, callback: Callable[[str], object]) -> AsyncIterator[None]:
@@ -426,30 +433,30 @@ class PostgresManager(Reader):
     ) -> Any:
         seconds = remaining(timeout or self.timeout, STORE)
         self._availability.check()
-        link = self._pool.take_ready()
+        entry = self._pool.take_ready()
         started = monotonic()
-        if link is None:
-            link = await self._take(seconds)
+        if entry is None:
+            entry = await self._take(seconds)
             seconds -= monotonic() - started
         try:
-            return await self.talk(link, exchange, sql, args, name, seconds, record_class)
+            return await self.talk(entry, exchange, sql, args, name, seconds, record_class)
         except ConnectionLost:
             seconds -= monotonic() - started
             if seconds <= 0 or not is_read(sql):
                 raise
         finally:
-            self._pool.give(link)
+            self._pool.give(entry)
         self._availability.check()
         self._pool.drop_idle()  # what was killed together with it would fail alike
-        link = await self._take(seconds)
+        entry = await self._take(seconds)
         try:
-            return await self.talk(link, exchange, sql, args, name, seconds, record_class)
+            return await self.talk(entry, exchange, sql, args, name, seconds, record_class)
         finally:
-            self._pool.give(link)
+            self._pool.give(entry)
 
     async def talk(
         self,
-        link: Link,
+        entry: PooledConnection,
         exchange: Exchange,
         sql: str,
         args: Sequence[Any],
@@ -462,70 +469,70 @@ class PostgresManager(Reader):
         if (counted := _COUNT.get()) is not None:
             counted.names.append(name)
         started = monotonic()
-        link.patient = seconds > self.timeout
-        self._overdue.begin(link, started)
+        entry.patient = seconds > self.timeout
+        self._overdue.begin(entry, started)
         try:
             if record_class is None:
-                return await exchange(link.connection, sql, *args, timeout=seconds)
-            return await exchange(link.connection, sql, *args, timeout=seconds, record_class=record_class)
+                return await exchange(entry.connection, sql, *args, timeout=seconds)
+            return await exchange(entry.connection, sql, *args, timeout=seconds, record_class=record_class)
         except DRIVER_ERRORS as error:
-            raise self._explain(error, name, link) from None  # the driver's text may repeat values
+            raise self._explain(error, name, entry) from None  # the driver's text may repeat values
         except BaseException:
-            link.cut_off = True
+            entry.cut_off = True
             raise
         finally:
-            self._overdue.end(link)
+            self._overdue.end(entry)
             self._timings.add(name, monotonic() - started)
 
-    def _explain(self, error: BaseException, name: str, link: Link | None = None) -> OutsideError:
+    def _explain(self, error: BaseException, name: str, entry: PooledConnection | None = None) -> OutsideError:
         """What the driver's error means for the caller; keeps the connection from further use where it must be."""
         self._timings.add_error(name)
         reason = f"{name}: {_words(error)}"
         if isinstance(error, SOMEBODY_ELSE):
             return Conflict(STORE, reason)
-        if link is not None and not isinstance(error, LOST) and not link.connection.is_closed():
+        if entry is not None and not isinstance(error, LOST) and not entry.connection.is_closed():
             # A full disk or no memory says nothing against what was asked.
             kind = Unavailable if isinstance(error, InsufficientResourcesError) else Refused
             return kind(STORE, reason)
-        if link is not None:
-            link.cut_off = True
+        if entry is not None:
+            entry.cut_off = True
         self._availability.suspect()
         if isinstance(error, TimeoutError | QueryCanceledError):
             return self._availability.timed_out(f"{name}: no answer in time")
         return ConnectionLost(STORE, reason, self._availability.retry_after)
 
-    async def _begin(self, *, read_only: bool, again: bool) -> Link:
+    async def _begin(self, *, read_only: bool, again: bool) -> PooledConnection:
         """A connection inside a new transaction; ``again`` on another one if this was killed while it was idle."""
-        link = await self._lend()
+        entry = await self._lend()
         try:
-            await Session(self, link).begin(read_only=read_only)
+            await Session(self, entry).begin(read_only=read_only)
         except BaseException as error:
-            self._pool.give(link)
+            self._pool.give(entry)
             if not (again and isinstance(error, ConnectionLost)):
                 raise
         else:
-            return link
+            return entry
         self._pool.drop_idle()
         return await self._begin(read_only=read_only, again=False)
 
     def _drop(self) -> None:
         self._pool.drop()
 
-    async def _lend(self) -> Link:
+    async def _lend(self) -> PooledConnection:
         seconds = remaining(self.timeout, STORE)
         self._availability.check()
         return self._pool.take_ready() or await self._take(seconds)
 
-    async def _take(self, seconds: float) -> Link:
+    async def _take(self, seconds: float) -> PooledConnection:
         try:
             async with self._availability.call(seconds):
                 return await self._pool.take(seconds)
         except DRIVER_ERRORS as error:
             raise self._explain(error, "CONNECT") from None
 
-    async def _open_direct(self) -> Link:
+    async def _open_direct(self) -> PooledConnection:
         try:
-            return await open_link(
+            return await open_connection(
                 self._address.direct(), f"{self._application_name}-direct", remaining(self.timeout, STORE)
             )
         except DRIVER_ERRORS as error:
@@ -536,7 +543,7 @@ class PostgresManager(Reader):
         self._pool.trim()
         try:
             if self._probe_link is None or self._probe_link.connection.is_closed():
-                self._probe_link = await open_link(self._address, f"{self._application_name}-probe", self.timeout)
+                self._probe_link = await open_connection(self._address, f"{self._application_name}-probe", self.timeout)
             await self._probe_link.connection.execute("SELECT 1")
         except BaseException:  # also when the probe's time is up: an exchange that was cut off cannot go on
             self._close_probe_link()
@@ -553,29 +560,29 @@ class PostgresManager(Reader):
         attempt = 0
         while True:
             with suppress(OutsideError, *DRIVER_ERRORS):
-                link = await self._open_direct()
+                entry = await self._open_direct()
                 try:
                     lost = asyncio.Event()
-                    link.connection.add_termination_listener(lambda _, lost=lost: lost.set())
+                    entry.connection.add_termination_listener(lambda _, lost=lost: lost.set())
                     async with asyncio.timeout(self.timeout):
-                        await link.connection.add_listener(channel, lambda *message: callback(message[3]))
+                        await entry.connection.add_listener(channel, lambda *message: callback(message[3]))
                     attempt = 0
                     callback("")
-                    await _until_lost(link, lost)
+                    await _until_lost(entry, lost)
                 finally:
-                    link.connection.terminate()
+                    entry.connection.terminate()
             await asyncio.sleep(backoff(attempt))
             attempt += 1
 
 
-async def _until_lost(link: Link, lost: asyncio.Event) -> None:
+async def _until_lost(entry: PooledConnection, lost: asyncio.Event) -> None:
     """Wait for the end of a connection on which nothing may happen for hours, asking now and then."""
     while not lost.is_set():
         try:
             async with asyncio.timeout(LISTENER_PING_SECONDS):
                 await lost.wait()
         except TimeoutError:
-            await link.connection.execute("SELECT 1", timeout=BURIAL_SECONDS)
+            await entry.connection.execute("SELECT 1", timeout=CLOSE_SECONDS)
 
 
 def is_read(sql: str) -> bool:

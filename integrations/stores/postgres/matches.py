@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from integrations.records.matches import Match, MatchOf, MatchState, SwitchedTag, TracedBag
+from integrations.records.matches import Match, MatchOf, MatchState, MissedBag, SwitchedTag
 from integrations.stores.postgres.manager import Reader
 
 # Whoever brings a found bag looks alone, those who bring missed ones look together: of two that come at the same moment
@@ -168,9 +168,9 @@ async def look(records: Reader, airline_id: int, *, alone: bool) -> None:
         await records.execute(LOOK_TOGETHER, airline_id, LOOKING, name="LOOK_TOGETHER")
 
 
-async def traced(records: Reader, airline_id: int, pir_ids: Sequence[int]) -> list[TracedBag]:
+async def traced(records: Reader, airline_id: int, pir_ids: Sequence[int]) -> list[MissedBag]:
     """The bags of these files that are being traced, and found bags that nobody has got yet; of open files only."""
-    return await records.fetch(TRACED_BAGS, airline_id, pir_ids, name="TRACED_BAGS", record_class=TracedBag)
+    return await records.fetch(TRACED_BAGS, airline_id, pir_ids, name="TRACED_BAGS", record_class=MissedBag)
 
 
 async def newest(records: Reader, airline_id: int, kind: str, limit: int) -> list[int]:

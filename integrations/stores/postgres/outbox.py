@@ -4,13 +4,13 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from integrations.records.outbox import News, Notice, Subject
+from integrations.records.outbox import OutboxMessage, PendingChanges, Subject
 from integrations.stores.postgres.manager import Reader
 
 LANES = 64
 CHANNEL = "outbox"
 
-INSERT_BAG_NOTICES = """
+ENQUEUE_BAG_CHANGES = """
 INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id, events, replanned)
 SELECT $1, $2, bag_id % 64, 'BAG', bag_id, coalesce(array_agg(event_id) FILTER (WHERE event_id IS NOT NULL), '{}'),
        bag_id = ANY($5::bigint[])
@@ -18,11 +18,11 @@ FROM unnest($3::bigint[], $4::uuid[]) AS change(bag_id, event_id)
 GROUP BY bag_id
 """
 
-INSERT_NOTICE = """
+ENQUEUE_CHANGE = """
 INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id) VALUES ($1, $2, $3, $4, $5)
 """
 
-INSERT_FLIGHT_NOTICES = """
+ENQUEUE_FLIGHT_CHANGES = """
 INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id)
 SELECT $1, consumer, flight_id % 64, 'FLIGHT', flight_id
 FROM unnest($2::text[]) AS consumer
@@ -51,7 +51,7 @@ UPDATE lanes SET owner = NULL, leased_until = '-infinity' WHERE consumer = $1 AN
 """
 
 # Only while the lease holds: a worker that was held up must not tell what another is telling.
-WAITING_NOTICES = """
+WAITING_MESSAGES = """
 SELECT outbox.id, outbox.airline_id, outbox.lane, subject, subject_id, events, created_at
 FROM outbox
 JOIN lanes ON lanes.consumer = outbox.consumer AND lanes.lane = outbox.lane
@@ -60,7 +60,7 @@ ORDER BY outbox.id
 LIMIT $4
 """
 
-UNTOLD = """
+PENDING_CHANGES = """
 SELECT subject_id, events, replanned
 FROM outbox
 WHERE airline_id = $1 AND consumer = $2 AND done_at IS NULL AND subject = 'BAG' AND subject_id = ANY($3::bigint[])
@@ -85,7 +85,7 @@ FROM (SELECT created_at, events FROM outbox WHERE consumer = $1 AND done_at IS N
 """
 
 
-async def tell_of_bags(
+async def enqueue_bag_changes(
     records: Reader,
     airline_id: int,
     consumer: str,
@@ -100,28 +100,28 @@ async def tell_of_bags(
         replanned: those of them whose plan, tags or passenger changed: what others leave as it is is not told again.
     """
     await records.execute(
-        INSERT_BAG_NOTICES,
+        ENQUEUE_BAG_CHANGES,
         airline_id,
         consumer,
         [bag_id for bag_id, _ in changes],
         [event_id for _, event_id in changes],
         list(replanned),
-        name="INSERT_BAG_NOTICES",
+        name="ENQUEUE_BAG_CHANGES",
     )
 
 
-async def tell(records: Reader, airline_id: int, consumer: str, subject: Subject, subject_id: int) -> None:
+async def enqueue(records: Reader, airline_id: int, consumer: str, subject: Subject, subject_id: int) -> None:
     """One notice of a flight or the network; part of the transaction that makes the change."""
     await records.execute(
-        INSERT_NOTICE, airline_id, consumer, subject_id % LANES, subject.value, subject_id, name="INSERT_NOTICE"
+        ENQUEUE_CHANGE, airline_id, consumer, subject_id % LANES, subject.value, subject_id, name="ENQUEUE_CHANGE"
     )
 
 
-async def tell_of_flights(
+async def enqueue_flight_changes(
     records: Reader, airline_id: int, consumers: Sequence[str], flight_ids: Sequence[int]
 ) -> None:
     """One notice of each flight for each consumer; part of the transaction that makes the change."""
-    await records.execute(INSERT_FLIGHT_NOTICES, airline_id, consumers, flight_ids, name="INSERT_FLIGHT_NOTICES")
+    await records.execute(ENQUEUE_FLIGHT_CHANGES, airline_id, consumers, flight_ids, name="ENQUEUE_FLIGHT_CHANGES")
 
 
 async def wake(records: Reader, consumer: str) -> None:
@@ -142,25 +142,25 @@ async def release(records: Reader, consumer: str, owner: str) -> None:
     await records.execute(RELEASE_LANES, consumer, owner, name="RELEASE_LANES")
 
 
-async def waiting(records: Reader, consumer: str, owner: str, margin: float, limit: int) -> list[Notice]:
+async def waiting(records: Reader, consumer: str, owner: str, margin: float, limit: int) -> list[OutboxMessage]:
     """The oldest notices of the owner's lanes whose lease lasts ``margin`` seconds more, at most ``limit``."""
     return await records.fetch(
-        WAITING_NOTICES,
+        WAITING_MESSAGES,
         consumer,
         owner,
         timedelta(seconds=margin),
         limit,
-        name="WAITING_NOTICES",
-        record_class=Notice,
+        name="WAITING_MESSAGES",
+        record_class=OutboxMessage,
     )
 
 
-async def untold(records: Reader, airline_id: int, consumer: str, bag_ids: Sequence[int]) -> dict[int, News]:
+async def pending(records: Reader, airline_id: int, consumer: str, bag_ids: Sequence[int]) -> dict[int, PendingChanges]:
     """What the consumer does not know yet of these bags; those of which no notice waits are absent."""
-    rows = await records.fetch(UNTOLD, airline_id, consumer, bag_ids, name="UNTOLD")
-    found: dict[int, News] = {}
+    rows = await records.fetch(PENDING_CHANGES, airline_id, consumer, bag_ids, name="PENDING_CHANGES")
+    found: dict[int, PendingChanges] = {}
     for bag_id, events, replanned in rows:
-        news = found.setdefault(bag_id, News())
+        news = found.setdefault(bag_id, PendingChanges())
         news.events.update(events)
         news.replanned |= replanned
     return found
@@ -174,7 +174,7 @@ async def subjects_waiting(
     return {row["subject_id"] for row in rows}
 
 
-async def done(records: Reader, ids: Sequence[int]) -> None:
+async def mark_done(records: Reader, ids: Sequence[int]) -> None:
     """Marks notices as told."""
     await records.execute(MARK_DONE, ids, name="MARK_DONE")
 

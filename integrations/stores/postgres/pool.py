@@ -23,7 +23,7 @@ from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresErro
 from integrations.stores.postgres.address import Address
 
 # How long a connection that is being thrown away may take to cancel its statement on the server and say goodbye.
-BURIAL_SECONDS = 1.0
+CLOSE_SECONDS = 1.0
 # Connections above the minimum are closed after this long without use.
 IDLE_SECONDS = 300.0
 
@@ -64,7 +64,7 @@ class PlanningConnection(asyncpg.Connection):
         return rows
 
 
-class Link:
+class PooledConnection:
     """A connection: when it was last used, whether an exchange on it was cut off, and whether it does long work."""
 
     __slots__ = ("asked_at", "connection", "cut_off", "patient", "used_at")
@@ -77,7 +77,7 @@ class Link:
         self.used_at = monotonic()
 
 
-class Overdue:
+class SlowCallDetector:
     """Notices exchanges that take long: one timer for all of them, where one for each would cost 1 us an exchange.
 
     Args:
@@ -88,33 +88,33 @@ class Overdue:
     def __init__(self, seconds: float, noticed: Callable[[], None]) -> None:
         self._seconds = seconds
         self._noticed = noticed
-        self._asked: set[Link] = set()
+        self._asked: set[PooledConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, link: Link, started: float) -> None:
+    def begin(self, entry: PooledConnection, started: float) -> None:
         """Note that a connection was asked something, at ``started`` by the monotonic clock."""
-        link.asked_at = started
-        self._asked.add(link)
+        entry.asked_at = started
+        self._asked.add(entry)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._seconds, self._look)
 
-    def end(self, link: Link) -> None:
+    def end(self, entry: PooledConnection) -> None:
         """Note that it answered, or will not."""
-        self._asked.discard(link)
+        self._asked.discard(entry)
 
     def _look(self) -> None:
         self._timer = None
         due = monotonic() - self._seconds
-        late = {link for link in self._asked if link.asked_at <= due}
+        late = {entry for entry in self._asked if entry.asked_at <= due}
         self._asked -= late
         if self._asked:
-            wait = min(link.asked_at for link in self._asked) - due
+            wait = min(entry.asked_at for entry in self._asked) - due
             self._timer = asyncio.get_running_loop().call_later(wait, self._look)
         if late:
             self._noticed()
 
 
-async def open_link(address: Address, application_name: str, seconds: float) -> Link:
+async def open_connection(address: Address, application_name: str, seconds: float) -> PooledConnection:
     """Connect, with JSON columns as Python values (by orjson).
 
     Raises:
@@ -140,7 +140,7 @@ async def open_link(address: Address, application_name: str, seconds: float) -> 
         except BaseException:
             connection.terminate()
             raise
-    return Link(connection)
+    return PooledConnection(connection)
 
 
 async def _read_json(connection: asyncpg.Connection) -> None:
@@ -165,10 +165,10 @@ class _Slots:
     """
 
     def __init__(self, number: int) -> None:
-        self.entries: deque[Link | None] = deque([None] * number)
-        self._waiting: deque[asyncio.Future[Link | None]] = deque()
+        self.entries: deque[PooledConnection | None] = deque([None] * number)
+        self._waiting: deque[asyncio.Future[PooledConnection | None]] = deque()
 
-    def put(self, entry: Link | None) -> None:
+    def put(self, entry: PooledConnection | None) -> None:
         """Hand an entry to who waits longest, or keep it."""
         while self._waiting:
             turn = self._waiting.popleft()
@@ -180,11 +180,11 @@ class _Slots:
         else:
             self.entries.append(entry)
 
-    async def get(self) -> Link | None:
+    async def get(self) -> PooledConnection | None:
         """The entry used last, or the next to come back."""
         if self.entries:
             return self.entries.pop()
-        turn: asyncio.Future[Link | None] = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[PooledConnection | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
             return await turn
@@ -215,20 +215,20 @@ class Pool:
         self._minimum = minimum
         self._maximum = maximum
         self._slots = _Slots(maximum)
-        self._opened: set[Link] = set()
-        self._burials: set[asyncio.Task[None]] = set()
+        self._opened: set[PooledConnection] = set()
+        self._closing: set[asyncio.Task[None]] = set()
 
-    def take_ready(self) -> Link | None:
+    def take_ready(self) -> PooledConnection | None:
         """An open connection nobody uses, at once; None if there is none."""
         entries = self._slots.entries
-        while entries and (link := entries[-1]) is not None:
+        while entries and (entry := entries[-1]) is not None:
             entries.pop()
-            if not link.connection.is_closed():
-                return link
-            self._free(link)
+            if not entry.connection.is_closed():
+                return entry
+            self._free(entry)
         return None
 
-    async def take(self, seconds: float) -> Link:
+    async def take(self, seconds: float) -> PooledConnection:
         """A connection, waiting for one to come back, or opening one.
 
         Raises:
@@ -236,101 +236,101 @@ class Pool:
             OSError, asyncpg.PostgresError, asyncpg.InterfaceError: the server could not be reached or refused.
         """
         async with asyncio.timeout(seconds):
-            link = await self._slots.get()
-            if link is not None and not link.connection.is_closed():
-                return link
-            if link is not None:
-                self._opened.discard(link)
+            entry = await self._slots.get()
+            if entry is not None and not entry.connection.is_closed():
+                return entry
+            if entry is not None:
+                self._opened.discard(entry)
             try:
-                link = await open_link(self._address, self._application_name, seconds)
+                entry = await open_connection(self._address, self._application_name, seconds)
             except BaseException:
                 self._slots.put(None)
                 raise
-            self._opened.add(link)
-            return link
+            self._opened.add(entry)
+            return entry
 
-    def give(self, link: Link) -> None:
+    def give(self, entry: PooledConnection) -> None:
         """Take a connection back; one that is not as it was is closed."""
-        if link.connection.is_closed():
-            self._free(link)
-        elif link.cut_off or link.connection.is_in_transaction():
-            self._bury(link)
+        if entry.connection.is_closed():
+            self._free(entry)
+        elif entry.cut_off or entry.connection.is_in_transaction():
+            self._discard(entry)
         else:
-            link.used_at = monotonic()
-            self._slots.put(link)
+            entry.used_at = monotonic()
+            self._slots.put(entry)
 
     def drop_idle(self) -> None:
         """Close all that nobody uses: the server they lead to is gone."""
-        for link in list(self._slots.entries):
-            self._drop(link)
+        for entry in list(self._slots.entries):
+            self._drop(entry)
 
     def drop(self) -> None:
         """Close all but those that do long work: the server does not answer, and whoever waits for it is to know."""
         self.drop_idle()
-        for link in self._opened:
-            if not link.patient:
-                link.connection.terminate()
+        for entry in self._opened:
+            if not entry.patient:
+                entry.connection.terminate()
 
     def trim(self) -> None:
         """Close, above the minimum, what nobody used for five minutes."""
-        for link in list(self._slots.entries):
-            if link is not None and link.used_at < monotonic() - IDLE_SECONDS and len(self._opened) > self._minimum:
-                self._drop(link)
+        for entry in list(self._slots.entries):
+            if entry is not None and entry.used_at < monotonic() - IDLE_SECONDS and len(self._opened) > self._minimum:
+                self._drop(entry)
 
     async def fill(self, seconds: float) -> None:
         """Open the minimum. Raises like ``take``."""
-        taken: list[Link] = []
+        taken: list[PooledConnection] = []
         try:
             while len(self._opened) < self._minimum:
                 taken.append(await self.take(seconds))
         finally:
-            for link in taken:
-                self.give(link)
+            for entry in taken:
+                self.give(entry)
 
     async def close(self, grace: float) -> None:
         """Close all connections; those still lent are cut off after ``grace`` seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 for _ in range(self._maximum):
-                    link = await self._slots.get()
-                    if link is not None:
-                        self._opened.discard(link)
-                        await _say_goodbye(link)
-        for link in self._opened:
-            link.connection.terminate()
+                    entry = await self._slots.get()
+                    if entry is not None:
+                        self._opened.discard(entry)
+                        await _close_gracefully(entry)
+        for entry in self._opened:
+            entry.connection.terminate()
         self._opened.clear()
-        if self._burials:
-            await asyncio.wait(self._burials)
+        if self._closing:
+            await asyncio.wait(self._closing)
 
     def figures(self) -> dict[str, int]:
         """How many connections are open (``size``), unused (``idle``), lent (``in_use``), and allowed (``max``)."""
-        idle = sum(link is not None and not link.connection.is_closed() for link in self._slots.entries)
+        idle = sum(entry is not None and not entry.connection.is_closed() for entry in self._slots.entries)
         in_use = self._maximum - len(self._slots.entries)
         return {"size": idle + in_use, "idle": idle, "in_use": in_use, "max": self._maximum}
 
-    def _drop(self, link: Link | None) -> None:
-        if link is not None:
-            self._slots.entries.remove(link)
-            link.connection.terminate()
-            self._free(link)
+    def _drop(self, entry: PooledConnection | None) -> None:
+        if entry is not None:
+            self._slots.entries.remove(entry)
+            entry.connection.terminate()
+            self._free(entry)
 
-    def _free(self, link: Link | None) -> None:
-        if link is not None:
-            self._opened.discard(link)
+    def _free(self, entry: PooledConnection | None) -> None:
+        if entry is not None:
+            self._opened.discard(entry)
         self._slots.put(None)
 
-    def _bury(self, link: Link) -> None:
-        task = asyncio.create_task(_say_goodbye(link), context=Context())
-        self._burials.add(task)
+    def _discard(self, entry: PooledConnection) -> None:
+        task = asyncio.create_task(_close_gracefully(entry), context=Context())
+        self._closing.add(task)
 
-        def buried(task: asyncio.Task[None]) -> None:
-            self._burials.discard(task)
-            self._free(link)
+        def closed(task: asyncio.Task[None]) -> None:
+            self._closing.discard(task)
+            self._free(entry)
 
-        task.add_done_callback(buried)
+        task.add_done_callback(closed)
 
 
-async def _say_goodbye(link: Link) -> None:
+async def _close_gracefully(entry: PooledConnection) -> None:
     """Let asyncpg finish its cancel request and close; a server that does not react is left after a second."""
     with contextlib.suppress(OSError, PostgresError, InterfaceError, InternalClientError):
-        await link.connection.close(timeout=BURIAL_SECONDS)
+        await entry.connection.close(timeout=CLOSE_SECONDS)
