@@ -8,7 +8,8 @@ from gateway.config import Settings
 from gateway.lifespan import installation, now
 from integrations.stores.postgres.manager import count_statements
 from resolvers.actor import Actor, Role
-from resolvers.context import Context, Stores
+from resolvers.context import Context
+from resolvers.installation import Stores
 from schema.build import build_schema
 from schema.execution import Loaders
 from schema.gateway_schema import GatewaySchema

@@ -26,7 +26,7 @@ from gateway.http.sse import EventStreams
 from gateway.http.subscriptions import ConnectionLimiter, SubscriptionService, on_shutdown_signal
 from gateway.http.websocket import GraphQLSockets
 from gateway.lifespan import installation, now, open_stores, watched
-from resolvers.context import Stores
+from resolvers.installation import Stores
 from resolvers.live.hub import Live
 from schema.build import build_schema
 from schema.runtime.executors import ExecutorName

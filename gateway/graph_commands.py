@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from integrations.errors import OutsideError
-from resolvers.context import Stores
+from resolvers.installation import Stores
 from resolvers.workers import graph_check
 from resolvers.workers.graph_check import Difference
 

@@ -16,8 +16,9 @@ from integrations.stores.postgres import outbox
 from migrations.run import MigrationError
 from resolvers import health
 from resolvers.actor import Actor, Role
-from resolvers.context import Context, Stores
+from resolvers.context import Context
 from resolvers.health import HealthStatus
+from resolvers.installation import Stores
 from resolvers.workers.projector import Projector
 from seeds import AlreadyInUse
 

@@ -14,7 +14,7 @@ from integrations.stores.postgres import airports
 from integrations.stores.postgres.manager import PostgresManager
 from integrations.stores.redis.manager import RedisManager
 from resolvers import health, routes
-from resolvers.context import Installation, Stores
+from resolvers.installation import Installation, Stores
 from resolvers.live.health_watch import HealthWatch
 from resolvers.live.hub import Hub, Live
 

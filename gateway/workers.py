@@ -11,7 +11,7 @@ from gateway.config import Settings
 from gateway.lifespan import installation, now
 from gateway.partners import open_partners
 from integrations.stores.postgres import outbox
-from resolvers.context import Stores
+from resolvers.installation import Stores
 from resolvers.notifications.partner_links import PartnerLinks
 from resolvers.workers.dispatcher import dispatchers
 from resolvers.workers.incidents import IncidentWorker

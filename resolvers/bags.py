@@ -17,9 +17,10 @@ from integrations.stores.neo4j import journeys
 from integrations.stores.neo4j.journeys import Fellows
 from integrations.stores.postgres import bags, flights
 from resolvers import events
-from resolvers.context import Context, Selected, Selection
+from resolvers.context import Context
 from resolvers.errors import BadInput
 from resolvers.ingestion.events import RecordedScan
+from resolvers.selection import Selected, Selection
 
 # One printed form stands for ten numbers, and each number may have come round again: more are never worth reading.
 MOST_OF_A_TAG = 50

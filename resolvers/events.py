@@ -6,8 +6,9 @@ from typing import Any
 from integrations.records.bags import Bag, BagWithPassenger, RelatedBag
 from integrations.records.events import BriefEvent, Event
 from integrations.stores.postgres import events
-from resolvers.context import Context, Layout, Selected, Written
+from resolvers.context import Context
 from resolvers.errors import BadInput
+from resolvers.selection import Layout, Selected, Written
 
 MOST_EVENTS = 500
 # The fields of an event that its brief form answers.

@@ -12,7 +12,7 @@ from integrations.deadline import deadline
 from integrations.errors import OutsideError
 from integrations.records.effects import PartnerStatus, Service
 from integrations.stores.postgres import effects
-from resolvers.context import Installation, Stores
+from resolvers.installation import Installation, Stores
 from resolvers.workers.projector import Lag, lag
 
 # The product's version; pyproject.toml has the same.

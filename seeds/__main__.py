@@ -13,7 +13,8 @@ from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres.manager import PostgresManager
 from integrations.stores.redis.manager import RedisManager
 from resolvers.actor import Actor, Role
-from resolvers.context import Context, Installation, Stores
+from resolvers.context import Context
+from resolvers.installation import Installation, Stores
 from seeds.run import AlreadyInUse, SeedReport, seed
 
 

@@ -21,8 +21,9 @@ from integrations.errors import Unavailable
 from integrations.records.columns import Column, View
 from integrations.records.page import Page
 from resolvers.actor import Actor, Role
-from resolvers.context import Context, Installation, Stores
+from resolvers.context import Context
 from resolvers.errors import NotFound
+from resolvers.installation import Installation, Stores
 from schema.execution import Loaders
 from schema.fields.batching import batched
 from schema.fields.node import Node

@@ -26,8 +26,9 @@ from integrations.stores.postgres.manager import PostgresManager
 from integrations.stores.redis.manager import RedisManager
 from migrations.run import load_graph_schema
 from resolvers.actor import Actor, Role
-from resolvers.context import Context, Installation, Stores
+from resolvers.context import Context
 from resolvers.ingestion import events
+from resolvers.installation import Installation, Stores
 from resolvers.rules import pir_lifecycle
 from resolvers.workers.projector import Projector
 from schema.execution import Loaders

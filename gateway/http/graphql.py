@@ -41,7 +41,8 @@ from gateway.http.graphql_response import GraphQLResponse, error_response, respo
 from gateway.http.middleware import BodyTooLarge, record_of
 from integrations.deadline import deadline
 from resolvers.actor import Actor, Role
-from resolvers.context import Context, Installation
+from resolvers.context import Context
+from resolvers.installation import Installation
 from schema.execution import Loaders
 from schema.gateway_schema import GatewaySchema
 from schema.runtime.errors import ErrorCode

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from resolvers import health
-from resolvers.context import Installation
 from resolvers.health import Health, HealthStatus, ServiceHealth
+from resolvers.installation import Installation
 
 
 def probe_routes(installation: Installation, now: Callable[[], datetime]) -> list[BaseRoute]:

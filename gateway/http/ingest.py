@@ -23,9 +23,10 @@ from integrations.errors import OutsideError
 from integrations.messages.forms import pieces_of
 from integrations.messages.split_input import InputPiece, Splitter
 from resolvers.actor import Role
-from resolvers.context import Context, Installation
+from resolvers.context import Context
 from resolvers.ingestion.pipeline import BATCH, IngestResult, ingest
 from resolvers.ingestion.pipeline import Intake as Way
+from resolvers.installation import Installation
 
 logger = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.http.auth import InvalidToken, TokenVerifier
 from resolvers.actor import Role
-from resolvers.context import Stores
 from resolvers.health import graph_lag
+from resolvers.installation import Stores
 from resolvers.live.hub import Hub
 from resolvers.workers.projector import Lag
 from schema.gateway_schema import GatewaySchema

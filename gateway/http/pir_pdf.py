@@ -12,9 +12,9 @@ from starlette.routing import BaseRoute, Route
 from gateway.http.middleware import record_of
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
-from resolvers.context import Installation
 from resolvers.documents import pir_pdf, pir_pdf_link
 from resolvers.documents.pir_pdf_link import InvalidLink
+from resolvers.installation import Installation
 
 SECONDS = 10.0
 # Making a page is work for the processor: so many at a time.

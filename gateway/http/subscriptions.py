@@ -20,7 +20,8 @@ from gateway.http.graphql_request import GraphQLRequest
 from gateway.http.middleware import record_of
 from integrations.deadline import deadline
 from resolvers.actor import Actor
-from resolvers.context import Context, Installation
+from resolvers.context import Context
+from resolvers.installation import Installation
 from schema.execution import Loaders
 from schema.gateway_schema import GatewaySchema
 from schema.runtime.errors import ErrorCode

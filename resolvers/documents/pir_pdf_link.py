@@ -11,9 +11,10 @@ from integrations.records.passengers import Language
 from integrations.records.pirs import PirKind
 from integrations.stores.postgres import audit
 from integrations.stores.postgres.manager import PostgresManager
-from resolvers.context import Context, Installation
+from resolvers.context import Context
 from resolvers.documents import pir_pdf
 from resolvers.documents.pir_pdf import PaperSize, PrintedPir
+from resolvers.installation import Installation
 from resolvers.notifications import case_file
 
 GOOD_FOR = timedelta(minutes=15)

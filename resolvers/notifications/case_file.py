@@ -21,7 +21,7 @@ from integrations.records.tracing import (
 )
 from integrations.stores.postgres import airports, flights, liability, passengers, pirs
 from integrations.stores.postgres.manager import Reader
-from resolvers.context import Installation
+from resolvers.installation import Installation
 from resolvers.notifications.render import Milestone
 from resolvers.rules import deadlines
 from resolvers.rules.deadlines import Deadline, Deadlines

@@ -30,7 +30,7 @@ from integrations.records.effects import (
 from integrations.stores.availability import backoff
 from integrations.stores.postgres import effects, pirs
 from integrations.stores.postgres.manager import PostgresManager, Session
-from resolvers.context import Installation
+from resolvers.installation import Installation
 from resolvers.notifications import case_file
 from resolvers.notifications.case_file import CaseFile
 from resolvers.notifications.channels import Channel, Drop, MailChannel, Ready, Sent, SmsChannel, TracingChannel, Wait

@@ -23,7 +23,7 @@ from integrations.stores.neo4j import drift, network
 from integrations.stores.neo4j.time import micros, micros_or_none
 from integrations.stores.postgres import airports, bags, flights, outbox
 from integrations.stores.postgres.manager import PostgresManager
-from resolvers.context import Stores
+from resolvers.installation import Stores
 from resolvers.workers.projector import ensure_flights, in_full
 
 BATCH = 200

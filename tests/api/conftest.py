@@ -12,7 +12,7 @@ from gateway.config import Settings
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.redis import EmbeddedRedis
-from resolvers.context import Stores
+from resolvers.installation import Stores
 from tests.conftest import Neo4jCredentials, make_database
 from tests.gateway import Api, serving, settings_for
 from tests.world import Builder, World, open_stores

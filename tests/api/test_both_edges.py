@@ -19,7 +19,8 @@ from gateway.http.auth import TokenVerifier, issue_token
 from gateway.http.graphql import GraphQLView
 from gateway.http.middleware import BodyLimit, Paths, RequestEdge
 from resolvers.actor import Role
-from resolvers.context import Context, Stores
+from resolvers.context import Context
+from resolvers.installation import Stores
 from schema.gateway_schema import GatewaySchema
 from tests.toy import INSTALLATION, SIGNING_KEY, START, Library, context_of, toy_schema
 

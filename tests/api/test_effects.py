@@ -19,7 +19,7 @@ from integrations.records.attempts import SendOutcome
 from integrations.records.effects import EffectState, PartnerCondition, Service
 from integrations.stores.postgres import effects
 from resolvers.actor import Role
-from resolvers.context import Stores
+from resolvers.installation import Stores
 from schema.fields.node import join
 from tests.gateway import Api, serving
 from tests.world import NOBODYS, OURS, World

@@ -26,7 +26,7 @@ from gateway.http.graphql_request import GRAPHQL_JSON, JSON, negotiate
 from gateway.http.graphql_response import response_of
 from gateway.http.middleware import BodyLimit, Paths, RequestEdge
 from resolvers.actor import Role
-from resolvers.context import Stores
+from resolvers.installation import Stores
 from tests.toy import INSTALLATION, SIGNING_KEY, Library, toy_schema
 
 SECRET = "s" * 32

@@ -9,8 +9,8 @@ from graphql import GraphQLObjectType, get_named_type, is_leaf_type, is_required
 
 from integrations.stores.postgres.manager import count_statements
 from resolvers.actor import Role
-from resolvers.context import Stores
 from resolvers.events import WRITTEN_FROM
+from resolvers.installation import Stores
 from schema.build import build_schema
 from schema.runtime.executors import ExecutorName
 from tests.world import DELIVERED, Builder, World, at, context_of

@@ -24,7 +24,7 @@ from integrations.embedded.server import EmbeddedServer, free_port
 from integrations.stores.routes import key as cache_key
 from migrations.run import load_graph_schema
 from resolvers.actor import Role
-from resolvers.context import Stores
+from resolvers.installation import Stores
 from resolvers.workers import projector
 from tests.conftest import Neo4jCredentials
 from tests.faults.processes import eventually, frozen

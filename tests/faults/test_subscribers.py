@@ -23,8 +23,8 @@ from gateway.http.auth import issue_token
 from integrations.embedded.redis import EmbeddedRedis
 from integrations.stores.postgres import changes
 from resolvers.actor import Role
-from resolvers.context import Stores
 from resolvers.ingestion import events as scans
+from resolvers.installation import Stores
 from tests.conftest import Neo4jCredentials
 from tests.faults.processes import eventually
 from tests.faults.test_gateway_stores import killed, serve

@@ -16,7 +16,7 @@ from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.redis import EmbeddedRedis
 from migrations.run import load_graph_schema
 from resolvers.actor import Role
-from resolvers.context import Stores
+from resolvers.installation import Stores
 from tests.conftest import Neo4jCredentials, make_database
 from tests.gateway import credential, serving, settings_for
 from tests.world import OURS, open_stores, tell_graph

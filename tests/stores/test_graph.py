@@ -11,7 +11,7 @@ from integrations.records.outbox import GRAPH
 from integrations.stores.neo4j import drift, projections
 from integrations.stores.postgres import bags, flights, outbox
 from migrations.run import load_graph_schema
-from resolvers.context import Stores
+from resolvers.installation import Stores
 from resolvers.workers import graph_check
 from resolvers.workers.graph_check import Comparison, Difference
 from resolvers.workers.projector import Projector, in_full

@@ -11,8 +11,9 @@ from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres import matches as store
 from integrations.stores.postgres.manager import PostgresManager, Reader, count_statements
 from integrations.stores.redis.manager import RedisManager
-from resolvers.context import Context, Stores
+from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
+from resolvers.installation import Stores
 from resolvers.irregularities import matches
 from resolvers.rules.fault import TagSwitch
 from tests.world import Builder, World, at, context_of, our_day

@@ -13,9 +13,9 @@ import pytest
 from integrations.errors import Refused, Unavailable
 from integrations.messages.split_input import InputPiece, Splitter
 from integrations.stores.postgres.manager import count_statements
-from resolvers.context import Stores
 from resolvers.ingestion import itineraries
 from resolvers.ingestion.pipeline import IngestResult, Intake, ingest
+from resolvers.installation import Stores
 from resolvers.workers.bag_rebuild import Rebuilt, rebuild
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for

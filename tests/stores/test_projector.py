@@ -17,9 +17,9 @@ from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres import bags, outbox
 from migrations.run import load_graph_schema
 from resolvers import journeys
-from resolvers.context import Stores
 from resolvers.custody import custody_points
 from resolvers.ingestion import history
+from resolvers.installation import Stores
 from resolvers.rules.bag_state import flown
 from resolvers.workers import lanes as worker_module
 from resolvers.workers.graph_check import Difference, check

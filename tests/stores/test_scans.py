@@ -17,12 +17,12 @@ from integrations.stores.postgres import outbox
 from integrations.stores.postgres.manager import count_statements
 from migrations.run import load_graph_schema
 from resolvers import flights, journeys
-from resolvers.context import Stores
 from resolvers.custody import custody_points
 from resolvers.flights import FlightChange
 from resolvers.ingestion import events as scans
 from resolvers.ingestion import history
 from resolvers.ingestion.events import CLOCK_TOLERANCE, UNKNOWN_TAG_WINDOW, RecordedScan, ScanOutcome
+from resolvers.installation import Stores
 from resolvers.rules.bag_state import flown
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for

@@ -28,9 +28,10 @@ from integrations.stores.postgres.manager import PostgresManager, Reader
 from integrations.stores.redis.manager import RedisManager
 from migrations import load_graph_schema, migrate
 from resolvers.actor import Actor, Role
-from resolvers.context import Context, Installation, Stores
+from resolvers.context import Context
 from resolvers.ingestion import events, history, pipeline
 from resolvers.ingestion.pipeline import Intake
+from resolvers.installation import Installation, Stores
 from resolvers.rules.bag_state import status_of
 from resolvers.workers.projector import Projector
 from seeds import AlreadyInUse, reset, seed

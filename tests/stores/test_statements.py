@@ -49,7 +49,7 @@ from integrations.stores.postgres import (
     transfers,
 )
 from integrations.stores.postgres.manager import Session
-from resolvers.context import Stores
+from resolvers.installation import Stores
 from resolvers.irregularities.matches import propose
 from resolvers.workers.graph_check import rebuild
 from tests.conftest import Neo4jCredentials
