@@ -25,9 +25,9 @@ from gateway.initialise import InitialisationError, initialise, operator
 from gateway.lifespan import installation, now, open_stores
 from gateway.logs import write_logs
 from gateway.workers import dispatch, project, workers
+from integrations.records.health import HealthStatus
 from resolvers import health
 from resolvers.actor import Role
-from resolvers.health import HealthStatus
 from resolvers.workers.bag_rebuild import Rebuilt, rebuild
 from schema.build import build_schema
 

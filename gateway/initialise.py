@@ -10,6 +10,7 @@ from gateway.lifespan import installation, now, open_stores
 from gateway.partners import open_partners
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
+from integrations.records.health import HealthStatus
 from integrations.records.outbox import GRAPH
 from integrations.stores.neo4j import journeys
 from integrations.stores.postgres import outbox
@@ -17,7 +18,6 @@ from migrations.run import MigrationError
 from resolvers import health
 from resolvers.actor import Actor, Role
 from resolvers.context import Context
-from resolvers.health import HealthStatus
 from resolvers.installation import Stores
 from resolvers.workers.projector import Projector
 from seeds import AlreadyInUse

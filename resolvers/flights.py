@@ -1,33 +1,26 @@
 """Flights: finding them, and changing their times."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from integrations.records.bags import Bag, RelatedBag
-from integrations.records.changes import Topic
 from integrations.records.codes import DESIGNATOR, NO_DESIGNATOR
 from integrations.records.events import EventColumns
-from integrations.records.flights import Flight, FlightStatus, JoinedFlight
-from integrations.records.outbox import GRAPH, INCIDENTS
+from integrations.records.flights import Flight, JoinedFlight
 from integrations.records.page import Page
 from integrations.records.pirs import PirBag
 from integrations.stores.neo4j.analytics import MissedConnection
 from integrations.stores.neo4j.journeys import Fellows
-from integrations.stores.postgres import audit, bags, changes, flights, outbox
-from integrations.stores.postgres.flights import FlightValues
-from integrations.stores.postgres.manager import Reader
+from integrations.stores.postgres import flights
 from resolvers.context import Context
-from resolvers.errors import BadInput, NotFound
-from resolvers.ingestion import events
+from resolvers.errors import BadInput
+from resolvers.ingestion.flight_updates import FlightChange, UpdatedFlight, change_many
 
 # More flights than one designator has in a fortnight are never asked for.
 MOST_OF_A_DESIGNATOR = 50
-
-# A time further from the planned one is a slip of the pen: a flight so late is planned anew.
-FURTHEST_FROM_PLAN = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,27 +110,6 @@ async def bag_counts(context: Context, parents: Sequence[Flight]) -> list[int]:
     return [found.get(flight.id, 0) for flight in parents]
 
 
-@dataclass(frozen=True, slots=True)
-class FlightChange:
-    """New values of a flight; None leaves what is there."""
-
-    estimated_departure: datetime | None = None
-    estimated_arrival: datetime | None = None
-    actual_departure: datetime | None = None
-    actual_arrival: datetime | None = None
-    status: FlightStatus | None = None
-    gate: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class UpdatedFlight:
-    """The flight after a change, and how many bags stand elsewhere because of it."""
-
-    flight: Flight
-    changed: bool
-    moved_bags: int
-
-
 async def update(context: Context, flight_id: int, change: FlightChange) -> UpdatedFlight:
     """Changes a flight's times, status or gate, and moves the bags that this moves: one transaction.
 
@@ -149,115 +121,3 @@ async def update(context: Context, flight_id: int, change: FlightChange) -> Upda
     """
     async with context.stores.postgres.transaction() as records:
         return (await change_many(context, records, {flight_id: change}))[flight_id]
-
-
-async def change_many(context: Context, records: Reader, new: Mapping[int, FlightChange]) -> dict[int, UpdatedFlight]:
-    """Changes flights as ``update`` does, as part of a transaction that has locked no bag yet.
-
-    The number of statements does not depend on the number of flights.
-
-    Raises:
-        NotFound: one of the flights is not there.
-        BadInput: as ``update``, of any of them; nothing is changed then.
-    """
-    airline_id = context.airline_id
-    locked = await flights.lock(records, airline_id, sorted(new))
-    if len(locked) < len(new):
-        raise NotFound("flightId", "There is no such flight.")
-    values = [_changed(flight, new[flight.id]) for flight in locked.values()]
-    values = [one for one in values if one != _changing(locked[one.id])]
-    if not values:
-        return {flight.id: UpdatedFlight(flight, changed=False, moved_bags=0) for flight in locked.values()}
-    updated = await flights.update(records, airline_id, context.now(), values)
-    of_flights = await flights.bag_ids(records, airline_id, list(updated))
-    affected = sorted({bag_id for bag_ids in of_flights.values() for bag_id in bag_ids})
-    locked_bags = await bags.lock(records, airline_id, affected)
-    moved = set(await events.recompute_status(records, airline_id, locked_bags, always=False))
-    await _tell(context, records, list(updated), sorted(moved))
-    return {
-        flight_id: UpdatedFlight(
-            updated.get(flight_id, flight),
-            changed=flight_id in updated,
-            moved_bags=len(moved.intersection(of_flights.get(flight_id, ()))),
-        )
-        for flight_id, flight in locked.items()
-    }
-
-
-async def _tell(context: Context, records: Reader, changed: Sequence[int], moved: Sequence[int]) -> None:
-    """Leaves word of changed flights and of the bags that this moved, and notes who did it."""
-    airline_id = context.airline_id
-    await outbox.enqueue_flight_changes(records, airline_id, [GRAPH, INCIDENTS], changed)
-    await changes.note(records, airline_id, Topic.FLIGHT, changed)
-    if moved:
-        unscanned = [(bag_id, None) for bag_id in moved]
-        await outbox.enqueue_bag_changes(records, airline_id, GRAPH, unscanned, replanned=())
-        await changes.note_bags(records, airline_id, unscanned)
-    await audit.write(
-        records,
-        airline_id,
-        actor=context.actor.id,
-        role=context.actor.role or "",
-        request_id=context.request_id,
-        action="UPDATE_FLIGHT",
-        subject="FLIGHT",
-        subjects=changed,
-        detail={"movedBags": len(moved)},
-    )
-    await outbox.wake(records, GRAPH)
-    await outbox.wake(records, INCIDENTS)
-
-
-def _changing(flight: Flight) -> FlightValues:
-    return FlightValues(
-        flight.id,
-        flight.estimated_departure,
-        flight.estimated_arrival,
-        flight.actual_departure,
-        flight.actual_arrival,
-        flight.status,
-        flight.gate,
-    )
-
-
-def _changed(flight: Flight, change: FlightChange) -> FlightValues:
-    old = _changing(flight)
-    _check_times(flight, change)
-    new = FlightValues(
-        flight.id,
-        _seconds(change.estimated_departure) or old.estimated_departure,
-        _seconds(change.estimated_arrival) or old.estimated_arrival,
-        _seconds(change.actual_departure) or old.actual_departure,
-        _seconds(change.actual_arrival) or old.actual_arrival,
-        change.status or _status(flight.status, change),
-        change.gate if change.gate is not None else old.gate,
-    )
-    if new.actual_arrival is not None and new.actual_departure is None:
-        raise BadInput("actualArrival", "A flight that has not departed cannot have arrived: give actualDeparture.")
-    if new.actual_arrival and new.actual_departure and new.actual_arrival <= new.actual_departure:
-        raise BadInput("actualArrival", "The arrival must be after the departure.")
-    return new
-
-
-def _check_times(flight: Flight, change: FlightChange) -> None:
-    for field, planned, moment in (
-        ("estimatedDeparture", flight.scheduled_departure, change.estimated_departure),
-        ("estimatedArrival", flight.scheduled_arrival, change.estimated_arrival),
-        ("actualDeparture", flight.scheduled_departure, change.actual_departure),
-        ("actualArrival", flight.scheduled_arrival, change.actual_arrival),
-    ):
-        if moment is not None and abs(moment - planned) > FURTHEST_FROM_PLAN:
-            raise BadInput(field, f"More than {FURTHEST_FROM_PLAN.days} days from the plan: check the date.")
-
-
-def _seconds(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(microsecond=0)
-
-
-def _status(old: str, change: FlightChange) -> str:
-    """What the times say where the caller does not."""
-    if change.actual_arrival is not None:
-        return FlightStatus.ARRIVED
-    if change.actual_departure is not None:
-        return FlightStatus.DEPARTED
-    return old

@@ -1,79 +1,22 @@
 """Whether everything the product leans on is there: every store at once, each with a deadline, never an exception."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
 from integrations.records.effects import PartnerStatus, Service
-from integrations.stores.postgres import effects
+from integrations.records.health import Health, HealthStatus, Lag, PartnerHealth, ServiceHealth
+from integrations.records.outbox import GRAPH
+from integrations.stores.postgres import effects, outbox
+from integrations.stores.postgres.manager import PostgresManager
 from resolvers.installation import Installation, Stores
-from resolvers.workers.projector import Lag, lag
 
 # The product's version; pyproject.toml has the same.
 VERSION = "0.1.0"
-
-
-class HealthStatus(StrEnum):
-    """Healthy; degraded: something is away and the product still answers; unhealthy: it cannot."""
-
-    HEALTHY = "healthy"
-    DEGRADED = "degraded"
-    UNHEALTHY = "unhealthy"
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceHealth:
-    """One service: whether it answered, in how many milliseconds, and what it said of itself."""
-
-    name: str
-    healthy: bool
-    latency_ms: float
-    details: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class PartnerHealth:
-    """A partner as its dispatchers find it, and what waits for it.
-
-    Args:
-        name: ``worldtracer``, ``twilio`` or ``sendgrid``.
-        breaker: CLOSED, OPEN or HALF_OPEN; None while no dispatcher is heard of.
-        mock: whether a stand-in is spoken to.
-        waiting: effects that are to be sent, or of unknown outcome.
-        failed: effects that an agent has to decide on.
-        cost_today: US dollars since midnight UTC, by the configured price list.
-    """
-
-    name: str
-    service: str
-    mock: bool
-    healthy: bool
-    latency_ms: float
-    breaker: str | None
-    checked_at: datetime | None
-    waiting: int
-    oldest_waiting_at: datetime | None
-    failed: int
-    last_success_at: datetime | None
-    cost_today: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """The whole: the product answers queries unless it is unhealthy."""
-
-    status: HealthStatus
-    version: str
-    timestamp: datetime
-    services: Sequence[ServiceHealth]
-    external: Sequence[PartnerHealth] = ()
-    graph_lag: Lag | None = None
 
 
 # What partners are called in health.
@@ -185,3 +128,8 @@ def _partner(found: PartnerHealth) -> ServiceHealth:
 def _service(name: str, answer: dict[str, Any]) -> ServiceHealth:
     details = {key: value for key, value in answer.items() if key not in ("status", "latency_ms")}
     return ServiceHealth(name, answer["status"] == "healthy", answer["latency_ms"], details)
+
+
+async def lag(postgres: PostgresManager) -> Lag:
+    """Measures how far the graph is behind."""
+    return Lag(*await outbox.lag(postgres, GRAPH))

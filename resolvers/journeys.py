@@ -10,11 +10,11 @@ from integrations.records.journeys import Journey, JourneySource
 from integrations.stores.neo4j import journeys
 from integrations.stores.neo4j.journeys import GraphJourney
 from resolvers.context import Context
-from resolvers.custody import custody_points
 from resolvers.events import check_last
 from resolvers.ingestion import history
-from resolvers.ingestion.history import History
 from resolvers.rules.bag_state import flown
+from resolvers.rules.custody import custody_points
+from resolvers.rules.history import History
 
 
 async def of_bags(context: Context, bags: Sequence[Bag]) -> list[Journey]:

@@ -11,6 +11,7 @@ from integrations.records.bags import BagState, TagRole
 from integrations.records.effects import EffectReason, EffectState, Service, Trigger
 from integrations.records.events import EventKind, ScanMethod
 from integrations.records.flights import FlightStatus
+from integrations.records.health import HealthStatus
 from integrations.records.incidents import IncidentCause
 from integrations.records.inventory import InventoryCategory
 from integrations.records.journeys import CustodyPointKind, FellowsBy, JourneySource
@@ -29,7 +30,6 @@ from integrations.records.routes import RouteSource
 from integrations.records.sms import Encoding
 from integrations.records.transfers import ConnectionLevel, EvidenceKind, PairStatus, TransferPosition
 from resolvers.documents.pir_pdf import PaperSize
-from resolvers.health import HealthStatus
 from resolvers.ingestion.events import ScanOutcome
 from resolvers.rules.fault import FactName
 from resolvers.search import SearchKind

@@ -26,8 +26,8 @@ from gateway.lifespan import open_stores
 from integrations.embedded.process import StartError
 from integrations.errors import OutsideError
 from integrations.stores.postgres.manager import PostgresManager
+from resolvers import health
 from resolvers.actor import Role
-from resolvers.workers import projector
 
 FOLDER = Path(__file__).parents[2] / ".demo" / "bank"
 # Days that are told lie this far back, so that nothing in them is still to come.
@@ -70,7 +70,7 @@ class Bed:
 
     async def _waits(self) -> bool:
         try:
-            return (await projector.lag(self.records)).notices > 0
+            return (await health.lag(self.records)).notices > 0
         except OutsideError:
             return True
 

@@ -23,7 +23,7 @@ from benchmarks.operations import ONE_BAG
 from benchmarks.processes import Meter, used_between
 from benchmarks.report import machine
 from gateway.demo.supervisor import console
-from resolvers.workers import projector
+from resolvers import health
 
 # Requests a second; each is a transaction of the events of this part of a second.
 REQUESTS = 4
@@ -139,7 +139,7 @@ async def _sample(ready: Bed, meter: Meter, samples: Samples) -> None:
     began = loop.time()
     for second in range(1_000_000):
         await asyncio.sleep(max(began + second - loop.time(), 0))
-        lag = await projector.lag(ready.records)
+        lag = await health.lag(ready.records)
         samples.seconds.append(lag.seconds)
         samples.notices.append(lag.notices)
         if second and second % 60 == 0:

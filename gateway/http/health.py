@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from integrations.records.health import Health, HealthStatus, ServiceHealth
 from resolvers import health
-from resolvers.health import Health, HealthStatus, ServiceHealth
 from resolvers.installation import Installation
 
 

@@ -16,11 +16,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.http.auth import InvalidToken, TokenVerifier
+from integrations.records.health import Lag
 from resolvers.actor import Role
 from resolvers.health import graph_lag
 from resolvers.installation import Stores
 from resolvers.live.hub import Hub
-from resolvers.workers.projector import Lag
 from schema.gateway_schema import GatewaySchema
 
 MAY_SCRAPE = frozenset({Role.MONITOR, Role.ADMIN})

@@ -1,25 +1,13 @@
 """What the records know of bags' journeys: events, plans and the flights they name."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from integrations.records.events import Event
 from integrations.records.flights import FlightColumns, Leg
 from integrations.stores.postgres import events, flights
 from integrations.stores.postgres.manager import Reader
 from resolvers.rules.bag_state import in_order
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """One bag's events in order, its planned legs in travel order, and the flights they name, by id.
-
-    The flights are those of all bags that were asked for together.
-    """
-
-    events: Sequence[Event]
-    planned: Sequence[Leg]
-    flights: Mapping[int, FlightColumns]
+from resolvers.rules.history import History
 
 
 async def sighted(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> dict[int, History]:

@@ -32,10 +32,10 @@ from integrations.stores.postgres.manager import Reader
 from integrations.stores.postgres.messages import NewDeadLetter, NewMessage
 from resolvers.context import Context
 from resolvers.errors import BadInput
-from resolvers.flights import FlightChange, change_many
 from resolvers.ingestion import events as scans
 from resolvers.ingestion import itineraries
 from resolvers.ingestion.events import CLOCK_TOLERANCE, UNKNOWN_TAG_WINDOW, ResolvedScan, ScanOutcome
+from resolvers.ingestion.flight_updates import FlightChange, change_many
 
 logger = logging.getLogger(__name__)
 

@@ -25,6 +25,7 @@ from resolvers.ingestion.events import UNKNOWN_TAG_WINDOW
 from resolvers.irregularities import idempotency, matches
 from resolvers.irregularities.pir_unit import PirUnit, Target, seqs_of
 from resolvers.rules import fault, pir_lifecycle
+from resolvers.rules.history import History
 
 MOST_BAGS = 10
 MOST_PAST = timedelta(days=2 * 366)
@@ -345,7 +346,7 @@ def _arrival(plan: Sequence[Leg]) -> datetime | None:
     return None if leg is None else leg.actual_arrival or leg.estimated_arrival or leg.scheduled_arrival
 
 
-def _received(past: history.History | None) -> datetime | None:
+def _received(past: History | None) -> datetime | None:
     """When the passenger got the bag: when it was handed over, else when it lay on the belt."""
     moments = {event.kind: event.at for event in past.events} if past else {}
     return moments.get(EventKind.DELIVERED) or moments.get(EventKind.AT_CLAIM)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextvars import Context
 
-from resolvers.health import Health
+from integrations.records.health import Health
 
 HEALTH_SECONDS = 1.0
 

@@ -27,11 +27,10 @@ from integrations.stores.availability import backoff
 from integrations.stores.postgres import bags, changes, events, flights
 from integrations.stores.postgres.changes import LogPage
 from integrations.stores.postgres.manager import PostgresManager
-from resolvers import transfers
+from resolvers import incidents, transfers
 from resolvers.context import Context
 from resolvers.errors import CursorExpired
 from resolvers.live.health_watch import HealthWatch
-from resolvers.workers import incidents
 
 logger = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from typing import Any
 from integrations.records.airports import ConnectionTime
 from integrations.records.events import SCANS, EventColumns, EventKind
 from integrations.records.flights import FlightColumns, LegColumns
-from resolvers.ingestion.history import History
 from resolvers.rules.bag_state import flown
-from resolvers.transfers import minimum_of
+from resolvers.rules.history import History
+from resolvers.rules.transfers import minimum_of
 
 # After one of these a bag travels on new flights, which need not be in its plan.
 _SENT_ON = frozenset({EventKind.LEFT_BEHIND, EventKind.RUSH_TAGGED, EventKind.FORWARDED})

@@ -8,25 +8,21 @@ holds for none of its bags any more: the times have recovered, the bags have mad
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 
-from integrations.records.bags import Bag
 from integrations.records.changes import Topic
-from integrations.records.flights import Flight, FlightStatus
-from integrations.records.incidents import AffectedBag, Incident, IncidentCause, MemberBag
+from integrations.records.incidents import Incident, IncidentCause, MemberBag
 from integrations.records.outbox import INCIDENTS
-from integrations.records.page import Page
-from integrations.records.transfers import ConnectionLevel, LevelCount, Transfer, TransferPosition
-from integrations.stores.postgres import audit, bags, changes, flights, incidents, outbox
+from integrations.records.transfers import ConnectionLevel, Transfer
+from integrations.stores.postgres import changes, incidents, outbox
 from integrations.stores.postgres import transfers as connections
 from integrations.stores.postgres.incidents import AffectedFlight, BagLevel, MovedMember, NewIncident
 from integrations.stores.postgres.manager import PostgresManager, Reader
-from resolvers.context import Context
-from resolvers.errors import InvalidState, NotFound
-from resolvers.transfers import judged, minutes, off_block, on_block
+from resolvers.rules.transfers import Cause, cause_of
+from resolvers.transfers import judged
 from resolvers.workers.lanes import LaneWorker
 
 BATCH = 100
@@ -42,31 +38,6 @@ BOARD_OVERLAP_SECONDS = 1.0
 SWEEP_SECONDS = 30.0
 WATCHED = timedelta(hours=12)
 WATCHED_AT_ONCE = 10
-
-ENDANGERED = frozenset({ConnectionLevel.AT_RISK, ConnectionLevel.MISSED})
-
-Cause = tuple[IncidentCause, int]
-Decide = Callable[[Reader, int, int, datetime, str, str], Awaitable[Incident | None]]
-
-
-def cause_of(transfer: Transfer) -> Cause | None:
-    """What of which flight puts a bag's connection at stake; None where it is not, or no flight does."""
-    if transfer.judgement.level not in ENDANGERED:
-        return None
-    inbound, outbound = transfer.inbound, transfer.outbound
-    if outbound.status == FlightStatus.CANCELLED:
-        return IncidentCause.OUTBOUND_CANCELLED, outbound.id
-    if inbound.status == FlightStatus.CANCELLED and transfer.position is TransferPosition.COMING:
-        return IncidentCause.INBOUND_CANCELLED, inbound.id
-    came, leaves = on_block(inbound), off_block(outbound)
-    if came.at is None or leaves.at is None or transfer.minimum is None:
-        return None
-    late, early = max(came.late or 0, 0), max(-(leaves.late or 0), 0)
-    if minutes(came.at, leaves.at) >= transfer.minimum or late == early == 0:
-        return None
-    if late >= early:
-        return IncidentCause.LATE_INBOUND, inbound.id
-    return IncidentCause.EARLY_OUTBOUND, outbound.id
 
 
 class IncidentWorker(LaneWorker):
@@ -246,95 +217,3 @@ def _level(incident: Incident, bag_id: int, version: int, transfer: Transfer | N
 
 
 # What is asked, and what people say
-
-
-async def by_ids(context: Context, ids: Sequence[int]) -> list[Incident | None]:
-    """The incident of each id, None for an unknown one."""
-    found = await incidents.by_id(context.stores.postgres, context.airline_id, ids)
-    return [found.get(incident_id) for incident_id in ids]
-
-
-async def page(context: Context, airport: str | None, is_open: bool | None, page: Page) -> list[Incident]:
-    """The newest incidents first."""
-    return await incidents.page(context.stores.postgres, context.airline_id, airport, is_open, page)
-
-
-async def flights_of(context: Context, parents: Sequence[Incident]) -> list[Flight | None]:
-    """The flight that each incident comes from."""
-    ids = sorted({incident.flight_id for incident in parents})
-    found = await flights.by_id(context.stores.postgres, context.airline_id, ids)
-    return [found.get(incident.flight_id) for incident in parents]
-
-
-async def levels(context: Context, parents: Sequence[Incident]) -> list[list[LevelCount]]:
-    """How many bags of each incident are of each level, the most urgent first."""
-    ids = sorted({incident.id for incident in parents})
-    found = await incidents.levels(context.stores.postgres, context.airline_id, ids)
-    return [
-        [LevelCount(level, found[incident.id][level]) for level in ConnectionLevel if level in found[incident.id]]
-        for incident in parents
-    ]
-
-
-async def bags_of(context: Context, parents: Sequence[Incident], page: Page) -> list[list[AffectedBag]]:
-    """The bags of each incident; ``page`` counts for every incident by itself."""
-    found: dict[int, list[AffectedBag]] = {incident.id: [] for incident in parents}
-    for bag in await incidents.bags(context.stores.postgres, context.airline_id, list(found), page):
-        found[bag.incident_id].append(bag)
-    return [found[incident.id] for incident in parents]
-
-
-async def transfers(context: Context, parents: Sequence[AffectedBag]) -> list[Transfer | None]:
-    """How each bag's connection stands now, None for one that changes flights there no longer."""
-    records, airline_id = context.stores.postgres, context.airline_id
-    rows = await connections.of_bags(records, airline_id, sorted({one.bag_id for one in parents}))
-    found = {(one.bag_id, one.airport): one for one in await judged(records, airline_id, rows, context.now())}
-    return [found.get((one.bag_id, one.airport)) for one in parents]
-
-
-async def records_of(context: Context, parents: Sequence[AffectedBag]) -> list[Bag | None]:
-    """The bags themselves."""
-    found = await bags.by_id(context.stores.postgres, context.airline_id, sorted({one.bag_id for one in parents}))
-    return [found.get(one.bag_id) for one in parents]
-
-
-async def acknowledge(context: Context, incident_id: int, comment: str) -> Incident:
-    """Notes that the caller takes care of an incident.
-
-    Raises:
-        NotFound: no such incident.
-        InvalidState: it is closed.
-    """
-    return await _decide(context, incident_id, comment, incidents.acknowledge, "ACKNOWLEDGE_INCIDENT")
-
-
-async def close(context: Context, incident_id: int, comment: str) -> Incident:
-    """Closes an incident though bags are at stake; the same bags do not open another one.
-
-    Raises:
-        NotFound: no such incident.
-        InvalidState: it is closed.
-    """
-    return await _decide(context, incident_id, comment, incidents.close, "CLOSE_INCIDENT")
-
-
-async def _decide(context: Context, incident_id: int, comment: str, decide: Decide, action: str) -> Incident:
-    airline_id = context.airline_id
-    async with context.stores.postgres.transaction() as records:
-        decided = await decide(records, airline_id, incident_id, context.now(), context.actor.id, comment)
-        if decided is None:
-            if not await incidents.by_id(records, airline_id, [incident_id]):
-                raise NotFound("incidentId", "There is no such incident.")
-            raise InvalidState("incidentId", "The incident is closed.")
-        await audit.write(
-            records,
-            airline_id,
-            actor=context.actor.id,
-            role=context.actor.role or "",
-            request_id=context.request_id,
-            action=action,
-            subject="INCIDENT",
-            subjects=[incident_id],
-            detail={},
-        )
-    return decided

@@ -5,7 +5,6 @@ At least once, safe to repeat, any number of projectors at a time: each works on
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -37,20 +36,6 @@ KEEP_DONE = timedelta(hours=24)
 
 # The kinds that ``flown`` looks at: without a new one of them a bag's flown flights stay.
 BOARDINGS = frozenset({EventKind.LOADED, EventKind.OFFLOADED, EventKind.ARRIVED})
-
-
-@dataclass(frozen=True, slots=True)
-class Lag:
-    """How far the graph is behind the records: waiting notices, the age of the oldest in seconds, events in them."""
-
-    notices: int
-    seconds: float
-    events: int
-
-
-async def lag(postgres: PostgresManager) -> Lag:
-    """Measures how far the graph is behind."""
-    return Lag(*await outbox.lag(postgres, GRAPH))
 
 
 async def in_full(records: Reader, airline_id: int, changed: Sequence[Bag]) -> list[BagProjection]:

@@ -12,7 +12,8 @@ from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
 from integrations.records.flights import FlightStatus
 from integrations.records.tags import InvalidTagError, parse_tag
 from resolvers.errors import BadInput
-from resolvers.flights import FlightChange, parse_designator
+from resolvers.flights import parse_designator
+from resolvers.ingestion.flight_updates import FlightChange
 
 MOST_SCANS = 500
 _FIRST_YEAR = 2000

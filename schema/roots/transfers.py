@@ -8,11 +8,10 @@ from typing import Annotated, Any, cast
 import strawberry
 
 from integrations.records import incidents as records
-from resolvers import transfers
+from resolvers import incidents, transfers
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
-from resolvers.workers import incidents
 from schema.fields.pagination import After, Before, Connection, First, Last, Order, connection
 from schema.fields.user_errors import UserError, told
 from schema.inputs.common import airport_code, free_text, optional_airport_code

@@ -7,7 +7,7 @@ import strawberry
 
 from integrations.partners.breaker import BreakerState
 from integrations.records.effects import Service
-from resolvers.health import HealthStatus
+from integrations.records.health import HealthStatus
 
 
 @strawberry.type(description="One thing the product leans on.")

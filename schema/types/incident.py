@@ -7,7 +7,7 @@ import strawberry
 from integrations.records import incidents as records
 from integrations.records.incidents import IncidentCause
 from integrations.records.transfers import ConnectionLevel
-from resolvers.workers import incidents
+from resolvers import incidents
 from schema.fields.batching import batched
 from schema.fields.node import Node
 from schema.fields.pagination import Connection, Order, paged

@@ -16,7 +16,7 @@ from integrations.records.transfers import TransferPosition
 from integrations.stores.postgres import airports, outbox, transfers
 from integrations.stores.postgres.manager import count_statements
 from resolvers.actor import Role
-from resolvers.transfers import Minima, judge
+from resolvers.rules.transfers import Minima, judge
 from resolvers.workers.incidents import IncidentWorker, refresh
 from tests.gateway import Api
 from tests.world import Builder

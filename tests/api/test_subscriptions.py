@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from integrations.records.changes import LogPosition, Topic
+from integrations.records.health import Health, HealthStatus, ServiceHealth
 from integrations.stores.postgres import bags, changes
 from resolvers import flights
 from resolvers.actor import Role
 from resolvers.context import Context
-from resolvers.flights import FlightChange
-from resolvers.health import Health, HealthStatus, ServiceHealth
 from resolvers.ingestion import events as scans
+from resolvers.ingestion.flight_updates import FlightChange
 from resolvers.installation import Stores
 from resolvers.live.health_watch import HealthWatch
 from resolvers.live.hub import Hub, Live

@@ -23,9 +23,9 @@ from integrations.embedded.redis import EmbeddedRedis
 from integrations.embedded.server import EmbeddedServer, free_port
 from integrations.stores.routes import key as cache_key
 from migrations.run import load_graph_schema
+from resolvers import health
 from resolvers.actor import Role
 from resolvers.installation import Stores
-from resolvers.workers import projector
 from tests.conftest import Neo4jCredentials
 from tests.faults.processes import eventually, frozen
 from tests.gateway import NOBODY, SECRET, Api, settings_for
@@ -112,7 +112,7 @@ class Running:
         """Whether the gateway finds all stores and the graph has heard of everything."""
         if await self.api.status("") != (200, "healthy"):
             return False
-        return (await projector.lag(self.stores.postgres)).notices == 0
+        return (await health.lag(self.stores.postgres)).notices == 0
 
     async def recovers(self) -> None:
         """Waits until all is well, without anything being started anew."""

@@ -6,11 +6,11 @@ import pytest
 
 from integrations.records.flights import FlightStatus
 from integrations.stores.postgres.manager import count_statements
-from resolvers import flights
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound
-from resolvers.flights import FlightChange, UpdatedFlight
+from resolvers.ingestion import flight_updates
+from resolvers.ingestion.flight_updates import FlightChange, UpdatedFlight
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
 from tests.world import Builder, World, at, context_of, open_stores
@@ -41,7 +41,7 @@ def context(airline: Builder) -> Context:
 
 async def change(airline: Builder, changes: dict[int, FlightChange]) -> dict[int, UpdatedFlight]:
     async with airline.stores.postgres.transaction() as records:
-        return await flights.change_many(context(airline), records, changes)
+        return await flight_updates.change_many(context(airline), records, changes)
 
 
 async def test_each_flight_gets_its_change_and_moves_its_bags(airline: Builder) -> None:

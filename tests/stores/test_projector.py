@@ -17,13 +17,14 @@ from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres import bags, outbox
 from migrations.run import load_graph_schema
 from resolvers import journeys
-from resolvers.custody import custody_points
+from resolvers.health import lag
 from resolvers.ingestion import history
 from resolvers.installation import Stores
 from resolvers.rules.bag_state import flown
+from resolvers.rules.custody import custody_points
 from resolvers.workers import lanes as worker_module
 from resolvers.workers.graph_check import Difference, check
-from resolvers.workers.projector import Projector, lag
+from resolvers.workers.projector import Projector
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
 from tests.world import (

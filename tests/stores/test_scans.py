@@ -17,13 +17,13 @@ from integrations.stores.postgres import outbox
 from integrations.stores.postgres.manager import count_statements
 from migrations.run import load_graph_schema
 from resolvers import flights, journeys
-from resolvers.custody import custody_points
-from resolvers.flights import FlightChange
 from resolvers.ingestion import events as scans
 from resolvers.ingestion import history
 from resolvers.ingestion.events import CLOCK_TOLERANCE, UNKNOWN_TAG_WINDOW, RecordedScan, ScanOutcome
+from resolvers.ingestion.flight_updates import FlightChange
 from resolvers.installation import Stores
 from resolvers.rules.bag_state import flown
+from resolvers.rules.custody import custody_points
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
 from tests.world import DAY, Builder, World, at, context_of, open_stores, our_day, tell_graph

@@ -10,8 +10,7 @@ from integrations.records.columns import Column, View
 from integrations.records.flights import FlightColumns
 from integrations.records.incidents import IncidentCause
 from integrations.records.transfers import ConnectionLevel, EvidenceKind, Transfer, TransferPosition
-from resolvers.transfers import Minima, judge
-from resolvers.workers.incidents import cause_of
+from resolvers.rules.transfers import Minima, cause_of, judge
 
 AT_RISK, MISSED, TIGHT, UNKNOWN, SAFE, MADE = ConnectionLevel
 COMING, AT_AIRPORT, TRANSFERRED, ON_BOARD, BEYOND, LEFT_BEHIND, ASTRAY = TransferPosition

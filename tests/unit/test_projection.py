@@ -13,8 +13,8 @@ from integrations.records.bags import BagState
 from integrations.records.events import SCANS, EventKind, GraphEvent
 from integrations.records.flights import FlightColumns, GraphFlight, GraphLeg
 from integrations.records.journeys import BagStatus, CustodyPointKind
-from resolvers.custody import custody_points
 from resolvers.rules.bag_state import flown, in_order, status_of
+from resolvers.rules.custody import custody_points
 
 DAY = datetime(2025, 7, 1, tzinfo=UTC)
 MIA_PTY, PTY_GRU, PTY_BOG, RUSH_GRU = 335, 758, 411, 702

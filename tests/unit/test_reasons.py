@@ -12,9 +12,9 @@ import pytest
 from integrations.records.airports import ConnectionTime
 from integrations.records.events import Event, EventKind, GraphEvent
 from integrations.records.flights import FlightColumns, GraphFlight, GraphLeg, Leg
-from resolvers.ingestion.history import History
 from resolvers.rules.bag_state import in_order
 from resolvers.rules.fault import FactName, Proposal, TagSwitch, propose
+from resolvers.rules.history import History
 from seeds.network import read_network
 from seeds.stories import Role, located, misconnected_at_first, misrouted, ordinary
 from tests.unit.test_seeds import World

@@ -19,8 +19,8 @@ from integrations.records.instructions import Instruction
 from integrations.records.journeys import CustodyPointKind
 from integrations.records.passengers import search_name
 from integrations.records.pirs import PirStatus
-from resolvers.custody import custody_points
 from resolvers.rules.bag_state import in_order, status_of
+from resolvers.rules.custody import custody_points
 from resolvers.rules.itinerary import Meant, meaning
 from resolvers.rules.itinerary import in_order as in_order_of_messages
 from seeds.bag_factory import Cast, Rows, reference, rush_tag, tag

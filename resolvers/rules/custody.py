@@ -1,0 +1,97 @@
+"""Custody points of IATA Resolution 753: which are due, which are proved, and by what."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from integrations.records.events import SCANS, EventColumns, EventKind
+from integrations.records.flights import LegColumns
+from integrations.records.inventory import CustodyCompleteness, CustodyGap, PointCount
+from integrations.records.journeys import CustodyPoint, CustodyPointKind
+from resolvers.rules.bag_state import flown
+
+
+def completeness(of_bags: Mapping[int, Sequence[CustodyPoint]]) -> CustodyCompleteness:
+    """The custody points due and proved of the bags of a flight, by kind, with the gaps."""
+    due, proved = Counter[CustodyPointKind](), Counter[CustodyPointKind]()
+    for points in of_bags.values():
+        due.update(point.kind for point in points)
+        proved.update(point.kind for point in points if point.proved)
+    return CustodyCompleteness(
+        bags=len(of_bags),
+        points=[PointCount(kind, due[kind], proved[kind]) for kind in CustodyPointKind],
+        gaps=[CustodyGap(bag_id, point) for bag_id, points in of_bags.items() for point in points if not point.proved],
+    )
+
+
+def custody_points(events: Sequence[EventColumns], planned: Sequence[LegColumns]) -> list[CustodyPoint]:
+    """The points of Resolution 753 that the bag has reached or passed, in travel order (rule 14).
+
+    A point without proof is a gap, and is listed only once a scan further along shows that the bag has passed it.
+    """
+    planned = _as_travelled(events, planned)
+    if not planned:
+        return []
+    scans = [(_progress(event, planned), event) for event in events if event.kind in SCANS]
+    reached = max((progress for progress, _ in scans if progress is not None), default=-1.0)
+    points = []
+    for position, kind, airport, leg in _points(planned):
+        proof = next((event for event in events if _proves(event, kind, airport, planned[leg - 1])), None)
+        if proof is None and reached <= position:
+            continue
+        before = [
+            event for progress, event in scans if progress is not None and progress < position and event.custodian
+        ]
+        points.append(
+            CustodyPoint(kind, airport, planned[leg - 1].seq, proof, before[-1].custodian if before else None)
+        )
+    return points
+
+
+def _as_travelled(events: Sequence[EventColumns], planned: Sequence[LegColumns]) -> list[LegColumns]:
+    """The plan without missed legs: those not flown that a later one from the same airport replaces."""
+    by_id = {leg.id: leg for leg in planned}
+    flown_ids = {leg.flight.id for leg in flown(events, by_id)}
+    return [
+        leg
+        for index, leg in enumerate(planned, start=1)
+        if leg.id in flown_ids or all(later.origin != leg.origin for later in planned[index:])
+    ]
+
+
+def _points(planned: Sequence[LegColumns]) -> list[tuple[int, CustodyPointKind, str, int]]:
+    """Each point's position along the journey, its airport and the planned leg it belongs to, from 1."""
+    points = [(0, CustodyPointKind.ACCEPTANCE, planned[0].origin, 1)]
+    for leg in range(1, len(planned) + 1):
+        end = CustodyPointKind.ARRIVAL if leg == len(planned) else CustodyPointKind.TRANSFER
+        points.append((2 * leg - 1, CustodyPointKind.LOADING, planned[leg - 1].origin, leg))
+        points.append((2 * leg, end, planned[leg - 1].destination, leg))
+    return points
+
+
+def _proves(event: EventColumns, kind: CustodyPointKind, airport: str, leg: LegColumns) -> bool:
+    if kind == CustodyPointKind.ACCEPTANCE:
+        return event.kind == EventKind.ACCEPTED
+    if kind == CustodyPointKind.LOADING:
+        same = event.airport == airport if event.flight_id is None else event.flight_id == leg.id
+        return event.kind == EventKind.LOADED and same
+    if kind == CustodyPointKind.TRANSFER:
+        return event.kind == EventKind.TRANSFER_IN and event.airport == airport
+    return event.kind in (EventKind.AT_CLAIM, EventKind.DELIVERED)
+
+
+def _progress(event: EventColumns, planned: Sequence[LegColumns]) -> float | None:
+    """How far along the plan a scan shows the bag to be, in positions of ``_points``; None where it shows nothing."""
+    if event.kind == EventKind.ACCEPTED:
+        return 0
+    if event.kind in (EventKind.AT_CLAIM, EventKind.DELIVERED):
+        return 2 * len(planned)
+    leaving = next((seq for seq, leg in enumerate(planned, start=1) if leg.origin == event.airport), None)
+    arriving = next((seq for seq, leg in enumerate(planned, start=1) if leg.destination == event.airport), None)
+    if event.kind == EventKind.LOADED:
+        by_flight = next((seq for seq, leg in enumerate(planned, start=1) if leg.id == event.flight_id), leaving)
+        return None if by_flight is None else 2 * by_flight - 1
+    if event.kind == EventKind.TRANSFER_IN:
+        return None if arriving is None else 2 * arriving
+    if event.kind in (EventKind.SCREENED, EventKind.SORTED) and leaving is not None:
+        return 2 * leaving - 1.5  # in the system of the station it leaves from: accepted, or taken over
+    return None if arriving is None else 2 * arriving - 0.5  # seen where the leg ends: it was loaded there
