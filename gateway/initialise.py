@@ -11,7 +11,7 @@ from gateway.partners import open_partners
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
 from integrations.records.health import HealthStatus
-from integrations.records.outbox import GRAPH
+from integrations.records.outbox import Consumer
 from integrations.stores.neo4j import journeys
 from integrations.stores.postgres import outbox
 from migrations.run import MigrationError
@@ -135,9 +135,9 @@ async def tell_graph(stores: Stores, say: Say) -> int:
             worked = monotonic()
             if monotonic() - spoke > 5:
                 spoke = monotonic()
-                waiting, *_ = await outbox.lag(stores.postgres, GRAPH)
+                waiting, *_ = await outbox.lag(stores.postgres, Consumer.GRAPH)
                 say(f"graph: {told} changes told, {waiting} to go")
     finally:
-        await outbox.release(stores.postgres, GRAPH, projector.owner)
+        await outbox.release(stores.postgres, Consumer.GRAPH, projector.owner)
     say(f"graph: {told} changes told in {monotonic() - began:.1f} s")
     return told

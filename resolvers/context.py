@@ -3,14 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from resolvers.actor import Actor
 from resolvers.errors import Unauthenticated
 from resolvers.installation import Installation, Stores
-
-if TYPE_CHECKING:
-    from resolvers.live.hub import Live
+from resolvers.ports import LiveUpdates
 
 
 @dataclass(slots=True)
@@ -38,7 +36,7 @@ class Context:
     signing_key: bytes = field(repr=False)
     loaders: Any = field(default=None, repr=False)
     watch: Any = field(default=None, repr=False)
-    live: "Live | None" = field(default=None, repr=False)
+    live: LiveUpdates | None = field(default=None, repr=False)
     resume: str | None = None
 
     @property

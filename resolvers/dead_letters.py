@@ -7,10 +7,12 @@ from integrations.messages.forms import pieces_again, pieces_of
 from integrations.messages.typeb import TypeBError
 from integrations.records.messages import DeadLetter
 from integrations.records.page import Page
-from integrations.stores.postgres import audit, messages
+from integrations.stores.postgres import messages
+from resolvers.audit import audit
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
-from resolvers.ingestion.pipeline import Intake, checked, ingest
+from resolvers.ingestion.pipeline import Intake, ingest
+from resolvers.ingestion.reading import checked
 
 
 async def by_ids(context: Context, ids: Sequence[int]) -> list[DeadLetter | None]:
@@ -69,17 +71,8 @@ async def _settle(context: Context, letter_id: int, replacement_id: UUID | None)
             raise NotFound("deadLetterId", "There is no such dead letter.")
         if letter.settled_at is not None:
             raise InvalidState("deadLetterId", "It was replayed or set aside before.")
-        await audit.write(
-            records,
-            airline_id,
-            actor=actor.id,
-            role=actor.role or "",
-            request_id=context.request_id,
-            action="DISCARD_DEAD_LETTER" if replacement_id is None else "REPLAY_DEAD_LETTER",
-            subject="DEAD_LETTER",
-            subjects=[letter_id],
-            detail={},
-        )
+        action = "DISCARD_DEAD_LETTER" if replacement_id is None else "REPLAY_DEAD_LETTER"
+        await audit(context, records, action, "DEAD_LETTER", [letter_id])
         return await messages.settle_dead_letter(
             records, airline_id, letter_id, context.now(), actor.id, replacement_id
         )

@@ -10,7 +10,7 @@ from integrations.deadline import deadline
 from integrations.errors import OutsideError
 from integrations.records.effects import PartnerStatus, Service
 from integrations.records.health import Health, HealthStatus, Lag, PartnerHealth, ServiceHealth
-from integrations.records.outbox import GRAPH
+from integrations.records.outbox import Consumer
 from integrations.stores.postgres import effects, outbox
 from integrations.stores.postgres.manager import PostgresManager
 from resolvers.installation import Installation, Stores
@@ -132,4 +132,4 @@ def _service(name: str, answer: dict[str, Any]) -> ServiceHealth:
 
 async def lag(postgres: PostgresManager) -> Lag:
     """Measures how far the graph is behind."""
-    return Lag(*await outbox.lag(postgres, GRAPH))
+    return Lag(*await outbox.lag(postgres, Consumer.GRAPH))

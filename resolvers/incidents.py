@@ -8,9 +8,10 @@ from integrations.records.flights import Flight
 from integrations.records.incidents import AffectedBag, Incident
 from integrations.records.page import Page
 from integrations.records.transfers import ConnectionLevel, LevelCount, Transfer
-from integrations.stores.postgres import audit, bags, flights, incidents
+from integrations.stores.postgres import bags, flights, incidents
 from integrations.stores.postgres import transfers as connections
 from integrations.stores.postgres.manager import Reader
+from resolvers.audit import audit
 from resolvers.context import Context
 from resolvers.errors import InvalidState, NotFound
 from resolvers.transfers import judged
@@ -96,15 +97,5 @@ async def _decide(context: Context, incident_id: int, comment: str, decide: Deci
             if not await incidents.by_id(records, airline_id, [incident_id]):
                 raise NotFound("incidentId", "There is no such incident.")
             raise InvalidState("incidentId", "The incident is closed.")
-        await audit.write(
-            records,
-            airline_id,
-            actor=context.actor.id,
-            role=context.actor.role or "",
-            request_id=context.request_id,
-            action=action,
-            subject="INCIDENT",
-            subjects=[incident_id],
-            detail={},
-        )
+        await audit(context, records, action, "INCIDENT", [incident_id])
     return decided

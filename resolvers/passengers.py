@@ -6,8 +6,9 @@ from typing import Any
 from integrations.records.bags import Bag, BagWithPassenger, RelatedBag
 from integrations.records.passengers import JoinedPassenger, Passenger, PassengerColumns, teletype
 from integrations.records.pirs import Pir
-from integrations.stores.postgres import audit, passengers
+from integrations.stores.postgres import passengers
 from resolvers.actor import Role
+from resolvers.audit import audit
 from resolvers.context import Context
 from resolvers.errors import Forbidden
 
@@ -98,15 +99,6 @@ async def reveal(context: Context, parents: Sequence[PassengerColumns]) -> list[
     """
     if context.actor.role is None or not sees_names(context):
         raise Forbidden("Contacts are shown to agents, supervisors and administrators only.")
-    await audit.write(
-        context.stores.postgres,
-        context.airline_id,
-        actor=context.actor.id,
-        role=context.actor.role,
-        request_id=context.request_id,
-        action="REVEAL_CONTACT",
-        subject="PASSENGER",
-        subjects=sorted({passenger.id for passenger in parents}),
-        detail={},
-    )
+    ids = sorted({passenger.id for passenger in parents})
+    await audit(context, context.stores.postgres, "REVEAL_CONTACT", "PASSENGER", ids)
     return list(parents)

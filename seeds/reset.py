@@ -4,7 +4,7 @@ from asyncio import sleep
 from collections.abc import Callable
 from time import monotonic
 
-from integrations.records.outbox import GRAPH
+from integrations.records.outbox import Consumer
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres import outbox, seedings
 from integrations.stores.postgres.manager import PostgresManager
@@ -37,7 +37,7 @@ async def reset(context: Context, say: Callable[[str], None]) -> None:
             await seedings.empty(records)
         say("the records are empty")
     finally:
-        await outbox.release(postgres, GRAPH, OWNER)
+        await outbox.release(postgres, Consumer.GRAPH, OWNER)
 
 
 async def _stop_projectors(postgres: PostgresManager) -> None:
@@ -45,9 +45,9 @@ async def _stop_projectors(postgres: PostgresManager) -> None:
 
     A batch is marked as done at its end: where nothing waits, nothing is under way.
     """
-    await seedings.seize_lanes(postgres, GRAPH, OWNER, LEASE_SECONDS)
+    await seedings.seize_lanes(postgres, Consumer.GRAPH, OWNER, LEASE_SECONDS)
     until = monotonic() + MARGIN_SECONDS
-    while monotonic() < until and (await outbox.lag(postgres, GRAPH, 1))[0]:  # noqa: ASYNC110 # tables tell nobody
+    while monotonic() < until and (await outbox.lag(postgres, Consumer.GRAPH, 1))[0]:  # noqa: ASYNC110 # tables tell nobody
         await sleep(0.1)
 
 
@@ -55,5 +55,5 @@ async def _empty_graph(postgres: PostgresManager, graph: Neo4jManager, say: Call
     deleted = 0
     while some := await seedings.delete_nodes(graph):
         deleted += some
-        await outbox.lease(postgres, GRAPH, OWNER, LEASE_SECONDS)
+        await outbox.lease(postgres, Consumer.GRAPH, OWNER, LEASE_SECONDS)
     say(f"the graph is empty: {deleted:,} nodes deleted")

@@ -7,16 +7,16 @@ from datetime import UTC, datetime, time, timedelta
 from time import monotonic
 
 from integrations.messages.forms import pieces_of
-from integrations.records.outbox import GRAPH, Subject
 from integrations.records.pirs import PirStatus
 from integrations.records.seedings import Seeding
-from integrations.stores.postgres import bags, bookings, flights, network, outbox, passengers, pirs, seedings
+from integrations.stores.postgres import bags, bookings, flights, network, passengers, pirs, seedings
 from integrations.stores.postgres.manager import PostgresManager, Reader
 from integrations.stores.postgres.pirs import NewPirBag
 from resolvers.context import Context
 from resolvers.ingestion import events, pipeline
 from resolvers.ingestion.pipeline import Intake
 from resolvers.irregularities import matches
+from resolvers.publish import ChangeSet, publish
 from seeds.bag_factory import MOST_BAGS, MOST_EXCEPTIONS, Cast, GuideBag, Rows, tag
 from seeds.network import Network, read_network
 from seeds.operations import DatedFlight, Operations, fly
@@ -137,11 +137,11 @@ async def _write_world(records: Reader, world: Network, seeding: Seeding) -> Non
     now, schedule = seeding.anchored_at, _schedule(world, seeding)
     await network.write_airports(records, world.airports)
     await network.write_routes(records, seeding.airline_id, world.routes)
-    await outbox.enqueue(records, seeding.airline_id, GRAPH, Subject.NETWORK, seeding.airline_id)
     if schedule:
         await seedings.reserve_ids(records, len(schedule), seeding.bags, seeding.exceptions)
-        await flights.insert(records, seeding.airline_id, GRAPH, now, [flight.known_at(now) for flight in schedule])
-    await outbox.wake(records, GRAPH)
+        await flights.insert(records, seeding.airline_id, now, [flight.known_at(now) for flight in schedule])
+    new_flights = [flight.id for flight in schedule]
+    await publish(records, seeding.airline_id, ChangeSet(network=True, new_flights=new_flights))
 
 
 async def _write_bags(context: Context, cast: Cast, now: datetime, say: Say) -> None:

@@ -17,7 +17,7 @@ from uuid import uuid4
 from gateway.config import Settings
 from integrations.errors import Unavailable
 from integrations.records.events import EventKind, FlightKey, Scan
-from integrations.records.outbox import GRAPH, Subject
+from integrations.records.outbox import Consumer
 from integrations.records.passengers import search_name
 from integrations.records.pirs import PirKind
 from integrations.stores.neo4j.manager import Neo4jManager
@@ -29,6 +29,7 @@ from resolvers.actor import Actor, Role
 from resolvers.context import Context
 from resolvers.ingestion import events
 from resolvers.installation import Installation, Stores
+from resolvers.publish import ChangeSet, publish
 from resolvers.rules import pir_lifecycle
 from resolvers.workers.projector import Projector
 from schema.execution import Loaders
@@ -148,7 +149,7 @@ async def tell_graph(stores: Stores) -> int:
             await asyncio.sleep(1)  # a graph that is taken for away is asked again every now and then
         else:
             break
-    await outbox.release(stores.postgres, GRAPH, projector.owner)
+    await outbox.release(stores.postgres, Consumer.GRAPH, projector.owner)
     return told
 
 
@@ -258,11 +259,9 @@ class Builder:
         return await events.record(context, happened, received_at)
 
     async def network(self) -> None:
-        """Leaves word for the graph of airports and routes, and of all flights."""
-        records, subject = self.stores.postgres, self.airline_id
-        await outbox.enqueue(records, self.airline_id, GRAPH, Subject.NETWORK, subject)
-        for flight_id in self.flights.values():
-            await outbox.enqueue(records, self.airline_id, GRAPH, Subject.FLIGHT, flight_id)
+        """Publishes airports, routes and all flights to the graph."""
+        changes = ChangeSet(network=True, new_flights=list(self.flights.values()))
+        await publish(self.stores.postgres, self.airline_id, changes)
 
     def id(self, type_name: str, name: str) -> str:
         """The global id of something by its name here: ``Bag``, ``Flight``, ``Passenger``, ``Pir``."""

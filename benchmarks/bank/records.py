@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from benchmarks.bank.schedule import Day
-from integrations.records.outbox import GRAPH, Subject
-from integrations.stores.postgres import flights, network, outbox, seedings
+from integrations.stores.postgres import flights, network, seedings
 from integrations.stores.postgres.manager import PostgresManager
+from resolvers.publish import ChangeSet, publish
 
 
 async def write_flights(postgres: PostgresManager, airline_id: int, days: Sequence[Day]) -> None:
@@ -26,6 +26,5 @@ async def write_flights(postgres: PostgresManager, airline_id: int, days: Sequen
         await network.write_airports(records, last.network.airports)
         await network.write_routes(records, airline_id, last.network.routes)
         await seedings.reserve_ids(records, len(rows), 0, 0)
-        await outbox.enqueue(records, airline_id, GRAPH, Subject.NETWORK, airline_id)
-        await flights.insert(records, airline_id, GRAPH, last.told_at, rows)
-        await outbox.wake(records, GRAPH)
+        await flights.insert(records, airline_id, last.told_at, rows)
+        await publish(records, airline_id, ChangeSet(network=True, new_flights=[row.id for row in rows]))

@@ -117,7 +117,7 @@ class _Figures(Collector):
         yield self._gauge("gateway_postgres_connections_max", "Those that are allowed.", pool["max"])
 
     def _subscribers(self) -> Iterable[Family]:
-        read = self._hub.figures
+        read = self._hub.metrics
         yield self._gauge("gateway_live_subscribers", "Subscribers to changes.", self._hub.count)
         yield self._counter("gateway_live_rows", "Rows of the log of changes that were read for them.", read.rows)
         yield self._counter("gateway_live_seconds", "Seconds from when those were written until then.", read.seconds)

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 
 from integrations.records.columns import Column
+from integrations.records.outbox import Consumer
 
 
 class Service(StrEnum):
@@ -20,9 +21,9 @@ class Service(StrEnum):
     EMAIL = "EMAIL"
 
     @property
-    def consumer(self) -> str:
-        """Whose lanes its dispatchers lease."""
-        return self.value.lower()
+    def consumer(self) -> Consumer:
+        """The consumer whose lanes its dispatchers lease."""
+        return Consumer(self.value.lower())
 
 
 class TracingCall(StrEnum):

@@ -1,4 +1,4 @@
-"""Notices: what a consumer must still learn of a change."""
+"""Transactional outbox: consumers, and the messages that wait for them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,12 +10,20 @@ import asyncpg
 
 from integrations.records.columns import Column
 
-GRAPH = "graph"
-INCIDENTS = "incidents"
+
+class Consumer(StrEnum):
+    """Consumer of changes. All but SUBSCRIPTIONS lease lanes and are woken by NOTIFY, under these names."""
+
+    GRAPH = "graph"
+    INCIDENTS = "incidents"
+    WORLDTRACER = "worldtracer"
+    SMS = "sms"
+    EMAIL = "email"
+    SUBSCRIPTIONS = "subscriptions"
 
 
 class Subject(StrEnum):
-    """What a notice is about."""
+    """Kind of record that a message is about."""
 
     BAG = "BAG"
     FLIGHT = "FLIGHT"
@@ -24,10 +32,10 @@ class Subject(StrEnum):
 
 @dataclass(slots=True)
 class PendingChanges:
-    """What a consumer does not know yet of a bag, besides where it stands.
+    """Changes of a bag that a consumer has not processed yet, besides its status.
 
     Args:
-        events: new ones, and old ones that turned out to be of another kind or bag.
+        events: ids of new events, and of older ones whose kind or bag was corrected.
         replanned: whether its plan, tags or passenger may have changed.
     """
 
@@ -36,7 +44,7 @@ class PendingChanges:
 
 
 class OutboxMessage(asyncpg.Record):
-    """A waiting row of ``outbox``. ``subject_id`` is the id of the bag or flight; for the network, of the airline."""
+    """Pending row of ``outbox``. ``subject_id`` is the id of the bag or flight; for the network, of the airline."""
 
     __slots__ = ()
 

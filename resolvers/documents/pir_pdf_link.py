@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 
 from integrations.records.passengers import Language
 from integrations.records.pirs import PirKind
-from integrations.stores.postgres import audit
 from integrations.stores.postgres.manager import PostgresManager
+from resolvers.actor import Actor, Role
+from resolvers.audit import audit_actor
 from resolvers.context import Context
 from resolvers.documents import pir_pdf
 from resolvers.documents.pir_pdf import PaperSize, PrintedPir
@@ -99,16 +100,8 @@ async def report(
     dossier = await case_file.load(postgres, replace(installation, airline_id=wanted.airline_id), wanted.pir_id)
     if dossier is None:
         return None
-    await audit.write(
-        postgres,
-        wanted.airline_id,
-        actor=wanted.actor,
-        role=wanted.role,
-        request_id=request_id,
-        action="PRINT_PIR",
-        subject="PIR",
-        subjects=[wanted.pir_id],
-        detail={"language": wanted.language},
-    )
+    actor = Actor(wanted.actor, Role(wanted.role) if wanted.role else None, wanted.airline_id)
+    detail = {"language": wanted.language}
+    await audit_actor(postgres, wanted.airline_id, actor, request_id, "PRINT_PIR", "PIR", [wanted.pir_id], detail)
     deadlines = None if dossier.pir.kind == PirKind.ON_HAND else dossier.deadlines
     return pir_pdf.of_dossier(dossier, installation.brand, deadlines, now)

@@ -9,20 +9,15 @@ from uuid import UUID
 from integrations.records.bags import KnownBag
 from integrations.records.events import EventKind, Scan
 from integrations.records.journeys import BagStatus
-from integrations.records.outbox import GRAPH
-from integrations.records.tags import UNREADABLE
-from integrations.stores.postgres import audit, bags, events, flights, outbox
-from integrations.stores.postgres.changes import note_bags
+from integrations.stores.postgres import bags, events, flights
 from integrations.stores.postgres.events import EventTransfer, NewEvent
 from integrations.stores.postgres.manager import Reader
+from resolvers.audit import audit
 from resolvers.context import Context
 from resolvers.ingestion import history
+from resolvers.ingestion.bag_tags import bags_for_tags
+from resolvers.publish import ChangeSet, publish
 from resolvers.rules.bag_state import status_of
-
-# How long before and after its first scan an unknown tag is taken for the same bag. Serials wrap after a million bags
-# of an airline and leading digit; a journey with its claim stays well within a month. The same to both sides, so that
-# late scans find the bag whichever of them comes first.
-UNKNOWN_TAG_WINDOW = timedelta(days=30)
 
 # A scanner's clock may run a little ahead of ours.
 CLOCK_TOLERANCE = timedelta(minutes=10)
@@ -88,7 +83,9 @@ async def record(context: Context, scans: Sequence[Scan], received_at: datetime 
             )
             named = [flight_ids[scan.flight] if scan.flight else None for scan in chosen]
             stored = await store(context, records, received, chosen, bag_ids, named)
-            await _audit(context, records, stored)
+            if recorded := [scan for scan in stored if scan.outcome == ScanOutcome.RECORDED]:
+                recorded_bags = sorted({scan.bag_id for scan in recorded if scan.bag_id is not None})
+                await audit(context, records, "RECORD_SCANS", "BAG", recorded_bags, {"events": len(recorded)})
             for index, outcome in zip(accepted, stored, strict=True):
                 outcomes[index] = outcome
     return [outcome for outcome in outcomes if outcome is not None]
@@ -173,9 +170,7 @@ async def append_events(
     if changes:
         moved = {bag_id: locked[bag_id] for bag_id in sorted({bag_id for bag_id, _ in changes}) if bag_id in locked}
         await recompute_status(records, airline_id, moved, always=True)
-        await outbox.enqueue_bag_changes(records, airline_id, GRAPH, list(changes), replanned)
-        await outbox.wake(records, GRAPH)
-        await note_bags(records, airline_id, changes)
+        await publish(records, airline_id, ChangeSet(bags=changes, replanned=replanned))
     seen: set[UUID] = set()
     outcomes = []
     for event_id, one in zip(ids, happened, strict=True):
@@ -217,49 +212,6 @@ async def _taken_over(
         EventKind.TRANSFER_IN if one.scan.transfer and (one.scan.at, event_id) in takes_over else one.scan.kind
         for event_id, one in zip(ids, happened, strict=True)
     ], corrected
-
-
-async def _audit(context: Context, records: Reader, stored: Sequence[RecordedScan]) -> None:
-    recorded = [scan for scan in stored if scan.outcome == ScanOutcome.RECORDED]
-    if recorded:
-        await audit.write(
-            records,
-            context.airline_id,
-            actor=context.actor.id,
-            role=context.actor.role or "",
-            request_id=context.request_id,
-            action="RECORD_SCANS",
-            subject="BAG",
-            subjects=sorted({scan.bag_id for scan in recorded if scan.bag_id is not None}),
-            detail={"events": len(recorded)},
-        )
-
-
-async def bags_for_tags(
-    records: Reader, airline_id: int, numbers: Sequence[str], moments: Sequence[datetime]
-) -> list[int | None]:
-    """The bag that carried each number at its moment, made where none did; None for a tag that could not be read.
-
-    Part of the transaction that records what happened to them.
-    """
-    known = await bags.tagged_at(records, airline_id, numbers, moments)
-    if unknown := _first_seen(numbers, moments, known):
-        await bags.lock_unknown_tags(records, airline_id, list(unknown))
-        known = await bags.tagged_at(records, airline_id, numbers, moments)
-        # Scans of one number that lie further apart than the window are of several bags.
-        while unknown := _first_seen(numbers, moments, known):
-            await bags.insert_unknown(records, airline_id, list(unknown), list(unknown.values()), UNKNOWN_TAG_WINDOW)
-            known = await bags.tagged_at(records, airline_id, numbers, moments)
-    return [known.get(index) for index in range(len(numbers))]
-
-
-def _first_seen(numbers: Sequence[str], moments: Sequence[datetime], known: Mapping[int, int]) -> dict[str, datetime]:
-    """When each number was seen first that no bag carried then; ``known`` are the places whose bag is known."""
-    first_seen: dict[str, datetime] = {}
-    for index, (number, moment) in enumerate(zip(numbers, moments, strict=True)):
-        if index not in known and number != UNREADABLE:
-            first_seen[number] = min(first_seen.get(number, moment), moment)
-    return first_seen
 
 
 def _parties(scan: Scan, kind: EventKind) -> tuple[str | None, str | None]:

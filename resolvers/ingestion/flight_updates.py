@@ -4,15 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from integrations.records.changes import Topic
+from integrations.messages.typeb_reader import Reading
+from integrations.records.events import FlightKey
 from integrations.records.flights import Flight, FlightStatus
-from integrations.records.outbox import GRAPH, INCIDENTS
-from integrations.stores.postgres import audit, bags, changes, flights, outbox
+from integrations.stores.postgres import bags, flights
 from integrations.stores.postgres.flights import FlightValues
 from integrations.stores.postgres.manager import Reader
+from resolvers.audit import audit
 from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound
 from resolvers.ingestion import events
+from resolvers.ingestion.reading import ParsedPiece
+from resolvers.publish import ChangeSet, publish
 
 # A time further from the planned one is a slip of the pen: a flight so late is planned anew.
 FURTHEST_FROM_PLAN = timedelta(days=14)
@@ -61,7 +64,8 @@ async def change_many(context: Context, records: Reader, new: Mapping[int, Fligh
     affected = sorted({bag_id for bag_ids in of_flights.values() for bag_id in bag_ids})
     locked_bags = await bags.lock(records, airline_id, affected)
     moved = set(await events.recompute_status(records, airline_id, locked_bags, always=False))
-    await _tell(context, records, list(updated), sorted(moved))
+    await publish(records, airline_id, ChangeSet(flights=list(updated), bags=[(bag_id, None) for bag_id in moved]))
+    await audit(context, records, "UPDATE_FLIGHT", "FLIGHT", list(updated), {"movedBags": len(moved)})
     return {
         flight_id: UpdatedFlight(
             updated.get(flight_id, flight),
@@ -70,30 +74,6 @@ async def change_many(context: Context, records: Reader, new: Mapping[int, Fligh
         )
         for flight_id, flight in locked.items()
     }
-
-
-async def _tell(context: Context, records: Reader, changed: Sequence[int], moved: Sequence[int]) -> None:
-    """Leaves word of changed flights and of the bags that this moved, and notes who did it."""
-    airline_id = context.airline_id
-    await outbox.enqueue_flight_changes(records, airline_id, [GRAPH, INCIDENTS], changed)
-    await changes.note(records, airline_id, Topic.FLIGHT, changed)
-    if moved:
-        unscanned = [(bag_id, None) for bag_id in moved]
-        await outbox.enqueue_bag_changes(records, airline_id, GRAPH, unscanned, replanned=())
-        await changes.note_bags(records, airline_id, unscanned)
-    await audit.write(
-        records,
-        airline_id,
-        actor=context.actor.id,
-        role=context.actor.role or "",
-        request_id=context.request_id,
-        action="UPDATE_FLIGHT",
-        subject="FLIGHT",
-        subjects=changed,
-        detail={"movedBags": len(moved)},
-    )
-    await outbox.wake(records, GRAPH)
-    await outbox.wake(records, INCIDENTS)
 
 
 def _changing(flight: Flight) -> FlightValues:
@@ -149,3 +129,43 @@ def _status(old: str, change: FlightChange) -> str:
     if change.actual_departure is not None:
         return FlightStatus.DEPARTED
     return old
+
+
+async def close_flights(context: Context, came: Sequence[ParsedPiece]) -> None:
+    """A close-out tells when its flight left (rule 10), where nobody has told it better.
+
+    A transaction before that of the messages, in which flights are shared by others who may wait for us; it may be
+    repeated, and the messages are stored only after it.
+    """
+    closing = [one.reading for one in came if one.reading and one.reading.flight_closed]
+    if not closing:
+        return
+    async with context.stores.postgres.transaction() as records:
+        flight_ids = await flight_ids_of(context, records, closing)
+        left_at = {
+            flight_ids[reading.flight_closed.key]: reading.sent_at for reading in closing if reading.flight_closed
+        }
+        known = await flights.by_id(records, context.airline_id, sorted(left_at))
+        await change_many(
+            context,
+            records,
+            {
+                flight_id: FlightChange(actual_departure=left_at[flight_id])
+                for flight_id, flight in known.items()
+                if flight.actual_departure is None
+            },
+        )
+
+
+async def flight_ids_of(context: Context, records: Reader, readings: Sequence[Reading]) -> dict[FlightKey, int]:
+    """The flights that messages name, made where nobody knows them."""
+    named = {flight.key: flight for reading in readings for flight in reading.flights}
+    keys = named.keys() | {scan.flight for reading in readings for scan in reading.scans if scan.flight}
+    if not keys:
+        return {}
+    ids = await flights.ids_by_key(records, context.airline_id, list(keys))
+    if unknown := [named[key] for key in named.keys() - ids.keys() if named[key].destination]:
+        added = await flights.insert_named(records, context.airline_id, context.now(), unknown)
+        await publish(records, context.airline_id, ChangeSet(new_flights=added))
+        ids = await flights.ids_by_key(records, context.airline_id, list(keys))
+    return ids

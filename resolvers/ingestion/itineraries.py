@@ -6,15 +6,15 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from integrations.records.bags import Bag, KnownBag
-from integrations.records.changes import Topic
 from integrations.records.events import FlightKey
 from integrations.records.passengers import search_name
-from integrations.stores.postgres import bags, bookings, changes, flights, instructions, passengers
+from integrations.stores.postgres import bags, bookings, flights, instructions, passengers
 from integrations.stores.postgres.bags import NewMeaning
 from integrations.stores.postgres.bookings import NewBooking
 from integrations.stores.postgres.flights import ToldLeg
 from integrations.stores.postgres.manager import Reader
 from integrations.stores.postgres.passengers import Named, NewPassenger
+from resolvers.publish import ChangeSet, publish
 from resolvers.rules.itinerary import Meant, in_order, meaning
 
 # Tickets are sold up to about a year ahead, and a locator is reused by its system over the years.
@@ -114,7 +114,7 @@ async def _write_legs(
         stay = {(leg.bag_id, leg.flight_id) for leg in legs}
         left = {leg.flight_id for bag_id in changed for leg in there[bag_id] if (bag_id, leg.flight_id) not in stay}
         if left:
-            await changes.note(records, airline_id, Topic.FLIGHT, sorted(left))
+            await publish(records, airline_id, ChangeSet(reduced_flights=left))
     return Followed(
         set(changed),
         {

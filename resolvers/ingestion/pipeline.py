@@ -4,38 +4,27 @@ The one way in for Type B, scans as JSON and Baggage XML, whoever brings them. S
 by its origin line and body, the others by their bytes.
 """
 
-import hashlib
 import logging
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from integrations.errors import Conflict, Refused
-from integrations.messages import baggage_xml, typeb_reader
-from integrations.messages import scans as json_scans
-from integrations.messages.scans import ScanError
-from integrations.messages.split_input import InputPiece, PieceKind
-from integrations.messages.typeb import TypeBError, TypeBMessage, parse
+from integrations.messages.split_input import InputPiece
 from integrations.messages.typeb_reader import Reading
-from integrations.records.bags import Bag
 from integrations.records.events import FlightKey
-from integrations.records.instructions import MessageKind
-from integrations.records.messages import Message as Received
-from integrations.records.outbox import GRAPH
 from integrations.stores.postgres import bags, flights, instructions, messages
 from integrations.stores.postgres.instructions import Said
 from integrations.stores.postgres.manager import Reader
 from integrations.stores.postgres.messages import NewDeadLetter, NewMessage
 from resolvers.context import Context
-from resolvers.errors import BadInput
-from resolvers.ingestion import events as scans
-from resolvers.ingestion import itineraries
-from resolvers.ingestion.events import CLOCK_TOLERANCE, UNKNOWN_TAG_WINDOW, ResolvedScan, ScanOutcome
-from resolvers.ingestion.flight_updates import FlightChange, change_many
+from resolvers.ingestion import bag_tags, itineraries
+from resolvers.ingestion.bag_tags import UNKNOWN_TAG_WINDOW
+from resolvers.ingestion.events import ResolvedScan, ScanOutcome, append_events
+from resolvers.ingestion.flight_updates import close_flights, flight_ids_of
+from resolvers.ingestion.reading import ParsedPiece, read_all, with_known_flights
 
 logger = logging.getLogger(__name__)
 
@@ -43,15 +32,6 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 # Batches that touch the same bags at the same time may have to wait for each other in a ring; PostgreSQL ends one.
 ATTEMPTS = 5
-
-# A flight may leave late, and its date is local; a close-out further from it is of another flight.
-CLOSED_WITHIN = timedelta(days=3)
-
-OTHER = "OTHER"
-
-MOST_SHOWN = 200
-
-_CODES_IN_XML = re.compile(r">\s*([A-Z]{3})\s*<")
 
 
 class Intake(StrEnum):
@@ -96,29 +76,6 @@ class IngestResult:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A piece with what it was found to be: a message of a kind and its reading, a broken one, or other text."""
-
-    id: UUID
-    piece: InputPiece
-    kind: str = OTHER
-    message: TypeBMessage | None = None
-    reading: Reading | None = None
-    fault: TypeBError | None = None
-
-    @property
-    def stations(self) -> Sequence[str]:
-        """Airports whose local time the reading may need."""
-        if self.kind == MessageKind.XML:
-            return _CODES_IN_XML.findall(self.piece.text)
-        return [self.message.airport] if self.message else []
-
-    def failed(self, line: int, column: int, reason: str) -> "_Read":
-        """The same, found to be broken."""
-        return _Read(self.id, self.piece, self.kind, fault=TypeBError(line, column, reason))
-
-
 async def ingest(context: Context, pieces: Sequence[InputPiece], received_at: datetime, way: Intake) -> IngestResult:
     """Keeps what came in, moves the bags that it speaks of, and leaves word for the graph: one transaction.
 
@@ -128,53 +85,14 @@ async def ingest(context: Context, pieces: Sequence[InputPiece], received_at: da
     Raises:
         OutsideError: PostgreSQL does not answer; the same may be sent again.
     """
-    came = await _read_all(context, pieces, received_at)
+    came = await read_all(context, pieces, received_at)
     moments = [scan.at for one in came if one.reading for scan in one.reading.scans]
     await context.stores.partitions.ensure(context.stores.postgres, moments)
-    await _close_flights(context, came)
+    await close_flights(context, came)
     return await _store(context, came, received_at, way)
 
 
-async def _close_flights(context: Context, came: Sequence[_Read]) -> None:
-    """A close-out tells when its flight left (rule 10), where nobody has told it better.
-
-    A transaction before that of the messages, in which flights are shared by others who may wait for us; it may be
-    repeated, and the messages are stored only after it.
-    """
-    closing = [one.reading for one in came if one.reading and one.reading.flight_closed]
-    if not closing:
-        return
-    async with context.stores.postgres.transaction() as records:
-        flight_ids = await _flight_ids(context, records, closing)
-        left_at = {
-            flight_ids[reading.flight_closed.key]: reading.sent_at for reading in closing if reading.flight_closed
-        }
-        known = await flights.by_id(records, context.airline_id, sorted(left_at))
-        await change_many(
-            context,
-            records,
-            {
-                flight_id: FlightChange(actual_departure=left_at[flight_id])
-                for flight_id, flight in known.items()
-                if flight.actual_departure is None
-            },
-        )
-
-
-async def _flight_ids(context: Context, records: Reader, readings: Sequence[Reading]) -> dict[FlightKey, int]:
-    """The flights that messages name, made where nobody knows them."""
-    named = {flight.key: flight for reading in readings for flight in reading.flights}
-    keys = named.keys() | {scan.flight for reading in readings for scan in reading.scans if scan.flight}
-    if not keys:
-        return {}
-    ids = await flights.ids_by_key(records, context.airline_id, list(keys))
-    if unknown := [named[key] for key in named.keys() - ids.keys() if named[key].destination]:
-        await flights.insert_named(records, context.airline_id, GRAPH, context.now(), unknown)
-        ids = await flights.ids_by_key(records, context.airline_id, list(keys))
-    return ids
-
-
-async def _store(context: Context, came: Sequence[_Read], received_at: datetime, way: Intake) -> IngestResult:
+async def _store(context: Context, came: Sequence[ParsedPiece], received_at: datetime, way: Intake) -> IngestResult:
     """A message that the records refuse, for a reason that nobody has thought of, must not keep the others out."""
     try:
         return await _store_together(context, came, received_at, way)
@@ -190,7 +108,9 @@ async def _store(context: Context, came: Sequence[_Read], received_at: datetime,
     return done + await _store(context, came[half:], received_at, way)
 
 
-async def _store_together(context: Context, came: Sequence[_Read], received_at: datetime, way: Intake) -> IngestResult:
+async def _store_together(
+    context: Context, came: Sequence[ParsedPiece], received_at: datetime, way: Intake
+) -> IngestResult:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async with context.stores.postgres.transaction() as records:
@@ -199,108 +119,6 @@ async def _store_together(context: Context, came: Sequence[_Read], received_at: 
             if attempt == ATTEMPTS:
                 raise
     raise AssertionError
-
-
-async def of_bags(context: Context, parents: Sequence[Bag], *, last: int = 50) -> list[list[Received]]:
-    """The newest messages that spoke of each bag, in order of receipt.
-
-    Raises:
-        BadInput: not between 1 and 200 of them.
-    """
-    if not 1 <= last <= MOST_SHOWN:
-        raise BadInput("last", f"`last` must be between 1 and {MOST_SHOWN}.")
-    found = await messages.of_bags(context.stores.postgres, context.airline_id, list({bag.id for bag in parents}), last)
-    return [found.get(bag.id, []) for bag in parents]
-
-
-async def checked(context: Context, pieces: Sequence[InputPiece], received_at: datetime) -> list[UUID]:
-    """The ids that the messages among these pieces have, where all of them can be read.
-
-    Raises:
-        TypeBError: of the first that cannot.
-    """
-    came = await _read_all(context, pieces, received_at)
-    flight_ids = {flight.key: 0 for one in came if one.reading for flight in one.reading.flights if flight.destination}
-    for one in came:
-        if fault := _flown(one, flight_ids).fault:
-            raise fault
-    return [one.id for one in came if one.reading is not None]
-
-
-async def _read_all(context: Context, pieces: Sequence[InputPiece], received_at: datetime) -> list[_Read]:
-    parsed = [_parsed(context.airline_id, piece) for piece in pieces]
-    records, reference = context.stores.postgres, context.stores.reference
-    stations = await reference.airports(records, sorted({code for one in parsed for code in one.stations}))
-    zones = {code: ZoneInfo(airport.time_zone) for code, airport in stations.items()}
-    came = [_understood(one, zones, received_at) for one in parsed]
-    named = {code for one in came if one.reading for code in _airports(one.reading)}
-    airports = await reference.airports(records, sorted(named))
-    return [_placed(one, airports) for one in came]
-
-
-def _parsed(airline_id: int, piece: InputPiece) -> _Read:
-    digest = hashlib.sha256(f"{airline_id}\x1f".encode() + piece.digest).digest()
-    one = _Read(UUID(bytes=digest[:16]), piece)
-    if piece.kind == PieceKind.BROKEN:
-        return one.failed(piece.fault, piece.column, piece.reason)
-    if piece.kind == PieceKind.OTHER:
-        return one
-    if piece.text.startswith("{"):
-        return replace(one, kind=MessageKind.SCAN)
-    if piece.text.startswith("<"):
-        return replace(one, kind=MessageKind.XML)
-    try:
-        message = parse(piece.text)
-    except TypeBError as fault:
-        return replace(one, fault=fault)
-    return replace(one, kind=message.kind, message=message)
-
-
-def _understood(one: _Read, zones: Mapping[str, ZoneInfo], received_at: datetime) -> _Read:
-    if one.fault is not None or one.kind == OTHER:
-        return one
-    try:
-        if one.kind == MessageKind.SCAN:
-            reading = Reading(scans=(json_scans.read(one.piece.text),))
-        elif one.kind == MessageKind.XML:
-            reading = baggage_xml.read(one.piece.text.encode(), zones.get)
-        else:
-            assert one.message is not None
-            reading = typeb_reader.read(one.message, received_at, zones.get)
-    except TypeBError as fault:
-        return replace(one, fault=fault)
-    except ScanError as fault:
-        return one.failed(1, 1, str(fault))
-    if any(scan.at > received_at + CLOCK_TOLERANCE for scan in reading.scans):
-        return one.failed(1, 1, "A scan of it lies in the future: check the clock.")
-    closed, sent_at = reading.flight_closed, reading.sent_at
-    if closed and sent_at and abs((sent_at.date() - closed.departure_date).days) > CLOSED_WITHIN.days:
-        return one.failed(1, 1, f"A flight is closed within {CLOSED_WITHIN.days} days of its date.")
-    return replace(one, reading=reading)
-
-
-def _placed(one: _Read, airports: Mapping[str, object]) -> _Read:
-    """An unknown airport has no time zone, and no flight can be made to it."""
-    unknown = sorted(code for code in _airports(one.reading) if code not in airports) if one.reading else []
-    return one.failed(1, 1, f"The airport {unknown[0]} is not in the reference data.") if unknown else one
-
-
-def _flown(one: _Read, flight_ids: Mapping[FlightKey, int]) -> _Read:
-    """A flight that nobody knows can be made only where it is said where it goes."""
-    if one.fault is not None or one.reading is None:
-        return one
-    named = {scan.flight for scan in one.reading.scans if scan.flight} | {flight.key for flight in one.reading.flights}
-    unknown = sorted((key for key in named if key not in flight_ids), key=str)
-    if not unknown:
-        return one
-    key = unknown[0]
-    name = f"{key.carrier}{key.number}{key.suffix} of {key.departure_date} from {key.origin}"
-    return one.failed(1, 1, f"The flight {name} is not known, and the message does not say where it goes.")
-
-
-def _airports(reading: Reading) -> set[str]:
-    named = {code for flight in reading.flights for code in (flight.origin, flight.destination) if code}
-    return named | {scan.airport for scan in reading.scans} | {said.airport for said in reading.instructions}
 
 
 class _Batch:
@@ -313,12 +131,12 @@ class _Batch:
         self._received_at = received_at
         self._way = way
 
-    async def take(self, read: Sequence[_Read]) -> IngestResult:
+    async def take(self, read: Sequence[ParsedPiece]) -> IngestResult:
         readings = [one.reading for one in read if one.reading is not None]
-        flight_ids = await _flight_ids(self._context, self._records, readings)
+        flight_ids = await flight_ids_of(self._context, self._records, readings)
         if flight_ids:
             await flights.share(self._records, self._airline_id, list(flight_ids.values()))
-        came = [_flown(one, flight_ids) for one in read]
+        came = [with_known_flights(one, flight_ids) for one in read]
         broken = [one for one in came if one.fault is not None]
         dead = await self._keep_dead_letters(broken) if broken else 0
         whole = {one.id: one for one in came if one.fault is None}
@@ -336,7 +154,7 @@ class _Batch:
             bags=moved,
         )
 
-    async def _keep_dead_letters(self, broken: Sequence[_Read]) -> int:
+    async def _keep_dead_letters(self, broken: Sequence[ParsedPiece]) -> int:
         letters = {
             one.id: NewDeadLetter(one.id, one.piece.text, one.fault.line, one.fault.column, one.fault.reason)
             for one in broken
@@ -346,7 +164,7 @@ class _Batch:
             self._records, self._airline_id, self._received_at, self._way, list(letters.values())
         )
 
-    async def _keep(self, whole: Sequence[_Read]) -> set[UUID]:
+    async def _keep(self, whole: Sequence[ParsedPiece]) -> set[UUID]:
         return await messages.insert(
             self._records,
             self._airline_id,
@@ -374,7 +192,7 @@ class _Batch:
         links = {one.tag: (one.original_tag, one.at) for _, one in said if one.original_tag}
         tags = [(one.tag, one.at) for _, one in said] + [(scan.tag, scan.at) for _, scan in seen]
         into = await self._link(links, tags) if links else {}
-        bag_ids = await scans.bags_for_tags(
+        bag_ids = await bag_tags.bags_for_tags(
             self._records, self._airline_id, [tag for tag, _ in tags], [moment for _, moment in tags]
         )
         concerned = {bag_id for bag_id in bag_ids if bag_id is not None}
@@ -402,7 +220,7 @@ class _Batch:
             for (message_id, scan), bag_id in zip(seen, now_of[len(said) :], strict=True)
         ]
         there = {bag_id: bag for bag_id, bag in locked.items() if bag_id not in into}
-        outcomes = await scans.append_events(
+        outcomes = await append_events(
             self._records, self._airline_id, self._received_at, there, happened, changed, replanned
         )
         events = sum(one.outcome == ScanOutcome.RECORDED for one in outcomes)
@@ -421,7 +239,7 @@ class _Batch:
         numbers = list(links)
         moments = [at for _, at in links.values()]
         named = [*links.values(), *((tag, at) for tag, at in tags if tag not in links)]
-        originals = await scans.bags_for_tags(
+        originals = await bag_tags.bags_for_tags(
             self._records, self._airline_id, [tag for tag, _ in named], [at for _, at in named]
         )
         await bags.lock_unknown_tags(self._records, self._airline_id, numbers)

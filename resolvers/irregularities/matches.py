@@ -1,19 +1,19 @@
 """Found bags and missed ones that may be the same: proposing, listing and deciding. A score alone never decides."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from itertools import chain
 from typing import Any
 
-from integrations.records.matches import Match, MatchElement, MatchState
-from integrations.records.pirs import Pir, PirKind
-from integrations.stores.postgres import audit, matches, pirs
+from integrations.records.matches import Match, MatchState
+from integrations.records.pirs import PirKind
+from integrations.stores.postgres import matches, pirs
 from integrations.stores.postgres.manager import Reader
 from integrations.stores.postgres.matches import NewKey
-from resolvers import passengers
+from resolvers.audit import audit
 from resolvers.context import Context
-from resolvers.errors import BadInput, InvalidState, NotFound
+from resolvers.errors import InvalidState, NotFound
 from resolvers.rules.fault import TagSwitch
 from resolvers.rules.matching import (
     MOST_CANDIDATES,
@@ -33,13 +33,10 @@ from resolvers.rules.matching import (
 LEAST_SCORE = 50.0
 LEAST_POINTS = 15.0
 MOST_PROPOSALS = 20
-MOST_MATCHES = 50
 
 # Tags are exchanged between bags that stand side by side (assumed).
 CHECKED_IN_TOGETHER = timedelta(hours=1)
 
-# Who does not meet passengers does not see what they wrote, nor their names.
-PERSONAL = frozenset({MatchElement.SURNAME, MatchElement.GIVEN_NAMES, MatchElement.CONTENTS})
 
 # What follows from a confirmed match for both files; runs in the transaction of the decision.
 Locate = Callable[[Context, Reader, Match], Awaitable[None]]
@@ -112,42 +109,6 @@ def _told(compared: Iterable[Compared]) -> list[dict[str, Any]]:
     return [asdict(one) for one in compared]
 
 
-async def by_ids(context: Context, ids: Sequence[int]) -> list[Match | None]:
-    """The match of each id, None for an unknown one."""
-    found = await matches.by_id(context.stores.postgres, context.airline_id, ids)
-    return [found.get(match_id) for match_id in ids]
-
-
-async def of_pirs(context: Context, parents: Sequence[Pir], *, first: int = 20) -> list[list[Match]]:
-    """The matches of each file, from either side: the confirmed one, then proposals by score, then rejected ones.
-
-    Raises:
-        BadInput: ``first`` is out of bounds.
-    """
-    if not 1 <= first <= MOST_MATCHES:
-        raise BadInput("first", f"Ask for 1 to {MOST_MATCHES} matches.")
-    found: dict[int, list[Match]] = {pir.id: [] for pir in parents}
-    for match in await matches.of_pirs(context.stores.postgres, context.airline_id, list(found), first):
-        found[match.parent_id].append(match)
-    return [found[pir.id] for pir in parents]
-
-
-async def on_hand_pirs(context: Context, parents: Sequence[Match]) -> list[Pir | None]:
-    """The file of each match's found bag."""
-    found = await pirs.by_id(
-        context.stores.postgres, context.airline_id, sorted({match.on_hand_pir_id for match in parents})
-    )
-    return [found.get(match.on_hand_pir_id) for match in parents]
-
-
-async def delayed_pirs(context: Context, parents: Sequence[Match]) -> list[Pir | None]:
-    """The file of each match's missed bag."""
-    found = await pirs.by_id(
-        context.stores.postgres, context.airline_id, sorted({match.delayed_pir_id for match in parents})
-    )
-    return [found.get(match.delayed_pir_id) for match in parents]
-
-
 async def confirm(context: Context, match_id: int, locate: Locate) -> Match:
     """An agent says that the found bag is the missed one. Safe to repeat.
 
@@ -194,7 +155,7 @@ async def release(context: Context, records: Reader, pir_id: int, seqs: Sequence
     """
     released = await matches.release(records, context.airline_id, pir_id, seqs, context.actor.id, context.now())
     if released:
-        await _tell(context, records, "RELEASE_MATCH", released, {"pir": pir_id})
+        await audit(context, records, "RELEASE_MATCH", "MATCH", released, {"pir": pir_id})
 
 
 async def tag_switch(records: Reader, airline_id: int, pir_id: int) -> TagSwitch | None:
@@ -222,31 +183,5 @@ async def _decide(context: Context, records: Reader, match: Match, state: MatchS
     assert decided is not None, "the match is locked"
     action = "CONFIRM_MATCH" if state == MatchState.CONFIRMED else "REJECT_MATCH"
     detail = {"onHand": match.on_hand_pir_id, "file": match.delayed_pir_id, "bag": match.seq, "score": match.score}
-    await _tell(context, records, action, [match.id], detail)
+    await audit(context, records, action, "MATCH", [match.id], detail)
     return decided
-
-
-async def _tell(
-    context: Context, records: Reader, action: str, match_ids: Sequence[int], detail: dict[str, Any]
-) -> None:
-    await audit.write(
-        records,
-        context.airline_id,
-        actor=context.actor.id,
-        role=context.actor.role or "",
-        request_id=context.request_id,
-        action=action,
-        subject="MATCH",
-        subjects=match_ids,
-        detail=detail,
-    )
-
-
-def shown(side: str) -> Callable[[Context], Callable[[Mapping[str, Any]], str | None]]:
-    """How callers read a side of compared elements: what is personal only where they meet passengers."""
-
-    def reader(context: Context) -> Callable[[Mapping[str, Any]], str | None]:
-        everything = passengers.sees_names(context)
-        return lambda row: str(row[side]) if everything or row["element"] not in PERSONAL else None
-
-    return reader

@@ -10,9 +10,10 @@ from integrations.records.effects import TracingCall, Trigger
 from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
 from integrations.records.flights import Flight
 from integrations.records.pirs import Pir, PirAction, PirBag, PirBagState, PirKind, PirStatus
-from integrations.stores.postgres import airports, audit, pirs
+from integrations.stores.postgres import airports, pirs
 from integrations.stores.postgres.manager import Reader
 from integrations.stores.postgres.pirs import NewPirEvent, PirBagValues, PirValues
+from resolvers.audit import audit
 from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound, VersionConflict
 from resolvers.ingestion import events
@@ -136,7 +137,6 @@ class PirUnit:
         """
         await self._settle()
         airline_id, actor, said = self.context.airline_id, self.context.actor, dict(detail or {})
-        role = actor.role or ""
         moved = {seq: bag.state for seq, bag in self.changed.items() if self._was(seq) != bag.state}
         await pirs.update(self.records, airline_id, self.pir.id, self.occurrence, self.at, self.values)
         if self.changed:
@@ -145,7 +145,7 @@ class PirUnit:
             seq=self.occurrence,
             at=self.at,
             actor=actor.id,
-            role=role,
+            role=actor.role or "",
             action=action.value,
             bags=list(moved),
             from_states=[self._was(seq) for seq in moved],
@@ -154,17 +154,8 @@ class PirUnit:
             detail=said,
         )
         await pirs.enter(self.records, airline_id, self.pir.id, entry)
-        await audit.write(
-            self.records,
-            airline_id,
-            actor=actor.id,
-            role=role,
-            request_id=self.context.request_id,
-            action=f"{action}_PIR",
-            subject="PIR",
-            subjects=[self.pir.id],
-            detail={"version": self.occurrence, **said},
-        )
+        detail = {"version": self.occurrence, **said}
+        await audit(self.context, self.records, f"{action}_PIR", "PIR", [self.pir.id], detail)
 
     def _was(self, seq: int) -> str:
         return self.bags[seq].state

@@ -1,4 +1,4 @@
-"""Telling those who watch when health changes."""
+"""Health changes for subscribers."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -10,35 +10,35 @@ HEALTH_SECONDS = 1.0
 
 
 class HealthWatch:
-    """One regular check for all who want to know when health changes; none while nobody does.
+    """A periodic health check shared by all subscribers; it runs only while there are any.
 
     Args:
-        check: asks how everything is.
+        check: returns the current health.
     """
 
     def __init__(self, check: Callable[[], Awaitable[Health]]) -> None:
         self._check = check
         self._found: Health | None = None
         self._changed = asyncio.Condition()
-        self._watchers = 0
+        self._subscribers = 0
         self._task: asyncio.Task[None] | None = None
 
     async def changes(self) -> AsyncGenerator[Health, None]:
-        """How everything is now, then each time that it is otherwise; who is slow gets the newest only."""
-        self._watchers += 1
+        """The current health, then each change of a status; a slow subscriber receives only the newest."""
+        self._subscribers += 1
         if self._task is None:
             self._task = asyncio.create_task(self._run(), context=Context())
-        told = None
+        sent = None
         try:
             while True:
                 async with self._changed:
-                    while self._found is None or self._found is told:
+                    while self._found is None or self._found is sent:
                         await self._changed.wait()
-                    told = self._found
-                yield told
+                    sent = self._found
+                yield sent
         finally:
-            self._watchers -= 1
-            if not self._watchers and self._task is not None:
+            self._subscribers -= 1
+            if not self._subscribers and self._task is not None:
                 self._task.cancel()
                 self._task = self._found = None
 

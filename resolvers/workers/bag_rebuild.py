@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from integrations.records.outbox import GRAPH
-from integrations.stores.postgres import bags, changes, outbox
+from integrations.stores.postgres import bags
 from resolvers.context import Context
 from resolvers.ingestion import events, itineraries
+from resolvers.publish import ChangeSet, publish
 
 BATCH = 500
 
@@ -38,9 +38,7 @@ async def rebuild(context: Context) -> AsyncIterator[Rebuilt]:
                 replanned = await bags.by_id(records, airline_id, sorted(changed))
                 moved |= set(await events.recompute_status(records, airline_id, replanned, always=True))
             if moved:
-                told = [(bag_id, None) for bag_id in sorted(moved)]
-                await outbox.enqueue_bag_changes(records, airline_id, GRAPH, told, replanned=moved)
-                await changes.note_bags(records, airline_id, told)
-                await outbox.wake(records, GRAPH)
+                corrections = [(bag_id, None) for bag_id in sorted(moved)]
+                await publish(records, airline_id, ChangeSet(bags=corrections, replanned=moved))
         last, looked_at, corrected = bag_ids[-1], looked_at + len(bag_ids), corrected + len(moved)
         yield Rebuilt(looked_at, corrected)

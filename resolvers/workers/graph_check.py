@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from integrations.records.flights import FlightColumns
 from integrations.records.journeys import BagProjection
-from integrations.records.outbox import GRAPH, Subject
+from integrations.records.outbox import Consumer, Subject
 from integrations.records.places import kind_of_place
 from integrations.stores.neo4j import drift, network
 from integrations.stores.neo4j.time import micros, micros_or_none
@@ -203,7 +203,7 @@ async def _compare(
     read = _bags_of_records if subject == Subject.BAG else _flights_of_records
     read_graph = drift.bags_in_graph if subject == Subject.BAG else drift.flights_in_graph
     said = await read(stores.postgres, airline_id, ids)
-    waiting = await outbox.subjects_waiting(stores.postgres, airline_id, GRAPH, subject, ids)
+    waiting = await outbox.subjects_waiting(stores.postgres, airline_id, Consumer.GRAPH, subject, ids)
     has = await read_graph(stores.neo4j, airline_id, ids)
     different = {one: what for one in ids if (what := _differences(said.get(one), has.get(one)))}
     if not different:

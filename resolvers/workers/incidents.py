@@ -13,14 +13,14 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 
-from integrations.records.changes import Topic
 from integrations.records.incidents import Incident, IncidentCause, MemberBag
-from integrations.records.outbox import INCIDENTS
+from integrations.records.outbox import Consumer
 from integrations.records.transfers import ConnectionLevel, Transfer
-from integrations.stores.postgres import changes, incidents, outbox
+from integrations.stores.postgres import incidents, outbox
 from integrations.stores.postgres import transfers as connections
 from integrations.stores.postgres.incidents import AffectedFlight, BagLevel, MovedMember, NewIncident
 from integrations.stores.postgres.manager import PostgresManager, Reader
+from resolvers.publish import ChangeSet, publish
 from resolvers.rules.transfers import Cause, cause_of
 from resolvers.transfers import judged
 from resolvers.workers.lanes import LaneWorker
@@ -49,7 +49,7 @@ class IncidentWorker(LaneWorker):
     """
 
     def __init__(self, postgres: PostgresManager, owner: str, now: Callable[[], datetime]) -> None:
-        super().__init__(postgres, INCIDENTS, owner, LEASE_SECONDS)
+        super().__init__(postgres, Consumer.INCIDENTS, owner, LEASE_SECONDS)
         self._now = now
         self._gathered_at = self._boards_at = self._swept_at = float("-inf")
         self._watched: list[AffectedFlight] = []
@@ -58,15 +58,14 @@ class IncidentWorker(LaneWorker):
         """Looks at what has changed; answers how many notices and watched flights that were, 0 where none wait."""
         await self._gather()
         await self._tell_of_boards()
-        notices = await outbox.waiting(self.postgres, INCIDENTS, self.owner, MARGIN_SECONDS, BATCH)
+        notices = await outbox.waiting(self.postgres, Consumer.INCIDENTS, self.owner, MARGIN_SECONDS, BATCH)
         told = {AffectedFlight(notice.airline_id, notice.subject_id) for notice in notices}
         watched = await self._sweep()
         for airline_id, of_airline in groupby(sorted(told.union(watched)), attrgetter("airline_id")):
             of_told = {flight_id for one, flight_id in told if one == airline_id}
             async with self.postgres.transaction() as records:
                 looked_at = await refresh(records, airline_id, [one.flight_id for one in of_airline], self._now())
-                for airport in _boards(looked_at, of_told):
-                    await changes.note(records, airline_id, Topic.BOARD, airport=airport)
+                await publish(records, airline_id, ChangeSet(boards=_boards(looked_at, of_told)))
         if notices:
             await outbox.mark_done(self.postgres, [notice.id for notice in notices])
         return len(notices) + len(watched)
@@ -77,7 +76,7 @@ class IncidentWorker(LaneWorker):
         if clock < self._gathered_at + GATHER_SECONDS:
             return
         self._gathered_at = clock
-        moved = await incidents.moved_members(self.postgres, INCIDENTS, self.owner, MOST_MOVED)
+        moved = await incidents.moved_members(self.postgres, Consumer.INCIDENTS, self.owner, MOST_MOVED)
         for airline_id, of_airline in groupby(sorted(moved), attrgetter("airline_id")):
             async with self.postgres.transaction() as records:
                 await reassess(records, airline_id, list(of_airline), self._now())
@@ -89,15 +88,15 @@ class IncidentWorker(LaneWorker):
             return
         self._boards_at = clock
         within = timedelta(seconds=BOARD_SECONDS + BOARD_OVERLAP_SECONDS)
-        for airline_id, airport in await incidents.moved_boards(self.postgres, INCIDENTS, self.owner, within):
-            await changes.note(self.postgres, airline_id, Topic.BOARD, airport=airport)
+        for airline_id, airport in await incidents.moved_boards(self.postgres, Consumer.INCIDENTS, self.owner, within):
+            await publish(self.postgres, airline_id, ChangeSet(boards=[airport]))
 
     async def _sweep(self) -> Sequence[AffectedFlight]:
         """Some flights to look at though nobody has left word of them, if it is time to."""
         clock = asyncio.get_running_loop().time()
         if not self._watched and clock >= self._swept_at + SWEEP_SECONDS:
             self._swept_at = clock
-            self._watched = await incidents.flights_to_watch(self.postgres, INCIDENTS, self.owner, WATCHED)
+            self._watched = await incidents.flights_to_watch(self.postgres, Consumer.INCIDENTS, self.owner, WATCHED)
         taken, self._watched = self._watched[:WATCHED_AT_ONCE], self._watched[WATCHED_AT_ONCE:]
         return taken
 
@@ -167,8 +166,7 @@ async def _open(
         if of_cause and (cause, flight_id) not in there
     ]
     opened = await incidents.insert(records, airline_id, now, new) if new else []
-    for incident in opened:
-        await changes.note(records, airline_id, Topic.INCIDENT, [incident.id], incident.airport)
+    await publish(records, airline_id, ChangeSet(incidents=[(incident.id, incident.airport) for incident in opened]))
     return opened
 
 

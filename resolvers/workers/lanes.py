@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from contextlib import suppress
 
 from integrations.errors import OutsideError
+from integrations.records.outbox import Consumer
 from integrations.stores.postgres import outbox
 from integrations.stores.postgres.manager import PostgresManager
 
@@ -26,7 +27,7 @@ class LaneWorker(ABC):
         lease_seconds: for how long a lane stays its own after it was last heard of; longer than any piece of work.
     """
 
-    def __init__(self, postgres: PostgresManager, consumer: str, owner: str, lease_seconds: float) -> None:
+    def __init__(self, postgres: PostgresManager, consumer: Consumer, owner: str, lease_seconds: float) -> None:
         self.postgres = postgres
         self.consumer = consumer
         self.owner = owner

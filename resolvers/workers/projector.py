@@ -13,7 +13,7 @@ from integrations.records.bags import Bag, BagTag
 from integrations.records.events import Event, EventKind
 from integrations.records.flights import Leg
 from integrations.records.journeys import BagPlan, BagProjection, FlownLeg
-from integrations.records.outbox import GRAPH, OutboxMessage, PendingChanges, Subject
+from integrations.records.outbox import Consumer, OutboxMessage, PendingChanges, Subject
 from integrations.stores.neo4j import network, projections
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres import airports, bags, events, flights, outbox, passengers
@@ -92,14 +92,14 @@ class Projector(LaneWorker):
     """
 
     def __init__(self, postgres: PostgresManager, graph: Neo4jManager, owner: str) -> None:
-        super().__init__(postgres, GRAPH, owner, LEASE_SECONDS)
+        super().__init__(postgres, Consumer.GRAPH, owner, LEASE_SECONDS)
         self.graph = graph
         self._cleaned_at = float("-inf")
         self._batch = BATCH
 
     async def process_batch(self) -> int:
         """Tells the graph of one batch of changes; answers how many notices were told, 0 where none wait."""
-        notices = await outbox.waiting(self.postgres, GRAPH, self.owner, MARGIN_SECONDS, self._batch)
+        notices = await outbox.waiting(self.postgres, Consumer.GRAPH, self.owner, MARGIN_SECONDS, self._batch)
         try:
             for airline_id, group in groupby(sorted(notices, key=_airline), _airline):
                 await self._tell(airline_id, list(group))
@@ -148,7 +148,7 @@ class Projector(LaneWorker):
         # never stands for less than it says. For the same reason all news of a bag are told, also those whose notices
         # come in a later batch.
         current = await bags.by_id(self.postgres, airline_id, bag_ids)
-        news = await outbox.pending(self.postgres, airline_id, GRAPH, bag_ids)
+        news = await outbox.pending(self.postgres, airline_id, Consumer.GRAPH, bag_ids)
         known = await projections.known_bags(self.graph, airline_id, list(current), WRITE_SECONDS)
         told = [
             *await self._told_before(airline_id, current, {bag_id: news[bag_id] for bag_id in known & news.keys()}),

@@ -8,10 +8,11 @@ import strawberry
 
 from integrations.records.effects import EffectState, Service, Trigger
 from integrations.records.passengers import Language
+from resolvers import effects
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import InvalidState, NotFound
-from resolvers.irregularities import effects
+from resolvers.irregularities import effects as effect_commands
 from schema.fields.pagination import After, Before, Connection, First, Last, Order, connection
 from schema.fields.user_errors import UserError, told
 from schema.inputs.common import values
@@ -133,7 +134,7 @@ class EffectMutations:
         self, info: Info, input: Annotated[EffectInput, strawberry.argument(description="Which.")]
     ) -> EffectPayload:
         """An agent's decision."""
-        return await _decided(info, input, effects.resend)
+        return await _decided(info, input, effect_commands.resend)
 
     @strawberry.mutation(
         description="Gives up what waits or failed. What is being sent cannot be called back.",
@@ -143,7 +144,7 @@ class EffectMutations:
         self, info: Info, input: Annotated[EffectInput, strawberry.argument(description="Which.")]
     ) -> EffectPayload:
         """An agent's decision."""
-        return await _decided(info, input, effects.cancel)
+        return await _decided(info, input, effect_commands.cancel)
 
 
 async def _decided(info: Info, input: EffectInput, decide: Any) -> EffectPayload:  # as the caller writes it

@@ -8,13 +8,12 @@ from typing import Annotated, Any, NamedTuple
 
 import strawberry
 
-from integrations.records.changes import LogPosition, Topic
-from resolvers import bags, flights
+from integrations.records.changes import ChangeEvent, ChangeFilter, LogPosition, Topic
+from resolvers import bags, flights, live_updates
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound
-from resolvers.live import hub
-from resolvers.live.hub import ChangeEvent, ChangeFilter, Live
+from resolvers.ports import LiveUpdates
 from schema.fields.batching import batched, masked
 from schema.fields.pagination import Order
 from schema.inputs.common import airport_code, only_one, optional_airport_code
@@ -72,7 +71,7 @@ def _delay() -> Any:
     "at the start, and one every 30 seconds while nothing happens."
 )
 class BagUpdate:
-    """Values are ``resolvers.live.hub.Told``."""
+    """Values are ``integrations.records.changes.ChangeEvent``."""
 
     cursor: str = _cursor()
     at: datetime = _at()
@@ -88,7 +87,7 @@ class BagUpdate:
     "has been told: one comes at the start, and one every 30 seconds while nothing happens."
 )
 class FlightUpdate:
-    """Values are ``resolvers.live.hub.Told``."""
+    """Values are ``integrations.records.changes.ChangeEvent``."""
 
     cursor: str = _cursor()
     at: datetime = _at()
@@ -105,14 +104,14 @@ class FlightUpdate:
     "its cursor has been told: one comes at the start, and one every 30 seconds while nothing happens."
 )
 class ConnectionBoardUpdate:
-    """Values are ``resolvers.live.hub.Told``."""
+    """Values are ``integrations.records.changes.ChangeEvent``."""
 
     cursor: str = _cursor()
     at: datetime = _at()
     delay_ms: float | None = _delay()
     airport: str | None = strawberry.field(description="IATA code of the airport.")
     board: ConnectionBoard | None = batched(
-        hub.boards,
+        live_updates.boards,
         description="The board as it stands now, of the next four hours; null in a message without an airport.",
         arguments={"first": "How many pairs, 1 to 1,000."},
     )
@@ -123,12 +122,12 @@ class ConnectionBoardUpdate:
     "told: one comes at the start, and one every 30 seconds while nothing happens."
 )
 class IncidentUpdate:
-    """Values are ``resolvers.live.hub.Told``."""
+    """Values are ``integrations.records.changes.ChangeEvent``."""
 
     cursor: str = _cursor()
     at: datetime = _at()
     delay_ms: float | None = _delay()
-    incident: Incident | None = batched(hub.incidents_of, description="The incident as it stands now.")
+    incident: Incident | None = batched(live_updates.incidents_of, description="The incident as it stands now.")
 
 
 # Values are records, which stand behind the declared types.
@@ -164,8 +163,8 @@ class Subscription:
             known = [] if found is None else [found.id]
         if not known:
             raise NotFound("tag" if ids is None else "ids", "There is no such bag.")
-        async with aclosing(updates(info.context, ChangeFilter(Topic.BAG, ids=frozenset(known)), after)) as told:
-            async for update in told:
+        async with aclosing(updates(info.context, ChangeFilter(Topic.BAG, ids=frozenset(known)), after)) as events:
+            async for update in events:
                 yield update
 
     @strawberry.subscription(
@@ -184,8 +183,8 @@ class Subscription:
         [flight] = await flights.by_ids(info.context, [Flight.key_of(flight_id, "flightId")])
         if flight is None:
             raise NotFound("flightId", "There is no such flight.")
-        async with aclosing(updates(info.context, ChangeFilter(Topic.FLIGHT, flight_id=flight.id), after)) as told:
-            async for update in told:
+        async with aclosing(updates(info.context, ChangeFilter(Topic.FLIGHT, flight_id=flight.id), after)) as events:
+            async for update in events:
                 yield update
 
     @strawberry.subscription(
@@ -201,8 +200,8 @@ class Subscription:
     ) -> AsyncGenerator[Any, None]:
         """One airport."""
         interest = ChangeFilter(Topic.BOARD, airport=airport_code(airport, "airport"))
-        async with aclosing(updates(info.context, interest, after)) as told:
-            async for update in told:
+        async with aclosing(updates(info.context, interest, after)) as events:
+            async for update in events:
                 yield update
 
     @strawberry.subscription(
@@ -220,8 +219,8 @@ class Subscription:
     ) -> AsyncGenerator[Any, None]:
         """One airport, or all."""
         interest = ChangeFilter(Topic.INCIDENT, airport=optional_airport_code(airport, "airport"))
-        async with aclosing(updates(info.context, interest, after)) as told:
-            async for update in told:
+        async with aclosing(updates(info.context, interest, after)) as events:
+            async for update in events:
                 yield update
 
     @strawberry.subscription(
@@ -237,7 +236,7 @@ class Subscription:
                 yield health
 
 
-async def updates(context: Context, interest: ChangeFilter, after: str | None) -> AsyncGenerator[ChangeEvent, None]:
+async def updates(context: Context, wanted: ChangeFilter, after: str | None) -> AsyncGenerator[ChangeEvent, None]:
     """What a subscriber is told, as values of messages.
 
     Raises:
@@ -249,11 +248,11 @@ async def updates(context: Context, interest: ChangeFilter, after: str | None) -
     if given is not None:
         xid, position, item, moment = CHANGES.key(context, given, "after")
         known = LogPosition(xid, position, item), moment
-    async with aclosing(_live(context).hub.watch(context.airline_id, interest, known)) as watched:
-        async for told in watched:
-            yield replace(told, cursor=CHANGES.cursor(context, Checkpoint(*told.place, told.at)))
+    async with aclosing(_live(context).hub.subscribe(context.airline_id, wanted, known)) as events:
+        async for event in events:
+            yield replace(event, cursor=CHANGES.cursor(context, Checkpoint(*event.position, event.at)))
 
 
-def _live(context: Context) -> Live:
+def _live(context: Context) -> LiveUpdates:
     assert context.live is not None, "a schema with subscriptions is served with a hub"
     return context.live

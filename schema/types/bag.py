@@ -6,8 +6,7 @@ import strawberry
 
 from integrations.records import bags as records
 from integrations.records.bags import BagState, TagRole
-from resolvers import airports, bags, events, flights, journeys, local_times, passengers, pirs, transfers
-from resolvers.ingestion import pipeline
+from resolvers import airports, bags, events, flights, journeys, local_times, messages, passengers, pirs, transfers
 from schema.fields.batching import batched
 from schema.fields.node import Node
 from schema.types.airport import Airport, LocalTime, Party
@@ -84,7 +83,7 @@ class Bag(Node, record=records.Bag, load=bags.by_ids):
         description="Whether it may be loaded, as the last message about it says; null where none does.",
     )
     messages: list[Message] = batched(
-        pipeline.of_bags,
+        messages.of_bags,
         description="What airports sent about it, word for word, in order of receipt.",
         arguments={"last": "Only the newest so many, 1 to 200."},
     )

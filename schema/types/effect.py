@@ -10,9 +10,8 @@ from integrations.records.attempts import SendOutcome
 from integrations.records.effects import EffectReason, EffectState, Service
 from integrations.records.passengers import Language
 from integrations.records.sms import Encoding
-from resolvers import passengers, pirs
+from resolvers import effects, passengers, pirs
 from resolvers.context import Context
-from resolvers.irregularities import effects
 from schema.fields.batching import batched, masked, read
 from schema.fields.node import Node
 from schema.types.refs import LazyPir

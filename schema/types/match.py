@@ -7,8 +7,8 @@ import strawberry
 
 from integrations.records import matches as records
 from integrations.records.matches import MatchElement, MatchState
+from resolvers import matches
 from resolvers.context import Context
-from resolvers.irregularities import matches
 from schema.fields.batching import batched, masked, read
 from schema.fields.node import Node
 from schema.types.refs import LazyPir

@@ -10,11 +10,10 @@ import strawberry
 from integrations.records import pirs as records
 from integrations.records.passengers import Language
 from integrations.records.pirs import LiabilityRegime, PirAction, PirBagState, PirKind, PirLink, PirStatus
-from resolvers import airports, bags, flights, local_times, passengers, pirs
+from resolvers import airports, bags, effects, flights, local_times, matches, passengers, pirs
 from resolvers.context import Context
 from resolvers.documents import pir_pdf_link
 from resolvers.documents.pir_pdf import PaperSize
-from resolvers.irregularities import effects, matches
 from resolvers.rules import fault
 from resolvers.rules.fault import FactName
 from schema.fields.batching import batched, masked, read

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from integrations.records.outbox import INCIDENTS
+from integrations.records.outbox import Consumer
 from integrations.records.transfers import TransferPosition
 from integrations.stores.postgres import airports, outbox, transfers
 from integrations.stores.postgres.manager import count_statements
@@ -122,7 +122,7 @@ async def hub(airline: Builder, api: Api) -> AsyncIterator[Hub]:
     for number, tag in enumerate(TAGS):
         await made.bag(f"bag{number}", tag, ["CM1335", "CM1758" if number < 3 else "CM1411"])
     yield made
-    await outbox.release(airline.stores.postgres, INCIDENTS, made.keeper.owner)
+    await outbox.release(airline.stores.postgres, Consumer.INCIDENTS, made.keeper.owner)
 
 
 async def test_a_bag_tells_how_its_connection_stands_and_why(hub: Hub) -> None:

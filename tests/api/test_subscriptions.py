@@ -148,7 +148,7 @@ async def test_a_late_commit_is_told_and_nothing_before_it(live: Live, airline: 
 async def test_a_slow_subscriber_is_kept_few_changes_and_loses_none(
     live: Live, airline: Builder, bag: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resolvers.live.hub.BUFFER", 5)
+    monkeypatch.setattr("resolvers.live.feed.BUFFER_SIZE", 5)
     async with listening(live, airline, BAG, ids=[bag]) as slow, listening(live, airline, BAG, ids=[bag]) as quick:
         await slow.hear()
         await quick.hear()
@@ -156,7 +156,7 @@ async def test_a_slow_subscriber_is_kept_few_changes_and_loses_none(
         for minute in range(30):
             written.append([{"id": await scan(airline, DELIVERED, "POSITION", f"10:{minute}")}])
             assert (await quick.hear())["events"] == written[-1]
-            waiting.append(max(len(watcher.waiting) for watcher in live.hub.watchers(airline.airline_id)))
+            waiting.append(max(len(subscriber.buffer) for subscriber in live.hub.subscribers(airline.airline_id)))
         heard = [(await slow.hear())["events"] for _ in written]
         up_to_date = await slow.hear()
 
@@ -195,18 +195,18 @@ async def test_who_has_caught_up_by_itself_is_not_told_again(
     """Given a subscriber who falls back and catches up while the feed still fetches what it was to be told."""
     async with listening(live, airline, BAG, ids=[bag]) as ear:
         await ear.hear()
-        [watcher] = live.hub.watchers(airline.airline_id)
+        [subscriber] = live.hub.subscribers(airline.airline_id)
         this, heard, caught_up = asyncio.current_task(), list[Any](), asyncio.Event()
 
         async def fetch_slowly(*arguments: Any) -> Any:
             if asyncio.current_task() is not this and not heard:
                 heard.append(None)
-                watcher.fall_back()
+                subscriber.fall_back()
                 heard[:] = [await ear.hear(), await ear.hear()]
                 caught_up.set()
             return await bags.by_id(*arguments)
 
-        monkeypatch.setattr("resolvers.live.hub.bags", SimpleNamespace(by_id=fetch_slowly))
+        monkeypatch.setattr("resolvers.live.feed.bags", SimpleNamespace(by_id=fetch_slowly))
         first = await scan(airline, DELIVERED, "ACCEPTED", "10:00")
         await caught_up.wait()
         second = await scan(airline, DELIVERED, "SORTED", "10:01")
@@ -272,7 +272,7 @@ async def test_boards_and_incidents_are_told_of_their_airport(
     live: Live, airline: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where the pages of the log cut a transaction."""
-    monkeypatch.setattr("resolvers.live.hub.ROWS_AT_ONCE", 1)
+    monkeypatch.setattr("resolvers.live.feed.ROWS_PER_READ", 1)
     board = 'subscription{connectionBoardChanged(airport:"pty"){airport delayMs board{airport}}}'
     opened = 'subscription{incidentOpened(airport:"PTY"){incident{airport flight{designator}}}}'
     records, airline_id = airline.stores.postgres, airline.airline_id

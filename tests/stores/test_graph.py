@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from integrations.records.outbox import GRAPH
+from integrations.records.outbox import Consumer
 from integrations.stores.neo4j import drift, projections
 from integrations.stores.postgres import bags, flights, outbox
 from migrations.run import load_graph_schema
@@ -175,7 +175,7 @@ async def _tell_all(airline: Builder) -> None:
     await airline.network()
     events = await records.fetch("SELECT bag_id, id FROM events WHERE airline_id = $1", airline_id)
     everything = [*map(tuple, events), *((bag_id, None) for bag_id in airline.bags.values())]
-    await outbox.enqueue_bag_changes(records, airline_id, GRAPH, everything, [*airline.bags.values()])
+    await outbox.enqueue_bag_changes(records, airline_id, Consumer.GRAPH, everything, [*airline.bags.values()])
     await tell_graph(airline.stores)
 
 

@@ -11,10 +11,11 @@ from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres import matches as store
 from integrations.stores.postgres.manager import PostgresManager, Reader, count_statements
 from integrations.stores.redis.manager import RedisManager
+from resolvers import matches
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
 from resolvers.installation import Stores
-from resolvers.irregularities import matches
+from resolvers.irregularities import matches as match_commands
 from resolvers.rules.fault import TagSwitch
 from tests.world import Builder, World, at, context_of, our_day
 
@@ -71,7 +72,7 @@ async def find(airline: Builder, **described: Any) -> int:
 
 async def propose(airline: Builder, pir_id: int) -> None:
     async with airline.stores.postgres.transaction() as records:
-        await matches.propose(context(airline), records, pir_id)
+        await match_commands.propose(context(airline), records, pir_id)
 
 
 async def close(airline: Builder, pir_id: int) -> None:
@@ -158,7 +159,7 @@ async def test_only_what_agrees_is_proposed_and_the_best_of_it(
     other = await find(airline, tag="0230999999", name_on_bag="SMITH/JOHN", brand="Samsonite")
     missed = await file(airline)
     assert await of(airline, missed) == [], "brand and looks are outweighed"
-    monkeypatch.setattr(matches, "MOST_PROPOSALS", 1)
+    monkeypatch.setattr(match_commands, "MOST_PROPOSALS", 1)
     near = await find(airline, tag=TAG[:-1] + "0")
     same = await find(airline, tag=TAG)
     await airline.stores.postgres.execute("DELETE FROM pir_matches")
@@ -185,7 +186,7 @@ async def test_closed_and_located_bags_are_not_looked_for(airline: Builder) -> N
 async def test_among_many_files_those_are_compared_that_share_the_most(
     airline: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matches, "MOST_CANDIDATES", 3)
+    monkeypatch.setattr(match_commands, "MOST_CANDIDATES", 3)
     wanted = [await file(airline)]
     wanted.append(await file(airline, tag=TAG[:-1] + "0", bag_id=None, description="BU22RHW"))
     for number in range(6):
@@ -207,13 +208,13 @@ async def test_among_many_files_those_are_compared_that_share_the_most(
 async def test_files_written_by_others_are_found_once_they_are_indexed(
     airline: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matches, "MOST_CANDIDATES", 1)
+    monkeypatch.setattr(match_commands, "MOST_CANDIDATES", 1)
     missed = await file(airline)
     for _ in range(2):
         await file(airline, description="GN25LXX", tag=None, bag_id=None, contents="", brand="")
     await airline.stores.postgres.execute("DELETE FROM match_keys")
     assert await of(airline, await find(airline, tag=TAG)) == []
-    await matches.index(airline.stores.postgres, airline.airline_id, [missed])
+    await match_commands.index(airline.stores.postgres, airline.airline_id, [missed])
     assert [one.delayed_pir_id for one in await of(airline, await find(airline, tag=TAG))] == [missed]
 
 
@@ -242,7 +243,7 @@ async def test_a_file_and_a_find_that_come_at_the_same_moment_see_each_other(
             await records.execute("UPDATE pirs SET closed_at = NULL WHERE id = $1", pir_id)
             if not first:
                 await compared.wait()
-            await matches.propose(context(airline), records, pir_id)
+            await match_commands.propose(context(airline), records, pir_id)
             compared.set()
             await asyncio.sleep(0.1 * first)
 
@@ -282,15 +283,15 @@ async def test_a_confirmed_match_stays_and_its_rivals_are_refused(airline: Build
         told.append((decided.id, decided.state))
         assert (await store.by_id(records, airline.airline_id, [decided.id]))[decided.id].state == "CONFIRMED"
 
-    confirmed = await matches.confirm(context(airline), match.id, locate)
-    again = await matches.confirm(context(airline), match.id, locate)
+    confirmed = await match_commands.confirm(context(airline), match.id, locate)
+    again = await match_commands.confirm(context(airline), match.id, locate)
     assert (confirmed.state, confirmed.decided_by) == ("CONFIRMED", "tester")
     assert again.decided_at == confirmed.decided_at
     assert told == [(match.id, "CONFIRMED")]
     with pytest.raises(InvalidState, match="confirmed match already"):
-        await matches.confirm(context(airline), rival.id, nothing)
+        await match_commands.confirm(context(airline), rival.id, nothing)
     with pytest.raises(InvalidState, match="reinstate"):
-        await matches.reject(context(airline), match.id)
+        await match_commands.reject(context(airline), match.id)
 
     await propose(airline, match.on_hand_pir_id)
     assert [one.state for one in await of(airline, match.on_hand_pir_id)] == ["CONFIRMED", "PROPOSED"]
@@ -302,8 +303,8 @@ async def test_a_confirmed_match_stays_and_its_rivals_are_refused(airline: Build
 
 async def test_a_rejected_match_is_not_proposed_again(airline: Builder) -> None:
     match = await proposal(airline)
-    rejected = await matches.reject(context(airline), match.id)
-    assert await matches.reject(context(airline), match.id) == rejected
+    rejected = await match_commands.reject(context(airline), match.id)
+    assert await match_commands.reject(context(airline), match.id) == rejected
     for description, tag in (("GN22RHW", TAG), ("WT99XXX", None)):
         await airline.stores.postgres.execute(
             "UPDATE pir_bags SET description = $2, tag = $3 WHERE pir_id = $1", match.on_hand_pir_id, description, tag
@@ -312,7 +313,7 @@ async def test_a_rejected_match_is_not_proposed_again(airline: Builder) -> None:
         [kept] = await matches.by_ids(context(airline), [match.id])
         assert kept == rejected, "what an agent has seen and decided stays, whatever is found out later"
     with pytest.raises(InvalidState, match="rejected"):
-        await matches.confirm(context(airline), match.id, nothing)
+        await match_commands.confirm(context(airline), match.id, nothing)
 
 
 async def test_what_is_refused_for_the_files_undoes_the_decision(airline: Builder) -> None:
@@ -322,7 +323,7 @@ async def test_what_is_refused_for_the_files_undoes_the_decision(airline: Builde
         raise InvalidState("bags", "Bag 1 is delivered.")
 
     with pytest.raises(InvalidState):
-        await matches.confirm(context(airline), match.id, refuse)
+        await match_commands.confirm(context(airline), match.id, refuse)
     assert [one.state for one in await of(airline, match.delayed_pir_id)] == [MatchState.PROPOSED]
 
 
@@ -330,18 +331,18 @@ async def test_of_two_agents_one_confirms(airline: Builder) -> None:
     match = await proposal(airline)
     [rival] = await of(airline, await file(airline))
     outcomes = await asyncio.gather(
-        *(matches.confirm(context(airline), one.id, nothing) for one in (match, rival)), return_exceptions=True
+        *(match_commands.confirm(context(airline), one.id, nothing) for one in (match, rival)), return_exceptions=True
     )
     assert sorted(type(one).__name__ for one in outcomes) == ["InvalidState", "Match"]
 
 
 async def test_a_wrong_bag_can_be_matched_anew(airline: Builder) -> None:
     match = await proposal(airline)
-    await matches.confirm(context(airline), match.id, nothing)
+    await match_commands.confirm(context(airline), match.id, nothing)
     [rival] = await of(airline, await file(airline))
     async with airline.stores.postgres.transaction() as records:
-        await matches.release(context(airline), records, match.delayed_pir_id, [1])
-    assert (await matches.confirm(context(airline), rival.id, nothing)).state == "CONFIRMED"
+        await match_commands.release(context(airline), records, match.delayed_pir_id, [1])
+    assert (await match_commands.confirm(context(airline), rival.id, nothing)).state == "CONFIRMED"
     assert [one.state for one in await of(airline, match.delayed_pir_id)] == ["REJECTED"]
 
 
@@ -354,14 +355,14 @@ async def test_a_tag_switch_is_shown_by_a_confirmed_match_and_two_check_ins(airl
     found = await find(airline, tag="0230777777", name_on_bag="PENA/JOSE")
     [match] = await of(airline, missed)
     records, airline_id = airline.stores.postgres, airline.airline_id
-    assert await matches.tag_switch(records, airline_id, missed) is None, "nobody has confirmed it"
+    assert await match_commands.tag_switch(records, airline_id, missed) is None, "nobody has confirmed it"
 
-    confirmed = await matches.confirm(context(airline), match.id, nothing)
+    confirmed = await match_commands.confirm(context(airline), match.id, nothing)
     assert confirmed.decided_at is not None
     expected = TagSwitch(TAG, "0230777777", "MIA", confirmed.decided_at)
-    assert await matches.tag_switch(records, airline_id, missed) == expected
+    assert await match_commands.tag_switch(records, airline_id, missed) == expected
     await records.execute("UPDATE events SET at = at + interval '11 minutes' WHERE tag = '0230777777'")
-    assert await matches.tag_switch(records, airline_id, missed) is None, "they were not checked in together"
+    assert await match_commands.tag_switch(records, airline_id, missed) is None, "they were not checked in together"
     assert match.on_hand_pir_id == found
 
 
@@ -369,9 +370,9 @@ async def test_a_match_of_nobody_or_of_another_airline_is_not_there(airline: Bui
     match = await proposal(airline)
     for somebody, match_id in ((context(airline), 10**12), (context_of(world.stores), match.id)):
         with pytest.raises(NotFound):
-            await matches.confirm(somebody, match_id, nothing)
+            await match_commands.confirm(somebody, match_id, nothing)
         with pytest.raises(NotFound):
-            await matches.reject(somebody, match_id)
+            await match_commands.reject(somebody, match_id)
 
 
 async def test_lists_are_bounded(airline: Builder) -> None:

@@ -12,7 +12,7 @@ import pytest
 from integrations.errors import Unavailable
 from integrations.records.bags import Bag
 from integrations.records.events import EventColumns
-from integrations.records.outbox import GRAPH, Subject
+from integrations.records.outbox import Consumer
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres import bags, outbox
 from migrations.run import load_graph_schema
@@ -20,6 +20,7 @@ from resolvers import journeys
 from resolvers.health import lag
 from resolvers.ingestion import history
 from resolvers.installation import Stores
+from resolvers.publish import ChangeSet, publish
 from resolvers.rules.bag_state import flown
 from resolvers.rules.custody import custody_points
 from resolvers.workers import lanes as worker_module
@@ -150,7 +151,7 @@ async def test_a_flights_change_reaches_the_graph_with_the_bags_it_moved(airline
     await airline.stores.postgres.execute(
         "UPDATE flights SET actual_departure = $2, version = 2 WHERE id = $1", airline.flights["CM335"], at("12:05")
     )
-    await outbox.enqueue(airline.stores.postgres, airline.airline_id, GRAPH, Subject.FLIGHT, airline.flights["CM335"])
+    await publish(airline.stores.postgres, airline.airline_id, ChangeSet(flights=[airline.flights["CM335"]]))
     await tell_graph(airline.stores)
 
     journey = await journey_of(airline, "one")
@@ -186,7 +187,7 @@ async def test_an_event_alone_leaves_the_plan_as_it_was_told(airline: Builder) -
     by_event = await graph.execute_read(PLANNED, bag)
     await airline.stores.postgres.execute("UPDATE bags SET version = version + 1 WHERE id = $1", bag["bag"])
     await outbox.enqueue_bag_changes(
-        airline.stores.postgres, airline.airline_id, GRAPH, [(bag["bag"], None)], [bag["bag"]]
+        airline.stores.postgres, airline.airline_id, Consumer.GRAPH, [(bag["bag"], None)], [bag["bag"]]
     )
     await tell_graph(airline.stores)
 
@@ -200,12 +201,12 @@ async def test_word_of_the_plan_in_a_later_batch_is_heeded_now(airline: Builder)
     await airline.record(airline.scan(DELIVERED, "SORTED", "MIA", "11:10"))
     await airline.stores.postgres.execute("DELETE FROM bag_legs WHERE bag_id = $1 AND seq = 2", bag_id)
     await airline.stores.postgres.execute("UPDATE bags SET version = version + 1 WHERE id = $1", bag_id)
-    await outbox.enqueue_bag_changes(airline.stores.postgres, airline.airline_id, GRAPH, [(bag_id, None)], [bag_id])
+    await publish(airline.stores.postgres, airline.airline_id, ChangeSet(bags=[(bag_id, None)], replanned=[bag_id]))
     worker = Projector(airline.stores.postgres, airline.stores.neo4j, "small batches")
     worker._batch = 1
     await worker.step()
     planned = await airline.stores.neo4j.execute_read(PLANNED, {"bag": bag_id})
-    await outbox.release(airline.stores.postgres, GRAPH, worker.owner)
+    await outbox.release(airline.stores.postgres, Consumer.GRAPH, worker.owner)
 
     assert planned == [{"designator": "CM335"}]
 
@@ -216,7 +217,7 @@ async def test_an_event_that_turns_out_to_be_another_kind_is_corrected(airline: 
     event_id = await records.fetchval("SELECT id FROM events WHERE bag_id = $1", bag_id)
     await records.execute("UPDATE events SET kind = 'TRANSFER_IN', rank = 7 WHERE id = $1", event_id)
     await records.execute("UPDATE bags SET version = version + 1 WHERE id = $1", bag_id)
-    await outbox.enqueue_bag_changes(records, airline.airline_id, GRAPH, [(bag_id, event_id)], ())
+    await outbox.enqueue_bag_changes(records, airline.airline_id, Consumer.GRAPH, [(bag_id, event_id)], ())
     await tell_graph(airline.stores)
 
     journey = await journey_of(airline, "one")
@@ -235,7 +236,8 @@ async def test_a_bag_that_was_another_gives_it_its_events_and_is_gone(airline: B
     await records.execute("DELETE FROM bag_legs WHERE bag_id = $1", second)
     await records.execute("DELETE FROM bags WHERE id = $1", second)
     await records.execute("UPDATE bags SET version = version + 1 WHERE id = $1", first)
-    await outbox.enqueue_bag_changes(records, airline.airline_id, GRAPH, [(first, event_id), (second, None)], [first])
+    changes = ChangeSet(bags=[(first, event_id), (second, None)], replanned=[first])
+    await publish(records, airline.airline_id, changes)
     await tell_graph(airline.stores)
     del airline.bags["other"]
     found: list[Difference] = []
@@ -293,7 +295,7 @@ async def test_a_version_in_the_graph_never_stands_for_less_than_it_says(airline
     worker._batch = 1
     await worker.step()
     journey = await journey_of(airline, "one")
-    await outbox.release(airline.stores.postgres, GRAPH, worker.owner)
+    await outbox.release(airline.stores.postgres, Consumer.GRAPH, worker.owner)
 
     assert journey.source == "GRAPH"
     assert journey.behind > 0 or len(journey.events) == 3
@@ -314,11 +316,11 @@ async def test_workers_share_the_lanes_and_tell_everything_once(airline: Builder
         await airline.record(airline.scan(f"0230{tag:06d}", "POSITION", "PTY", "12:00"))
     for _ in range(3):  # each takes at most its share, and what others give up at the next renewal
         for worker in workers:
-            await outbox.lease(stores.postgres, GRAPH, worker.owner, 30.0)
+            await outbox.lease(stores.postgres, Consumer.GRAPH, worker.owner, 30.0)
     owned = await lanes(stores)
     steps = await asyncio.gather(*(_all_steps(worker) for worker in workers))
     for worker in workers:
-        await outbox.release(stores.postgres, GRAPH, worker.owner)
+        await outbox.release(stores.postgres, Consumer.GRAPH, worker.owner)
 
     assert sum(owned.values()) == outbox.LANES
     assert sum(steps) == 60
@@ -337,14 +339,14 @@ async def test_a_lane_is_nobody_elses_while_its_lease_holds_and_free_after_it(ai
     """Given a worker that vanished with its lanes, then another takes them when the lease ran out."""
     stores = airline.stores
     await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", "12:00"))
-    vanished = await outbox.lease(stores.postgres, GRAPH, "vanished", 1.0)
-    early = await outbox.waiting(stores.postgres, GRAPH, "other", 0.0, 10)
-    refused = await outbox.lease(stores.postgres, GRAPH, "other", 30.0)
+    vanished = await outbox.lease(stores.postgres, Consumer.GRAPH, "vanished", 1.0)
+    early = await outbox.waiting(stores.postgres, Consumer.GRAPH, "other", 0.0, 10)
+    refused = await outbox.lease(stores.postgres, Consumer.GRAPH, "other", 30.0)
     await asyncio.sleep(1.1)
-    taken = await outbox.lease(stores.postgres, GRAPH, "other", 30.0)
-    waiting = await outbox.waiting(stores.postgres, GRAPH, "other", 0.0, 10)
-    late = await outbox.waiting(stores.postgres, GRAPH, "vanished", 0.0, 10)
-    await outbox.release(stores.postgres, GRAPH, "other")
+    taken = await outbox.lease(stores.postgres, Consumer.GRAPH, "other", 30.0)
+    waiting = await outbox.waiting(stores.postgres, Consumer.GRAPH, "other", 0.0, 10)
+    late = await outbox.waiting(stores.postgres, Consumer.GRAPH, "vanished", 0.0, 10)
+    await outbox.release(stores.postgres, Consumer.GRAPH, "other")
 
     assert len(vanished) == outbox.LANES
     assert (refused, early, late) == ([], [], [])
@@ -355,10 +357,10 @@ async def test_a_lane_is_nobody_elses_while_its_lease_holds_and_free_after_it(ai
 async def test_no_batch_is_begun_when_the_lease_is_about_to_end(airline: Builder) -> None:
     stores = airline.stores
     await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", "12:00"))
-    await outbox.lease(stores.postgres, GRAPH, "slow", 5.0)
-    assert await outbox.waiting(stores.postgres, GRAPH, "slow", 6.0, 10) == []
-    assert len(await outbox.waiting(stores.postgres, GRAPH, "slow", 1.0, 10)) == 1
-    await outbox.release(stores.postgres, GRAPH, "slow")
+    await outbox.lease(stores.postgres, Consumer.GRAPH, "slow", 5.0)
+    assert await outbox.waiting(stores.postgres, Consumer.GRAPH, "slow", 6.0, 10) == []
+    assert len(await outbox.waiting(stores.postgres, Consumer.GRAPH, "slow", 1.0, 10)) == 1
+    await outbox.release(stores.postgres, Consumer.GRAPH, "slow")
 
 
 async def test_the_lag_is_what_waits_and_how_long_the_oldest_has(airline: Builder) -> None:

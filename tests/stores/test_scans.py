@@ -19,7 +19,8 @@ from migrations.run import load_graph_schema
 from resolvers import flights, journeys
 from resolvers.ingestion import events as scans
 from resolvers.ingestion import history
-from resolvers.ingestion.events import CLOCK_TOLERANCE, UNKNOWN_TAG_WINDOW, RecordedScan, ScanOutcome
+from resolvers.ingestion.bag_tags import UNKNOWN_TAG_WINDOW
+from resolvers.ingestion.events import CLOCK_TOLERANCE, RecordedScan, ScanOutcome
 from resolvers.ingestion.flight_updates import FlightChange
 from resolvers.installation import Stores
 from resolvers.rules.bag_state import flown

@@ -19,7 +19,7 @@ from integrations.messages.split_input import InputPiece
 from integrations.records.bags import BagState, TagRole
 from integrations.records.events import EventKind, Scan
 from integrations.records.journeys import BagStatus
-from integrations.records.outbox import GRAPH
+from integrations.records.outbox import Consumer
 from integrations.records.tags import parse_tag
 from integrations.stores.neo4j import projections
 from integrations.stores.neo4j.manager import Neo4jManager
@@ -304,7 +304,7 @@ async def graph_of(graph: Neo4jManager) -> dict[int, int]:
 async def told(postgres: PostgresManager) -> None:
     """Waits until the graph knows everything."""
     async with asyncio.timeout(60):
-        while (await outbox.lag(postgres, GRAPH))[0]:  # noqa: ASYNC110 # tables tell nobody
+        while (await outbox.lag(postgres, Consumer.GRAPH))[0]:  # noqa: ASYNC110 # tables tell nobody
             await asyncio.sleep(0.05)
 
 

@@ -19,7 +19,7 @@ from integrations.records.incidents import IncidentCause
 from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
 from integrations.records.journeys import BagStatus
 from integrations.records.matches import MatchState
-from integrations.records.outbox import GRAPH, Subject
+from integrations.records.outbox import Consumer, Subject
 from integrations.records.page import Page
 from integrations.records.pirs import PirFilter
 from integrations.records.tags import parse_tag
@@ -315,7 +315,7 @@ def reads() -> dict[str, Call]:
         "airports.routes_from": lambda _, r: airports.routes_from(r, NOBODYS, ["PTY"]),
         "airports.connection_times": lambda _, r: airports.connection_times(r, NOBODYS),
         "airports.parties": lambda _, r: airports.parties(r, NOBODYS, ["ZZ"]),
-        "outbox.pending": lambda w, r: outbox.pending(r, NOBODYS, GRAPH, [*w.ours.bags.values()]),
+        "outbox.pending": lambda w, r: outbox.pending(r, NOBODYS, Consumer.GRAPH, [*w.ours.bags.values()]),
         "transfers.of_bags": lambda w, r: transfers.of_bags(r, NOBODYS, [*w.ours.bags.values()]),
         "transfers.onto_flights": lambda w, r: transfers.onto_flights(r, NOBODYS, [*w.ours.flights.values()], page),
         "transfers.off_flights": lambda w, r: transfers.off_flights(r, NOBODYS, [*w.ours.flights.values()], page),
@@ -340,7 +340,7 @@ def reads() -> dict[str, Call]:
         "bags.ids_after": lambda _, r: bags.ids_after(r, NOBODYS, 0, 10),
         "flights.ids_after": lambda _, r: flights.ids_after(r, NOBODYS, 0, 10),
         "outbox.subjects_waiting": lambda w, r: outbox.subjects_waiting(
-            r, NOBODYS, GRAPH, Subject.BAG, [*w.ours.bags.values()]
+            r, NOBODYS, Consumer.GRAPH, Subject.BAG, [*w.ours.bags.values()]
         ),
         "drift.bags_in_graph": lambda w, _: drift.bags_in_graph(w.stores.neo4j, NOBODYS, [*w.ours.bags.values()]),
         "drift.flights_in_graph": lambda w, _: drift.flights_in_graph(
@@ -398,7 +398,7 @@ def writes() -> dict[str, Call]:
             at("12:00"),
             [flights.FlightValues(w.ours.flights["CM411"], None, None, None, None, "CANCELLED", "X")],
         ),
-        "flights.insert": lambda _, r: flights.insert(r, NOBODYS, GRAPH, at("12:00"), [_new_flight()]),
+        "flights.insert": lambda _, r: flights.insert(r, NOBODYS, at("12:00"), [_new_flight()]),
         "flights.insert_legs": lambda w, r: flights.insert_legs(
             r, NOBODYS, [flights.NewLeg(w.ours.bags["missed"], 9, w.ours.flights["CM411"])]
         ),
@@ -468,7 +468,7 @@ def writes() -> dict[str, Call]:
             r, NOBODYS, [bags.NewMeaning(w.ours.bags["missed"], "9" * 10, None, 1.0, True, False, True)]
         ),
         "flights.insert_named": lambda _, r: flights.insert_named(
-            r, NOBODYS, GRAPH, at("12:00"), [NamedFlight("ZZ", 1, "", DAY.date(), "PTY", "MIA")]
+            r, NOBODYS, at("12:00"), [NamedFlight("ZZ", 1, "", DAY.date(), "PTY", "MIA")]
         ),
         "flights.replace_legs": lambda w, r: flights.replace_legs(
             r, NOBODYS, [w.ours.bags["missed"]], [flights.ToldLeg(w.ours.bags["missed"], 9, 1, None, None)]
@@ -508,8 +508,8 @@ def writes() -> dict[str, Call]:
         "network.write_routes": lambda _, r: network.write_routes(
             r, NOBODYS, [network.NewRoute("CM", "PTY", "MIA", 1, 1, 1, "738", "a test")]
         ),
-        "outbox.enqueue": lambda _, r: outbox.enqueue(r, NOBODYS, GRAPH, Subject.FLIGHT, 1),
-        "outbox.enqueue_flight_changes": lambda _, r: outbox.enqueue_flight_changes(r, NOBODYS, [GRAPH], [1]),
+        "outbox.enqueue_network_change": lambda _, r: outbox.enqueue_network_change(r, NOBODYS, Consumer.GRAPH),
+        "outbox.enqueue_flight_changes": lambda _, r: outbox.enqueue_flight_changes(r, NOBODYS, [Consumer.GRAPH], [1]),
         "incidents.insert": lambda w, r: incidents.insert(
             r, NOBODYS, at("12:00"), [incidents.NewIncident(IncidentCause.LATE_INBOUND, w.ours.flights["CM411"], "PTY")]
         ),
@@ -520,7 +520,7 @@ def writes() -> dict[str, Call]:
         "incidents.acknowledge": lambda _, r: incidents.acknowledge(r, NOBODYS, 1, at("12:00"), "a", ""),
         "incidents.close": lambda _, r: incidents.close(r, NOBODYS, 1, at("12:00"), "a", ""),
         "outbox.enqueue_bag_changes": lambda w, r: outbox.enqueue_bag_changes(
-            r, NOBODYS, GRAPH, [(w.ours.bags["missed"], None)], ()
+            r, NOBODYS, Consumer.GRAPH, [(w.ours.bags["missed"], None)], ()
         ),
         "seedings.start": lambda _, r: seedings.start(r, NOBODYS, 1, at("12:00"), 1, 0),
         "seedings.finish": lambda _, r: seedings.finish(r, NOBODYS),

@@ -138,43 +138,33 @@ WHERE bag_legs.flight_id = ANY($2::bigint[])
 GROUP BY bag_legs.flight_id
 """
 
-# New flights and the graph's notices of them.
 INSERT_FLIGHTS = """
-WITH made AS (
-    INSERT INTO flights (id, airline_id, carrier, number, departure_date, origin, destination, scheduled_departure,
-                         scheduled_arrival, estimated_departure, estimated_arrival, actual_departure, actual_arrival,
-                         status, aircraft, seats, gate, updated_at)
-    SELECT id, $1, carrier, number, departure_date, origin, destination, scheduled_departure, scheduled_arrival,
-           estimated_departure, estimated_arrival, actual_departure, actual_arrival, status, aircraft, seats, gate, $3
-    FROM unnest($4::bigint[], $5::text[], $6::integer[], $7::date[], $8::text[], $9::text[], $10::timestamptz[],
-                $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[],
-                $16::text[], $17::text[], $18::text[])
-         AS new(id, carrier, number, departure_date, origin, destination, scheduled_departure, scheduled_arrival,
-                estimated_departure, estimated_arrival, actual_departure, actual_arrival, status, aircraft, gate)
-    JOIN aircraft_types ON aircraft_types.code = new.aircraft
-    RETURNING id
-)
-INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id)
-SELECT $1, $2, id % 64, 'FLIGHT', id FROM made ORDER BY id
+INSERT INTO flights (id, airline_id, carrier, number, departure_date, origin, destination, scheduled_departure,
+                     scheduled_arrival, estimated_departure, estimated_arrival, actual_departure, actual_arrival,
+                     status, aircraft, seats, gate, updated_at)
+SELECT id, $1, carrier, number, departure_date, origin, destination, scheduled_departure, scheduled_arrival,
+       estimated_departure, estimated_arrival, actual_departure, actual_arrival, status, aircraft, seats, gate, $2
+FROM unnest($3::bigint[], $4::text[], $5::integer[], $6::date[], $7::text[], $8::text[], $9::timestamptz[],
+            $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[],
+            $15::text[], $16::text[], $17::text[])
+     AS new(id, carrier, number, departure_date, origin, destination, scheduled_departure, scheduled_arrival,
+            estimated_departure, estimated_arrival, actual_departure, actual_arrival, status, aircraft, gate)
+JOIN aircraft_types ON aircraft_types.code = new.aircraft
 """
 
 # Flights that only messages name: their times are assumed, noon of their day where they leave from.
 INSERT_NAMED_FLIGHTS = """
-WITH made AS (
-    INSERT INTO flights (airline_id, carrier, number, suffix, departure_date, origin, destination, scheduled_departure,
-                         scheduled_arrival, status, times_known, updated_at)
-    SELECT $1, carrier, number, suffix, departure_date, origin, destination,
-           (departure_date + time '12:00') AT TIME ZONE time_zone,
-           (departure_date + time '13:00') AT TIME ZONE time_zone, $3, false, $4
-    FROM unnest($5::text[], $6::integer[], $7::text[], $8::date[], $9::text[], $10::text[])
-         AS new(carrier, number, suffix, departure_date, origin, destination)
-    JOIN airports ON airports.iata = new.origin
-    ORDER BY carrier, number, suffix, departure_date, origin
-    ON CONFLICT (airline_id, carrier, number, suffix, departure_date, origin) DO NOTHING
-    RETURNING id
-)
-INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id)
-SELECT $1, $2, id % 64, 'FLIGHT', id FROM made ORDER BY id
+INSERT INTO flights (airline_id, carrier, number, suffix, departure_date, origin, destination, scheduled_departure,
+                     scheduled_arrival, status, times_known, updated_at)
+SELECT $1, carrier, number, suffix, departure_date, origin, destination,
+       (departure_date + time '12:00') AT TIME ZONE time_zone,
+       (departure_date + time '13:00') AT TIME ZONE time_zone, $2, false, $3
+FROM unnest($4::text[], $5::integer[], $6::text[], $7::date[], $8::text[], $9::text[])
+     AS new(carrier, number, suffix, departure_date, origin, destination)
+JOIN airports ON airports.iata = new.origin
+ORDER BY carrier, number, suffix, departure_date, origin
+ON CONFLICT (airline_id, carrier, number, suffix, departure_date, origin) DO NOTHING
+RETURNING id
 """
 
 TOLD_LEGS = """
@@ -379,23 +369,18 @@ class NewLeg(NamedTuple):
     flight_id: int
 
 
-async def insert(
-    records: Reader, airline_id: int, consumer: str, updated_at: datetime, flights: Sequence[NewFlight]
-) -> None:
-    """Adds flights, and leaves word of each for the consumer; the seats are those of the aircraft type."""
-    await records.execute(
-        INSERT_FLIGHTS, airline_id, consumer, updated_at, *zip(*flights, strict=True), name="INSERT_FLIGHTS"
-    )
+async def insert(records: Reader, airline_id: int, updated_at: datetime, flights: Sequence[NewFlight]) -> None:
+    """Adds flights; the seats are those of the aircraft type."""
+    await records.execute(INSERT_FLIGHTS, airline_id, updated_at, *zip(*flights, strict=True), name="INSERT_FLIGHTS")
 
 
 async def insert_named(
-    records: Reader, airline_id: int, consumer: str, updated_at: datetime, named: Sequence[NamedFlight]
-) -> None:
-    """Adds flights that only messages name, and leaves word of each; those that are there stay as they are."""
-    await records.execute(
+    records: Reader, airline_id: int, updated_at: datetime, named: Sequence[NamedFlight]
+) -> list[int]:
+    """Adds flights that only messages name, where they are absent; returns the ids of those added."""
+    rows = await records.fetch(
         INSERT_NAMED_FLIGHTS,
         airline_id,
-        consumer,
         FlightStatus.UNSCHEDULED.value,
         updated_at,
         [flight.carrier for flight in named],
@@ -406,6 +391,7 @@ async def insert_named(
         [flight.destination for flight in named],
         name="INSERT_NAMED_FLIGHTS",
     )
+    return [row["id"] for row in rows]
 
 
 class ToldLeg(NamedTuple):

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from integrations.records.incidents import AffectedBag, Incident, IncidentCause, MemberBag
+from integrations.records.outbox import Consumer
 from integrations.records.page import Page
 from integrations.stores.postgres.manager import Reader
 
@@ -350,13 +351,13 @@ async def levels(records: Reader, airline_id: int, incident_ids: Sequence[int]) 
     return found
 
 
-async def moved_members(records: Reader, consumer: str, owner: str, limit: int) -> list[MovedMember]:
+async def moved_members(records: Reader, consumer: Consumer, owner: str, limit: int) -> list[MovedMember]:
     """Bags of open incidents that have changed since they were looked at, in the owner's lanes."""
     rows = await records.fetch(MOVED_MEMBERS, consumer, owner, limit, name="MOVED_MEMBERS")
     return [MovedMember(*row) for row in rows]
 
 
-async def flights_to_watch(records: Reader, consumer: str, owner: str, within: timedelta) -> list[AffectedFlight]:
+async def flights_to_watch(records: Reader, consumer: Consumer, owner: str, within: timedelta) -> list[AffectedFlight]:
     """Flights off their times that are to leave ``within`` from now or left since, and those of open incidents.
 
     Only those in the owner's lanes.
@@ -365,7 +366,7 @@ async def flights_to_watch(records: Reader, consumer: str, owner: str, within: t
     return [AffectedFlight(*row) for row in rows]
 
 
-async def moved_boards(records: Reader, consumer: str, owner: str, within: timedelta) -> list[MovedBoard]:
+async def moved_boards(records: Reader, consumer: Consumer, owner: str, within: timedelta) -> list[MovedBoard]:
     """Airports where bags connect and have moved ``within`` the last time."""
     rows = await records.fetch(MOVED_BOARDS, consumer, owner, within, name="MOVED_BOARDS")
     return [MovedBoard(*row) for row in rows]

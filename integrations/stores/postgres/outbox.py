@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from integrations.records.outbox import OutboxMessage, PendingChanges, Subject
+from integrations.records.outbox import Consumer, OutboxMessage, PendingChanges, Subject
 from integrations.stores.postgres.manager import Reader
 
 LANES = 64
@@ -18,8 +18,8 @@ FROM unnest($3::bigint[], $4::uuid[]) AS change(bag_id, event_id)
 GROUP BY bag_id
 """
 
-ENQUEUE_CHANGE = """
-INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id) VALUES ($1, $2, $3, $4, $5)
+ENQUEUE_NETWORK_CHANGE = """
+INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id) VALUES ($1, $2, $1 % 64, 'NETWORK', $1)
 """
 
 ENQUEUE_FLIGHT_CHANGES = """
@@ -29,7 +29,7 @@ FROM unnest($2::text[]) AS consumer
 CROSS JOIN unnest($3::bigint[]) AS flight_id
 """
 
-WAKE = "SELECT pg_notify('outbox', $1)"
+WAKE = "SELECT pg_notify('outbox', consumer) FROM unnest($1::text[]) AS consumer"
 
 # Free lanes and those whose owner let the lease run out; a worker takes at most its share.
 LEASE_LANES = """
@@ -88,7 +88,7 @@ FROM (SELECT created_at, events FROM outbox WHERE consumer = $1 AND done_at IS N
 async def enqueue_bag_changes(
     records: Reader,
     airline_id: int,
-    consumer: str,
+    consumer: Consumer,
     changes: Sequence[tuple[int, UUID | None]],
     replanned: Collection[int],
 ) -> None:
@@ -110,26 +110,24 @@ async def enqueue_bag_changes(
     )
 
 
-async def enqueue(records: Reader, airline_id: int, consumer: str, subject: Subject, subject_id: int) -> None:
-    """One notice of a flight or the network; part of the transaction that makes the change."""
-    await records.execute(
-        ENQUEUE_CHANGE, airline_id, consumer, subject_id % LANES, subject.value, subject_id, name="ENQUEUE_CHANGE"
-    )
+async def enqueue_network_change(records: Reader, airline_id: int, consumer: Consumer) -> None:
+    """Adds a message about the airline's network; part of the transaction that makes the change."""
+    await records.execute(ENQUEUE_NETWORK_CHANGE, airline_id, consumer, name="ENQUEUE_NETWORK_CHANGE")
 
 
 async def enqueue_flight_changes(
-    records: Reader, airline_id: int, consumers: Sequence[str], flight_ids: Sequence[int]
+    records: Reader, airline_id: int, consumers: Sequence[Consumer], flight_ids: Sequence[int]
 ) -> None:
     """One notice of each flight for each consumer; part of the transaction that makes the change."""
     await records.execute(ENQUEUE_FLIGHT_CHANGES, airline_id, consumers, flight_ids, name="ENQUEUE_FLIGHT_CHANGES")
 
 
-async def wake(records: Reader, consumer: str) -> None:
-    """Wakes waiting workers when the transaction commits. Only a hint: they look by themselves as well."""
-    await records.execute(WAKE, consumer, name="WAKE")
+async def wake(records: Reader, consumers: Collection[Consumer]) -> None:
+    """Wakes the workers of these consumers when the transaction commits; a hint, since workers also poll."""
+    await records.execute(WAKE, sorted(consumers), name="WAKE")
 
 
-async def lease(records: Reader, consumer: str, owner: str, seconds: float) -> list[int]:
+async def lease(records: Reader, consumer: Consumer, owner: str, seconds: float) -> list[int]:
     """Takes or renews a fair share of the lanes for ``seconds``; answers those the owner now has."""
     others = int(await records.fetchval(WORKERS, consumer, owner, name="WORKERS"))
     share = -(-LANES // (others + 1))
@@ -137,12 +135,12 @@ async def lease(records: Reader, consumer: str, owner: str, seconds: float) -> l
     return [row["lane"] for row in rows]
 
 
-async def release(records: Reader, consumer: str, owner: str) -> None:
+async def release(records: Reader, consumer: Consumer, owner: str) -> None:
     """Gives the owner's lanes back."""
     await records.execute(RELEASE_LANES, consumer, owner, name="RELEASE_LANES")
 
 
-async def waiting(records: Reader, consumer: str, owner: str, margin: float, limit: int) -> list[OutboxMessage]:
+async def waiting(records: Reader, consumer: Consumer, owner: str, margin: float, limit: int) -> list[OutboxMessage]:
     """The oldest notices of the owner's lanes whose lease lasts ``margin`` seconds more, at most ``limit``."""
     return await records.fetch(
         WAITING_MESSAGES,
@@ -155,7 +153,9 @@ async def waiting(records: Reader, consumer: str, owner: str, margin: float, lim
     )
 
 
-async def pending(records: Reader, airline_id: int, consumer: str, bag_ids: Sequence[int]) -> dict[int, PendingChanges]:
+async def pending(
+    records: Reader, airline_id: int, consumer: Consumer, bag_ids: Sequence[int]
+) -> dict[int, PendingChanges]:
     """What the consumer does not know yet of these bags; those of which no notice waits are absent."""
     rows = await records.fetch(PENDING_CHANGES, airline_id, consumer, bag_ids, name="PENDING_CHANGES")
     found: dict[int, PendingChanges] = {}
@@ -167,7 +167,7 @@ async def pending(records: Reader, airline_id: int, consumer: str, bag_ids: Sequ
 
 
 async def subjects_waiting(
-    records: Reader, airline_id: int, consumer: str, subject: Subject, ids: Sequence[int]
+    records: Reader, airline_id: int, consumer: Consumer, subject: Subject, ids: Sequence[int]
 ) -> set[int]:
     """Those of these bags or flights of which the consumer must still be told."""
     rows = await records.fetch(SUBJECTS_WAITING, airline_id, consumer, subject.value, ids, name="SUBJECTS_WAITING")
@@ -184,7 +184,7 @@ async def delete_done(records: Reader, older_than: timedelta, limit: int) -> Non
     await records.execute(DELETE_DONE, older_than, limit, name="DELETE_DONE")
 
 
-async def lag(records: Reader, consumer: str, limit: int = 100_000) -> tuple[int, float, int]:
+async def lag(records: Reader, consumer: Consumer, limit: int = 100_000) -> tuple[int, float, int]:
     """How many notices wait (counted up to ``limit``), and for how many seconds the oldest of them; their events."""
     row = await records.fetchrow(LAG, consumer, limit, name="LAG")
     assert row is not None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from integrations.records.outbox import Consumer
 from integrations.records.seedings import Seeding
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres.manager import Reader
@@ -137,7 +138,7 @@ async def empty(records: Reader) -> None:
     await records.execute(TRUNCATE_NOTICES, name="TRUNCATE_NOTICES", timeout=LONG_SECONDS)
 
 
-async def seize_lanes(records: Reader, consumer: str, owner: str, seconds: float) -> None:
+async def seize_lanes(records: Reader, consumer: Consumer, owner: str, seconds: float) -> None:
     """Takes all lanes, also leased ones: nobody else begins a batch for so many seconds."""
     await records.execute(SEIZE_LANES, consumer, owner, timedelta(seconds=seconds), name="SEIZE_LANES")
 

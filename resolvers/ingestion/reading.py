@@ -1,0 +1,143 @@
+"""Reading of input: pieces of text become parsed messages with what they say of bags and flights."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from integrations.messages import baggage_xml, typeb_reader
+from integrations.messages import scans as json_scans
+from integrations.messages.scans import ScanError
+from integrations.messages.split_input import InputPiece, PieceKind
+from integrations.messages.typeb import TypeBError, TypeBMessage, parse
+from integrations.messages.typeb_reader import Reading
+from integrations.records.events import FlightKey
+from integrations.records.instructions import MessageKind
+from resolvers.context import Context
+from resolvers.ingestion.events import CLOCK_TOLERANCE
+
+# A flight may leave late, and its date is local; a close-out further from it is of another flight.
+CLOSED_WITHIN = timedelta(days=3)
+
+
+OTHER = "OTHER"
+
+
+_CODES_IN_XML = re.compile(r">\s*([A-Z]{3})\s*<")
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedPiece:
+    """A piece with what it was found to be: a message of a kind and its reading, a broken one, or other text."""
+
+    id: UUID
+    piece: InputPiece
+    kind: str = OTHER
+    message: TypeBMessage | None = None
+    reading: Reading | None = None
+    fault: TypeBError | None = None
+
+    @property
+    def stations(self) -> Sequence[str]:
+        """Airports whose local time the reading may need."""
+        if self.kind == MessageKind.XML:
+            return _CODES_IN_XML.findall(self.piece.text)
+        return [self.message.airport] if self.message else []
+
+    def failed(self, line: int, column: int, reason: str) -> "ParsedPiece":
+        """The same, found to be broken."""
+        return ParsedPiece(self.id, self.piece, self.kind, fault=TypeBError(line, column, reason))
+
+
+async def checked(context: Context, pieces: Sequence[InputPiece], received_at: datetime) -> list[UUID]:
+    """The ids that the messages among these pieces have, where all of them can be read.
+
+    Raises:
+        TypeBError: of the first that cannot.
+    """
+    came = await read_all(context, pieces, received_at)
+    flight_ids = {flight.key: 0 for one in came if one.reading for flight in one.reading.flights if flight.destination}
+    for one in came:
+        if fault := with_known_flights(one, flight_ids).fault:
+            raise fault
+    return [one.id for one in came if one.reading is not None]
+
+
+async def read_all(context: Context, pieces: Sequence[InputPiece], received_at: datetime) -> list[ParsedPiece]:
+    """Parses pieces of input and reads what they say of bags and flights; a constant number of statements."""
+    parsed = [_parsed(context.airline_id, piece) for piece in pieces]
+    records, reference = context.stores.postgres, context.stores.reference
+    stations = await reference.airports(records, sorted({code for one in parsed for code in one.stations}))
+    zones = {code: ZoneInfo(airport.time_zone) for code, airport in stations.items()}
+    came = [_understood(one, zones, received_at) for one in parsed]
+    named = {code for one in came if one.reading for code in _airports(one.reading)}
+    airports = await reference.airports(records, sorted(named))
+    return [_placed(one, airports) for one in came]
+
+
+def _parsed(airline_id: int, piece: InputPiece) -> ParsedPiece:
+    digest = hashlib.sha256(f"{airline_id}\x1f".encode() + piece.digest).digest()
+    one = ParsedPiece(UUID(bytes=digest[:16]), piece)
+    if piece.kind == PieceKind.BROKEN:
+        return one.failed(piece.fault, piece.column, piece.reason)
+    if piece.kind == PieceKind.OTHER:
+        return one
+    if piece.text.startswith("{"):
+        return replace(one, kind=MessageKind.SCAN)
+    if piece.text.startswith("<"):
+        return replace(one, kind=MessageKind.XML)
+    try:
+        message = parse(piece.text)
+    except TypeBError as fault:
+        return replace(one, fault=fault)
+    return replace(one, kind=message.kind, message=message)
+
+
+def _understood(one: ParsedPiece, zones: Mapping[str, ZoneInfo], received_at: datetime) -> ParsedPiece:
+    if one.fault is not None or one.kind == OTHER:
+        return one
+    try:
+        if one.kind == MessageKind.SCAN:
+            reading = Reading(scans=(json_scans.read(one.piece.text),))
+        elif one.kind == MessageKind.XML:
+            reading = baggage_xml.read(one.piece.text.encode(), zones.get)
+        else:
+            assert one.message is not None
+            reading = typeb_reader.read(one.message, received_at, zones.get)
+    except TypeBError as fault:
+        return replace(one, fault=fault)
+    except ScanError as fault:
+        return one.failed(1, 1, str(fault))
+    if any(scan.at > received_at + CLOCK_TOLERANCE for scan in reading.scans):
+        return one.failed(1, 1, "A scan of it lies in the future: check the clock.")
+    closed, sent_at = reading.flight_closed, reading.sent_at
+    if closed and sent_at and abs((sent_at.date() - closed.departure_date).days) > CLOSED_WITHIN.days:
+        return one.failed(1, 1, f"A flight is closed within {CLOSED_WITHIN.days} days of its date.")
+    return replace(one, reading=reading)
+
+
+def _placed(one: ParsedPiece, airports: Mapping[str, object]) -> ParsedPiece:
+    """An unknown airport has no time zone, and no flight can be made to it."""
+    unknown = sorted(code for code in _airports(one.reading) if code not in airports) if one.reading else []
+    return one.failed(1, 1, f"The airport {unknown[0]} is not in the reference data.") if unknown else one
+
+
+def with_known_flights(one: ParsedPiece, flight_ids: Mapping[FlightKey, int]) -> ParsedPiece:
+    """A flight that nobody knows can be made only where it is said where it goes."""
+    if one.fault is not None or one.reading is None:
+        return one
+    named = {scan.flight for scan in one.reading.scans if scan.flight} | {flight.key for flight in one.reading.flights}
+    unknown = sorted((key for key in named if key not in flight_ids), key=str)
+    if not unknown:
+        return one
+    key = unknown[0]
+    name = f"{key.carrier}{key.number}{key.suffix} of {key.departure_date} from {key.origin}"
+    return one.failed(1, 1, f"The flight {name} is not known, and the message does not say where it goes.")
+
+
+def _airports(reading: Reading) -> set[str]:
+    named = {code for flight in reading.flights for code in (flight.origin, flight.destination) if code}
+    return named | {scan.airport for scan in reading.scans} | {said.airport for said in reading.instructions}

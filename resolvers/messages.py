@@ -1,0 +1,23 @@
+"""Messages: reads."""
+
+from collections.abc import Sequence
+
+from integrations.records.bags import Bag
+from integrations.records.messages import Message as Received
+from integrations.stores.postgres import messages
+from resolvers.context import Context
+from resolvers.errors import BadInput
+
+MOST_SHOWN = 200
+
+
+async def of_bags(context: Context, parents: Sequence[Bag], *, last: int = 50) -> list[list[Received]]:
+    """The newest messages that spoke of each bag, in order of receipt.
+
+    Raises:
+        BadInput: not between 1 and 200 of them.
+    """
+    if not 1 <= last <= MOST_SHOWN:
+        raise BadInput("last", f"`last` must be between 1 and {MOST_SHOWN}.")
+    found = await messages.of_bags(context.stores.postgres, context.airline_id, list({bag.id for bag in parents}), last)
+    return [found.get(bag.id, []) for bag in parents]
