@@ -11,7 +11,7 @@ from integrations.stores.postgres import messages
 from resolvers.audit import audit
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
-from resolvers.ingestion.pipeline import Intake, ingest
+from resolvers.ingestion.pipeline import IntakeChannel, ingest
 from resolvers.ingestion.reading import checked
 
 
@@ -49,7 +49,7 @@ async def replay(context: Context, letter_id: int, text: str | None) -> DeadLett
         raise BadInput("text", f"It still cannot be read: {fault}") from None
     if not replacements:
         raise BadInput("text", "There is no message in it.")
-    await ingest(context, pieces, letter.received_at, Intake.REPLAY)
+    await ingest(context, pieces, letter.received_at, IntakeChannel.REPLAY)
     return await _settle(context, letter_id, replacements[0])
 
 

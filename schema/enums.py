@@ -5,13 +5,12 @@ from typing import TypeVar
 
 import strawberry
 
-from integrations.partners.breaker import BreakerState
 from integrations.records.attempts import SendOutcome
 from integrations.records.bags import BagState, TagRole
 from integrations.records.effects import EffectReason, EffectState, Service, Trigger
 from integrations.records.events import EventKind, ScanMethod
 from integrations.records.flights import FlightStatus
-from integrations.records.health import HealthStatus
+from integrations.records.health import BreakerState, HealthStatus
 from integrations.records.incidents import IncidentCause
 from integrations.records.inventory import InventoryCategory
 from integrations.records.journeys import CustodyPointKind, FellowsBy, JourneySource

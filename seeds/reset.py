@@ -5,6 +5,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from integrations.records.outbox import Consumer
+from integrations.stores.neo4j import seedings as graph_seedings
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres import outbox, seedings
 from integrations.stores.postgres.manager import PostgresManager
@@ -53,7 +54,7 @@ async def _stop_projectors(postgres: PostgresManager) -> None:
 
 async def _empty_graph(postgres: PostgresManager, graph: Neo4jManager, say: Callable[[str], None]) -> None:
     deleted = 0
-    while some := await seedings.delete_nodes(graph):
+    while some := await graph_seedings.delete_nodes(graph):
         deleted += some
         await outbox.lease(postgres, Consumer.GRAPH, OWNER, LEASE_SECONDS)
     say(f"the graph is empty: {deleted:,} nodes deleted")

@@ -14,7 +14,7 @@ from integrations.stores.postgres.manager import PostgresManager, Reader
 from integrations.stores.postgres.pirs import NewPirBag
 from resolvers.context import Context
 from resolvers.ingestion import events, pipeline
-from resolvers.ingestion.pipeline import Intake
+from resolvers.ingestion.pipeline import IntakeChannel
 from resolvers.irregularities import matches
 from resolvers.publish import ChangeSet, publish
 from seeds.bag_factory import MOST_BAGS, MOST_EXCEPTIONS, Cast, GuideBag, Rows, tag
@@ -175,7 +175,7 @@ async def _write(context: Context, rows: Rows, now: datetime) -> None:
         await bookings.insert(records, context.airline_id, rows.bookings)
         await passengers.insert(records, context.airline_id, rows.passengers)
     for received_at, texts in _received(rows.messages, now):
-        await pipeline.ingest(context, pieces_of("".join(texts).encode()), received_at, Intake.SEED)
+        await pipeline.ingest(context, pieces_of("".join(texts).encode()), received_at, IntakeChannel.SEED)
     if rows.scans:
         await events.record(context, rows.scans, now)
     async with context.stores.postgres.transaction() as records:

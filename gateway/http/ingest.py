@@ -25,7 +25,7 @@ from integrations.messages.split_input import InputPiece, Splitter
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.ingestion.pipeline import BATCH, IngestResult, ingest
-from resolvers.ingestion.pipeline import Intake as Way
+from resolvers.ingestion.pipeline import IntakeChannel
 from resolvers.installation import Installation
 
 logger = logging.getLogger(__name__)
@@ -153,7 +153,7 @@ class Intake:
                 async for pieces in stream:
                     async with self._turns:
                         with deadline(BATCH_SECONDS):
-                            done += await ingest(context, pieces, received_at or self._now(), Way.HTTP)
+                            done += await ingest(context, pieces, received_at or self._now(), IntakeChannel.HTTP)
         except TimeoutError:
             return _told(HTTPStatus.REQUEST_TIMEOUT, f"Nothing came for {IDLE_SECONDS:g} s. {REPEAT}", done)
         except _TooLong:
@@ -236,7 +236,7 @@ async def ingest_file(context: Context, path: str, received_at: datetime | None,
         async with aclosing(batches(_read(file))) as stream:
             async for pieces in stream:
                 with deadline(BATCH_SECONDS):
-                    progress.add(await ingest(context, pieces, received_at or context.now(), Way.FILE))
+                    progress.add(await ingest(context, pieces, received_at or context.now(), IntakeChannel.FILE))
     progress.end()
     return 1 if progress.done.dead_letters else 0
 

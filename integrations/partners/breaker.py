@@ -8,21 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 
 from integrations.errors import DeadlineExceeded, Refused, Unavailable, Unsettled
+from integrations.records.health import BreakerState
 
 FAILURES = 3
 OPEN_SECONDS = 60.0
 PROBE_SECONDS = 1.0
-
-
-class BreakerState(StrEnum):
-    """Whether calls pass."""
-
-    CLOSED = "CLOSED"
-    OPEN = "OPEN"
-    HALF_OPEN = "HALF_OPEN"
 
 
 @dataclass(frozen=True, slots=True)

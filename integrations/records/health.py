@@ -72,3 +72,11 @@ class Health:
     services: Sequence[ServiceHealth]
     external: Sequence[PartnerHealth] = ()
     graph_lag: Lag | None = None
+
+
+class BreakerState(StrEnum):
+    """Whether calls pass."""
+
+    CLOSED = "CLOSED"
+    OPEN = "OPEN"
+    HALF_OPEN = "HALF_OPEN"

@@ -12,7 +12,7 @@ from integrations.messages.forms import pieces_of
 from integrations.stores.availability import backoff
 from integrations.streams.kafka import HANDLE_SECONDS, Consumer, Record
 from resolvers.context import Context
-from resolvers.ingestion.pipeline import BATCH, Intake, ingest
+from resolvers.ingestion.pipeline import BATCH, IntakeChannel, ingest
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ async def keep(context: Context, records: Sequence[Record]) -> None:
         received_at = max(record.at for record in together)
         pieces = [piece for record in together for piece in pieces_of(record.value)]
         for start in range(0, len(pieces), BATCH):
-            await ingest(context, pieces[start : start + BATCH], received_at, Intake.KAFKA)
+            await ingest(context, pieces[start : start + BATCH], received_at, IntakeChannel.KAFKA)
 
 
 def _minute(record: Record) -> datetime:

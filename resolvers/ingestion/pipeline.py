@@ -12,6 +12,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from integrations.errors import Conflict, Refused
+from integrations.messages.forms import pieces_of
 from integrations.messages.split_input import InputPiece
 from integrations.messages.typeb_reader import Reading
 from integrations.records.events import FlightKey
@@ -34,7 +35,7 @@ BATCH = 500
 ATTEMPTS = 5
 
 
-class Intake(StrEnum):
+class IntakeChannel(StrEnum):
     """The way in that a message took."""
 
     HTTP = "HTTP"
@@ -76,7 +77,18 @@ class IngestResult:
         )
 
 
-async def ingest(context: Context, pieces: Sequence[InputPiece], received_at: datetime, way: Intake) -> IngestResult:
+async def ingest_text(context: Context, data: bytes, received_at: datetime, intake: IntakeChannel) -> IngestResult:
+    """Ingests text of any number of messages, as ``ingest``, in transactions of at most ``BATCH`` pieces each."""
+    pieces = pieces_of(data)
+    result = IngestResult()
+    for start in range(0, len(pieces), BATCH):
+        result += await ingest(context, pieces[start : start + BATCH], received_at, intake)
+    return result
+
+
+async def ingest(
+    context: Context, pieces: Sequence[InputPiece], received_at: datetime, channel: IntakeChannel
+) -> IngestResult:
     """Keeps what came in, moves the bags that it speaks of, and leaves word for the graph: one transaction.
 
     The number of statements does not depend on the number of pieces, of which there should be at most ``BATCH``. Where
@@ -89,32 +101,34 @@ async def ingest(context: Context, pieces: Sequence[InputPiece], received_at: da
     moments = [scan.at for one in came if one.reading for scan in one.reading.scans]
     await context.stores.partitions.ensure(context.stores.postgres, moments)
     await close_flights(context, came)
-    return await _store(context, came, received_at, way)
+    return await _store(context, came, received_at, channel)
 
 
-async def _store(context: Context, came: Sequence[ParsedPiece], received_at: datetime, way: Intake) -> IngestResult:
+async def _store(
+    context: Context, came: Sequence[ParsedPiece], received_at: datetime, channel: IntakeChannel
+) -> IngestResult:
     """A message that the records refuse, for a reason that nobody has thought of, must not keep the others out."""
     try:
-        return await _store_together(context, came, received_at, way)
+        return await _store_together(context, came, received_at, channel)
     except Refused as error:
         if len(came) == 1:
             if came[0].fault is not None:
                 raise
             logger.warning("the records refuse a message: %s", error)
             refused = [came[0].failed(1, 1, "The records refuse it.")]
-            return await _store_together(context, refused, received_at, way)
+            return await _store_together(context, refused, received_at, channel)
     half = len(came) // 2
-    done = await _store(context, came[:half], received_at, way)
-    return done + await _store(context, came[half:], received_at, way)
+    done = await _store(context, came[:half], received_at, channel)
+    return done + await _store(context, came[half:], received_at, channel)
 
 
 async def _store_together(
-    context: Context, came: Sequence[ParsedPiece], received_at: datetime, way: Intake
+    context: Context, came: Sequence[ParsedPiece], received_at: datetime, channel: IntakeChannel
 ) -> IngestResult:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async with context.stores.postgres.transaction() as records:
-                return await _Batch(context, records, received_at, way).take(came)
+                return await _Batch(context, records, received_at, channel).take(came)
         except Conflict:
             if attempt == ATTEMPTS:
                 raise
@@ -124,12 +138,12 @@ async def _store_together(
 class _Batch:
     """The transaction that takes one batch in."""
 
-    def __init__(self, context: Context, records: Reader, received_at: datetime, way: Intake) -> None:
+    def __init__(self, context: Context, records: Reader, received_at: datetime, channel: IntakeChannel) -> None:
         self._context = context
         self._records = records
         self._airline_id = context.airline_id
         self._received_at = received_at
-        self._way = way
+        self._channel = channel
 
     async def take(self, read: Sequence[ParsedPiece]) -> IngestResult:
         readings = [one.reading for one in read if one.reading is not None]
@@ -161,7 +175,7 @@ class _Batch:
             if one.fault is not None
         }
         return await messages.insert_dead_letters(
-            self._records, self._airline_id, self._received_at, self._way, list(letters.values())
+            self._records, self._airline_id, self._received_at, self._channel, list(letters.values())
         )
 
     async def _keep(self, whole: Sequence[ParsedPiece]) -> set[UUID]:
@@ -169,7 +183,7 @@ class _Batch:
             self._records,
             self._airline_id,
             self._received_at,
-            self._way,
+            self._channel,
             [
                 NewMessage(
                     one.id,

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from integrations.partners.breaker import Breaker, BreakerState
+from integrations.partners.breaker import Breaker
 from integrations.partners.ports import MailSender, Pinged, SmsSender, WorldTracer
 from integrations.records.effects import Service
+from integrations.records.health import BreakerState
 from resolvers.rules.contact_hours import ContactRules
 
 PortT = TypeVar("PortT", bound=Pinged)

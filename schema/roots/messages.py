@@ -6,12 +6,11 @@ from typing import Annotated, Any, cast
 
 import strawberry
 
-from integrations.messages.forms import pieces_of
 from resolvers import dead_letters
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
-from resolvers.ingestion.pipeline import BATCH, IngestResult, Intake, ingest
+from resolvers.ingestion.pipeline import IngestResult, IntakeChannel, ingest_text
 from schema.fields.pagination import After, Before, Connection, First, Last, Order, connection
 from schema.fields.user_errors import UserError, told
 from schema.runtime.permissions import allow
@@ -117,13 +116,11 @@ class IngestionMutations:
     async def ingest_messages(
         self, info: Info, input: Annotated[IngestMessagesInput, strawberry.argument(description="The text.")]
     ) -> IngestMessagesPayload:
-        """Batch by batch, each a transaction."""
+        """Ingests the text in transactions of a batch each."""
         done, errors = IngestResult(), []
         try:
-            pieces = pieces_of(_text(input.text).encode())
-            for start in range(0, len(pieces), BATCH):
-                received_at = input.received_at or info.context.now()
-                done += await ingest(info.context, pieces[start : start + BATCH], received_at, Intake.GRAPHQL)
+            text = _text(input.text).encode()
+            done = await ingest_text(info.context, text, input.received_at or info.context.now(), IntakeChannel.GRAPHQL)
         except BadInput as refusal:
             errors = [told(refusal)]
         return IngestMessagesPayload(

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
-from integrations.stores.timings import recording
+from integrations.timings import recording
 
 MAX_STAGES = 1_000
 

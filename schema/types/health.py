@@ -5,9 +5,8 @@ from decimal import Decimal
 
 import strawberry
 
-from integrations.partners.breaker import BreakerState
 from integrations.records.effects import Service
-from integrations.records.health import HealthStatus
+from integrations.records.health import BreakerState, HealthStatus
 
 
 @strawberry.type(description="One thing the product leans on.")

@@ -26,7 +26,7 @@ from gateway.http.graphiql import asks_for_graphiql, graphiql_page, graphiql_rou
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.redis import EmbeddedRedis
-from integrations.stores.timings import Timings
+from integrations.timings import Timings
 from resolvers.actor import Role
 from schema.runtime.tracing import MAX_STAGES, Trace
 from tests.browser.chromium import Page, chromium

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from integrations.errors import DeadlineExceeded, Refused, Unavailable, Unsettled
-from integrations.partners.breaker import FAILURES, OPEN_SECONDS, Breaker, BreakerState
+from integrations.partners.breaker import FAILURES, OPEN_SECONDS, Breaker
+from integrations.records.health import BreakerState
 
 FAILED = [Unavailable("twilio", "away"), Unsettled("twilio", "no answer")]
 ANSWERED = [None, Refused("twilio", "no")]

@@ -14,7 +14,7 @@ from integrations.errors import Refused, Unavailable
 from integrations.messages.split_input import InputPiece, Splitter
 from integrations.stores.postgres.manager import count_statements
 from resolvers.ingestion import itineraries
-from resolvers.ingestion.pipeline import IngestResult, Intake, ingest
+from resolvers.ingestion.pipeline import IngestResult, IntakeChannel, ingest
 from resolvers.installation import Stores
 from resolvers.workers.bag_rebuild import Rebuilt, rebuild
 from tests.conftest import Neo4jCredentials
@@ -86,7 +86,9 @@ def pieces(*texts: str) -> list[InputPiece]:
 
 
 async def bring(airline: Builder, *texts: str, at: datetime = NOW) -> IngestResult:
-    return await ingest(context_of(airline.stores, airline_id=airline.airline_id), pieces(*texts), at, Intake.HTTP)
+    return await ingest(
+        context_of(airline.stores, airline_id=airline.airline_id), pieces(*texts), at, IntakeChannel.HTTP
+    )
 
 
 async def rows(airline: Builder, sql: str, *values: Any) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ from migrations import load_graph_schema, migrate
 from resolvers.actor import Actor, Role
 from resolvers.context import Context
 from resolvers.ingestion import events, history, pipeline
-from resolvers.ingestion.pipeline import Intake
+from resolvers.ingestion.pipeline import IntakeChannel
 from resolvers.installation import Installation, Stores
 from resolvers.rules.bag_state import status_of
 from resolvers.workers.projector import Projector
@@ -229,7 +229,7 @@ async def test_an_interrupted_run_is_continued(
     ingest = pipeline.ingest
 
     async def fail_at_thirtieth(
-        context: Context, pieces: Sequence[InputPiece], received_at: datetime, way: Intake
+        context: Context, pieces: Sequence[InputPiece], received_at: datetime, way: IntakeChannel
     ) -> None:
         brought.append("".join(piece.text for piece in pieces))
         if len(brought) == 30:

@@ -1,6 +1,6 @@
 import pytest
 
-from integrations.stores.timings import MAX_NAMES, Timings
+from integrations.timings import MAX_NAMES, Timings
 
 
 def test_sums_by_name() -> None:

@@ -28,7 +28,7 @@ from neo4j.time import Date, DateTime, Time
 from integrations.deadline import remaining
 from integrations.errors import Conflict, OutsideError, Refused
 from integrations.stores.availability import Availability, backoff
-from integrations.stores.timings import Timings
+from integrations.timings import Timings
 
 STORE = "graph"
 SLOW_SECONDS = 2.0

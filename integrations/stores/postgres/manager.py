@@ -39,7 +39,7 @@ from integrations.stores.postgres.pool import (
     SlowCallDetector,
     open_connection,
 )
-from integrations.stores.timings import Timings
+from integrations.timings import Timings
 
 STORE = "records"
 SLOW_SECONDS = 1.0

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from integrations.records.outbox import Consumer
 from integrations.records.seedings import Seeding
-from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres.manager import Reader
 
 INSERT_SEEDING = """
@@ -67,13 +66,8 @@ TRUNCATE_NOTICES = "TRUNCATE outbox, changes, audit CONTINUE IDENTITY"
 # Also from owners whose lease lasts: they find out before their next batch.
 SEIZE_LANES = "UPDATE lanes SET owner = $2, leased_until = now() + $3::interval WHERE consumer = $1"
 
-# In this order, since a place or party with all of its events is too much for one transaction.
-DELETE_EVENTS = "MATCH (e:Event) WITH e LIMIT $limit DETACH DELETE e RETURN count(*) AS deleted"
-DELETE_BAGS = "MATCH (b:Bag) WITH b LIMIT $limit DETACH DELETE b RETURN count(*) AS deleted"
-DELETE_NODES = "MATCH (n) WITH n LIMIT $limit DETACH DELETE n RETURN count(*) AS deleted"
 
 LONG_SECONDS = 60.0
-NODES_AT_ONCE = 5_000
 
 
 async def start(
@@ -141,16 +135,3 @@ async def empty(records: Reader) -> None:
 async def seize_lanes(records: Reader, consumer: Consumer, owner: str, seconds: float) -> None:
     """Takes all lanes, also leased ones: nobody else begins a batch for so many seconds."""
     await records.execute(SEIZE_LANES, consumer, owner, timedelta(seconds=seconds), name="SEIZE_LANES")
-
-
-async def delete_nodes(graph: Neo4jManager) -> int:
-    """Takes some nodes out of the graph, whosever they are; answers how many, 0 where it is empty."""
-    for cypher, name in (
-        (DELETE_EVENTS, "DELETE_EVENTS"),
-        (DELETE_BAGS, "DELETE_BAGS"),
-        (DELETE_NODES, "DELETE_NODES"),
-    ):
-        rows = await graph.execute_write(cypher, {"limit": NODES_AT_ONCE}, name=name, timeout=LONG_SECONDS)
-        if deleted := int(rows[0]["deleted"]):
-            return deleted
-    return 0

@@ -17,7 +17,7 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 from integrations.deadline import remaining
 from integrations.errors import OutsideError, Refused
 from integrations.stores.availability import Availability
-from integrations.stores.timings import Timings
+from integrations.timings import Timings
 
 STORE = "cache"
 CLIENT_NAME = "baggage-gateway"
