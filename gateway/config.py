@@ -81,78 +81,88 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False)
 
-    environment: Literal["production", "demo"] = Field("production", description="Which file of `config/environments`.")
-    neon_database_url: SecretStr = Field(description="PostgreSQL 16 or later, as Neon hands it out.")
+    environment: Literal["production", "demo"] = Field(
+        "production", description="Which file of `config/environments` applies."
+    )
+    neon_database_url: SecretStr = Field(description="PostgreSQL 16 or later, with the URL as Neon shows it.")
     postgres_replica_url: SecretStr | None = Field(None, description="Read replica for analytics.")
     neo4j_uri: str = Field(description="Neo4j 5.26 or later: `bolt://`, `neo4j://`, `neo4j+s://`.")
     neo4j_user: str = Field("neo4j", description="Neo4j's user.")
     neo4j_password: SecretStr = Field(description="Neo4j's password.")
     redis_url: SecretStr = Field(description="Redis 6.2 or later, or Valkey.")
-    jwt_secret: Secret = Field(description="Signs bearer tokens (HS256); 32 characters or more.")
-    secret_key: Secret = Field(description="Signs cursors and links; 32 characters or more.")
+    jwt_secret: Secret = Field(description="Signs bearer tokens (HS256); at least 32 characters.")
+    secret_key: Secret = Field(description="Signs cursors and links; at least 32 characters.")
     anthropic_api_key: SecretStr | None = Field(None, description="Accepted and not used.")
     copa_airline_id: int = Field(1, gt=0, description="The tenant whose rows this installation seeds.")
-    host: str = Field("0.0.0.0", description="The address to listen on.")  # noqa: S104 # an image serves its network
-    port: int = Field(8000, ge=1, le=65535, description="The port to listen on.")
-    workers: int = Field(1, ge=1, le=64, description="Serving processes.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="What is logged.")
+    host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104 # an image serves its network
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    workers: int = Field(1, ge=1, le=64, description="Number of serving processes.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
     graphiql: bool = Field(False, description="Whether `/graphql` shows GraphiQL to a browser.")
     executor: Literal["breadth-first", "graphql-core"] = Field(
         "breadth-first", description="Who runs operations: `breadth-first` or `graphql-core`."
     )
-    request_seconds: float = Field(10.0, gt=0, le=120, description="The longest that one operation may take.")
-    body_bytes: int = Field(1_048_576, ge=1024, description="The largest request body.")
-    postgres_connections: int = Field(10, ge=2, le=200, description="The most connections to PostgreSQL per process.")
-    live_hours: int = Field(24, ge=1, le=720, description="How long a subscription that was cut off can go on.")
-    live_connections: int = Field(1_000, ge=1, description="The most WebSockets and event streams of a process.")
-    live_subscriptions: int = Field(100, ge=1, description="The most subscriptions of one actor in a process.")
-    seed_bags: int = Field(0, ge=0, description="Bags that `init` seeds.")
-    seed_exceptions: int = Field(0, ge=0, description="Bags among them that something goes wrong with.")
+    request_seconds: float = Field(10.0, gt=0, le=120, description="Longest time for one operation, in seconds.")
+    body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body, in bytes.")
+    postgres_connections: int = Field(10, ge=2, le=200, description="Most connections to PostgreSQL per process.")
+    live_hours: int = Field(
+        24, ge=1, le=720, description="How long the cursor of a subscription stays valid, in hours."
+    )
+    live_connections: int = Field(1_000, ge=1, description="Most WebSockets and event streams per process.")
+    live_subscriptions: int = Field(100, ge=1, description="Most subscriptions of one actor per process.")
+    seed_bags: int = Field(0, ge=0, description="Number of bags that `init` seeds.")
+    seed_exceptions: int = Field(0, ge=0, description="Number of seeded bags with an irregularity.")
     external_services: Annotated[ExternalServices, BeforeValidator(_document)] = Field(
         ExternalServices(),
         description="`enabled`, `mock` and `fallback` of worldtracer, twilio and sendgrid; JSON in the environment.",
     )
-    kafka_bootstrap_servers: str | None = Field(None, description="Kafka brokers, `host:port,...`; none: not read.")
-    kafka_topic: str | None = Field(None, description="The topic that `consume` reads.")
-    kafka_group: str = Field("baggage-gateway", description="The group of consumers that share its partitions.")
+    kafka_bootstrap_servers: str | None = Field(
+        None, description="Kafka brokers, `host:port,...`; without them Kafka is not read."
+    )
+    kafka_topic: str | None = Field(None, description="Topic that `consume` reads.")
+    kafka_group: str = Field("baggage-gateway", description="Consumer group that shares the topic's partitions.")
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`."
     )
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
         "PLAIN", description="`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`."
     )
-    kafka_username: str | None = Field(None, description="With SASL: Kafka's user.")
-    kafka_password: SecretStr | None = Field(None, description="With SASL: its password.")
-    kafka_ca_file: Path | None = Field(None, description="Authorities in PEM, besides the machine's.")
+    kafka_username: str | None = Field(None, description="Kafka's user, with SASL.")
+    kafka_password: SecretStr | None = Field(None, description="Kafka's password, with SASL.")
+    kafka_ca_file: Path | None = Field(
+        None, description="Certificate authorities in PEM, in addition to the machine's."
+    )
     public_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = Field(
         "http://127.0.0.1:8000",
         pattern=r"^https?://[^\s/]+",
-        description="Where providers and passengers reach the product.",
+        description="URL under which providers and passengers reach the product.",
     )
     brand: str = Field("Copa", min_length=2, max_length=20, description="The airline's name in messages.")
-    designator: str = Field("CM", pattern=r"^[A-Z0-9]{2}$", description="Under which WorldTracer files are made.")
-    worldtracer_endpoint: str | None = Field(None, description="WorldTracer's address.")
-    worldtracer_api_key: SecretStr | None = Field(None, description="WorldTracer's key.")
-    worldtracer_mock_endpoint: str | None = Field(None, description="Where a mock of WorldTracer is.")
-    twilio_account_sid: str | None = Field(None, description="Twilio's account: `AC...`.")
-    twilio_auth_token: SecretStr | None = Field(None, description="Its token; callbacks are signed with it.")
-    twilio_phone_number: str | None = Field(None, description="Sending number (E.164), or messaging service `MG...`.")
-    twilio_mock_endpoint: str | None = Field(None, description="Where a mock of Twilio is.")
-    sendgrid_api_key: SecretStr | None = Field(None, description="SendGrid's key, with the right to send mail.")
-    sendgrid_from_email: str | None = Field(None, description="The address that emails are from.")
-    sendgrid_webhook_public_key: Annotated[str, AfterValidator(_verification_key)] | None = Field(
-        None, description="Verifies SendGrid's signed events: base64."
+    designator: str = Field("CM", pattern=r"^[A-Z0-9]{2}$", description="Airline designator of WorldTracer files.")
+    worldtracer_endpoint: str | None = Field(None, description="WorldTracer's URL.")
+    worldtracer_api_key: SecretStr | None = Field(None, description="WorldTracer's API key.")
+    worldtracer_mock_endpoint: str | None = Field(None, description="URL of a mock of WorldTracer.")
+    twilio_account_sid: str | None = Field(None, description="Twilio's account, `AC...`.")
+    twilio_auth_token: SecretStr | None = Field(None, description="Twilio's token, which also signs callbacks.")
+    twilio_phone_number: str | None = Field(None, description="Sending number (E.164) or messaging service `MG...`.")
+    twilio_mock_endpoint: str | None = Field(None, description="URL of a mock of Twilio.")
+    sendgrid_api_key: SecretStr | None = Field(
+        None, description="SendGrid's API key, with the permission to send mail."
     )
-    sendgrid_mock_endpoint: str | None = Field(None, description="Where a mock of SendGrid is.")
-    sms_per_minute: int = Field(60, ge=1, description="The most short messages in 60 seconds; the others wait.")
-    sms_per_passenger_day: int = Field(10, ge=1, description="The most short messages to one number in a day.")
-    quiet_from: time = Field(time(22), description="From when on passengers are let sleep, on their own clock.")
-    quiet_until: time = Field(time(7), description="Until when.")
-    worldtracer_call_price: Decimal = Field(Decimal(0), ge=0, description="US dollars a call; from your contract.")
-    sms_part_price: Decimal = Field(Decimal(0), ge=0, description="US dollars a part of a short message.")
-    email_price: Decimal = Field(Decimal(0), ge=0, description="US dollars an email.")
+    sendgrid_from_email: str | None = Field(None, description="Sender address of emails.")
+    sendgrid_webhook_public_key: Annotated[str, AfterValidator(_verification_key)] | None = Field(
+        None, description="Verifies SendGrid's signed events; base64."
+    )
+    sendgrid_mock_endpoint: str | None = Field(None, description="URL of a mock of SendGrid.")
+    sms_per_minute: int = Field(60, ge=1, description="Most short messages in 60 seconds; others wait.")
+    sms_per_passenger_day: int = Field(10, ge=1, description="Most short messages to one number in a day.")
+    quiet_from: time = Field(time(22), description="Start of the quiet hours, on the passenger's clock.")
+    quiet_until: time = Field(time(7), description="End of the quiet hours.")
+    worldtracer_call_price: Decimal = Field(Decimal(0), ge=0, description="US dollars for a call, by your contract.")
+    sms_part_price: Decimal = Field(Decimal(0), ge=0, description="US dollars for a part of a short message.")
+    email_price: Decimal = Field(Decimal(0), ge=0, description="US dollars for an email.")
     daily_budget: Decimal | None = Field(
-        None, ge=0, description="US dollars a day for all partners; none for no alert."
+        None, ge=0, description="US dollars a day for all partners; without it there is no alert."
     )
 
     @classmethod

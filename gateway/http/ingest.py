@@ -24,8 +24,7 @@ from integrations.messages.forms import pieces_of
 from integrations.messages.split_input import InputPiece, Splitter
 from resolvers.actor import Role
 from resolvers.context import Context
-from resolvers.ingestion.pipeline import BATCH, IngestResult, ingest
-from resolvers.ingestion.pipeline import IntakeChannel
+from resolvers.ingestion.pipeline import BATCH, IngestResult, IntakeChannel, ingest
 from resolvers.installation import Installation
 
 logger = logging.getLogger(__name__)

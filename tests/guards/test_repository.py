@@ -17,17 +17,17 @@ ROW = re.compile(r"^\| `([A-Z0-9_]+)` \|(.*)\|$", re.MULTILINE)
 
 
 def settings_table() -> dict[str, list[str]]:
-    """README's settings: the columns after the variable's name."""
-    rows = ROW.findall((ROOT / "README.md").read_text())
+    """Settings in ``docs/CONFIGURATION.md``: the columns after the variable's name."""
+    rows = ROW.findall((ROOT / "docs" / "CONFIGURATION.md").read_text())
     return {name: [cell.strip() for cell in cells.split("|")] for name, cells in rows}
 
 
-def test_readme_lists_every_setting() -> None:
+def test_every_setting_is_documented() -> None:
     assert list(settings_table()) == [name.upper() for name in Settings.model_fields]
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
-def test_readme_says_what_a_setting_is_and_what_it_is_if_absent(name: str) -> None:
+def test_a_setting_is_documented_with_its_description_and_default(name: str) -> None:
     setting = Settings.model_fields[name]
     default, _, description = settings_table()[name.upper()]
 
