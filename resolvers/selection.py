@@ -1,39 +1,40 @@
-"""What an operation selects of the values of a field."""
+"""The fields that an operation selects, as batch functions receive them."""
 
-from collections.abc import Iterator, KeysView, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
-# Names of an answer's entries in order, each with the attribute that answers it.
+# Response names in order, each with the name of the attribute that holds its value.
 Layout = tuple[tuple[str, str], ...]
 
 
-class Selection(Protocol):
-    """The fields that are asked of the values of a field, each with what is asked of its own."""
+class Selection(dict[str, "Selection | None"]):
+    """The selected fields of a field's values by their Python names, each with its own selection.
 
-    @property
-    def arguments(self) -> Mapping[str, Any] | None:
-        """Of the field; None where they depend on the request or differ from place to place."""
+    A leaf has an empty selection. None stands for a selection that depends on the runtime type of the values.
 
-    @property
-    def layout(self) -> Layout | None:
-        """Of each object, where lists of JSON text do for the field's values; else None."""
+    Args:
+        fields: selections by field name.
+        arguments: of the field, as its function receives them; None where they depend on the request, where the field
+            is selected at several places, or where it is not a batch field.
+        layout: of each object, where the field may return JSON texts; None otherwise.
+    """
 
-    def __contains__(self, name: object) -> bool: ...
+    __slots__ = ("arguments", "layout")
 
-    def __iter__(self) -> Iterator[str]: ...
+    def __init__(
+        self,
+        fields: "Mapping[str, Selection | None]",
+        arguments: Mapping[str, Any] | None = None,
+        layout: Layout | None = None,
+    ) -> None:
+        super().__init__(fields)
+        self.arguments = arguments
+        self.layout = layout
 
-    def get(self, name: str, /) -> "Selected":
-        """What is asked of a field's values; None as well for one that is not asked for."""
 
-    def keys(self) -> KeysView[str]:
-        """The fields' names."""
-
-
-# None where nobody can say.
+# None where the selection depends on the runtime type of the values, or where the executor does not provide one.
 Selected = Selection | None
 
 
 class Written(list[str]):
-    """Lists that are written already, as JSON, one for each parent."""
-
-    written = True
+    """Lists serialized as JSON, one text for each parent."""

@@ -28,17 +28,15 @@ from strawberry.types.arguments import StrawberryArgument, convert_arguments
 from strawberry.types.base import StrawberryMaybe, StrawberryOptional
 from strawberry.types.field import StrawberryField
 
+from resolvers.selection import Layout, Selected, Selection
 from schema.execution.completion import Leaf, ListOf, ObjectOf, Shape
 from schema.execution.fields import (
     SELECTED,
     WRITTEN,
     BatchField,
-    Layout,
     Reader,
     ReadField,
     Rule,
-    Selected,
-    Selection,
 )
 from schema.execution.info import ResolveInfo
 from schema.execution.instrumentation import FieldMetrics, Stage

@@ -10,40 +10,13 @@ from typing import Any, Self
 
 from strawberry.types.field import StrawberryField
 
+from resolvers.selection import Written
+
 BatchFunction = Callable[..., Awaitable[Sequence[Any]]]
 Rule = Callable[[Any], None]
 Read = Callable[[Any], Any]
 Reader = Callable[[Any], Read | None]
 Prefetch = Callable[..., Sequence[Any] | None]
-# Response names in order, each with the name of the attribute that answers it.
-Layout = tuple[tuple[str, str], ...]
-
-
-class Selection(dict[str, "Selection | None"]):
-    """The fields that are asked of the values of a field, each with what is asked of theirs (nothing, of leaves).
-
-    Args:
-        fields: by the names that Python has for them; None for one whose values' fields nobody can tell.
-        arguments: of the field, as its function gets them; None where they depend on the request, or where the field is
-            asked for at several places or is no ``BatchField``.
-        layout: of each object, where the field's values may be finished text; see ``BatchField.takes_written``.
-    """
-
-    __slots__ = ("arguments", "layout")
-
-    def __init__(
-        self,
-        fields: "Mapping[str, Selection | None]",
-        arguments: Mapping[str, Any] | None = None,
-        layout: Layout | None = None,
-    ) -> None:
-        super().__init__(fields)
-        self.arguments = arguments
-        self.layout = layout
-
-
-# None where nobody can say.
-Selected = Selection | None
 WRITTEN = "written"
 SELECTED = "selected"
 
@@ -64,8 +37,7 @@ class BatchField(StrawberryField):
             for, so that it need not fetch more.
         takes_written: whether the function has a parameter ``written``: where its values are lists of objects of which
             nothing but attributes is asked, and the answer's writer takes finished text, it gets their layout, and may
-            answer for each parent the text of a list, as JSON, in a list of its own class whose attribute ``written``
-            is true. The text must read exactly as the scalars would have been written.
+            return ``Written``: for each parent the text of a list, as JSON. The text must read exactly as the scalars would have been written.
         prefetched: takes the parents and the field's arguments as keywords; returns what the function would return
             where all parents already hold it, else None. It does not wait and has no effects. None where parents
             never hold it.
@@ -119,9 +91,8 @@ class BatchField(StrawberryField):
             return await self._part(context, parents, arguments)
         starts = range(0, len(parents), self.max_parents)
         parts = [await self._part(context, parents[at : at + self.max_parents], arguments) for at in starts]
-        collect: Any = type(parts[0]) if all(is_written(part) for part in parts) else list
-        together: Sequence[Any] = collect(chain.from_iterable(parts))
-        return together
+        together = chain.from_iterable(parts)
+        return Written(together) if all(is_written(part) for part in parts) else list(together)
 
     async def _part(self, context: Any, parents: Sequence[Any], arguments: Mapping[str, Any]) -> Sequence[Any]:
         answers = await self.function(context, parents, **arguments)
@@ -132,7 +103,7 @@ class BatchField(StrawberryField):
 
 def is_written(answers: Sequence[Any]) -> bool:
     """Whether a function has answered text instead of values."""
-    return getattr(answers, WRITTEN, False)
+    return isinstance(answers, Written)
 
 
 class ReadField(StrawberryField):

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from graphql import GraphQLResolveInfo
 from graphql.pyutils import Path
 
-from schema.execution.fields import SELECTED, Selected
+from resolvers.selection import Selected
+from schema.execution.fields import SELECTED
 from schema.execution.response_path import Where
 
 

@@ -28,10 +28,11 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet, collect_fields, collect_subfields
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
+from resolvers.selection import Selected, Selection
 from schema.execution.codegen import Builder, builder_of
 from schema.execution.completion import Leaf, Native, shape_of
 from schema.execution.field_plans import BatchPlan, FieldPlan, ReadPlan, plan_field, union
-from schema.execution.fields import Read, Selected, Selection
+from schema.execution.fields import Read
 from schema.execution.instrumentation import FieldMetrics
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from integrations.records.columns import Column, View
 from resolvers.actor import Role
-from schema.execution import Selected
+from resolvers.selection import Selected
 from schema.fields.batching import batched, masked, read
 from tests.execution.chance import Problem, Situation, Values, later, many, one_of
 
