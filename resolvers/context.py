@@ -23,7 +23,7 @@ class Context:
         installation: whose it is.
         signing_key: signs what leaves the process and comes back: cursors and links.
         loaders: the batches of this request; the GraphQL layer's own.
-        watch: is told how the request is executed, if somebody asked; likewise.
+        tracer: traces the execution of the request; None if it is not traced. Set by the GraphQL layer.
         live: where changes are watched; None where nothing is.
         resume: the cursor from which a stream goes on that was cut, as its transport tells.
     """
@@ -35,7 +35,7 @@ class Context:
     installation: Installation
     signing_key: bytes = field(repr=False)
     loaders: Any = field(default=None, repr=False)
-    watch: Any = field(default=None, repr=False)
+    tracer: Any = field(default=None, repr=False)
     live: LiveUpdates | None = field(default=None, repr=False)
     resume: str | None = None
 

@@ -8,7 +8,7 @@ from integrations.records.events import BriefEvent, Event
 from integrations.stores.postgres import events
 from resolvers.context import Context
 from resolvers.errors import BadInput
-from resolvers.selection import Layout, Selected, Written
+from resolvers.selection import JsonTexts, Layout, Selected
 
 MOST_EVENTS = 500
 # The fields of an event that its brief form answers.
@@ -35,20 +35,20 @@ async def of_bags(
     *,
     last: int | None = None,
     selected: Selected = None,
-    written: Layout | None = None,
+    layout: Layout | None = None,
 ) -> Sequence[Any]:
     """The newest ``last`` events of each bag, all where None, in order of event time.
 
     Args:
         selected: the fields that the events are asked for; None where nobody can say.
-        written: how each event is laid out where lists of JSON text do; then long answers are such lists.
+        layout: of each event, if JSON texts may be returned; then long results are JSON texts.
 
     Raises:
         BadInput: ``last`` is out of bounds.
     """
     check_last(last)
-    if written and len(parents) >= WRITTEN_FROM and _is_written(written):
-        return await _written(context, parents, last, written)
+    if layout and len(parents) >= WRITTEN_FROM and _is_written(layout):
+        return await _written(context, parents, last, layout)
     found: dict[int, list[Event | BriefEvent]] = {bag.id: [] for bag in parents}
     brief = selected is not None and selected.keys() <= BRIEF
     for event in await _rows(context, list(found), last, brief=brief):
@@ -63,26 +63,26 @@ def layout_of(selected: Selected) -> tuple[Layout | None, int | None]:
     return selected.layout, selected.arguments["last"]
 
 
-def prefetched(parents: Sequence[Any], *, last: int | None = None) -> Written | None:  # noqa: ARG001 # was asked for so
+def prefetched(parents: Sequence[Any], *, last: int | None = None) -> JsonTexts | None:  # noqa: ARG001 # was asked for so
     """The events that bags prefetched, if all have; as many and laid out as the bags were asked for them."""
     if not BRINGING.issuperset(map(type, parents)):
         return None
     texts = [parent.written_events for parent in parents]
-    return None if None in texts else Written(texts)
+    return None if None in texts else JsonTexts(texts)
 
 
 def _is_written(layout: Layout) -> bool:
     return events.JSON_OF.keys() >= {column for _, column in layout}
 
 
-async def _written(context: Context, parents: Sequence[Bag], last: int | None, layout: Layout) -> Written:
+async def _written(context: Context, parents: Sequence[Bag], last: int | None, layout: Layout) -> JsonTexts:
     records, airline_id = context.stores.postgres, context.airline_id
     ids = list({bag.id for bag in parents})
     if last is None:
         texts = await events.written(records, airline_id, ids, layout)
     else:
         texts = await events.last_written(records, airline_id, ids, last, layout)
-    return Written(texts.get(bag.id, "[]") for bag in parents)
+    return JsonTexts(texts.get(bag.id, "[]") for bag in parents)
 
 
 async def _rows(

@@ -36,5 +36,5 @@ class Selection(dict[str, "Selection | None"]):
 Selected = Selection | None
 
 
-class Written(list[str]):
+class JsonTexts(list[str]):
     """Lists serialized as JSON, one text for each parent."""

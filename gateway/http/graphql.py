@@ -147,8 +147,8 @@ class GraphQLView:
                 _trace(actor) if question.plan else None,
             )
             result = await self._in_time(scope["method"], receive, question, context)
-            if context.watch is not None:
-                result.extensions = {"plan": context.watch.shown()}
+            if context.tracer is not None:
+                result.extensions = {"plan": context.tracer.shown()}
             return response_of(result, media_type, record.id)
         except RequestError as refusal:
             return error_response(refusal, media_type)

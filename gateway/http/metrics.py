@@ -84,11 +84,11 @@ class _Figures(Collector):
         )
         parents = CounterMetricFamily("gateway_stage_parents", "Parents that a field was called for.", None, labels)
         seconds = CounterMetricFamily("gateway_stage_seconds", "Seconds until the values were there.", None, labels)
-        for field, figures in self._schema.plans.figures.items():
-            if figures.calls:
-                calls.add_metric((self._process, field), figures.calls)
-                parents.add_metric((self._process, field), figures.parents)
-                seconds.add_metric((self._process, field), figures.seconds)
+        for field, metrics in self._schema.plans.metrics.items():
+            if metrics.calls:
+                calls.add_metric((self._process, field), metrics.calls)
+                parents.add_metric((self._process, field), metrics.parents)
+                seconds.add_metric((self._process, field), metrics.seconds)
         yield from (calls, parents, seconds)
 
     def _statements(self) -> Iterable[Family]:

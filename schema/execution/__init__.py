@@ -1,43 +1,43 @@
 """Breadth-first execution of GraphQL operations over a Strawberry or graphql-core schema.
 
-``BreadthFirstExecutor`` is the executor; ``BatchField`` and ``ReadField`` declare fields that it answers for all
-parents at once or reads off them; ``Native`` names scalars that an answer's writer writes by itself.
+``BreadthFirstExecutor`` is the executor. ``BatchField`` and ``ReadField`` declare fields that it resolves for all
+parents at once or reads from them. ``NativeScalar`` describes scalars that the response serializer writes itself.
 """
 
-from schema.execution.completion import Native
+from schema.execution.completion import NativeScalar
 from schema.execution.executor import BreadthFirstExecutor, plans_of
 from schema.execution.fields import (
+    LAYOUT,
     SELECTED,
-    WRITTEN,
     BatchError,
     BatchField,
     Prefetch,
     ReadField,
     by_class,
-    off_parent,
-    ruled,
+    parent_resolver,
+    with_rule,
 )
 from schema.execution.info import selected_of
-from schema.execution.instrumentation import Stage, Watch
+from schema.execution.instrumentation import FieldSpan, Tracer
 from schema.execution.loaders import Loaders
 from schema.execution.plan import PlanCache
 
 __all__ = [
+    "LAYOUT",
     "SELECTED",
-    "WRITTEN",
     "BatchError",
     "BatchField",
     "BreadthFirstExecutor",
+    "FieldSpan",
     "Loaders",
-    "Native",
+    "NativeScalar",
     "PlanCache",
     "Prefetch",
     "ReadField",
-    "Stage",
-    "Watch",
+    "Tracer",
     "by_class",
-    "off_parent",
+    "parent_resolver",
     "plans_of",
-    "ruled",
     "selected_of",
+    "with_rule",
 ]

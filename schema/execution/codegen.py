@@ -1,7 +1,7 @@
-"""Functions that build the answer's objects, written for one selection and one class of parents.
+"""Generated functions that build response objects, one for each selection and class of parents.
 
-What is read off the parents is an expression; what other fields answered comes as a column. A builder checks nothing
-but the classes of leaves, and raises for everything that is not as usual.
+Attributes of the parents are read by expressions; values of other fields are passed as columns. A builder checks only
+the classes of leaves, and raises for every other value that needs more than that.
 """
 
 import inspect
@@ -9,7 +9,7 @@ import keyword
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from schema.execution.completion import Leaf, compiled
+from schema.execution.completion import LeafCompleter, compiled
 from schema.execution.field_plans import FieldPlan, ReadPlan
 from schema.execution.fields import Read
 
@@ -17,13 +17,15 @@ Columns = Sequence[Sequence[Any]]
 Builder = Callable[[Sequence[Any], Columns, Sequence[Read | None]], list[dict[str, Any]]]
 
 
-def builder_of(entries: Sequence[tuple[str, FieldPlan | str]], kind: type, reads: Sequence[Read | None]) -> Builder:
-    """Write the builder of a selection.
+def generate_builder(
+    entries: Sequence[tuple[str, FieldPlan | str]], kind: type, reads: Sequence[Read | None]
+) -> Builder:
+    """Generate the builder of a selection.
 
     Args:
         entries: response names in order, each with its field; for ``__typename`` with the type's name.
-        kind: the parents' class, or ``object`` for parents of several.
-        reads: for each leaf with a reader, in order: whether it has a function for this caller.
+        kind: the parents' class, or ``object`` for parents of several classes.
+        reads: for each leaf with a reader, in order: the caller's function, or None if it reads the attribute.
     """
     names: dict[str, Any] = {}
     pairs, columns, functions = [], [], []
@@ -31,13 +33,13 @@ def builder_of(entries: Sequence[tuple[str, FieldPlan | str]], kind: type, reads
     for index, (key, field) in enumerate(entries):
         if isinstance(field, str):
             value = repr(field)
-        elif isinstance(field, ReadPlan) and isinstance(field.shape, Leaf):
-            value = accessor(kind, field, str(index), names)
+        elif isinstance(field, ReadPlan) and isinstance(field.completer, LeafCompleter):
+            value = attribute_expression(kind, field, str(index), names)
             if field.reader is not None:
                 functions.append(f"f{index}")
                 if next(remaining) is not None:
                     value = f"f{index}(r)"
-            value = field.shape.expression(value, str(index), names, nullable=field.shape.nullable)
+            value = field.completer.expression(value, str(index), names, nullable=field.completer.nullable)
         else:
             value = f"c{index}"
             columns.append(value)
@@ -57,10 +59,10 @@ def builder_of(entries: Sequence[tuple[str, FieldPlan | str]], kind: type, reads
     return builder
 
 
-def accessor(kind: type, field: ReadPlan, suffix: str, names: dict[str, Any]) -> str:
-    """Python that reads a field's attribute off the parent ``r``.
+def attribute_expression(kind: type, field: ReadPlan, suffix: str, names: dict[str, Any]) -> str:
+    """Python source that reads a field's attribute from the parent ``r``.
 
-    A descriptor that has a method ``expression`` says by itself how its value is read.
+    A descriptor with a method ``expression`` provides the source itself.
     """
     if field.get is not getattr or not field.attribute.isidentifier() or keyword.iskeyword(field.attribute):
         names[f"get{suffix}"] = field.get

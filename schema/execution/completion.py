@@ -1,8 +1,8 @@
-"""Completion: from the raw values of a field, for all parents at once, to what the answer holds.
+"""Value completion: from the raw values of a field, for all parents at once, to values of the response.
 
-Implements the specification's section 6.4.3 by columns. A shape is one layer of a field's type: a leaf, a list, an
-object or an abstract type, each nullable or not. A place that fails is left null here whether null may stand there or
-not; ``positions.settle`` makes null what then has to be.
+Implements the specification's section 6.4.3 by columns. A completer handles one layer of a field's type: a leaf, a
+list, an object or an abstract type, each nullable or not. It leaves null at a position that fails, whether that is
+nullable or not; ``response_path.propagate_nulls`` propagates the nulls at the end.
 """
 
 from abc import ABC, abstractmethod
@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import accumulate, chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphql import (
     GraphQLAbstractType,
@@ -32,12 +32,8 @@ from graphql.execution.executor import Executor, invalid_return_type_error
 from graphql.pyutils import is_iterable
 from graphql.type.scalars import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT, specified_scalar_types
 
-from schema.execution.response_path import ResponsePosition, Where
-
-if TYPE_CHECKING:
-    from schema.execution.field_plans import FieldPlan
-    from schema.execution.plan import SelectionPlan
-    from schema.execution.run import Run
+from schema.execution.interfaces import OperationRun, PlannedField, PlannedSelection
+from schema.execution.response_path import Positions, ResponsePosition
 
 LISTS = frozenset({list, tuple})
 MAX_PLAIN_CLASSES = 64
@@ -45,13 +41,13 @@ INFINITY = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
-class Native:
-    """Values of a scalar that go out as they are, since what writes the answer writes them as the scalar would.
+class NativeScalar:
+    """Values of a scalar that are left as they are, because the response serializer writes them as the scalar would.
 
     Args:
         python_type: their exact class.
-        timezone: for times: the one ``tzinfo`` that they must have.
-        whole_seconds: for times: whether only those without a fraction are written alike.
+        timezone: for times: the ``tzinfo`` that they must have.
+        whole_seconds: for times: whether a value with a fraction of a second is serialized by the scalar.
     """
 
     python_type: type
@@ -59,153 +55,169 @@ class Native:
     whole_seconds: bool = False
 
 
-class Unusual(Exception):
-    """A value that the generated code does not answer: it is gone through again, one by one."""
+class UnexpectedValue(Exception):
+    """A value that generated code does not complete; then the values are completed one by one."""
 
 
-class Shape(ABC):
-    """One layer of a field's type.
+class Completer(ABC):
+    """Completes the values of one layer of a field's type.
+
+    A value is plain if it is neither null nor an exception nor awaitable.
 
     Args:
-        nullable: whether null may stand there.
+        nullable: whether a value may be null.
     """
 
     def __init__(self, nullable: bool) -> None:
         self.nullable = nullable
-        self._plain: set[type] = set()
+        self._plain_classes: set[type] = set()
 
     def is_plain(self, values: Sequence[Any]) -> bool:
-        """Whether all values are of classes that are known to be values and nothing else."""
-        return self._plain.issuperset(map(type, values))
+        """Whether the classes of all values are known to be plain."""
+        return self._plain_classes.issuperset(map(type, values))
 
     async def complete(
-        self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where, *, awaited: bool = False
+        self,
+        run: OperationRun,
+        field: PlannedField,
+        values: Sequence[Any],
+        positions: Positions,
+        *,
+        awaited: bool = False,
     ) -> list[Any]:
         """Complete raw values: each a value, None, an exception or an awaitable of one of these.
 
         Args:
             run: the request's.
-            field: whose values they are.
+            field: the field that the values belong to.
             values: at least one.
-            where: their places.
-            awaited: whether those that were awaitable have been awaited.
+            positions: of the values.
+            awaited: whether awaitables have been awaited already.
 
         Returns:
             as many completed values; None where one failed.
         """
-        unknown = set(map(type, values)) - self._plain
+        unknown = set(map(type, values)) - self._plain_classes
         if unknown:
             unknown = {kind for kind in unknown if not self._learn(kind)}
             if unknown == {type(None)} and self.nullable:
-                return await self._around_null(run, field, values, where)
+                return await self._complete_nullable(run, field, values, positions)
             if unknown:
-                values = values if awaited else await run.awaited(values, None)
-                return await self._one_by_one(run, field, values, where)
-        return await self.dense(run, field, values, where)
+                values = values if awaited else await run.resolve_awaitables(values, None)
+                return await self._complete_any(run, field, values, positions)
+        return await self.complete_plain(run, field, values, positions)
 
-    def at_once(self, run: "Run", values: Sequence[Any]) -> list[Any] | None:
-        """Complete raw values where all are as usual and nothing has to be waited for; None where not.
+    def complete_sync(self, run: OperationRun, values: Sequence[Any]) -> list[Any] | None:
+        """Complete raw values if all are valid and nothing has to wait; None otherwise.
 
-        It has no effects: then ``complete`` is asked.
+        Has no side effects: after None, ``complete`` starts again.
         """
-        unknown = set(map(type, values)) - self._plain
+        unknown = set(map(type, values)) - self._plain_classes
         if not unknown:
-            return self.dense_at_once(run, values)
+            return self.complete_plain_sync(run, values)
         if unknown != {type(None)} or not self.nullable:
             return None
         present = [value for value in values if value is not None]
-        done = self.dense_at_once(run, present) if present else []
-        if done is None:
+        completed = self.complete_plain_sync(run, present) if present else []
+        if completed is None:
             return None
-        remaining = iter(done)
+        remaining = iter(completed)
         return [None if value is None else next(remaining) for value in values]
 
-    def dense_at_once(self, run: "Run", values: Sequence[Any]) -> list[Any] | None:  # noqa: ARG002 # of those that can
-        """As ``at_once``, for values of which none is null, an exception or awaitable."""
+    def complete_plain_sync(self, run: OperationRun, values: Sequence[Any]) -> list[Any] | None:  # noqa: ARG002 # overridden
+        """``complete_sync`` for plain values."""
         return None
 
-    def hopeless(self, value: Any) -> bool:
-        """Whether a value is sure to fail where null may not stand; what comes after it need not be drawn."""
+    def always_fails(self, value: Any) -> bool:
+        """Whether a value is certain to fail at a non-null position; the items after it need not be read."""
         return value is None or value is Undefined or isinstance(value, Exception)
 
     @abstractmethod
-    async def dense(self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where) -> list[Any]:
-        """Complete values of which none is null, an exception or awaitable."""
+    async def complete_plain(
+        self, run: OperationRun, field: PlannedField, values: Sequence[Any], positions: Positions
+    ) -> list[Any]:
+        """``complete`` for plain values."""
 
     def _learn(self, kind: type) -> bool:
-        """Whether instances of a class are values and nothing else; remembered."""
+        """Whether instances of a class are plain; remembered if so."""
         plain = not issubclass(kind, (Exception, type(None), UndefinedType)) and not any(
-            # Looked for in the classes themselves: a metaclass, such as an enum's, may have one for other reasons.
+            # Looked up in the classes themselves: a metaclass, such as an enum's, may have one for other reasons.
             name in vars(base)
             for base in kind.__mro__
             for name in ("__await__", "__getattr__", "gi_code")
         )
-        if plain and len(self._plain) < MAX_PLAIN_CLASSES:
-            self._plain.add(kind)
+        if plain and len(self._plain_classes) < MAX_PLAIN_CLASSES:
+            self._plain_classes.add(kind)
         return plain
 
-    async def _around_null(self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where) -> list[Any]:
+    async def _complete_nullable(
+        self, run: OperationRun, field: PlannedField, values: Sequence[Any], positions: Positions
+    ) -> list[Any]:
+        """Complete values that are plain or null."""
         present = [value for value in values if value is not None]
         if not present:
             return [None] * len(values)
-        done = await self.dense(run, field, present, lambda index: where(_nth_present(values, index)))
-        remaining = iter(done)
+        completed = await self.complete_plain(run, field, present, lambda index: positions(_nth_present(values, index)))
+        remaining = iter(completed)
         return [None if value is None else next(remaining) for value in values]
 
-    async def _one_by_one(self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where) -> list[Any]:
+    async def _complete_any(
+        self, run: OperationRun, field: PlannedField, values: Sequence[Any], positions: Positions
+    ) -> list[Any]:
+        """Complete values among which there may be nulls and exceptions."""
         indices = []
         for index, value in enumerate(values):
             if isinstance(value, Exception):
-                run.fail(value, field, where(index))
+                run.fail(value, field, positions(index))
             elif value is not None and value is not Undefined:
                 indices.append(index)
             elif not self.nullable:
-                run.fail(null_error(field), field, where(index))
-        completed: list[Any] = [None] * len(values)
+                run.fail(null_error(field), field, positions(index))
+        results: list[Any] = [None] * len(values)
         if indices:
             present = [values[index] for index in indices]
-            done = await self.dense(run, field, present, lambda index: where(indices[index]))
-            for index, value in zip(indices, done, strict=True):
-                completed[index] = value
-        return completed
+            completed = await self.complete_plain(run, field, present, _selected_positions(positions, indices))
+            for index, value in zip(indices, completed, strict=True):
+                results[index] = value
+        return results
 
 
-class Leaf(Shape):
-    """A scalar or an enum.
+class LeafCompleter(Completer):
+    """Completes a scalar or an enum.
 
     Args:
         leaf_type: the GraphQL type.
-        nullable: whether null may stand there.
-        native: its values that go out as they are; None for none.
+        nullable: whether a value may be null.
+        native: values that the response serializer writes; None if there are none.
     """
 
-    def __init__(self, leaf_type: GraphQLLeafType, nullable: bool, native: Native | None) -> None:
+    def __init__(self, leaf_type: GraphQLLeafType, nullable: bool, native: NativeScalar | None) -> None:
         super().__init__(nullable)
         self.leaf_type = leaf_type
         self._native = native
-        self._column: Callable[[Sequence[Any]], list[Any]] | None = None
+        self._complete_column: Callable[[Sequence[Any]], list[Any]] | None = None
 
     def expression(self, value: str, suffix: str, names: dict[str, Any], *, nullable: bool) -> str:
-        """Python that gives the completed value of another expression; what it needs is put into ``names``.
+        """Python source of the completed value of another expression; adds what it refers to to ``names``.
 
-        It raises for everything that cannot be answered at once; then the values are gone through one by one.
+        The code raises for every value that it cannot complete; then the values are completed one by one.
         """
         write, known, memo, bound = f"write{suffix}", f"known{suffix}", f"memo{suffix}", f"(v := {value})"
-        names[write] = self.write
-        if self._passes(suffix, names, "v"):
+        names[write] = self.serialize
+        if self._unchanged(suffix, names, "v"):
             if nullable:
-                return f"(v if {bound} is None or {self._passes(suffix, names, 'v')} else {write}(v))"
-            return f"(v if {self._passes(suffix, names, bound)} else {write}(v))"
+                return f"(v if {bound} is None or {self._unchanged(suffix, names, 'v')} else {write}(v))"
+            return f"(v if {self._unchanged(suffix, names, bound)} else {write}(v))"
         if isinstance(self.leaf_type, GraphQLEnumType):
             names[known] = frozenset({str, getattr(self.leaf_type, "wrapped_cls", str)})
-            names[memo] = _Memo(self.write)
+            names[memo] = _EnumNames(self.serialize)
             if nullable:
                 return f"(None if {bound} is None else {memo}[v] if v.__class__ in {known} else {write}(v))"
             return f"({memo}[v] if {bound}.__class__ in {known} else {write}(v))"
         return f"(None if {bound} is None else {write}(v))" if nullable else f"{write}({value})"
 
-    def _passes(self, suffix: str, names: dict[str, Any], v: str) -> str:
-        """A test of ``v`` and of the name v that it binds, for values that go out as they are; empty where none do."""
+    def _unchanged(self, suffix: str, names: dict[str, Any], v: str) -> str:
+        """Python source that tests whether ``v``, which binds the name v, is left as it is; empty if no value is."""
         if self._native is not None:
             names[f"kind{suffix}"], names[f"zone{suffix}"] = self._native.python_type, self._native.timezone
             zoned = f" and v.tzinfo is zone{suffix}" if self._native.timezone else ""
@@ -221,140 +233,147 @@ class Leaf(Shape):
             "Boolean": f"{v}.__class__ is bool",
         }.get(self.leaf_type.name, f"{v}.__class__ is str")
 
-    def write(self, value: Any) -> Any:
+    def serialize(self, value: Any) -> Any:
         """Complete one value.
 
         Raises:
-            Unusual: it is no value.
-            Exception: the type's own, for a value that it does not have.
+            UnexpectedValue: the value is not plain.
+            Exception: raised by the type for an invalid value.
         """
         kind = type(value)
-        if kind not in self._plain and not self._learn(kind):
-            raise Unusual
+        if kind not in self._plain_classes and not self._learn(kind):
+            raise UnexpectedValue
         return Executor.complete_leaf_value(self.leaf_type, value)
 
-    def hopeless(self, value: Any) -> bool:
-        """Whether a value is sure to fail."""
-        if super().hopeless(value):
+    def always_fails(self, value: Any) -> bool:
+        """Whether a value is certain to fail at a non-null position."""
+        if super().always_fails(value):
             return True
         try:
-            self.write(value)
-        except Unusual:
+            self.serialize(value)
+        except UnexpectedValue:
             return False
         except Exception:  # noqa: BLE001 # the scalar's own
             return True
         return False
 
-    async def dense(self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where) -> list[Any]:
-        """Complete values of which none is null, an exception or awaitable."""
-        completed = self.dense_at_once(run, values)
+    async def complete_plain(
+        self, run: OperationRun, field: PlannedField, values: Sequence[Any], positions: Positions
+    ) -> list[Any]:
+        """Complete plain values together, or one by one if one of them is invalid."""
+        completed = self.complete_plain_sync(run, values)
         if completed is None:
-            return [self._single(run, field, value, where, index) for index, value in enumerate(values)]
+            return [self._complete_one(run, field, value, positions, index) for index, value in enumerate(values)]
         return completed
 
-    def dense_at_once(self, run: "Run", values: Sequence[Any]) -> list[Any] | None:  # noqa: ARG002 # the others need it
-        """Complete values by a function that is written once; None where one fails."""
-        if self._column is None:
+    def complete_plain_sync(self, run: OperationRun, values: Sequence[Any]) -> list[Any] | None:  # noqa: ARG002 # overrides
+        """Complete plain values by generated code; None if one of them is invalid."""
+        if self._complete_column is None:
             names: dict[str, Any] = {}
             source = self.expression("value", "0", names, nullable=False)
-            self._column = compiled(
+            self._complete_column = compiled(
                 f"def column(values):\n    return [{source} for value in values]\n", names, "column"
             )
         try:
-            return self._column(values)
-        except Exception:  # noqa: BLE001 # each is tried again by itself, and fails by itself
+            return self._complete_column(values)
+        except Exception:  # noqa: BLE001 # the values are completed one by one, and the invalid one fails again
             return None
 
-    def _single(self, run: "Run", field: "FieldPlan", value: Any, where: Where, index: int) -> Any:
+    def _complete_one(
+        self, run: OperationRun, field: PlannedField, value: Any, positions: Positions, index: int
+    ) -> Any:
         try:
             return Executor.complete_leaf_value(self.leaf_type, value)
         except Exception as error:  # noqa: BLE001 # a field error
-            return run.fail(error, field, where(index))
+            return run.fail(error, field, positions(index))
 
 
-class _Memo(dict[Any, Any]):
-    """Names of enum values that were asked for before; as bounded as the enum."""
+class _EnumNames(dict[Any, Any]):
+    """Names of enum values, filled on first use; as many as the enum has values."""
 
-    def __init__(self, write: Callable[[Any], Any]) -> None:
+    def __init__(self, serialize: Callable[[Any], Any]) -> None:
         super().__init__()
-        self._write = write
+        self._serialize = serialize
 
     def __missing__(self, value: Any) -> Any:
-        name = self[value] = self._write(value)
+        name = self[value] = self._serialize(value)
         return name
 
 
-class ListOf(Shape):
-    """A list.
+class ListCompleter(Completer):
+    """Completes a list.
 
     Args:
-        inner: the shape of its items.
-        nullable: whether null may stand in its place.
+        item: completes the items.
+        nullable: whether the list may be null.
     """
 
-    def __init__(self, inner: Shape, nullable: bool) -> None:
+    def __init__(self, item: Completer, nullable: bool) -> None:
         super().__init__(nullable)
-        self.inner = inner
+        self.item = item
 
-    async def dense(self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where) -> list[Any]:
+    async def complete_plain(
+        self, run: OperationRun, field: PlannedField, values: Sequence[Any], positions: Positions
+    ) -> list[Any]:
         """Complete the items of all lists together."""
-        rows: Sequence[Any] = values
+        lists: Sequence[Any] = values
         if not LISTS.issuperset(map(type, values)):
-            rows = [await self._row(run, field, value, where, index) for index, value in enumerate(values)]
-        nullable = self.inner.nullable
-        if len(rows) == 1:
-            [row] = rows
-            if row is None:
+            lists = [await self._items(run, field, value, positions, index) for index, value in enumerate(values)]
+        nullable = self.item.nullable
+        if len(lists) == 1:
+            [items] = lists
+            if items is None:
                 return [None]
-            item = _items(where, [len(row)], nullable)
-            return [await self.inner.complete(run, field, row, item)]
-        lengths = [len(row) if row is not None else 0 for row in rows]
-        flat = list(chain.from_iterable(row for row in rows if row is not None))
-        completed = iter(await self.inner.complete(run, field, flat, _items(where, lengths, nullable)) if flat else ())
+            return [await self.item.complete(run, field, items, _item_positions(positions, [len(items)], nullable))]
+        lengths = [len(items) if items is not None else 0 for items in lists]
+        flat = list(chain.from_iterable(items for items in lists if items is not None))
+        places = _item_positions(positions, lengths, nullable)
+        completed = iter(await self.item.complete(run, field, flat, places) if flat else ())
         return [
-            None if row is None else list(islice(completed, length)) for row, length in zip(rows, lengths, strict=True)
+            None if items is None else list(islice(completed, length))
+            for items, length in zip(lists, lengths, strict=True)
         ]
 
-    def dense_at_once(self, run: "Run", values: Sequence[Any]) -> list[Any] | None:
+    def complete_plain_sync(self, run: OperationRun, values: Sequence[Any]) -> list[Any] | None:
         """Complete the items of all lists together."""
         if not LISTS.issuperset(map(type, values)):
             return None
         flat = values[0] if len(values) == 1 else list(chain.from_iterable(values))
-        completed = self.inner.at_once(run, flat) if flat else []
+        completed = self.item.complete_sync(run, flat) if flat else []
         if completed is None:
             return None
-        items = iter(completed)
-        return [list(islice(items, len(row))) for row in values]
+        remaining = iter(completed)
+        return [list(islice(remaining, len(items))) for items in values]
 
-    async def _row(self, run: "Run", field: "FieldPlan", value: Any, where: Where, index: int) -> Any:
-        """The items of a list; None if it is none, or broke off."""
+    async def _items(self, run: OperationRun, field: PlannedField, value: Any, positions: Positions, index: int) -> Any:
+        """The items of a list; None if the value is not a list or reading it failed."""
         try:
             if isinstance(value, (list, tuple)):
                 return value
             if run.executor.is_async_iterable(value):
-                await run.strands.before_waiting()
-                return await self._collected(value)
+                await run.coroutines.before_waiting()
+                return await self._read_async(value)
             if is_iterable(value):
-                return self._drawn(value)
+                return self._read(value)
             name = f"{field.parent_type}.{field.name}"
             raise GraphQLError(f"Expected Iterable, but did not find one for field '{name}'.")
         except Exception as error:  # noqa: BLE001 # a field error
-            return run.fail(error, field, where(index))
+            return run.fail(error, field, positions(index))
 
-    def _drawn(self, iterable: Iterable[Any]) -> list[Any]:
+    def _read(self, iterable: Iterable[Any]) -> list[Any]:
         items: list[Any] = []
         for item in iterable:
             items.append(item)
-            if not self.inner.nullable and self.inner.hopeless(item):
+            if not self.item.nullable and self.item.always_fails(item):
                 break
         return items
 
-    async def _collected(self, iterable: AsyncIterable[Any]) -> list[Any]:
+    async def _read_async(self, iterable: AsyncIterable[Any]) -> list[Any]:
         items: list[Any] = []
         iterator = aiter(iterable)
         async for item in iterator:
             items.append(item)
-            if not self.inner.nullable and self.inner.hopeless(item):
+            if not self.item.nullable and self.item.always_fails(item):
                 close = getattr(iterator, "aclose", None)
                 if close is not None:
                     with suppress(Exception):
@@ -363,31 +382,43 @@ class ListOf(Shape):
         return items
 
 
-class Composite(Shape):
-    """A shape whose values have fields; plans of what is selected are kept by the values' type."""
+class CompositeCompleter(Completer):
+    """Completes values that have fields; keeps a plan of the selection for each object type."""
 
     def __init__(self, nullable: bool) -> None:
         super().__init__(nullable)
-        self._selections: dict[GraphQLObjectType, SelectionPlan] = {}
-        self._checked: set[type] = set()
+        self._selections: dict[GraphQLObjectType, PlannedSelection] = {}
+        self._checked_classes: set[type] = set()
 
-    async def of_type(
-        self, run: "Run", field: "FieldPlan", object_type: GraphQLObjectType, values: Sequence[Any], where: Where
+    async def complete_objects(
+        self,
+        run: OperationRun,
+        field: PlannedField,
+        object_type: GraphQLObjectType,
+        values: Sequence[Any],
+        positions: Positions,
     ) -> list[Any]:
         """Complete values of one object type."""
-        refused = await self._refused(run, field, object_type, values, where) if object_type.is_type_of else None
-        if refused:
-            kept = [index for index in range(len(values)) if index not in refused]
-            some = [values[index] for index in kept]
-            completed: list[Any] = [None] * len(values)
-            done = await self._selected(run, field, object_type, some, lambda index: where(kept[index]))
-            for index, value in zip(kept, done, strict=True):
-                completed[index] = value
-            return completed
-        return await self._selected(run, field, object_type, values, where)
+        wrong = await self._wrong_types(run, field, object_type, values, positions) if object_type.is_type_of else None
+        if not wrong:
+            return await self._execute_selection(run, field, object_type, values, positions)
+        indices = [index for index in range(len(values)) if index not in wrong]
+        right = [values[index] for index in indices]
+        results: list[Any] = [None] * len(values)
+        completed = await self._execute_selection(
+            run, field, object_type, right, _selected_positions(positions, indices)
+        )
+        for index, value in zip(indices, completed, strict=True):
+            results[index] = value
+        return results
 
-    async def _selected(
-        self, run: "Run", field: "FieldPlan", object_type: GraphQLObjectType, values: Sequence[Any], where: Where
+    async def _execute_selection(
+        self,
+        run: OperationRun,
+        field: PlannedField,
+        object_type: GraphQLObjectType,
+        values: Sequence[Any],
+        positions: Positions,
     ) -> list[Any]:
         if not values:
             return []
@@ -397,73 +428,86 @@ class Composite(Shape):
                 selection = self._selections[object_type] = run.plan.selection(run.executor, object_type, field.details)
             except GraphQLError as error:
                 for index in range(len(values)):
-                    run.fail(error, field, where(index))
+                    run.fail(error, field, positions(index))
                 return [None] * len(values)
-        return await run.select(selection, values, where)
+        return await selection.execute(run, values, positions)
 
-    async def _refused(
-        self, run: "Run", field: "FieldPlan", object_type: GraphQLObjectType, values: Sequence[Any], where: Where
+    async def _wrong_types(
+        self,
+        run: OperationRun,
+        field: PlannedField,
+        object_type: GraphQLObjectType,
+        values: Sequence[Any],
+        positions: Positions,
     ) -> set[int]:
-        """The indices of values that are not of the type, each with its error."""
+        """Indices of values that are not of the type; records an error for each."""
         is_type_of: Any = object_type.is_type_of
         by_class = getattr(is_type_of, "by_class", False)
-        if by_class and self._checked.issuperset(map(type, values)):
+        if by_class and self._checked_classes.issuperset(map(type, values)):
             return set()
-        answers = await run.awaited(run.called(is_type_of, field, values, where), None)
-        refused = set()
-        for index, (value, answer) in enumerate(zip(values, answers, strict=True)):
-            if isinstance(answer, Exception):
-                run.fail(answer, field, where(index))
-            elif not answer:
-                run.fail(invalid_return_type_error(object_type, value, field.details), field, where(index))
+        results = await run.resolve_awaitables(run.call_each(is_type_of, field, values, positions), None)
+        wrong = set()
+        for index, (value, result) in enumerate(zip(values, results, strict=True)):
+            if isinstance(result, Exception):
+                run.fail(result, field, positions(index))
+            elif not result:
+                run.fail(invalid_return_type_error(object_type, value, field.details), field, positions(index))
             else:
                 continue
-            refused.add(index)
-        if by_class and not refused and len(self._checked) < MAX_PLAIN_CLASSES:
-            self._checked.update(map(type, values))
-        return refused
+            wrong.add(index)
+        if by_class and not wrong and len(self._checked_classes) < MAX_PLAIN_CLASSES:
+            self._checked_classes.update(map(type, values))
+        return wrong
 
 
-class ObjectOf(Composite):
-    """An object.
+class ObjectCompleter(CompositeCompleter):
+    """Completes an object.
 
     Args:
         object_type: the GraphQL type.
-        nullable: whether null may stand in its place.
+        nullable: whether the object may be null.
     """
 
     def __init__(self, object_type: GraphQLObjectType, nullable: bool) -> None:
         super().__init__(nullable)
         self.object_type = object_type
 
-    def dense_at_once(self, run: "Run", values: Sequence[Any]) -> list[Any] | None:
-        """Answer what is selected of all objects, where it was answered before."""
+    def complete_plain_sync(self, run: OperationRun, values: Sequence[Any]) -> list[Any] | None:
+        """Execute the selection of all objects, if it has been planned before."""
         selection = self._selections.get(self.object_type)
-        if selection is None or (self.object_type.is_type_of and not self._checked.issuperset(map(type, values))):
+        if selection is None or (
+            self.object_type.is_type_of and not self._checked_classes.issuperset(map(type, values))
+        ):
             return None
-        return run.select_at_once(selection, values)
+        return selection.execute_sync(run, values)
 
-    async def dense(self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where) -> list[Any]:
-        """Answer what is selected of all objects."""
-        return await self.of_type(run, field, self.object_type, values, where)
+    async def complete_plain(
+        self, run: OperationRun, field: PlannedField, values: Sequence[Any], positions: Positions
+    ) -> list[Any]:
+        """Execute the selection of all objects."""
+        return await self.complete_objects(run, field, self.object_type, values, positions)
 
 
-class AbstractOf(Composite):
-    """An interface or a union.
+class AbstractCompleter(CompositeCompleter):
+    """Completes an interface or a union.
 
     Args:
         abstract_type: the GraphQL type.
-        nullable: whether null may stand in its place.
+        nullable: whether the object may be null.
     """
 
     def __init__(self, abstract_type: GraphQLAbstractType, nullable: bool) -> None:
         super().__init__(nullable)
         self._abstract_type = abstract_type
 
-    async def dense(self, run: "Run", field: "FieldPlan", values: Sequence[Any], where: Where) -> list[Any]:
-        """Find the type of each value and answer the values of each type together."""
+    async def complete_plain(
+        self, run: OperationRun, field: PlannedField, values: Sequence[Any], positions: Positions
+    ) -> list[Any]:
+        """Resolve the type of each value and complete the values of each type together."""
         resolve = self._abstract_type.resolve_type or run.executor.type_resolver
-        names = await run.awaited(run.called(resolve, field, values, where, self._abstract_type), None)
+        names = await run.resolve_awaitables(
+            run.call_each(resolve, field, values, positions, self._abstract_type), None
+        )
         groups: dict[GraphQLObjectType, list[int]] = {}
         for index, (value, name) in enumerate(zip(values, names, strict=True)):
             try:
@@ -471,64 +515,72 @@ class AbstractOf(Composite):
                     raise name
                 groups.setdefault(self._runtime_type(run, field, name, value), []).append(index)
             except Exception as error:  # noqa: BLE001 # a field error
-                run.fail(error, field, where(index))
-        strands = [
-            self.of_type(run, field, object_type, [values[index] for index in indices], _picked(where, indices))
+                run.fail(error, field, positions(index))
+        coroutines = [
+            self.complete_objects(
+                run,
+                field,
+                object_type,
+                [values[index] for index in indices],
+                _selected_positions(positions, indices),
+            )
             for object_type, indices in groups.items()
         ]
-        completed: list[Any] = [None] * len(values)
-        for indices, done in zip(groups.values(), await run.strands.together(strands), strict=True):
-            for index, value in zip(indices, done, strict=True):
-                completed[index] = value
-        return completed
+        results: list[Any] = [None] * len(values)
+        for indices, completed in zip(groups.values(), await run.coroutines.gather(coroutines), strict=True):
+            for index, value in zip(indices, completed, strict=True):
+                results[index] = value
+        return results
 
-    def _runtime_type(self, run: "Run", field: "FieldPlan", name: Any, value: Any) -> GraphQLObjectType:
+    def _runtime_type(self, run: OperationRun, field: PlannedField, name: Any, value: Any) -> GraphQLObjectType:
         info: Any = run.shared_info(field).info
-        found: GraphQLObjectType = run.executor.ensure_valid_runtime_type(
+        runtime_type: GraphQLObjectType = run.executor.ensure_valid_runtime_type(
             name, self._abstract_type, field.details, info, value
         )
-        return found
+        return runtime_type
 
 
-def shape_of(graphql_type: GraphQLOutputType, natives: Mapping[str, Native], *, nullable: bool = True) -> Shape:
-    """The shape of a field's type."""
+def completer_for(
+    graphql_type: GraphQLOutputType, native_scalars: Mapping[str, NativeScalar], *, nullable: bool = True
+) -> Completer:
+    """The completer of a field's type."""
     if is_non_null_type(graphql_type):
-        return shape_of(graphql_type.of_type, natives, nullable=False)
+        return completer_for(graphql_type.of_type, native_scalars, nullable=False)
     if is_list_type(graphql_type):
-        return ListOf(shape_of(graphql_type.of_type, natives), nullable)
+        return ListCompleter(completer_for(graphql_type.of_type, native_scalars), nullable)
     if is_leaf_type(graphql_type):
-        return Leaf(graphql_type, nullable, natives.get(graphql_type.name))
+        return LeafCompleter(graphql_type, nullable, native_scalars.get(graphql_type.name))
     if is_abstract_type(graphql_type):
-        return AbstractOf(graphql_type, nullable)
+        return AbstractCompleter(graphql_type, nullable)
     assert isinstance(graphql_type, GraphQLObjectType)
-    return ObjectOf(graphql_type, nullable)
+    return ObjectCompleter(graphql_type, nullable)
 
 
-def null_error(field: "FieldPlan") -> TypeError:
-    """Why null does not do where it may not stand."""
+def null_error(field: PlannedField) -> TypeError:
+    """The error for null at a non-null position."""
     return TypeError(f"Cannot return null for non-nullable field {field.parent_type}.{field.name}.")
 
 
 def compiled(source: str, names: dict[str, Any], function: str) -> Any:
     """The function that generated source defines."""
-    exec(compile(source, "<selection>", "exec"), names)  # noqa: S102 # written by this package from validated names
+    exec(compile(source, "<selection>", "exec"), names)  # noqa: S102 # generated by this package from validated names
     return names[function]
 
 
-def _items(where: Where, lengths: Sequence[int], nullable: bool) -> Where:
-    """The places of the items of lists that were put one behind the other."""
+def _item_positions(lists: Positions, lengths: Sequence[int], nullable: bool) -> Positions:
+    """The positions of the items of concatenated lists."""
 
-    def place(index: int) -> ResponsePosition:
+    def position(index: int) -> ResponsePosition:
         ends = list(accumulate(lengths))
         row = bisect_right(ends, index)
         key = index - (ends[row] - lengths[row])
-        return ResponsePosition(where(row), key, key, nullable, None)
+        return ResponsePosition(lists(row), key, key, nullable, None)
 
-    return place
+    return position
 
 
-def _picked(where: Where, indices: Sequence[int]) -> Where:
-    return lambda index: where(indices[index])
+def _selected_positions(positions: Positions, indices: Sequence[int]) -> Positions:
+    return lambda index: positions(indices[index])
 
 
 def _nth_present(values: Sequence[Any], index: int) -> int:

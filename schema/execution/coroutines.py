@@ -1,9 +1,9 @@
-"""Coroutines of the executor's own that are begun outside of any task.
+"""Coroutines of the executor that start outside of any task.
 
-An operation whose resolvers are all synchronous has to be answered without an event loop, and of several fields that
-may wait only those that really do are worth a task. So a strand is begun by hand, and pauses before it first waits for
-anything that is not the executor's: no coroutine of a resolver is ever begun in one task and finished in another,
-which timeouts and cancel scopes do not survive.
+An operation whose resolvers are all synchronous must be executed without an event loop, and of several fields only
+those that really wait are worth a task. So a coroutine is started eagerly and suspends itself before it first awaits
+anything that is not the executor's. No coroutine of a resolver starts in one task and ends in another, which timeouts
+and cancel scopes do not support.
 """
 
 import asyncio
@@ -11,81 +11,84 @@ from collections.abc import Coroutine, Generator, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-Strand = Coroutine[Any, Any, T]
 
 
-class Paused:
-    """What ``begin`` gives for a strand that has to wait."""
+class Suspended:
+    """Returned by ``start`` for a coroutine that has to wait."""
 
 
-PAUSED = Paused()
+SUSPENDED = Suspended()
 
 
-class _Pause:
+class _Suspension:
     __slots__ = ()
 
-    def __await__(self) -> Generator[Paused, None, None]:
-        yield PAUSED
+    def __await__(self) -> Generator[Suspended, None, None]:
+        yield SUSPENDED
 
 
-class _Rest:
-    __slots__ = ("_strand",)
+class _Remainder:
+    __slots__ = ("_coroutine",)
 
-    def __init__(self, strand: Strand[Any]) -> None:
-        self._strand = strand
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self._coroutine = coroutine
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        return self._strand.__await__()
+        return self._coroutine.__await__()
 
 
-class Strands:
-    """The strands of one run.
+class Coroutines:
+    """The coroutines of one run.
 
     Attributes:
-        waited: how often something was waited for.
+        suspensions: how often a coroutine had to wait.
     """
 
-    __slots__ = ("_by_hand", "waited")
+    __slots__ = ("_starting", "suspensions")
 
     def __init__(self) -> None:
-        self._by_hand = 0
-        self.waited = 0
+        self._starting = 0
+        self.suspensions = 0
 
-    def begin(self, strand: Strand[T]) -> T | Paused:
-        """Run a strand up to where it has to wait.
+    def start(self, coroutine: Coroutine[Any, Any, T]) -> T | Suspended:
+        """Run a coroutine until it has to wait.
 
         Returns:
-            its result, or ``PAUSED``: then ``rest`` goes on with it, in whichever task.
+            its result, or ``SUSPENDED``: then ``resume`` continues it, in any task.
         """
-        self._by_hand += 1
+        self._starting += 1
         try:
-            strand.send(None)
-        except StopIteration as done:
-            result: T = done.value
+            coroutine.send(None)
+        except StopIteration as stop:
+            result: T = stop.value
             return result
         finally:
-            self._by_hand -= 1
-        return PAUSED
+            self._starting -= 1
+        return SUSPENDED
 
     async def before_waiting(self) -> None:
-        """Pause here if the strand is being begun by hand; call it before everything that may suspend."""
-        self.waited += 1
-        if self._by_hand:
-            await _Pause()
+        """Suspend the calling coroutine if ``start`` is running it; to be awaited before anything that may wait."""
+        self.suspensions += 1
+        if self._starting:
+            await _Suspension()
 
-    async def together(self, strands: Sequence[Strand[Any]]) -> list[Any]:
-        """The results of all; those that wait do it at the same time, the first of them without a task of its own."""
-        if len(strands) == 1:
-            return [await strands[0]]
-        results = [self.begin(strand) for strand in strands]
-        waiting = [index for index, result in enumerate(results) if result is PAUSED]
+    async def gather(self, coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+        """Run coroutines concurrently, the first that waits without a task of its own.
+
+        Returns:
+            their results, in order.
+        """
+        if len(coroutines) == 1:
+            return [await coroutines[0]]
+        results = [self.start(coroutine) for coroutine in coroutines]
+        waiting = [index for index, result in enumerate(results) if result is SUSPENDED]
         if not waiting:
             return results
         await self.before_waiting()
         first, *others = waiting
-        tasks = {index: asyncio.create_task(rest(strands[index])) for index in others}
+        tasks = {index: asyncio.create_task(resume(coroutines[index])) for index in others}
         try:
-            results[first] = await rest(strands[first])
+            results[first] = await resume(coroutines[first])
             for index, task in tasks.items():
                 results[index] = await task
         except BaseException:
@@ -96,7 +99,7 @@ class Strands:
         return results
 
 
-async def rest(strand: Strand[T]) -> T:
-    """Go on with a strand that was begun and has paused."""
-    result: T = await _Rest(strand)
+async def resume(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Continue a coroutine that was started and is suspended."""
+    result: T = await _Remainder(coroutine)
     return result

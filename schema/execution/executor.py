@@ -1,4 +1,4 @@
-"""The way in: an execution context class that Strawberry and graphql-core take as their own."""
+"""The execution context class that Strawberry and graphql-core run operations with."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -10,9 +10,9 @@ from graphql.pyutils import is_awaitable
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from schema.execution.completion import Native
-from schema.execution.coroutines import PAUSED, rest
-from schema.execution.instrumentation import Watch
+from schema.execution.completion import NativeScalar
+from schema.execution.coroutines import SUSPENDED, resume
+from schema.execution.instrumentation import Tracer
 from schema.execution.plan import OperationPlan, PlanCache
 from schema.execution.run import Run
 
@@ -21,50 +21,50 @@ KNOWN_PREDICATES = (is_awaitable, optimized_is_awaitable, assume_not_awaitable)
 
 
 class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
-    """Runs each field of an operation once for all parents at its place.
+    """Executes each field of an operation once, for all parents at its position in the document.
 
     Pass it as ``execution_context_class`` to ``strawberry.Schema`` or as ``executor_class`` to graphql-core.
 
     Attributes:
-        natives: scalars by name whose values go out unchanged because the answer's writer knows them; a subclass for
-            such a writer names them.
-        fragment: makes of JSON text what the answer's writer puts in as it is; None where it takes no such thing.
+        native_scalars: by name, scalars whose values the response serializer writes itself; set by a subclass for such
+            a serializer.
+        json_fragment: wraps JSON text for the response serializer; None if it does not accept any.
     """
 
-    natives: ClassVar[Mapping[str, Native]] = {}
-    fragment: ClassVar[Callable[[str], Any] | None] = None
+    native_scalars: ClassVar[Mapping[str, NativeScalar]] = {}
+    json_fragment: ClassVar[Callable[[str], Any] | None] = None
 
     @property
     def async_helpers(self) -> GraphQLResolveInfoHelpers:
-        """Made when a resolver asks: kept, they would hold the executor that holds them until a garbage collection."""
+        """Created on read: stored, they would form a reference cycle with the executor until a garbage collection."""
         return GraphQLResolveInfoHelpers(gather=self.gather_async_work, track=self.track_async_work)
 
     @async_helpers.setter
     def async_helpers(self, _helpers: GraphQLResolveInfoHelpers) -> None:
-        """Those that graphql-core makes for every operation are let go."""
+        """Discard the helpers that graphql-core creates for every operation."""
 
     def execute_operation(self, serially: bool | None = None) -> Any:
         """Execute the operation.
 
         Returns:
-            graphql-core's ``ExecutionResult``, or an awaitable of it if a resolver has to be waited for.
+            graphql-core's ``ExecutionResult``, or an awaitable of it if a resolver has to be awaited.
         """
         plan = self._plan()
         if plan is None:
             return self._fall_back(serially)
         if serially is None:
             serially = self.operation.operation is OperationType.MUTATION
-        run = Run(self, plan, self.watch(), type(self).fragment)
-        strand = run.answer(serially)
-        result = run.strands.begin(strand)
-        return rest(strand) if result is PAUSED else result
+        run = Run(self, plan, self.tracer(), type(self).json_fragment)
+        coroutine = run.execute(serially)
+        result = run.coroutines.start(coroutine)
+        return resume(coroutine) if result is SUSPENDED else result
 
-    def watch(self) -> Watch | None:
-        """Who is told what this run does; None for nobody. A subclass may know."""
+    def tracer(self) -> Tracer | None:
+        """The tracer of this run; None unless a subclass provides one."""
         return None
 
     def _plan(self) -> OperationPlan | None:
-        """The plan of the operation; None where graphql-core's executor is to run it."""
+        """The plan of the operation; None if graphql-core's executor has to execute it."""
         if (
             self.abort_signal is not None
             or self.hooks is not None
@@ -74,12 +74,12 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
         ):
             return None
         try:
-            return plans_of(self.schema).find(self, self.natives)
+            return plans_of(self.schema).find(self, self.native_scalars)
         except (GraphQLError, RecursionError):
             return None
 
     def _fall_back(self, serially: bool | None) -> Any:
-        """Have graphql-core's executor run the operation: the same answer, slower."""
+        """Execute the operation with graphql-core's executor: the same result, slower."""
         return super().execute_operation(serially)
 
 
@@ -88,8 +88,8 @@ def _changes_resolvers(manager: MiddlewareManager) -> bool:
 
 
 def plans_of(schema: GraphQLSchema) -> PlanCache:
-    """The schema's own plans; a copy of a schema brings the extensions of the one that it was made of."""
-    kept: PlanCache | None = schema.extensions.get(PLANS)
-    if kept is None or not kept.is_of(schema):
-        kept = schema.extensions[PLANS] = PlanCache(schema)
-    return kept
+    """The plans of a schema; a copy of a schema, which shares its extensions, gets a cache of its own."""
+    cache: PlanCache | None = schema.extensions.get(PLANS)
+    if cache is None or not cache.is_of(schema):
+        cache = schema.extensions[PLANS] = PlanCache(schema)
+    return cache

@@ -1,96 +1,63 @@
-"""Where the raw values of a field come from: off the parents, from one call for all of them, or one call for each."""
+"""How the raw values of a field are resolved: read from the parents, by one call for all, or by one call for each."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from graphql import (
-    ArgumentNode,
-    FieldNode,
-    GraphQLField,
-    GraphQLInputType,
-    GraphQLObjectType,
-    VariableNode,
-    Visitor,
-    get_named_type,
-    get_nullable_type,
-    is_scalar_type,
-    visit,
-)
+from graphql import GraphQLField, GraphQLObjectType, get_named_type
 from graphql.execution.collect_fields import FieldDetailsList
-from graphql.execution.values import get_argument_values
-from strawberry.relay.types import GlobalID
 from strawberry.schema.schema_converter import GraphQLCoreConverter
-from strawberry.types.arguments import StrawberryArgument, convert_arguments
-from strawberry.types.base import StrawberryMaybe, StrawberryOptional
 from strawberry.types.field import StrawberryField
 
 from resolvers.selection import Layout, Selected, Selection
-from schema.execution.completion import Leaf, ListOf, ObjectOf, Shape
-from schema.execution.fields import (
-    SELECTED,
-    WRITTEN,
-    BatchField,
-    Reader,
-    ReadField,
-    Rule,
-)
+from schema.execution.arguments import ArgumentConverter, FieldArguments, are_immutable
+from schema.execution.completion import Completer, LeafCompleter, ListCompleter, ObjectCompleter
+from schema.execution.fields import LAYOUT, SELECTED, BatchField, Reader, ReadField, Rule
 from schema.execution.info import ResolveInfo
-from schema.execution.instrumentation import FieldMetrics, Stage
-from schema.execution.response_path import ResponsePosition, Where, nowhere
-
-if TYPE_CHECKING:
-    from schema.execution.run import Run
-
-CONSTANT = (str, int, float, bool, type(None), Enum)
-NO_ARGUMENTS: Mapping[str, Any] = {}
-NOT_WATCHED = nullcontext()
+from schema.execution.instrumentation import FieldMetrics, FieldSpan, waiting
+from schema.execution.interfaces import OperationRun
+from schema.execution.response_path import Positions, ResponsePosition, root_position
 
 
 @dataclass(slots=True)
-class Ask:
-    """A field that is asked of all parents at one place.
+class FieldCall:
+    """The call of a field for all parents at one position of the document.
 
     Args:
         run: the request's.
         parents: at least one.
-        place: the field's places, by the parent's index.
-        twins: the plans that share the values, the asked one among them.
-        stage: for whoever watches.
-        written: set where the values are finished text.
-        awaited: set where the values that were awaitable have been awaited: what came of it is not awaited again.
+        positions: of the field, by the parent's index.
+        aliases: the plans of fields that share the values, the called one among them.
+        span: traces the call; None if the run is not traced.
+        awaited: set if awaitable values have been awaited; their results are not awaited again.
+        is_json: set if the values are JSON fragments, which are not completed.
     """
 
-    run: "Run"
+    run: OperationRun
     parents: Sequence[Any]
-    place: Where
-    twins: Sequence["FieldPlan"]
-    stage: Stage | None
+    positions: Positions
+    aliases: Sequence["FieldPlan"]
+    span: FieldSpan | None
     awaited: bool = False
-    written: bool = False
-
-    def waiting(self) -> AbstractContextManager[object]:
-        """To be entered while the values are waited for."""
-        return NOT_WATCHED if self.stage is None else self.stage.waiting()
+    is_json: bool = False
 
 
 class FieldPlan(ABC):
     """A field of a selection.
 
     Attributes:
-        kind: how its values are come by.
+        kind: how its values are resolved.
 
     Args:
         key: its response name.
-        order: its place in the selection.
-        parent_type: the type that it is a field of.
+        order: its index in the selection.
+        parent_type: the type that it belongs to.
         definition: the schema's.
-        details: the field as the document asks for it, as graphql-core collected it.
-        shape: of its type.
-        figures: the sums of the schema's field.
+        details: the field in the document, as graphql-core collected it.
+        completer: of its type.
+        metrics: of the schema's field.
     """
 
     kind: ClassVar[str]
@@ -102,90 +69,54 @@ class FieldPlan(ABC):
         parent_type: GraphQLObjectType,
         definition: GraphQLField,
         details: FieldDetailsList,
-        shape: Shape,
-        figures: FieldMetrics,
+        completer: Completer,
+        metrics: FieldMetrics,
     ) -> None:
         self.key = key
         self.order = order
         self.parent_type = parent_type
         self.definition = definition
         self.details = details
-        self.shape = shape
-        self.figures = figures
+        self.completer = completer
+        self.metrics = metrics
         self.nodes = [detail.node for detail in details]
         self.name = self.nodes[0].name.value
-        self._constants: Mapping[str, Any] | None = None
-        self._variables = _variables(definition, self.nodes[0])
-        self._others: Mapping[str, Any] | None = None
+        self.arguments = FieldArguments(definition, self.nodes[0])
         self._selected: tuple[Selected] | None = None
-        variable = [argument for argument in self.nodes[0].arguments or () if _holds_variable(argument)]
-        self._holds_variable = bool(variable)
-        self._holds_more = len(variable) > len(self._variables)
 
-    def place(self, where: Where) -> Where:
-        """The field's places, from its parents'."""
-        order, key, nullable, type_name = self.order, self.key, self.shape.nullable, self.parent_type.name
-        return lambda index: ResponsePosition(where(index), order, key, nullable, type_name)
+    def positions(self, parents: Positions) -> Positions:
+        """The field's positions, from its parents'."""
+        order, key, nullable, type_name = self.order, self.key, self.completer.nullable, self.parent_type.name
+        return lambda index: ResponsePosition(parents(index), order, key, nullable, type_name)
 
     @abstractmethod
-    async def values(self, ask: Ask) -> Sequence[Any]:
-        """A value, None, an exception or an awaitable for each parent.
+    async def resolve(self, call: FieldCall) -> Sequence[Any]:
+        """Resolve a value, None, an exception or an awaitable for each parent.
 
         Raises:
-            Exception: it counts for every parent.
+            Exception: it applies to every parent.
         """
 
-    def prefetched(self, run: "Run", parents: Sequence[Any]) -> Sequence[Any] | None:  # noqa: ARG002 # of those that have any
-        """The values, if all parents have brought them along; may be asked for again.
+    def prefetched(self, run: OperationRun, parents: Sequence[Any]) -> Sequence[Any] | None:  # noqa: ARG002 # overridden
+        """The values if all parents already hold them; may be called again for the same parents.
 
         Raises:
-            Exception: it counts for every parent.
+            Exception: it applies to every parent.
         """
         return None
 
-    def selected(self, run: "Run") -> Selected:
-        """The names of the fields that are asked of the values; None where that depends on the values."""
+    def selected(self, run: OperationRun) -> Selected:
+        """The selection of the field's values; None where it depends on their runtime type."""
         if self._selected is None:
             self._selected = (self._select(run),)
         return self._selected[0]
 
-    def _select(self, run: "Run") -> Selected:
+    def _select(self, run: OperationRun) -> Selected:
         return run.plan.selected(run, get_named_type(self.definition.type), self.details)
-
-    def arguments(self, run: "Run") -> Mapping[str, Any]:
-        """The coerced arguments; those that no variable and no mutable value is part of are coerced once.
-
-        Variables have been coerced: one that is a whole argument and has a value other than null is that argument's.
-
-        Raises:
-            GraphQLError: a value does not do.
-        """
-        if self._constants is not None:
-            return self._constants
-        node = self.nodes[0]
-        if not self.definition.args and not node.arguments:
-            self._constants = NO_ARGUMENTS
-            return NO_ARGUMENTS
-        executor = run.executor
-        coerced = executor.variable_values.coerced
-        if self._others is not None:
-            given = {name: coerced.get(variable) for name, variable in self._variables.items()}
-            if None not in given.values():
-                return {**self._others, **given}
-        arguments = get_argument_values(
-            self.definition, node, executor.variable_values, None, executor.hide_suggestions
-        )
-        others = {name: value for name, value in arguments.items() if name not in self._variables}
-        if all(isinstance(value, CONSTANT) for value in others.values()):
-            if not self._holds_variable:
-                self._constants = arguments
-            elif not self._holds_more:
-                self._others = others
-        return arguments
 
 
 class ReadPlan(FieldPlan):
-    """A field that is read off its parent: its leaves never cost a call of a resolver."""
+    """A field that is read from its parent; a leaf among them never costs a call of a resolver."""
 
     kind = "attribute"
 
@@ -197,162 +128,126 @@ class ReadPlan(FieldPlan):
         self.get = get
         self.reader = reader
 
-    async def values(self, ask: Ask) -> Sequence[Any]:
-        """What each parent holds."""
-        return self.prefetched(ask.run, ask.parents)
+    async def resolve(self, call: FieldCall) -> Sequence[Any]:
+        """Read each parent's value."""
+        return self.prefetched(call.run, call.parents)
 
-    def prefetched(self, run: "Run", parents: Sequence[Any]) -> Sequence[Any]:
-        """What each parent holds."""
+    def prefetched(self, run: OperationRun, parents: Sequence[Any]) -> Sequence[Any]:
+        """Each parent's value."""
         read = self.reader and self.reader(run.context)
         if read is None:
             get, attribute = self.get, self.attribute
-            return [_attempted(get, parent, attribute) for parent in parents]
-        return [_attempted(read, parent) for parent in parents]
+            return [_result_or_exception(get, parent, attribute) for parent in parents]
+        return [_result_or_exception(read, parent) for parent in parents]
 
 
 class BatchPlan(FieldPlan):
-    """A field that is answered by one call for all parents."""
+    """A field that one call resolves for all parents."""
 
     kind = "batch"
 
     def __init__(self, *args: Any, declared: BatchField, converter: GraphQLCoreConverter) -> None:
         super().__init__(*args)
         self.declared = declared
-        self._conversion = Conversion(self.definition, declared, converter)
-        self._converted: Mapping[str, Any] | None = None
+        self._converter = ArgumentConverter(self.definition, declared, converter)
+        self._constants: Mapping[str, Any] | None = None
         self._layout: tuple[Layout | None] | None = None
 
-    async def values(self, ask: Ask) -> Sequence[Any]:
-        """What the field's function answers."""
-        run = ask.run
-        ready = self.prefetched(run, ask.parents)
-        if ready is not None:
-            return self._answered(ready, ask)
-        arguments = self._arguments(run, ask.place)
+    async def resolve(self, call: FieldCall) -> Sequence[Any]:
+        """Call the field's function."""
+        run = call.run
+        prefetched = self.prefetched(run, call.parents)
+        if prefetched is not None:
+            return self._json_or_values(prefetched, call)
+        arguments = self._arguments(run, call.positions)
         if self.declared.takes_selected:
-            arguments = {**arguments, SELECTED: union(twin.selected(run) for twin in ask.twins)}
-        if run.fragment is not None and self.declared.takes_written and len(ask.twins) == 1:
-            arguments = {**arguments, WRITTEN: self._layout_of(run)}
-        await run.strands.before_waiting()
-        with ask.waiting():
-            answers = await self.declared.answers(run.context, ask.parents, arguments)
-        return self._answered(answers, ask)
+            arguments = {**arguments, SELECTED: merge_selections(alias.selected(run) for alias in call.aliases)}
+        if run.json_fragment is not None and self.declared.takes_layout and len(call.aliases) == 1:
+            arguments = {**arguments, LAYOUT: self._layout_of(run)}
+        await run.coroutines.before_waiting()
+        with waiting(call.span):
+            values = await self.declared.resolve_batch(run.context, call.parents, arguments)
+        return self._json_or_values(values, call)
 
-    def prefetched(self, run: "Run", parents: Sequence[Any]) -> Sequence[Any] | None:
-        """What the parents have brought along."""
+    def prefetched(self, run: OperationRun, parents: Sequence[Any]) -> Sequence[Any] | None:
+        """The values that the parents already hold."""
         if self.declared.prefetched is None:
             return None
-        return self.declared.ready(run.context, parents, self._arguments(run, nowhere))
+        return self.declared.resolve_prefetched(run.context, parents, self._arguments(run, root_position))
 
-    def _answered(self, answers: Sequence[Any], ask: Ask) -> Sequence[Any]:
-        written = ask.run.written(answers)
-        ask.written = written is not None
-        return answers if written is None else written
+    def _json_or_values(self, values: Sequence[Any], call: FieldCall) -> Sequence[Any]:
+        fragments = call.run.json_fragments(values)
+        call.is_json = fragments is not None
+        return values if fragments is None else fragments
 
-    def _select(self, run: "Run") -> Selected:
+    def _select(self, run: OperationRun) -> Selected:
         selected = super()._select(run)
         if selected is None:
             return None
         arguments = None
-        if not self._holds_variable:
-            with suppress(Exception):  # it is raised again when the field is asked
-                arguments = self._arguments(run, nowhere)
-        layout = self._layout_of(run) if run.fragment is not None and self.declared.takes_written else None
+        if not self.arguments.has_variables:
+            with suppress(Exception):  # raised again when the field is resolved
+                arguments = self._arguments(run, root_position)
+        layout = self._layout_of(run) if run.json_fragment is not None and self.declared.takes_layout else None
         return Selection(selected, arguments, layout)
 
-    def _layout_of(self, run: "Run") -> Layout | None:
-        """How the objects of a list are laid out of which nothing but attributes is asked; None for any other."""
+    def _layout_of(self, run: OperationRun) -> Layout | None:
+        """The layout of a list's objects of which only attributes are selected; None for every other selection."""
         if self._layout is None:
-            self._layout = (_layout(self.shape, run, self.details),)
+            self._layout = (_layout(self.completer, run, self.details),)
         return self._layout[0]
 
-    def _arguments(self, run: "Run", place: Where) -> Mapping[str, Any]:
-        if self._converted is not None:
-            return self._converted
-        given = self.arguments(run)
-        if not given:
-            return given
-        arguments = self._conversion.converted(given, ResolveInfo(run.shared_info(self), place, 0))
-        if given is self._constants and all(isinstance(value, CONSTANT) for value in arguments.values()):
-            self._converted = arguments
+    def _arguments(self, run: OperationRun, positions: Positions) -> Mapping[str, Any]:
+        if self._constants is not None:
+            return self._constants
+        coerced = self.arguments.coerced(run.executor)
+        if not coerced:
+            return coerced
+        arguments = self._converter.convert(coerced, ResolveInfo(run.shared_info(self), positions, 0))
+        if coerced is self.arguments.constants and are_immutable(arguments):
+            self._constants = arguments
         return arguments
 
 
-class Conversion:
-    """From arguments as graphql-core coerces them to those that Strawberry calls functions with.
-
-    Args:
-        definition: the schema's field.
-        declared: Strawberry's.
-        converter: of the Strawberry schema.
-    """
-
-    def __init__(self, definition: GraphQLField, declared: StrawberryField, converter: GraphQLCoreConverter) -> None:
-        self._declared = declared
-        self._converter = converter
-        name_of = converter.config.name_converter.from_argument
-        named = [(name_of(argument), argument) for argument in declared.arguments]
-        types = {name: argument.type for name, argument in definition.args.items()}
-        as_they_are = all(name in types and _is_scalar(types[name], argument) for name, argument in named)
-        self._names = [(name, argument.python_name) for name, argument in named] if as_they_are else None
-
-    def converted(self, given: Mapping[str, Any], info: ResolveInfo) -> dict[str, Any]:
-        """The arguments of a call; ``info`` is the call's, for input types that want it."""
-        if self._names is not None:
-            return {python_name: given[name] for name, python_name in self._names if name in given}
-        return convert_arguments(
-            dict(given),
-            self._declared.arguments,
-            scalar_registry=self._converter.scalar_registry,
-            config=self._converter.config,
-            info=self.info(info),
-        )
-
-    def info(self, info: ResolveInfo) -> Any:
-        """Strawberry's info of a call."""
-        made: Any = self._converter.config.info_class
-        return made(_raw_info=info, _field=self._declared)
-
-
-class ResolvedPlan(FieldPlan):
-    """A field whose resolver is called for each parent, as graphql-core would."""
+class ResolverPlan(FieldPlan):
+    """A field whose resolver is called for each parent, as graphql-core does."""
 
     kind = "resolver"
 
-    async def values(self, ask: Ask) -> Sequence[Any]:
-        """What each call gives."""
-        run, parents, place = ask.run, ask.parents, ask.place
-        call = self.call(run)
+    async def resolve(self, call: FieldCall) -> Sequence[Any]:
+        """Call the resolver with each parent and await the results."""
+        run, positions = call.run, call.positions
+        resolve = self.resolver(run)
         shared = run.shared_info(self)
-        arguments = self.arguments(run)
-        # A resolver may change what it is given: values that can be changed are no two calls' own.
-        own = not all(isinstance(value, CONSTANT) for value in arguments.values())
+        arguments = self.arguments.coerced(run.executor)
+        # A resolver may change its arguments: each call gets mutable values of its own.
+        is_shared = are_immutable(arguments)
         values: list[Any] = []
-        for index, parent in enumerate(parents):
-            if own and index:
-                arguments = self.arguments(run)
+        for index, parent in enumerate(call.parents):
+            if index and not is_shared:
+                arguments = self.arguments.coerced(run.executor)
             try:
-                values.append(call(parent, ResolveInfo(shared, place, index), **arguments))
+                values.append(resolve(parent, ResolveInfo(shared, positions, index), **arguments))
             except Exception as error:  # noqa: BLE001 # a field error
                 values.append(error)
-        if self.shape.is_plain(values):
+        if self.completer.is_plain(values):
             return values
-        ask.awaited = True
-        return await run.awaited(values, ask)
+        call.awaited = True
+        return await run.resolve_awaitables(values, call.span)
 
-    def call(self, run: "Run") -> Callable[..., Any]:
-        """What is called with a parent, its info and the arguments.
+    def resolver(self, run: OperationRun) -> Callable[..., Any]:
+        """The function to call with a parent, its info and the arguments.
 
         Raises:
-            Exception: it counts for every parent.
+            Exception: it applies to every parent.
         """
         return self.definition.resolve or run.executor.field_resolver
 
 
-class CalledPlan(ResolvedPlan):
-    """A field whose function is called as Strawberry would, without what it does around it for others.
+class FunctionPlan(ResolverPlan):
+    """A field whose function is called directly, without the wrappers that Strawberry puts around every resolver.
 
-    Its rule, if one was put before it, is asked once for all parents.
+    Its rule, if the schema added one, is checked once for all parents.
     """
 
     def __init__(
@@ -366,93 +261,60 @@ class CalledPlan(ResolvedPlan):
         self._info_name = function.info_parameter.name if function.info_parameter else None
         self._parent_names = [one.name for one in (function.parent_parameter, function.root_parameter) if one]
         self._rule = rule
-        self._conversion = Conversion(self.definition, declared, converter)
+        self._converter = ArgumentConverter(self.definition, declared, converter)
 
-    def call(self, run: "Run") -> Callable[..., Any]:
-        """Strawberry's function, once the rule lets the caller pass."""
+    def resolver(self, run: OperationRun) -> Callable[..., Any]:
+        """Strawberry's function, after the rule has been checked."""
         if self._rule is not None:
             self._rule(run.context)
-        return self._called
+        return self._call
 
-    def _called(self, parent: Any, info: ResolveInfo, /, **given: Any) -> Any:
-        arguments = self._conversion.converted(given, info)
+    def _call(self, parent: Any, info: ResolveInfo, /, **coerced: Any) -> Any:
+        arguments = self._converter.convert(coerced, info)
         for name in self._parent_names:
             arguments[name] = parent
         if self._info_name is not None:
-            arguments[self._info_name] = self._conversion.info(info)
+            arguments[self._info_name] = self._converter.info(info)
         return self._function(parent, **arguments) if self._takes_self else self._function(**arguments)
 
 
-def _layout(shape: Shape, run: "Run", details: FieldDetailsList) -> Layout | None:
-    if not isinstance(shape, ListOf) or not isinstance(shape.inner, ObjectOf) or shape.inner.nullable:
+def _layout(completer: Completer, run: OperationRun, details: FieldDetailsList) -> Layout | None:
+    if not isinstance(completer, ListCompleter) or not isinstance(completer.item, ObjectCompleter):
         return None
-    object_type = shape.inner.object_type
-    if object_type.is_type_of is not None:
+    object_type = completer.item.object_type
+    if completer.item.nullable or object_type.is_type_of is not None:
         return None
-    entries = run.plan.selection(run.executor, object_type, details).entries
     layout = []
-    for key, field in entries:
-        if not isinstance(field, ReadPlan) or field.reader is not None or not isinstance(field.shape, Leaf):
+    for key, field in run.plan.selection(run.executor, object_type, details).entries:
+        if (
+            not isinstance(field, ReadPlan)
+            or field.reader is not None
+            or not isinstance(field.completer, LeafCompleter)
+        ):
             return None
         layout.append((key, field.attribute))
     return tuple(layout)
 
 
-def union(parts: Iterable[Selected]) -> Selected:
-    """What is selected by any of them."""
+def merge_selections(parts: Iterable[Selected]) -> Selected:
+    """The union of selections; None if one of them is."""
     parts = list(parts)
     if len(parts) == 1:
         return parts[0]
-    whole = Selection({})
+    merged = Selection({})
     for part in parts:
         if part is None:
             return None
         for name, inner in part.items():
-            whole[name] = union((whole[name], inner)) if name in whole else inner
-    return whole
+            merged[name] = merge_selections((merged[name], inner)) if name in merged else inner
+    return merged
 
 
-def _is_scalar(graphql_type: GraphQLInputType, argument: StrawberryArgument) -> bool:
-    """Whether an argument's values are what they were coerced to: neither lists, enums, input objects nor wrapped."""
-    declared = argument.type
-    if type(declared) is StrawberryOptional:
-        declared = declared.of_type
-    return (
-        is_scalar_type(get_nullable_type(graphql_type))
-        and declared is not GlobalID
-        and not isinstance(declared, StrawberryMaybe)
-    )
-
-
-def _attempted(function: Callable[..., Any], *arguments: Any) -> Any:
+def _result_or_exception(function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return function(*arguments)
     except Exception as error:  # noqa: BLE001 # a field error
         return error
-
-
-class _VariableFinder(Visitor):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found = False
-
-    def enter_variable(self, *_: Any) -> None:
-        self.found = True
-
-
-def _holds_variable(node: ArgumentNode) -> bool:
-    finder = _VariableFinder()
-    visit(node, finder)
-    return finder.found
-
-
-def _variables(definition: GraphQLField, node: FieldNode) -> Mapping[str, str]:
-    """The names of variables that are whole arguments, by the arguments' names in Python."""
-    return {
-        definition.args[argument.name.value].out_name or argument.name.value: argument.value.name.value
-        for argument in node.arguments or ()
-        if isinstance(argument.value, VariableNode)
-    }
 
 
 def plan_field(
@@ -461,38 +323,38 @@ def plan_field(
     parent_type: GraphQLObjectType,
     definition: GraphQLField,
     details: FieldDetailsList,
-    shape: Shape,
-    figures: FieldMetrics,
+    completer: Completer,
+    metrics: FieldMetrics,
     converter: GraphQLCoreConverter | None,
 ) -> FieldPlan:
-    """The quickest way to a field's values that is sure to give what its resolver would.
+    """The fastest plan that is certain to resolve what the field's resolver would.
 
     Args:
         converter: of the Strawberry schema; None for a schema that is not Strawberry's.
     """
-    common = (key, order, parent_type, definition, details, shape, figures)
-    of_parent = getattr(definition.resolve, "of_parent", None)
-    if of_parent is not None:
-        return ReadPlan(*common, attribute="", reader=lambda _context: of_parent)
+    common = (key, order, parent_type, definition, details, completer, metrics)
+    read = getattr(definition.resolve, "read", None)
+    if read is not None:
+        return ReadPlan(*common, attribute="", reader=lambda _context: read)
     declared = definition.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     if not isinstance(declared, StrawberryField) or declared.extensions:
-        return ResolvedPlan(*common)
+        return ResolverPlan(*common)
     rule, resolve = getattr(definition.resolve, "rule", None), definition.resolve
     if rule is not None:
-        resolve = getattr(resolve, "ruled", None)
-    # What Strawberry made of the declaration is replaced only where nothing else was put around it.
+        resolve = getattr(resolve, "wrapped", None)
+    # Strawberry's own resolver is replaced only if nothing else was wrapped around it.
     is_default = getattr(resolve, "_is_default", None)
     plain = type(declared).get_result is StrawberryField.get_result
     if is_default is None or converter is None or converter.exception_handlers:
-        return ResolvedPlan(*common)
+        return ResolverPlan(*common)
     if declared.base_resolver is not None and plain:
-        return CalledPlan(*common, declared=declared, converter=converter, rule=rule)
+        return FunctionPlan(*common, declared=declared, converter=converter, rule=rule)
     if not is_default or rule is not None:
-        return ResolvedPlan(*common)
+        return ResolverPlan(*common)
     if isinstance(declared, BatchField):
         return BatchPlan(*common, declared=declared, converter=converter)
     if isinstance(declared, ReadField):
         return ReadPlan(*common, attribute=declared.python_name, reader=declared.reader)
     if declared.is_basic_field and plain:
         return ReadPlan(*common, attribute=declared.python_name, get=declared.default_resolver, reader=None)
-    return ResolvedPlan(*common)
+    return ResolverPlan(*common)

@@ -1,4 +1,4 @@
-"""What a resolver is told about the place it is called for."""
+"""The ``info`` argument of resolvers."""
 
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -8,23 +8,23 @@ from graphql.pyutils import Path
 
 from resolvers.selection import Selected
 from schema.execution.fields import SELECTED
-from schema.execution.response_path import Where
+from schema.execution.response_path import Positions
 
 
 class ResolveInfo:
-    """The ``info`` of one call: reads like graphql-core's ``GraphQLResolveInfo``; its path is made when it is read.
+    """The ``info`` of one call: reads like graphql-core's ``GraphQLResolveInfo``, with a path that is created on read.
 
     Args:
-        shared: the info of the field, with what is the same for all parents.
-        where: the field's place, by the parent's index.
+        shared: the part that all parents of the field share.
+        positions: of the field, by the parent's index.
         index: the parent's.
     """
 
-    __slots__ = ("_index", "_shared", "_where")
+    __slots__ = ("_index", "_positions", "_shared")
 
-    def __init__(self, shared: "SharedInfo", where: Where, index: int) -> None:
+    def __init__(self, shared: "SharedInfo", positions: Positions, index: int) -> None:
         self._shared = shared
-        self._where = where
+        self._positions = positions
         self._index = index
 
     context = property(attrgetter("_shared.info.context"))
@@ -32,19 +32,19 @@ class ResolveInfo:
 
     @property
     def path(self) -> Path:
-        """The field's place in the answer."""
-        return self._where(self._index).field_path()
+        """The field's path in the response."""
+        return self._positions(self._index).field_path()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._shared.info, name)
 
 
 class SharedInfo(NamedTuple):
-    """What is the same for all parents of a field.
+    """The part of ``info`` that all parents of a field share.
 
     Args:
-        info: as graphql-core or a subclass of its executor makes it; without a path.
-        selected: the fields that the field's values are asked for.
+        info: created by graphql-core or a subclass of its executor; without a path.
+        selected: the selection of the field's values.
     """
 
     info: GraphQLResolveInfo[Any]
@@ -52,7 +52,7 @@ class SharedInfo(NamedTuple):
 
 
 def selected_of(info: Any) -> Selected:
-    """The fields that a resolver's values are asked for; None where nobody can say.
+    """The selection of a resolver's values; None where the executor does not provide it.
 
     Args:
         info: graphql-core's or Strawberry's.

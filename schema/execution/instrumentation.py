@@ -1,17 +1,19 @@
-"""What can be known of runs: sums for each field of the schema, and for a run that is watched each of its stages."""
+"""Measurements of runs: sums for each field of the schema, and a span for each field of a traced run."""
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
+
+NOT_TRACED = nullcontext()
 
 
 class FieldMetrics:
-    """Sums of one field of the schema over all runs; leaves that are read off their parents are not counted.
+    """Sums over all runs for one field of the schema; leaves that are read from their parents are not counted.
 
     Attributes:
-        calls: how often it was asked, once for all parents at a place.
-        parents: of how many in all.
-        seconds: until their values were there, which is mostly waiting.
+        calls: number of calls, each for all parents at one position of the document.
+        parents: number of parents in all calls.
+        seconds: time until the values were resolved, most of it waiting.
     """
 
     __slots__ = ("calls", "parents", "seconds")
@@ -28,28 +30,33 @@ class FieldMetrics:
         self.seconds += seconds
 
 
-class Stage(Protocol):
-    """One field, asked of all parents at one place."""
+class FieldSpan(Protocol):
+    """The execution of one field for all parents at one position of the document."""
 
     def waiting(self) -> AbstractContextManager[object]:
-        """Entered while the field's function, or its resolvers, are waited for; by the task that waits."""
+        """A context entered while the field's function or its resolvers are awaited, by the awaiting task."""
 
-    def answered(self, values: Sequence[Any]) -> None:
-        """The field's values are there: each a value, None or an exception."""
+    def resolved(self, values: Sequence[Any]) -> None:
+        """Called when the field's values are resolved: each a value, None or an exception."""
 
     def completed(self) -> None:
-        """The answer holds what became of them, and of everything below."""
+        """Called when the values are completed, with everything selected below them."""
 
 
-class Watch(Protocol):
-    """Watches one run."""
+class Tracer(Protocol):
+    """Traces one run."""
 
-    def begin(self, path: tuple[str, ...], field: str, kind: str, parents: int) -> Stage:
-        """A field is about to be asked.
+    def start_field(self, path: tuple[str, ...], field: str, kind: str, parents: int) -> FieldSpan:
+        """Called before a field is resolved.
 
         Args:
             path: response names from the root.
             field: ``Type.field``.
             kind: ``batch``, ``resolver`` or ``attribute``.
-            parents: of how many.
+            parents: number of parents.
         """
+
+
+def waiting(span: FieldSpan | None) -> AbstractContextManager[object]:
+    """The context to enter while values are awaited."""
+    return NOT_TRACED if span is None else span.waiting()

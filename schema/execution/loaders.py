@@ -1,6 +1,6 @@
-"""Batches under an executor that asks for one parent at a time, such as graphql-core's own.
+"""Batching under an executor that resolves one parent at a time, such as graphql-core's own.
 
-A request's context holds one ``Loaders`` as ``loaders``; what is asked for in the same moment becomes one batch.
+A request's context holds one ``Loaders`` as ``loaders``. Loads of the same event loop iteration form one batch.
 """
 
 import asyncio
@@ -18,18 +18,18 @@ class Loaders:
     """The batches of one request; closed with it.
 
     Args:
-        concurrency: how many batches may be with a store at the same time, so that one request cannot take all
+        concurrency: maximum number of batches that run at the same time, so that one request cannot take all
             connections of a pool.
     """
 
     def __init__(self, concurrency: int = 4) -> None:
         self._loaders: dict[Any, _FieldLoader] = {}
-        self._gate = asyncio.Semaphore(concurrency)
+        self._semaphore = asyncio.Semaphore(concurrency)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
 
     def load(self, field: BatchField, context: Any, parent: Any, arguments: dict[str, Any]) -> Awaitable[Any]:
-        """Answer for one parent as part of the batch of its field and arguments."""
+        """Resolve a field for one parent, as part of the batch of this field and these arguments."""
         key = (field, _hashable(arguments)) if arguments else field
         loader = self._loaders.get(key)
         if loader is None:
@@ -38,27 +38,27 @@ class Loaders:
 
     @asynccontextmanager
     async def running(self, name: str) -> AsyncIterator[None]:
-        """Count the current task as a batch of this request.
+        """Register the current task as a batch of this request.
 
         Raises:
-            BatchError: the request is over or the batch was cut off. A cancellation would not do: aiodataloader passes
-                on exceptions only, and every waiter would wait for ever.
+            BatchError: the request is over, or the batch was cancelled. aiodataloader passes only exceptions on to the
+                waiters; with a cancellation they would wait forever.
         """
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         try:
-            async with self._gate:
+            async with self._semaphore:
                 if self._closed:
                     raise BatchError(f"{name}: the request is over")
                 yield
         except asyncio.CancelledError:
-            raise BatchError(f"{name}: cut off") from None
+            raise BatchError(f"{name}: cancelled") from None
         finally:
             self._tasks.discard(task)
 
     async def close(self) -> None:
-        """Cut off the batches that still run and wait until they have let go of their connections."""
+        """Cancel the running batches and wait up to 1 s until they have released their connections."""
         self._closed = True
         for task in self._tasks:
             task.cancel()
@@ -67,10 +67,10 @@ class Loaders:
 
 
 class _FieldLoader(DataLoader[Any, Any]):
-    """Gathers the parents of one field with one set of arguments.
+    """Collects the parents of one field with one set of arguments.
 
-    Nothing is cached. Everybody who waits has a future of its own, so a waiter that is cancelled, and cancels the
-    future it waits for, takes nothing from the others; and what a mutation changed is read again.
+    It caches nothing: a value that a mutation changed is read again, and each waiter has a future of its own, so that
+    a waiter that is cancelled, and cancels its future, does not affect the others.
     """
 
     cache = False
@@ -83,16 +83,16 @@ class _FieldLoader(DataLoader[Any, Any]):
         self._arguments = arguments
 
     async def batch_load_fn(self, parents: list[Any]) -> list[Any]:
-        """Answer for the gathered parents, once for each that several aliases ask for."""
-        asked = {id(parent): parent for parent in parents}
+        """Resolve the collected parents, each once even if several aliases select the field."""
+        unique = {id(parent): parent for parent in parents}
         async with self._loaders.running(self._field.python_name):
-            answers = await self._field.answers(self._context, list(asked.values()), self._arguments)
-        answer_of = dict(zip(asked, answers, strict=True))
-        return [answer_of[id(parent)] for parent in parents]
+            results = await self._field.resolve_batch(self._context, list(unique.values()), self._arguments)
+        result_of = dict(zip(unique, results, strict=True))
+        return [result_of[id(parent)] for parent in parents]
 
 
 def _hashable(value: Any) -> Any:
-    """The value of an argument as a key; input objects by their fields."""
+    """An argument's value as a dictionary key; input objects by their fields."""
     if isinstance(value, dict):
         return tuple((name, _hashable(item)) for name, item in sorted(value.items()))
     if isinstance(value, (list, tuple)):

@@ -1,6 +1,6 @@
-"""Where in an answer something stands, and what a failure there makes null.
+"""Positions in a response, and the nulls that field errors propagate to.
 
-A position is made for errors and for resolvers that ask for their path, never on the way of an answer without either.
+A position is created only for errors and for resolvers that read their path, never for a response without either.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -10,19 +10,20 @@ from typing import Any
 from graphql import FieldNode, GraphQLError, located_error
 from graphql.pyutils import Path
 
-Where = Callable[[int], "ResponsePosition"]
+# The positions of several values, by index.
+Positions = Callable[[int], "ResponsePosition"]
 
 
 @dataclass(frozen=True, slots=True)
 class ResponsePosition:
-    """A place in the answer.
+    """A position in the response.
 
     Args:
-        parent: the place that holds this one; None for a root field.
-        order: which of its parent's entries it is; entries are answered in this order.
+        parent: the position of the object or list that contains it; None for a root field.
+        order: index among its parent's entries; errors are sorted by it.
         key: response name or list index.
-        nullable: whether null may stand here.
-        type_name: the object type that the field belongs to; None for the item of a list.
+        nullable: whether the value may be null.
+        type_name: the object type that the field belongs to; None for a list item.
     """
 
     parent: "ResponsePosition | None"
@@ -32,70 +33,72 @@ class ResponsePosition:
     type_name: str | None
 
     def chain(self) -> list["ResponsePosition"]:
-        """This place and all that hold it, outermost first."""
-        places = []
-        place: ResponsePosition | None = self
-        while place is not None:
-            places.append(place)
-            place = place.parent
-        return places[::-1]
+        """This position and all that contain it, outermost first."""
+        chain = []
+        position: ResponsePosition | None = self
+        while position is not None:
+            chain.append(position)
+            position = position.parent
+        return chain[::-1]
 
     def field_path(self) -> Path:
-        """The path of the field that this place belongs to, as resolvers are given it."""
+        """The path of the field that this position belongs to, as resolvers receive it."""
         path: Path | None = None
-        places = self.chain()
-        while places[-1].type_name is None:
-            places.pop()
-        for place in places:
-            path = Path(path, place.key, place.type_name)
+        chain = self.chain()
+        while chain[-1].type_name is None:
+            chain.pop()
+        for position in chain:
+            path = Path(path, position.key, position.type_name)
         assert path is not None
         return path
 
 
 class Failure:
-    """A field error that was met, not yet an error of the answer.
+    """A field error before nulls are propagated.
 
     Args:
-        reason: what was raised.
-        nodes: the field as the document asks for it.
-        position: where.
+        reason: the exception.
+        nodes: the field in the document.
+        position: of the value that failed.
     """
 
     __slots__ = ("nodes", "nulled", "order", "path", "reason")
 
     def __init__(self, reason: Exception, nodes: Sequence[FieldNode], position: ResponsePosition) -> None:
-        places = position.chain()
+        chain = position.chain()
         self.reason = reason
         self.nodes = nodes
-        self.path = [place.key for place in places]
-        self.order = tuple(place.order for place in places)
-        depth = len(places)
-        while depth and not places[depth - 1].nullable:
+        self.path = [one.key for one in chain]
+        self.order = tuple(one.order for one in chain)
+        depth = len(chain)
+        while depth and not chain[depth - 1].nullable:
             depth -= 1
         self.nulled = self.order[:depth]
 
     def error(self) -> GraphQLError:
-        """The error of the answer."""
+        """The GraphQL error with its path and locations."""
         return located_error(self.reason, self.nodes, self.path)
 
 
-def nowhere(_index: int) -> Any:
-    """The place of the root value: none."""
+def root_position(_index: int) -> Any:
+    """The ``Positions`` of the root value, which has none."""
     return None
 
 
-def settle(data: dict[str, Any], failures: Iterable[Failure]) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
-    """Put null where failures ask for it, and give the answer's errors in document order, one for each null.
+def propagate_nulls(
+    data: dict[str, Any], failures: Iterable[Failure]
+) -> tuple[dict[str, Any] | None, list[GraphQLError]]:
+    """Set the nulls that failures propagate to, and create one error for each, in document order.
 
-    Specification section 6.4.4: an error at a place where null may not stand makes the next outer place null, and of
-    several errors under one null one is reported. It is the first of those that caused the null.
+    Specification section 6.4.4: an error at a non-null position makes the next nullable position around it null, and of
+    several errors that null the same position one is reported. It is the first in document order.
 
     Args:
-        data: complete but for the nulls; is changed.
+        data: complete except for the nulls; is changed.
         failures: at least one.
 
     Returns:
-        data, None if a failure reached the root, and the errors.
+        data, None if a failure propagated to the root, and the errors.
     """
     causes: dict[tuple[int, ...], Failure] = {}
     for failure in sorted(failures, key=lambda failure: failure.order):

@@ -24,7 +24,7 @@ from strawberry.types.arguments import StrawberryArgument
 
 from resolvers.actor import Role
 from resolvers.context import Context
-from schema.execution import SELECTED, WRITTEN, BatchField, Prefetch, ReadField
+from schema.execution import LAYOUT, SELECTED, BatchField, Prefetch, ReadField
 from schema.runtime.permissions import admit
 
 BatchFunction = Callable[Concatenate[Context, Sequence[Any], ...], Awaitable[Sequence[Any]]]
@@ -45,7 +45,7 @@ def batched(
     Args:
         function: ``async def f(context, parents, *, argument=default)``: a value, None or an exception per parent. A
             parameter ``selected`` is no argument: it gets the fields that the values are asked for; nor is
-            ``written``, see ``BatchField``.
+            ``layout``, see ``BatchField``.
         description: the field's, for the caller.
         arguments: descriptions of the keyword-only parameters, by name; one that is ``Annotated`` with
             ``strawberry.argument(description=...)`` needs none here.
@@ -61,13 +61,13 @@ def batched(
     parameters = list(inspect.signature(function).parameters.values())[2:]
     return declare(
         function,
-        [parameter for parameter in parameters if parameter.name not in (SELECTED, WRITTEN)],
+        [parameter for parameter in parameters if parameter.name not in (SELECTED, LAYOUT)],
         description=description,
         arguments=arguments or {},
         requires=frozenset(requires),
         max_parents=max_parents,
         takes_selected=any(parameter.name == SELECTED for parameter in parameters),
-        takes_written=any(parameter.name == WRITTEN for parameter in parameters),
+        takes_layout=any(parameter.name == LAYOUT for parameter in parameters),
         prefetched=prefetched,
         deprecation_reason=deprecation_reason,
     )
@@ -82,14 +82,14 @@ def declare(
     requires: frozenset[Role],
     max_parents: int,
     takes_selected: bool,
-    takes_written: bool = False,
+    takes_layout: bool = False,
     prefetched: Prefetch | None = None,
     deprecation_reason: str | None,
 ) -> BatchField:
     """Make the field; ``parameters`` are those of the function that GraphQL shows as arguments."""
     field = BatchField(description=description, deprecation_reason=deprecation_reason)
     field.function, field.max_parents = function, max_parents
-    field.takes_selected, field.takes_written, field.prefetched = takes_selected, takes_written, prefetched
+    field.takes_selected, field.takes_layout, field.prefetched = takes_selected, takes_layout, prefetched
     field.rule = (lambda context: admit(context.actor, requires)) if requires else None
     field.arguments = [_argument(function, parameter, arguments) for parameter in parameters]
     return field

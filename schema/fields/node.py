@@ -21,7 +21,7 @@ from graphql import GraphQLObjectType, GraphQLSchema
 
 from resolvers.context import Context
 from resolvers.errors import BadInput
-from schema.execution import by_class, off_parent
+from schema.execution import by_class, parent_resolver
 from schema.runtime.permissions import DEFINITION
 
 MAX_NODES = 200
@@ -186,4 +186,4 @@ def _malformed(field: str) -> BadInput:
 
 
 def _id_resolver(name: str, key: str) -> Callable[[Any, Any], str]:
-    return off_parent(lambda source: join(name, getattr(source, key)))
+    return parent_resolver(lambda source: join(name, getattr(source, key)))

@@ -8,7 +8,7 @@ import orjson
 from graphql.execution import Executor
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from schema.execution import BreadthFirstExecutor, Native, Watch
+from schema.execution import BreadthFirstExecutor, NativeScalar, Tracer
 
 
 class ExecutorName(StrEnum):
@@ -19,19 +19,19 @@ class ExecutorName(StrEnum):
 
 
 class GatewayExecutor(BreadthFirstExecutor):
-    """Breadth first; tells the context's ``watch`` what it does, if there is one."""
+    """Executes breadth first; the context's ``tracer`` traces the run, if there is one."""
 
-    def watch(self) -> Watch | None:
-        """Who is told what this run does."""
-        watch: Watch | None = getattr(self.context_value, "watch", None)
-        return watch
+    def tracer(self) -> Tracer | None:
+        """The tracer of the request's context."""
+        tracer: Tracer | None = getattr(self.context_value, "tracer", None)
+        return tracer
 
 
 class AnsweringExecutor(GatewayExecutor):
-    """For answers that orjson writes: it writes moments and days exactly as their scalars would."""
+    """For responses serialized by orjson, which writes timestamps and dates as their scalars would."""
 
-    natives: ClassVar = {"DateTime": Native(datetime, UTC, whole_seconds=True), "Date": Native(date)}
-    fragment: ClassVar = orjson.Fragment
+    native_scalars: ClassVar = {"DateTime": NativeScalar(datetime, UTC, whole_seconds=True), "Date": NativeScalar(date)}
+    json_fragment: ClassVar = orjson.Fragment
 
 
 def executing(name: ExecutorName) -> type[Executor[Any]]:

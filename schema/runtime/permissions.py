@@ -11,7 +11,7 @@ from graphql import GraphQLField, GraphQLSchema
 
 from resolvers.actor import Actor, Role
 from resolvers.errors import Forbidden, Unauthenticated
-from schema.execution import ruled
+from schema.execution import with_rule
 
 ROLES = "roles"
 DEFINITION = "strawberry-definition"
@@ -65,6 +65,6 @@ def _guard(field: GraphQLField, roles: frozenset[Role]) -> None:
         admit(context.actor, roles)
 
     if field.subscribe is not None:
-        field.subscribe = ruled(field.subscribe, rule)
+        field.subscribe = with_rule(field.subscribe, rule)
     elif field.resolve is not None:
-        field.resolve = ruled(field.resolve, rule)
+        field.resolve = with_rule(field.resolve, rule)

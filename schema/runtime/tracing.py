@@ -10,7 +10,7 @@ from integrations.timings import recording
 MAX_STAGES = 1_000
 
 
-class TracedStage:
+class TracedField:
     """One field, asked of all parents at one place; times are seconds on the monotonic clock."""
 
     def __init__(self, path: tuple[str, ...], field: str, kind: str, parents: int) -> None:
@@ -28,7 +28,7 @@ class TracedStage:
         with recording(lambda store, name, seconds: self.calls.append((store, name, seconds))):
             yield
 
-    def answered(self, values: Sequence[Any]) -> None:
+    def resolved(self, values: Sequence[Any]) -> None:
         """Count what there is: values, and the items of those that are lists."""
         self._answered = monotonic()
         self._values = len(values)
@@ -62,12 +62,12 @@ class Trace:
 
     def __init__(self) -> None:
         self._origin = monotonic()
-        self._stages: list[TracedStage] = []
+        self._stages: list[TracedField] = []
         self._left_out = 0
 
-    def begin(self, path: tuple[str, ...], field: str, kind: str, parents: int) -> TracedStage:
+    def start_field(self, path: tuple[str, ...], field: str, kind: str, parents: int) -> TracedField:
         """A stage begins; of very many the first are told."""
-        stage = TracedStage(path, field, kind, parents)
+        stage = TracedField(path, field, kind, parents)
         if len(self._stages) < MAX_STAGES:
             self._stages.append(stage)
         else:

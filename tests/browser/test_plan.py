@@ -186,10 +186,10 @@ def _plan() -> dict[str, Any]:
     """A plan of more stages than are told, each with rows, a null, an error and a round trip."""
     trace, timings = Trace(), Timings("records", slow_seconds=1)
     for number in range(MAX_STAGES + 5):
-        stage = trace.begin(("all", f"{LONG}{number}"), f"Query.{LONG}", "batch", 3)
+        stage = trace.start_field(("all", f"{LONG}{number}"), f"Query.{LONG}", "batch", 3)
         with stage.waiting():
             timings.add(f"STATEMENT_{number}", 0.001)
-        stage.answered([[1, 2], None, ValueError("Not here.")])
+        stage.resolved([[1, 2], None, ValueError("Not here.")])
         stage.completed()
     return trace.shown()
 

@@ -37,7 +37,7 @@ from tests.execution.world import Root, world
 
 DEADLINE = 20.0
 TROUBLES = (0, 0, 1, 4, 12, 30)
-PARENTS = re.compile(r"\d+ answers for \d+ parents")
+PARENTS = re.compile(r"\d+ results for \d+ parents")
 NULL = "Cannot return null for non-nullable field "
 AMONG = "another error than the stock executor's"
 

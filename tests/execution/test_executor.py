@@ -19,7 +19,7 @@ from graphql import GraphQLSchema, parse
 from graphql.execution import execute
 from strawberry.types.field import StrawberryField
 
-from schema.execution import BatchField, BreadthFirstExecutor, Loaders, Native, Watch, by_class, plans_of
+from schema.execution import BatchField, BreadthFirstExecutor, Loaders, NativeScalar, Tracer, by_class, plans_of
 from schema.fields.batching import batched, masked, read
 
 Info = strawberry.Info[Any, None]
@@ -81,12 +81,12 @@ class Query:
 class Executor(BreadthFirstExecutor):
     """Counts what it hands over."""
 
-    natives: ClassVar[Mapping[str, Native]] = {"DateTime": Native(datetime, UTC)}
+    native_scalars: ClassVar[Mapping[str, NativeScalar]] = {"DateTime": NativeScalar(datetime, UTC)}
     handed_over: ClassVar[list[str]] = []
 
-    def watch(self) -> Watch | None:
-        watch: Watch | None = self.context_value.watch
-        return watch
+    def tracer(self) -> Tracer | None:
+        tracer: Tracer | None = self.context_value.tracer
+        return tracer
 
     def _fall_back(self, serially: bool | None) -> Any:
         self.handed_over.append(self.operation.operation.value)
@@ -99,11 +99,11 @@ def schema() -> strawberry.Schema:
     return strawberry.Schema(Query, execution_context_class=Executor)
 
 
-def context(*animals: Animal, sees: bool = True, watch: Watch | None = None) -> Any:
+def context(*animals: Animal, sees: bool = True, tracer: Tracer | None = None) -> Any:
     return SimpleNamespace(
         animals=list(animals),
         sees=sees,
-        watch=watch,
+        tracer=tracer,
         calls=[],
         selected=[],
         loaders=Loaders(),
@@ -153,7 +153,7 @@ async def test_requests_at_the_same_time_share_a_plan_and_nothing_else(schema: s
 
 async def test_plans_are_of_one_schema_and_bounded(schema: strawberry.Schema) -> None:
     plans = plans_of(schema._schema)
-    plans._entries = 3
+    plans._max_operations = 3
     for n in range(10):
         await ask(schema, f"{{a{n}:animals{{name}}}}", context(Animal("Anna")))
     assert len(plans) == 3
@@ -194,8 +194,8 @@ async def test_what_all_have_brought_is_not_asked_for(schema: strawberry.Schema)
 
 
 @dataclass
-class RecordingStage:
-    """A stage that writes down what it is told."""
+class RecordingSpan:
+    """Records its calls."""
 
     line: list[Any]
 
@@ -203,37 +203,37 @@ class RecordingStage:
         self.line.append("waits")
         return nullcontext()
 
-    def answered(self, values: Sequence[Any]) -> None:
+    def resolved(self, values: Sequence[Any]) -> None:
         self.line.append(len(values))
 
     def completed(self) -> None:
         self.line.append("done")
 
 
-class RecordingWatch:
-    """Keeps the stages in the order in which they began."""
+class RecordingTracer:
+    """Records the spans in the order in which they start."""
 
     def __init__(self) -> None:
         self.lines: list[list[Any]] = []
 
-    def begin(self, path: tuple[str, ...], field: str, kind: str, parents: int) -> RecordingStage:
+    def start_field(self, path: tuple[str, ...], field: str, kind: str, parents: int) -> RecordingSpan:
         self.lines.append([".".join(path), field, kind, parents])
-        return RecordingStage(self.lines[-1])
+        return RecordingSpan(self.lines[-1])
 
 
-async def test_a_watcher_is_told_each_field_once(schema: strawberry.Schema) -> None:
-    watcher = RecordingWatch()
-    await ask(schema, "{all:animals{name friend{name}}}", context(Animal("a"), Animal("b"), watch=watcher))
-    assert watcher.lines == [
+async def test_a_tracer_has_one_span_for_each_field(schema: strawberry.Schema) -> None:
+    tracer = RecordingTracer()
+    await ask(schema, "{all:animals{name friend{name}}}", context(Animal("a"), Animal("b"), tracer=tracer))
+    assert tracer.lines == [
         ["all", "Query.animals", "resolver", 1, 1, "done"],
         ["all.friend", "Animal.friend", "batch", 2, "waits", 2, "done"],
     ]
-    figures = plans_of(schema._schema).figures["Animal.friend"]
-    assert (figures.calls, figures.parents) == (1, 2)
+    metrics = plans_of(schema._schema).metrics["Animal.friend"]
+    assert (metrics.calls, metrics.parents) == (1, 2)
 
 
 def test_what_never_waits_needs_no_event_loop(schema: strawberry.Schema) -> None:
-    given = SimpleNamespace(animals=[Animal("Anna")], sees=True, watch=None)
+    given = SimpleNamespace(animals=[Animal("Anna")], sees=True, tracer=None)
     result = schema.execute_sync("{animals{name loud} __typename}", context_value=given)
     assert result.data == {"animals": [{"name": "Anna", "loud": "ANNA"}], "__typename": "Query"}
     assert Executor.handed_over == []
