@@ -191,10 +191,3 @@ class GatewaySchema(strawberry.Schema):
         """Translate the errors of an answer; Strawberry calls this once for each answer, before it goes out."""
         context: Any = execution_context and execution_context.context
         translate(errors, getattr(context, "request_id", "-"))
-
-
-def node_registry(info: strawberry.Info[Context, None]) -> NodeRegistry:
-    """The types with global ids of the schema that is asked."""
-    schema: Any = info.schema
-    registry: NodeRegistry = schema.nodes
-    return registry

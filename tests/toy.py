@@ -26,9 +26,9 @@ from resolvers.errors import NotFound
 from resolvers.installation import Installation, Stores
 from schema.execution import Loaders
 from schema.fields.batching import batched
-from schema.fields.node import Node
+from schema.fields.node import Node, node_registry
 from schema.fields.pagination import After, Before, Connection, First, Last, Order, connection, paged
-from schema.gateway_schema import GatewaySchema, node_registry
+from schema.gateway_schema import GatewaySchema
 from schema.runtime.limits import Limits
 from schema.runtime.permissions import allow, everyone
 from tests.executor import chosen

@@ -151,6 +151,13 @@ class NodeRegistry:
             return dict.fromkeys(keys, error)
 
 
+def node_registry(info: strawberry.Info[Context, None]) -> NodeRegistry:
+    """The node types of the schema that an operation runs on."""
+    schema: Any = info.schema
+    registry: NodeRegistry = schema.nodes
+    return registry
+
+
 def join(name: str, key: object) -> str:
     """The global id of a type's object."""
     return base64.urlsafe_b64encode(f"{name}:{key}".encode()).rstrip(b"=").decode()

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from functools import partial
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import strawberry
 
@@ -12,9 +12,8 @@ from resolvers import airports, bags, flights, health, passengers, pirs, routes,
 from resolvers.actor import Role
 from resolvers.context import Context
 from schema.execution import selected_of
-from schema.fields.node import Node, NodeRegistry
+from schema.fields.node import Node, node_registry
 from schema.fields.pagination import After, Before, Connection, First, Last, Order, connection
-from schema.gateway_schema import GatewaySchema
 from schema.inputs.common import airport_code, only_one, optional_airport_code, values
 from schema.roots.effects import EffectQueries
 from schema.roots.graph_analytics import GraphQueries
@@ -46,10 +45,6 @@ def for_readers() -> dict[str, object]:
     return allow(Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN)
 
 
-def _nodes(info: Info) -> NodeRegistry:
-    return cast(GatewaySchema, info.schema).nodes
-
-
 # Values are records, which stand behind the declared types: the fields answer ``Any``.
 @strawberry.type(description="Everything that can be asked.")
 class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
@@ -65,7 +60,7 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")]
     ) -> Any:
         """One object of any type."""
-        return (await _nodes(info).fetch(info.context, [id], "id"))[0]
+        return (await node_registry(info).fetch(info.context, [id], "id"))[0]
 
     @strawberry.field(
         graphql_type=list[Node | None],
@@ -78,7 +73,7 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
         ids: Annotated[list[strawberry.ID], strawberry.argument(description="Global ids, 200 at most.")],
     ) -> Any:
         """Objects of any types, one statement for each type."""
-        return await _nodes(info).fetch(info.context, ids)
+        return await node_registry(info).fetch(info.context, ids)
 
     @strawberry.field(
         graphql_type=Bag | None,
