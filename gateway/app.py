@@ -29,7 +29,7 @@ from gateway.lifespan import installation, now, open_stores, watched
 from resolvers.installation import Stores
 from resolvers.live.hub import Live
 from schema.build import build_schema
-from schema.runtime.executors import ExecutorName
+from schema.gateway_schema import GatewaySchema
 
 STATIC = Path(__file__).parent / "static" / "graphiql"
 
@@ -37,18 +37,24 @@ Beside = Callable[[Stores], AbstractAsyncContextManager[None]]
 OpenStores = Callable[[Settings], AbstractAsyncContextManager[Stores]]
 
 
-def create_app(settings: Settings, open_stores: OpenStores = open_stores, beside: Beside | None = None) -> ASGIApp:
+def create_app(
+    settings: Settings,
+    open_stores: OpenStores = open_stores,
+    beside: Beside | None = None,
+    build_schema: Callable[[], GatewaySchema] = build_schema,
+) -> ASGIApp:
     """The product as an ASGI application.
 
     Args:
         beside: what runs beside the application for as long as it is up.
         open_stores: opens the stores when the application starts.
+        build_schema: builds the schema; tests build one that another executor runs.
     """
 
     def page(request: Request) -> Response | None:
         return graphiql_page(STATIC) if settings.graphiql and asks_for_graphiql(request) else None
 
-    schema = build_schema(executor=ExecutorName(settings.executor))
+    schema = build_schema()
     tokens = TokenVerifier(settings.jwt_secret.get_secret_value())
     signing_key = settings.secret_key.get_secret_value().encode()
     closing = asyncio.Event()

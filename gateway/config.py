@@ -99,9 +99,6 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1, le=64, description="Number of serving processes.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
     graphiql: bool = Field(False, description="Whether `/graphql` shows GraphiQL to a browser.")
-    executor: Literal["breadth-first", "graphql-core"] = Field(
-        "breadth-first", description="Who runs operations: `breadth-first` or `graphql-core`."
-    )
     request_seconds: float = Field(10.0, gt=0, le=120, description="Longest time for one operation, in seconds.")
     body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body, in bytes.")
     postgres_connections: int = Field(10, ge=2, le=200, description="Most connections to PostgreSQL per process.")

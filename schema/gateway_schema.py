@@ -25,7 +25,7 @@ from schema.execution import PlanCache, plans_of
 from schema.fields.node import NodeRegistry
 from schema.runtime.documents import CachedDocuments, DocumentCache
 from schema.runtime.errors import translate
-from schema.runtime.executors import ExecutorName, answering, executing
+from schema.runtime.executors import ExecutorName, executor_class, orjson_executor_class
 from schema.runtime.limits import Limits
 from schema.runtime.operations import Operation
 from schema.runtime.permissions import guard_roots
@@ -63,11 +63,11 @@ class GatewaySchema(strawberry.Schema):
             mutation=mutation,
             subscription=subscription,
             types=types,
-            execution_context_class=executing(executor),
+            execution_context_class=executor_class(executor),
             config=StrawberryConfig(scalar_map=scalar_map()),
             extensions=[lambda: CachedDocuments(self.documents)],
         )
-        self._answering: Any = answering(executor)
+        self._orjson_executor: Any = orjson_executor_class(executor)
         guard_roots(self._schema)
         self.nodes = NodeRegistry.install(self._schema)
         self.documents = DocumentCache(self._schema, limits or Limits())
@@ -167,7 +167,7 @@ class GatewaySchema(strawberry.Schema):
         self, operation: Operation, context: Context, values: VariableValues, event: Any = None
     ) -> Executor[Any]:
         """What ``Executor.build`` makes, of parts that are known already; ``event`` is of a subscription."""
-        executor: Executor[Any] = self._answering(
+        executor: Executor[Any] = self._orjson_executor(
             self._schema,
             *operation.fragments,
             event,

@@ -13,7 +13,7 @@ from gateway.config import Settings
 from gateway.http.auth import issue_token
 from resolvers.actor import Role
 from tests.conftest import Neo4jCredentials
-from tests.executor import chosen
+from tests.executor import product_schema
 from tests.world import OURS, SIGNING_KEY
 
 SECRET = "s" * 32
@@ -73,7 +73,6 @@ def settings_for(postgres_url: str, redis_url: str, neo4j: Neo4jCredentials) -> 
             "JWT_SECRET": SECRET,
             "SECRET_KEY": SIGNING_KEY.decode(),
             "EXTERNAL_SERVICES": NOBODY,
-            "EXECUTOR": chosen(),
         }
     )
 
@@ -81,7 +80,7 @@ def settings_for(postgres_url: str, redis_url: str, neo4j: Neo4jCredentials) -> 
 @asynccontextmanager
 async def serving(settings: Settings, beside: Beside | None = None) -> AsyncIterator[Api]:
     """The application as ``create_app`` makes it, started; closed with the block."""
-    async with LifespanManager(create_app(settings, beside=beside)) as manager:
+    async with LifespanManager(create_app(settings, beside=beside, build_schema=product_schema)) as manager:
         transport = httpx.ASGITransport(app=manager.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=30.0) as client:
             yield Api(client)

@@ -1,4 +1,4 @@
-"""Who runs operations: the product's own executor, or graphql-core's to compare with."""
+"""The executor classes that operations run on."""
 
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -12,7 +12,7 @@ from schema.execution import BreadthFirstExecutor, NativeScalar, Tracer
 
 
 class ExecutorName(StrEnum):
-    """An executor by the name that settings have for it."""
+    """The executors; tests run on graphql-core's to compare both."""
 
     BREADTH_FIRST = "breadth-first"
     GRAPHQL_CORE = "graphql-core"
@@ -27,18 +27,18 @@ class GatewayExecutor(BreadthFirstExecutor):
         return tracer
 
 
-class AnsweringExecutor(GatewayExecutor):
-    """For responses serialized by orjson, which writes timestamps and dates as their scalars would."""
+class OrjsonExecutor(GatewayExecutor):
+    """For responses that orjson serializes, which writes timestamps and dates as their scalars would."""
 
     native_scalars: ClassVar = {"DateTime": NativeScalar(datetime, UTC, whole_seconds=True), "Date": NativeScalar(date)}
     json_fragment: ClassVar = orjson.Fragment
 
 
-def executing(name: ExecutorName) -> type[Executor[Any]]:
-    """The class that answers with values of JSON."""
+def executor_class(name: ExecutorName) -> type[Executor[Any]]:
+    """The class whose results hold only values of JSON."""
     return GatewayExecutor if name is ExecutorName.BREADTH_FIRST else StrawberryGraphQLCoreExecutionContext
 
 
-def answering(name: ExecutorName) -> type[Executor[Any]]:
-    """The class that answers with values that orjson writes."""
-    return AnsweringExecutor if name is ExecutorName.BREADTH_FIRST else StrawberryGraphQLCoreExecutionContext
+def orjson_executor_class(name: ExecutorName) -> type[Executor[Any]]:
+    """The class whose results orjson serializes."""
+    return OrjsonExecutor if name is ExecutorName.BREADTH_FIRST else StrawberryGraphQLCoreExecutionContext

@@ -20,6 +20,7 @@ from integrations.partners.mocks import sendgrid, twilio, worldtracer
 from integrations.partners.mocks.server import serving
 from resolvers.actor import Role
 from tests.conftest import make_database
+from tests.executor import product_schema
 from tests.gateway import credential
 from tests.world import open_stores
 
@@ -54,7 +55,7 @@ async def test_a_bag_misses_its_connection_and_everything_follows(told: Settings
     said: list[str] = []
     async with open_stores(told) as stores:
         await seeds.seed(operator(told, stores), bags=50, exceptions=10, now=now(), say=lambda _: None)
-    async with LifespanManager(create_app(told, beside=partial(workers, told))) as manager:
+    async with LifespanManager(create_app(told, beside=partial(workers, told), build_schema=product_schema)) as manager:
         transport = httpx.ASGITransport(app=manager.app)
         headers = credential(Role.SUPERVISOR)
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers) as client:

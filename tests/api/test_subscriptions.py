@@ -23,7 +23,7 @@ from resolvers.live.hub import Hub, Live
 from schema.build import build_schema
 from schema.roots.subscription import CHANGES, Checkpoint
 from schema.runtime.streaming import Streamed
-from tests.executor import chosen
+from tests.executor import product_schema
 from tests.world import DELIVERED, LOADED, Builder, World, context_of
 
 BAG = (
@@ -86,7 +86,7 @@ async def listening(
         made.live = live
         yield made
 
-    schema = build_schema(executor=chosen())
+    schema = product_schema()
     async with aclosing(schema.answers(query, context, variables=variables)) as answers:
         yield Ear(answers)
 
