@@ -20,7 +20,7 @@ from typing import IO
 from benchmarks.client import HOST, Client, get
 from benchmarks.console import ended
 from gateway.demo.supervisor import Program
-from gateway.http.auth import issue_token
+from gateway.http.jwt import issue_token
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.process import StartError

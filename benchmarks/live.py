@@ -26,7 +26,7 @@ from benchmarks.load import percentile
 from benchmarks.processes import Meter, used_between
 from gateway.config import Settings
 from gateway.demo.supervisor import console
-from gateway.http.auth import issue_token
+from gateway.http.jwt import issue_token
 from gateway.initialise import operator
 from gateway.lifespan import open_stores
 from integrations.embedded.process import StartError

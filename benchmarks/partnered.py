@@ -16,7 +16,7 @@ from benchmarks.client import HOST
 from benchmarks.gates import Gate, gate
 from benchmarks.installation import AIRLINE_ID, Say, environment_of, initialise, own, program
 from gateway.demo.supervisor import Program, mocks_program
-from gateway.http.auth import issue_token
+from gateway.http.jwt import issue_token
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.process import StartError

@@ -19,8 +19,8 @@ from starlette.types import ASGIApp
 from gateway.app import create_app
 from gateway.config import Settings, SettingsError
 from gateway.graph_commands import check_graph, rebuild_graph
-from gateway.http.auth import issue_token
 from gateway.http.ingest import ingest_file
+from gateway.http.jwt import issue_token
 from gateway.initialise import InitialisationError, initialise, operator
 from gateway.lifespan import installation, now, open_stores
 from gateway.logs import write_logs

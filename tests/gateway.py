@@ -10,7 +10,7 @@ from asgi_lifespan import LifespanManager
 
 from gateway.app import Beside, create_app
 from gateway.config import Settings
-from gateway.http.auth import issue_token
+from gateway.http.jwt import issue_token
 from resolvers.actor import Role
 from tests.conftest import Neo4jCredentials
 from tests.executor import product_schema

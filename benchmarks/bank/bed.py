@@ -21,7 +21,7 @@ from benchmarks.client import HOST
 from benchmarks.console import ended
 from benchmarks.installation import AIRLINE_ID, SIGN_IN, Installation, Say, installation, own
 from gateway.config import Settings
-from gateway.http.auth import issue_token
+from gateway.http.jwt import issue_token
 from gateway.lifespan import open_stores
 from integrations.embedded.process import StartError
 from integrations.errors import OutsideError

@@ -25,7 +25,7 @@ from benchmarks.peers.report import Report
 from benchmarks.peers.rounds import Cores, Rounds, pin
 from benchmarks.report import machine
 from gateway.demo.supervisor import console
-from gateway.http.auth import issue_token
+from gateway.http.jwt import issue_token
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.process import StartError

@@ -15,7 +15,7 @@ import seeds
 from gateway.config import Settings, SettingsError
 from gateway.demo.supervisor import console, run_demo, run_reset
 from gateway.demo.walkthrough import Walkthrough, WalkthroughError
-from gateway.http.auth import issue_token
+from gateway.http.jwt import issue_token
 from gateway.initialise import InitialisationError, initialise, operator, seed
 from gateway.lifespan import open_stores
 from integrations.embedded.process import StartError

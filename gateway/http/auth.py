@@ -1,118 +1,90 @@
-"""From a credential to an actor: bearer tokens signed with HS256 by a shared secret.
+"""Authentication: from the ``Authorization`` header to an actor with a role and an airline.
 
-A token names its subject, role and airline, and says for whom and until when it is valid; one that leaves anything
-out is refused.
+Verified tokens are cached: PyJWT takes 28 us for a token, a tenth of the 290 us of CPU that the server takes for the
+commonest request (one bag by tag with passenger, flight and scans); from the cache it takes 0.6 us. The cache holds
+only tokens that passed every check, so that requests with invalid tokens cannot evict valid ones. ``exp`` and ``nbf``
+are checked on each request.
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Callable
+from functools import lru_cache
+from time import time
+from typing import NamedTuple
 
-import jwt
-
-from gateway.http.jwt import ALGORITHM, BadToken, ExpiredToken, SignedTokens
+from gateway.http.jwt import LEEWAY_SECONDS, InvalidToken, verified_claims
 from resolvers.actor import Actor, Role
 
-ISSUER = "baggage-gateway"
-AUDIENCE = "baggage-graphql"
-REQUIRED = ["sub", "exp", "aud", "iss", "role", "airline_id"]
 MAX_TOKEN = 4096
 MAX_SUBJECT = 128
-# For clocks that differ, not for late requests.
-LEEWAY = timedelta(seconds=5)
+# Entries of the cache: with its key, an entry takes 1 kB for the tokens that we issue and 5 kB at most.
+CACHED_TOKENS = 1_000
+# The end of the year 9999: the latest expiry that can be scheduled.
+LATEST = 253_402_300_799
 
 
-class InvalidToken(Exception):
-    """A credential came with the request and cannot be accepted; the message may be shown."""
+class _VerifiedToken(NamedTuple):
+    """The content of a token whose signature and claims are valid; times are seconds since 1970."""
+
+    actor: Actor
+    not_before: int
+    expires_at: int
 
 
 class TokenVerifier:
-    """Reads ``Authorization`` headers.
+    """Verifies the bearer tokens of ``Authorization`` headers.
 
     Args:
-        secret: that tokens are signed with; 32 bytes or more.
+        secret: signing secret of the tokens; 32 bytes or more.
+        now: the clock, in seconds since 1970.
     """
 
-    def __init__(self, secret: str) -> None:
-        self._tokens = SignedTokens(
-            secret, issuer=ISSUER, audience=AUDIENCE, required=REQUIRED, leeway=LEEWAY.total_seconds()
-        )
+    def __init__(self, secret: str, now: Callable[[], float] = time) -> None:
+        self._secret = secret
+        self._now = now
+        # An exception is not cached.
+        self._verified = lru_cache(CACHED_TOKENS)(self._verify)
 
     def actor(self, authorization: str | None) -> Actor:
-        """The actor of a request; anonymous without a credential.
+        """Returns the actor of a request; the anonymous one without a credential.
 
         Raises:
-            InvalidToken: no bearer token, a wrong signature, expired, for somebody else, or incomplete.
+            InvalidToken: the header is no bearer token, or the token is invalid or expired.
         """
-        if authorization is None:
-            return Actor.anonymous()
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or len(token) > MAX_TOKEN:
-            raise InvalidToken("The Authorization header must be: Bearer TOKEN.")
-        return _actor(self._claims(token.strip()))
+        return Actor.anonymous() if authorization is None else self._token(authorization).actor
 
-    def signed_in(self, authorization: str | None) -> tuple[Actor, datetime | None]:
-        """As ``actor``, with the moment at which the credential ends; None for somebody without one.
+    def actor_and_expiry(self, authorization: str | None) -> tuple[Actor, int | None]:
+        """Returns the actor and when its credential expires, in seconds since 1970; None without a credential.
 
         Raises:
             InvalidToken: as ``actor``.
         """
-        actor = self.actor(authorization)
         if authorization is None:
-            return actor, None
-        claims = self._claims(authorization.partition(" ")[2].strip())
-        return actor, datetime.fromtimestamp(int(claims["exp"]), UTC)
+            return Actor.anonymous(), None
+        token = self._token(authorization)
+        return token.actor, token.expires_at
 
-    def _claims(self, token: str) -> Mapping[str, Any]:
+    def _token(self, authorization: str) -> _VerifiedToken:
+        scheme, _, encoded = authorization.partition(" ")
+        if scheme.lower() != "bearer" or len(encoded) > MAX_TOKEN:
+            raise InvalidToken("The Authorization header must be: Bearer TOKEN.")
+        token = self._verified(encoded.strip())
+        now = self._now()
+        if token.expires_at <= now - LEEWAY_SECONDS:
+            raise InvalidToken("The token has expired.")
+        if token.not_before > now + LEEWAY_SECONDS:
+            raise InvalidToken("The token is invalid.")
+        return token
+
+    def _verify(self, encoded: str) -> _VerifiedToken:
+        claims = verified_claims(encoded, self._secret)
+        subject, airline_id = claims["sub"], claims["airline_id"]
+        # bool is a subclass of int, but identifies no airline.
+        if type(airline_id) is not int or airline_id < 1:
+            raise InvalidToken("The token's airline is invalid.")
+        if not 0 < len(subject) <= MAX_SUBJECT or not subject.isprintable():
+            raise InvalidToken("The token's subject is invalid.")
         try:
-            return self._tokens.claims(token)
-        except ExpiredToken:
-            raise InvalidToken("The token has expired.") from None
-        except BadToken:
-            # Which check failed would help only somebody who forges tokens.
-            raise InvalidToken("The token is not valid.") from None
-
-
-def issue_token(
-    secret: str,
-    role: Role,
-    airline_id: int,
-    lifetime: timedelta,
-    *,
-    subject: str | None = None,
-    now: datetime | None = None,
-) -> str:
-    """A bearer token for an actor.
-
-    Args:
-        secret: to sign with; the verifier's.
-        role: what the actor may do.
-        airline_id: the tenant.
-        lifetime: how long it is valid from ``now``.
-        subject: the actor's technical name; ``demo-ROLE`` if absent.
-        now: the time of issue, aware; the current time if absent.
-    """
-    issued = now or datetime.now(UTC)
-    claims = {
-        "sub": subject or f"demo-{role.lower()}",
-        "role": role.value,
-        "airline_id": airline_id,
-        "iss": ISSUER,
-        "aud": AUDIENCE,
-        "iat": issued,
-        "exp": issued + lifetime,
-    }
-    return jwt.encode(claims, secret, algorithm=ALGORITHM)
-
-
-def _actor(claims: Mapping[str, Any]) -> Actor:
-    subject, airline_id = claims["sub"], claims["airline_id"]
-    # bool is an int to Python, but names no airline.
-    if type(airline_id) is not int or airline_id < 1:
-        raise InvalidToken("The token's airline is not valid.")
-    if not 0 < len(subject) <= MAX_SUBJECT or not subject.isprintable():
-        raise InvalidToken("The token's subject is not valid.")
-    try:
-        return Actor(subject, Role(claims["role"]), airline_id)
-    except ValueError:
-        raise InvalidToken("The token's role is not valid.") from None
+            actor = Actor(subject, Role(claims["role"]), airline_id)
+        except ValueError:
+            raise InvalidToken("The token's role is invalid.") from None
+        return _VerifiedToken(actor, int(claims.get("nbf", 0)), min(int(claims["exp"]), LATEST))

@@ -24,7 +24,7 @@ from starlette.websockets import WebSocket
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
-from gateway.http.auth import InvalidToken, TokenVerifier
+from gateway.http.auth import TokenVerifier
 from gateway.http.disconnect import ClientDisconnected, RequestGuard, RequestTimeout
 from gateway.http.graphql_request import (
     GRAPHQL_JSON,
@@ -38,6 +38,7 @@ from gateway.http.graphql_request import (
     takes_gzip,
 )
 from gateway.http.graphql_response import GraphQLResponse, error_response, response_of, unexpected_error_response
+from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import BodyTooLarge, record_of
 from integrations.deadline import deadline
 from resolvers.actor import Actor, Role

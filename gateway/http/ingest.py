@@ -16,7 +16,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.http.auth import InvalidToken, TokenVerifier
+from gateway.http.auth import TokenVerifier
+from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import record_of
 from integrations.deadline import deadline
 from integrations.errors import OutsideError

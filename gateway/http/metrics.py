@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from gateway.http.auth import InvalidToken, TokenVerifier
+from gateway.http.auth import TokenVerifier
+from gateway.http.jwt import InvalidToken
 from integrations.records.health import Lag
 from resolvers.actor import Role
 from resolvers.health import graph_lag

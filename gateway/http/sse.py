@@ -8,18 +8,17 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Mapping
 from contextlib import aclosing
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
-from gateway.http.auth import InvalidToken
 from gateway.http.disconnect import ClientDisconnected
 from gateway.http.graphql import request_of, text_of, unauthenticated
 from gateway.http.graphql_request import JSON, GraphQLRequest, RequestError
 from gateway.http.graphql_response import error_response, response_of
+from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import record_of
 from gateway.http.subscriptions import SEND_SECONDS, LimitReached, SubscriptionService, failure
 from resolvers.actor import Actor
@@ -56,11 +55,11 @@ class EventStreams:
         """Serve one connection."""
         headers = dict(reversed(list(scope["headers"])))
         try:
-            actor, until = self._signed_in(headers)
+            actor, expires_at = self._signed_in(headers)
             record_of(scope).actor = actor.id
             question = await request_of(scope, headers, receive)
             with self._desk.seats.connection(), self._desk.seats.subscription(actor):
-                await self._serve(scope, receive, send, actor, until, question, text_of(headers, b"last-event-id"))
+                await self._serve(scope, receive, send, actor, expires_at, question, text_of(headers, b"last-event-id"))
         except LimitReached as full:
             refusal = RequestError(HTTPStatus.TOO_MANY_REQUESTS, ErrorCode.TOO_MANY_SUBSCRIPTIONS, str(full))
             await error_response(refusal, JSON).send(send, gzip=False)
@@ -69,9 +68,9 @@ class EventStreams:
         except ClientDisconnected:
             return
 
-    def _signed_in(self, headers: Mapping[bytes, bytes]) -> tuple[Actor, datetime | None]:
+    def _signed_in(self, headers: Mapping[bytes, bytes]) -> tuple[Actor, int | None]:
         try:
-            return self._desk.tokens.signed_in(text_of(headers, b"authorization"))
+            return self._desk.tokens.actor_and_expiry(text_of(headers, b"authorization"))
         except InvalidToken as error:
             raise unauthenticated(error) from None
 
@@ -81,7 +80,7 @@ class EventStreams:
         receive: Receive,
         send: Send,
         actor: Actor,
-        until: datetime | None,
+        expires_at: int | None,
         question: GraphQLRequest,
         last_event: str | None,
     ) -> None:
@@ -105,10 +104,10 @@ class EventStreams:
                 await write(COMMENT)
 
         async def expire() -> bytes:
-            if until is None:
+            if expires_at is None:
                 await asyncio.Event().wait()
             else:
-                await asyncio.sleep((until - self._desk.now()).total_seconds())
+                await asyncio.sleep(expires_at - self._desk.now().timestamp())
             return _event(failure(ErrorCode.UNAUTHENTICATED, "The token has expired."), request_id) + COMPLETE
 
         async def leave() -> None:

@@ -22,9 +22,9 @@ import orjson
 from starlette.types import Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
-from gateway.http.auth import InvalidToken
 from gateway.http.graphql_request import JSON, GraphQLRequest, RequestError, request_in_body
 from gateway.http.graphql_response import response_of
+from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import record_of
 from gateway.http.subscriptions import SEND_SECONDS, LimitReached, SubscriptionService, failure
 from resolvers.actor import Actor
@@ -213,12 +213,12 @@ class _Connection:
         if not isinstance(given, (str, type(None))):
             raise ConnectionClosed(CloseCode.BAD_REQUEST, "authorization is a text: Bearer TOKEN")
         try:
-            self._actor, until = self._desk.tokens.signed_in(given)
+            self._actor, expires_at = self._desk.tokens.actor_and_expiry(given)
         except InvalidToken as error:
             raise ConnectionClosed(CloseCode.FORBIDDEN, str(error)) from None
         record_of(self._scope).actor = self._actor.id
-        if until is not None:
-            left = (until - self._desk.now()).total_seconds()
+        if expires_at is not None:
+            left = expires_at - self._desk.now().timestamp()
             expired = ConnectionClosed(CloseCode.FORBIDDEN, "The token has expired")
             self._expiry = asyncio.get_running_loop().call_later(left, self._end, expired)
         await self._say({"type": "connection_ack"})

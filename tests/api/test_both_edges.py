@@ -15,8 +15,9 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 
-from gateway.http.auth import TokenVerifier, issue_token
+from gateway.http.auth import TokenVerifier
 from gateway.http.graphql import GraphQLView
+from gateway.http.jwt import issue_token
 from gateway.http.middleware import BodyLimit, Paths, RequestEdge
 from resolvers.actor import Role
 from resolvers.context import Context

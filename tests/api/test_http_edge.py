@@ -20,10 +20,11 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gateway.http.auth import TokenVerifier, issue_token
+from gateway.http.auth import TokenVerifier
 from gateway.http.graphql import GraphQLView
 from gateway.http.graphql_request import GRAPHQL_JSON, JSON, negotiate
 from gateway.http.graphql_response import response_of
+from gateway.http.jwt import issue_token
 from gateway.http.middleware import BodyLimit, Paths, RequestEdge
 from resolvers.actor import Role
 from resolvers.installation import Stores

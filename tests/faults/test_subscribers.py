@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gateway.config import Settings
 from gateway.demo.supervisor import Program
-from gateway.http.auth import issue_token
+from gateway.http.jwt import issue_token
 from integrations.embedded.redis import EmbeddedRedis
 from integrations.stores.postgres import changes
 from resolvers.actor import Role

@@ -4,7 +4,8 @@ from typing import Any
 import jwt
 import pytest
 
-from gateway.http.auth import AUDIENCE, ISSUER, InvalidToken, TokenVerifier, issue_token
+from gateway.http.auth import TokenVerifier
+from gateway.http.jwt import AUDIENCE, ISSUER, InvalidToken, issue_token
 from resolvers.actor import Actor, Role
 
 SECRET = "s" * 32
