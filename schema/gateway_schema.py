@@ -13,7 +13,7 @@ from typing import Any
 import strawberry
 from graphql import ExecutionResult, GraphQLError, default_field_resolver, default_type_resolver
 from graphql.execution import Executor
-from graphql.execution.values import VariableValues
+from graphql.execution.values import VariableValues, get_variable_values
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
@@ -31,6 +31,9 @@ from schema.runtime.operations import Operation
 from schema.runtime.permissions import guard_roots
 from schema.runtime.scalars import scalar_map
 from schema.runtime.streaming import Contexts, Streamed, events_of
+
+# As in graphql-core's execute(): further errors of one request are not listed.
+MAX_VARIABLE_ERRORS = 50
 
 
 class GatewaySchema(strawberry.Schema):
@@ -127,7 +130,10 @@ class GatewaySchema(strawberry.Schema):
         if operation.kind not in allowed:
             raise InvalidOperationTypeError(operation.kind)
         errors = prepared.refusals(operation, operation_name, variables)
-        values = errors or operation.variables.values(variables)
+        if errors:
+            return errors
+        definitions = operation.node.variable_definitions or ()
+        values = get_variable_values(self._schema, definitions, dict(variables), MAX_VARIABLE_ERRORS)
         return values if isinstance(values, list) else (operation, values)
 
     async def answers(

@@ -146,10 +146,10 @@ class DocumentCache:
         else:
             errors = validate(self._schema, document, RULES, max_errors=MAX_ERRORS)
             if not errors:
-                return operations_of(self._schema, document, self.meter, measure), ()
+                return operations_of(document, self.meter, measure), ()
         for refusal in errors:
             refusal.extensions = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED, **(refusal.extensions or {})}
-        return operations_of(self._schema, document, self.meter, None), tuple(errors)
+        return operations_of(document, self.meter, None), tuple(errors)
 
 
 class CachedDocuments(SchemaExtension):

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import DocumentNode, FragmentDefinitionNode, GraphQLSchema, OperationDefinitionNode
+from graphql import DocumentNode, FragmentDefinitionNode, OperationDefinitionNode
 from graphql.execution.collect_fields import FragmentDetails
 from strawberry.types.graphql import OperationType
 
 from schema.runtime.cost import Cost, CostMeter, Measure
 from schema.runtime.limits import fragments_of
-from schema.runtime.variables import Variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,6 @@ class Operation:
         node: in the document.
         name: None for the anonymous one.
         kind: query, mutation or subscription.
-        variables: coerces them.
         fragments: of the document by name, as graphql-core's executor keeps them: the nodes, and their details.
         cost: of the answer; None where it is within the limits whatever the variables, or the document is not to be
             run.
@@ -31,7 +29,6 @@ class Operation:
     node: OperationDefinitionNode
     name: str | None
     kind: OperationType
-    variables: Variables
     fragments: tuple[dict[str, FragmentDefinitionNode], dict[str, FragmentDetails]]
     cost: Cost | None
     meter: CostMeter
@@ -46,9 +43,7 @@ class Operation:
             self.meter.check(self.cost, given)
 
 
-def operations_of(
-    schema: GraphQLSchema, document: DocumentNode, meter: CostMeter, measure: Measure | None
-) -> tuple[Operation, ...]:
+def operations_of(document: DocumentNode, meter: CostMeter, measure: Measure | None) -> tuple[Operation, ...]:
     """The operations of a document, in order; ``measure`` is None where it is not to be run."""
     nodes = fragments_of(document)
     # The parser knows no fragments with variables of their own.
@@ -58,7 +53,6 @@ def operations_of(
             node,
             name := node.name.value if node.name else None,
             OperationType(node.operation.value),
-            Variables(schema, node.variable_definitions or ()),
             fragments,
             meter.open_cost(measure.costs[name]) if measure else None,
             meter,
