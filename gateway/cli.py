@@ -23,7 +23,7 @@ from gateway.http.ingest import ingest_file
 from gateway.http.jwt import issue_token
 from gateway.initialise import InitialisationError, initialise, operator
 from gateway.lifespan import installation, now, open_stores
-from gateway.logs import write_logs
+from gateway.logs import configure_logging
 from gateway.workers import dispatch, project, workers
 from integrations.records.health import HealthStatus
 from resolvers import health
@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _settings(environment: Environment) -> Settings:
     settings = Settings.read(environment)
-    write_logs(settings.log_level)
+    configure_logging(settings.log_level)
     return settings
 
 

@@ -11,8 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from time import perf_counter, time
-from typing import Any
+from time import perf_counter
 from urllib.parse import quote
 
 import orjson
@@ -114,8 +113,7 @@ class RequestEdge:
             record.status = HTTPStatus.INTERNAL_SERVER_ERROR
             raise
         finally:
-            if access.isEnabledFor(logging.INFO):
-                _log(scope, record, perf_counter() - started)
+            _log(scope, record, perf_counter() - started)
 
 
 def _request_id(headers: RawHeaders) -> str:
@@ -138,41 +136,9 @@ def _log(scope: Scope, record: RequestRecord, seconds: float) -> None:
     if not PLAIN_PATH.fullmatch(path):
         path = quote(path, errors="replace")
     status = record.status or CLIENT_CLOSED
-    values = scope["method"], path[:MAX_PATH], status, seconds * 1000, record.actor, record.operation, record.id
-    access.handle(access_record(values))
-
-
-def access_record(values: tuple[Any, ...]) -> logging.LogRecord:
-    """What ``access.info(LINE, *values)`` would hand on, but for where in the source it was called.
-
-    A record's constructor and the search for its caller take longer than all the rest of a line.
-    """
-    record = logging.LogRecord.__new__(logging.LogRecord)
-    created = time()
-    record.__dict__.update(
-        name=access.name,
-        msg=LINE,
-        args=values,
-        levelname="INFO",
-        levelno=logging.INFO,
-        pathname=__file__,
-        filename="middleware.py",
-        module="middleware",
-        lineno=0,
-        funcName=None,
-        created=created,
-        msecs=created % 1 * 1000,
-        relativeCreated=0.0,
-        thread=None,
-        threadName=None,
-        process=None,
-        processName=None,
-        taskName=None,
-        exc_info=None,
-        exc_text=None,
-        stack_info=None,
+    access.info(
+        LINE, scope["method"], path[:MAX_PATH], status, seconds * 1000, record.actor, record.operation, record.id
     )
-    return record
 
 
 class BodyTooLarge(Exception):
