@@ -16,7 +16,7 @@ from benchmarks.operations import TooFewBags, operations
 from benchmarks.report import Report, machine
 from benchmarks.statements import statements_of, versions
 from gateway.config import Settings
-from gateway.demo.supervisor import console
+from gateway.console import console
 from gateway.lifespan import open_stores
 from integrations.embedded.process import StartError
 

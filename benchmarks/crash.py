@@ -27,7 +27,7 @@ import orjson
 from benchmarks.installation import AIRLINE_ID
 from benchmarks.load import percentile
 from benchmarks.partnered import DISPATCHERS, PARTNERS, Partnered, control, partnered
-from gateway.demo.supervisor import console
+from gateway.console import console
 from integrations.embedded.process import StartError
 from integrations.errors import Unavailable
 from integrations.partners.worldtracer import WorldTracerClient

@@ -25,7 +25,7 @@ from benchmarks.installation import AIRLINE_ID, SIGN_IN, Installation, installat
 from benchmarks.load import percentile
 from benchmarks.processes import Meter, used_between
 from gateway.config import Settings
-from gateway.demo.supervisor import console
+from gateway.console import console
 from gateway.http.jwt import issue_token
 from gateway.initialise import operator
 from gateway.lifespan import open_stores

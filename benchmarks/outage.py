@@ -20,7 +20,7 @@ import httpx
 from benchmarks.crash import CREATE, WAITING, Caller, CallerOutcomes
 from benchmarks.load import percentile
 from benchmarks.partnered import PARTNERS, Partnered, control, partnered
-from gateway.demo.supervisor import console
+from gateway.console import console
 from integrations.embedded.process import StartError
 from schema.fields.node import join
 

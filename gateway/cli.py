@@ -1,261 +1,243 @@
-"""The command line behind the scripts: ``python -m gateway COMMAND``."""
+"""The command line: ``python -m gateway COMMAND``.
+
+``commands`` is the table of all commands. A command's function imports what it needs when it runs: importing
+everything takes 1.5 s of CPU, which ``--help`` and ``token`` do not need.
+"""
 
 import argparse
 import asyncio
-import gc
 import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from time import monotonic
+from typing import TYPE_CHECKING, Any
 
-import uvicorn
-from starlette.types import ASGIApp
-
-from gateway.app import create_app
-from gateway.config import Settings, SettingsError
-from gateway.graph_commands import check_graph, rebuild_graph
-from gateway.http.ingest import ingest_file
-from gateway.http.jwt import issue_token
-from gateway.initialise import InitialisationError, initialise, operator
-from gateway.lifespan import installation, now, open_stores
-from gateway.logs import configure_logging
-from gateway.workers import dispatch, project, workers
-from integrations.records.health import HealthStatus
-from resolvers import health
+from gateway.console import console
+from gateway.errors import CommandError
 from resolvers.actor import Role
-from resolvers.workers.bag_rebuild import Rebuilt, rebuild
-from schema.build import build_schema
+
+if TYPE_CHECKING:
+    from gateway.config import Settings
+    from resolvers.installation import Stores
 
 ROOT = Path(__file__).parents[1]
 SDL = ROOT / "schema" / "schema.graphql"
 
-Environment = Mapping[str, str]
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of a command: its name, and the options of ``argparse.ArgumentParser.add_argument``."""
+
+    name: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command.
+
+    Args:
+        name: on the command line.
+        run: runs the command and returns the exit code.
+        help: one line for ``--help``.
+        arguments: in the order of ``--help``.
+    """
+
+    name: str
+    run: Callable[[argparse.Namespace], int]
+    help: str
+    arguments: Sequence[Argument] = ()
+
+
+def commands() -> list[Command]:
+    """Returns all commands, in the order of ``--help``."""
+    return [
+        Command(
+            "demo",
+            _demo,
+            "run the whole demo on this machine: stores, gateway, workers and mocks of the partners",
+            [
+                _argument("--check", action="store_true", help="run a few queries, print the responses, and stop"),
+                _argument("--reset", action="store_true", help="restore the seeded state, with times relative to now"),
+            ],
+        ),
+        Command(
+            "serve",
+            _serve,
+            "serve GraphQL and health over HTTP",
+            [_argument("--with-workers", action="store_true", help="run all background work in the same process")],
+        ),
+        Command("project", _project, "write changes to the graph, until stopped"),
+        Command("dispatch", _dispatch, "send effects to partners and passengers, until stopped"),
+        Command("consume", _consume, "ingest messages from Kafka, until stopped"),
+        Command(
+            "mocks",
+            _mocks,
+            "serve mocks of the partners at the configured addresses, until stopped",
+            [_argument("--journal", type=Path, help="file that keeps the WorldTracer mock's files across restarts")],
+        ),
+        Command(
+            "story",
+            _story,
+            "walk through a missed connection on the running demo, by GraphQL only",
+            [_argument("--url", help="base URL of the gateway (default: http://127.0.0.1:8000, or PORT)")],
+        ),
+        Command(
+            "ingest",
+            _ingest,
+            "ingest messages from a file: Type B, scans as JSON, or Baggage XML",
+            [
+                _argument("file", help="the file, or - for standard input"),
+                _argument(
+                    "--received-at",
+                    type=_timestamp,
+                    help="time of receipt, such as 2026-11-23T15:30:00Z; resolves dates without a year (default: now)",
+                ),
+            ],
+        ),
+        Command(
+            "init",
+            _init,
+            "initialise an installation: migrate, load the graph schema, warm the cache, seed; repeatable",
+            [_argument("--environment", choices=["demo", "production"], default="production", help="settings file")],
+        ),
+        Command("rebuild", _rebuild, "recompute all bags from messages and events, and correct those that differ"),
+        Command("verify", _verify, "check the health of every store"),
+        Command(
+            "graph",
+            _graph,
+            "compare the graph with the records, or rebuild it from them",
+            [_argument("action", choices=["check", "rebuild"], help="check exits with 1 if they differ")],
+        ),
+        Command(
+            "token",
+            _token,
+            "print a bearer token",
+            [
+                _argument("--role", choices=[role.value for role in Role], required=True, help="role of the actor"),
+                _argument("--hours", type=float, default=12.0, help="validity in hours (default: 12)"),
+                _argument("--subject", help="technical name of the actor (default: demo-ROLE)"),
+            ],
+        ),
+        Command("sdl", _sdl, "write schema/schema.graphql"),
+    ]
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs one command; returns the exit code."""
     parsed = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = parsed.command
+    command: Command = parsed.command
     try:
-        return command(parsed)
-    except (SettingsError, InitialisationError) as error:
+        return command.run(parsed)
+    except CommandError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
 
 
+def _argument(name: str, **options: Any) -> Argument:
+    return Argument(name, options)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m gateway", description="A GraphQL gateway over a baggage graph.")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    demo = commands.add_parser("demo", help="start the stores and everything else on this machine")
-    demo.add_argument("--check", action="store_true", help="ask it a few questions, print the answers, and stop")
-    demo.add_argument("--reset", action="store_true", help="return to the seeded state, anchored to now")
-    demo.set_defaults(command=_demo)
-
-    serve = commands.add_parser("serve", help="serve GraphQL and health over HTTP")
-    serve.add_argument("--with-workers", action="store_true", help="do the background work in the same process")
-    serve.set_defaults(command=_serve)
-
-    commands.add_parser("project", help="tell the graph of changes, until stopped").set_defaults(command=_project)
-
-    send = "send what is to leave for partners and passengers, until stopped"
-    commands.add_parser("dispatch", help=send).set_defaults(command=_dispatch)
-
-    take_in = "take in the messages that Kafka brings, until stopped"
-    commands.add_parser("consume", help=take_in).set_defaults(command=_consume)
-
-    serve_mocks = "serve mocks of the partners where the settings say they are, until stopped"
-    mocks = commands.add_parser("mocks", help=serve_mocks)
-    mocks.add_argument("--journal", type=Path, help="file in which WorldTracer's files outlive a restart")
-    mocks.set_defaults(command=_mocks)
-
-    story = commands.add_parser("story", help="tell the running demo's story of a missed connection, by GraphQL only")
-    story.add_argument("--url", help="of the gateway; http://127.0.0.1:8000, or PORT, if absent")
-    story.set_defaults(command=_story)
-
-    take = commands.add_parser("ingest", help="take in messages from a file: Type B, scans as JSON or Baggage XML")
-    take.add_argument("file", help="the file, or - for standard input")
-    moment = "when they reached the airline, as 2026-11-23T15:30:00Z: dates without a year are read as of then"
-    take.add_argument("--received-at", type=_moment, help=f"{moment}; now if absent")
-    take.set_defaults(command=_ingest)
-
-    init = commands.add_parser("init", help="migrate, load schemas, warm the cache, seed; repeatable")
-    init.add_argument("--environment", choices=["demo", "production"], default="production")
-    init.set_defaults(command=_init)
-
-    rebuild = commands.add_parser("rebuild", help="compute bags anew from messages and events; corrects what differs")
-    rebuild.set_defaults(command=_rebuild)
-
-    commands.add_parser("verify", help="ask every store how it is").set_defaults(command=_verify)
-
-    compare = commands.add_parser("graph", help="compare the graph with the records, or make it anew from them")
-    compare.add_argument("action", choices=["check", "rebuild"], help="check exits with 1 where they differ")
-    compare.set_defaults(command=_graph)
-
-    token = commands.add_parser("token", help="print a bearer token")
-    token.add_argument("--role", choices=[role.value for role in Role], required=True)
-    token.add_argument("--hours", type=float, default=12.0, help="how long it is valid; 12 if absent")
-    token.add_argument("--subject", help="the actor's technical name; demo-ROLE if absent")
-    token.set_defaults(command=_token)
-
-    commands.add_parser("sdl", help="write schema/schema.graphql").set_defaults(command=_sdl)
+    subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in commands():
+        description = f"{command.help[0].upper()}{command.help[1:]}."
+        subparser = subparsers.add_parser(command.name, help=command.help, description=description)
+        for argument in command.arguments:
+            subparser.add_argument(argument.name, **argument.options)
+        subparser.set_defaults(command=command)
     return parser
 
 
-def _settings(environment: Environment) -> Settings:
-    settings = Settings.read(environment)
-    configure_logging(settings.log_level)
-    return settings
+def _demo(parsed: argparse.Namespace) -> int:
+    from gateway.demo import commands as demo
+
+    return demo.reset() if parsed.reset else demo.run(check=parsed.check)
+
+
+def _story(parsed: argparse.Namespace) -> int:
+    from gateway.demo import commands as demo
+
+    return demo.story(parsed.url or f"http://127.0.0.1:{os.environ.get('PORT') or 8000}")
 
 
 def _serve(parsed: argparse.Namespace) -> int:
-    settings = _settings(os.environ)
-    uvicorn.run(
-        "gateway.cli:app_with_workers" if parsed.with_workers else "gateway.cli:app",
-        factory=True,
-        workers=settings.workers,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        ws="websockets-sansio",
-        ws_max_size=settings.body_bytes,
-        ws_per_message_deflate=False,  # 300 kB a connection, and little gained on small messages
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # Nothing here asks for the client's address or scheme, so no header may change them.
-        proxy_headers=False,
-        # Longer than the 60 s after which load balancers usually let go of a connection: they must be the ones who do.
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=15,
-    )
+    from gateway.serve import serve
+
+    serve(_settings(os.environ), with_workers=parsed.with_workers)
     return 0
 
 
-def app() -> ASGIApp:
-    """What a serving process serves."""
-    return _spare_collector(create_app(_settings(os.environ)))
-
-
-def app_with_workers() -> ASGIApp:
-    """The same, with the background work in the same process."""
-    settings = _settings(os.environ)
-    return _spare_collector(create_app(settings, beside=partial(workers, settings)))
-
-
-def _spare_collector(application: ASGIApp) -> ASGIApp:
-    """What is there at the start stays: the garbage collector need not look at it again and again.
-
-    Answers are many small objects that reference counts free: looking for cycles after each 700 of them, as Python does
-    by itself, finds none.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
-    return application
-
-
 def _project(_parsed: argparse.Namespace) -> int:
-    async def run(settings: Settings) -> None:
-        async with open_stores(settings) as stores:
-            await project(stores)
+    from gateway.workers import run_projector
 
-    return _until_stopped(run)
+    return _until_stopped(run_projector)
 
 
 def _dispatch(_parsed: argparse.Namespace) -> int:
-    async def run(settings: Settings) -> None:
-        async with open_stores(settings) as stores:
-            await dispatch(settings, stores)
+    from gateway.workers import run_dispatchers
 
-    return _until_stopped(run)
+    return _until_stopped(run_dispatchers)
 
 
 def _consume(_parsed: argparse.Namespace) -> int:
-    from gateway.kafka import consume  # Kafka's client takes 0.1 s to import, and only this process needs it
+    from gateway.kafka import consume
 
     return _until_stopped(consume)
 
 
 def _mocks(parsed: argparse.Namespace) -> int:
-    from gateway.demo.mocks import serve_mocks  # no installation that has real partners needs them
+    from gateway.demo.mocks import serve_mocks
 
     return _until_stopped(partial(serve_mocks, journal=parsed.journal))
 
 
-def _until_stopped(work: Callable[[Settings], Coroutine[None, None, None]]) -> int:
-    settings = _settings(os.environ)
+def _ingest(parsed: argparse.Namespace) -> int:
+    from gateway.http.ingest import ingest_file
+    from gateway.initialise import operator
 
-    async def run() -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        await work(settings)
+    async def ingest(settings: "Settings", stores: "Stores") -> int:
+        return await ingest_file(operator(settings, stores), parsed.file, parsed.received_at, console(os.environ))
 
-    with suppress(asyncio.CancelledError):
-        asyncio.run(run())
-    return 0
+    return _with_stores(ingest)
 
 
 def _init(parsed: argparse.Namespace) -> int:
+    from gateway.initialise import initialise
+
     settings = _settings({**os.environ, "ENVIRONMENT": parsed.environment})
-    say = _console()
+    say = console(os.environ)
     say(f"settings: complete, for {settings.environment}")
     asyncio.run(initialise(settings, say))
     return 0
 
 
-def _console() -> Callable[[str], None]:
-    began = monotonic()
-
-    def say(text: str) -> None:
-        print(f"{monotonic() - began:7.1f} s  {text}", flush=True)
-
-    return say
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _ingest(parsed: argparse.Namespace) -> int:
-    settings = _settings(os.environ)
-
-    async def run() -> int:
-        async with open_stores(settings) as stores:
-            return await ingest_file(operator(settings, stores), parsed.file, parsed.received_at, _console())
-
-    return asyncio.run(run())
-
-
 def _rebuild(_parsed: argparse.Namespace) -> int:
-    settings = _settings(os.environ)
+    from gateway.initialise import operator
+    from resolvers.workers.bag_rebuild import rebuild
 
-    async def run() -> int:
-        say, done = _console(), Rebuilt(0, 0)
-        async with open_stores(settings) as stores:
-            async for done in rebuild(operator(settings, stores)):
-                say(f"{done.looked_at:,} bags looked at, {done.corrected:,} corrected")
+    async def rebuild_all(settings: "Settings", stores: "Stores") -> int:
+        say = console(os.environ)
+        async for done in rebuild(operator(settings, stores)):
+            say(f"{done.looked_at:,} bags checked, {done.corrected:,} corrected")
         return 0
 
-    return asyncio.run(run())
+    return _with_stores(rebuild_all)
 
 
 def _verify(_parsed: argparse.Namespace) -> int:
-    settings = _settings(os.environ)
+    from gateway.lifespan import installation, now
+    from integrations.records.health import HealthStatus
+    from resolvers import health
 
-    async def run() -> int:
-        async with open_stores(settings) as stores:
-            found = await health.check(stores, now, installation(settings))
+    async def check(settings: "Settings", stores: "Stores") -> int:
+        found = await health.check(stores, now, installation(settings))
         for service in found.services:
             print(f"{service.name}: {'healthy' if service.healthy else 'NOT healthy'}, {service.latency_ms:.1f} ms")
             for name, detail in service.details.items():
@@ -263,46 +245,74 @@ def _verify(_parsed: argparse.Namespace) -> int:
         print(f"{found.status}")
         return 0 if found.status is HealthStatus.HEALTHY else 1
 
-    return asyncio.run(run())
+    return _with_stores(check)
 
 
 def _graph(parsed: argparse.Namespace) -> int:
-    settings = _settings(os.environ)
+    from gateway.graph_commands import check_graph, rebuild_graph
 
-    async def run() -> int:
-        async with open_stores(settings) as stores:
-            work = check_graph if parsed.action == "check" else rebuild_graph
-            return await work(stores, settings.copa_airline_id, _console())
+    async def check_or_rebuild(settings: "Settings", stores: "Stores") -> int:
+        action = check_graph if parsed.action == "check" else rebuild_graph
+        return await action(stores, settings.copa_airline_id, console(os.environ))
 
-    return asyncio.run(run())
+    return _with_stores(check_or_rebuild)
 
 
 def _token(parsed: argparse.Namespace) -> int:
-    secret, airline_id = os.environ.get("JWT_SECRET"), int(os.environ.get("COPA_AIRLINE_ID") or 1)
-    if not secret:
-        from gateway.demo import commands as demo_commands  # needs what only the demo has installed
+    from gateway.demo.keys import demo_secrets
+    from gateway.http.jwt import issue_token
 
-        secret = demo_commands.secrets_of_demo()["JWT_SECRET"]
+    secret = os.environ.get("JWT_SECRET") or demo_secrets()["JWT_SECRET"]
+    airline_id = int(os.environ.get("COPA_AIRLINE_ID") or 1)
     lifetime = timedelta(hours=parsed.hours)
     print(issue_token(secret, Role(parsed.role), airline_id, lifetime, subject=parsed.subject))
     return 0
 
 
 def _sdl(_parsed: argparse.Namespace) -> int:
+    from schema.build import build_schema
+
     SDL.write_text(build_schema().as_str() + "\n")
-    print(f"written: {SDL.relative_to(ROOT)}")
+    print(f"Wrote {SDL.relative_to(ROOT)}.")
     return 0
 
 
-def _story(parsed: argparse.Namespace) -> int:
-    from gateway.demo import commands as demo_commands  # needs what only the demo has installed
+def _settings(environment: Mapping[str, str]) -> "Settings":
+    from gateway.config import Settings
+    from gateway.logs import configure_logging
 
-    return demo_commands.story(parsed.url or f"http://127.0.0.1:{os.environ.get('PORT') or 8000}")
+    settings = Settings.read(environment)
+    configure_logging(settings.log_level)
+    return settings
 
 
-def _demo(parsed: argparse.Namespace) -> int:
-    from gateway.demo import commands as demo_commands  # needs what only the demo has installed
+def _with_stores(run: Callable[["Settings", "Stores"], Coroutine[None, None, int]]) -> int:
+    """Runs with the stores open; returns the exit code."""
+    from gateway.lifespan import open_stores
 
-    if parsed.reset:
-        return demo_commands.reset()
-    return demo_commands.run(check=parsed.check)
+    async def run_with_stores(settings: "Settings") -> int:
+        async with open_stores(settings) as stores:
+            return await run(settings, stores)
+
+    return asyncio.run(run_with_stores(_settings(os.environ)))
+
+
+def _until_stopped(run: Callable[["Settings"], Coroutine[None, None, None]]) -> int:
+    """Runs until SIGINT or SIGTERM."""
+    settings = _settings(os.environ)
+
+    async def run_until_signal() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        await run(settings)
+
+    with suppress(asyncio.CancelledError):
+        asyncio.run(run_until_signal())
+    return 0
+
+
+def _timestamp(text: str) -> datetime:
+    timestamp = datetime.fromisoformat(text)
+    return timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)

@@ -11,12 +11,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 from sendgrid.helpers.eventwebhook import EventWebhook
 
+from gateway.errors import CommandError
+
 CONFIG = Path(__file__).parents[1] / "config"
 
 Secret = Annotated[SecretStr, Field(min_length=32)]
 
 
-class SettingsError(Exception):
+class SettingsError(CommandError):
     """Settings are missing or wrong; the message lists all of them, one a line."""
 
 

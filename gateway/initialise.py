@@ -6,6 +6,7 @@ from time import monotonic
 import migrations.run
 import seeds
 from gateway.config import Settings
+from gateway.errors import CommandError
 from gateway.lifespan import installation, now, open_stores
 from gateway.partners import open_partners
 from integrations.deadline import deadline
@@ -30,7 +31,7 @@ STORES = ("database", "graph", "cache")
 Say = Callable[[str], None]
 
 
-class InitialisationError(Exception):
+class InitialisationError(CommandError):
     """A step failed; the message names it and says what to do."""
 
 

@@ -1,4 +1,4 @@
-"""The background work, beside a serving process or in one of its own."""
+"""Background work: projector, dispatchers and incident worker, in processes of their own or beside a serving one."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from gateway.config import Settings
-from gateway.lifespan import installation, now
+from gateway.lifespan import installation, now, open_stores
 from gateway.partners import open_partners
 from integrations.stores.postgres import outbox
 from resolvers.installation import Stores
@@ -19,28 +19,33 @@ from resolvers.workers.lanes import LaneWorker
 from resolvers.workers.projector import Projector
 
 
-async def project(stores: Stores) -> None:
-    """Tells the graph of changes until cancelled."""
-    await _run(stores, Projector(stores.postgres, stores.neo4j, _owner()))
+async def run_projector(settings: Settings) -> None:
+    """Writes changes to the graph until cancelled."""
+    async with open_stores(settings) as stores:
+        await _project(stores)
 
 
-async def dispatch(settings: Settings, stores: Stores) -> None:
-    """Sends to partners and passengers what is to leave the product, and keeps incidents, until cancelled."""
-    async with open_partners(settings) as links:
+async def run_dispatchers(settings: Settings) -> None:
+    """Sends effects to partners and passengers, and keeps incidents up to date, until cancelled."""
+    async with open_stores(settings) as stores, open_partners(settings) as links:
         await _dispatch(settings, stores, links)
 
 
 @asynccontextmanager
 async def workers(settings: Settings, stores: Stores) -> AsyncIterator[None]:
-    """Runs all workers while the block runs."""
+    """Runs all workers for the duration of the block."""
     async with open_partners(settings) as links:
-        tasks = [asyncio.create_task(project(stores)), asyncio.create_task(_dispatch(settings, stores, links))]
+        tasks = [asyncio.create_task(_project(stores)), asyncio.create_task(_dispatch(settings, stores, links))]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+
+
+async def _project(stores: Stores) -> None:
+    await _run(stores, Projector(stores.postgres, stores.neo4j, _owner()))
 
 
 async def _dispatch(settings: Settings, stores: Stores, links: PartnerLinks) -> None:
@@ -50,7 +55,7 @@ async def _dispatch(settings: Settings, stores: Stores, links: PartnerLinks) -> 
 
 
 async def _run(stores: Stores, *workers: LaneWorker) -> None:
-    """Each woken by the records, and looking by itself as well."""
+    """Runs workers, each woken by notifications of PostgreSQL and polling as well."""
 
     def wake(consumer: str) -> None:
         for worker in workers:
@@ -62,4 +67,5 @@ async def _run(stores: Stores, *workers: LaneWorker) -> None:
 
 
 def _owner() -> str:
+    """Returns a name for the leases of this process."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

@@ -14,7 +14,8 @@ from benchmarks.bank.bed import Bed, bed, rows_of
 from benchmarks.bank.sending import MOST_SECONDS, Taken, requests_of, send_until_taken
 from benchmarks.client import Client
 from benchmarks.installation import Say
-from gateway.demo.supervisor import Program, console
+from gateway.console import console
+from gateway.demo.supervisor import Program
 from integrations.embedded.server import EmbeddedServer
 from seeds.seeded_random import chance
 

@@ -22,7 +22,7 @@ from benchmarks.load import Outcome, Stream, open_loop, percentile
 from benchmarks.operations import ONE_BAG
 from benchmarks.processes import Meter, used_between
 from benchmarks.report import machine
-from gateway.demo.supervisor import console
+from gateway.console import console
 from resolvers import health
 
 # Requests a second; each is a transaction of the events of this part of a second.

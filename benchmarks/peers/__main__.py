@@ -24,7 +24,7 @@ from benchmarks.peers.postgraphile import COMPUTED_COLUMNS, DROP_COMPUTED_COLUMN
 from benchmarks.peers.report import Report
 from benchmarks.peers.rounds import Cores, Rounds, pin
 from benchmarks.report import machine
-from gateway.demo.supervisor import console
+from gateway.console import console
 from gateway.http.jwt import issue_token
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres

@@ -3,29 +3,26 @@
 import asyncio
 import json
 import os
-import secrets
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import timedelta
-from pathlib import Path
 
 import httpx
 
 import seeds
-from gateway.config import Settings, SettingsError
-from gateway.demo.supervisor import console, run_demo, run_reset
+from gateway.config import Settings
+from gateway.console import console
+from gateway.demo.keys import FOLDER, demo_secrets
+from gateway.demo.supervisor import run_demo, run_reset
 from gateway.demo.walkthrough import Walkthrough, WalkthroughError
 from gateway.http.jwt import issue_token
-from gateway.initialise import InitialisationError, initialise, operator, seed
+from gateway.initialise import initialise, operator, seed
 from gateway.lifespan import open_stores
 from integrations.embedded.process import StartError
-from integrations.embedded.server import write_secret
 from integrations.partners.mocks.sendgrid import public_key
 from resolvers.actor import Role
 
-DEMO = Path(__file__).parents[2] / ".demo"
 SIGN_IN = timedelta(hours=12)
-OWN_SECRETS = ("JWT_SECRET", "SECRET_KEY", "WORLDTRACER_API_KEY", "TWILIO_AUTH_TOKEN", "SENDGRID_API_KEY")
 # Mocks stand for the partners: the number is kept free for fiction, the domain is reserved.
 ACCOUNTS = {
     "TWILIO_ACCOUNT_SID": "AC00000000000000000000000000000000",
@@ -53,7 +50,7 @@ def run(*, check: bool) -> int:
     port = int(os.environ.get("PORT") or 8000)
     return _told(
         run_demo(
-            DEMO,
+            FOLDER,
             environment=environment,
             port=port,
             initialise=init,
@@ -74,14 +71,14 @@ def reset() -> int:
             await seeds.reset(operator(settings, stores), say)
             await seed(settings, stores, say)
 
-    return _told(run_reset(DEMO, environment=_environment(), reset=return_to_seed, say=say))
+    return _told(run_reset(FOLDER, environment=_environment(), reset=return_to_seed, say=say))
 
 
 def story(url: str) -> int:
     """Tells the story of an irregularity by the running demo's GraphQL. Returns the exit code."""
 
     async def tell() -> None:
-        token = issue_token(secrets_of_demo()["JWT_SECRET"], Role.SUPERVISOR, 1, timedelta(hours=1))
+        token = issue_token(demo_secrets()["JWT_SECRET"], Role.SUPERVISOR, 1, timedelta(hours=1))
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(timeout=30, trust_env=False, headers=headers) as client:
             await Walkthrough(client, f"{url}/graphql", console(os.environ)).tell()
@@ -94,19 +91,8 @@ def story(url: str) -> int:
     return 0
 
 
-def secrets_of_demo() -> dict[str, str]:
-    """The demo's own signing keys, made once; those of the environment win."""
-    file = DEMO / "secrets.json"
-    kept: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-    if missing := [name for name in OWN_SECRETS if name not in kept]:
-        kept |= {name: secrets.token_urlsafe(48) for name in missing}
-        DEMO.mkdir(exist_ok=True)
-        write_secret(file, json.dumps(kept))
-    return {name: os.environ.get(name) or value for name, value in kept.items()}
-
-
 def _environment() -> dict[str, str]:
-    own = secrets_of_demo()
+    own = demo_secrets()
     verifies = {"SENDGRID_WEBHOOK_PUBLIC_KEY": public_key(own["SENDGRID_API_KEY"])}
     return {**ACCOUNTS, **verifies, **os.environ, "ENVIRONMENT": "demo", **own}
 
@@ -115,7 +101,7 @@ def _told(work: Coroutine[None, None, int]) -> int:
     """Does the work; what keeps it from starting is told in a sentence."""
     try:
         return asyncio.run(work)
-    except (StartError, InitialisationError, SettingsError) as error:
+    except StartError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
 

@@ -188,17 +188,6 @@ def delay_before_restart(failures: int) -> float:
     return delay * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
 
-def console(environment: Environment) -> Progress:
-    """Prints lines behind the seconds since now, or since the script before us began, which says so."""
-    began = float(environment.get("SETUP_BEGAN") or time.time())
-
-    def say(text: str) -> None:
-        with contextlib.suppress(OSError):  # the console may be gone; what runs must still be stopped
-            print(f"{time.time() - began:7.1f} s  {text}", flush=True)
-
-    return say
-
-
 async def run_demo(
     folder: Path,
     *,
