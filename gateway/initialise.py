@@ -1,11 +1,11 @@
 """Bringing an installation up, step by step; each step may be repeated."""
 
-from collections.abc import Callable
 from time import monotonic
 
 import migrations.run
 import seeds
 from gateway.config import Settings
+from gateway.console import Say, step
 from gateway.errors import CommandError
 from gateway.lifespan import installation, now, open_stores
 from gateway.partners import open_partners
@@ -28,8 +28,6 @@ PATIENCE_SECONDS = 60.0
 PARTNER_SECONDS = 5.0
 STORES = ("database", "graph", "cache")
 
-Say = Callable[[str], None]
-
 
 class InitialisationError(CommandError):
     """A step failed; the message names it and says what to do."""
@@ -51,24 +49,32 @@ async def initialise(settings: Settings, say: Say) -> None:
 
 
 async def _initialise(settings: Settings, stores: Stores, say: Say) -> None:
-    found = await health.check(stores, now, installation(settings), STORES)
-    away = [service.name for service in found.services if not service.healthy]
-    if away:
-        raise InitialisationError(f"Not reachable: {', '.join(away)}. Run python -m gateway verify to see why.")
-    say("connected to PostgreSQL, Neo4j and Redis")
+    async with step(say, "connecting to PostgreSQL, Neo4j and Redis"):
+        found = await health.check(stores, now, installation(settings), STORES)
+    if unhealthy := [service.name for service in found.services if not service.healthy]:
+        raise InitialisationError(f"Not reachable: {', '.join(unhealthy)}. Run python -m gateway verify to see why.")
     applied = await migrations.run.migrate(stores.postgres, say)
     say(f"migrations: {', '.join(applied) if applied else 'up to date'}")
-    await migrations.run.load_graph_schema(stores.neo4j)
-    say("graph schema loaded")
-    await journeys.prepare(stores.neo4j, settings.copa_airline_id)
-    say("graph statements planned")
-    say(f"route cache: {await stores.redis.warm_cache_for_copa()} entries")
-    say(await verify_partners(settings))
+    async with step(say, "loading the graph schema"):
+        await migrations.run.load_graph_schema(stores.neo4j)
+    async with step(say, "planning graph statements"):
+        await journeys.prepare(stores.neo4j, settings.copa_airline_id)
+    await warm_cache(stores, say)
+    async with step(say, "checking the partners"):
+        partners = await verify_partners(settings)
+    say(partners)
     await seed(settings, stores, say)
     found = await health.check(stores, now, installation(settings), STORES)
     say(f"health: {found.status}")
     if found.status is not HealthStatus.HEALTHY:
-        raise InitialisationError("A store went away meanwhile: run this again.")
+        raise InitialisationError("A store became unreachable during initialisation: run this again.")
+
+
+async def warm_cache(stores: Stores, say: Say) -> None:
+    """Fills the route cache from the graph."""
+    async with step(say, "warming the route cache"):
+        entries = await stores.redis.warm_cache_for_copa()
+    say(f"route cache: {entries} entries")
 
 
 async def verify_partners(settings: Settings) -> str:
@@ -103,7 +109,7 @@ async def seed(settings: Settings, stores: Stores, say: Say) -> None:
         f"and {sum(report.pirs.values())} files, as of {report.anchored_at:%Y-%m-%dT%H:%MZ}"
     )
     if await tell_graph(stores, say):
-        say(f"route cache: {await stores.redis.warm_cache_for_copa()} entries")
+        await warm_cache(stores, say)
 
 
 def operator(settings: Settings, stores: Stores) -> Context:

@@ -14,12 +14,13 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
 import psutil
 
+from gateway.console import step
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.process import ChildProcess, Progress, StartError
@@ -33,12 +34,9 @@ LONGEST_DELAY_SECONDS = 30.0
 STEADY_SECONDS = 60.0  # after so long a run the next failure counts as the first one
 INTERRUPTED = 130  # what shells report after Ctrl-C
 
-# The variable that names a server of one's own, and the memory in MB that the embedded one needs.
-EMBEDDED: dict[str, tuple[type[EmbeddedServer], int]] = {
-    "NEON_DATABASE_URL": (EmbeddedPostgres, 250),
-    "REDIS_URL": (EmbeddedRedis, 50),
-    "NEO4J_URI": (EmbeddedNeo4j, 700),
-}
+# Variables that name a server; without one the embedded server is started, which needs so much memory in MB.
+EMBEDDED = {"NEON_DATABASE_URL": 250, "REDIS_URL": 50, "NEO4J_URI": 700}
+GATEWAY = (sys.executable, "-m", "gateway")
 PARTNERS = ("WORLDTRACER", "TWILIO", "SENDGRID")
 PROCESSES_MEGABYTES = 700  # gateway, projector, dispatcher and mocks
 
@@ -138,12 +136,7 @@ class Supervisor:
             StartError: one of them cannot start; the others are left to ``stop``.
         """
         self._started.append(services)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for service in services:
-                    group.create_task(self._start(service))
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+        await _together(*(self._start(service) for service in services))
         self._keepers += [asyncio.create_task(self._keep(service)) for service in services]
 
     async def watch(self) -> None:
@@ -156,11 +149,13 @@ class Supervisor:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
         for services in reversed(self._started):
-            await asyncio.gather(*(service.stop() for service in services))
+            async with step(self._say, f"stopping {', '.join(service.name for service in services)}"):
+                await asyncio.gather(*(service.stop() for service in services))
 
     async def _start(self, service: Supervised) -> None:
         began = time.monotonic()
-        await service.start(lambda text: self._say(f"{service.name}: {text}"))
+        async with step(self._say, f"starting {service.name}"):
+            await service.start(lambda text: self._say(f"{service.name}: {text}"))
         self._say(f"{service.name} is ready after {time.monotonic() - began:.1f} s")
 
     async def _keep(self, service: Supervised) -> None:
@@ -193,7 +188,7 @@ async def run_demo(
     *,
     environment: Environment,
     port: int,
-    initialise: Callable[[Environment], Awaitable[None]],
+    initialise: Callable[[Environment], Coroutine[None, None, None]],
     announce: Callable[[Environment], Awaitable[None]],
     check: Callable[[str], Awaitable[int]] | None = None,
     say: Progress,
@@ -241,7 +236,7 @@ async def _run_demo(
     folder: Path,
     environment: Environment,
     port: int,
-    initialise: Callable[[Environment], Awaitable[None]],
+    initialise: Callable[[Environment], Coroutine[None, None, None]],
     announce: Callable[[Environment], Awaitable[None]],
     check: Callable[[str], Awaitable[int]] | None,
     say: Progress,
@@ -261,15 +256,17 @@ async def _run_demo(
                 "PYTHONUNBUFFERED": "1",
             }
             await supervisor.start(mocks_program(folder, complete))
-            await initialise(complete)
-            await supervisor.start(*_programs(folder, complete, port))
+            # Both take seconds. Gateway and dispatcher tolerate tables that do not exist yet. A projector would
+            # take work from the initialisation, which has to know when the graph is complete.
+            services = gateway_program(folder, complete, port), dispatcher_program(folder, complete)
+            await _together(supervisor.start(*services), initialise(complete))
+            await supervisor.start(projector_program(folder, complete))
             with _remembered(folder, addresses):
                 await announce(complete)
                 if check is not None:
                     return await check(f"http://127.0.0.1:{port}")
-                with contextlib.suppress(asyncio.CancelledError):  # the ordinary end: somebody has seen enough
+                with contextlib.suppress(asyncio.CancelledError):  # Ctrl-C is the ordinary end
                     await supervisor.watch()
-                say("stopping")
     return 0
 
 
@@ -279,10 +276,10 @@ def _own(folder: Path) -> IO[str] | None:
     return lock_file(folder / "lock")
 
 
-def _programs(folder: Path, environment: Environment, port: int) -> list[Program]:
-    """The gateway and its workers, each a process of its own."""
+def gateway_program(folder: Path, environment: Environment, port: int) -> Program:
+    """The gateway, ready when it answers a probe."""
 
-    async def answers() -> bool:
+    async def is_live() -> bool:
         if is_free(port):
             return False
         async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
@@ -290,12 +287,17 @@ def _programs(folder: Path, environment: Environment, port: int) -> list[Program
                 return (await client.get(f"http://127.0.0.1:{port}/health/live")).is_success
         return False
 
-    run = [sys.executable, "-m", "gateway"]
-    return [
-        Program("gateway", [*run, "serve"], folder=folder, environment=environment, ready=answers),
-        Program("projector", [*run, "project"], folder=folder, environment=environment),
-        Program("dispatcher", [*run, "dispatch"], folder=folder, environment=environment),
-    ]
+    return Program("gateway", [*GATEWAY, "serve"], folder=folder, environment=environment, ready=is_live)
+
+
+def dispatcher_program(folder: Path, environment: Environment) -> Program:
+    """The dispatcher, in a process of its own."""
+    return Program("dispatcher", [*GATEWAY, "dispatch"], folder=folder, environment=environment)
+
+
+def projector_program(folder: Path, environment: Environment) -> Program:
+    """The projector, in a process of its own."""
+    return Program("projector", [*GATEWAY, "project"], folder=folder, environment=environment)
 
 
 def mocks_program(folder: Path, environment: Environment) -> Program:
@@ -305,7 +307,7 @@ def mocks_program(folder: Path, environment: Environment) -> Program:
     async def listen() -> bool:
         return not any(map(is_free, ports))
 
-    command = [sys.executable, "-m", "gateway", "mocks", "--journal", str(folder / "worldtracer.journal")]
+    command = [*GATEWAY, "mocks", "--journal", str(folder / "worldtracer.journal")]
     return Program("mocks", command, folder=folder, environment=environment, ready=listen)
 
 
@@ -321,9 +323,12 @@ async def _stores(folder: Path, environment: Environment, supervisor: Supervisor
 
     At the end stops everything the supervisor has, also where not all could be started.
     """
-    stores = [
-        store(folder / store.name.lower()) for variable, (store, _) in EMBEDDED.items() if not environment.get(variable)
-    ]
+    embedded: dict[str, EmbeddedServer] = {
+        "NEON_DATABASE_URL": EmbeddedPostgres(folder / "postgresql"),
+        "REDIS_URL": EmbeddedRedis(folder / "redis"),
+        "NEO4J_URI": EmbeddedNeo4j(folder / "neo4j", archive_classes=True),
+    }
+    stores = [store for variable, store in embedded.items() if not environment.get(variable)]
     try:
         await supervisor.start(*stores)
         addresses: dict[str, str] = {}
@@ -340,7 +345,7 @@ def _preflight(environment: Environment, port: int) -> None:
         raise StartError(
             f"Port {port} is in use: stop what listens there, or choose another one, as in PORT={port + 1}."
         )
-    needed = PROCESSES_MEGABYTES + sum(size for name, (_, size) in EMBEDDED.items() if not environment.get(name))
+    needed = PROCESSES_MEGABYTES + sum(size for name, size in EMBEDDED.items() if not environment.get(name))
     available = available_megabytes()
     if available < needed:
         raise StartError(
@@ -377,6 +382,16 @@ def _addresses_of_running(folder: Path) -> dict[str, str]:
     except FileNotFoundError:
         raise StartError("The demo is not up yet, or another reset runs: try again in a moment.") from None
     return addresses
+
+
+async def _together(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Runs coroutines concurrently; when one fails, cancels the others and raises its error."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for coroutine in coroutines:
+                group.create_task(coroutine)
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
 
 
 async def _until_signal(work: Coroutine[None, None, int]) -> int:

@@ -150,7 +150,8 @@ async def test_an_interrupted_run_stops_its_stores_and_is_not_disturbed_by_furth
         *(sys.executable, "-c", INTERRUPTED_RESET, tmp_path), cwd=CHECKOUT, stdout=asyncio.subprocess.PIPE
     )
     assert run.stdout is not None
-    ready, pids = await run.stdout.readline(), await run.stdout.readline()
+    starting, ready, pids = [await run.stdout.readline() for _ in range(3)]
+    assert starting == b"starting Redis ...\n"
     assert ready.startswith(b"Redis is ready")
     servers = [psutil.Process(int(pid)) for pid in pids.split()]
     assert len(servers) == 1
