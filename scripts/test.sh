@@ -9,6 +9,7 @@ need_python
 need_uv
 need_packages requirements-dev.lock
 need_servers
+need_chromium
 step "Building GraphiQL" scripts/build_console.sh
 export PATH=$PWD/.venv/bin:$PATH
 step "Lint" ruff check .

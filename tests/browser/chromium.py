@@ -3,11 +3,13 @@
 import asyncio
 import itertools
 import json
+import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 # No sandbox, as tests may run as root; nothing in the background, as Chromium would look up hosts of its own.
@@ -23,6 +25,8 @@ FLAGS = [
     "--window-size=1400,900",
     "--remote-debugging-port=0",
 ]
+INSTALLED = Path(__file__).parents[2] / ".tools" / "chromium" / "run"
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", str(INSTALLED))
 PATIENCE = 30.0  # seconds for any one step, on a machine that is busy with other tests
 
 
@@ -102,11 +106,19 @@ class Page:
         await self.send("Runtime.runIfWaitingForDebugger", session)
 
 
+def find_chromium() -> str:
+    """The path of the machine's own Chromium, or of the one that scripts/test.sh installs."""
+    found = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if found is None:
+        pytest.fail("Chromium is missing: scripts/test.sh installs it.")
+    return found
+
+
 @asynccontextmanager
-async def chromium(program: str, profile: Path) -> AsyncIterator[Page]:
+async def chromium(profile: Path) -> AsyncIterator[Page]:
     """Start Chromium with `profile`, an empty folder, and yield a page that shows nothing yet."""
     process = await asyncio.create_subprocess_exec(
-        program, *FLAGS, f"--user-data-dir={profile}", stderr=asyncio.subprocess.DEVNULL
+        find_chromium(), *FLAGS, f"--user-data-dir={profile}", stderr=asyncio.subprocess.DEVNULL
     )
     address = profile / "DevToolsActivePort"
     try:
@@ -122,5 +134,6 @@ async def chromium(program: str, profile: Path) -> AsyncIterator[Page]:
             finally:
                 listening.cancel()
     finally:
-        process.terminate()
+        with suppress(ProcessLookupError):
+            process.terminate()
         await process.wait()

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -36,7 +35,6 @@ from tests.world import DELIVERED, World, open_stores
 
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "gateway/static/graphiql"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SCHEMA = build_schema("type Query { greeting: String }")
 LONG = "anAliasThatIsLongerThanThePaneIsWideAndHoldsNoPlaceToBreakIt"
 # One line: what is typed after a new line is indented by the editor.
@@ -53,8 +51,6 @@ ROWS = """[...document.querySelectorAll('.plan-stages tbody tr')].map((row) => (
     counts: row.cells[3].textContent,
     calls: [...row.querySelectorAll('li')].map((call) => call.textContent.split(' ').slice(0, 2)),
 }))"""
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +78,7 @@ async def open_tab(app: ASGIApp, profile: Path, token: str) -> AsyncIterator[Pag
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        async with chromium(str(CHROMIUM), profile) as page:
+        async with chromium(profile) as page:
             await visit(page, f"http://127.0.0.1:{listener.getsockname()[1]}/graphql#token={token}")
             yield page
     finally:

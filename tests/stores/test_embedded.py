@@ -205,7 +205,7 @@ def open_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(name)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user runs PostgreSQL itself")
+@pytest.mark.only_if(os.geteuid() == 0, reason="an ordinary user runs PostgreSQL itself")
 async def test_as_root_in_a_closed_folder_postgres_lives_elsewhere_and_leaves_with_its_checkout(
     tmp_path: Path, open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,7 +245,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
+@pytest.mark.only_if(sys.platform == "linux", reason="only Linux tells children of their parent's death")
 async def test_servers_end_with_an_owner_that_is_killed(folder: Path) -> None:
     owner = await asyncio.create_subprocess_exec(
         sys.executable, "-c", OWNER, folder, cwd=CHECKOUT, stdout=asyncio.subprocess.PIPE
