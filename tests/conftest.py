@@ -26,7 +26,7 @@ EMPTY_THE_GRAPH = "MATCH (node) CALL (node) { DETACH DELETE node } IN TRANSACTIO
 END_CONNECTIONS = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1 AND usename = current_user
 """
-# The order of the folders: long runs first, and each folder in one piece, since one application serves all of tests/api.
+# The order of the folders: long runs first; each folder in one piece, since one application serves all of tests/api.
 FOLDERS = ("ingestion", "faults", "stores", "api", "browser", "partners", "execution", "benchmarks", "guards", "unit")
 SLOTS = Path(__file__).parents[1] / ".demo" / "tests"
 
@@ -41,7 +41,7 @@ class Neo4jCredentials(NamedTuple):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what does not exist here, and puts long modules first, so that no worker ends long after the others."""
+    """Deselects tests whose condition does not hold here, and puts long modules first, so that workers end together."""
     absent = [item for item in items if any(not mark.args[0] for mark in item.iter_markers("only_if"))]
     if absent:
         config.hook.pytest_deselected(items=absent)
