@@ -58,7 +58,7 @@ async def _initialise(settings: Settings, stores: Stores, say: Say) -> None:
     async with step(say, "loading the graph schema"):
         await migrations.run.load_graph_schema(stores.neo4j)
     async with step(say, "planning graph statements"):
-        await journeys.prepare(stores.neo4j, settings.copa_airline_id)
+        await journeys.warm_plan_cache(stores.neo4j, settings.copa_airline_id)
     await warm_cache(stores, say)
     async with step(say, "checking the partners"):
         partners = await verify_partners(settings)

@@ -1,7 +1,7 @@
-"""How much time a request has left, known to every call it makes.
+"""Deadline of a request, shared by every call that the request makes.
 
-The edge opens one deadline per request; each store and partner asks what remains before it waits for anybody. The
-deadline travels in a context variable, so tasks started for the request share it and no signature carries it.
+The edge opens one deadline per request. Each store and partner asks for the remaining time before it waits. The
+deadline is a context variable: tasks started for the request share it, and no signature carries it.
 """
 
 import math
@@ -14,9 +14,9 @@ _ENDS_AT: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 
 class deadline:  # noqa: N801 # reads as a function: with deadline(10.0)
-    """Give everything inside the block at most ``seconds``; an outer, earlier deadline stays in force.
+    """Context manager that bounds its block to ``seconds``; an earlier outer deadline stays in force.
 
-    A class, since every request opens one and a generator takes 1 us longer.
+    It is a class because every request opens one, and a generator takes 1 us longer.
     """
 
     __slots__ = ("_seconds", "_token")
@@ -32,10 +32,14 @@ class deadline:  # noqa: N801 # reads as a function: with deadline(10.0)
 
 
 def remaining(default: float, store: str = "request") -> float:
-    """Seconds a call may take: ``default``, or what is left of the deadline if that is less.
+    """Return the seconds that a call may take: ``default``, or the rest of the deadline if that is less.
+
+    Args:
+        default: seconds that the call takes at most without a deadline.
+        store: what the caller is about to call, for the error.
 
     Raises:
-        DeadlineExceeded: nothing is left; ``store`` names who would have been asked.
+        DeadlineExceeded: no time is left.
     """
     left = _ENDS_AT.get() - monotonic()
     if left <= 0:
@@ -44,5 +48,5 @@ def remaining(default: float, store: str = "request") -> float:
 
 
 def expired() -> bool:
-    """Whether the caller's deadline has passed."""
+    """Return whether the caller's deadline has passed."""
     return _ENDS_AT.get() <= monotonic()

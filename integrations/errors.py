@@ -1,23 +1,23 @@
-"""What can go wrong outside the process.
+"""Errors of stores and partners.
 
 OutsideError
-├── Unavailable          could not be reached or did not answer in time: worth a retry
-│   └── DeadlineExceeded the time the caller gave is used up
-├── Unsettled            was asked, and its answer never came: whether it did it is to be found out before a repeat
-├── Refused              was reached and said no: a retry says no again
-└── Conflict             somebody else changed or made the same thing first
+├── Unavailable          was not reached, or did not respond in time; a retry may succeed
+│   └── DeadlineExceeded the caller's own time has run out
+├── Unsettled            was called, and its response never came; the outcome must be looked up before a repeat
+├── Refused              was reached and rejected the call; a retry is rejected again
+└── Conflict             another transaction changed or created the same thing first
 
 Every store and partner translates its driver's exceptions into these at its own edge, so that no layer above
-knows a driver. ``extensions`` is what a GraphQL client may be told; the reason stays in the log.
+knows a driver. ``extensions`` may be shown to a GraphQL client; the reason stays in the log.
 """
 
 
 class OutsideError(Exception):
-    """A store or partner did not do what was asked.
+    """A failed call to a store or partner.
 
     Args:
         store: ``records`` (PostgreSQL), ``graph`` (Neo4j), ``cache`` (Redis) or a partner's name.
-        reason: for the log only: it may hold a driver's words.
+        reason: for the log only, since it may quote a driver.
     """
 
     code = "STORE_ERROR"
@@ -34,7 +34,11 @@ class OutsideError(Exception):
 
 
 class Unavailable(OutsideError):
-    """The store could not be reached or did not answer in time; the same call may succeed later."""
+    """The store was not reached or did not respond in time; the same call may succeed later.
+
+    Args:
+        retry_after_seconds: seconds until a retry makes sense.
+    """
 
     code = "STORE_UNAVAILABLE"
 
@@ -44,29 +48,29 @@ class Unavailable(OutsideError):
 
     @property
     def extensions(self) -> dict[str, object]:
-        """Adds when to try again, in seconds."""
+        """The base fields with ``retryAfterSeconds``."""
         return {**super().extensions, "retryAfterSeconds": self.retry_after_seconds}
 
 
 class DeadlineExceeded(Unavailable):
-    """The caller's own deadline passed before the store answered."""
+    """The caller's own deadline passed before the store responded."""
 
     code = "DEADLINE_EXCEEDED"
 
 
 class Unsettled(OutsideError):
-    """The request may have reached the partner and the answer did not come: it may or may not have been done."""
+    """The request may have reached the partner, and no response came: its outcome is unknown."""
 
     code = "OUTCOME_UNKNOWN"
 
 
 class Refused(OutsideError):
-    """The store understood and refused; repeating the call does not help."""
+    """The store understood the call and rejected it; a repeat does not help."""
 
     code = "STORE_REFUSED"
 
 
 class Conflict(OutsideError):
-    """Something with the same identity exists or changed meanwhile."""
+    """Something with the same identity exists, or has changed in the meantime."""
 
     code = "CONFLICT"

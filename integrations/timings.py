@@ -1,4 +1,4 @@
-"""How often each named statement ran and how long it took."""
+"""Statistics of named statements: calls, errors and durations."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -7,26 +7,26 @@ from contextvars import ContextVar
 
 logger = logging.getLogger(__name__)
 
-# Names are constants of our own, so a few hundred at most; this bounds the memory if one is ever computed.
+# Statement names are constants, a few hundred at most. This bounds the memory if a name is ever computed.
 MAX_NAMES = 500
 
-# Takes the store, the statement's name and the seconds it took.
-Record = Callable[[str, str, float], None]
-_RECORD: ContextVar[Record | None] = ContextVar("record", default=None)
+# Takes the store, the statement's name and its duration in seconds.
+CallObserver = Callable[[str, str, float], None]
+_OBSERVER: ContextVar[CallObserver | None] = ContextVar("call_observer", default=None)
 
 
 @contextmanager
-def recording(record: Record) -> Iterator[None]:
-    """Tell ``record`` of each call to a store that the block, and tasks started in it, finish."""
-    token = _RECORD.set(record)
+def observe_calls(observer: CallObserver) -> Iterator[None]:
+    """Report each store call that the block, or a task started in it, finishes."""
+    token = _OBSERVER.set(observer)
     try:
         yield
     finally:
-        _RECORD.reset(token)
+        _OBSERVER.reset(token)
 
 
 class Timing:
-    """The sums of one statement."""
+    """Sums of one statement; durations in seconds."""
 
     __slots__ = ("calls", "errors", "seconds", "slowest")
 
@@ -38,11 +38,11 @@ class Timing:
 
 
 class Timings:
-    """Calls, errors and durations by statement name; what exceeds ``slow_seconds`` is logged by name, never by value.
+    """Calls, errors and durations by statement name. Slow statements are logged by name, never by value.
 
     Args:
-        store: the name of the store in the log.
-        slow_seconds: the least duration that is worth a line in the log.
+        store: name of the store in the log.
+        slow_seconds: duration above which a statement is logged.
     """
 
     def __init__(self, store: str, slow_seconds: float) -> None:
@@ -52,29 +52,29 @@ class Timings:
 
     def add(self, name: str, seconds: float) -> None:
         """Count a finished call."""
-        timing = self._by_name.get(name) or self._first(name)
+        timing = self._by_name.get(name) or self._new_timing(name)
         timing.calls += 1
         timing.seconds += seconds
         if seconds > timing.slowest:
             timing.slowest = seconds
         if seconds > self._slow_seconds:
             logger.warning("slow statement in store %s: %s took %.0f ms", self._store, name, seconds * 1000)
-        record = _RECORD.get()
-        if record is not None:
-            record(self._store, name, seconds)
+        observer = _OBSERVER.get()
+        if observer is not None:
+            observer(self._store, name, seconds)
 
     def add_error(self, name: str) -> None:
         """Count a call, already added, as failed."""
-        (self._by_name.get(name) or self._first(name)).errors += 1
+        (self._by_name.get(name) or self._new_timing(name)).errors += 1
 
     def by_name(self) -> dict[str, dict[str, float]]:
-        """``{name: {"calls", "errors", "seconds", "slowest"}}``."""
+        """Return ``{name: {"calls", "errors", "seconds", "slowest"}}``."""
         return {
             name: {part: getattr(timing, part) for part in Timing.__slots__} for name, timing in self._by_name.items()
         }
 
     def totals(self) -> dict[str, float]:
-        """``{"queries", "errors", "seconds"}`` over all names."""
+        """Return ``{"queries", "errors", "seconds"}`` over all names."""
         timings = self._by_name.values()
         return {
             "queries": sum(timing.calls for timing in timings),
@@ -82,5 +82,5 @@ class Timings:
             "seconds": sum(timing.seconds for timing in timings),
         }
 
-    def _first(self, name: str) -> Timing:
+    def _new_timing(self, name: str) -> Timing:
         return self._by_name.setdefault(name if len(self._by_name) < MAX_NAMES else "other", Timing())

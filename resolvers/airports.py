@@ -64,7 +64,7 @@ async def custodians(context: Context, parents: Sequence[Bag | EventColumns | Jo
 
 async def last_holders(context: Context, parents: Sequence[CustodyPoint]) -> list[Party | None]:
     """Who had the bag before each point, with proof."""
-    return await _parties(context, [point.last_holder for point in parents])
+    return await _parties(context, [point.last_custodian for point in parents])
 
 
 async def _parties(context: Context, codes: Sequence[str | None]) -> list[Party | None]:

@@ -67,7 +67,7 @@ def prefetched(parents: Sequence[Any], *, last: int | None = None) -> JsonTexts 
     """The events that bags prefetched, if all have; as many and laid out as the bags were asked for them."""
     if not BRINGING.issuperset(map(type, parents)):
         return None
-    texts = [parent.written_events for parent in parents]
+    texts = [parent.events_json for parent in parents]
     return None if None in texts else JsonTexts(texts)
 
 
@@ -79,9 +79,9 @@ async def _written(context: Context, parents: Sequence[Bag], last: int | None, l
     records, airline_id = context.stores.postgres, context.airline_id
     ids = list({bag.id for bag in parents})
     if last is None:
-        texts = await events.written(records, airline_id, ids, layout)
+        texts = await events.json_of_bags(records, airline_id, ids, layout)
     else:
-        texts = await events.last_written(records, airline_id, ids, last, layout)
+        texts = await events.last_json_of_bags(records, airline_id, ids, last, layout)
     return JsonTexts(texts.get(bag.id, "[]") for bag in parents)
 
 

@@ -87,10 +87,10 @@ async def _enqueue(records: Reader, airline_id: int, changes: ChangeSet) -> set[
 
 async def _write_change_log(records: Reader, airline_id: int, changes: ChangeSet) -> None:
     if flight_ids := {*changes.flights, *changes.reduced_flights}:
-        await change_log.note(records, airline_id, Topic.FLIGHT, sorted(flight_ids))
+        await change_log.insert_change(records, airline_id, Topic.FLIGHT, sorted(flight_ids))
     if changes.bags:
-        await change_log.note_bags(records, airline_id, changes.bags)
+        await change_log.insert_bag_changes(records, airline_id, changes.bags)
     for incident_id, airport in changes.incidents:
-        await change_log.note(records, airline_id, Topic.INCIDENT, [incident_id], airport)
+        await change_log.insert_change(records, airline_id, Topic.INCIDENT, [incident_id], airport)
     for airport in sorted(changes.boards):
-        await change_log.note(records, airline_id, Topic.BOARD, airport=airport)
+        await change_log.insert_change(records, airline_id, Topic.BOARD, airport=airport)

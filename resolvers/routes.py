@@ -10,7 +10,7 @@ from integrations.errors import OutsideError, Unavailable
 from integrations.records.routes import RouteConnection, RouteLeg, RouteOption, Routes, RouteSource
 from integrations.stores import routes
 from integrations.stores.neo4j.manager import Neo4jManager
-from integrations.stores.routes import FRESH_SECONDS, KEPT_SECONDS, Path
+from integrations.stores.routes import CACHE_SECONDS, FRESH_SECONDS, Path
 from resolvers.context import Context
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ async def between(context: Context, origin: str, destination: str) -> Routes:
             raise
         return known
     try:
-        await routes.keep(context.stores.redis, context.airline_id, [found])
+        await routes.write_cache(context.stores.redis, context.airline_id, [found])
     except OutsideError as error:
         logger.info("routes are not cached: %s", error)
     return found
@@ -48,7 +48,7 @@ async def between(context: Context, origin: str, destination: str) -> Routes:
 
 async def _cached(context: Context, pair: tuple[str, str]) -> Routes | None:
     try:
-        return (await routes.cached(context.stores.redis, context.airline_id, [pair], context.now())).get(pair)
+        return (await routes.read_cache(context.stores.redis, context.airline_id, [pair], context.now())).get(pair)
     except OutsideError as error:
         logger.info("routes are read from the graph: %s", error)
         return None
@@ -77,7 +77,7 @@ async def warm_entries(
     """Cache entries of the ways between the hub and each station, both directions: key -> (value, seconds to keep)."""
     pairs = [(hub, station) for station in stations] + [(station, hub) for station in stations]
     found = await compute(graph, airline_id, pairs, now, WARMING_SECONDS)
-    return {key: (value, KEPT_SECONDS) for key, value in routes.entries(airline_id, found).items()}
+    return {key: (value, CACHE_SECONDS) for key, value in routes.cache_entries(airline_id, found).items()}
 
 
 def _option(path: Path) -> RouteOption:

@@ -68,7 +68,7 @@ class Bag(asyncpg.Record):
     version = Column[int]()
 
 
-class KnownBag(Bag):
+class BagWithAuthority(Bag):
     """A bag with what messages last said of it."""
 
     __slots__ = ()
@@ -111,7 +111,7 @@ class BagWithPassenger(BagOf):
         return None if self["passenger.id"] is None else JoinedPassenger(self)
 
     @property
-    def written_events(self) -> str | None:
+    def events_json(self) -> str | None:
         """Its newest events in order of event time, a list as JSON; None where they were not asked for."""
         events = self.events
         return None if events is None else f"[{','.join(events[::-1])}]"
@@ -122,7 +122,7 @@ class RelatedBag(Bag):
 
     __slots__ = ()
 
-    written_events = Column[str | None]("events")  # a list as JSON, None where they were not asked for
+    events_json = Column[str | None]("events")  # a list as JSON, None where they were not asked for
 
     @property
     def passenger(self) -> JoinedPassenger | None:

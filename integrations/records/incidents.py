@@ -55,7 +55,7 @@ class AffectedBag(IncidentBag):
     airport = Column[str]()
 
 
-class MemberBag(asyncpg.Record):
+class AssessedBag(asyncpg.Record):
     """A bag of an incident as it was looked at last, and the version that it has now."""
 
     __slots__ = ()

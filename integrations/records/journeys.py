@@ -54,14 +54,14 @@ class CustodyPoint:
     Args:
         leg: the planned leg it belongs to, from 1 (a transfer belongs to the leg it ends).
         proof: the event that proves it; None where the bag passed unproved: a gap.
-        last_holder: the party that had the bag with proof before the point.
+        last_custodian: the party that had the bag with proof before the point.
     """
 
     kind: CustodyPointKind
     airport: str
     leg: int
     proof: EventColumns | None
-    last_holder: str | None
+    last_custodian: str | None
 
     @property
     def proved(self) -> bool:
@@ -118,7 +118,7 @@ class BagPlan:
 
     tags: Sequence[BagTag]
     legs: Sequence[LegColumns]
-    owner: Passenger | None
+    passenger: Passenger | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""The three stores: a manager each, and one file of statements for each noun."""
+"""The three stores: a manager for each, and one file of statements for each noun."""

@@ -1,4 +1,4 @@
-"""Ways through the network: found in Neo4j, kept in Redis."""
+"""Routes through the network: found in Neo4j, cached in Redis."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,14 +9,14 @@ from integrations.records.routes import RouteConnection, RouteLeg, RouteOption, 
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.redis.manager import RedisManager
 
-# An entry is asked of the graph again after FRESH_SECONDS, and kept for a day for when the graph is away.
+# An entry is read from the graph again after FRESH_SECONDS, and cached for a day for the time when the graph is away.
 FRESH_SECONDS = 600
-KEPT_SECONDS = 86_400
+CACHE_SECONDS = 86_400
 
 MOST_OPTIONS = 5
 
-# At most two changes, and no airport twice. Written out by length: a pattern of variable length would go through the
-# hub and back for every pair before it is told not to.
+# At most two changes, and no airport twice. Written out by length, since a pattern of variable length goes through the
+# hub and back for every pair before the filter applies.
 PATHS_OF_PAIRS = """
 UNWIND $pairs AS pair
 MATCH (origin:Airport {iata: pair[0]})
@@ -56,7 +56,7 @@ RETURN pair[0] AS origin, pair[1] AS destination,
 
 
 class Path(View):
-    """One path as the graph returns it, with the minimum connecting times of the airports on its way."""
+    """One path as the graph returns it, with the minimum connecting times of its airports."""
 
     __slots__ = ()
 
@@ -72,14 +72,19 @@ class Path(View):
 
     @property
     def times(self) -> list[dict[str, Any]]:
-        """``airport``, ``inbound`` and ``outbound`` carrier (empty for any), ``minutes``."""
+        """Connecting times: ``airport``, ``inbound`` and ``outbound`` carrier (empty for any), ``minutes``."""
         return list(self["times"])
 
 
 async def paths(
     graph: Neo4jManager, airline_id: int, pairs: Sequence[tuple[str, str]], seconds: float | None = None
 ) -> list[Path]:
-    """The quickest paths between each pair of airports, one round trip for all pairs, within so many seconds."""
+    """Return the quickest paths between each pair of airports, in one round trip for all pairs.
+
+    Args:
+        pairs: IATA codes of origin and destination.
+        seconds: bound on the call; None for the manager's own.
+    """
     rows = await graph.execute_read(
         PATHS_OF_PAIRS,
         {"pairs": [list(pair) for pair in pairs], "airlineId": airline_id, "limit": MOST_OPTIONS},
@@ -89,31 +94,31 @@ async def paths(
     return [Path(row) for row in rows]
 
 
-def key(airline_id: int, origin: str, destination: str) -> str:
-    """The cache's key of one pair of airports."""
+def cache_key(airline_id: int, origin: str, destination: str) -> str:
+    """Return the cache key of one pair of airports."""
     return f"routes:{airline_id}:{origin}:{destination}"
 
 
-async def cached(
+async def read_cache(
     cache: RedisManager, airline_id: int, pairs: Sequence[tuple[str, str]], now: datetime
 ) -> dict[tuple[str, str], Routes]:
-    """What the cache has of these pairs, however old; one round trip."""
-    keys = {key(airline_id, *pair): pair for pair in pairs}
+    """Return the cached routes of these pairs, whatever their age, in one round trip; others are absent."""
+    keys = {cache_key(airline_id, *pair): pair for pair in pairs}
     found = await cache.get_many(keys)
-    return {keys[name]: _read(keys[name], value, now) for name, value in found.items() if value is not None}
+    return {keys[name]: _from_json(keys[name], value, now) for name, value in found.items() if value is not None}
 
 
-async def keep(cache: RedisManager, airline_id: int, routes: Sequence[Routes]) -> None:
-    """Puts answers into the cache; one round trip."""
-    await cache.set_many(entries(airline_id, routes), KEPT_SECONDS)
+async def write_cache(cache: RedisManager, airline_id: int, routes: Sequence[Routes]) -> None:
+    """Cache routes, in one round trip."""
+    await cache.set_many(cache_entries(airline_id, routes), CACHE_SECONDS)
 
 
-def entries(airline_id: int, routes: Sequence[Routes]) -> dict[str, Any]:
-    """Answers as the cache keeps them, by key."""
-    return {key(airline_id, one.origin, one.destination): _written(one) for one in routes}
+def cache_entries(airline_id: int, routes: Sequence[Routes]) -> dict[str, Any]:
+    """Return routes in the form in which they are cached, by key."""
+    return {cache_key(airline_id, one.origin, one.destination): _as_json(one) for one in routes}
 
 
-def _written(routes: Routes) -> dict[str, Any]:
+def _as_json(routes: Routes) -> dict[str, Any]:
     return {
         "computed_at": routes.computed_at.isoformat(),
         "options": [
@@ -141,7 +146,7 @@ def _written(routes: Routes) -> dict[str, Any]:
     }
 
 
-def _read(pair: tuple[str, str], value: Mapping[str, Any], now: datetime) -> Routes:
+def _from_json(pair: tuple[str, str], value: Mapping[str, Any], now: datetime) -> Routes:
     computed_at = datetime.fromisoformat(value["computed_at"])
     return Routes(
         origin=pair[0],

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from integrations.records.bags import KnownBag
+from integrations.records.bags import BagWithAuthority
 from integrations.records.events import EventKind, Scan
 from integrations.records.journeys import BagStatus
 from integrations.stores.postgres import bags, events, flights
@@ -76,7 +76,7 @@ async def record(context: Context, scans: Sequence[Scan], received_at: datetime 
         accepted = [index for index, outcome in enumerate(outcomes) if outcome is None]
         if accepted:
             if flight_ids:
-                await flights.share(records, context.airline_id, list(flight_ids.values()))
+                await flights.lock_shared(records, context.airline_id, list(flight_ids.values()))
             chosen = [scans[index] for index in accepted]
             bag_ids = await bags_for_tags(
                 records, context.airline_id, [scan.tag for scan in chosen], [scan.at for scan in chosen]
@@ -135,7 +135,7 @@ async def append_events(
     records: Reader,
     airline_id: int,
     received_at: datetime,
-    locked: Mapping[int, KnownBag],
+    locked: Mapping[int, BagWithAuthority],
     happened: Sequence[ResolvedScan],
     changed: Collection[tuple[int, UUID | None]] = (),
     replanned: Collection[int] = (),
@@ -231,7 +231,7 @@ def _parties(scan: Scan, kind: EventKind) -> tuple[str | None, str | None]:
 
 
 async def recompute_status(
-    records: Reader, airline_id: int, locked: Mapping[int, KnownBag], *, always: bool
+    records: Reader, airline_id: int, locked: Mapping[int, BagWithAuthority], *, always: bool
 ) -> list[int]:
     """Computes anew where bags stand and writes it; three reads and one write for any number of bags.
 

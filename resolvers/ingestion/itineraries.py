@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import NamedTuple
 
-from integrations.records.bags import Bag, KnownBag
+from integrations.records.bags import Bag, BagWithAuthority
 from integrations.records.events import FlightKey
 from integrations.records.passengers import search_name
 from integrations.stores.postgres import bags, bookings, flights, instructions, passengers
-from integrations.stores.postgres.bags import NewMeaning
+from integrations.stores.postgres.bags import BagValues
 from integrations.stores.postgres.bookings import NewBooking
-from integrations.stores.postgres.flights import ToldLeg
+from integrations.stores.postgres.flights import PlannedLegRow
 from integrations.stores.postgres.manager import Reader
-from integrations.stores.postgres.passengers import Named, NewPassenger
+from integrations.stores.postgres.passengers import NamedPassenger, NewPassenger
 from resolvers.publish import ChangeSet, publish
 from resolvers.rules.itinerary import Meant, in_order, meaning
 
@@ -38,7 +38,7 @@ class Followed(NamedTuple):
 
 
 async def follow(
-    records: Reader, airline_id: int, locked: Mapping[int, KnownBag], flight_ids: Mapping[FlightKey, int]
+    records: Reader, airline_id: int, locked: Mapping[int, BagWithAuthority], flight_ids: Mapping[FlightKey, int]
 ) -> Followed:
     """Writes anew what messages mean for bags; statements do not grow with their number.
 
@@ -59,7 +59,7 @@ async def follow(
         new for bag_id, one in meant.items() if (new := _new(locked[bag_id], one, owners.get(bag_id))) is not None
     ]
     if changed:
-        await bags.update_meanings(records, airline_id, changed)
+        await bags.update_values(records, airline_id, changed)
     before = [locked[bag_id].passenger_id for bag_id in owners]
     if left := [owner for owner in before if owner is not None]:
         await passengers.delete_unbooked(records, airline_id, left)
@@ -72,9 +72,9 @@ async def follow(
     return Followed({new.bag_id for new in changed} | rerouted.changed, renamed | rerouted.replanned)
 
 
-def _new(bag: KnownBag, meant: Meant, owner: int | None) -> NewMeaning | None:
+def _new(bag: BagWithAuthority, meant: Meant, owner: int | None) -> BagValues | None:
     """What is to be written of a bag; None where it is there already."""
-    new = NewMeaning(
+    new = BagValues(
         bag.id,
         meant.tag,
         owner or bag.passenger_id,
@@ -94,8 +94,8 @@ async def _write_legs(
     ids = dict(flight_ids)
     if older := named - ids.keys():
         ids.update(await flights.ids_by_key(records, airline_id, list(older)))
-    there = await flights.told_legs(records, airline_id, list(meant))
-    changed: dict[int, list[ToldLeg]] = {}
+    there = await flights.planned_leg_rows(records, airline_id, list(meant))
+    changed: dict[int, list[PlannedLegRow]] = {}
     for bag_id, one in meant.items():
         spoken = {leg.tag for leg in one.legs}
         way = [(ids[leg.flight.key], leg.tag, leg.authorised) for leg in one.legs]
@@ -104,7 +104,7 @@ async def _write_legs(
             for leg in there[bag_id]
             if leg.tag is not None and leg.tag not in spoken
         ]
-        new = [ToldLeg(bag_id, seq, *leg) for seq, leg in enumerate(way, start=1)]
+        new = [PlannedLegRow(bag_id, seq, *leg) for seq, leg in enumerate(way, start=1)]
         if new != there[bag_id]:
             changed[bag_id] = new
     if changed:
@@ -136,7 +136,7 @@ async def _owners(
     people = await passengers.by_id(
         records, airline_id, sorted({bag.passenger_id for bag in known.values() if bag.passenger_id is not None})
     )
-    wanted: dict[int, Named] = {}
+    wanted: dict[int, NamedPassenger] = {}
     for bag_id, one in named.items():
         name, untitled = _names(one)
         owner = people.get(known[bag_id].passenger_id or 0)
@@ -145,19 +145,19 @@ async def _owners(
         # One who was known by name alone is found again in a booking once a message tells it.
         if owner is not None and same and (owner.booking_id is not None or not locator):
             continue
-        wanted[bag_id] = Named(locator, name, untitled, one.known_at)
+        wanted[bag_id] = NamedPassenger(locator, name, untitled, one.known_at)
     if not wanted:
         return {}
     return await _book(records, airline_id, wanted, named)
 
 
 async def _book(
-    records: Reader, airline_id: int, wanted: Mapping[int, Named], named: Mapping[int, Meant]
+    records: Reader, airline_id: int, wanted: Mapping[int, NamedPassenger], named: Mapping[int, Meant]
 ) -> dict[int, int]:
     locators = {one.locator for one in wanted.values() if one.locator}
     if locators:
         await passengers.lock_locators(records, airline_id, locators)
-    found = await passengers.booked(records, airline_id, list(wanted.values()), BOOKING_WINDOW)
+    found = await passengers.match_bookings(records, airline_id, list(wanted.values()), BOOKING_WINDOW)
     owners: dict[int, int] = {}
     made: dict[tuple[str, str], int] = {}
     booked: dict[str, int] = {}

@@ -17,7 +17,7 @@ from integrations.messages.split_input import InputPiece
 from integrations.messages.typeb_reader import Reading
 from integrations.records.events import FlightKey
 from integrations.stores.postgres import bags, flights, instructions, messages
-from integrations.stores.postgres.instructions import Said
+from integrations.stores.postgres.instructions import BagInstruction
 from integrations.stores.postgres.manager import Reader
 from integrations.stores.postgres.messages import NewDeadLetter, NewMessage
 from resolvers.context import Context
@@ -149,7 +149,7 @@ class _Batch:
         readings = [one.reading for one in read if one.reading is not None]
         flight_ids = await flight_ids_of(self._context, self._records, readings)
         if flight_ids:
-            await flights.share(self._records, self._airline_id, list(flight_ids.values()))
+            await flights.lock_shared(self._records, self._airline_id, list(flight_ids.values()))
         came = [with_known_flights(one, flight_ids) for one in read]
         broken = [one for one in came if one.fault is not None]
         dead = await self._keep_dead_letters(broken) if broken else 0
@@ -215,7 +215,7 @@ class _Batch:
         moved_events = await self._merge(into) if into else []
         now_of = [into.get(bag_id, bag_id) if bag_id is not None else None for bag_id in bag_ids]
         spoken = [
-            Said(bag_id, message_id, one)
+            BagInstruction(bag_id, message_id, one)
             for (message_id, one), bag_id in zip(said, now_of, strict=False)
             if bag_id is not None
         ]
@@ -268,9 +268,9 @@ class _Batch:
             elif carried[place] != original:
                 into[carried[place]] = original
         if ties:
-            await bags.tie(self._records, self._airline_id, ties, UNKNOWN_TAG_WINDOW)
+            await bags.insert_rush_tags(self._records, self._airline_id, ties, UNKNOWN_TAG_WINDOW)
         return into
 
     async def _merge(self, into: Mapping[int, int]) -> list[tuple[int, UUID]]:
         await flights.replace_legs(self._records, self._airline_id, list(into), [])
-        return await bags.merge(self._records, self._airline_id, into)
+        return await bags.merge_bags(self._records, self._airline_id, into)

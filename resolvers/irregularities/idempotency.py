@@ -36,15 +36,15 @@ async def earlier_answer(
         KeyReused: the key was used for another command.
     """
     airline_id, actor, digest = context.airline_id, context.actor.id, fingerprint(command)
-    if await idempotency.claim(records, airline_id, actor, key, operation, digest, context.now()):
+    if await idempotency.claim_key(records, airline_id, actor, key, operation, digest, context.now()):
         await idempotency.delete_old(records, airline_id, context.now() - KEPT, CLEARED_AT_ONCE)
         return None
-    kept = await idempotency.find(records, airline_id, actor, key)
+    kept = await idempotency.find_result(records, airline_id, actor, key)
     if kept is None or (kept.operation, kept.fingerprint) != (operation, digest):
         raise KeyReused("idempotencyKey", "This key was used for another input: take a new one.")
-    return kept.answer
+    return kept.result
 
 
 async def keep(context: Context, records: Reader, key: str, answer: Mapping[str, Any]) -> None:
     """Keeps the answer under the key that this transaction has taken."""
-    await idempotency.keep(records, context.airline_id, context.actor.id, key, answer)
+    await idempotency.store_result(records, context.airline_id, context.actor.id, key, answer)

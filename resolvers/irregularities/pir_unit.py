@@ -153,7 +153,7 @@ class PirUnit:
             comment=comment,
             detail=said,
         )
-        await pirs.enter(self.records, airline_id, self.pir.id, entry)
+        await pirs.insert_event(self.records, airline_id, self.pir.id, entry)
         detail = {"version": self.occurrence, **said}
         await audit(self.context, self.records, f"{action}_PIR", "PIR", [self.pir.id], detail)
 

@@ -141,7 +141,7 @@ class Feed:
 
     async def step(self) -> bool:
         """Offer new changes to the subscribers that are up to date; return whether there were any."""
-        page = await changes.after(self._postgres, self._airline_id, self._position, ROWS_PER_READ)
+        page = await changes.read_after(self._postgres, self._airline_id, self._position, ROWS_PER_READ)
         new = [change for change in _changes_in(page.rows) if change.position > self._position]
         # From here on a subscriber joins only after it has read this page on its own.
         self._position = page.reached
@@ -188,7 +188,7 @@ class Feed:
     async def _catch_up(self, subscriber: Subscriber) -> list[ChangeEvent]:
         """The next events of one subscriber; where there are none, it joins the others and gets a checkpoint."""
         async with self._catching_up:
-            page = await changes.after(self._postgres, self._airline_id, subscriber.position, ROWS_PER_READ)
+            page = await changes.read_after(self._postgres, self._airline_id, subscriber.position, ROWS_PER_READ)
             if page.now - subscriber.at > self._lifetime or subscriber.position.xid > page.horizon:
                 raise CursorExpired(self._lifetime / timedelta(hours=1))
             new = [change for change in _changes_in(page.rows) if change.position > subscriber.position]

@@ -48,7 +48,7 @@ class Hub:
             Unavailable: PostgreSQL cannot be reached.
         """
         if after is None:
-            after = await changes.last(self._postgres, airline_id)
+            after = await changes.last_position(self._postgres, airline_id)
         subscriber = Subscriber(wanted, *after)
         feed = await self._feed(airline_id)
         feed.subscribers.add(subscriber)
@@ -72,7 +72,7 @@ class Hub:
 
     async def _feed(self, airline_id: int) -> Feed:
         if airline_id not in self._feeds:
-            position, _ = await changes.last(self._postgres, airline_id)
+            position, _ = await changes.last_position(self._postgres, airline_id)
             if airline_id not in self._feeds:
                 feed = Feed(self._postgres, airline_id, position, self._lifetime, self.metrics)
                 self._feeds[airline_id] = feed, asyncio.create_task(feed.run(), context=ContextVars())

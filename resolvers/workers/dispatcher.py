@@ -182,10 +182,12 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             case Ready():
                 return ready
             case Wait(until, reason):
-                await effects.move(records, self.airline_id, effect.id, EffectState.PENDING, reason, due_at=until)
+                await effects.update_state(
+                    records, self.airline_id, effect.id, EffectState.PENDING, reason, due_at=until
+                )
             case Drop(reason, failed):
                 state = EffectState.FAILED if failed else EffectState.SUPPRESSED
-                await effects.move(records, self.airline_id, effect.id, state, reason, settled_at=now)
+                await effects.update_state(records, self.airline_id, effect.id, state, reason, settled_at=now)
         return None
 
     async def _begin(self, records: Session, effect: Effect, ready: Ready[PortT], *, mock: bool) -> int | None:
@@ -198,7 +200,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             if len(last) >= self.link.a_minute:
                 self._pause_for((last[-1] + RATE_WINDOW - now).total_seconds())
                 return None
-        if not await effects.begin(records, self.airline_id, effect.id, now + ENDED_AFTER):
+        if not await effects.mark_sending(records, self.airline_id, effect.id, now + ENDED_AFTER):
             return None
         return await effects.insert_send(
             records, self.airline_id, effect.id, ready.recipient, ready.fingerprint, now, mock=mock
@@ -281,7 +283,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
                 mock=sent.mock if sent else mock,
                 cost_micros=sent.units * self.link.price_micros if sent else 0,
             )
-            await effects.move(
+            await effects.update_state(
                 records,
                 self.airline_id,
                 effect.id,
@@ -315,7 +317,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             logger.warning("partners cost more than the daily budget of %s US dollars: see apiCosts", budget)
 
     async def _move(self, effect: Effect, state: EffectState, reason: EffectReason | None, *, due_at: datetime) -> None:
-        await effects.move(self.postgres, self.airline_id, effect.id, state, reason, due_at=due_at)
+        await effects.update_state(self.postgres, self.airline_id, effect.id, state, reason, due_at=due_at)
 
     def _pause_for(self, seconds: float) -> None:
         self._rests_until = max(self._rests_until, monotonic() + seconds)

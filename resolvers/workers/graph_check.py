@@ -99,7 +99,7 @@ async def rebuild(stores: Stores, airline_id: int, say: Say) -> None:
         gone = await _sweep(stores, airline_id, subject, stamp)
         say(f"{gone:,} {subject.value.lower()}s swept that no record knows")
     loose = 0
-    while swept := await drift.sweep_loose(stores.neo4j):
+    while swept := await drift.sweep_orphans(stores.neo4j):
         loose += swept
     say(f"{loose:,} loose events, tags and the like swept")
 
@@ -203,7 +203,7 @@ async def _compare(
     read = _bags_of_records if subject == Subject.BAG else _flights_of_records
     read_graph = drift.bags_in_graph if subject == Subject.BAG else drift.flights_in_graph
     said = await read(stores.postgres, airline_id, ids)
-    waiting = await outbox.subjects_waiting(stores.postgres, airline_id, Consumer.GRAPH, subject, ids)
+    waiting = await outbox.pending_subjects(stores.postgres, airline_id, Consumer.GRAPH, subject, ids)
     has = await read_graph(stores.neo4j, airline_id, ids)
     different = {one: what for one in ids if (what := _differences(said.get(one), has.get(one)))}
     if not different:

@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 
-from integrations.records.incidents import Incident, IncidentCause, MemberBag
+from integrations.records.incidents import AssessedBag, Incident, IncidentCause
 from integrations.records.outbox import Consumer
 from integrations.records.transfers import ConnectionLevel, Transfer
 from integrations.stores.postgres import incidents, outbox
 from integrations.stores.postgres import transfers as connections
-from integrations.stores.postgres.incidents import AffectedFlight, BagLevel, MovedMember, NewIncident
+from integrations.stores.postgres.incidents import AffectedFlight, BagLevel, ChangedBag, NewIncident
 from integrations.stores.postgres.manager import PostgresManager, Reader
 from resolvers.publish import ChangeSet, publish
 from resolvers.rules.transfers import Cause, cause_of
@@ -58,7 +58,7 @@ class IncidentWorker(LaneWorker):
         """Looks at what has changed; answers how many notices and watched flights that were, 0 where none wait."""
         await self._gather()
         await self._tell_of_boards()
-        notices = await outbox.waiting(self.postgres, Consumer.INCIDENTS, self.owner, MARGIN_SECONDS, BATCH)
+        notices = await outbox.waiting_messages(self.postgres, Consumer.INCIDENTS, self.owner, MARGIN_SECONDS, BATCH)
         told = {AffectedFlight(notice.airline_id, notice.subject_id) for notice in notices}
         watched = await self._sweep()
         for airline_id, of_airline in groupby(sorted(told.union(watched)), attrgetter("airline_id")):
@@ -76,7 +76,7 @@ class IncidentWorker(LaneWorker):
         if clock < self._gathered_at + GATHER_SECONDS:
             return
         self._gathered_at = clock
-        moved = await incidents.moved_members(self.postgres, Consumer.INCIDENTS, self.owner, MOST_MOVED)
+        moved = await incidents.changed_bags(self.postgres, Consumer.INCIDENTS, self.owner, MOST_MOVED)
         for airline_id, of_airline in groupby(sorted(moved), attrgetter("airline_id")):
             async with self.postgres.transaction() as records:
                 await reassess(records, airline_id, list(of_airline), self._now())
@@ -88,7 +88,9 @@ class IncidentWorker(LaneWorker):
             return
         self._boards_at = clock
         within = timedelta(seconds=BOARD_SECONDS + BOARD_OVERLAP_SECONDS)
-        for airline_id, airport in await incidents.moved_boards(self.postgres, Consumer.INCIDENTS, self.owner, within):
+        for airline_id, airport in await incidents.changed_boards(
+            self.postgres, Consumer.INCIDENTS, self.owner, within
+        ):
             await publish(self.postgres, airline_id, ChangeSet(boards=[airport]))
 
     async def _sweep(self) -> Sequence[AffectedFlight]:
@@ -96,7 +98,7 @@ class IncidentWorker(LaneWorker):
         clock = asyncio.get_running_loop().time()
         if not self._watched and clock >= self._swept_at + SWEEP_SECONDS:
             self._swept_at = clock
-            self._watched = await incidents.flights_to_watch(self.postgres, Consumer.INCIDENTS, self.owner, WATCHED)
+            self._watched = await incidents.flights_to_assess(self.postgres, Consumer.INCIDENTS, self.owner, WATCHED)
         taken, self._watched = self._watched[:WATCHED_AT_ONCE], self._watched[WATCHED_AT_ONCE:]
         return taken
 
@@ -131,19 +133,19 @@ async def refresh(records: Reader, airline_id: int, flight_ids: Sequence[int], n
     if kept:
         whole = [one.id for one in known if one.flight_id in flight_ids]
         bag_ids = sorted({one.bag_id for one in looked_at})
-        members = await incidents.members(records, airline_id, list(kept), whole, bag_ids)
+        members = await incidents.assessed_bags(records, airline_id, list(kept), whole, bag_ids)
         await _rate(records, airline_id, kept, members, looked_at, affected, now)
     return looked_at
 
 
-async def reassess(records: Reader, airline_id: int, moved: Sequence[MovedMember], now: datetime) -> None:
+async def reassess(records: Reader, airline_id: int, moved: Sequence[ChangedBag], now: datetime) -> None:
     """Updates and closes incidents of which bags have moved. Part of a transaction; seven statements at most."""
     await incidents.lock(records, airline_id)
     kept = {
         one.id: one
         for one in await incidents.open_by_id(records, airline_id, sorted({one.incident_id for one in moved}))
     }
-    members = await incidents.members(records, airline_id, list(kept), [], sorted({one.bag_id for one in moved}))
+    members = await incidents.assessed_bags(records, airline_id, list(kept), [], sorted({one.bag_id for one in moved}))
     await _rate(records, airline_id, kept, members, [], {}, now)
 
 
@@ -174,7 +176,7 @@ async def _rate(
     records: Reader,
     airline_id: int,
     kept: Mapping[int, Incident],
-    members: Sequence[MemberBag],
+    members: Sequence[AssessedBag],
     looked_at: Sequence[Transfer],
     affected: Mapping[Cause, Mapping[int, Transfer]],
     now: datetime,

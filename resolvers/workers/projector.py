@@ -99,7 +99,7 @@ class Projector(LaneWorker):
 
     async def process_batch(self) -> int:
         """Tells the graph of one batch of changes; answers how many notices were told, 0 where none wait."""
-        notices = await outbox.waiting(self.postgres, Consumer.GRAPH, self.owner, MARGIN_SECONDS, self._batch)
+        notices = await outbox.waiting_messages(self.postgres, Consumer.GRAPH, self.owner, MARGIN_SECONDS, self._batch)
         try:
             for airline_id, group in groupby(sorted(notices, key=_airline), _airline):
                 await self._tell(airline_id, list(group))

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
-from integrations.timings import recording
+from integrations.timings import observe_calls
 
 MAX_STAGES = 1_000
 
@@ -25,7 +25,7 @@ class TracedField:
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """What is sent to stores in here is this stage's."""
-        with recording(lambda store, name, seconds: self.calls.append((store, name, seconds))):
+        with observe_calls(lambda store, name, seconds: self.calls.append((store, name, seconds))):
             yield
 
     def resolved(self, values: Sequence[Any]) -> None:

@@ -46,14 +46,14 @@ class Sent:
         await effects.insert(records, OURS, service, pir, "BAG_LOCATED", occurrence, {}, NOW)
         effect_id = (await effects.of_pirs(records, OURS, [pir]))[-1].id
         if state is not EffectState.PENDING:
-            await effects.begin(records, OURS, effect_id, NOW)
+            await effects.mark_sending(records, OURS, effect_id, NOW)
             send = await effects.insert_send(records, OURS, effect_id, "+12025550142", "", NOW, mock=True)
             assert send is not None
             outcome = SendOutcome.ACCEPTED
             await effects.end_send(
                 records, OURS, send, NOW, outcome, mock=True, provider_id=provider_id, cost_micros=50_000
             )
-            await effects.move(records, OURS, effect_id, state, provider_id=provider_id, mock=True)
+            await effects.update_state(records, OURS, effect_id, state, provider_id=provider_id, mock=True)
         return effect_id
 
     async def state(self, effect_id: int) -> str:

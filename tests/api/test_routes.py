@@ -3,7 +3,7 @@
 import pytest
 
 from integrations.stores.redis.manager import RedisManager
-from integrations.stores.routes import FRESH_SECONDS, key
+from integrations.stores.routes import FRESH_SECONDS, cache_key
 from tests.gateway import Api
 from tests.world import OURS, THEIRS, World
 
@@ -21,8 +21,8 @@ WAYS = """
 @pytest.fixture(autouse=True)
 async def _empty_cache(redis_url: str, world: World) -> None:
     for pair in (("MIA", "GRU"), ("MIA", "BOG"), ("PTY", "MIA")):
-        await world.stores.redis.delete(key(OURS, *pair))
-        await world.stores.redis.delete(key(THEIRS, *pair))
+        await world.stores.redis.delete(cache_key(OURS, *pair))
+        await world.stores.redis.delete(cache_key(THEIRS, *pair))
 
 
 def cache(world: World) -> RedisManager:
@@ -57,8 +57,8 @@ async def test_a_second_question_is_answered_from_the_cache(api: Api, world: Wor
 
 async def test_an_old_answer_is_computed_anew_and_says_how_old_it_was_before(api: Api, world: World) -> None:
     await api.ask(WAYS, origin="MIA", to="BOG")
-    kept = await cache(world).get(key(OURS, "MIA", "BOG"))
-    await cache(world).set(key(OURS, "MIA", "BOG"), kept | {"computed_at": "2025-07-01T00:00:00+00:00"}, ttl=60)
+    kept = await cache(world).get(cache_key(OURS, "MIA", "BOG"))
+    await cache(world).set(cache_key(OURS, "MIA", "BOG"), kept | {"computed_at": "2025-07-01T00:00:00+00:00"}, ttl=60)
 
     found = (await api.ask(WAYS, origin="MIA", to="BOG"))["routes"]
 

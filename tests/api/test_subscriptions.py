@@ -135,7 +135,7 @@ async def test_a_late_commit_is_told_and_nothing_before_it(live: Live, airline: 
     async with listening(live, airline, BAG, ids=[bag]) as ear:
         await ear.hear()
         async with postgres.transaction() as slow:
-            await changes.note_bags(slow, airline.airline_id, [(airline.bags["one"], None)])
+            await changes.insert_bag_changes(slow, airline.airline_id, [(airline.bags["one"], None)])
             event = await scan(airline, DELIVERED, "ACCEPTED", "10:00")
             waiting = asyncio.ensure_future(ear.hear())
             await asyncio.sleep(0.4)
@@ -174,7 +174,7 @@ async def test_nobody_joins_before_it_has_read_what_the_others_were_told(
     written: list[Any] = []
     async with listening(live, airline, BAG, ids=[bag]) as old, listening(live, airline, BAG, ids=[bag]) as new:
         await old.hear()
-        read, this = changes.after, asyncio.current_task()
+        read, this = changes.read_after, asyncio.current_task()
 
         async def read_slowly(*arguments: Any) -> changes.LogPage:
             page = await read(*arguments)
@@ -183,7 +183,7 @@ async def test_nobody_joins_before_it_has_read_what_the_others_were_told(
                 assert (await old.hear())["events"] == written[0]
             return page
 
-        monkeypatch.setattr(changes, "after", read_slowly)
+        monkeypatch.setattr(changes, "read_after", read_slowly)
         while not (told := await new.hear())["events"]:
             assert not written, "up to date without having been told"
     assert told["events"] == written[0]
@@ -247,7 +247,7 @@ async def test_old_changes_are_dropped(live: Live, airline: Builder, bag: str) -
     await scan(airline, DELIVERED, "SORTED", "11:00")
     async with records.transaction() as session:
         assert await changes.delete_old(session, timedelta(days=1), 10) == 1
-        left = await changes.after(session, airline.airline_id, LogPosition(0, 0, 0), 10)
+        left = await changes.read_after(session, airline.airline_id, LogPosition(0, 0, 0), 10)
     # The transaction's own deletion holds the horizon back, and hides nothing that was committed before.
     assert len(left.rows) == 1
 
@@ -280,10 +280,10 @@ async def test_boards_and_incidents_are_told_of_their_airport(
         begin = await of_board.hear(), await of_incidents.hear()
         async with records.transaction() as session:
             incident_id = await session.fetchval(OPEN_INCIDENT, airline_id, airline.flights["CM335"], name="OPEN")
-            await changes.note(session, airline_id, Topic.BOARD, airport="BOG")
-            await changes.note(session, airline_id, Topic.BOARD, airport="PTY")
-            await changes.note(session, airline_id, Topic.INCIDENT, [incident_id], "BOG")
-            await changes.note(session, airline_id, Topic.INCIDENT, [incident_id], "PTY")
+            await changes.insert_change(session, airline_id, Topic.BOARD, airport="BOG")
+            await changes.insert_change(session, airline_id, Topic.BOARD, airport="PTY")
+            await changes.insert_change(session, airline_id, Topic.INCIDENT, [incident_id], "BOG")
+            await changes.insert_change(session, airline_id, Topic.INCIDENT, [incident_id], "PTY")
         told = await of_board.hear(), await of_incidents.hear()
 
     assert begin == ({"airport": None, "delayMs": None, "board": None}, {"incident": None})

@@ -21,7 +21,7 @@ from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.redis import EmbeddedRedis
 from integrations.embedded.server import EmbeddedServer, free_port
-from integrations.stores.routes import key as cache_key
+from integrations.stores.routes import cache_key as cache_key
 from migrations.run import load_graph_schema
 from resolvers import health
 from resolvers.actor import Role

@@ -147,7 +147,7 @@ async def write(gateway: Gateway, seconds: float) -> list[str]:
     async def holding() -> None:
         while monotonic() < end:
             async with gateway.stores.postgres.transaction() as slow:
-                await changes.note_bags(slow, OURS, [(gateway.ours.bags["delivered"], None)])
+                await changes.insert_bag_changes(slow, OURS, [(gateway.ours.bags["delivered"], None)])
                 await asyncio.sleep(random.uniform(0, 0.3))
 
     await asyncio.gather(scanning(), scanning(), scanning(), holding(), holding())

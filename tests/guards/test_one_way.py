@@ -18,8 +18,8 @@ ONLY = {
     ("outbox", "enqueue_flight_changes"): {"resolvers/publish.py"},
     ("outbox", "enqueue_network_change"): {"resolvers/publish.py"},
     ("outbox", "wake"): {"resolvers/publish.py"},
-    ("changes", "note"): {"resolvers/publish.py"},
-    ("changes", "note_bags"): {"resolvers/publish.py"},
+    ("changes", "insert_change"): {"resolvers/publish.py"},
+    ("changes", "insert_bag_changes"): {"resolvers/publish.py"},
     ("audit", "write"): {"resolvers/audit.py"},
 }
 STORES = "integrations.stores.postgres"

@@ -16,9 +16,9 @@ OF_ALL_AIRLINES = {
     "LAG": "how far the graph is behind, as a whole",
     "DELETE_OLD_CHANGES": "drops what no cursor can ask for any more, whosever it is",
     "IDS_ARE_TAKEN": "ids are common to all airlines",
-    "MOVED_MEMBERS": "a worker keeps the incidents of all airlines, each under its own airline",
-    "MOVED_BOARDS": "likewise",
-    "FLIGHTS_TO_WATCH": "likewise",
+    "CHANGED_BAGS_OF_INCIDENTS": "a worker keeps the incidents of all airlines, each under its own airline",
+    "CHANGED_BOARDS": "likewise",
+    "FLIGHTS_TO_ASSESS": "likewise",
     "OTHERS_HAVE_RECORDS": "asks about all others, to leave them alone",
 }
 # Cypher that reads by ids which the records gave, or takes everything out.

@@ -15,7 +15,7 @@ import pytest
 
 from integrations.deadline import deadline
 from integrations.errors import Conflict, DeadlineExceeded, Refused, Unavailable
-from integrations.stores.availability import SLOW_CALL
+from integrations.stores.availability import SLOW_CALL_SECONDS
 from integrations.stores.postgres.address import Address
 from integrations.stores.postgres.manager import PostgresManager, count_statements
 from integrations.stores.postgres.pool import Pool, open_connection
@@ -73,14 +73,14 @@ async def test_only_a_slow_statement_makes_the_store_suspect(
         nonlocal suspected
         suspected += 1
 
-    monkeypatch.setattr(postgres._overdue, "_noticed", suspect)
+    monkeypatch.setattr(postgres._slow_calls, "_on_slow", suspect)
     async with postgres.acquire() as session:
         await session.execute("SELECT 1")
         with suppress(Refused):
             await session.execute("SELECT 1 / 0")
-        await asyncio.sleep(SLOW_CALL * 1.2)
+        await asyncio.sleep(SLOW_CALL_SECONDS * 1.2)
         assert suspected == 0
-        await session.execute(f"SELECT pg_sleep({SLOW_CALL * 1.2})")
+        await session.execute(f"SELECT pg_sleep({SLOW_CALL_SECONDS * 1.2})")
     assert suspected == 1
 
 
@@ -214,7 +214,7 @@ async def test_a_late_answer_is_not_waited_for_and_its_connection_not_used_again
     await manager.connect()
     pid = await manager.fetchval(PID)
     started = monotonic()
-    with pytest.raises(Unavailable, match="NAP: no answer in time"):
+    with pytest.raises(Unavailable, match="NAP: no response in time"):
         await manager.execute("SELECT pg_sleep(30)", name="NAP", timeout=0.2)
     assert monotonic() - started < 2.0
     assert await manager.fetchval(PID) != pid
@@ -391,7 +391,7 @@ async def test_a_replica_that_goes_away_is_replaced_by_the_primary(postgres_url:
 async def test_what_is_too_slow_for_the_replica_does_not_burden_the_primary(postgres_url: str) -> None:
     manager = PostgresManager(postgres_url, replica_url=postgres_url)
     await manager.connect()
-    with count_statements() as counted, pytest.raises(Unavailable, match="no answer in time"):
+    with count_statements() as counted, pytest.raises(Unavailable, match="no response in time"):
         await manager.analytics.fetchval("SELECT pg_sleep(30)", name="NAP", timeout=0.2)
     assert counted.names == ["BEGIN", "NAP"]
     await manager.disconnect()
@@ -459,30 +459,30 @@ async def test_after_disconnecting_nothing_is_left_on_the_server(
 
 async def test_connections_go_to_those_who_wait_in_turn(postgres_url: str) -> None:
     pool = Pool(Address.parse(postgres_url), "test", 0, 1)
-    link = await pool.take(5.0)
+    link = await pool.acquire(5.0)
     served: list[str] = []
 
     async def user(name: str) -> None:
-        mine = pool.take_ready() or await pool.take(5.0)
+        mine = pool.acquire_idle() or await pool.acquire(5.0)
         served.append(name)
-        pool.give(mine)
+        pool.release(mine)
 
     waiting = [asyncio.create_task(user(name)) for name in "abcd"]
     await asyncio.sleep(0)
     waiting[1].cancel()
-    pool.give(link)
-    assert pool.take_ready() is None, "it is promised to a"
+    pool.release(link)
+    assert pool.acquire_idle() is None, "it is promised to a"
     waiting[0].cancel()  # who gives up in the moment in which it comes
     late = asyncio.create_task(user("e"))
     done = await asyncio.gather(*waiting, late, return_exceptions=True)
     assert served == ["c", "d", "e"]
     assert [type(one) for one in done[:2]] == [asyncio.CancelledError] * 2
-    assert pool.figures() == {"size": 1, "idle": 1, "in_use": 0, "max": 1}
+    assert pool.stats() == {"size": 1, "idle": 1, "in_use": 0, "max": 1}
     await pool.close(1.0)
 
 
 def test_a_pool_that_cannot_be_is_refused() -> None:
-    with pytest.raises(ValueError, match="no pool"):
+    with pytest.raises(ValueError, match="not 5 to 2"):
         PostgresManager("postgresql://localhost/x", 5, 2)
 
 
@@ -502,7 +502,7 @@ async def test_statements_are_planned_once_but_for_those_that_ask_for_a_plan_of_
     async with postgres.transaction() as session:
         for _ in range(3):
             await session.fetch(text, "pg_class", name="PLANNED")
-        await session.fetch(text, "pg_class", name="PLANNED", filtered=True)
+        await session.fetch(text, "pg_class", name="PLANNED", custom_plan=True)
         (plans,) = await session.fetch(
             "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = $1", text, name="PLANS"
         )
@@ -512,7 +512,7 @@ async def test_statements_are_planned_once_but_for_those_that_ask_for_a_plan_of_
 
 async def test_a_filtered_statement_that_fails_leaves_the_connection_as_it_was(postgres: PostgresManager) -> None:
     with pytest.raises(Refused):
-        await postgres.fetch("SELECT 1 / $1::integer", 0, name="DIVIDED", filtered=True)
+        await postgres.fetch("SELECT 1 / $1::integer", 0, name="DIVIDED", custom_plan=True)
     async with asyncio.TaskGroup() as group:
         modes = [group.create_task(postgres.fetchval("SHOW plan_cache_mode", name="SHOW")) for _ in range(5)]
     assert {mode.result() for mode in modes} == {"force_generic_plan"}

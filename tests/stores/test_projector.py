@@ -83,7 +83,7 @@ def told(journey: Any) -> Any:
         [event.id for event in journey.events],
         [(leg.seq, leg.id) for leg in journey.planned],
         [(leg.seq, leg.flight.id, _id(leg.loaded), _id(leg.arrived)) for leg in journey.flown],
-        [(point.kind, point.leg, _id(point.proof), point.last_holder) for point in journey.points],
+        [(point.kind, point.leg, _id(point.proof), point.last_custodian) for point in journey.points],
         journey.custodian,
     )
 
@@ -340,12 +340,12 @@ async def test_a_lane_is_nobody_elses_while_its_lease_holds_and_free_after_it(ai
     stores = airline.stores
     await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", "12:00"))
     vanished = await outbox.lease(stores.postgres, Consumer.GRAPH, "vanished", 1.0)
-    early = await outbox.waiting(stores.postgres, Consumer.GRAPH, "other", 0.0, 10)
+    early = await outbox.waiting_messages(stores.postgres, Consumer.GRAPH, "other", 0.0, 10)
     refused = await outbox.lease(stores.postgres, Consumer.GRAPH, "other", 30.0)
     await asyncio.sleep(1.1)
     taken = await outbox.lease(stores.postgres, Consumer.GRAPH, "other", 30.0)
-    waiting = await outbox.waiting(stores.postgres, Consumer.GRAPH, "other", 0.0, 10)
-    late = await outbox.waiting(stores.postgres, Consumer.GRAPH, "vanished", 0.0, 10)
+    waiting = await outbox.waiting_messages(stores.postgres, Consumer.GRAPH, "other", 0.0, 10)
+    late = await outbox.waiting_messages(stores.postgres, Consumer.GRAPH, "vanished", 0.0, 10)
     await outbox.release(stores.postgres, Consumer.GRAPH, "other")
 
     assert len(vanished) == outbox.LANES
@@ -358,8 +358,8 @@ async def test_no_batch_is_begun_when_the_lease_is_about_to_end(airline: Builder
     stores = airline.stores
     await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", "12:00"))
     await outbox.lease(stores.postgres, Consumer.GRAPH, "slow", 5.0)
-    assert await outbox.waiting(stores.postgres, Consumer.GRAPH, "slow", 6.0, 10) == []
-    assert len(await outbox.waiting(stores.postgres, Consumer.GRAPH, "slow", 1.0, 10)) == 1
+    assert await outbox.waiting_messages(stores.postgres, Consumer.GRAPH, "slow", 6.0, 10) == []
+    assert len(await outbox.waiting_messages(stores.postgres, Consumer.GRAPH, "slow", 1.0, 10)) == 1
     await outbox.release(stores.postgres, Consumer.GRAPH, "slow")
 
 

@@ -292,7 +292,7 @@ async def outcome_of(airline: Builder, batches: list[list[Any]], *, booked: bool
             journey.custodian,
             _journey(journey.events, journey.flown, journey.planned),
         ),
-        "last custodians": [point.last_holder for point in journey.points],
+        "last custodians": [point.last_custodian for point in journey.points],
     }
 
 

@@ -88,13 +88,13 @@ async def _sends_of_all_kinds(made: World) -> None:
     for occurrence in range(3):
         await effects.insert(records, OURS, Service.SMS, pir, "FILE_OPENED", str(occurrence), {}, at("12:00"))
     for effect_id in (2, 3):
-        await effects.begin(records, OURS, effect_id, at("12:00"))
+        await effects.mark_sending(records, OURS, effect_id, at("12:00"))
         send_id = await effects.insert_send(records, OURS, effect_id, "+1", "", at("12:00"), mock=True)
         assert send_id is not None
         outcome = SendOutcome.ACCEPTED
         await effects.end_send(records, OURS, send_id, at("12:00"), outcome, mock=True, provider_id="x", cost_micros=9)
-    await effects.move(records, OURS, 2, EffectState.FAILED)
-    await effects.move(records, OURS, 3, EffectState.ACCEPTED, provider_id="sid-3")
+    await effects.update_state(records, OURS, 2, EffectState.FAILED)
+    await effects.update_state(records, OURS, 3, EffectState.ACCEPTED, provider_id="sid-3")
     await effects.opt_out(records, OURS, Service.SMS, "+1", at("12:00"))
     await effects.write_status(records, OURS, "owner", CONDITION, at("12:00"))
     opened = await incidents.insert(
@@ -106,7 +106,7 @@ async def _sends_of_all_kinds(made: World) -> None:
     level = incidents.BagLevel(opened[0].id, made.ours.bags["missed"], "MISSED", True, 1)
     await incidents.write_bags(records, OURS, at("15:00"), [level])
     await outbox.lease(records, Service.SMS.consumer, "owner", 3600.0)
-    await idempotency.claim(records, OURS, "tester", "key-of-a-test", "createPir", b"x", at("12:00"))
+    await idempotency.claim_key(records, OURS, "tester", "key-of-a-test", "createPir", b"x", at("12:00"))
 
 
 @pytest.fixture(scope="module")
@@ -259,7 +259,7 @@ def reads() -> dict[str, Call]:
         "pirs.open_of_bags": lambda w, r: pirs.open_of_bags(r, NOBODYS, [*w.ours.bags.values()], "DELAYED"),
         "pirs.after": lambda w, r: pirs.after(r, NOBODYS, [*w.ours.pirs.values()]),
         "pirs.history": lambda w, r: pirs.history(r, NOBODYS, [*w.ours.pirs.values()]),
-        "idempotency.find": lambda _, r: idempotency.find(r, NOBODYS, "tester", "key-of-a-test"),
+        "idempotency.find_result": lambda _, r: idempotency.find_result(r, NOBODYS, "tester", "key-of-a-test"),
         "pirs.of_bags": lambda w, r: pirs.of_bags(r, NOBODYS, [*w.ours.bags.values()]),
         "pirs.descriptions": lambda w, r: pirs.descriptions(r, NOBODYS, [*w.ours.pirs.values()]),
         "pirs.count_by_status": lambda _, r: pirs.count_by_status(r, NOBODYS),
@@ -285,14 +285,16 @@ def reads() -> dict[str, Call]:
         "effects.partners": lambda _, r: _partners_heard_of(r),
         "effects.costs": lambda _, r: effects.costs(r, NOBODYS, at("00:00"), at("20:00")),
         "effects.cost_since": lambda _, r: effects.cost_since(r, NOBODYS, at("00:00")),
-        "changes.after": lambda _, r: _changes_heard_of(r),
-        "changes.last": lambda _, r: _changes_heard_of(r),
+        "changes.read_after": lambda _, r: _changes_heard_of(r),
+        "changes.last_position": lambda _, r: _changes_heard_of(r),
         "changes.bags_of_flights": lambda w, r: changes.bags_of_flights(
             r, NOBODYS, [*w.ours.bags.values()], [*w.ours.flights.values()]
         ),
         "events.of_bags": lambda w, r: events.of_bags(r, NOBODYS, [*w.ours.bags.values()]),
-        "events.written": lambda w, r: events.written(r, NOBODYS, [*w.ours.bags.values()], LAYOUT),
-        "events.last_written": lambda w, r: events.last_written(r, NOBODYS, [*w.ours.bags.values()], 3, LAYOUT),
+        "events.json_of_bags": lambda w, r: events.json_of_bags(r, NOBODYS, [*w.ours.bags.values()], LAYOUT),
+        "events.last_json_of_bags": lambda w, r: events.last_json_of_bags(
+            r, NOBODYS, [*w.ours.bags.values()], 3, LAYOUT
+        ),
         "events.brief_of_bags": lambda w, r: events.brief_of_bags(r, NOBODYS, [*w.ours.bags.values()]),
         "events.last_brief_of_bags": lambda w, r: events.last_brief_of_bags(r, NOBODYS, [*w.ours.bags.values()], 3),
         "events.last_of_bags": lambda w, r: events.last_of_bags(r, NOBODYS, [*w.ours.bags.values()], 3),
@@ -300,9 +302,12 @@ def reads() -> dict[str, Call]:
         "flights.stations_of_bags": lambda w, r: flights.stations_of_bags(r, NOBODYS, [*w.ours.bags.values()]),
         "flights.departures": lambda w, r: flights.departures(r, NOBODYS, [*w.ours.flights.values()]),
         "events.transfers": lambda w, r: events.transfers(r, NOBODYS, [*w.ours.bags.values()]),
-        "flights.told_legs": lambda w, r: _legs_found(w, r),
-        "passengers.booked": lambda _, r: passengers.booked(
-            r, NOBODYS, [passengers.Named("F7K2QX", "GONZALEZ/MARIA", "GONZALEZ/MARIA", DAY)], timedelta(days=365)
+        "flights.planned_leg_rows": lambda w, r: _legs_found(w, r),
+        "passengers.match_bookings": lambda _, r: passengers.match_bookings(
+            r,
+            NOBODYS,
+            [passengers.NamedPassenger("F7K2QX", "GONZALEZ/MARIA", "GONZALEZ/MARIA", DAY)],
+            timedelta(days=365),
         ),
         "instructions.of_bags": lambda w, r: _instructions_found(w, r),
         "messages.of_bags": lambda w, r: messages.of_bags(r, NOBODYS, [*w.ours.bags.values()], 5),
@@ -327,7 +332,7 @@ def reads() -> dict[str, Call]:
         "incidents.page": lambda _, r: incidents.page(r, NOBODYS, None, None, page),
         "incidents.page backward": lambda _, r: incidents.page(r, NOBODYS, None, None, backward),
         "incidents.open_of_flights": lambda w, r: incidents.open_of_flights(r, NOBODYS, [*w.ours.flights.values()]),
-        "incidents.members": lambda _, r: incidents.members(r, NOBODYS, [1], [1], []),
+        "incidents.assessed_bags": lambda _, r: incidents.assessed_bags(r, NOBODYS, [1], [1], []),
         "incidents.open_by_id": lambda _, r: incidents.open_by_id(r, NOBODYS, [1]),
         "incidents.dismissed": lambda w, r: incidents.dismissed(r, NOBODYS, [*w.ours.flights.values()]),
         "incidents.bags": lambda _, r: incidents.bags(r, NOBODYS, [1], page),
@@ -339,7 +344,7 @@ def reads() -> dict[str, Call]:
         "events.by_id": lambda w, r: events.by_id(r, NOBODYS, {bag: [uuid4()] for bag in w.ours.bags.values()}),
         "bags.ids_after": lambda _, r: bags.ids_after(r, NOBODYS, 0, 10),
         "flights.ids_after": lambda _, r: flights.ids_after(r, NOBODYS, 0, 10),
-        "outbox.subjects_waiting": lambda w, r: outbox.subjects_waiting(
+        "outbox.pending_subjects": lambda w, r: outbox.pending_subjects(
             r, NOBODYS, Consumer.GRAPH, Subject.BAG, [*w.ours.bags.values()]
         ),
         "drift.bags_in_graph": lambda w, _: drift.bags_in_graph(w.stores.neo4j, NOBODYS, [*w.ours.bags.values()]),
@@ -371,7 +376,7 @@ def reads() -> dict[str, Call]:
             w.stores.neo4j, NOBODYS, [*w.ours.bags.values()], None, 240, 5
         ),
         "routes.paths": lambda w, _: routes.paths(w.stores.neo4j, NOBODYS, [("PTY", "GRU")]),
-        "routes.cached": lambda w, _: routes.cached(w.stores.redis, NOBODYS, [("PTY", "GRU")], at("12:00")),
+        "routes.read_cache": lambda w, _: routes.read_cache(w.stores.redis, NOBODYS, [("PTY", "GRU")], at("12:00")),
     }
 
 
@@ -391,7 +396,7 @@ def writes() -> dict[str, Call]:
         "bags.insert_tags": lambda w, r: bags.insert_tags(
             r, NOBODYS, [bags.NewTag(w.ours.bags["missed"], "9" * 10, "RUSH", at("12:00"), at("13:00"))]
         ),
-        "flights.share": lambda w, r: flights.share(r, NOBODYS, [*w.ours.flights.values()]),
+        "flights.lock_shared": lambda w, r: flights.lock_shared(r, NOBODYS, [*w.ours.flights.values()]),
         "flights.update": lambda w, r: flights.update(
             r,
             NOBODYS,
@@ -410,8 +415,8 @@ def writes() -> dict[str, Call]:
             [_new_pir(w)],
         ),
         "pirs.insert_bags": lambda w, r: pirs.insert_bags(r, NOBODYS, [_new_pir_bag(w)]),
-        "matches.look": lambda _, r: matches.look(r, NOBODYS, alone=True),
-        "matches.look together": lambda _, r: matches.look(r, NOBODYS, alone=False),
+        "matches.lock_matching": lambda _, r: matches.lock_matching(r, NOBODYS, alone=True),
+        "matches.lock_matching shared": lambda _, r: matches.lock_matching(r, NOBODYS, alone=False),
         "matches.replace_keys": lambda w, r: matches.replace_keys(
             r,
             NOBODYS,
@@ -437,7 +442,7 @@ def writes() -> dict[str, Call]:
         ),
         "pirs.update": lambda w, r: pirs.update(r, NOBODYS, w.ours.pirs["GRUCM12345"], 9, at("12:00"), _closed()),
         "pirs.update_bags": lambda w, r: pirs.update_bags(r, NOBODYS, w.ours.pirs["GRUCM12345"], [_delivered()]),
-        "pirs.enter": lambda w, r: pirs.enter(
+        "pirs.insert_event": lambda w, r: pirs.insert_event(
             r,
             NOBODYS,
             w.ours.pirs["GRUCM12345"],
@@ -446,10 +451,12 @@ def writes() -> dict[str, Call]:
         "pirs.assign_reference": lambda w, r: pirs.assign_reference(
             r, NOBODYS, w.ours.pirs["GRUCM12345"], "PTYCM99998", at("12:00")
         ),
-        "idempotency.claim": lambda _, r: idempotency.claim(
+        "idempotency.claim_key": lambda _, r: idempotency.claim_key(
             r, NOBODYS, "tester", "key-of-a-test", "createPir", b"x", at("12:00")
         ),
-        "idempotency.keep": lambda _, r: idempotency.keep(r, NOBODYS, "tester", "key-of-a-test", {"pir": 2}),
+        "idempotency.store_result": lambda _, r: idempotency.store_result(
+            r, NOBODYS, "tester", "key-of-a-test", {"pir": 2}
+        ),
         "idempotency.delete_old": lambda _, r: idempotency.delete_old(r, NOBODYS, at("20:00"), 10),
         "events.insert": lambda w, r: events.insert(
             r,
@@ -460,18 +467,18 @@ def writes() -> dict[str, Call]:
         "events.update_transfers": lambda w, r: events.update_transfers(
             r, NOBODYS, [events.EventTransfer(uuid4(), w.ours.bags["missed"], "PTY", at("12:00"), "SORTED")]
         ),
-        "bags.tie": lambda w, r: bags.tie(
+        "bags.insert_rush_tags": lambda w, r: bags.insert_rush_tags(
             r, NOBODYS, [(w.ours.bags["missed"], "2" * 10, at("12:00"))], timedelta(days=30)
         ),
-        "bags.merge": lambda w, r: bags.merge(r, NOBODYS, {w.ours.bags["expected"]: w.ours.bags["loaded"]}),
-        "bags.update_meanings": lambda w, r: bags.update_meanings(
-            r, NOBODYS, [bags.NewMeaning(w.ours.bags["missed"], "9" * 10, None, 1.0, True, False, True)]
+        "bags.merge_bags": lambda w, r: bags.merge_bags(r, NOBODYS, {w.ours.bags["expected"]: w.ours.bags["loaded"]}),
+        "bags.update_values": lambda w, r: bags.update_values(
+            r, NOBODYS, [bags.BagValues(w.ours.bags["missed"], "9" * 10, None, 1.0, True, False, True)]
         ),
         "flights.insert_named": lambda _, r: flights.insert_named(
             r, NOBODYS, at("12:00"), [NamedFlight("ZZ", 1, "", DAY.date(), "PTY", "MIA")]
         ),
         "flights.replace_legs": lambda w, r: flights.replace_legs(
-            r, NOBODYS, [w.ours.bags["missed"]], [flights.ToldLeg(w.ours.bags["missed"], 9, 1, None, None)]
+            r, NOBODYS, [w.ours.bags["missed"]], [flights.PlannedLegRow(w.ours.bags["missed"], 9, 1, None, None)]
         ),
         "passengers.lock_locators": lambda _, r: passengers.lock_locators(r, NOBODYS, ["F7K2QX"]),
         "passengers.delete_unbooked": lambda w, r: passengers.delete_unbooked(
@@ -488,13 +495,15 @@ def writes() -> dict[str, Call]:
         "audit.write": lambda _, r: audit.write(
             r, NOBODYS, actor="a", role="ADMIN", request_id="r", action="A", subject="BAG", subjects=[1], detail={}
         ),
-        "changes.note_bags": lambda w, r: changes.note_bags(r, NOBODYS, [(w.ours.bags["missed"], None)]),
-        "changes.note": lambda _, r: changes.note(r, NOBODYS, Topic.BOARD, airport="PTY"),
+        "changes.insert_bag_changes": lambda w, r: changes.insert_bag_changes(
+            r, NOBODYS, [(w.ours.bags["missed"], None)]
+        ),
+        "changes.insert_change": lambda _, r: changes.insert_change(r, NOBODYS, Topic.BOARD, airport="PTY"),
         "effects.insert": lambda w, r: effects.insert(
             r, NOBODYS, Service.SMS, w.ours.pirs["GRUCM12345"], "FILE_OPENED", "1", {}, at("12:00")
         ),
-        "effects.begin": lambda _, r: effects.begin(r, NOBODYS, 1, at("12:00")),
-        "effects.move": lambda _, r: effects.move(r, NOBODYS, 1, EffectState.FAILED),
+        "effects.mark_sending": lambda _, r: effects.mark_sending(r, NOBODYS, 1, at("12:00")),
+        "effects.update_state": lambda _, r: effects.update_state(r, NOBODYS, 1, EffectState.FAILED),
         "effects.resend": lambda _, r: effects.resend(r, NOBODYS, 2, at("12:00")),
         "effects.cancel": lambda _, r: effects.cancel(r, NOBODYS, 1, at("12:00")),
         "effects.insert_report": lambda _, r: effects.insert_report(r, NOBODYS, REPORT, 3, at("12:00")),
@@ -534,26 +543,26 @@ def writes() -> dict[str, Call]:
             w.stores.neo4j, NOBODYS, [*w.ours.bags.values()], 20.0
         ),
         "network.write": lambda w, _: graph_network.write(w.stores.neo4j, NOBODYS, [], [], []),
-        "routes.keep": lambda w, _: routes.keep(w.stores.redis, NOBODYS, []),
+        "routes.write_cache": lambda w, _: routes.write_cache(w.stores.redis, NOBODYS, []),
     }
 
 
 NOT_OF_AN_AIRLINE = {
-    "journeys.prepare": "asks for nothing",
-    "projections.statements_of": "makes statements",
-    "projections.correction_of": "makes a statement",
+    "journeys.warm_plan_cache": "asks for nothing",
+    "projections.bag_statements": "makes statements",
+    "projections.event_correction": "makes a statement",
     "airports.hub": "reads the airline's own row, by its id",
-    "routes.key": "makes a text",
-    "routes.entries": "makes texts",
+    "routes.cache_key": "makes a text",
+    "routes.cache_entries": "makes texts",
     "seedings.others_have_records": "asks about the others on purpose: whether emptying would hurt them",
 }
 
 
 async def _changes_heard_of(records: Session) -> list[ChangeRow]:
     """What the log has for an airline; how far it goes is the same for all."""
-    place, _ = await changes.last(records, NOBODYS)
+    place, _ = await changes.last_position(records, NOBODYS)
     assert place == LogPosition(0, 0, 0)
-    return list((await changes.after(records, NOBODYS, place, 10)).rows)
+    return list((await changes.read_after(records, NOBODYS, place, 10)).rows)
 
 
 async def _partners_heard_of(records: Session) -> list[PartnerStatus]:
@@ -574,8 +583,8 @@ async def _counts_found(world: World, records: Session) -> dict[int, Any]:
 
 
 async def _legs_found(world: World, records: Session) -> dict[int, Any]:
-    """``flights.told_legs`` has an entry for each bag."""
-    found = await flights.told_legs(records, NOBODYS, [*world.ours.bags.values()])
+    """``flights.planned_leg_rows`` has an entry for each bag."""
+    found = await flights.planned_leg_rows(records, NOBODYS, [*world.ours.bags.values()])
     return {bag_id: legs for bag_id, legs in found.items() if legs}
 
 
@@ -596,7 +605,7 @@ def _new_event(world: World) -> events.NewEvent:
     return events.NewEvent(uuid4(), scan, scan.kind, world.ours.bags["delivered"], None, None, None, None)
 
 
-def _new_instruction(world: World) -> instructions.Said:
+def _new_instruction(world: World) -> instructions.BagInstruction:
     said = Instruction(
         tag=DELIVERED,
         kind=MessageKind.BSM,
@@ -605,7 +614,7 @@ def _new_instruction(world: World) -> instructions.Said:
         airport="PTY",
         source=Source.LOCAL,
     )
-    return instructions.Said(world.ours.bags["delivered"], uuid4(), said)
+    return instructions.BagInstruction(world.ours.bags["delivered"], uuid4(), said)
 
 
 def _new_flight() -> flights.NewFlight:

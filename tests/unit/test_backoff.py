@@ -44,7 +44,7 @@ def probe() -> Probe:
 
 @pytest.fixture
 async def availability(probe: Probe) -> AsyncIterator[Availability]:
-    availability = Availability("cache", probe, patience=0.5)
+    availability = Availability("cache", probe, probe_timeout=0.5)
     yield availability
     await availability.close()
 
@@ -65,36 +65,36 @@ def test_backoff_doubles_up_to_a_bound_and_is_not_the_same_for_everybody() -> No
 
 async def test_before_connecting_calls_are_refused(availability: Availability) -> None:
     with pytest.raises(Unavailable, match="not connected"):
-        availability.check()
+        availability.raise_if_down()
 
 
 async def test_a_store_that_answers_lets_calls_pass(availability: Availability) -> None:
     await availability.connect(1.0)
-    availability.check()
-    assert (await availability.report(0.1))["status"] == "healthy"
+    availability.raise_if_down()
+    assert (await availability.health(0.1))["status"] == "healthy"
 
 
 async def test_a_dead_store_is_refused_at_once_and_found_again(availability: Availability, probe: Probe) -> None:
     probe.answers = False
     await availability.connect(1.0)
     with pytest.raises(Unavailable, match="nobody there") as caught:
-        availability.check()
+        availability.raise_if_down()
     assert 0.1 <= caught.value.retry_after_seconds <= 5.0
-    report = await availability.report(0.1)
+    report = await availability.health(0.1)
     assert report["status"] == "unhealthy"
     assert "nobody there" in report["error"]
     probe.answers = True
     await eventually(lambda: availability.is_up)
-    availability.check()
+    availability.raise_if_down()
 
 
 async def test_many_suspicions_make_one_probe(availability: Availability, probe: Probe) -> None:
     await availability.connect(1.0)
     probe.answers = False
     for _ in range(100):
-        availability.suspect()
+        availability.request_probe()
     await eventually(lambda: not availability.is_up)
-    await asyncio.gather(*(availability.report(0.05) for _ in range(100)))
+    await asyncio.gather(*(availability.health(0.05) for _ in range(100)))
     assert probe.most_under_way == 1
     assert probe.calls < 6
 
@@ -113,22 +113,22 @@ async def test_a_hanging_store_is_reported_within_the_patience_and_then_found_ou
     await availability.connect(1.0)
     probe.hangs = True
     started = monotonic()
-    report = await availability.report(0.05)
+    report = await availability.health(0.05)
     assert monotonic() - started < 0.4
     assert report["status"] == "healthy", "the last probe's result, with its age"
     await eventually(lambda: not availability.is_up)
     started = monotonic()
-    report = await availability.report(0.5)
+    report = await availability.health(0.5)
     assert monotonic() - started < 0.4, "known to be down: nothing to wait for"
     assert report["status"] == "unhealthy"
-    assert "no answer within 0.5 s" in report["error"]
+    assert "no response within 0.5 s" in report["error"]
 
 
 async def test_after_closing_nothing_is_probed(availability: Availability, probe: Probe) -> None:
     await availability.connect(1.0)
     await availability.close()
     calls = probe.calls
-    availability.suspect()
-    report = await availability.report(0.05)
+    availability.request_probe()
+    report = await availability.health(0.05)
     assert report["status"] == "unhealthy"
     assert probe.calls == calls

@@ -310,7 +310,7 @@ def test_a_gap_names_who_had_the_bag_before() -> None:
         event("ARRIVED", "PTY", 15, MIA_PTY, custodian="OTHER"),
     )
     gap = next(point for point in custody_points(in_order(events), plan(MIA_PTY, PTY_GRU)) if not point.proved)
-    assert (gap.kind, gap.last_holder, gap.proof) == (LOADING, "HANDLER", None)
+    assert (gap.kind, gap.last_custodian, gap.proof) == (LOADING, "HANDLER", None)
 
 
 # Order and repetition

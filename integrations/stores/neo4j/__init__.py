@@ -1,1 +1,1 @@
-"""Neo4j: manager and one file of statements for each subject."""
+"""Neo4j: a manager, and one file of statements for each subject."""

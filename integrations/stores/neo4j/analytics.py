@@ -1,11 +1,11 @@
-"""Questions that only the graph answers well: over all bags of a flight, its connections, or an airport's places."""
+"""Analytical queries of the graph: over all bags of a flight, its connections, or an airport's places."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from integrations.records.columns import Column, View
 from integrations.stores.neo4j.manager import Neo4jManager
-from integrations.stores.neo4j.time import micros, moment_of
+from integrations.stores.neo4j.time import from_micros, micros
 
 PLANNED_AGAINST_ACTUAL = """
 UNWIND $ids AS id
@@ -25,8 +25,8 @@ RETURN f.id AS flight_id,
        } AS not_planned_ids
 """
 
-# What the bag does next ends its stay, wherever that is; a bag that has done nothing since is still there. A place's
-# id is the airport, a slash and its name, by which events are indexed.
+# A bag's stay at a place ends with its next event, wherever that is; a bag without a later event is still there. The id
+# of a place is the airport, a slash and the name. Events are indexed by airport and name.
 BOTTLENECKS = """
 MATCH (:Airport {iata: $airport})<-[:IN]-(p:Place)
 MATCH (e:Event)
@@ -46,8 +46,8 @@ LIMIT $limit
 """
 
 
-# A leg is replaced by a later one from the same airport. The next flight's arrival is as late as it would be if it
-# waited for the bags that the first hop would miss.
+# A later leg from the same airport replaces an earlier one. The arrival of the next flight is as late as if that flight
+# waited for the bags that miss it in the first hop.
 BLAST_RADIUS = """
 UNWIND $ids AS id
 MATCH (f:Flight {id: id, airlineId: $airlineId})
@@ -95,7 +95,7 @@ ORDER BY inbound_id, g.scheduledDeparture, g.id
 
 
 class PlannedAgainstActual(View):
-    """A flight's bags by plan and by flight: the ids are the first of those that differ."""
+    """Bags of a flight as planned and as flown. The ids are the first of the bags that differ."""
 
     __slots__ = ()
 
@@ -108,17 +108,17 @@ class PlannedAgainstActual(View):
 
     @property
     def not_flown(self) -> int:
-        """How many were planned on it and have not flown with it."""
+        """Number of bags that were planned on the flight and have not flown on it."""
         return self.planned - self.as_planned
 
     @property
     def not_planned(self) -> int:
-        """How many flew with it that were not planned on it."""
+        """Number of bags that flew on the flight and were not planned on it."""
         return self.flown - self.as_planned
 
 
 class Bottleneck(View):
-    """A place in one hour: ``median`` and ``p95`` are seconds from an event there to the bag's next one."""
+    """A place in one hour. ``median`` and ``p95`` are seconds from an event there to the bag's next event."""
 
     __slots__ = ()
 
@@ -130,17 +130,17 @@ class Bottleneck(View):
 
     @property
     def hour(self) -> datetime:
-        """The beginning of the hour."""
-        return moment_of(self["hour"] * 3_600_000_000)
+        """The start of the hour, UTC."""
+        return from_micros(self["hour"] * 3_600_000_000)
 
     @property
     def waiting(self) -> int:
-        """Events after which the bag has done nothing yet."""
+        """Number of events that are the last of their bag."""
         return self.events - self.left
 
 
 class MissedConnection(View):
-    """An onward flight and the bags that would miss it: ``bag_ids`` are the first of ``total``."""
+    """An onward flight and the bags that would miss it. ``bag_ids`` are the first of ``total``."""
 
     __slots__ = ()
 
@@ -151,20 +151,25 @@ class MissedConnection(View):
 
     @property
     def minutes_left(self) -> int | None:
-        """Whole minutes from in-block to off-block, below zero where it leaves first; None without an arrival."""
+        """Whole minutes from in-block to off-block, negative if the flight leaves first; None without an arrival."""
         seconds: int | None = self["seconds_left"]
         return None if seconds is None else seconds // 60
 
     @property
     def onward(self) -> list["MissedConnection"]:
-        """What the same bags were to change to next; its minutes are those they would have if this flight waited."""
+        """The next flights of the same bags. Their minutes assume that this flight waits for the bags."""
         return [MissedConnection(row) for row in self._row.get("onward", ())]
 
 
 async def blast_radius(
     graph: Neo4jManager, airline_id: int, flight_ids: Sequence[int], minutes_late: int | None, limit: int
 ) -> dict[int, list[MissedConnection]]:
-    """What bags of these inbound flights would miss; by the flights' own times where no lateness is given."""
+    """Return the onward flights that bags of these inbound flights would miss, by inbound flight.
+
+    Args:
+        minutes_late: lateness of the inbound flights in minutes; None for the flights' own times.
+        limit: bag ids of each onward flight at most.
+    """
     rows = await graph.execute_read(
         BLAST_RADIUS,
         {"ids": list(flight_ids), "airlineId": airline_id, "late": minutes_late, "limit": limit},
@@ -179,7 +184,11 @@ async def blast_radius(
 async def planned_against_actual(
     graph: Neo4jManager, airline_id: int, flight_ids: Sequence[int], limit: int
 ) -> dict[int, PlannedAgainstActual]:
-    """Plan and flight of all bags of these flights; flights that the graph does not know are absent."""
+    """Return planned and flown bags of these flights; flights that are not in the graph are absent.
+
+    Args:
+        limit: ids of each kind at most.
+    """
     rows = await graph.execute_read(
         PLANNED_AGAINST_ACTUAL,
         {"ids": list(flight_ids), "airlineId": airline_id, "limit": limit},
@@ -191,7 +200,13 @@ async def planned_against_actual(
 async def bottlenecks(
     graph: Neo4jManager, airline_id: int, airport: str, since: datetime, until: datetime, limit: int
 ) -> list[Bottleneck]:
-    """The places of an airport by hour, where bags stay longest first, at most ``limit``."""
+    """Return the places of an airport by hour, longest stay first.
+
+    Args:
+        since: start of the period, included.
+        until: end of the period, excluded.
+        limit: places at most.
+    """
     rows = await graph.execute_read(
         BOTTLENECKS,
         {

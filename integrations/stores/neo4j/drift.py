@@ -1,7 +1,7 @@
-"""What Neo4j holds, to be compared with the records, and what takes it out again where they do not know it.
+"""Drift between Neo4j and the records: reads for the comparison, rewrites and deletions for the repair.
 
-The statements that rewrite are followed by those of ``projections`` in one transaction. A bag is locked before its
-version is looked at, so that a projector that tells something newer at the same moment is either seen or comes after.
+Statements that clear are followed by those of ``projections`` in one transaction. A bag is locked before its version
+is read, so that a projector that writes a newer version at the same time is either seen or comes afterwards.
 """
 
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ WITH f.id AS id ORDER BY id LIMIT $limit
 RETURN collect(id) AS ids
 """
 
-# A version of 0 marks the bags that are written anew in this transaction; newer ones stay as they are.
+# A version of 0 marks the bags that this transaction writes again; newer ones stay unchanged.
 CLEAR_BAGS = """
 UNWIND $bags AS bag
 MERGE (b:Bag {id: bag.id})
@@ -73,7 +73,7 @@ CALL (b) {
 }
 """
 
-# Also those that hang elsewhere.
+# Includes events that are attached to another bag.
 CLEAR_EVENTS = """
 UNWIND $events AS event
 MATCH (b:Bag {id: event.bagId, airlineId: $airlineId}) WHERE b.version = 0
@@ -136,41 +136,50 @@ RETURN count(*) AS swept
 """
 
 SECONDS = 60.0
-AT_ONCE = 5_000
+BATCH = 5_000
 
 
 async def bags_in_graph(graph: Neo4jManager, airline_id: int, bag_ids: Sequence[int]) -> dict[int, Row]:
-    """What the graph has of these bags; unknown ones are absent."""
+    """Return what the graph holds of these bags; unknown ones are absent."""
     parameters = {"ids": list(bag_ids), "airlineId": airline_id}
     rows = await graph.execute_read(GRAPH_OF_BAGS, parameters, name="GRAPH_OF_BAGS", timeout=SECONDS)
     return {row["id"]: row for row in rows}
 
 
 async def flights_in_graph(graph: Neo4jManager, airline_id: int, flight_ids: Sequence[int]) -> dict[int, Row]:
-    """What the graph has of these flights; unknown ones are absent."""
+    """Return what the graph holds of these flights; unknown ones are absent."""
     parameters = {"ids": list(flight_ids), "airlineId": airline_id}
     rows = await graph.execute_read(GRAPH_OF_FLIGHTS, parameters, name="GRAPH_OF_FLIGHTS", timeout=SECONDS)
     return {row["id"]: row for row in rows}
 
 
 async def bag_ids_in_graph(graph: Neo4jManager, airline_id: int, after: int, stamp: str | None = None) -> list[int]:
-    """The next ids of bags in the graph in ascending order, at most ``AT_ONCE``; without those of this stamp."""
-    parameters = {"after": after, "airlineId": airline_id, "stamp": stamp, "limit": AT_ONCE}
+    """Return ids of bags in the graph in ascending order, at most ``BATCH``.
+
+    Args:
+        after: the id to start after.
+        stamp: leaves out bags with this stamp; None for all.
+    """
+    parameters = {"after": after, "airlineId": airline_id, "stamp": stamp, "limit": BATCH}
     [row] = await graph.execute_read(BAG_IDS_IN_GRAPH, parameters, name="BAG_IDS_IN_GRAPH", timeout=SECONDS)
     return list(row["ids"])
 
 
 async def flight_ids_in_graph(graph: Neo4jManager, airline_id: int, after: int, stamp: str | None = None) -> list[int]:
-    """The next ids of flights in the graph, as ``bag_ids_in_graph``."""
-    parameters = {"after": after, "airlineId": airline_id, "stamp": stamp, "limit": AT_ONCE}
+    """Return ids of flights in the graph; see ``bag_ids_in_graph``."""
+    parameters = {"after": after, "airlineId": airline_id, "stamp": stamp, "limit": BATCH}
     [row] = await graph.execute_read(FLIGHT_IDS_IN_GRAPH, parameters, name="FLIGHT_IDS_IN_GRAPH", timeout=SECONDS)
     return list(row["ids"])
 
 
 async def rewrite_bags(graph: Neo4jManager, airline_id: int, bags: Sequence[BagProjection], stamp: str) -> list[int]:
-    """Writes bags anew, whatever the graph had of them, in one transaction.
+    """Replace bags in the graph, whatever it held of them, in one transaction.
 
-    Answers those that the graph has newer: they are only stamped.
+    Args:
+        stamp: mark of the run.
+
+    Returns:
+        The ids of bags of which the graph holds a newer version; these are only stamped.
     """
     named = {"airlineId": airline_id, "stamp": stamp}
     versions = [{"id": one.bag.id, "version": one.bag.version} for one in bags]
@@ -179,8 +188,8 @@ async def rewrite_bags(graph: Neo4jManager, airline_id: int, bags: Sequence[BagP
         [
             (CLEAR_BAGS, {**named, "bags": versions}, "CLEAR_BAGS"),
             (CLEAR_EVENTS, {**named, "events": events}, "CLEAR_EVENTS"),
-            *projections.statements_of(airline_id, bags),
-            projections.correction_of(airline_id, bags, {str(event.id) for one in bags for event in one.events}),
+            *projections.bag_statements(airline_id, bags),
+            projections.event_correction(airline_id, bags, {str(event.id) for one in bags for event in one.events}),
             (NEWER_BAGS, {**named, "bags": versions}, "NEWER_BAGS"),
         ],
         timeout=SECONDS,
@@ -189,13 +198,13 @@ async def rewrite_bags(graph: Neo4jManager, airline_id: int, bags: Sequence[BagP
 
 
 async def rewrite_flights(graph: Neo4jManager, airline_id: int, flights: Sequence[FlightColumns], stamp: str) -> None:
-    """Writes flights anew; those that the graph has newer are only stamped."""
+    """Replace flights in the graph; those of which the graph holds a newer version are only stamped."""
     named = {"airlineId": airline_id, "stamp": stamp}
     versions = [{"id": flight.id, "version": flight.version} for flight in flights]
     await graph.execute_write_many(
         [
             (CLEAR_FLIGHTS, {**named, "flights": versions}, "CLEAR_FLIGHTS"),
-            projections.statement_of_flights(flights),
+            projections.flight_statement(flights),
             (STAMP_FLIGHTS, {**named, "ids": [flight.id for flight in flights]}, "STAMP_FLIGHTS"),
         ],
         timeout=SECONDS,
@@ -203,21 +212,25 @@ async def rewrite_flights(graph: Neo4jManager, airline_id: int, flights: Sequenc
 
 
 async def sweep_bags(graph: Neo4jManager, airline_id: int, bag_ids: Sequence[int]) -> None:
-    """Takes bags out, with their events."""
+    """Delete bags and their events from the graph."""
     parameters = {"ids": list(bag_ids), "airlineId": airline_id}
     await graph.execute_write(SWEEP_BAGS, parameters, name="SWEEP_BAGS", timeout=SECONDS)
 
 
 async def sweep_flights(graph: Neo4jManager, airline_id: int, flight_ids: Sequence[int]) -> None:
-    """Takes flights out."""
+    """Delete flights from the graph."""
     parameters = {"ids": list(flight_ids), "airlineId": airline_id}
     await graph.execute_write(SWEEP_FLIGHTS, parameters, name="SWEEP_FLIGHTS", timeout=SECONDS)
 
 
-async def sweep_loose(graph: Neo4jManager) -> int:
-    """Takes out some events without a bag, or else tags and the like that nothing names; answers how many."""
+async def sweep_orphans(graph: Neo4jManager) -> int:
+    """Delete a batch of events without a bag, or else of unused tags, passengers, bookings, places and parties.
+
+    Returns:
+        The number of deleted nodes.
+    """
     for cypher, name in ((SWEEP_EVENTS, "SWEEP_EVENTS"), (SWEEP_UNUSED, "SWEEP_UNUSED")):
-        [row] = await graph.execute_write(cypher, {"limit": AT_ONCE}, name=name, timeout=SECONDS)
+        [row] = await graph.execute_write(cypher, {"limit": BATCH}, name=name, timeout=SECONDS)
         if row["swept"]:
             return int(row["swept"])
     return 0

@@ -10,9 +10,9 @@ from integrations.records.events import SCANS, GraphEvent
 from integrations.records.flights import GraphFlight, GraphLeg
 from integrations.records.places import PlaceKind
 from integrations.stores.neo4j.manager import Neo4jManager
-from integrations.stores.neo4j.time import moment_of
+from integrations.stores.neo4j.time import from_micros
 
-# Times come out as whole numbers: the driver takes 100 us to make a datetime of the graph's own type.
+# Times are returned as whole numbers, since the driver takes 100 us to make a datetime of the graph's own type.
 JOURNEYS_OF_BAGS = """
 UNWIND $ids AS id
 MATCH (b:Bag {id: id, airlineId: $airlineId})
@@ -57,7 +57,7 @@ RETURN b.id AS bag_id, b.version AS version, b.custodian AS custodian,
        } AS events
 """
 
-# The inbound flight is the last one that the bag was on.
+# The inbound flight is the last flight that the bag was on.
 FELLOWS_OF_BAGS = """
 UNWIND $ids AS id
 MATCH (b:Bag {id: id, airlineId: $airlineId})
@@ -65,7 +65,7 @@ CALL (b) {
     MATCH (b)-[flew:FLEW]->(inbound:Flight)
     RETURN inbound ORDER BY flew.seq DESC LIMIT 1
 }
-RETURN b.id AS bag_id, inbound.id AS flight_id, NULL AS airport, NULL AS place, NULL AS at, [] AS apart,
+RETURN b.id AS bag_id, inbound.id AS flight_id, NULL AS airport, NULL AS place, NULL AS at, [] AS offsets,
        COUNT { (inbound)<-[:FLEW]-(other:Bag {airlineId: $airlineId}) WHERE other <> b } AS total,
        COLLECT {
            MATCH (inbound)<-[:FLEW]-(other:Bag {airlineId: $airlineId}) WHERE other <> b
@@ -92,16 +92,16 @@ CALL (b, seen) {
     WITH other.id AS bag_id, (e.at.epochSeconds - seen.at.epochSeconds) * 1000000
                              + e.at.microsecond - seen.at.microsecond AS after
     WITH bag_id, min([abs(after), after]) AS nearest ORDER BY nearest[0], bag_id
-    RETURN collect(bag_id) AS fellow_ids, collect(nearest[1]) AS apart
+    RETURN collect(bag_id) AS fellow_ids, collect(nearest[1]) AS offsets
 }
 RETURN b.id AS bag_id, NULL AS flight_id, seen.airport AS airport, seen.place AS place,
        seen.at.epochSeconds * 1000000 + seen.at.microsecond AS at,
-       size(fellow_ids) AS total, fellow_ids[..$limit] AS fellow_ids, apart[..$limit] AS apart
+       size(fellow_ids) AS total, fellow_ids[..$limit] AS fellow_ids, offsets[..$limit] AS offsets
 """
 
 
 class GraphJourney(View):
-    """One bag's journey as the graph has it."""
+    """Journey of one bag as the graph holds it."""
 
     __slots__ = ()
 
@@ -117,7 +117,7 @@ class GraphJourney(View):
 
     @property
     def flown(self) -> list[GraphFlight]:
-        """Flights that the bag was on, in that order."""
+        """Flights that the bag was on, in travel order."""
         return [GraphFlight(row) for row in self["flown"]]
 
     @property
@@ -131,8 +131,8 @@ class Fellow:
     """One bag of ``Fellows``.
 
     Args:
-        at: when it was at the place; None where what they share is a flight.
-        minutes: whole minutes from the bag's scan to this one's, below zero where this one came first.
+        at: timestamp of its scan at the place; None where the bags share a flight.
+        minutes: whole minutes from the bag's scan to this one's, negative if this one came first.
     """
 
     bag_id: int
@@ -141,9 +141,9 @@ class Fellow:
 
 
 class Fellows(View):
-    """The bags that share a flight or a place with a bag: ``fellow_ids`` are the first of ``total``.
+    """Bags that share a flight or a place with a bag. ``fellow_ids`` are the first of ``total``.
 
-    By a flight in the order they became known, by a place the nearest in time first.
+    Bags of a flight are in the order in which they became known, bags of a place in order of distance in time.
     """
 
     __slots__ = ()
@@ -157,17 +157,17 @@ class Fellows(View):
 
     @property
     def at(self) -> datetime | None:
-        """When the bag was at the place."""
-        return None if self["at"] is None else moment_of(self["at"])
+        """Timestamp of the bag's scan at the place."""
+        return None if self["at"] is None else from_micros(self["at"])
 
     @property
     def fellows(self) -> list[Fellow]:
-        """The same bags as ``fellow_ids``, with the time between."""
+        """The bags of ``fellow_ids`` with the time between the scans."""
         if self.at is None:
             return [Fellow(bag_id, None, None) for bag_id in self.fellow_ids]
         return [
-            Fellow(bag_id, moment_of(self["at"] + micros), int(micros / MICROS_OF_A_MINUTE))
-            for bag_id, micros in zip(self.fellow_ids, self["apart"], strict=True)
+            Fellow(bag_id, from_micros(self["at"] + micros), int(micros / MICROS_OF_A_MINUTE))
+            for bag_id, micros in zip(self.fellow_ids, self["offsets"], strict=True)
         ]
 
 
@@ -185,21 +185,21 @@ _FLIGHT_TIMES = (
 
 
 def _with_times(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of ``JOURNEYS_OF_BAGS`` with times instead of numbers."""
-    row["as_of"] = moment_of(row["as_of"])
+    """Replace the numbers of a row of ``JOURNEYS_OF_BAGS`` by timestamps, in place."""
+    row["as_of"] = from_micros(row["as_of"])
     for event in row["events"]:
-        event["at"] = moment_of(event["at"])
-        event["received_at"] = moment_of(event["received_at"])
+        event["at"] = from_micros(event["at"])
+        event["received_at"] = from_micros(event["received_at"])
     for flight in (*row["planned"], *row["flown"]):
         flight["departure_date"] = date.fromisoformat(flight["departure_date"])
         for name in _FLIGHT_TIMES:
             seconds = flight[name]
-            flight[name] = None if seconds is None else moment_of(seconds * 1_000_000)
+            flight[name] = None if seconds is None else from_micros(seconds * 1_000_000)
     return row
 
 
 async def of_bags(graph: Neo4jManager, airline_id: int, bag_ids: Sequence[int]) -> dict[int, GraphJourney]:
-    """The journeys of these bags in one round trip; bags that the graph does not know yet are absent."""
+    """Return the journeys of these bags in one round trip; bags that are not in the graph yet are absent."""
     rows = await graph.execute_read(
         JOURNEYS_OF_BAGS, {"ids": list(bag_ids), "airlineId": airline_id}, name="JOURNEYS_OF_BAGS"
     )
@@ -209,7 +209,7 @@ async def of_bags(graph: Neo4jManager, airline_id: int, bag_ids: Sequence[int]) 
 async def fellows_on_flights(
     graph: Neo4jManager, airline_id: int, bag_ids: Sequence[int], limit: int
 ) -> dict[int, Fellows]:
-    """Who came on the same inbound flight as each bag; bags that flew nowhere are absent."""
+    """Return the bags that came on the same inbound flight as each bag; bags that have not flown are absent."""
     rows = await graph.execute_read(
         FELLOWS_OF_BAGS,
         {"ids": list(bag_ids), "airlineId": airline_id, "limit": limit},
@@ -221,9 +221,14 @@ async def fellows_on_flights(
 async def fellows_at_places(
     graph: Neo4jManager, airline_id: int, bag_ids: Sequence[int], kind: PlaceKind | None, minutes: int, limit: int
 ) -> dict[int, Fellows]:
-    """Who was where each bag was scanned last, at most so many minutes before or after it.
+    """Return the bags that were scanned at the place of each bag's last scan.
 
-    Bags that no scan found at a place of the kind, of any kind where that is None, are absent.
+    Bags without a scan at a place of the kind are absent.
+
+    Args:
+        kind: kind of the place; None for any.
+        minutes: time between the two scans at most, in minutes.
+        limit: bags of each bag at most.
     """
     rows = await graph.execute_read(
         FELLOWS_AT_PLACES,
@@ -240,8 +245,11 @@ async def fellows_at_places(
     return {row["bag_id"]: Fellows(row) for row in rows}
 
 
-async def prepare(graph: Neo4jManager, airline_id: int) -> None:
-    """Has the graph plan what it is asked most: one that has just started needs seconds for it, and then keeps it."""
-    nobody = {"ids": [], "airlineId": airline_id, "limit": 1}
-    await graph.execute_read(JOURNEYS_OF_BAGS, nobody, name="JOURNEYS_OF_BAGS", timeout=PLANNING_SECONDS)
-    await graph.execute_read(FELLOWS_OF_BAGS, nobody, name="FELLOWS_OF_BAGS", timeout=PLANNING_SECONDS)
+async def warm_plan_cache(graph: Neo4jManager, airline_id: int) -> None:
+    """Run the most frequent statements once, so that a server that has just started caches their plans.
+
+    Planning takes the server seconds.
+    """
+    no_bags = {"ids": [], "airlineId": airline_id, "limit": 1}
+    await graph.execute_read(JOURNEYS_OF_BAGS, no_bags, name="JOURNEYS_OF_BAGS", timeout=PLANNING_SECONDS)
+    await graph.execute_read(FELLOWS_OF_BAGS, no_bags, name="FELLOWS_OF_BAGS", timeout=PLANNING_SECONDS)

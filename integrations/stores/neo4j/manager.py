@@ -32,7 +32,7 @@ from integrations.timings import Timings
 
 STORE = "graph"
 SLOW_SECONDS = 2.0
-HEALTH_PATIENCE_SECONDS = 0.05
+HEALTH_TIMEOUT_SECONDS = 0.05
 CONNECT_SECONDS = 2.0
 SCHEMA_SECONDS = 120.0
 GRACE_SECONDS = 2.0
@@ -45,10 +45,10 @@ AWAIT_INDEXES = "CALL db.awaitIndexes(60)"
 DRIVER_ERRORS = (Neo4jError, DriverError, OSError)  # TimeoutError is an OSError
 LOST = (ServiceUnavailable, SessionExpired)
 UNREACHABLE = (*LOST, ConnectionAcquisitionTimeoutError, AuthError, TransientError, OSError)
-# Values that need no look inside.
+# Types of values that are passed on unconverted.
 PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 
-# A string, a quoted name or a comment, inside of which a semicolon ends nothing; or the semicolon itself.
+# A string, a quoted name or a comment, inside which a semicolon ends no statement; or the semicolon itself.
 TOKEN = re.compile(
     r"""(?P<quoted>'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:``|[^`])*`)|(?P<comment>//[^\n]*|/\*.*?\*/)|(?P<end>;)""",
     re.DOTALL,
@@ -62,17 +62,17 @@ T = TypeVar("T")
 class Neo4jManager:
     """The official driver, bounded in connections and in time.
 
-    ``connect`` does not raise: where the server is down, calls raise ``Unavailable`` at once until a background probe
-    finds it again. All calls raise ``Unavailable`` (``DeadlineExceeded`` if the request's own time is up), ``Refused``
-    or ``Conflict`` (a uniqueness constraint, or a deadlock that lasted).
+    ``connect`` does not raise: while the server is down, calls raise ``Unavailable`` at once until a background probe
+    succeeds. All calls raise ``Unavailable`` (``DeadlineExceeded`` if the request's own time is up), ``Refused`` or
+    ``Conflict`` (a uniqueness constraint, or a deadlock that outlasted the retries).
 
     Args:
         uri: ``bolt://``, ``neo4j://``, or with TLS ``bolt+s://``, ``neo4j+s://``.
-        user: who signs in.
-        password: with what.
-        database: Community has one, ``neo4j``.
-        timeout: seconds that a call may take, retries included, unless it says otherwise.
-        max_connections: the bound of the pool; the probe holds one more.
+        user: name of the account.
+        password: password of the account.
+        database: name of the database; Community has one, ``neo4j``.
+        timeout: seconds that a call may take, retries included, unless it has a timeout of its own.
+        max_connections: size of the pool; the probe holds one more.
     """
 
     def __init__(
@@ -94,10 +94,10 @@ class Neo4jManager:
         self._probe_driver: AsyncDriver | None = None
         self._server: Row | None = None
         self._timings = Timings(STORE, SLOW_SECONDS)
-        self._availability = Availability(STORE, self._probe, when_down=self._forget_server)
+        self._availability = Availability(STORE, self._probe, on_down=self._forget_server)
 
     async def connect(self) -> None:
-        """Find out whether the server answers; returns within ``timeout`` seconds."""
+        """Wait for the first probe of the server, at most ``timeout`` seconds."""
         self._driver = self._driver or self._open(self._max_connections)
         self._probe_driver = self._probe_driver or self._open(1)
         await self._availability.connect(self._timeout)
@@ -120,10 +120,10 @@ class Neo4jManager:
         name: str | None = None,
         timeout: float | None = None,
     ) -> list[Row]:
-        """The rows of a statement that only reads; sent again once if the connection breaks.
+        """Run a statement that only reads and return its rows; sent again once if the connection breaks.
 
-        Values are plain: maps for nodes and relationships, ``date`` and ``datetime`` (in UTC where a zone was given)
-        for temporal ones.
+        Values have Python's own types: ``dict`` for nodes and relationships, ``date`` and ``datetime`` (in UTC where a
+        zone was given) for temporal values.
         """
 
         async def read(seconds: float) -> list[Row]:
@@ -131,7 +131,7 @@ class Neo4jManager:
                 query = Query(cypher, {"name": name or "unnamed"}, seconds)
                 return await self._timed(name, session.run(query, dict(parameters or {})))
 
-        return await self._attempt(read, name, timeout)
+        return await self._run_with_retries(read, name, timeout)
 
     async def execute_write(
         self,
@@ -141,16 +141,17 @@ class Neo4jManager:
         name: str | None = None,
         timeout: float | None = None,
     ) -> list[Row]:
-        """Run a statement in a transaction of its own and return its rows, see ``execute_write_many``."""
+        """Run a statement in a transaction of its own and return its rows; see ``execute_write_many``."""
         return (await self.execute_write_many([(cypher, parameters, name)], timeout=timeout))[0]
 
     async def execute_write_many(
         self, statements: Sequence[Statement], *, timeout: float | None = None
     ) -> list[list[Row]]:
-        """Run ``(cypher, parameters, name)`` in one transaction: all happen or none; the rows of each.
+        """Run ``(cypher, parameters, name)`` in one transaction, all or none, and return the rows of each.
 
-        Repeated after a deadlock as long as time is left, and once if the connection breaks before the commit. If it
-        breaks during the commit (``Unavailable``) nobody knows, so statements should be repeatable (MERGE).
+        The transaction is repeated after a deadlock while time is left, and once if the connection breaks before the
+        commit. If it breaks during the commit (``Unavailable``) the outcome is unknown, so statements should be
+        repeatable (MERGE).
         """
         first_name = statements[0][2] if statements else None
 
@@ -163,16 +164,16 @@ class Neo4jManager:
                         for cypher, parameters, name in statements
                     ]
 
-        return await self._attempt(write, first_name, timeout)
+        return await self._run_with_retries(write, first_name, timeout)
 
     async def load_schema(self, path: str | Path) -> int:
         """Run the statements of a ``.cypher`` file, or of all such files of a folder by name; return how many.
 
-        Each runs in a transaction of its own, since Neo4j does not mix schema and data in one; they should be
-        repeatable (``IF NOT EXISTS``). Waits until the indexes are ready.
+        Each statement runs in a transaction of its own, since Neo4j does not mix schema and data in one. Statements
+        should be repeatable (``IF NOT EXISTS``). Waits until the indexes are ready.
 
         Raises:
-            Refused: names the file and the number of the statement.
+            Refused: a statement was rejected; the error names the file and the number of the statement.
         """
         statements = read_statements(Path(path))
         for name, cypher in statements:
@@ -181,14 +182,15 @@ class Neo4jManager:
         return len(statements)
 
     async def health_check(self) -> dict[str, Any]:
-        """``{"status": "healthy" | "unhealthy", "latency_ms", "checked_ms_ago", ...}`` within 50 ms; never raises.
+        """Return ``{"status": "healthy" | "unhealthy", "latency_ms", "checked_ms_ago", ...}`` within 50 ms.
 
-        Besides ``version`` and ``edition`` of the server, or ``error`` with the driver's words.
+        Never raises. The other fields are ``version`` and ``edition`` of the server, or ``error`` with the driver's
+        message.
         """
-        return await self._availability.report(HEALTH_PATIENCE_SECONDS)
+        return await self._availability.health(HEALTH_TIMEOUT_SECONDS)
 
     def get_statement_stats(self) -> dict[str, dict[str, float]]:
-        """``{name: {"calls", "errors", "seconds", "slowest"}}``."""
+        """Return ``{name: {"calls", "errors", "seconds", "slowest"}}``."""
         return self._timings.by_name()
 
     def _open(self, connections: int) -> AsyncDriver:
@@ -199,7 +201,7 @@ class Neo4jManager:
             max_connection_pool_size=connections,
             connection_timeout=min(CONNECT_SECONDS, self._timeout),
             connection_acquisition_timeout=self._timeout,
-            # A connection that the server dropped while it was idle is noticed before it is used.
+            # Detects, before the next use, an idle connection that the server has closed.
             liveness_check_timeout=30,
             notifications_min_severity="OFF",
             telemetry_disabled=True,
@@ -210,19 +212,22 @@ class Neo4jManager:
             raise self._availability.unavailable("not connected")
         return driver.session(database=self._database, default_access_mode=access)
 
-    async def _attempt(self, work: Callable[[float], Awaitable[T]], name: str | None, timeout: float | None) -> T:
-        """Do the work within the deadline, again where that is safe and has a chance."""
+    async def _run_with_retries(
+        self, run: Callable[[float], Awaitable[T]], name: str | None, timeout: float | None
+    ) -> T:
+        """Run a call within the deadline; repeat it where that is safe and may succeed."""
         ends_at = monotonic() + remaining(timeout or self._timeout, STORE)
-        self._availability.check()
+        long_running = timeout is not None and timeout > self._timeout
+        self._availability.raise_if_down()
         for attempt in count():
             seconds = ends_at - monotonic()
             try:
-                async with self._availability.call(seconds, patient=timeout is not None and timeout > self._timeout):
-                    return await work(seconds)
+                async with self._availability.bounded_call(seconds, long_running=long_running):
+                    return await run(seconds)
             except DRIVER_ERRORS as error:
                 wait = _wait_before_retry(error, attempt)
                 if wait is None or monotonic() + wait >= ends_at:
-                    raise self._explain(error, name or "unnamed") from None  # the driver's text may repeat values
+                    raise self._translate(error, name or "unnamed") from None  # the driver's message may repeat values
             await asyncio.sleep(wait)
         raise AssertionError("the loop ends by itself")
 
@@ -235,29 +240,29 @@ class Neo4jManager:
         finally:
             self._timings.add(name or "unnamed", monotonic() - started)
 
-    def _explain(self, error: BaseException, name: str) -> OutsideError:
-        """What the driver's error means for the caller."""
+    def _translate(self, error: BaseException, name: str) -> OutsideError:
+        """Return the error for the caller of a statement that failed with a driver's error."""
         self._timings.add_error(name)
         code = getattr(error, "code", None) or ""
-        reason = f"{name}: {_words(error)}"
+        reason = f"{name}: {_reason(error)}"
         if isinstance(error, ConstraintError) or code.startswith("Neo.TransientError.Transaction."):
             return Conflict(STORE, reason)
         if isinstance(error, TimeoutError) or ".Transaction.TransactionTimedOut" in code:
-            self._availability.suspect()
-            return self._availability.timed_out(f"{name}: no answer in time")
+            self._availability.request_probe()
+            return self._availability.timed_out(f"{name}: no response in time")
         if isinstance(error, UNREACHABLE):
-            self._availability.suspect()
+            self._availability.request_probe()
             return self._availability.unavailable(reason)
         return Refused(STORE, reason)
 
     async def _probe(self) -> dict[str, Any]:
-        """A sign of life on a connection outside the pool; once after each outage also who answers."""
+        """Query the server on a connection outside the pool; after an outage also its version and edition."""
         try:
             async with self._session(self._probe_driver, READ_ACCESS) as session:
                 result = await session.run(SERVER if self._server is None else PING)
                 record = await result.single(strict=True)
         except DRIVER_ERRORS as error:
-            raise self._availability.unavailable(_words(error)) from None
+            raise self._availability.unavailable(_reason(error)) from None
         if self._server is None:
             self._server = {"version": record["version"], "edition": record["edition"]}
         return self._server
@@ -267,7 +272,10 @@ class Neo4jManager:
 
 
 def split_statements(text: str) -> list[str]:
-    """The statements of a ``.cypher`` text, without comments; ``;`` inside strings and quoted names ends nothing."""
+    """Return the statements of a ``.cypher`` text, without comments.
+
+    A ``;`` inside a string or a quoted name ends no statement.
+    """
     statements = [""]
     position = 0
     for token in TOKEN.finditer(text):
@@ -284,7 +292,7 @@ def split_statements(text: str) -> list[str]:
 
 
 def read_statements(path: Path) -> list[tuple[str, str]]:
-    """``(name, statement)`` from a file or a folder; the name is the file's and the number of the statement in it.
+    """Return ``(name, statement)`` of a file or a folder; the name is the file's with the number of the statement.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -298,7 +306,7 @@ def read_statements(path: Path) -> list[tuple[str, str]]:
 
 
 def _wait_before_retry(error: BaseException, attempt: int) -> float | None:
-    """Seconds until a repetition is worth it, None if it is not."""
+    """Return the seconds to wait before a retry, None if a retry makes no sense."""
     if isinstance(error, TransientError) and error.code and error.code.startswith("Neo.TransientError.Transaction."):
         return backoff(attempt, first=0.02, longest=0.5)
     if attempt == 0 and isinstance(error, LOST) and error.is_retryable():
@@ -307,7 +315,7 @@ def _wait_before_retry(error: BaseException, attempt: int) -> float | None:
 
 
 def _native(value: Any) -> Any:
-    """A driver's value in Python's own types."""
+    """Return a driver's value in Python's own types."""
     kind = type(value)
     if kind in PLAIN:
         return value
@@ -323,8 +331,8 @@ def _native(value: Any) -> Any:
     return value
 
 
-def _words(error: BaseException) -> str:
-    """What went wrong, without the values that Neo4j repeats in most messages."""
+def _reason(error: BaseException) -> str:
+    """Return the error's code or message without the values that Neo4j repeats in most messages."""
     if isinstance(error, CypherSyntaxError):
         return f"{error.code}: {error.message}"
     if isinstance(error, Neo4jError) and error.code:

@@ -1,4 +1,4 @@
-"""The airline's network in Neo4j: airports, routes and connection times, as the projector writes them."""
+"""Network of an airline in Neo4j: airports, routes and connection times, as the projector writes them."""
 
 from collections.abc import Sequence
 
@@ -42,7 +42,7 @@ async def write(
     routes: Sequence[Route],
     times: Sequence[ConnectionTime],
 ) -> None:
-    """Makes the airline's network in the graph what the records say, routes that ended included."""
+    """Write the airline's network to the graph, and delete routes that the records no longer hold."""
     await graph.execute_write_many(
         [
             (

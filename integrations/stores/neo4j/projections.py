@@ -1,8 +1,8 @@
-"""What the projector writes into Neo4j: flights, passengers, bags and what happened to them.
+"""Writes of the projector to Neo4j: flights, passengers, bags and their events.
 
-Writes commute: events are made once, known by their ids, and put in order when read; the properties of a bag or a
-flight are written only by a higher version. What a bag is planned on, is tagged with and flew is written only where it
-may have changed, which most events do not do to it.
+Writes commute. An event is created once, under its id, and events are put in order when they are read. The properties
+of a bag or a flight are written only by a higher version. Planned flights, tags and flown flights of a bag are written
+only where they may have changed, and most events change none of them.
 """
 
 from collections.abc import Collection, Sequence
@@ -62,7 +62,7 @@ MERGE (b:Booking {id: passenger.bookingId})
 MERGE (p)-[:BOOKED]->(b)
 """
 
-# The bag is locked before its version is looked at.
+# The MERGE locks the bag before its version is read.
 MERGE_BAGS = """
 UNWIND $bags AS bag
 MERGE (b:Bag {id: bag.id})
@@ -74,15 +74,15 @@ WHERE b.asOf IS NULL OR b.asOf < asOf
 SET b.asOf = asOf
 """
 
-# Bags that the records know no more: they were found to be others.
-DELETE_GONE_BAGS = """
+# Bags that the records no longer hold, because they were merged into others.
+DELETE_ABSENT_BAGS = """
 UNWIND $ids AS id
 MATCH (b:Bag {id: id, airlineId: $airlineId})
 DETACH DELETE b
 """
 
-# The version is the one that MERGE_BAGS has just written, in the same transaction, or another did who said the same.
-# What is as it should be is only looked at.
+# The version is the one that MERGE_BAGS has just written in the same transaction, or that another projector has written
+# for the same state. Relationships that are already correct are only read.
 MERGE_PLANS = """
 UNWIND $bags AS bag
 MATCH (b:Bag {id: bag.id, airlineId: $airlineId}) WHERE b.version = bag.version
@@ -114,13 +114,13 @@ CALL (b, bag) {
 }
 CALL (b, bag) {
     WITH b, bag
-    WHERE COLLECT { MATCH (b)-[:OF]->(p:Passenger) RETURN p.id } <> bag.owners
+    WHERE COLLECT { MATCH (b)-[:OF]->(p:Passenger) RETURN p.id } <> bag.passengers
     CALL (b) {
         MATCH (b)-[old:OF]->()
         DELETE old
     }
-    UNWIND bag.owners AS owner
-    MERGE (p:Passenger {id: owner})
+    UNWIND bag.passengers AS passenger
+    MERGE (p:Passenger {id: passenger})
     CREATE (b)-[:OF]->(p)
 }
 """
@@ -139,7 +139,7 @@ MATCH (f:Flight {id: leg[1]})
 CREATE (b)-[:FLEW {seq: leg[0]}]->(f)
 """
 
-# Everybody's events meet at a place: one that is as it should be is not locked.
+# Events of all bags share a place, so a place that is already correct is not locked.
 MERGE_PLACES = """
 UNWIND $places AS place
 MERGE (p:Place {id: place.id})
@@ -154,7 +154,7 @@ UNWIND $ids AS id
 MERGE (:Party {id: id})
 """
 
-# What an event says of a transfer, and whose it is, may turn out otherwise; the rest of it never changes.
+# The kind and the bag of an event may be corrected later; its other properties never change.
 CORRECT_EVENTS = """
 UNWIND $events AS event
 MATCH (e:Event {id: event.id})
@@ -169,8 +169,8 @@ CALL (e) {
 CREATE (b)-[:HAD {at: e.at, seq: event.rank}]->(e)
 """
 
-# An event comes with all its relationships or not at all, so that one that is there needs nothing more but, perhaps, to
-# be corrected: nearly none of them is there, and to look whether it is to be corrected costs as much as to make one.
+# An event is created with all its relationships or not at all, so an existing one needs at most a correction. Nearly no
+# event exists already, and checking one for a correction costs as much as creating one; see CORRECT_EVENTS.
 CREATE_EVENTS = """
 UNWIND $events AS event
 OPTIONAL MATCH (known:Event {id: event.id})
@@ -203,55 +203,57 @@ RETURN collect(known.id) AS known
 
 
 async def known_bags(graph: Neo4jManager, airline_id: int, bag_ids: Sequence[int], seconds: float) -> set[int]:
-    """Those of these bags that the graph has been told of."""
+    """Return the ids of those bags that the graph holds."""
     return await _ids(graph, KNOWN_BAGS, airline_id, bag_ids, "KNOWN_BAGS", seconds)
 
 
 async def known_flights(graph: Neo4jManager, airline_id: int, flight_ids: Sequence[int], seconds: float) -> set[int]:
-    """Those of these flights that the graph has been told of."""
+    """Return the ids of those flights that the graph holds."""
     return await _ids(graph, KNOWN_FLIGHTS, airline_id, flight_ids, "KNOWN_FLIGHTS", seconds)
 
 
 async def _ids(
     graph: Neo4jManager, cypher: str, airline_id: int, ids: Sequence[int], name: str, seconds: float
 ) -> set[int]:
-    # One row for all: the driver takes 40 us for each.
+    # One row for all ids, since the driver takes 40 us for each row.
     [row] = await graph.execute_read(cypher, {"ids": list(ids), "airlineId": airline_id}, name=name, timeout=seconds)
     return set(row["ids"])
 
 
 async def write_flights(graph: Neo4jManager, flights: Sequence[FlightColumns], seconds: float) -> None:
-    """Writes flights; one that the graph has as new or newer stays."""
+    """Write flights; a flight of which the graph holds the same or a newer version stays unchanged."""
     if flights:
-        await graph.execute_write_many([statement_of_flights(flights)], timeout=seconds)
+        await graph.execute_write_many([flight_statement(flights)], timeout=seconds)
 
 
-def statement_of_flights(flights: Sequence[FlightColumns]) -> Statement:
-    """What writes flights."""
+def flight_statement(flights: Sequence[FlightColumns]) -> Statement:
+    """Return the statement that writes flights."""
     return (MERGE_FLIGHTS, {"flights": [_flight(flight) for flight in flights]}, "MERGE_FLIGHTS")
 
 
 async def write_bags(graph: Neo4jManager, airline_id: int, bags: Sequence[BagProjection], seconds: float) -> None:
-    """Writes bags and what is new of them in one transaction; the flights that they name must be there.
+    """Write bags and their new events in one transaction; correct events that exist already in a second one.
 
-    Events that are there are corrected in a second one.
+    The flights of the bags must exist in the graph.
     """
-    *_, [created] = await graph.execute_write_many(statements_of(airline_id, bags), timeout=seconds)
+    *_, [created] = await graph.execute_write_many(bag_statements(airline_id, bags), timeout=seconds)
     if known := set(created["known"]):
-        await graph.execute_write_many([correction_of(airline_id, bags, known)], timeout=seconds)
+        await graph.execute_write_many([event_correction(airline_id, bags, known)], timeout=seconds)
 
 
-def statements_of(airline_id: int, bags: Sequence[BagProjection]) -> list[Statement]:
-    """What writes bags and what is new of them; to be sent in one transaction, in this order.
+def bag_statements(airline_id: int, bags: Sequence[BagProjection]) -> list[Statement]:
+    """Return the statements that write bags and their new events, to be sent in one transaction in this order.
 
-    The last answers with one row: ``known``, the ids of events that were there.
+    The last one returns one row: ``known``, the ids of events that existed already.
     """
     events = [_event(event) for bag in bags for event in bag.events]
     places = {row["placeId"]: _place(row) for row in events}
-    owners = [_passenger(bag.plan.owner) for bag in bags if bag.plan is not None and bag.plan.owner is not None]
+    passengers = [
+        _passenger(bag.plan.passenger) for bag in bags if bag.plan is not None and bag.plan.passenger is not None
+    ]
     statements = [
         (MERGE_BAGS, "bags", [_bag(bag) for bag in bags], "MERGE_BAGS"),
-        (MERGE_PASSENGERS, "passengers", owners, "MERGE_PASSENGERS"),
+        (MERGE_PASSENGERS, "passengers", passengers, "MERGE_PASSENGERS"),
         (MERGE_PLANS, "bags", [_plan(bag, bag.plan) for bag in bags if bag.plan is not None], "MERGE_PLANS"),
         (MERGE_FLOWN, "bags", [_flown(bag, bag.flown) for bag in bags if bag.flown is not None], "MERGE_FLOWN"),
         (MERGE_PLACES, "places", [places[place] for place in sorted(places)], "MERGE_PLACES"),
@@ -263,11 +265,11 @@ def statements_of(airline_id: int, bags: Sequence[BagProjection]) -> list[Statem
     ]
 
 
-def correction_of(airline_id: int, bags: Sequence[BagProjection], known: Collection[str]) -> Statement:
-    """What corrects events that the graph has.
+def event_correction(airline_id: int, bags: Sequence[BagProjection], known: Collection[str]) -> Statement:
+    """Return the statement that corrects events which exist in the graph.
 
     Args:
-        known: their ids.
+        known: ids of the events.
     """
     events = [
         {"id": str(event.id), "version": bag.bag.version, "bagId": event.bag_id, "kind": event.kind, "rank": event.rank}
@@ -279,10 +281,10 @@ def correction_of(airline_id: int, bags: Sequence[BagProjection], known: Collect
 
 
 async def delete_bags(graph: Neo4jManager, airline_id: int, bag_ids: Sequence[int], seconds: float) -> None:
-    """Takes bags out that the records know no more; their events stay, which are other bags' now."""
+    """Delete bags that the records no longer hold; their events stay, since they belong to other bags now."""
     if bag_ids:
         parameters = {"ids": list(bag_ids), "airlineId": airline_id}
-        await graph.execute_write(DELETE_GONE_BAGS, parameters, name="DELETE_GONE_BAGS", timeout=seconds)
+        await graph.execute_write(DELETE_ABSENT_BAGS, parameters, name="DELETE_ABSENT_BAGS", timeout=seconds)
 
 
 def _flight(flight: FlightColumns) -> dict[str, Any]:
@@ -322,7 +324,7 @@ def _bag(projection: BagProjection) -> dict[str, Any]:
 
 
 def _passenger(passenger: Passenger) -> dict[str, Any]:
-    """Nothing that tells who it is."""
+    """Return the passenger without personal data."""
     return {"id": passenger.id, "airlineId": passenger.airline_id, "bookingId": passenger.booking_id}
 
 
@@ -330,7 +332,7 @@ def _plan(projection: BagProjection, plan: BagPlan) -> dict[str, Any]:
     return {
         "id": projection.bag.id,
         "version": projection.bag.version,
-        "owners": [projection.bag.passenger_id] if projection.bag.passenger_id is not None else [],
+        "passengers": [projection.bag.passenger_id] if projection.bag.passenger_id is not None else [],
         "planned": [[leg.seq, leg.id] for leg in plan.legs],
         "tags": sorted(
             [tag.number, tag.role, micros(tag.valid_from) // 1_000_000, micros(tag.valid_until) // 1_000_000]

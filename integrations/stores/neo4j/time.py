@@ -1,6 +1,7 @@
-"""Times on their way to the graph and back: as whole microseconds since 1970.
+"""Conversion of timestamps to and from the graph's numbers: whole microseconds since 1970.
 
-The driver takes 100 us to make a datetime of the graph's own type; a number costs nothing, and the graph makes its own.
+The driver takes 100 us to make a datetime of the graph's own type. A number costs nothing, and the graph makes its own
+datetime of it.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -9,16 +10,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def micros(moment: datetime) -> int:
-    """Microseconds since 1970."""
-    return (moment - _EPOCH) // _MICROSECOND
+def micros(at: datetime) -> int:
+    """Return the microseconds since 1970 of a timestamp with a zone."""
+    return (at - _EPOCH) // _MICROSECOND
 
 
-def micros_or_none(moment: datetime | None) -> int | None:
-    """Microseconds since 1970, None for none."""
-    return None if moment is None else micros(moment)
+def micros_or_none(at: datetime | None) -> int | None:
+    """Return the microseconds since 1970, or None for None."""
+    return None if at is None else micros(at)
 
 
-def moment_of(number: int) -> datetime:
-    """The moment so many microseconds after 1970."""
+def from_micros(number: int) -> datetime:
+    """Return the timestamp, in UTC, at this number of microseconds since 1970."""
     return _EPOCH + number * _MICROSECOND

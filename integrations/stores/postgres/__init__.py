@@ -1,1 +1,1 @@
-"""PostgreSQL: manager, pool and one file of statements for each noun."""
+"""PostgreSQL: a manager, a pool, and one file of statements for each noun."""

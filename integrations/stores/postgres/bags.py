@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
-from integrations.records.bags import Bag, BagOf, BagTag, BagWithPassenger, KnownBag, RelatedBag
+from integrations.records.bags import Bag, BagOf, BagTag, BagWithAuthority, BagWithPassenger, RelatedBag
 from integrations.records.columns import columns_of
 from integrations.records.flights import JoinedFlight
 from integrations.records.journeys import BagStatus
@@ -250,7 +250,7 @@ ON CONFLICT (airline_id, number, valid_from) DO NOTHING
 """
 
 # The tag's window as for a bag that only its scans made known; what another bag has of it stays that one's.
-TIE_TAGS = """
+INSERT_RUSH_TAGS = """
 INSERT INTO bag_tags (airline_id, number, valid_from, valid_until, bag_id, role)
 SELECT $1, number,
        greatest(at - $5::interval, (SELECT max(valid_until) FROM bag_tags
@@ -290,7 +290,7 @@ WHERE pir_bags.bag_id = merged.id
 
 DELETE_MERGED_BAGS = "DELETE FROM bags WHERE airline_id = $1 AND id = ANY($2::bigint[])"
 
-UPDATE_MEANINGS = """
+UPDATE_BAG_VALUES = """
 UPDATE bags
 SET tag = new.tag, passenger_id = new.passenger_id, weight_kg = new.weight_kg, priority = new.priority,
     authorised = new.authorised, deleted = new.deleted
@@ -303,9 +303,9 @@ WHERE bags.id = new.id AND bags.airline_id = $1
 COUNT_BAGS_BY_STATE = "SELECT state, count(*) AS bags FROM bags WHERE airline_id = $1 GROUP BY state"
 
 
-async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, KnownBag]:
+async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, BagWithAuthority]:
     """The bags with these ids; unknown ones are absent."""
-    rows = await records.fetch(BAGS_BY_ID, airline_id, ids, name="BAGS_BY_ID", record_class=KnownBag)
+    rows = await records.fetch(BAGS_BY_ID, airline_id, ids, name="BAGS_BY_ID", record_class=BagWithAuthority)
     return {bag.id: bag for bag in rows}
 
 
@@ -314,9 +314,9 @@ async def ids_after(records: Reader, airline_id: int, after: int, limit: int) ->
     return [row["id"] for row in await records.fetch(BAG_IDS_AFTER, airline_id, after, limit, name="BAG_IDS_AFTER")]
 
 
-async def lock(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, KnownBag]:
+async def lock(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, BagWithAuthority]:
     """The bags with these ids, held until the transaction ends; taken in order of id, so that no two wait in a ring."""
-    rows = await records.fetch(LOCK_BAGS, airline_id, ids, name="LOCK_BAGS", record_class=KnownBag)
+    rows = await records.fetch(LOCK_BAGS, airline_id, ids, name="LOCK_BAGS", record_class=BagWithAuthority)
     return {bag.id: bag for bag in rows}
 
 
@@ -378,7 +378,7 @@ async def page(
     statement, name = (BAGS_PAGE_BACKWARD, "BAGS_PAGE_BACKWARD") if page.backward else (BAGS_PAGE, "BAGS_PAGE")
     filters = states, airport, page.part(0)
     return await records.fetch(
-        statement, airline_id, *filters, page.limit + 1, name=name, record_class=Bag, filtered=True
+        statement, airline_id, *filters, page.limit + 1, name=name, record_class=Bag, custom_plan=True
     )
 
 
@@ -520,12 +520,14 @@ async def insert_tags(records: Reader, airline_id: int, tags: Sequence[NewTag]) 
     await records.execute(INSERT_TAGS, airline_id, *zip(*tags, strict=True), name="INSERT_TAGS")
 
 
-async def tie(records: Reader, airline_id: int, ties: Sequence[tuple[int, str, datetime]], window: timedelta) -> None:
+async def insert_rush_tags(
+    records: Reader, airline_id: int, ties: Sequence[tuple[int, str, datetime]], window: timedelta
+) -> None:
     """Ties rush tags (bag, number, moment), which no bag carries at that moment, to bags."""
-    await records.execute(TIE_TAGS, airline_id, *zip(*ties, strict=True), window, name="TIE_TAGS")
+    await records.execute(INSERT_RUSH_TAGS, airline_id, *zip(*ties, strict=True), window, name="INSERT_RUSH_TAGS")
 
 
-async def merge(records: Reader, airline_id: int, into: Mapping[int, int]) -> list[tuple[int, UUID]]:
+async def merge_bags(records: Reader, airline_id: int, into: Mapping[int, int]) -> list[tuple[int, UUID]]:
     """Makes one bag of two that were found to be one: all of the first is the second's, and the first is gone.
 
     Both must be locked, and the first must have no legs any more. Answers the events that changed their bag, with the
@@ -540,7 +542,7 @@ async def merge(records: Reader, airline_id: int, into: Mapping[int, int]) -> li
     return [(row["bag_id"], row["id"]) for row in rows]
 
 
-class NewMeaning(NamedTuple):
+class BagValues(NamedTuple):
     """What messages mean for a bag; the fields are the arrays of ``UPDATE_MEANINGS`` in their order."""
 
     bag_id: int
@@ -552,9 +554,9 @@ class NewMeaning(NamedTuple):
     deleted: bool
 
 
-async def update_meanings(records: Reader, airline_id: int, meanings: Sequence[NewMeaning]) -> None:
+async def update_values(records: Reader, airline_id: int, meanings: Sequence[BagValues]) -> None:
     """Writes what messages mean for bags that are locked."""
-    await records.execute(UPDATE_MEANINGS, airline_id, *zip(*meanings, strict=True), name="UPDATE_MEANINGS")
+    await records.execute(UPDATE_BAG_VALUES, airline_id, *zip(*meanings, strict=True), name="UPDATE_BAG_VALUES")
 
 
 async def count_by_state(records: Reader, airline_id: int) -> dict[str, int]:

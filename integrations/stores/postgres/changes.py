@@ -87,7 +87,7 @@ class LogPage(NamedTuple):
     more: bool
 
 
-async def note_bags(records: Reader, airline_id: int, changes: Iterable[tuple[int, UUID | None]]) -> None:
+async def insert_bag_changes(records: Reader, airline_id: int, changes: Iterable[tuple[int, UUID | None]]) -> None:
     """Notes bags that changed, each with its new events; part of the transaction that makes the change.
 
     Args:
@@ -103,7 +103,7 @@ async def note_bags(records: Reader, airline_id: int, changes: Iterable[tuple[in
     )
 
 
-async def note(
+async def insert_change(
     records: Reader, airline_id: int, topic: Topic, ids: Sequence[int] = (), airport: str | None = None
 ) -> None:
     """Notes flights, an incident or a board that changed; part of the transaction that makes the change.
@@ -115,7 +115,7 @@ async def note(
     await records.execute(INSERT_CHANGE, airline_id, topic.value, list(ids), airport, name="INSERT_CHANGE")
 
 
-async def last(records: Reader, airline_id: int) -> tuple[LogPosition, datetime]:
+async def last_position(records: Reader, airline_id: int) -> tuple[LogPosition, datetime]:
     """The end of the airline's log, and the server's clock.
 
     It is that of a row, not of all transactions so far: a server that crashes may count some of those anew.
@@ -125,7 +125,7 @@ async def last(records: Reader, airline_id: int) -> tuple[LogPosition, datetime]
     return LogPosition(0, 0, 0) if row.xid is None else end_of(row), row["now"]
 
 
-async def after(records: Reader, airline_id: int, place: LogPosition, limit: int) -> LogPage:
+async def read_after(records: Reader, airline_id: int, place: LogPosition, limit: int) -> LogPage:
     """The airline's log from the row of a place on, at most ``limit`` rows."""
     found = await records.fetch(
         CHANGES_AFTER, airline_id, place.xid, place.position, limit, name="CHANGES_AFTER", record_class=ChangeRow

@@ -84,13 +84,13 @@ LIMIT $8
 """
 
 # While it is being sent, its due time says from when on a worker that took over may ask what became of it.
-BEGIN_EFFECT = """
+MARK_EFFECT_SENDING = """
 UPDATE effects SET state = 'SENDING', reason = NULL, tries = tries + 1, due_at = $3
 WHERE airline_id = $1 AND id = $2 AND state = 'PENDING'
 RETURNING id
 """
 
-MOVE_EFFECT = """
+UPDATE_EFFECT_STATE = """
 UPDATE effects SET state = $3, reason = $4, due_at = coalesce($5, due_at), settled_at = $6,
                    provider_id = coalesce($7, provider_id), mock = coalesce($8, mock)
 WHERE airline_id = $1 AND id = $2 AND state IN ('PENDING', 'SENDING', 'UNSETTLED')
@@ -285,7 +285,7 @@ async def page(
         page.limit + 1,
         name=name,
         record_class=Effect,
-        filtered=True,
+        custom_plan=True,
     )
 
 
@@ -320,12 +320,15 @@ async def due(
     )
 
 
-async def begin(records: Reader, airline_id: int, effect_id: int, ask_after: datetime) -> bool:
+async def mark_sending(records: Reader, airline_id: int, effect_id: int, ask_after: datetime) -> bool:
     """Marks a pending effect as being sent; False where it is not pending any more."""
-    return await records.fetchval(BEGIN_EFFECT, airline_id, effect_id, ask_after, name="BEGIN_EFFECT") is not None
+    return (
+        await records.fetchval(MARK_EFFECT_SENDING, airline_id, effect_id, ask_after, name="MARK_EFFECT_SENDING")
+        is not None
+    )
 
 
-async def move(
+async def update_state(
     records: Reader,
     airline_id: int,
     effect_id: int,
@@ -339,7 +342,7 @@ async def move(
 ) -> bool:
     """Moves an effect that waits or is being sent; False where it was settled meanwhile. What is None stays."""
     moved = await records.fetchval(
-        MOVE_EFFECT,
+        UPDATE_EFFECT_STATE,
         airline_id,
         effect_id,
         state.value,
@@ -348,7 +351,7 @@ async def move(
         settled_at,
         provider_id,
         mock,
-        name="MOVE_EFFECT",
+        name="UPDATE_EFFECT_STATE",
     )
     return moved is not None
 

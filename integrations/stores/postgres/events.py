@@ -205,7 +205,7 @@ async def last_brief_of_bags(records: Reader, airline_id: int, bag_ids: Sequence
     )
 
 
-async def written(
+async def json_of_bags(
     records: Reader, airline_id: int, bag_ids: Sequence[int], layout: tuple[tuple[str, str], ...]
 ) -> dict[int, str]:
     """All events of each bag as JSON text, laid out by keys and columns of ``JSON_OF``; bags without any are absent."""
@@ -214,7 +214,7 @@ async def written(
     return {row[0]: row[1] for row in rows}
 
 
-async def last_written(
+async def last_json_of_bags(
     records: Reader, airline_id: int, bag_ids: Sequence[int], last: int, layout: tuple[tuple[str, str], ...]
 ) -> dict[int, str]:
     """As ``written``, of the newest ``last`` events of each bag."""

@@ -42,7 +42,7 @@ JOIN flights ON flights.airline_id = $1 AND flights.carrier = wanted.carrier AND
 """
 
 # A loading and its flight's departure, recorded at the same moment, must see each other: one of them waits here.
-SHARE_FLIGHTS = """
+LOCK_FLIGHTS_SHARED = """
 SELECT id FROM flights WHERE airline_id = $1 AND id = ANY($2::bigint[]) ORDER BY id FOR SHARE
 """
 
@@ -167,7 +167,7 @@ ON CONFLICT (airline_id, carrier, number, suffix, departure_date, origin) DO NOT
 RETURNING id
 """
 
-TOLD_LEGS = """
+PLANNED_LEG_ROWS = """
 SELECT bag_legs.bag_id, bag_legs.seq, bag_legs.flight_id, bag_legs.tag, bag_legs.authorised
 FROM bag_legs
 JOIN bags ON bags.id = bag_legs.bag_id AND bags.airline_id = $1
@@ -180,7 +180,7 @@ DELETE FROM bag_legs USING bags
 WHERE bags.id = bag_legs.bag_id AND bags.airline_id = $1 AND bag_legs.bag_id = ANY($2::bigint[])
 """
 
-INSERT_TOLD_LEGS = """
+INSERT_PLANNED_LEGS = """
 INSERT INTO bag_legs (bag_id, seq, flight_id, tag, authorised)
 SELECT bag_id, seq, new.flight_id, new.tag, new.authorised
 FROM unnest($2::bigint[], $3::smallint[], $4::bigint[], $5::text[], $6::boolean[])
@@ -230,9 +230,9 @@ async def ids_by_key(records: Reader, airline_id: int, keys: Sequence[FlightKey]
     return {keys[row["seq"] - 1]: row["id"] for row in rows}
 
 
-async def share(records: Reader, airline_id: int, ids: Sequence[int]) -> None:
+async def lock_shared(records: Reader, airline_id: int, ids: Sequence[int]) -> None:
     """Keeps these flights from changing until the transaction ends."""
-    await records.execute(SHARE_FLIGHTS, airline_id, ids, name="SHARE_FLIGHTS")
+    await records.execute(LOCK_FLIGHTS_SHARED, airline_id, ids, name="LOCK_FLIGHTS_SHARED")
 
 
 async def by_designator(
@@ -285,7 +285,7 @@ async def page(
         page.limit + 1,
         name=name,
         record_class=Flight,
-        filtered=True,
+        custom_plan=True,
     )
 
 
@@ -394,7 +394,7 @@ async def insert_named(
     return [row["id"] for row in rows]
 
 
-class ToldLeg(NamedTuple):
+class PlannedLegRow(NamedTuple):
     """A planned leg, and what messages say of it; the fields are the arrays of ``INSERT_TOLD_LEGS`` in their order.
 
     Args:
@@ -409,20 +409,20 @@ class ToldLeg(NamedTuple):
     authorised: bool | None
 
 
-async def told_legs(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> dict[int, list[ToldLeg]]:
+async def planned_leg_rows(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> dict[int, list[PlannedLegRow]]:
     """The planned legs of each bag in travel order, without their flights."""
-    rows = await records.fetch(TOLD_LEGS, airline_id, bag_ids, name="TOLD_LEGS")
-    found: dict[int, list[ToldLeg]] = {bag_id: [] for bag_id in bag_ids}
+    rows = await records.fetch(PLANNED_LEG_ROWS, airline_id, bag_ids, name="PLANNED_LEG_ROWS")
+    found: dict[int, list[PlannedLegRow]] = {bag_id: [] for bag_id in bag_ids}
     for row in rows:
-        found[row["bag_id"]].append(ToldLeg(*row))
+        found[row["bag_id"]].append(PlannedLegRow(*row))
     return found
 
 
-async def replace_legs(records: Reader, airline_id: int, bag_ids: Sequence[int], legs: Sequence[ToldLeg]) -> None:
+async def replace_legs(records: Reader, airline_id: int, bag_ids: Sequence[int], legs: Sequence[PlannedLegRow]) -> None:
     """Gives bags that are locked these planned legs instead of those they have."""
     await records.execute(DELETE_LEGS, airline_id, bag_ids, name="DELETE_LEGS")
     if legs:
-        await records.execute(INSERT_TOLD_LEGS, airline_id, *zip(*legs, strict=True), name="INSERT_TOLD_LEGS")
+        await records.execute(INSERT_PLANNED_LEGS, airline_id, *zip(*legs, strict=True), name="INSERT_PLANNED_LEGS")
 
 
 async def insert_legs(records: Reader, airline_id: int, legs: Sequence[NewLeg]) -> None:

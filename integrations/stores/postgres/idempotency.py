@@ -14,11 +14,11 @@ ON CONFLICT (airline_id, actor, key) DO NOTHING
 RETURNING key
 """
 
-KEPT_ANSWER = """
+STORED_RESULT = """
 SELECT operation, fingerprint, answer FROM idempotency_keys WHERE airline_id = $1 AND actor = $2 AND key = $3
 """
 
-KEEP_ANSWER = "UPDATE idempotency_keys SET answer = $4 WHERE airline_id = $1 AND actor = $2 AND key = $3"
+STORE_RESULT = "UPDATE idempotency_keys SET answer = $4 WHERE airline_id = $1 AND actor = $2 AND key = $3"
 
 DELETE_OLD_KEYS = """
 DELETE FROM idempotency_keys
@@ -31,15 +31,15 @@ WHERE (airline_id, actor, key) IN (SELECT airline_id, actor, key
 """
 
 
-class Kept(NamedTuple):
+class StoredResult(NamedTuple):
     """What was answered under a key; the fingerprint is a digest of the input."""
 
     operation: str
     fingerprint: bytes
-    answer: Mapping[str, Any]
+    result: Mapping[str, Any]
 
 
-async def claim(
+async def claim_key(
     records: Reader, airline_id: int, actor: str, key: str, operation: str, fingerprint: bytes, at: datetime
 ) -> bool:
     """Takes a key for the transaction that it is part of; False where it is taken."""
@@ -49,15 +49,15 @@ async def claim(
     )
 
 
-async def find(records: Reader, airline_id: int, actor: str, key: str) -> Kept | None:
+async def find_result(records: Reader, airline_id: int, actor: str, key: str) -> StoredResult | None:
     """What was answered under the key."""
-    row = await records.fetchrow(KEPT_ANSWER, airline_id, actor, key, name="KEPT_ANSWER")
-    return Kept(*row) if row else None
+    row = await records.fetchrow(STORED_RESULT, airline_id, actor, key, name="STORED_RESULT")
+    return StoredResult(*row) if row else None
 
 
-async def keep(records: Reader, airline_id: int, actor: str, key: str, answer: Mapping[str, Any]) -> None:
+async def store_result(records: Reader, airline_id: int, actor: str, key: str, answer: Mapping[str, Any]) -> None:
     """Writes the answer under a key that this transaction has claimed."""
-    await records.execute(KEEP_ANSWER, airline_id, actor, key, dict(answer), name="KEEP_ANSWER")
+    await records.execute(STORE_RESULT, airline_id, actor, key, dict(answer), name="STORE_RESULT")
 
 
 async def delete_old(records: Reader, airline_id: int, before: datetime, limit: int) -> None:

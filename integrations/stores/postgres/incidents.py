@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from integrations.records.incidents import AffectedBag, Incident, IncidentCause, MemberBag
+from integrations.records.incidents import AffectedBag, AssessedBag, Incident, IncidentCause
 from integrations.records.outbox import Consumer
 from integrations.records.page import Page
 from integrations.stores.postgres.manager import Reader
@@ -61,7 +61,7 @@ WHERE airline_id = $1 AND flight_id = ANY($2::bigint[]) AND closed_at IS NULL
 FOR NO KEY UPDATE
 """
 
-MEMBERS_OF_INCIDENTS = """
+ASSESSED_BAGS = """
 SELECT incident_id, bag_id, level, at_stake, bag_version, bags.version
 FROM incident_bags
 JOIN bags ON bags.id = bag_id AND bags.airline_id = $1
@@ -142,7 +142,7 @@ GROUP BY incident_id, level
 """
 
 # In the owner's lanes: bags of open incidents that have changed since they were looked at.
-MOVED_MEMBERS = """
+CHANGED_BAGS_OF_INCIDENTS = """
 SELECT incidents.airline_id, incidents.id AS incident_id, bag_id
 FROM incidents
 JOIN lanes ON consumer = $1 AND lane = incidents.flight_id % 64 AND owner = $2 AND leased_until > now()
@@ -153,7 +153,7 @@ LIMIT $3
 """
 
 # Likewise: flights off their times, onto which bags may have been planned since, and those of open incidents.
-FLIGHTS_TO_WATCH = """
+FLIGHTS_TO_ASSESS = """
 SELECT watched.airline_id, watched.id AS flight_id
 FROM (SELECT airline_id, id
       FROM flights
@@ -166,7 +166,7 @@ JOIN lanes ON consumer = $1 AND lane = watched.id % 64 AND owner = $2 AND leased
 """
 
 # Airports where bags connect and have moved just now; told of by whoever has the first lane.
-MOVED_BOARDS = """
+CHANGED_BOARDS = """
 SELECT DISTINCT changes.airline_id, bags.airport
 FROM changes
 JOIN lanes ON consumer = $1 AND lane = 0 AND owner = $2 AND leased_until > now()
@@ -184,7 +184,7 @@ class AffectedFlight(NamedTuple):
     flight_id: int
 
 
-class MovedMember(NamedTuple):
+class ChangedBag(NamedTuple):
     """A bag of an open incident that a worker is to look at."""
 
     airline_id: int
@@ -192,7 +192,7 @@ class MovedMember(NamedTuple):
     bag_id: int
 
 
-class MovedBoard(NamedTuple):
+class ChangedBoard(NamedTuple):
     """An airport where bags have moved."""
 
     airline_id: int
@@ -237,7 +237,7 @@ async def page(
     )
     filters = airport, is_open, page.part(0)
     return await records.fetch(
-        statement, airline_id, *filters, page.limit + 1, name=name, record_class=Incident, filtered=True
+        statement, airline_id, *filters, page.limit + 1, name=name, record_class=Incident, custom_plan=True
     )
 
 
@@ -255,18 +255,18 @@ async def open_by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> li
     )
 
 
-async def members(
+async def assessed_bags(
     records: Reader, airline_id: int, incident_ids: Sequence[int], whole: Sequence[int], bag_ids: Sequence[int]
-) -> list[MemberBag]:
+) -> list[AssessedBag]:
     """Of some of these incidents (``whole``) all bags, of the others those of ``bag_ids``."""
     return await records.fetch(
-        MEMBERS_OF_INCIDENTS,
+        ASSESSED_BAGS,
         airline_id,
         incident_ids,
         whole,
         bag_ids,
-        name="MEMBERS_OF_INCIDENTS",
-        record_class=MemberBag,
+        name="ASSESSED_BAGS",
+        record_class=AssessedBag,
     )
 
 
@@ -351,22 +351,22 @@ async def levels(records: Reader, airline_id: int, incident_ids: Sequence[int]) 
     return found
 
 
-async def moved_members(records: Reader, consumer: Consumer, owner: str, limit: int) -> list[MovedMember]:
+async def changed_bags(records: Reader, consumer: Consumer, owner: str, limit: int) -> list[ChangedBag]:
     """Bags of open incidents that have changed since they were looked at, in the owner's lanes."""
-    rows = await records.fetch(MOVED_MEMBERS, consumer, owner, limit, name="MOVED_MEMBERS")
-    return [MovedMember(*row) for row in rows]
+    rows = await records.fetch(CHANGED_BAGS_OF_INCIDENTS, consumer, owner, limit, name="CHANGED_BAGS_OF_INCIDENTS")
+    return [ChangedBag(*row) for row in rows]
 
 
-async def flights_to_watch(records: Reader, consumer: Consumer, owner: str, within: timedelta) -> list[AffectedFlight]:
+async def flights_to_assess(records: Reader, consumer: Consumer, owner: str, within: timedelta) -> list[AffectedFlight]:
     """Flights off their times that are to leave ``within`` from now or left since, and those of open incidents.
 
     Only those in the owner's lanes.
     """
-    rows = await records.fetch(FLIGHTS_TO_WATCH, consumer, owner, within, name="FLIGHTS_TO_WATCH")
+    rows = await records.fetch(FLIGHTS_TO_ASSESS, consumer, owner, within, name="FLIGHTS_TO_ASSESS")
     return [AffectedFlight(*row) for row in rows]
 
 
-async def moved_boards(records: Reader, consumer: Consumer, owner: str, within: timedelta) -> list[MovedBoard]:
+async def changed_boards(records: Reader, consumer: Consumer, owner: str, within: timedelta) -> list[ChangedBoard]:
     """Airports where bags connect and have moved ``within`` the last time."""
-    rows = await records.fetch(MOVED_BOARDS, consumer, owner, within, name="MOVED_BOARDS")
-    return [MovedBoard(*row) for row in rows]
+    rows = await records.fetch(CHANGED_BOARDS, consumer, owner, within, name="CHANGED_BOARDS")
+    return [ChangedBoard(*row) for row in rows]

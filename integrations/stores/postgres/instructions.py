@@ -28,7 +28,7 @@ _COLUMNS = frozenset({"tag", "at"})
 _NAMES = tuple(field.name for field in fields(Instruction) if field.name not in _COLUMNS)
 
 
-class Said(NamedTuple):
+class BagInstruction(NamedTuple):
     """An instruction of one bag, and the message it stands in."""
 
     bag_id: int
@@ -36,7 +36,7 @@ class Said(NamedTuple):
     instruction: Instruction
 
 
-async def insert(records: Reader, airline_id: int, said: Sequence[Said]) -> None:
+async def insert(records: Reader, airline_id: int, said: Sequence[BagInstruction]) -> None:
     """Adds instructions; those that are there stay as they are."""
     await records.execute(
         INSERT_INSTRUCTIONS,
@@ -50,12 +50,12 @@ async def insert(records: Reader, airline_id: int, said: Sequence[Said]) -> None
     )
 
 
-async def of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> dict[int, list[Said]]:
+async def of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> dict[int, list[BagInstruction]]:
     """All instructions of each bag, in no order that counts; bags of which no message spoke have none."""
     rows = await records.fetch(INSTRUCTIONS_OF_BAGS, airline_id, bag_ids, name="INSTRUCTIONS_OF_BAGS")
-    found: dict[int, list[Said]] = {bag_id: [] for bag_id in bag_ids}
+    found: dict[int, list[BagInstruction]] = {bag_id: [] for bag_id in bag_ids}
     for bag_id, message_id, tag, at, said in rows:
-        found[bag_id].append(Said(bag_id, message_id, Instruction(tag=tag, at=at, **_from_json(said))))
+        found[bag_id].append(BagInstruction(bag_id, message_id, Instruction(tag=tag, at=at, **_from_json(said))))
     return found
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL, the system of record: a pool, sessions, transactions, and one place where the driver's errors end."""
+"""PostgreSQL, the system of record: pool, sessions, transactions, and translation of the driver's errors."""
 
 import asyncio
 import re
@@ -29,7 +29,7 @@ from asyncpg.exceptions import (
 
 from integrations.deadline import remaining
 from integrations.errors import Conflict, OutsideError, Refused, Unavailable
-from integrations.stores.availability import SLOW_CALL, Availability, backoff
+from integrations.stores.availability import SLOW_CALL_SECONDS, Availability, backoff
 from integrations.stores.postgres.address import Address
 from integrations.stores.postgres.pool import (
     CLOSE_SECONDS,
@@ -43,14 +43,14 @@ from integrations.timings import Timings
 
 STORE = "records"
 SLOW_SECONDS = 1.0
-# Health must answer within 100 ms whatever the store does; a slower store is reported as its last probe found it.
-HEALTH_PATIENCE_SECONDS = 0.05
+# Health responds within 100 ms whatever the store does; for a slower store it reports the last probe's result.
+HEALTH_TIMEOUT_SECONDS = 0.05
 GRACE_SECONDS = 2.0
 LISTENER_PING_SECONDS = 30.0
 
 DRIVER_ERRORS = (PostgresError, InterfaceError, InternalClientError, OSError)  # TimeoutError is an OSError
-# The server is going, gone, or was never reached. asyncpg reports the first use of a connection that was killed while
-# idle as InternalClientError.
+# The server is shutting down, gone, or was never reached. asyncpg reports the first use of a connection that was killed
+# while idle as InternalClientError.
 LOST = (
     OSError,
     PostgresConnectionError,
@@ -58,7 +58,7 @@ LOST = (
     TooManyConnectionsError,
     InternalClientError,
 )
-SOMEBODY_ELSE = (UniqueViolationError, ExclusionViolationError, TransactionRollbackError, LockNotAvailableError)
+CONFLICTS = (UniqueViolationError, ExclusionViolationError, TransactionRollbackError, LockNotAvailableError)
 
 READS = re.compile(r"\s*(select|with|values|table|show)\b", re.IGNORECASE)
 CHANGES = re.compile(
@@ -70,7 +70,7 @@ Exchange = Callable[..., Awaitable[Any]]
 
 
 class StatementCount:
-    """The names of the statements sent, in order."""
+    """Names of the statements sent, in order."""
 
     __slots__ = ("names",)
 
@@ -83,7 +83,7 @@ _COUNT: ContextVar[StatementCount | None] = ContextVar("statement_count", defaul
 
 @contextmanager
 def count_statements() -> Iterator[StatementCount]:
-    """Collect the names of all statements that the block, and tasks started in it, send to PostgreSQL."""
+    """Collect the names of all statements that the block, or a task started in it, sends to PostgreSQL."""
     counted = StatementCount()
     token = _COUNT.set(counted)
     try:
@@ -93,15 +93,16 @@ def count_statements() -> Iterator[StatementCount]:
 
 
 class ConnectionLost(Unavailable):
-    """The connection broke before the answer: a statement may have run or not."""
+    """The connection broke before the response: the statement may have run or not."""
 
 
 class Reader(ABC):
-    """Who runs single statements: the manager (any connection), a session (its own), analytics (the replica).
+    """Interface that runs single statements: a manager (any connection), a session (its own), analytics (the replica).
 
-    ``name`` goes to metrics, counts and the log; ``timeout`` is in seconds and never exceeds the request's deadline.
-    All methods raise ``Unavailable`` (``DeadlineExceeded`` if the request's own time is up), ``Refused`` or
-    ``Conflict`` (a unique or exclusion constraint, a deadlock, a serialization failure, a lock not available).
+    ``name`` identifies the statement in metrics, counts and the log. ``timeout`` is in seconds and never exceeds the
+    request's deadline. All methods raise ``Unavailable`` (``DeadlineExceeded`` if the request's own time is up),
+    ``Refused`` or ``Conflict`` (a unique or exclusion constraint, a deadlock, a serialization failure, a lock not
+    available).
     """
 
     @abstractmethod
@@ -117,7 +118,7 @@ class Reader(ABC):
         """Send one statement by ``exchange``, a method of asyncpg's connection."""
 
     async def execute(self, sql: str, *args: Any, name: str | None = None, timeout: float | None = None) -> str:
-        """Run a statement (without arguments also several) and return the last command's tag, like ``UPDATE 3``."""
+        """Run a statement (or several, without arguments) and return the last command's tag, like ``UPDATE 3``."""
         return str(await self._run(Connection.execute, sql, args, name, timeout))
 
     @overload
@@ -128,7 +129,7 @@ class Reader(ABC):
         name: str | None = ...,
         record_class: type[R],
         timeout: float | None = ...,
-        filtered: bool = ...,
+        custom_plan: bool = ...,
     ) -> list[R]: ...
     @overload
     async def fetch(
@@ -138,7 +139,7 @@ class Reader(ABC):
         name: str | None = ...,
         record_class: None = ...,
         timeout: float | None = ...,
-        filtered: bool = ...,
+        custom_plan: bool = ...,
     ) -> list[Record]: ...
     async def fetch(
         self,
@@ -147,10 +148,15 @@ class Reader(ABC):
         name: str | None = None,
         record_class: type[Record] | None = None,
         timeout: float | None = None,
-        filtered: bool = False,
+        custom_plan: bool = False,
     ) -> Any:
-        """All rows, as ``record_class`` where given; ``filtered`` where the best plan depends on the arguments."""
-        exchange = PlanningConnection.fetch_planned if filtered else Connection.fetch
+        """Return all rows.
+
+        Args:
+            record_class: the class of the rows.
+            custom_plan: plan for these arguments, because the best plan depends on them.
+        """
+        exchange = PlanningConnection.fetch_with_custom_plan if custom_plan else Connection.fetch
         return await self._run(exchange, sql, args, name, timeout, record_class)
 
     @overload
@@ -169,18 +175,18 @@ class Reader(ABC):
         record_class: type[Record] | None = None,
         timeout: float | None = None,
     ) -> Any:
-        """The first row, or None."""
+        """Return the first row, or None."""
         return await self._run(Connection.fetchrow, sql, args, name, timeout, record_class)
 
     async def fetchval(self, sql: str, *args: Any, name: str | None = None, timeout: float | None = None) -> Any:
-        """The first value of the first row, or None."""
+        """Return the first value of the first row, or None."""
         return await self._run(Connection.fetchval, sql, args, name, timeout)
 
 
 class Session(Reader):
     """One connection for the length of an ``async with`` block; one statement at a time.
 
-    Session state (``SET``, temporary tables) belongs into a transaction: nothing is reset afterwards.
+    Session state (``SET``, temporary tables) belongs in a transaction, since nothing is reset afterwards.
     """
 
     __slots__ = ("_entry", "_manager")
@@ -201,12 +207,12 @@ class Session(Reader):
         if self._entry.cut_off:
             raise ConnectionLost(STORE, f"{name or 'unnamed'}: an earlier statement of this session was cut off")
         seconds = remaining(timeout or self._manager.timeout, STORE)
-        return await self._manager.talk(self._entry, exchange, sql, args, name, seconds, record_class)
+        return await self._manager.run_exchange(self._entry, exchange, sql, args, name, seconds, record_class)
 
     async def executemany(
         self, sql: str, rows: Iterable[Sequence[Any]], *, name: str | None = None, timeout: float | None = None
     ) -> None:
-        """Run a statement once per row, in one exchange."""
+        """Run a statement once per row, in one round trip."""
         await self._run(Connection.executemany, sql, [rows], name, timeout)
 
     async def copy_records(
@@ -218,34 +224,34 @@ class Session(Reader):
         name: str | None = None,
         timeout: float | None = None,
     ) -> str:
-        """Add rows by binary COPY, for masses of them; return the command's tag, like ``COPY 1000``."""
+        """Add many rows by binary COPY and return the command's tag, like ``COPY 1000``."""
         copy = partial(Connection.copy_records_to_table, records=records, columns=columns)
         return str(await self._run(copy, table, (), name or f"COPY {table}", timeout))
 
     @asynccontextmanager
     async def transaction(self, *, read_only: bool = False) -> AsyncIterator["Session"]:
-        """A transaction on this session: committed at the end of the block, rolled back if it raises.
+        """Open a transaction on this session: committed at the end of the block, rolled back if the block raises.
 
         Raises:
-            Unavailable: also when the connection breaks during COMMIT; then nobody knows whether it happened.
-            Conflict: also at COMMIT, or when a statement inside had failed and its error was swallowed.
+            Unavailable: also when the connection breaks during COMMIT; the outcome is then unknown.
+            Conflict: also at COMMIT, or when a statement in the block failed and its error was swallowed.
         """
         await self.begin(read_only=read_only)
-        async with self.rest_of_transaction():
+        async with self.finishing_transaction():
             yield self
 
     async def begin(self, *, read_only: bool) -> None:
-        """Open a transaction; ``rest_of_transaction`` must follow."""
+        """Open a transaction; ``finishing_transaction`` must follow."""
         await self.execute("BEGIN READ ONLY" if read_only else "BEGIN", name="BEGIN")
 
     @asynccontextmanager
-    async def rest_of_transaction(self) -> AsyncIterator[None]:
-        """End the open transaction as the block ends. Left to a cancelled task, it ends with the connection."""
+    async def finishing_transaction(self) -> AsyncIterator[None]:
+        """Commit or roll back the open transaction at the end of the block; on cancellation, close the connection."""
         try:
             yield
-            # PostgreSQL answers COMMIT in a failed transaction with ROLLBACK, and no error.
+            # For COMMIT in a failed transaction PostgreSQL returns the tag ROLLBACK, and no error.
             if await self.execute("COMMIT", name="COMMIT") != "COMMIT":
-                raise Conflict(STORE, "a statement of this transaction had failed: nothing was committed")
+                raise Conflict(STORE, "a statement of this transaction failed: nothing was committed")
         except Exception:
             await self._roll_back()
             raise
@@ -253,12 +259,12 @@ class Session(Reader):
     async def _roll_back(self) -> None:
         entry = self._entry
         if not (entry.cut_off or entry.connection.is_closed()) and entry.connection.is_in_transaction():
-            with suppress(OutsideError):  # the connection is closed then, which rolls back as well
-                await self._manager.talk(entry, Connection.execute, "ROLLBACK", (), "ROLLBACK", CLOSE_SECONDS)
+            with suppress(OutsideError):  # the connection is closed on failure, which rolls back as well
+                await self._manager.run_exchange(entry, Connection.execute, "ROLLBACK", (), "ROLLBACK", CLOSE_SECONDS)
 
 
 class Analytics(Reader):
-    """Read-only statements for analysts: on the replica, on the primary where there is none or it is not available."""
+    """Read-only statements for analysts: on the replica, or on the primary where no replica is available."""
 
     def __init__(self, primary: "PostgresManager", replica: "PostgresManager | None") -> None:
         self._primary = primary
@@ -274,32 +280,33 @@ class Analytics(Reader):
         record_class: type[Record] | None = None,
     ) -> Any:
         if self._replica is not None and self._replica.is_up:
-            # Only where it cannot be reached: what is too slow for the replica must not burden the primary as well.
+            # Fall back only where the replica is not reachable: a statement that is too slow for the replica must not
+            # load the primary as well.
             with suppress(ConnectionLost):
-                return await self._ask(self._replica, exchange, sql, args, name, timeout, record_class)
-        return await self._ask(self._primary, exchange, sql, args, name, timeout, record_class)
+                return await self._run_on(self._replica, exchange, sql, args, name, timeout, record_class)
+        return await self._run_on(self._primary, exchange, sql, args, name, timeout, record_class)
 
-    async def _ask(self, manager: "PostgresManager", *call: Any) -> Any:
+    async def _run_on(self, manager: "PostgresManager", *call: Any) -> Any:
         async with manager.transaction(read_only=True) as session:
             return await session._run(*call)
 
 
 class PostgresManager(Reader):
-    """A pool of connections that is bounded in number and in time, and never waits for a dead server.
+    """Pool of connections, bounded in number and in time, that never waits for a dead server.
 
-    ``connect`` does not raise: where the server is down, calls raise ``Unavailable`` at once until a background probe
-    finds it again.
+    ``connect`` does not raise: while the server is down, calls raise ``Unavailable`` at once until a background probe
+    succeeds.
 
     Args:
-        database_url: a ``postgresql://`` URL as the provider hands it out; see ``Address.parse``.
-        min_connections: opened by ``connect`` and kept when idle.
-        max_connections: the bound of the pool; the probe and each listener hold one more.
+        database_url: a ``postgresql://`` URL as a provider supplies it; see ``Address.parse``.
+        min_connections: connections that ``connect`` opens and that stay open when idle.
+        max_connections: size of the pool; the probe and each listener hold one more.
         replica_url: a read replica for ``analytics``.
-        application_name: what the server shows for these connections.
-        timeout: seconds that a call may take unless it says otherwise.
+        application_name: name of these sessions on the server.
+        timeout: seconds that a call may take unless it has a timeout of its own.
 
     Raises:
-        ValueError: an address that cannot be used, see ``Address.parse``.
+        ValueError: an address that cannot be used (see ``Address.parse``), or numbers of connections that do not fit.
     """
 
     def __init__(
@@ -317,10 +324,10 @@ class PostgresManager(Reader):
         self._application_name = application_name
         self._make_pool = partial(Pool, self._address, application_name, min_connections, max_connections)
         self._pool = self._make_pool()
-        self._probe_link: PooledConnection | None = None
+        self._probe_connection: PooledConnection | None = None
         self._timings = Timings(STORE, SLOW_SECONDS)
-        self._availability = Availability(STORE, self._probe, when_down=self._drop)
-        self._overdue = SlowCallDetector(SLOW_CALL, self._availability.suspect)
+        self._availability = Availability(STORE, self._probe, on_down=self._terminate_pool)
+        self._slow_calls = SlowCallDetector(SLOW_CALL_SECONDS, self._availability.request_probe)
         self._replica = (
             PostgresManager(
                 replica_url,
@@ -336,52 +343,52 @@ class PostgresManager(Reader):
 
     @property
     def is_up(self) -> bool:
-        """Whether the server answered when it was last asked."""
+        """Whether the last probe of the server succeeded."""
         return self._availability.is_up
 
     async def connect(self) -> None:
-        """Find out whether the server answers and open the first connections; returns within ``timeout`` seconds."""
+        """Probe the server and open the first connections; returns within ``timeout`` seconds."""
         self._pool = self._make_pool()
         await asyncio.gather(self._connect(), *([self._replica.connect()] if self._replica else []))
 
     async def _connect(self) -> None:
         await self._availability.connect(self.timeout)
         if self.is_up:
-            with suppress(*DRIVER_ERRORS):  # a call that needs a connection will say what is wrong
-                await self._pool.fill(self.timeout)
+            with suppress(*DRIVER_ERRORS):  # a later call that needs a connection raises the error
+                await self._pool.open_minimum(self.timeout)
 
     async def disconnect(self) -> None:
-        """Close everything; statements under way get two seconds to finish."""
+        """Close everything; active statements get two seconds to finish."""
         await self._availability.close()
-        self._close_probe_link()
+        self._close_probe_connection()
         await self._pool.close(GRACE_SECONDS)
         if self._replica is not None:
             await self._replica.disconnect()
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Session]:
-        """A session on a connection of the pool. Holding one while asking for another can exhaust the pool."""
-        entry = await self._lend()
+        """Open a session on a connection of the pool. Nested sessions can exhaust the pool."""
+        entry = await self._acquire()
         try:
             yield Session(self, entry)
         finally:
-            self._pool.give(entry)
+            self._pool.release(entry)
 
     @asynccontextmanager
     async def transaction(self, *, read_only: bool = False) -> AsyncIterator[Session]:
-        """A session inside a transaction, see ``Session.transaction``."""
-        entry = await self._begin(read_only=read_only, again=True)
+        """Open a session inside a transaction, see ``Session.transaction``."""
+        entry = await self._begin(read_only=read_only, retry=True)
         try:
             session = Session(self, entry)
-            async with session.rest_of_transaction():
+            async with session.finishing_transaction():
                 yield session
         finally:
-            self._pool.give(entry)
+            self._pool.release(entry)
 
     @asynccontextmanager
     async def direct(self) -> AsyncIterator[Session]:
-        """A session on a connection of its own that bypasses a pooler: for migrations and session-wide locks."""
-        self._availability.check()
+        """Open a session on a connection of its own that bypasses a pooler: for migrations and session-wide locks."""
+        self._availability.raise_if_down()
         entry = await self._open_direct()
         try:
             yield Session(self, entry)
@@ -392,8 +399,9 @@ class PostgresManager(Reader):
     async def listen(self, channel: str, callback: Callable[[str], object]) -> AsyncIterator[None]:
         """Call ``callback`` with the payload of each NOTIFY on ``channel`` while the block runs.
 
-        The connection is opened again whenever it is lost, and each time ``callback`` gets an empty payload, since
-        what was sent in between is gone: a notification wakes, the tables tell. ``callback`` must not raise.
+        The connection is opened again whenever it is lost. After each opening ``callback`` gets an empty payload, since
+        notifications in between are lost: a notification only wakes, and the tables hold the data. ``callback`` must
+        not raise.
         """
         task = asyncio.create_task(self._keep_listening(channel, callback), context=Context())
         try:
@@ -403,23 +411,23 @@ class PostgresManager(Reader):
             await asyncio.wait([task])
 
     async def health_check(self) -> dict[str, Any]:
-        """``{"status": "healthy" | "unhealthy", "latency_ms", "checked_ms_ago", "pool", ...}`` after at most 50 ms.
+        """Return ``{"status": "healthy" | "unhealthy", "latency_ms", "checked_ms_ago", "pool", ...}`` within 50 ms.
 
-        Never raises. ``error`` holds the driver's words where unhealthy; ``replica`` is the same for the replica.
+        Never raises. ``error`` holds the driver's message where unhealthy; ``replica`` is the same for the replica.
         """
         if self._replica is None:
-            return {**await self._availability.report(HEALTH_PATIENCE_SECONDS), "pool": self._pool.figures()}
-        report, replica = await asyncio.gather(
-            self._availability.report(HEALTH_PATIENCE_SECONDS), self._replica.health_check()
+            return {**await self._availability.health(HEALTH_TIMEOUT_SECONDS), "pool": self._pool.stats()}
+        primary, replica = await asyncio.gather(
+            self._availability.health(HEALTH_TIMEOUT_SECONDS), self._replica.health_check()
         )
-        return {**report, "pool": self._pool.figures(), "replica": replica}
+        return {**primary, "pool": self._pool.stats(), "replica": replica}
 
     def get_pool_stats(self) -> dict[str, float]:
-        """``size idle in_use max`` in connections, ``queries errors`` since the start, ``seconds`` spent in them."""
-        return {**self._pool.figures(), **self._timings.totals()}
+        """Return connections (``size idle in_use max``) and sums of statements (``queries errors seconds``)."""
+        return {**self._pool.stats(), **self._timings.totals()}
 
     def get_statement_stats(self) -> dict[str, dict[str, float]]:
-        """``{name: {"calls", "errors", "seconds", "slowest"}}``."""
+        """Return ``{name: {"calls", "errors", "seconds", "slowest"}}``."""
         return self._timings.by_name()
 
     async def _run(
@@ -432,29 +440,29 @@ class PostgresManager(Reader):
         record_class: type[Record] | None = None,
     ) -> Any:
         seconds = remaining(timeout or self.timeout, STORE)
-        self._availability.check()
-        entry = self._pool.take_ready()
+        self._availability.raise_if_down()
+        entry = self._pool.acquire_idle()
         started = monotonic()
         if entry is None:
-            entry = await self._take(seconds)
+            entry = await self._wait_for_connection(seconds)
             seconds -= monotonic() - started
         try:
-            return await self.talk(entry, exchange, sql, args, name, seconds, record_class)
+            return await self.run_exchange(entry, exchange, sql, args, name, seconds, record_class)
         except ConnectionLost:
             seconds -= monotonic() - started
             if seconds <= 0 or not is_read(sql):
                 raise
         finally:
-            self._pool.give(entry)
-        self._availability.check()
-        self._pool.drop_idle()  # what was killed together with it would fail alike
-        entry = await self._take(seconds)
+            self._pool.release(entry)
+        self._availability.raise_if_down()
+        self._pool.terminate_idle()  # connections that were killed together with it would fail alike
+        entry = await self._wait_for_connection(seconds)
         try:
-            return await self.talk(entry, exchange, sql, args, name, seconds, record_class)
+            return await self.run_exchange(entry, exchange, sql, args, name, seconds, record_class)
         finally:
-            self._pool.give(entry)
+            self._pool.release(entry)
 
-    async def talk(
+    async def run_exchange(
         self,
         entry: PooledConnection,
         exchange: Exchange,
@@ -464,71 +472,75 @@ class PostgresManager(Reader):
         seconds: float,
         record_class: type[Record] | None = None,
     ) -> Any:
-        """One exchange on a connection: bounded, counted, timed, its errors translated. For sessions only."""
+        """Run one round trip on a connection: bounded, counted, timed, its errors translated. For sessions only."""
         name = name or "unnamed"
         if (counted := _COUNT.get()) is not None:
             counted.names.append(name)
         started = monotonic()
-        entry.patient = seconds > self.timeout
-        self._overdue.begin(entry, started)
+        entry.long_running = seconds > self.timeout
+        self._slow_calls.begin(entry, started)
         try:
             if record_class is None:
                 return await exchange(entry.connection, sql, *args, timeout=seconds)
             return await exchange(entry.connection, sql, *args, timeout=seconds, record_class=record_class)
         except DRIVER_ERRORS as error:
-            raise self._explain(error, name, entry) from None  # the driver's text may repeat values
+            raise self._translate(error, name, entry) from None  # the driver's message may repeat values
         except BaseException:
             entry.cut_off = True
             raise
         finally:
-            self._overdue.end(entry)
+            self._slow_calls.end(entry)
             self._timings.add(name, monotonic() - started)
 
-    def _explain(self, error: BaseException, name: str, entry: PooledConnection | None = None) -> OutsideError:
-        """What the driver's error means for the caller; keeps the connection from further use where it must be."""
+    def _translate(self, error: BaseException, name: str, entry: PooledConnection | None = None) -> OutsideError:
+        """Return the error for the caller; mark the connection as cut off where it cannot be used again."""
         self._timings.add_error(name)
-        reason = f"{name}: {_words(error)}"
-        if isinstance(error, SOMEBODY_ELSE):
+        reason = f"{name}: {_reason(error)}"
+        if isinstance(error, CONFLICTS):
             return Conflict(STORE, reason)
         if entry is not None and not isinstance(error, LOST) and not entry.connection.is_closed():
-            # A full disk or no memory says nothing against what was asked.
+            # A full disk or a lack of memory is no fault of the statement.
             kind = Unavailable if isinstance(error, InsufficientResourcesError) else Refused
             return kind(STORE, reason)
         if entry is not None:
             entry.cut_off = True
-        self._availability.suspect()
+        self._availability.request_probe()
         if isinstance(error, TimeoutError | QueryCanceledError):
-            return self._availability.timed_out(f"{name}: no answer in time")
+            return self._availability.timed_out(f"{name}: no response in time")
         return ConnectionLost(STORE, reason, self._availability.retry_after)
 
-    async def _begin(self, *, read_only: bool, again: bool) -> PooledConnection:
-        """A connection inside a new transaction; ``again`` on another one if this was killed while it was idle."""
-        entry = await self._lend()
+    async def _begin(self, *, read_only: bool, retry: bool) -> PooledConnection:
+        """Return a connection inside a new transaction.
+
+        Args:
+            retry: use another connection if this one was killed while it was idle.
+        """
+        entry = await self._acquire()
         try:
             await Session(self, entry).begin(read_only=read_only)
         except BaseException as error:
-            self._pool.give(entry)
-            if not (again and isinstance(error, ConnectionLost)):
+            self._pool.release(entry)
+            if not (retry and isinstance(error, ConnectionLost)):
                 raise
         else:
             return entry
-        self._pool.drop_idle()
-        return await self._begin(read_only=read_only, again=False)
+        self._pool.terminate_idle()
+        return await self._begin(read_only=read_only, retry=False)
 
-    def _drop(self) -> None:
-        self._pool.drop()
+    def _terminate_pool(self) -> None:
+        self._pool.terminate()
 
-    async def _lend(self) -> PooledConnection:
+    async def _acquire(self) -> PooledConnection:
         seconds = remaining(self.timeout, STORE)
-        self._availability.check()
-        return self._pool.take_ready() or await self._take(seconds)
+        self._availability.raise_if_down()
+        return self._pool.acquire_idle() or await self._wait_for_connection(seconds)
 
-    async def _take(self, seconds: float) -> PooledConnection:
+    async def _wait_for_connection(self, seconds: float) -> PooledConnection:
         try:
-            async with self._availability.call(seconds):
-                return await self._pool.take(seconds)
+            async with self._availability.bounded_call(seconds):
+                return await self._pool.acquire(seconds)
         except DRIVER_ERRORS as error:
-            raise self._explain(error, "CONNECT") from None
+            raise self._translate(error, "CONNECT") from None
 
     async def _open_direct(self) -> PooledConnection:
         try:
@@ -536,25 +548,26 @@ class PostgresManager(Reader):
                 self._address.direct(), f"{self._application_name}-direct", remaining(self.timeout, STORE)
             )
         except DRIVER_ERRORS as error:
-            raise self._explain(error, "CONNECT") from None
+            raise self._translate(error, "CONNECT") from None
 
     async def _probe(self) -> dict[str, Any]:
-        """A sign of life on a connection outside the pool."""
-        self._pool.trim()
+        """Query the server on a connection outside the pool."""
+        self._pool.close_unused()
         try:
-            if self._probe_link is None or self._probe_link.connection.is_closed():
-                self._probe_link = await open_connection(self._address, f"{self._application_name}-probe", self.timeout)
-            await self._probe_link.connection.execute("SELECT 1")
-        except BaseException:  # also when the probe's time is up: an exchange that was cut off cannot go on
-            self._close_probe_link()
+            if self._probe_connection is None or self._probe_connection.connection.is_closed():
+                name = f"{self._application_name}-probe"
+                self._probe_connection = await open_connection(self._address, name, self.timeout)
+            await self._probe_connection.connection.execute("SELECT 1")
+        except BaseException:  # also on cancellation: a round trip that was cut off cannot continue
+            self._close_probe_connection()
             raise
-        version = self._probe_link.connection.get_server_version()
+        version = self._probe_connection.connection.get_server_version()
         return {"version": f"{version.major}.{version.micro}"}
 
-    def _close_probe_link(self) -> None:
-        if self._probe_link is not None:
-            self._probe_link.connection.terminate()
-            self._probe_link = None
+    def _close_probe_connection(self) -> None:
+        if self._probe_connection is not None:
+            self._probe_connection.connection.terminate()
+            self._probe_connection = None
 
     async def _keep_listening(self, channel: str, callback: Callable[[str], object]) -> None:
         attempt = 0
@@ -576,7 +589,7 @@ class PostgresManager(Reader):
 
 
 async def _until_lost(entry: PooledConnection, lost: asyncio.Event) -> None:
-    """Wait for the end of a connection on which nothing may happen for hours, asking now and then."""
+    """Wait until a connection is lost; ping it every 30 seconds, since it may receive nothing for hours."""
     while not lost.is_set():
         try:
             async with asyncio.timeout(LISTENER_PING_SECONDS):
@@ -586,12 +599,12 @@ async def _until_lost(entry: PooledConnection, lost: asyncio.Event) -> None:
 
 
 def is_read(sql: str) -> bool:
-    """Whether a statement only reads, so that it may be sent again when its answer was lost."""
+    """Return whether a statement only reads, so that it may be sent again when its response was lost."""
     return READS.match(sql) is not None and CHANGES.search(sql) is None
 
 
-def _words(error: BaseException) -> str:
-    """What went wrong, without the values that PostgreSQL repeats in data errors and in DETAIL."""
+def _reason(error: BaseException) -> str:
+    """Return the error's message without the values that PostgreSQL repeats in data errors and in DETAIL."""
     kind = type(error).__name__
     if isinstance(error, DataError):
         return kind

@@ -10,8 +10,8 @@ from integrations.stores.postgres.manager import Reader
 
 # Whoever brings a found bag looks alone, those who bring missed ones look together: of two that come at the same moment
 # the second to look sees the first.
-LOOK_ALONE = "SELECT pg_advisory_xact_lock($1, $2)"
-LOOK_TOGETHER = "SELECT pg_advisory_xact_lock_shared($1, $2)"
+LOCK_MATCHING = "SELECT pg_advisory_xact_lock($1, $2)"
+LOCK_MATCHING_SHARED = "SELECT pg_advisory_xact_lock_shared($1, $2)"
 
 TRACED_BAGS = """
 SELECT pir_bags.pir_id, pir_bags.seq, kind,
@@ -157,15 +157,15 @@ ORDER BY pir_matches.seq, accepted.at, other.at
 LIMIT 1
 """
 
-LOOKING = zlib.crc32(b"matches") - 2**31
+MATCHING_LOCK_KEY = zlib.crc32(b"matches") - 2**31
 
 
-async def look(records: Reader, airline_id: int, *, alone: bool) -> None:
+async def lock_matching(records: Reader, airline_id: int, *, alone: bool) -> None:
     """Waits for those who look for matches and may not be seen yet, until the transaction ends."""
     if alone:
-        await records.execute(LOOK_ALONE, airline_id, LOOKING, name="LOOK_ALONE")
+        await records.execute(LOCK_MATCHING, airline_id, MATCHING_LOCK_KEY, name="LOCK_MATCHING")
     else:
-        await records.execute(LOOK_TOGETHER, airline_id, LOOKING, name="LOOK_TOGETHER")
+        await records.execute(LOCK_MATCHING_SHARED, airline_id, MATCHING_LOCK_KEY, name="LOCK_MATCHING_SHARED")
 
 
 async def traced(records: Reader, airline_id: int, pir_ids: Sequence[int]) -> list[MissedBag]:
@@ -197,7 +197,7 @@ async def candidates(
         of_a_key,
         limit,
         name="MATCH_CANDIDATES",
-        filtered=True,
+        custom_plan=True,
     )
     return [row["pir_id"] for row in rows]
 

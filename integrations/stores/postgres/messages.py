@@ -143,7 +143,14 @@ async def dead_letters(records: Reader, airline_id: int, *, settled: bool, page:
         else (DEAD_LETTERS_PAGE, "DEAD_LETTERS_PAGE")
     )
     return await records.fetch(
-        statement, airline_id, settled, page.part(0), page.limit + 1, name=name, record_class=DeadLetter, filtered=True
+        statement,
+        airline_id,
+        settled,
+        page.part(0),
+        page.limit + 1,
+        name=name,
+        record_class=DeadLetter,
+        custom_plan=True,
     )
 
 

@@ -42,7 +42,7 @@ WHERE (consumer, lane) IN (SELECT consumer, lane FROM lanes
 RETURNING lane
 """
 
-WORKERS = """
+COUNT_OTHER_WORKERS = """
 SELECT count(DISTINCT owner) FROM lanes WHERE consumer = $1 AND leased_until >= now() AND owner <> $2
 """
 
@@ -66,7 +66,7 @@ FROM outbox
 WHERE airline_id = $1 AND consumer = $2 AND done_at IS NULL AND subject = 'BAG' AND subject_id = ANY($3::bigint[])
 """
 
-SUBJECTS_WAITING = """
+PENDING_SUBJECTS = """
 SELECT DISTINCT subject_id
 FROM outbox
 WHERE airline_id = $1 AND consumer = $2 AND done_at IS NULL AND subject = $3 AND subject_id = ANY($4::bigint[])
@@ -129,7 +129,7 @@ async def wake(records: Reader, consumers: Collection[Consumer]) -> None:
 
 async def lease(records: Reader, consumer: Consumer, owner: str, seconds: float) -> list[int]:
     """Takes or renews a fair share of the lanes for ``seconds``; answers those the owner now has."""
-    others = int(await records.fetchval(WORKERS, consumer, owner, name="WORKERS"))
+    others = int(await records.fetchval(COUNT_OTHER_WORKERS, consumer, owner, name="COUNT_OTHER_WORKERS"))
     share = -(-LANES // (others + 1))
     rows = await records.fetch(LEASE_LANES, consumer, owner, timedelta(seconds=seconds), share, name="LEASE_LANES")
     return [row["lane"] for row in rows]
@@ -140,7 +140,9 @@ async def release(records: Reader, consumer: Consumer, owner: str) -> None:
     await records.execute(RELEASE_LANES, consumer, owner, name="RELEASE_LANES")
 
 
-async def waiting(records: Reader, consumer: Consumer, owner: str, margin: float, limit: int) -> list[OutboxMessage]:
+async def waiting_messages(
+    records: Reader, consumer: Consumer, owner: str, margin: float, limit: int
+) -> list[OutboxMessage]:
     """The oldest notices of the owner's lanes whose lease lasts ``margin`` seconds more, at most ``limit``."""
     return await records.fetch(
         WAITING_MESSAGES,
@@ -166,11 +168,11 @@ async def pending(
     return found
 
 
-async def subjects_waiting(
+async def pending_subjects(
     records: Reader, airline_id: int, consumer: Consumer, subject: Subject, ids: Sequence[int]
 ) -> set[int]:
     """Those of these bags or flights of which the consumer must still be told."""
-    rows = await records.fetch(SUBJECTS_WAITING, airline_id, consumer, subject.value, ids, name="SUBJECTS_WAITING")
+    rows = await records.fetch(PENDING_SUBJECTS, airline_id, consumer, subject.value, ids, name="PENDING_SUBJECTS")
     return {row["subject_id"] for row in rows}
 
 

@@ -105,7 +105,7 @@ async def by_locator(records: Reader, airline_id: int, locator: str, limit: int)
     )
 
 
-class Named(NamedTuple):
+class NamedPassenger(NamedTuple):
     """A passenger as a message names them.
 
     Args:
@@ -119,19 +119,21 @@ class Named(NamedTuple):
     at: datetime
 
 
-class Booked(NamedTuple):
+class BookingMatch(NamedTuple):
     """The booking that a message means, and the passenger of it so named, if there is one."""
 
     booking_id: int
     passenger_id: int | None
 
 
-async def booked(records: Reader, airline_id: int, named: Sequence[Named], window: timedelta) -> dict[int, Booked]:
+async def match_bookings(
+    records: Reader, airline_id: int, named: Sequence[NamedPassenger], window: timedelta
+) -> dict[int, BookingMatch]:
     """Who is meant, by place in ``named``; those whose booking is not known within the window are absent."""
     rows = await records.fetch(
         BOOKED_PASSENGERS, airline_id, *zip(*named, strict=True), window, name="BOOKED_PASSENGERS"
     )
-    return {row["seq"] - 1: Booked(row["booking_id"], row["passenger_id"]) for row in rows}
+    return {row["seq"] - 1: BookingMatch(row["booking_id"], row["passenger_id"]) for row in rows}
 
 
 async def lock_locators(records: Reader, airline_id: int, locators: Iterable[str]) -> None:

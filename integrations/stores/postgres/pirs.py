@@ -274,7 +274,7 @@ async def by_urgency(records: Reader, airline_id: int, which: PirFilter, page: P
 async def _page(records: Reader, airline_id: int, which: PirFilter, page: Page, statement: str, name: str) -> list[Pir]:
     key = page.part(0), page.part(1)
     return await records.fetch(
-        statement, airline_id, *which, *key, page.limit + 1, name=name, record_class=Pir, filtered=True
+        statement, airline_id, *which, *key, page.limit + 1, name=name, record_class=Pir, custom_plan=True
     )
 
 
@@ -420,7 +420,7 @@ async def update_bags(records: Reader, airline_id: int, pir_id: int, bags: Seque
     await records.execute(UPDATE_PIR_BAGS, airline_id, pir_id, *zip(*bags, strict=True), name="UPDATE_PIR_BAGS")
 
 
-async def enter(records: Reader, airline_id: int, pir_id: int, event: NewPirEvent) -> None:
+async def insert_event(records: Reader, airline_id: int, pir_id: int, event: NewPirEvent) -> None:
     """Adds an entry to a file's history."""
     await records.execute(INSERT_PIR_EVENT, airline_id, pir_id, *event, name="INSERT_PIR_EVENT")
 

@@ -1,11 +1,11 @@
-"""PostgreSQL connections, lent to one user at a time.
+"""Pool of PostgreSQL connections, each lent to one user at a time.
 
-Why not asyncpg's own pool: taking and giving back with deadlines costs it 21 us of CPU (uvloop, asyncpg 0.32), more
-than the statement in between (15 us); this one costs 1 us. It also sends a RESET statement after each use, and gives a
-connection back to the next user after a cancelled statement.
+asyncpg's own pool is not used. Acquiring and releasing with deadlines costs it 21 us of CPU (uvloop, asyncpg 0.32),
+more than the statement in between (15 us); this pool costs 1 us. asyncpg's pool also sends a RESET statement after each
+use, and lends a connection again after a cancelled statement.
 
-Here nothing is reset, because there is nothing to reset: session state lives in transactions only (``SET LOCAL``),
-and a connection that comes back inside a transaction or cut off in mid-exchange is closed.
+This pool resets nothing, because nothing needs a reset: session state lives in transactions only (``SET LOCAL``), and a
+connection is closed if it is released inside a transaction or was cut off in the middle of a round trip.
 """
 
 import asyncio
@@ -22,41 +22,42 @@ from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresErro
 
 from integrations.stores.postgres.address import Address
 
-# How long a connection that is being thrown away may take to cancel its statement on the server and say goodbye.
+# Bound on closing a discarded connection: cancelling its statement on the server and terminating the session.
 CLOSE_SECONDS = 1.0
-# Connections above the minimum are closed after this long without use.
+# Connections above the minimum are closed after this time without use.
 IDLE_SECONDS = 300.0
 
-# A prepared statement is planned once. By itself PostgreSQL plans a look-up by keys anew at each execution, as it takes
-# an array to be longer than ours are; planning takes up to ten times as long as such a look-up.
+# Plans a prepared statement once. By default PostgreSQL plans a look-up by keys again at each execution, since it
+# estimates longer arrays than the product sends. Planning takes up to ten times as long as such a look-up.
 GENERIC_PLANS = "SET plan_cache_mode = force_generic_plan"
-# For statements whose best plan depends on the values: lists with filters that may be absent.
+# For statements whose best plan depends on the arguments: lists with optional filters.
 CUSTOM_PLANS = "SET plan_cache_mode = force_custom_plan"
 
 
 class PlanningConnection(asyncpg.Connection):
-    """A connection that plans a prepared statement once, but for those that ask for a plan of their values.
+    """A connection that plans a prepared statement once, except where a custom plan is requested.
 
     Attributes:
-        plans_once: whether it does; not through a transaction pooler, where the setting would be somebody else's.
+        generic_plans: whether it does. Not through a transaction pooler, where the setting would change the session of
+            another client.
     """
 
-    plans_once = False
+    generic_plans = False
 
-    async def plan_once(self) -> None:
-        """Begin to."""
+    async def use_generic_plans(self) -> None:
+        """Switch the session to generic plans."""
         await self.execute(GENERIC_PLANS)
-        self.plans_once = True
+        self.generic_plans = True
 
-    async def fetch_planned(self, sql: str, *args: Any, timeout: float | None = None, **options: Any) -> Any:
-        """As ``fetch``, by a plan that is made for these values; two short exchanges more."""
-        if not self.plans_once:
+    async def fetch_with_custom_plan(self, sql: str, *args: Any, timeout: float | None = None, **options: Any) -> Any:
+        """Run ``fetch`` with a plan for these arguments; costs two short round trips more."""
+        if not self.generic_plans:
             return await self.fetch(sql, *args, timeout=timeout, **options)
         await self.execute(CUSTOM_PLANS, timeout=timeout)
         try:
             rows = await self.fetch(sql, *args, timeout=timeout, **options)
         except PostgresError:
-            # Where the transaction is lost, the setting is lost with it.
+            # In a failed transaction the setting is rolled back with the transaction.
             with contextlib.suppress(PostgresError):
                 await self.execute(GENERIC_PLANS, timeout=timeout)
             raise
@@ -65,85 +66,90 @@ class PlanningConnection(asyncpg.Connection):
 
 
 class PooledConnection:
-    """A connection: when it was last used, whether an exchange on it was cut off, and whether it does long work."""
+    """A connection with its last use, whether a round trip was cut off, and whether it runs a long call."""
 
-    __slots__ = ("asked_at", "connection", "cut_off", "patient", "used_at")
+    __slots__ = ("connection", "cut_off", "long_running", "started_at", "used_at")
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self.connection = connection
         self.cut_off = False
-        self.patient = False
-        self.asked_at = 0.0
+        self.long_running = False
+        self.started_at = 0.0
         self.used_at = monotonic()
 
 
 class SlowCallDetector:
-    """Notices exchanges that take long: one timer for all of them, where one for each would cost 1 us an exchange.
+    """Detects slow round trips with one timer for all of them; a timer for each would cost 1 us a round trip.
 
     Args:
-        seconds: what takes longer is noticed, once.
-        noticed: is called then.
+        seconds: duration above which a round trip is slow.
+        on_slow: is called once for each slow round trip.
     """
 
-    def __init__(self, seconds: float, noticed: Callable[[], None]) -> None:
+    def __init__(self, seconds: float, on_slow: Callable[[], None]) -> None:
         self._seconds = seconds
-        self._noticed = noticed
-        self._asked: set[PooledConnection] = set()
+        self._on_slow = on_slow
+        self._active: set[PooledConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, entry: PooledConnection, started: float) -> None:
-        """Note that a connection was asked something, at ``started`` by the monotonic clock."""
-        entry.asked_at = started
-        self._asked.add(entry)
+        """Record the start of a round trip, at ``started`` on the monotonic clock."""
+        entry.started_at = started
+        self._active.add(entry)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._look)
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._check)
 
     def end(self, entry: PooledConnection) -> None:
-        """Note that it answered, or will not."""
-        self._asked.discard(entry)
+        """Record the end of a round trip, with a response or without."""
+        self._active.discard(entry)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         self._timer = None
         due = monotonic() - self._seconds
-        late = {entry for entry in self._asked if entry.asked_at <= due}
-        self._asked -= late
-        if self._asked:
-            wait = min(entry.asked_at for entry in self._asked) - due
-            self._timer = asyncio.get_running_loop().call_later(wait, self._look)
+        late = {entry for entry in self._active if entry.started_at <= due}
+        self._active -= late
+        if self._active:
+            wait = min(entry.started_at for entry in self._active) - due
+            self._timer = asyncio.get_running_loop().call_later(wait, self._check)
         if late:
-            self._noticed()
+            self._on_slow()
 
 
 async def open_connection(address: Address, application_name: str, seconds: float) -> PooledConnection:
     """Connect, with JSON columns as Python values (by orjson).
 
+    Args:
+        application_name: name of the session on the server.
+        seconds: bound on the whole call.
+
     Raises:
         TimeoutError: not connected after ``seconds``.
-        OSError, PostgresError, InterfaceError, InternalClientError: the server refused or is not there.
+        OSError, PostgresError, InterfaceError, InternalClientError: the server is not reachable or rejected the
+            connection.
     """
     async with asyncio.timeout(seconds):
         connection = await asyncpg.connect(
             address.dsn,
             connection_class=PlanningConnection,
             ssl=address.tls,
-            # Through a transaction pooler the next statement may meet another server session.
+            # Through a transaction pooler the next statement may reach another server session.
             statement_cache_size=0 if address.pooled else 1024,
-            # Expiring a statement would send a DEALLOCATE that asyncpg exempts from every timeout.
+            # Expiring a statement would send a DEALLOCATE, which asyncpg runs without a timeout.
             max_cached_statement_lifetime=0,
-            # In UTC moments in JSON read as our answers write them.
+            # In UTC, timestamps in JSON have the form of the product's responses.
             server_settings={"application_name": application_name, "timezone": "UTC"},
         )
         try:
-            await _read_json(connection)
+            await _set_json_codecs(connection)
             if not address.pooled:
-                await connection.plan_once()
+                await connection.use_generic_plans()
         except BaseException:
             connection.terminate()
             raise
     return PooledConnection(connection)
 
 
-async def _read_json(connection: asyncpg.Connection) -> None:
+async def _set_json_codecs(connection: asyncpg.Connection) -> None:
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
@@ -158,22 +164,22 @@ async def _read_json(connection: asyncpg.Connection) -> None:
 
 
 class _Slots:
-    """One entry per connection that may be open: the last used at the end, those not yet opened (None) before.
+    """Slots of the pool, one for each connection that may be open: unopened ones (None) first, the last used last.
 
-    One that comes back goes to whoever has waited longest, and nobody overtakes: with ``asyncio.Queue`` a caller who
-    comes in the same turn of the event loop takes it first, and who was woken for it waits behind all others again.
+    A released slot goes to the caller that has waited longest, and no caller overtakes. With ``asyncio.Queue`` a caller
+    in the same turn of the event loop takes it first, and the caller that was woken for it waits behind all others.
     """
 
     def __init__(self, number: int) -> None:
         self.entries: deque[PooledConnection | None] = deque([None] * number)
-        self._waiting: deque[asyncio.Future[PooledConnection | None]] = deque()
+        self._waiters: deque[asyncio.Future[PooledConnection | None]] = deque()
 
     def put(self, entry: PooledConnection | None) -> None:
-        """Hand an entry to who waits longest, or keep it."""
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.cancelled():
-                turn.set_result(entry)
+        """Give a slot to the caller that has waited longest, or keep it."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.cancelled():
+                waiter.set_result(entry)
                 return
         if entry is None:
             self.entries.appendleft(None)
@@ -181,19 +187,19 @@ class _Slots:
             self.entries.append(entry)
 
     async def get(self) -> PooledConnection | None:
-        """The entry used last, or the next to come back."""
+        """Return the slot used last, or the next one to be released."""
         if self.entries:
             return self.entries.pop()
-        turn: asyncio.Future[PooledConnection | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        waiter: asyncio.Future[PooledConnection | None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
         try:
-            return await turn
+            return await waiter
         except asyncio.CancelledError:
-            if turn.cancelled():
-                with contextlib.suppress(ValueError):  # put has met it already
-                    self._waiting.remove(turn)
+            if waiter.cancelled():
+                with contextlib.suppress(ValueError):  # put has removed it already
+                    self._waiters.remove(waiter)
             else:
-                self.put(turn.result())  # it came in the moment of giving up
+                self.put(waiter.result())  # the slot arrived just as the caller was cancelled
             raise
 
 
@@ -202,14 +208,19 @@ class Pool:
 
     Args:
         address: the server.
-        application_name: what the server shows as ``application_name``.
-        minimum: how many ``fill`` opens and ``trim`` spares.
-        maximum: how many may be open or lent at the same time.
+        application_name: name of the sessions on the server.
+        minimum: connections that ``open_minimum`` opens and ``close_unused`` keeps.
+        maximum: connections that may be open or in use at the same time.
+
+    Raises:
+        ValueError: ``minimum`` and ``maximum`` do not fit.
     """
 
     def __init__(self, address: Address, application_name: str, minimum: int, maximum: int) -> None:
         if not 0 <= minimum <= maximum or maximum < 1:
-            raise ValueError(f"there is no pool of {minimum} to {maximum} connections")
+            raise ValueError(
+                f"a pool needs 0 <= minimum <= maximum and maximum >= 1 connections, not {minimum} to {maximum}"
+            )
         self._address = address
         self._application_name = application_name
         self._minimum = minimum
@@ -218,22 +229,23 @@ class Pool:
         self._opened: set[PooledConnection] = set()
         self._closing: set[asyncio.Task[None]] = set()
 
-    def take_ready(self) -> PooledConnection | None:
-        """An open connection nobody uses, at once; None if there is none."""
+    def acquire_idle(self) -> PooledConnection | None:
+        """Return an idle open connection at once; None if there is none."""
         entries = self._slots.entries
         while entries and (entry := entries[-1]) is not None:
             entries.pop()
             if not entry.connection.is_closed():
                 return entry
-            self._free(entry)
+            self._free_slot(entry)
         return None
 
-    async def take(self, seconds: float) -> PooledConnection:
-        """A connection, waiting for one to come back, or opening one.
+    async def acquire(self, seconds: float) -> PooledConnection:
+        """Wait for a connection to be released, or open one.
 
         Raises:
-            TimeoutError: all are lent and none came back, or the server did not answer, within ``seconds``.
-            OSError, asyncpg.PostgresError, asyncpg.InterfaceError: the server could not be reached or refused.
+            TimeoutError: within ``seconds`` no connection was released, or the server did not respond.
+            OSError, asyncpg.PostgresError, asyncpg.InterfaceError: the server is not reachable or rejected the
+                connection.
         """
         async with asyncio.timeout(seconds):
             entry = await self._slots.get()
@@ -249,46 +261,46 @@ class Pool:
             self._opened.add(entry)
             return entry
 
-    def give(self, entry: PooledConnection) -> None:
-        """Take a connection back; one that is not as it was is closed."""
+    def release(self, entry: PooledConnection) -> None:
+        """Take a connection back; discard it where it was cut off or is inside a transaction."""
         if entry.connection.is_closed():
-            self._free(entry)
+            self._free_slot(entry)
         elif entry.cut_off or entry.connection.is_in_transaction():
             self._discard(entry)
         else:
             entry.used_at = monotonic()
             self._slots.put(entry)
 
-    def drop_idle(self) -> None:
-        """Close all that nobody uses: the server they lead to is gone."""
+    def terminate_idle(self) -> None:
+        """Close all idle connections: the server that they lead to is gone."""
         for entry in list(self._slots.entries):
-            self._drop(entry)
+            self._terminate_entry(entry)
 
-    def drop(self) -> None:
-        """Close all but those that do long work: the server does not answer, and whoever waits for it is to know."""
-        self.drop_idle()
+    def terminate(self) -> None:
+        """Close all connections except those of long calls: the server does not respond, and callers must not wait."""
+        self.terminate_idle()
         for entry in self._opened:
-            if not entry.patient:
+            if not entry.long_running:
                 entry.connection.terminate()
 
-    def trim(self) -> None:
-        """Close, above the minimum, what nobody used for five minutes."""
+    def close_unused(self) -> None:
+        """Close connections above the minimum that were not used for five minutes."""
         for entry in list(self._slots.entries):
             if entry is not None and entry.used_at < monotonic() - IDLE_SECONDS and len(self._opened) > self._minimum:
-                self._drop(entry)
+                self._terminate_entry(entry)
 
-    async def fill(self, seconds: float) -> None:
-        """Open the minimum. Raises like ``take``."""
-        taken: list[PooledConnection] = []
+    async def open_minimum(self, seconds: float) -> None:
+        """Open the minimum. Raises like ``acquire``."""
+        acquired: list[PooledConnection] = []
         try:
             while len(self._opened) < self._minimum:
-                taken.append(await self.take(seconds))
+                acquired.append(await self.acquire(seconds))
         finally:
-            for entry in taken:
-                self.give(entry)
+            for entry in acquired:
+                self.release(entry)
 
     async def close(self, grace: float) -> None:
-        """Close all connections; those still lent are cut off after ``grace`` seconds."""
+        """Close all connections; those still in use are cut off after ``grace`` seconds."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 for _ in range(self._maximum):
@@ -302,19 +314,19 @@ class Pool:
         if self._closing:
             await asyncio.wait(self._closing)
 
-    def figures(self) -> dict[str, int]:
-        """How many connections are open (``size``), unused (``idle``), lent (``in_use``), and allowed (``max``)."""
+    def stats(self) -> dict[str, int]:
+        """Return the number of connections: open (``size``), ``idle``, ``in_use`` and allowed (``max``)."""
         idle = sum(entry is not None and not entry.connection.is_closed() for entry in self._slots.entries)
         in_use = self._maximum - len(self._slots.entries)
         return {"size": idle + in_use, "idle": idle, "in_use": in_use, "max": self._maximum}
 
-    def _drop(self, entry: PooledConnection | None) -> None:
+    def _terminate_entry(self, entry: PooledConnection | None) -> None:
         if entry is not None:
             self._slots.entries.remove(entry)
             entry.connection.terminate()
-            self._free(entry)
+            self._free_slot(entry)
 
-    def _free(self, entry: PooledConnection | None) -> None:
+    def _free_slot(self, entry: PooledConnection | None) -> None:
         if entry is not None:
             self._opened.discard(entry)
         self._slots.put(None)
@@ -325,12 +337,12 @@ class Pool:
 
         def closed(task: asyncio.Task[None]) -> None:
             self._closing.discard(task)
-            self._free(entry)
+            self._free_slot(entry)
 
         task.add_done_callback(closed)
 
 
 async def _close_gracefully(entry: PooledConnection) -> None:
-    """Let asyncpg finish its cancel request and close; a server that does not react is left after a second."""
+    """Let asyncpg finish its cancel request and close; terminate after a second if the server does not respond."""
     with contextlib.suppress(OSError, PostgresError, InterfaceError, InternalClientError):
         await entry.connection.close(timeout=CLOSE_SECONDS)

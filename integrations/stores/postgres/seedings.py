@@ -61,7 +61,7 @@ TRUNCATE flights, bookings, passengers, bag_tags, bags, bag_legs, events, pirs, 
 """
 
 # Their numbers go on: a projector may still mark rows that it read before.
-TRUNCATE_NOTICES = "TRUNCATE outbox, changes, audit CONTINUE IDENTITY"
+TRUNCATE_LOGS = "TRUNCATE outbox, changes, audit CONTINUE IDENTITY"
 
 # Also from owners whose lease lasts: they find out before their next batch.
 SEIZE_LANES = "UPDATE lanes SET owner = $2, leased_until = now() + $3::interval WHERE consumer = $1"
@@ -129,7 +129,7 @@ async def others_have_records(records: Reader, airline_id: int) -> bool:
 async def empty(records: Reader) -> None:
     """Empties the tables of all that happens; reference data, the network and users stay. Part of a transaction."""
     await records.execute(TRUNCATE_RECORDS, name="TRUNCATE_RECORDS", timeout=LONG_SECONDS)
-    await records.execute(TRUNCATE_NOTICES, name="TRUNCATE_NOTICES", timeout=LONG_SECONDS)
+    await records.execute(TRUNCATE_LOGS, name="TRUNCATE_LOGS", timeout=LONG_SECONDS)
 
 
 async def seize_lanes(records: Reader, consumer: Consumer, owner: str, seconds: float) -> None:

@@ -1,1 +1,1 @@
-"""Redis: manager."""
+"""Redis, the cache."""

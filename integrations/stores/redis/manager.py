@@ -1,4 +1,4 @@
-"""Redis, the cache: routes, counters, rate limits. All it holds may be lost at any time."""
+"""Redis, the cache: routes, counters and rate limits. Redis holds only data that can be lost."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -22,7 +22,7 @@ from integrations.timings import Timings
 STORE = "cache"
 CLIENT_NAME = "baggage-gateway"
 SLOW_SECONDS = 0.05
-HEALTH_PATIENCE_SECONDS = 0.05
+HEALTH_TIMEOUT_SECONDS = 0.05
 GRACE_SECONDS = 1.0
 CONNECT_SECONDS = 2.0
 BATCH = 500
@@ -31,9 +31,9 @@ BATCH_SECONDS = 2.0
 DRIVER_ERRORS = (RedisError, OSError)  # TimeoutError is an OSError
 UNREACHABLE = (RedisConnectionError, ReadOnlyError, OutOfMemoryError, OSError)
 
-# A sliding window in SLICES parts, counted by the server's clock: the calls of the last ten whole slices and the
-# current one. In no period of the window's length do more than `limit` calls pass; a call stops counting at most a
-# tenth of the window late. One small hash per key, gone when unused, so that memory does not grow with the limit.
+# A sliding window in SLICES parts on the server's clock: it counts the calls of the last ten whole slices and of the
+# current one. No period of the window's length holds more than `limit` calls, and a call stops counting at most a tenth
+# of the window late. Each key is one small hash that expires when unused, so memory does not grow with the limit.
 SLICES = 10
 RATE_LIMIT = """
 local limit, window, slices = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -56,26 +56,25 @@ redis.call('PEXPIRE', KEYS[1], math.ceil(window * 1000 * (1 + 1 / slices)))
 return {1, limit - used - 1}
 """
 
-# What a value was when it was set. Text stands for itself, so that people and other clients can read it.
+# Prefixes that record a value's type. Text has none, so that people and other clients can read it.
 JSON, RAW, TEXT = b"json:", b"raw:", b"text:"
 
 WarmSource = Callable[[], Awaitable[Mapping[str, tuple[bytes | str, int]]]]
 
 
 class RedisManager:
-    """A client that is bounded in connections and in time: a cache that is slow is worse than none.
+    """Redis client, bounded in connections and in time: a slow cache is worse than none.
 
-    ``connect`` does not raise: where the server is down, calls raise ``Unavailable`` at once until a background probe
-    finds it again. All calls raise ``Unavailable`` (``DeadlineExceeded`` if the request's own time is up) or
-    ``Refused``.
+    ``connect`` does not raise: while the server is down, calls raise ``Unavailable`` at once until a background probe
+    succeeds. All calls raise ``Unavailable`` (``DeadlineExceeded`` if the request's own time is up) or ``Refused``.
 
-    Values are text, bytes or anything JSON can hold, and come back as what they were.
+    Values are text, bytes or anything that JSON can hold, and keep their type.
 
     Args:
         redis_url: ``redis://`` or with verified TLS ``rediss://``; Redis 6.2 or later, or Valkey.
         timeout: seconds that a call may take.
-        warm_source: what ``warm_cache_for_copa`` puts into the cache: key -> (value, seconds to live).
-        max_connections: the bound of the pool; the probe holds one more.
+        warm_source: returns the content of ``warm_cache_for_copa``: key -> (value, seconds to live).
+        max_connections: size of the pool; the probe holds one more.
     """
 
     def __init__(
@@ -96,7 +95,7 @@ class RedisManager:
         self._timings = Timings(STORE, SLOW_SECONDS)
 
     async def connect(self) -> None:
-        """Find out whether the server answers; returns within two seconds."""
+        """Wait for the first probe of the server, at most two seconds."""
         await self._availability.connect(CONNECT_SECONDS)
 
     async def disconnect(self) -> None:
@@ -108,89 +107,92 @@ class RedisManager:
                     await client.aclose()
 
     async def get(self, key: str) -> Any:
-        """The value, or None if there is none."""
+        """Return the value, or None if there is none."""
         return decode(await self._call(Redis.get, key))
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
-        """The values of those keys that have one, in one exchange."""
-        asked = list(keys)
-        if not asked:
+        """Return the values of those keys that have one, in one round trip."""
+        wanted = list(keys)
+        if not wanted:
             return {}
-        values = await self._call(Redis.mget, asked)
-        return {key: decode(value) for key, value in zip(asked, values, strict=True) if value is not None}
+        values = await self._call(Redis.mget, wanted)
+        return {key: decode(value) for key, value in zip(wanted, values, strict=True) if value is not None}
 
     async def set(self, key: str, value: Any, ttl: float | None = None) -> None:
-        """Keep a value, for ``ttl`` seconds or until memory runs short.
+        """Store a value, for ``ttl`` seconds or until memory runs short.
 
         Raises:
-            TypeError: JSON cannot hold it.
+            TypeError: JSON cannot hold the value.
         """
         await self._call(Redis.set, key, encode(value), px=_milliseconds(ttl))
 
     async def set_many(self, values: Mapping[str, Any], ttl: float | None = None) -> None:
-        """Keep several values in few exchanges; not all or nothing."""
+        """Store several values in few round trips; not atomic."""
         await self._set_all([(key, encode(value), ttl) for key, value in values.items()])
 
     async def delete(self, *keys: str) -> int:
-        """Forget keys; return how many there were."""
+        """Delete keys and return how many existed."""
         return int(await self._call(Redis.delete, *keys)) if keys else 0
 
     async def incr(self, key: str, amount: int = 1) -> int:
-        """Count up, from 0 if there is nothing; return the new count."""
+        """Add to a counter, 0 where there is none, and return the new count."""
         return int(await self._call(Redis.incrby, key, amount))
 
     async def get_metric(self, key: str) -> int | float:
-        """A counter or gauge; 0 if it was never set."""
+        """Return a counter or gauge, 0 if it was never set."""
         value = await self._call(Redis.get, key)
         return _number(value) if value is not None else 0
 
     async def set_metric(self, key: str, value: int | float) -> None:
-        """Set a counter or gauge; ``incr`` goes on from a whole number."""
+        """Set a counter or gauge; ``incr`` continues from a whole number."""
         await self._call(Redis.set, key, repr(value))
 
     async def hset(
         self, key: str, field: str | None = None, value: Any = None, *, mapping: Mapping[str, Any] | None = None
     ) -> None:
-        """Set one field of a hash, or all fields of ``mapping``, in one exchange."""
+        """Set one field of a hash, or all fields of ``mapping``, in one round trip."""
         fields = dict(mapping or {}) if field is None else {**(mapping or {}), field: value}
         if fields:
             await self._call(Redis.hset, key, mapping={name: encode(item) for name, item in fields.items()})
 
     async def hget(self, key: str, field: str) -> Any:
-        """The value of a field, or None."""
+        """Return the value of a field, or None."""
         return decode(await self._call(Redis.hget, key, field))
 
     async def hgetall(self, key: str) -> dict[str, Any]:
-        """All fields of a hash; empty if there is none."""
+        """Return all fields of a hash; empty if there is none."""
         fields = await self._call(Redis.hgetall, key)
         return {name.decode(): decode(value) for name, value in fields.items()}
 
     async def check_rate_limit(self, key: str, limit: int, window: int) -> tuple[bool, int]:
-        """Whether one more call may pass, and how many more could follow it; counts the call if it may.
+        """Count one more call if the limit allows it.
 
-        Exact for any number of callers. In no ``window`` seconds do more than ``limit`` calls pass; a call is
-        forgotten ``window`` to 1.1 times ``window`` seconds after it. Refused calls are not counted.
+        Exact for any number of callers. No ``window`` seconds hold more than ``limit`` calls. A call stops counting
+        ``window`` to 1.1 times ``window`` seconds after it. Rejected calls are not counted.
 
         Args:
-            key: who calls what, like ``api:user:123``.
+            key: caller and operation, like ``api:user:123``.
             limit: calls.
             window: seconds, at least 1.
 
+        Returns:
+            Whether the call may pass, and how many more could follow it.
+
         Raises:
-            ValueError: a window that is none.
+            ValueError: the window is shorter than one second.
         """
         if window < 1:
-            raise ValueError(f"a rate limit over {window} seconds")
-        # The window is part of the key: slices of another length are other numbers.
+            raise ValueError(f"window must be at least 1 second, not {window}")
+        # The window is part of the key, since slices of another length have other numbers.
         allowed, left = await self._call(_run_script, self._rate_limit, f"rate:{key}:{window}", limit, window, SLICES)
         return bool(allowed), int(left)
 
     def get_statement_stats(self) -> dict[str, dict[str, float]]:
-        """``{command: {"calls", "errors", "seconds", "slowest"}}``."""
+        """Return ``{command: {"calls", "errors", "seconds", "slowest"}}``."""
         return self._timings.by_name()
 
     async def warm_cache_for_copa(self) -> int:
-        """Put in what the airline's agents ask for first; return how many values. Safe to repeat."""
+        """Store the values that the airline's agents query first, and return how many. Safe to repeat."""
         if self._warm_source is None:
             return 0
         values = await self._warm_source()
@@ -198,12 +200,12 @@ class RedisManager:
         return len(values)
 
     async def health_check(self) -> dict[str, Any]:
-        """``{"status": "healthy" | "unhealthy", "latency_ms", "checked_ms_ago", ...}`` within 50 ms; never raises.
+        """Return ``{"status": "healthy" | "unhealthy", "latency_ms", "checked_ms_ago", ...}`` within 50 ms.
 
-        Besides ``version`` and ``memory`` (``used_bytes``, ``peak_bytes``, ``max_bytes`` with 0 for no bound,
-        ``fragmentation``), or ``error`` with the driver's words.
+        Never raises. The other fields are ``version`` and ``memory`` (``used_bytes``, ``peak_bytes``, ``max_bytes``
+        with 0 for no bound, ``fragmentation``), or ``error`` with the driver's message.
         """
-        return await self._availability.report(HEALTH_PATIENCE_SECONDS)
+        return await self._availability.health(HEALTH_TIMEOUT_SECONDS)
 
     def _open(self, connections: int) -> Redis:
         pool = BlockingConnectionPool.from_url(
@@ -211,9 +213,9 @@ class RedisManager:
             max_connections=connections,
             protocol=2,
             client_name=CLIENT_NAME,
-            driver_info=None,  # would cost two more exchanges per connection, which Redis 6 refuses anyway
-            # One deadline around each call replaces the client's several; a broken connection is opened anew once.
-            # After a timeout nothing is sent again: it may have been counted.
+            driver_info=None,  # would cost two more round trips per connection, which Redis 6 rejects anyway
+            # One deadline around each call replaces the client's several. A broken connection is opened again once.
+            # A command is not repeated after a timeout, since the server may have counted it.
             timeout=None,
             socket_timeout=None,
             socket_connect_timeout=None,
@@ -228,31 +230,31 @@ class RedisManager:
     async def _call(
         self, command: Callable[..., Awaitable[Any]], *args: Any, seconds: float | None = None, **options: Any
     ) -> Any:
-        """One exchange, bounded, its errors translated."""
+        """Run one command within its deadline and translate its errors."""
         left = remaining(seconds or self._timeout, STORE)
-        self._availability.check()
+        self._availability.raise_if_down()
         started = monotonic()
         try:
             async with asyncio.timeout(left):
                 return await command(self._client, *args, **options)
         except DRIVER_ERRORS as error:
             self._timings.add_error(command.__name__)
-            raise self._explain(error, command.__name__) from None  # the driver's text may repeat arguments
+            raise self._translate(error, command.__name__) from None  # the driver's message may repeat arguments
         finally:
             self._timings.add(command.__name__, monotonic() - started)
 
-    def _explain(self, error: BaseException, command: str) -> OutsideError:
-        """What the driver's error means for the caller."""
-        reason = f"{command}: {_words(error)}"
+    def _translate(self, error: BaseException, command: str) -> OutsideError:
+        """Return the error for the caller of a command that failed with a driver's error."""
+        reason = f"{command}: {_reason(error)}"
         if not isinstance(error, UNREACHABLE):
             return Refused(STORE, reason)
-        self._availability.suspect()
+        self._availability.request_probe()
         if isinstance(error, TimeoutError):
-            return self._availability.timed_out(f"{command}: no answer in time")
+            return self._availability.timed_out(f"{command}: no response in time")
         return self._availability.unavailable(reason)
 
     async def _probe(self) -> dict[str, Any]:
-        """A sign of life on a connection outside the pool."""
+        """Query the server on a connection outside the pool."""
         async with self._probe_client.pipeline(transaction=False) as pipeline:
             pipeline.info("server")
             pipeline.info("memory")
@@ -269,10 +271,10 @@ class RedisManager:
 
 
 def encode(value: Any) -> bytes:
-    """A value as Redis keeps it; ``decode`` gives it back.
+    """Return a value in the form in which Redis stores it; ``decode`` is the inverse.
 
     Raises:
-        TypeError: neither text nor bytes nor JSON.
+        TypeError: the value is not text, bytes or JSON.
     """
     if isinstance(value, str):
         text = value.encode()
@@ -283,7 +285,7 @@ def encode(value: Any) -> bytes:
 
 
 def decode(data: bytes | None) -> Any:
-    """What was given to ``encode``; None for nothing."""
+    """Return the value that ``encode`` was given; None for None."""
     if data is None:
         return None
     if data.startswith(JSON):
@@ -294,7 +296,7 @@ def decode(data: bytes | None) -> Any:
 
 
 async def _run_script(client: Redis, script: AsyncScript, key: str, *args: int) -> Any:
-    """Run by hash; the client sends the text again where a restarted server has forgotten it."""
+    """Run the script by its hash; the client sends the text again where a restarted server no longer has it."""
     return await script(keys=[key], args=args, client=client)
 
 
@@ -316,6 +318,6 @@ def _number(data: bytes) -> int | float:
         return float(data)
 
 
-def _words(error: BaseException) -> str:
-    """What went wrong, without the arguments that Redis repeats for an unknown command."""
+def _reason(error: BaseException) -> str:
+    """Return the error's message without the arguments that Redis repeats for an unknown command."""
     return f"{type(error).__name__}: {error}".partition(", with args")[0]
