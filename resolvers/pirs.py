@@ -57,7 +57,7 @@ async def of_bags(context: Context, parents: Sequence[Bag]) -> list[Pir | None]:
 
 def prefetched(parents: Sequence[Any]) -> Sequence[None] | None:
     """That none of these bags has a file, where all of them have prefetched that along: of most there never is one."""
-    if set(map(type, parents)) != {BagWithPassenger} or any(parent.filed for parent in parents):
+    if set(map(type, parents)) != {BagWithPassenger} or any(parent.has_pir for parent in parents):
         return None
     return [None] * len(parents)
 

@@ -102,7 +102,7 @@ class BagWithPassenger(BagOf):
 
     __slots__ = ()
 
-    filed = Column[bool]()  # whether there is any file of it
+    has_pir = Column[bool]()
     events = Column[list[str] | None]()  # each as JSON, the newest first; None where they were not asked for
 
     @property

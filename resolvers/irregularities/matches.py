@@ -51,7 +51,7 @@ async def propose(context: Context, records: Reader, pir_id: int) -> None:
     airline_id = context.airline_id
     own = [traits(bag) for bag in await matches.traced(records, airline_id, [pir_id])]
     found = bool(own) and own[0].bag.kind == PirKind.ON_HAND
-    await matches.lock_matching(records, airline_id, alone=found)
+    await matches.lock_matching(records, airline_id, exclusive=found)
     await matches.replace_keys(records, airline_id, [pir_id], list(chain.from_iterable(map(_keys, own))))
     others = await _others(records, airline_id, own, PirKind.DELAYED if found else PirKind.ON_HAND) if own else []
     proposals = [proposal for one in own for proposal in _best(one, others, found=found)]

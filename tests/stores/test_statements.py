@@ -415,8 +415,8 @@ def writes() -> dict[str, Call]:
             [_new_pir(w)],
         ),
         "pirs.insert_bags": lambda w, r: pirs.insert_bags(r, NOBODYS, [_new_pir_bag(w)]),
-        "matches.lock_matching": lambda _, r: matches.lock_matching(r, NOBODYS, alone=True),
-        "matches.lock_matching shared": lambda _, r: matches.lock_matching(r, NOBODYS, alone=False),
+        "matches.lock_matching": lambda _, r: matches.lock_matching(r, NOBODYS, exclusive=True),
+        "matches.lock_matching shared": lambda _, r: matches.lock_matching(r, NOBODYS, exclusive=False),
         "matches.replace_keys": lambda w, r: matches.replace_keys(
             r,
             NOBODYS,

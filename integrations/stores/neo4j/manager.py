@@ -39,7 +39,7 @@ GRACE_SECONDS = 2.0
 USER_AGENT = "baggage-gateway"
 
 SERVER = "CALL dbms.components() YIELD name, versions, edition RETURN versions[0] AS version, edition LIMIT 1"
-PING = "RETURN 1 AS answer"
+PING = "RETURN 1 AS alive"
 AWAIT_INDEXES = "CALL db.awaitIndexes(60)"
 
 DRIVER_ERRORS = (Neo4jError, DriverError, OSError)  # TimeoutError is an OSError

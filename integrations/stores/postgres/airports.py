@@ -1,4 +1,4 @@
-"""Airports, routes, minimum connecting times and parties in PostgreSQL."""
+"""Reads of airports, routes, minimum connecting times, parties and tag issuers in PostgreSQL."""
 
 from collections.abc import Sequence
 
@@ -60,17 +60,17 @@ async def by_code(records: Reader, codes: Sequence[str]) -> dict[str, Airport]:
 
 
 async def served(records: Reader, airline_id: int) -> list[Airport]:
-    """The airports of the airline's network, by code."""
+    """The airports of the airline's network, in order of code."""
     return await records.fetch(AIRPORTS_SERVED, airline_id, name="AIRPORTS_SERVED", record_class=Airport)
 
 
 async def routes(records: Reader, airline_id: int) -> list[Route]:
-    """The airline's whole network."""
+    """All routes of the airline, in order of carrier, origin and destination."""
     return await records.fetch(ROUTES, airline_id, name="ROUTES", record_class=Route)
 
 
 async def routes_from(records: Reader, airline_id: int, origins: Sequence[str]) -> list[Route]:
-    """Routes that leave these airports, by origin."""
+    """The routes that leave these airports, in order of origin."""
     return await records.fetch(
         ROUTES_FROM_AIRPORTS, airline_id, origins, name="ROUTES_FROM_AIRPORTS", record_class=Route
     )
@@ -88,7 +88,7 @@ async def parties(records: Reader, airline_id: int, codes: Sequence[str]) -> dic
 
 
 async def issuers(records: Reader, accounting_codes: Sequence[str]) -> dict[str, str]:
-    """Accounting code of a tag's issuer -> its two-character designator; unknown ones are absent."""
+    """The two-character designators of tag issuers, by accounting code; unknown ones are absent."""
     rows = await records.fetch(ISSUERS_BY_CODE, accounting_codes, name="ISSUERS_BY_CODE")
     return {row["accounting_code"]: row["designator"] for row in rows}
 

@@ -1,4 +1,4 @@
-"""Who changed or revealed what: the audit trail in PostgreSQL."""
+"""Audit trail in PostgreSQL: who changed or revealed what."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +23,17 @@ async def write(
     subjects: Sequence[int],
     detail: Mapping[str, Any],
 ) -> None:
-    """One row for one action on things of one kind. ``detail`` never holds personal data."""
+    """Insert one row for one action on subjects of one kind.
+
+    Args:
+        actor: id of the person or program.
+        role: role of the actor.
+        request_id: id of the request, as in the access log.
+        action: name of the action.
+        subject: kind of the subjects.
+        subjects: ids of the subjects.
+        detail: further values; never personal data.
+    """
     await records.execute(
         INSERT_AUDIT, airline_id, actor, role, request_id, action, subject, subjects, dict(detail), name="INSERT_AUDIT"
     )

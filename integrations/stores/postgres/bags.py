@@ -14,7 +14,7 @@ from integrations.records.journeys import BagStatus
 from integrations.records.page import Page
 from integrations.records.passengers import JoinedPassenger
 from integrations.records.tags import LEADING_DIGITS, TagQuery
-from integrations.stores.postgres.events import KEPT_LAYOUTS, as_json
+from integrations.stores.postgres.events import MAX_LAYOUTS, as_json
 from integrations.stores.postgres.manager import Reader
 
 BAGS_BY_ID = """
@@ -46,9 +46,9 @@ ORDER BY tagged.valid_from DESC, bags.id DESC
 LIMIT $3
 """
 
-# As above for one number, each bag with columns of its passenger and its flight (``with_columns``), and where asked for
-# with its events as JSON (``events.as_json``): the most frequent question costs one statement. A bag that carried the
-# number twice comes twice.
+# As above for one number, with columns of the passenger and the flight of each bag (``with_columns``), and with the
+# bag's events as JSON where the caller selects them (``events.as_json``), so that the most frequent query costs one
+# statement. A bag that carried the number twice is returned twice.
 RELATED_BAGS_BY_TAG = """
 SELECT bags.id, bags.airline_id, passenger_id, bags.tag, weight_kg, description, priority, created_at, state, state_at,
        bags.airport, bags.place, bags.custodian, bags.flight_id, bags.version, {passenger}{flight}
@@ -132,12 +132,12 @@ JOIN bags ON bags.id = leg.bag_id AND bags.airline_id = $1
 ORDER BY leg.flight_id, bags.id
 """
 
-# Each bag with columns of its passenger, and where asked for with its newest events as JSON, the newest first. For
-# EXISTS PostgreSQL would read all files into a hash.
+# Each bag with columns of its passenger, and with its newest events as JSON, newest first, where the caller selects
+# them. For an EXISTS PostgreSQL would read all PIRs into a hash.
 BAGS_OF_FLIGHTS_WITH_PASSENGERS = """
 SELECT leg.flight_id AS parent_id, bags.id, bags.airline_id, passenger_id, tag, weight_kg, description, priority,
        created_at, state, state_at, airport, place, custodian, bags.flight_id, bags.version, {passenger}
-       coalesce((SELECT true FROM pir_bags WHERE pir_bags.bag_id = bags.id LIMIT 1), false) AS filed,
+       coalesce((SELECT true FROM pir_bags WHERE pir_bags.bag_id = bags.id LIMIT 1), false) AS has_pir,
        CASE WHEN $5::boolean THEN ARRAY(
            SELECT {object} FROM events
            WHERE events.bag_id = bags.id AND events.at >= bags.events_from AND events.airline_id = $1
@@ -156,7 +156,7 @@ LEFT JOIN bookings ON bookings.id = booking_id
 ORDER BY leg.flight_id, bags.id
 """
 
-# How a column of what is joined to a bag is selected; without any, PostgreSQL leaves the join out.
+# SQL of each column of a joined passenger or flight. Where none is selected, PostgreSQL leaves the join out.
 PASSENGER_COLUMNS = {
     name: f'{"bookings" if name == "locator" else "passengers"}.{name} AS "{JoinedPassenger.prefix}{name}"'
     for name in columns_of(JoinedPassenger)
@@ -208,12 +208,12 @@ JOIN bag_tags ON bag_tags.airline_id = $1 AND bag_tags.number = wanted.number
 ORDER BY wanted.seq, bag_tags.valid_from DESC
 """
 
-# Two scans of one unknown tag must make one bag: the second waits here, then finds the first one's.
+# Two scans of one unknown tag must create one bag: the second waits here, then finds the bag of the first.
 LOCK_UNKNOWN_TAGS = """
 SELECT pg_advisory_xact_lock($1, key) FROM unnest($2::integer[]) AS key
 """
 
-# The tag's window ends where that of another bag begins: a scan is of one bag, now and when it is sent again.
+# The tag's window ends where that of another bag begins, so that a scan belongs to the same bag when it is sent again.
 INSERT_UNKNOWN_BAGS = """
 WITH made AS (
     INSERT INTO bags (airline_id, tag, created_at, state_at)
@@ -249,7 +249,7 @@ SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::timestamptz[]
 ON CONFLICT (airline_id, number, valid_from) DO NOTHING
 """
 
-# The tag's window as for a bag that only its scans made known; what another bag has of it stays that one's.
+# The tag's window is that of a bag which only scans have made known, without the windows of other bags.
 INSERT_RUSH_TAGS = """
 INSERT INTO bag_tags (airline_id, number, valid_from, valid_until, bag_id, role)
 SELECT $1, number,
@@ -261,7 +261,7 @@ SELECT $1, number,
 FROM unnest($2::bigint[], $3::text[], $4::timestamptz[]) AS new(bag_id, number, at)
 """
 
-# What was known of one bag under two ids becomes one bag's.
+# Rows of one bag that were stored under two ids move to one bag.
 MOVE_EVENTS = """
 UPDATE events SET bag_id = merged.into_id
 FROM unnest($2::bigint[], $3::bigint[]) AS merged(id, into_id)
@@ -310,12 +310,12 @@ async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[in
 
 
 async def ids_after(records: Reader, airline_id: int, after: int, limit: int) -> list[int]:
-    """The next ids of bags in ascending order."""
+    """The ids of bags above ``after``, in ascending order, at most ``limit``."""
     return [row["id"] for row in await records.fetch(BAG_IDS_AFTER, airline_id, after, limit, name="BAG_IDS_AFTER")]
 
 
 async def lock(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, BagWithAuthority]:
-    """The bags with these ids, held until the transaction ends; taken in order of id, so that no two wait in a ring."""
+    """Lock the bags with these ids until the transaction ends, in order of id, which prevents deadlocks."""
     rows = await records.fetch(LOCK_BAGS, airline_id, ids, name="LOCK_BAGS", record_class=BagWithAuthority)
     return {bag.id: bag for bag in rows}
 
@@ -329,12 +329,14 @@ async def related_by_tag(
     flight: tuple[str, ...],
     layout: tuple[tuple[str, str], ...] | None,
 ) -> Sequence[Bag]:
-    """As ``by_tag`` for a tag of ten digits, each bag with its passenger and its flight.
+    """As ``by_tag`` for a tag of ten digits, each bag with columns of its passenger and its flight.
 
     Args:
-        passenger: the columns of its passenger that are wanted, the id among them; none to do without.
-        flight: likewise those of its flight.
-        layout: of each bag's events, by keys and columns of ``events.JSON_OF``; None to do without them.
+        number: ten digits.
+        limit: rows at most.
+        passenger: the passenger's columns to select, the id among them; empty for none.
+        flight: the flight's columns to select, the id among them; empty for none.
+        layout: keys of the events' JSON objects, each with a column of ``events.JSON_OF``; None for no events.
     """
     keys, sql = as_json(with_columns(RELATED_BAGS_BY_TAG, passenger, flight), layout or (), first=5)
     arguments = airline_id, number, limit, layout is not None, *keys
@@ -342,16 +344,16 @@ async def related_by_tag(
     return list({bag.id: bag for bag in rows}.values())
 
 
-@lru_cache(KEPT_LAYOUTS)
+@lru_cache(MAX_LAYOUTS)
 def with_columns(template: str, passenger: tuple[str, ...], flight: tuple[str, ...] = ()) -> str:
-    """The statement that selects these columns of what is joined to a bag."""
+    """Return a statement's text with these columns of a bag's joined passenger and flight in its select list."""
     passenger_columns = "".join(f"{PASSENGER_COLUMNS[name]}, " for name in passenger)
     flight_columns = "".join(f"{FLIGHT_COLUMNS[name]}, " for name in flight)
     return template.replace("{passenger}", passenger_columns).replace("{flight}", flight_columns)
 
 
 async def by_tag(records: Reader, airline_id: int, query: TagQuery, limit: int) -> list[Bag]:
-    """Bags that ever carried the tag, the most recently tagged first, at most ``limit``."""
+    """The bags that ever carried the tag, the most recently tagged first, at most ``limit``."""
     if query.printed:
         designator, serial = query.printed
         return await records.fetch(
@@ -370,7 +372,12 @@ async def by_tag(records: Reader, airline_id: int, query: TagQuery, limit: int) 
 async def page(
     records: Reader, airline_id: int, states: Sequence[str] | None, airport: str | None, page: Page
 ) -> list[Bag]:
-    """The newest bags first, one more than the page holds where there are more; ``airport`` is where the bag is now."""
+    """A page of bags, newest first, with one row more than the page holds if there are more.
+
+    Args:
+        states: values of ``BagState``; None for all.
+        airport: IATA code of the bag's present airport; None for all.
+    """
     if states is None and airport is None and not page.backward:
         return await records.fetch(
             NEWEST_BAGS, airline_id, page.part(0), page.limit + 1, name="NEWEST_BAGS", record_class=Bag
@@ -383,7 +390,7 @@ async def page(
 
 
 async def of_flights(records: Reader, airline_id: int, flight_ids: Sequence[int], page: Page) -> list[BagOf]:
-    """Bags planned on each flight, by id; ``page`` counts for every flight by itself."""
+    """The bags planned on each flight, in order of id; ``page`` applies to each flight."""
     if page.backward:
         return await records.fetch(
             BAGS_OF_FLIGHTS_BACKWARD,
@@ -414,12 +421,12 @@ async def of_flights_with_passengers(
     layout: tuple[tuple[str, str], ...] | None,
     last: int | None,
 ) -> list[BagWithPassenger]:
-    """As ``of_flights`` for a page that goes forward, each bag with its passenger.
+    """As ``of_flights`` for a forward page, each bag with columns of its passenger.
 
     Args:
-        passenger: the columns of its passenger that are wanted, the id among them.
-        layout: of each bag's events, by keys and columns of ``events.JSON_OF``; None to do without them.
-        last: how many of the newest.
+        passenger: the passenger's columns to select, the id among them.
+        layout: keys of the events' JSON objects, each with a column of ``events.JSON_OF``; None for no events.
+        last: number of newest events of each bag; None for all.
     """
     keys, sql = as_json(with_columns(BAGS_OF_FLIGHTS_WITH_PASSENGERS, passenger), layout or (), first=7)
     return await records.fetch(
@@ -437,32 +444,32 @@ async def of_flights_with_passengers(
 
 
 async def of_passengers(records: Reader, airline_id: int, passenger_ids: Sequence[int]) -> list[BagOf]:
-    """All bags of each passenger, by id."""
+    """All bags of each passenger, in order of passenger and id."""
     return await records.fetch(
         BAGS_OF_PASSENGERS, airline_id, passenger_ids, name="BAGS_OF_PASSENGERS", record_class=BagOf
     )
 
 
 async def of_pirs(records: Reader, airline_id: int, pir_ids: Sequence[int]) -> list[BagOf]:
-    """The known bags of each file, in the order of the file."""
+    """The bags of each PIR that have a record, in the order of the PIR."""
     return await records.fetch(BAGS_OF_PIRS, airline_id, pir_ids, name="BAGS_OF_PIRS", record_class=BagOf)
 
 
 async def tags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> list[BagTag]:
-    """All tags of these bags, the first tied first."""
+    """All tags of these bags, in order of bag and start of validity."""
     return await records.fetch(TAGS_OF_BAGS, airline_id, bag_ids, name="TAGS_OF_BAGS", record_class=BagTag)
 
 
 async def tagged_at(
-    records: Reader, airline_id: int, numbers: Sequence[str], moments: Sequence[datetime]
+    records: Reader, airline_id: int, numbers: Sequence[str], times: Sequence[datetime]
 ) -> dict[int, int]:
-    """Which bag carried each number at its moment: index in ``numbers`` -> bag id; unknown ones are absent."""
-    rows = await records.fetch(BAGS_TAGGED_AT, airline_id, numbers, moments, name="BAGS_TAGGED_AT")
+    """The bag that carried each number at its timestamp: index in ``numbers`` -> bag id; unknown ones are absent."""
+    rows = await records.fetch(BAGS_TAGGED_AT, airline_id, numbers, times, name="BAGS_TAGGED_AT")
     return {row["seq"] - 1: row["bag_id"] for row in rows}
 
 
 async def lock_unknown_tags(records: Reader, airline_id: int, numbers: Sequence[str]) -> None:
-    """Waits until no other transaction is making bags for these numbers, and keeps others out until this one ends."""
+    """Lock the creation of bags for these numbers until the transaction ends."""
     keys = sorted({zlib.crc32(number.encode()) - 2**31 for number in numbers})
     await records.execute(LOCK_UNKNOWN_TAGS, airline_id, keys, name="LOCK_UNKNOWN_TAGS")
 
@@ -471,42 +478,45 @@ async def insert_unknown(
     records: Reader,
     airline_id: int,
     numbers: Sequence[str],
-    moments: Sequence[datetime],
+    times: Sequence[datetime],
     window: timedelta,
 ) -> None:
-    """Makes a bag with an empty booking for each number, first seen at its moment, when no bag carried it.
+    """Create a bag with an empty booking for each number, which no bag carried at its timestamp.
 
-    The tag counts as this bag's for ``window`` before and after that moment, as far as it is no other bag's.
+    Args:
+        times: timestamp of the first scan of each number.
+        window: validity of the tag before and after that timestamp, without the windows of other bags.
     """
-    await records.execute(INSERT_UNKNOWN_BAGS, airline_id, numbers, moments, window, name="INSERT_UNKNOWN_BAGS")
+    await records.execute(INSERT_UNKNOWN_BAGS, airline_id, numbers, times, window, name="INSERT_UNKNOWN_BAGS")
 
 
 async def update_statuses(
-    records: Reader, airline_id: int, standings: Mapping[int, BagStatus], events_from: Mapping[int, datetime]
+    records: Reader, airline_id: int, statuses: Mapping[int, BagStatus], events_from: Mapping[int, datetime]
 ) -> None:
-    """Writes what was computed from the events, and counts each bag's version up by one.
+    """Update the columns that are computed from events, and increment each bag's version.
 
     Args:
-        events_from: the time of each bag's first event; bags without any are absent.
+        statuses: the new status of each bag, by id.
+        events_from: timestamp of each bag's first event; bags without any are absent.
     """
-    new = list(standings.values())
+    new = list(statuses.values())
     await records.execute(
         UPDATE_BAG_STATUSES,
         airline_id,
-        list(standings),
-        [standing.state for standing in new],
-        [standing.state_at for standing in new],
-        [standing.airport for standing in new],
-        [standing.place for standing in new],
-        [standing.custodian for standing in new],
-        [standing.flight_id for standing in new],
-        [events_from.get(bag_id) for bag_id in standings],
+        list(statuses),
+        [status.state for status in new],
+        [status.state_at for status in new],
+        [status.airport for status in new],
+        [status.place for status in new],
+        [status.custodian for status in new],
+        [status.flight_id for status in new],
+        [events_from.get(bag_id) for bag_id in statuses],
         name="UPDATE_BAG_STATUSES",
     )
 
 
 class NewTag(NamedTuple):
-    """A tag to tie to a bag; the fields are the columns of ``INSERT_TAGS`` in their order."""
+    """A tag of a bag to insert. The fields are the columns of ``INSERT_TAGS``, in order."""
 
     bag_id: int
     number: str
@@ -516,22 +526,32 @@ class NewTag(NamedTuple):
 
 
 async def insert_tags(records: Reader, airline_id: int, tags: Sequence[NewTag]) -> None:
-    """Ties tags to bags; those that are there stay as they are."""
+    """Insert tags of bags; existing ones stay unchanged."""
     await records.execute(INSERT_TAGS, airline_id, *zip(*tags, strict=True), name="INSERT_TAGS")
 
 
 async def insert_rush_tags(
-    records: Reader, airline_id: int, ties: Sequence[tuple[int, str, datetime]], window: timedelta
+    records: Reader, airline_id: int, tags: Sequence[tuple[int, str, datetime]], window: timedelta
 ) -> None:
-    """Ties rush tags (bag, number, moment), which no bag carries at that moment, to bags."""
-    await records.execute(INSERT_RUSH_TAGS, airline_id, *zip(*ties, strict=True), window, name="INSERT_RUSH_TAGS")
+    """Insert rush tags that no bag carried at their timestamp.
+
+    Args:
+        tags: bag id, ten digits, and timestamp of each tag.
+        window: validity of a tag before and after its timestamp, without the windows of other bags.
+    """
+    await records.execute(INSERT_RUSH_TAGS, airline_id, *zip(*tags, strict=True), window, name="INSERT_RUSH_TAGS")
 
 
 async def merge_bags(records: Reader, airline_id: int, into: Mapping[int, int]) -> list[tuple[int, UUID]]:
-    """Makes one bag of two that were found to be one: all of the first is the second's, and the first is gone.
+    """Merge bags that turned out to be one: move all rows of the first to the second, and delete the first.
 
-    Both must be locked, and the first must have no legs any more. Answers the events that changed their bag, with the
-    one they have now.
+    Both must be locked, and the first must have no legs.
+
+    Args:
+        into: the id of the bag that is deleted -> the id of the bag that remains.
+
+    Returns:
+        Bag id and event id of each event that moved.
     """
     pairs = list(into), list(into.values())
     rows = await records.fetch(MOVE_EVENTS, airline_id, *pairs, name="MOVE_EVENTS")
@@ -543,7 +563,7 @@ async def merge_bags(records: Reader, airline_id: int, into: Mapping[int, int]) 
 
 
 class BagValues(NamedTuple):
-    """What messages mean for a bag; the fields are the arrays of ``UPDATE_MEANINGS`` in their order."""
+    """The columns of a bag that follow from messages. The fields are the arrays of ``UPDATE_BAG_VALUES``, in order."""
 
     bag_id: int
     tag: str
@@ -554,12 +574,12 @@ class BagValues(NamedTuple):
     deleted: bool
 
 
-async def update_values(records: Reader, airline_id: int, meanings: Sequence[BagValues]) -> None:
-    """Writes what messages mean for bags that are locked."""
-    await records.execute(UPDATE_BAG_VALUES, airline_id, *zip(*meanings, strict=True), name="UPDATE_BAG_VALUES")
+async def update_values(records: Reader, airline_id: int, values: Sequence[BagValues]) -> None:
+    """Update the columns that follow from messages; the bags must be locked."""
+    await records.execute(UPDATE_BAG_VALUES, airline_id, *zip(*values, strict=True), name="UPDATE_BAG_VALUES")
 
 
 async def count_by_state(records: Reader, airline_id: int) -> dict[str, int]:
-    """How many bags stand in each state; states without any are absent."""
+    """The number of bags in each state; states without any are absent."""
     rows = await records.fetch(COUNT_BAGS_BY_STATE, airline_id, name="COUNT_BAGS_BY_STATE")
     return {row["state"]: row["bags"] for row in rows}

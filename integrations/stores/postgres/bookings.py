@@ -1,4 +1,4 @@
-"""Bookings in PostgreSQL."""
+"""Writes of bookings in PostgreSQL."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ ON CONFLICT (id) DO NOTHING
 
 
 class NewBooking(NamedTuple):
-    """A booking to write; the fields are the columns of ``INSERT_BOOKINGS`` in their order."""
+    """A booking to insert. The fields are the columns of ``INSERT_BOOKINGS``, in order."""
 
     id: int
     locator: str
@@ -23,5 +23,5 @@ class NewBooking(NamedTuple):
 
 
 async def insert(records: Reader, airline_id: int, bookings: Sequence[NewBooking]) -> None:
-    """Adds bookings; those that are there stay as they are."""
+    """Insert bookings; existing ones stay unchanged."""
     await records.execute(INSERT_BOOKINGS, airline_id, *zip(*bookings, strict=True), name="INSERT_BOOKINGS")

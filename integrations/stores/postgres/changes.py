@@ -1,4 +1,4 @@
-"""The log of changes in PostgreSQL, from which subscribers are told."""
+"""Change log in PostgreSQL, from which subscribers read."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -11,23 +11,23 @@ from integrations.stores.postgres.manager import Reader
 
 CHANNEL = "changes"
 
-# The notification only wakes; it leaves with the commit.
+# The notification only wakes the readers; PostgreSQL sends it at the commit.
 INSERT_BAG_CHANGES = """
-WITH noted AS (
+WITH inserted AS (
     INSERT INTO changes (airline_id, topic, ids, events) VALUES ($1, 'BAG', $2, $3)
 )
 SELECT pg_notify('changes', $1::text)
 """
 
 INSERT_CHANGE = """
-WITH noted AS (
+WITH inserted AS (
     INSERT INTO changes (airline_id, topic, ids, airport) VALUES ($1, $2, $3, $4)
 )
 SELECT pg_notify('changes', $1::text)
 """
 
-# Up to the horizon: the oldest transaction that is still open as the statement sees it. Where there is nothing to tell
-# of, one row says so, without a position.
+# Reads up to the horizon: the oldest transaction that is open in the statement's snapshot. Without changes the result
+# is one row without a position.
 CHANGES_AFTER = """
 WITH horizon AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xid)
 SELECT horizon.xid AS horizon, now() AS now, change.*
@@ -70,14 +70,14 @@ WHERE (airline_id, xid, position) IN (SELECT airline_id, xid, position FROM chan
 
 
 class LogPage(NamedTuple):
-    """A piece of the log.
+    """A page of the log.
 
     Args:
-        rows: in order; what the first one tells may lie before the place that was asked for, in part or all.
-        reached: the end of the last row; the place that was asked for where there is none.
-        horizon: no transaction that may still add a row is older.
+        rows: in log order. Changes of the first row may lie before the position that the page starts at.
+        reached: the end of the last row; the page's start where there are no rows.
+        horizon: id of the oldest transaction that may still add a row.
         now: the server's clock.
-        more: whether there may be more at once.
+        more: whether there may be more rows already.
     """
 
     rows: Sequence[ChangeRow]
@@ -88,10 +88,10 @@ class LogPage(NamedTuple):
 
 
 async def insert_bag_changes(records: Reader, airline_id: int, changes: Iterable[tuple[int, UUID | None]]) -> None:
-    """Notes bags that changed, each with its new events; part of the transaction that makes the change.
+    """Add changed bags with their new events to the log, in the transaction of the change.
 
     Args:
-        changes: bag and event; None for a bag that changed without an event.
+        changes: ids of bag and event; None for a bag that changed without an event.
     """
     ordered = sorted(changes, key=itemgetter(0))
     await records.execute(
@@ -106,11 +106,11 @@ async def insert_bag_changes(records: Reader, airline_id: int, changes: Iterable
 async def insert_change(
     records: Reader, airline_id: int, topic: Topic, ids: Sequence[int] = (), airport: str | None = None
 ) -> None:
-    """Notes flights, an incident or a board that changed; part of the transaction that makes the change.
+    """Add changed flights, an incident or a connection board to the log, in the transaction of the change.
 
     Args:
-        ids: of the flights or of the incident; none for a board.
-        airport: of the incident or board; None for flights.
+        ids: ids of the flights or of the incident; none for a board.
+        airport: IATA code of the incident's or board's airport; None for flights.
     """
     await records.execute(INSERT_CHANGE, airline_id, topic.value, list(ids), airport, name="INSERT_CHANGE")
 
@@ -118,33 +118,34 @@ async def insert_change(
 async def last_position(records: Reader, airline_id: int) -> tuple[LogPosition, datetime]:
     """The end of the airline's log, and the server's clock.
 
-    It is that of a row, not of all transactions so far: a server that crashes may count some of those anew.
+    The end is that of the last row, not of the last transaction, since a server that crashes may use transaction ids
+    again.
     """
     row = await records.fetchrow(LAST_CHANGE, airline_id, name="LAST_CHANGE", record_class=ChangeRow)
     assert row is not None
     return LogPosition(0, 0, 0) if row.xid is None else end_of(row), row["now"]
 
 
-async def read_after(records: Reader, airline_id: int, place: LogPosition, limit: int) -> LogPage:
-    """The airline's log from the row of a place on, at most ``limit`` rows."""
+async def read_after(records: Reader, airline_id: int, position: LogPosition, limit: int) -> LogPage:
+    """The airline's log from the row of a position, at most ``limit`` rows."""
     found = await records.fetch(
-        CHANGES_AFTER, airline_id, place.xid, place.position, limit, name="CHANGES_AFTER", record_class=ChangeRow
+        CHANGES_AFTER, airline_id, position.xid, position.position, limit, name="CHANGES_AFTER", record_class=ChangeRow
     )
     horizon, now = found[0]["horizon"], found[0]["now"]
     rows = [row for row in found if row.position is not None]
-    reached = max(place, end_of(rows[-1])) if rows else place
+    reached = max(position, end_of(rows[-1])) if rows else position
     return LogPage(rows, reached, horizon, now, len(rows) == limit)
 
 
 async def bags_of_flights(
     records: Reader, airline_id: int, bag_ids: Sequence[int], flight_ids: Sequence[int]
 ) -> set[tuple[int, int]]:
-    """Which of these bags are planned on or stand on which of these flights: flight and bag."""
+    """Pairs of flight id and bag id: the bags that are planned on one of these flights or were last scanned for it."""
     rows = await records.fetch(BAGS_ABOARD, airline_id, bag_ids, flight_ids, name="BAGS_ABOARD")
     return {(row["flight_id"], row["bag_id"]) for row in rows}
 
 
 async def delete_old(records: Reader, older_than: timedelta, limit: int) -> int:
-    """Drops changes of before ``older_than`` ago, at most ``limit``; answers how many."""
-    done = await records.execute(DELETE_OLD_CHANGES, older_than, limit, name="DELETE_OLD_CHANGES")
-    return int(done.removeprefix("DELETE "))
+    """Delete rows older than ``older_than``, at most ``limit``, and return how many."""
+    tag = await records.execute(DELETE_OLD_CHANGES, older_than, limit, name="DELETE_OLD_CHANGES")
+    return int(tag.removeprefix("DELETE "))

@@ -1,4 +1,4 @@
-"""What leaves the product because of files, in PostgreSQL: effects, their sends and what providers reported."""
+"""Effects of PIRs, their attempts and the providers' delivery reports in PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -19,7 +19,8 @@ from integrations.records.page import Page
 from integrations.stores.postgres.manager import Reader
 
 LANES = 64
-# Keeps two dispatchers from both sending the last message that a limit allows; the second key is the service's place.
+# Advisory lock that keeps two dispatchers from both sending the last message that a limit allows. The service's ordinal
+# is added to it.
 RATE_LOCK = 75_310
 
 INSERT_EFFECT = """
@@ -67,7 +68,7 @@ ORDER BY id
 LIMIT $5
 """
 
-# The first that waits of each file, so that a file's effects leave in their order; only in the worker's own lanes.
+# The first waiting effect of each PIR, so that a PIR's effects leave in order; only in the worker's own lanes.
 DUE_EFFECTS = """
 SELECT id, airline_id, service, lane, pir_id, action, key, detail, state, reason, tries, due_at, created_at, settled_at,
        provider_id, mock
@@ -83,7 +84,7 @@ ORDER BY due_at, id
 LIMIT $8
 """
 
-# While it is being sent, its due time says from when on a worker that took over may ask what became of it.
+# While an effect is SENDING, its due time says when another worker may look up the outcome.
 MARK_EFFECT_SENDING = """
 UPDATE effects SET state = 'SENDING', reason = NULL, tries = tries + 1, due_at = $3
 WHERE airline_id = $1 AND id = $2 AND state = 'PENDING'
@@ -109,7 +110,7 @@ WHERE airline_id = $1 AND id = $2 AND state IN ('PENDING', 'FAILED')
 RETURNING id
 """
 
-# What the provider said last settles it, even where it was taken for delivered or failed before.
+# The provider's last report settles the effect, even where an earlier one counted as delivered or failed.
 APPLY_REPORTS = """
 UPDATE effects
 SET state = CASE WHEN report.status = 'DELIVERED' THEN 'DELIVERED'
@@ -120,13 +121,13 @@ SET state = CASE WHEN report.status = 'DELIVERED' THEN 'DELIVERED'
                   ELSE 'UNDELIVERED' END,
     provider_id = coalesce(effects.provider_id, nullif(report.provider_id, '')),
     settled_at = report.at
-FROM (SELECT DISTINCT ON (said.id) said.id, status, delivery_reports.provider_id, delivery_reports.at
-      FROM effects AS said
+FROM (SELECT DISTINCT ON (reported.id) reported.id, status, delivery_reports.provider_id, delivery_reports.at
+      FROM effects AS reported
       JOIN delivery_reports ON delivery_reports.airline_id = $1 AND delivery_reports.service = $2
-       AND (delivery_reports.effect_id = said.id OR delivery_reports.provider_id = said.provider_id)
-      WHERE said.airline_id = $1 AND said.service = $2
-        AND (said.id = $3 OR said.provider_id = $4) AND status <> 'UNKNOWN'
-      ORDER BY said.id, status IN ('QUEUED', 'SENT'), delivery_reports.at DESC) AS report
+       AND (delivery_reports.effect_id = reported.id OR delivery_reports.provider_id = reported.provider_id)
+      WHERE reported.airline_id = $1 AND reported.service = $2
+        AND (reported.id = $3 OR reported.provider_id = $4) AND status <> 'UNKNOWN'
+      ORDER BY reported.id, status IN ('QUEUED', 'SENT'), delivery_reports.at DESC) AS report
 WHERE effects.id = report.id AND effects.airline_id = $1
   AND (effects.state IN ('UNSETTLED', 'ACCEPTED', 'DELIVERED')
        OR effects.state = 'FAILED' AND effects.reason IN ('UNDELIVERED', 'BOUNCED', 'OUTCOME_UNKNOWN'))
@@ -168,7 +169,7 @@ WHERE airline_id = $1 AND effect_id = ANY($2::bigint[])
 ORDER BY effect_id, id
 """
 
-# Two messages to one at the same moment must be counted one after the other.
+# Two messages to one recipient at the same time must be counted one after the other.
 LOCK_RECIPIENT = "SELECT pg_advisory_xact_lock(hashtextextended($2, $1))"
 
 COUNT_SENT_TO = """
@@ -196,7 +197,7 @@ SET breaker = excluded.breaker, enabled = excluded.enabled, mock = excluded.mock
 
 DELETE_STATUSES = "DELETE FROM partner_statuses WHERE airline_id = $1 AND checked_at < $2"
 
-# One row for each partner: how the dispatcher that looked last found it, what waits, and what it cost today.
+# One row for each partner: its condition as the last dispatcher reported it, its queue, and its cost today.
 PARTNERS = """
 SELECT service, breaker, coalesce(enabled, false) AS enabled, coalesce(mock, false) AS mock,
        coalesce(healthy, false) AS healthy, coalesce(latency_ms, 0) AS latency_ms, checked_at,
@@ -239,10 +240,13 @@ async def insert(
     detail: Mapping[str, Any],
     at: datetime,
 ) -> None:
-    """Asks for an effect; part of the transaction that makes the change. Asked for twice, it is one.
+    """Request an effect, in the transaction of the change. A repeated request changes nothing.
 
     Args:
-        occurrence: which of several of the kind it is: the place in the file's history that asks for it.
+        action: value of ``TracingCall`` or ``Trigger``.
+        occurrence: distinguishes effects of one action: the entry of the PIR's history that requests the effect.
+        detail: values that the call or the text needs besides the PIR; no personal data.
+        at: when it is requested and due.
     """
     await records.execute(
         INSERT_EFFECT,
@@ -265,14 +269,14 @@ async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[in
 
 
 async def of_pirs(records: Reader, airline_id: int, pir_ids: Sequence[int]) -> list[Effect]:
-    """The effects of these files, in the order in which they were asked for."""
+    """The effects of these PIRs, in the order in which they were requested."""
     return await records.fetch(EFFECTS_OF_PIRS, airline_id, pir_ids, name="EFFECTS_OF_PIRS", record_class=Effect)
 
 
 async def page(
     records: Reader, airline_id: int, states: Sequence[str] | None, services: Sequence[str] | None, page: Page
 ) -> list[Effect]:
-    """The newest first, one more than the page holds where there are more."""
+    """A page of effects, newest first, with one row more than the page holds if there are more."""
     statement, name = (
         (EFFECTS_PAGE_BACKWARD, "EFFECTS_PAGE_BACKWARD") if page.backward else (EFFECTS_PAGE, "EFFECTS_PAGE")
     )
@@ -295,15 +299,18 @@ async def due(
     service: Service,
     owner: str,
     margin: float,
-    busy: Sequence[int],
+    busy_pir_ids: Sequence[int],
     at: datetime,
     limit: int,
 ) -> list[Effect]:
-    """What is to be done next in the owner's lanes: one effect a file, the longest due first.
+    """The next effects of the owner's lanes: one effect a PIR, the longest due first.
 
     Args:
-        margin: seconds for which the lanes must stay the owner's.
-        busy: files that something is under way for.
+        owner: the worker that holds the lanes.
+        margin: seconds for which the leases must last.
+        busy_pir_ids: PIRs with an effect that is being sent.
+        at: present time.
+        limit: effects at most.
     """
     return await records.fetch(
         DUE_EFFECTS,
@@ -312,7 +319,7 @@ async def due(
         service.consumer,
         owner,
         timedelta(seconds=margin),
-        busy,
+        busy_pir_ids,
         at,
         limit,
         name="DUE_EFFECTS",
@@ -320,10 +327,14 @@ async def due(
     )
 
 
-async def mark_sending(records: Reader, airline_id: int, effect_id: int, ask_after: datetime) -> bool:
-    """Marks a pending effect as being sent; False where it is not pending any more."""
+async def mark_sending(records: Reader, airline_id: int, effect_id: int, look_up_after: datetime) -> bool:
+    """Set a pending effect to SENDING; return False if it is no longer pending.
+
+    Args:
+        look_up_after: when another worker may look up the outcome.
+    """
     return (
-        await records.fetchval(MARK_EFFECT_SENDING, airline_id, effect_id, ask_after, name="MARK_EFFECT_SENDING")
+        await records.fetchval(MARK_EFFECT_SENDING, airline_id, effect_id, look_up_after, name="MARK_EFFECT_SENDING")
         is not None
     )
 
@@ -340,8 +351,14 @@ async def update_state(
     provider_id: str | None = None,
     mock: bool | None = None,
 ) -> bool:
-    """Moves an effect that waits or is being sent; False where it was settled meanwhile. What is None stays."""
-    moved = await records.fetchval(
+    """Set the state of an effect that waits or is being sent.
+
+    Arguments that are None leave their column unchanged, except ``reason`` and ``settled_at``.
+
+    Returns:
+        False if the effect was settled in the meantime.
+    """
+    updated = await records.fetchval(
         UPDATE_EFFECT_STATE,
         airline_id,
         effect_id,
@@ -353,28 +370,28 @@ async def update_state(
         mock,
         name="UPDATE_EFFECT_STATE",
     )
-    return moved is not None
+    return updated is not None
 
 
 async def resend(records: Reader, airline_id: int, effect_id: int, at: datetime) -> bool:
-    """Makes an effect that ended without success wait again; False where it did not end so."""
+    """Set an effect that ended without success to PENDING; return False if it did not."""
     return await records.fetchval(RESEND_EFFECT, airline_id, effect_id, at, name="RESEND_EFFECT") is not None
 
 
 async def cancel(records: Reader, airline_id: int, effect_id: int, at: datetime) -> bool:
-    """Gives up an effect that waits or failed; False where it did neither."""
+    """Cancel an effect that waits or failed; return False if it did neither."""
     return await records.fetchval(CANCEL_EFFECT, airline_id, effect_id, at, name="CANCEL_EFFECT") is not None
 
 
 async def insert_report(
     records: Reader, airline_id: int, report: DeliveryReport, effect_id: int | None, received_at: datetime
 ) -> bool:
-    """Keeps a report; False where it was told before.
+    """Store a delivery report; return False if it was stored before.
 
     Args:
-        effect_id: whose message it is about, where the report tells.
+        effect_id: the effect whose message it is about; None where the report does not say.
     """
-    told = await records.fetchval(
+    inserted = await records.fetchval(
         INSERT_REPORT,
         airline_id,
         report.service.value,
@@ -386,18 +403,18 @@ async def insert_report(
         received_at,
         name="INSERT_REPORT",
     )
-    return told is not None
+    return inserted is not None
 
 
 async def apply_reports(
     records: Reader, airline_id: int, service: Service, effect_id: int | None, provider_id: str | None
 ) -> None:
-    """Moves the effect of that id or provider's id to where its reports say it is."""
+    """Set the state of an effect, found by its id or the provider's, to that of its delivery reports."""
     await records.execute(APPLY_REPORTS, airline_id, service.value, effect_id, provider_id, name="APPLY_REPORTS")
 
 
 async def last_sends(records: Reader, airline_id: int, service: Service, since: datetime, limit: int) -> list[datetime]:
-    """When the last sends began, the newest first; nobody else can begin one until the transaction ends."""
+    """The start times of the last attempts of a service, newest first; locks new ones until the transaction ends."""
     await records.execute(LOCK_RATE, RATE_LOCK + list(Service).index(service), airline_id, name="LOCK_RATE")
     rows = await records.fetch(LAST_SENDS, airline_id, service.value, since, limit, name="LAST_SENDS")
     return [row["started_at"] for row in rows]
@@ -413,7 +430,13 @@ async def insert_send(
     *,
     mock: bool,
 ) -> int | None:
-    """Writes down that a call begins; answers the send's id, None for an unknown effect."""
+    """Insert an attempt, before its call, and return its id; None for an unknown effect.
+
+    Args:
+        recipient: number or address that is called, or the PIR that a tracing call is about.
+        fingerprint: digest of the text, by which it is found in the provider's list.
+        mock: whether a mock takes the call.
+    """
     send_id: int | None = await records.fetchval(
         INSERT_SEND, airline_id, effect_id, recipient, fingerprint, started_at, mock, name="INSERT_SEND"
     )
@@ -432,21 +455,26 @@ async def end_send(
     units: int = 1,
     cost_micros: int = 0,
 ) -> None:
-    """Writes down how a call ended."""
+    """Store the outcome of an attempt.
+
+    Args:
+        units: units that the provider charges: parts of an SMS, else 1.
+        cost_micros: cost in millionths of a US dollar.
+    """
     await records.execute(
         END_SEND, airline_id, send_id, ended_at, outcome.value, mock, provider_id, units, cost_micros, name="END_SEND"
     )
 
 
 async def sends(records: Reader, airline_id: int, effect_ids: Sequence[int]) -> list[Send]:
-    """The tries of these effects, in order."""
+    """The attempts of these effects, in order."""
     return await records.fetch(SENDS_OF_EFFECTS, airline_id, effect_ids, name="SENDS_OF_EFFECTS", record_class=Send)
 
 
 async def count_sent_to(records: Reader, airline_id: int, service: Service, recipient: str, since: datetime) -> int:
-    """How many messages went to a recipient since then, those under way and of unknown outcome among them.
+    """The number of messages to a recipient since a time, including active ones and those of unknown outcome.
 
-    Nobody else can count those of the recipient until the transaction ends.
+    Locks the recipient's count until the transaction ends.
     """
     await records.execute(LOCK_RECIPIENT, airline_id, recipient, name="LOCK_RECIPIENT")
     count: int = await records.fetchval(
@@ -456,23 +484,23 @@ async def count_sent_to(records: Reader, airline_id: int, service: Service, reci
 
 
 async def is_opted_out(records: Reader, airline_id: int, service: Service, recipient: str) -> bool:
-    """Whether the recipient does not want to be told in this way."""
+    """Whether the recipient has opted out of the service."""
     opted_out: bool = await records.fetchval(IS_OPTED_OUT, airline_id, service.value, recipient, name="IS_OPTED_OUT")
     return opted_out
 
 
 async def opt_out(records: Reader, airline_id: int, service: Service, recipient: str, at: datetime) -> None:
-    """Notes that the recipient does not want to be told in this way any more."""
+    """Store a recipient's opt-out from the service."""
     await records.execute(INSERT_OPT_OUT, airline_id, service.value, recipient, at, name="INSERT_OPT_OUT")
 
 
 async def opt_in(records: Reader, airline_id: int, service: Service, recipient: str) -> None:
-    """Takes an opt-out back."""
+    """Delete a recipient's opt-out."""
     await records.execute(DELETE_OPT_OUT, airline_id, service.value, recipient, name="DELETE_OPT_OUT")
 
 
 async def write_status(records: Reader, airline_id: int, owner: str, status: PartnerCondition, at: datetime) -> None:
-    """Tells how a dispatcher finds a partner, for health."""
+    """Store a partner's condition as a dispatcher finds it, for health."""
     await records.execute(
         WRITE_STATUS,
         airline_id,
@@ -489,26 +517,26 @@ async def write_status(records: Reader, airline_id: int, owner: str, status: Par
 
 
 async def delete_statuses(records: Reader, airline_id: int, before: datetime) -> None:
-    """Forgets dispatchers that were not heard of since then."""
+    """Delete the reports of dispatchers that have written none since a time."""
     await records.execute(DELETE_STATUSES, airline_id, before, name="DELETE_STATUSES")
 
 
 async def partners(records: Reader, airline_id: int, today: datetime, since: datetime) -> list[PartnerStatus]:
-    """How each partner stands.
+    """The condition, queue and cost of each partner.
 
     Args:
-        today: from when on costs count.
-        since: how far back the last success is looked for.
+        today: start of the period for costs.
+        since: start of the period for the last success.
     """
     return await records.fetch(PARTNERS, airline_id, today, since, name="PARTNERS", record_class=PartnerStatus)
 
 
 async def costs(records: Reader, airline_id: int, begin: datetime, end: datetime) -> list[ServiceCost]:
-    """What each call of each service cost in a time, its end excluded."""
+    """The cost of each call of each service from ``begin`` until before ``end``."""
     return await records.fetch(COSTS, airline_id, begin, end, name="COSTS", record_class=ServiceCost)
 
 
 async def cost_since(records: Reader, airline_id: int, begin: datetime) -> int:
-    """What all services cost since then, in millionths of a US dollar."""
+    """The cost of all services since a time, in millionths of a US dollar."""
     micros: int = await records.fetchval(COST_SINCE, airline_id, begin, name="COST_SINCE")
     return micros

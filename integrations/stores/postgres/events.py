@@ -1,4 +1,4 @@
-"""Events of bags in PostgreSQL: written once, never changed."""
+"""Events of bags in PostgreSQL. An event is never deleted; only its bag and the kind of a transfer are corrected."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -28,7 +28,7 @@ JOIN events ON events.bag_id = wanted.bag_id AND events.id = wanted.id AND event
 ORDER BY bag_id, at, rank, id
 """
 
-# What moves a bag, without what only readers of its history ask for.
+# The columns that a bag's status is computed from, without those that only readers of its history need.
 SIGHTINGS_OF_BAGS = """
 SELECT bag_id, kind, at, airport, place, flight_id, custodian, method
 FROM events
@@ -36,7 +36,7 @@ WHERE airline_id = $1 AND bag_id = ANY($2::bigint[])
 ORDER BY bag_id, at, rank, id
 """
 
-# A list's answer is mostly events: one that asks for little of them is not sent the rest.
+# Most of a list's rows are events, so a list that selects few of their columns does not fetch the others.
 BRIEF_EVENTS_OF_BAGS = """
 SELECT bag_id, kind, at, airport, place
 FROM events
@@ -68,8 +68,8 @@ CROSS JOIN LATERAL (SELECT id, bag_id, kind, rank, at, airport, place
 ORDER BY event.bag_id, at, rank, event.id
 """
 
-# Lists of events as finished JSON, which saves the server an object for each: for {object} stands what ``as_json``
-# makes of the texts in JSON_OF; keys come as arguments.
+# Lists of events as JSON text, which saves the server an object for each event. ``as_json`` replaces {object} by
+# expressions of JSON_OF; keys are arguments.
 EVENTS_OF_BAGS_AS_JSON = """
 SELECT bag_id, '[' || string_agg({object}, ',' ORDER BY at, rank, id) || ']' AS events
 FROM events
@@ -88,7 +88,7 @@ CROSS JOIN LATERAL (SELECT id, bag_id, tag, kind, rank, at, received_at, airport
 GROUP BY bag_id
 """
 
-# How a column, none of which is ever null, is written as JSON.
+# SQL that writes each column as JSON. None of these columns is ever null.
 JSON_OF = {
     "kind": "kind",
     "at": "to_json(at)",
@@ -100,11 +100,11 @@ JSON_OF = {
     "device": "to_json(device)",
 }
 
-# Constraints hold these to plain characters: they need no escaping, but quotation marks, which come with the keys.
+# Constraints limit these to plain characters: they need no escaping, only quotation marks, which the keys supply.
 PLAIN = frozenset({"kind", "airport", "tag", "method"})
 
-# Clients ask for few layouts, again and again.
-KEPT_LAYOUTS = 256
+# Clients use few layouts, again and again.
+MAX_LAYOUTS = 256
 
 INSERT_EVENTS = """
 INSERT INTO events (id, airline_id, bag_id, tag, kind, rank, at, received_at, airport, place, flight_id, released_by,
@@ -120,7 +120,7 @@ ON CONFLICT (id, at) DO NOTHING
 RETURNING id
 """
 
-# Sortations of transfer bags: which of them takes the bag over is known only when all of them are.
+# Sortations of transfer bags. Which one is the TRANSFER_IN is known only from all of them.
 TRANSFERS_OF_BAGS = """
 SELECT id, bag_id, airport, at, kind FROM events WHERE airline_id = $1 AND bag_id = ANY($2::bigint[]) AND transfer
 """
@@ -135,24 +135,25 @@ ENSURE_PARTITIONS = "SELECT ensure_event_partitions($1::date[])"
 
 
 class Partitions:
-    """The months whose partition of the event log this process knows to be there."""
+    """The months whose partition of the event log this process knows to exist."""
 
     def __init__(self) -> None:
         self._known: set[date] = set()
 
-    async def ensure(self, records: Reader, moments: Iterable[datetime]) -> None:
-        """Makes the partitions that events of these moments need, and those of the months after them.
+    async def ensure(self, records: Reader, times: Iterable[datetime]) -> None:
+        """Create the partitions for events of these timestamps and for the month after each.
 
-        Best before a transaction that locks bags: making one waits for others that do, and they would wait for it.
+        Call it before a transaction that locks bags: creating a partition waits for such transactions, and they would
+        wait for it.
         """
-        months = {moment.astimezone(UTC).date().replace(day=1) for moment in moments}
+        months = {at.astimezone(UTC).date().replace(day=1) for at in times}
         if not months <= self._known:
-            needed = months | {_next(month) for month in months}
+            needed = months | {_next_month(month) for month in months}
             await records.execute(ENSURE_PARTITIONS, sorted(needed), name="ENSURE_PARTITIONS")
             self._known |= needed
 
 
-def _next(month: date) -> date:
+def _next_month(month: date) -> date:
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
@@ -175,7 +176,7 @@ async def by_id(records: Reader, airline_id: int, wanted: Mapping[int, Collectio
 
 
 async def sightings(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> list[Event]:
-    """As ``of_bags``, with the columns that say where a bag stands and no others."""
+    """As ``of_bags``, with only the columns that a bag's status is computed from."""
     return await records.fetch(SIGHTINGS_OF_BAGS, airline_id, bag_ids, name="SIGHTINGS_OF_BAGS", record_class=Event)
 
 
@@ -208,7 +209,11 @@ async def last_brief_of_bags(records: Reader, airline_id: int, bag_ids: Sequence
 async def json_of_bags(
     records: Reader, airline_id: int, bag_ids: Sequence[int], layout: tuple[tuple[str, str], ...]
 ) -> dict[int, str]:
-    """All events of each bag as JSON text, laid out by keys and columns of ``JSON_OF``; bags without any are absent."""
+    """All events of each bag as JSON text; bags without any are absent.
+
+    Args:
+        layout: keys of the objects, each with a column of ``JSON_OF``.
+    """
     keys, sql = as_json(EVENTS_OF_BAGS_AS_JSON, layout, first=3)
     rows = await records.fetch(sql, airline_id, bag_ids, *keys, name="EVENTS_OF_BAGS_AS_JSON")
     return {row[0]: row[1] for row in rows}
@@ -217,15 +222,24 @@ async def json_of_bags(
 async def last_json_of_bags(
     records: Reader, airline_id: int, bag_ids: Sequence[int], last: int, layout: tuple[tuple[str, str], ...]
 ) -> dict[int, str]:
-    """As ``written``, of the newest ``last`` events of each bag."""
+    """As ``json_of_bags``, for the newest ``last`` events of each bag."""
     keys, sql = as_json(LAST_EVENTS_OF_BAGS_AS_JSON, layout, first=4)
     rows = await records.fetch(sql, airline_id, bag_ids, last, *keys, name="LAST_EVENTS_OF_BAGS_AS_JSON")
     return {row[0]: row[1] for row in rows}
 
 
-@lru_cache(KEPT_LAYOUTS)
+@lru_cache(MAX_LAYOUTS)
 def as_json(template: str, layout: tuple[tuple[str, str], ...], first: int) -> tuple[Sequence[str], str]:
-    """The statement that writes objects of a layout, and what stands before its values: arguments from ``first`` on."""
+    """Return the arguments and the text of a statement that writes objects of a layout as JSON.
+
+    Args:
+        template: the statement with ``{object}`` for the expression of one object.
+        layout: keys of the objects, each with a column of ``JSON_OF``.
+        first: number of the statement's first argument for keys.
+
+    Returns:
+        The texts before each value, which are the arguments from ``first``, and the statement.
+    """
     keys: list[str] = []
     parts: list[str] = []
     opening, closing = "{", "{}"
@@ -238,7 +252,7 @@ def as_json(template: str, layout: tuple[tuple[str, str], ...], first: int) -> t
 
 
 class EventTransfer(NamedTuple):
-    """A sortation of a bag that changes flight at the airport: SORTED, or TRANSFER_IN for the first there."""
+    """A sortation of a bag that changes flights at the airport: TRANSFER_IN for the first one there, else SORTED."""
 
     id: UUID
     bag_id: int
@@ -248,13 +262,13 @@ class EventTransfer(NamedTuple):
 
 
 async def transfers(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> list[EventTransfer]:
-    """The sortations of these bags where they changed flight, in no order."""
+    """The sortations of these bags at airports where they change flights, unordered."""
     rows = await records.fetch(TRANSFERS_OF_BAGS, airline_id, bag_ids, name="TRANSFERS_OF_BAGS")
     return [EventTransfer(*row) for row in rows]
 
 
 async def update_transfers(records: Reader, airline_id: int, changed: Sequence[EventTransfer]) -> None:
-    """Writes what sortations turned out to be."""
+    """Correct the kind of sortations."""
     await records.execute(
         UPDATE_TRANSFERS,
         airline_id,
@@ -267,10 +281,11 @@ async def update_transfers(records: Reader, airline_id: int, changed: Sequence[E
 
 
 class NewEvent(NamedTuple):
-    """A scan to store as an event, with what the product has found out about it.
+    """A scan to insert as an event, with its bag, flight and parties.
 
     Args:
-        kind: what it says, given the bag's other events.
+        kind: kind of the event, given the bag's other events.
+        bag_id: None where the tag could not be read.
         message_id: the message that it was read from, if any.
     """
 
@@ -285,7 +300,7 @@ class NewEvent(NamedTuple):
 
 
 async def insert(records: Reader, airline_id: int, received_at: datetime, new: Sequence[NewEvent]) -> set[UUID]:
-    """Stores events; answers the ids that were new."""
+    """Insert events and return the ids of those that were new."""
     rows = await records.fetch(
         INSERT_EVENTS,
         airline_id,

@@ -1,4 +1,4 @@
-"""Flights and the legs of bags in PostgreSQL."""
+"""Flights and the planned legs of bags in PostgreSQL."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -41,7 +41,7 @@ JOIN flights ON flights.airline_id = $1 AND flights.carrier = wanted.carrier AND
             AND flights.origin = wanted.origin
 """
 
-# A loading and its flight's departure, recorded at the same moment, must see each other: one of them waits here.
+# A loading and its flight's departure, stored at the same time, must see each other: one of them waits here.
 LOCK_FLIGHTS_SHARED = """
 SELECT id FROM flights WHERE airline_id = $1 AND id = ANY($2::bigint[]) ORDER BY id FOR SHARE
 """
@@ -97,7 +97,7 @@ WHERE bag_legs.bag_id = ANY($2::bigint[])
 ORDER BY bag_legs.bag_id, bag_legs.seq
 """
 
-# As above, with what says where a bag stands and nothing else.
+# As above, with only the columns that a bag's status is computed from.
 STATIONS_OF_BAGS = """
 SELECT bag_legs.bag_id, flights.id, origin, destination, actual_departure
 FROM bag_legs
@@ -107,7 +107,7 @@ WHERE bag_legs.bag_id = ANY($2::bigint[])
 
 DEPARTURES = "SELECT id, actual_departure FROM flights WHERE airline_id = $1 AND id = ANY($2::bigint[])"
 
-# Planned on them or scanned for them: whose state a change of the flight may change.
+# Bags that are planned on a flight or were scanned for it: a change of the flight may change their state.
 BAG_IDS_OF_FLIGHTS = """
 SELECT bag_legs.flight_id, bag_legs.bag_id FROM bag_legs
 JOIN bags ON bags.id = bag_legs.bag_id AND bags.airline_id = $1
@@ -152,7 +152,7 @@ FROM unnest($3::bigint[], $4::text[], $5::integer[], $6::date[], $7::text[], $8:
 JOIN aircraft_types ON aircraft_types.code = new.aircraft
 """
 
-# Flights that only messages name: their times are assumed, noon of their day where they leave from.
+# Flights that only messages name. Their departure is assumed: noon of their date at the origin.
 INSERT_NAMED_FLIGHTS = """
 INSERT INTO flights (airline_id, carrier, number, suffix, departure_date, origin, destination, scheduled_departure,
                      scheduled_arrival, status, times_known, updated_at)
@@ -204,19 +204,19 @@ async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[in
 
 
 async def ids_after(records: Reader, airline_id: int, after: int, limit: int) -> list[int]:
-    """The next ids of flights in ascending order."""
+    """The ids of flights above ``after``, in ascending order, at most ``limit``."""
     rows = await records.fetch(FLIGHT_IDS_AFTER, airline_id, after, limit, name="FLIGHT_IDS_AFTER")
     return [row["id"] for row in rows]
 
 
 async def lock(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, Flight]:
-    """The flights with these ids, held until the transaction ends; taken in order of id, unknown ones are absent."""
+    """Lock the flights with these ids until the transaction ends, in order of id; unknown ones are absent."""
     rows = await records.fetch(LOCK_FLIGHTS, airline_id, ids, name="LOCK_FLIGHTS", record_class=Flight)
     return {flight.id: flight for flight in rows}
 
 
 async def ids_by_key(records: Reader, airline_id: int, keys: Sequence[FlightKey]) -> dict[FlightKey, int]:
-    """Ids of the flights so named; unknown ones are absent."""
+    """The ids of the flights with these keys; unknown ones are absent."""
     rows = await records.fetch(
         FLIGHT_IDS_BY_KEY,
         airline_id,
@@ -231,7 +231,7 @@ async def ids_by_key(records: Reader, airline_id: int, keys: Sequence[FlightKey]
 
 
 async def lock_shared(records: Reader, airline_id: int, ids: Sequence[int]) -> None:
-    """Keeps these flights from changing until the transaction ends."""
+    """Lock these flights against changes until the transaction ends."""
     await records.execute(LOCK_FLIGHTS_SHARED, airline_id, ids, name="LOCK_FLIGHTS_SHARED")
 
 
@@ -245,7 +245,12 @@ async def by_designator(
     near: datetime,
     limit: int,
 ) -> list[Flight]:
-    """Flights of that designator, the one departing nearest to ``near`` first, at most ``limit``."""
+    """The flights with a designator, the departure nearest to ``near`` first, at most ``limit``.
+
+    Args:
+        suffix: operational suffix, empty for none.
+        departure_date: scheduled local date at the origin; None for any.
+    """
     return await records.fetch(
         FLIGHTS_BY_DESIGNATOR,
         airline_id,
@@ -269,7 +274,14 @@ async def page(
     departing_before: datetime | None,
     page: Page,
 ) -> list[Flight]:
-    """Flights in order of scheduled departure, one more than the page holds where there are more."""
+    """A page of flights in order of scheduled departure, with one row more than the page holds if there are more.
+
+    Args:
+        origin: IATA code; None for any.
+        destination: IATA code; None for any.
+        departing_from: start of the period of scheduled departures, included; None for no bound.
+        departing_before: end of the period, excluded; None for no bound.
+    """
     statement, name = (
         (FLIGHTS_PAGE_BACKWARD, "FLIGHTS_PAGE_BACKWARD") if page.backward else (FLIGHTS_PAGE, "FLIGHTS_PAGE")
     )
@@ -290,23 +302,23 @@ async def page(
 
 
 async def legs_of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> list[Leg]:
-    """The planned legs of these bags, by bag and in travel order."""
+    """The planned legs of these bags, in order of bag and of travel."""
     return await records.fetch(LEGS_OF_BAGS, airline_id, bag_ids, name="LEGS_OF_BAGS", record_class=Leg)
 
 
 async def stations_of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> list[Leg]:
-    """The planned legs of these bags in no order, with the columns that say where a bag stands and no others."""
+    """The planned legs of these bags, unordered, with only the columns that a bag's status is computed from."""
     return await records.fetch(STATIONS_OF_BAGS, airline_id, bag_ids, name="STATIONS_OF_BAGS", record_class=Leg)
 
 
 async def departures(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, Flight]:
-    """The flights with these ids, with when they left and nothing else; unknown ones are absent."""
+    """The flights with these ids, with only their id and actual departure; unknown ones are absent."""
     rows = await records.fetch(DEPARTURES, airline_id, ids, name="DEPARTURES", record_class=Flight)
     return {flight.id: flight for flight in rows}
 
 
 async def bag_ids(records: Reader, airline_id: int, flight_ids: Sequence[int]) -> dict[int, list[int]]:
-    """Bags planned on each flight or scanned for it; flights without any are absent."""
+    """The ids of bags that are planned on each flight or were scanned for it; flights without any are absent."""
     found: dict[int, list[int]] = {}
     for row in await records.fetch(BAG_IDS_OF_FLIGHTS, airline_id, flight_ids, name="BAG_IDS_OF_FLIGHTS"):
         found.setdefault(row["flight_id"], []).append(row["bag_id"])
@@ -314,13 +326,13 @@ async def bag_ids(records: Reader, airline_id: int, flight_ids: Sequence[int]) -
 
 
 async def bag_counts(records: Reader, airline_id: int, flight_ids: Sequence[int]) -> dict[int, int]:
-    """How many bags are planned on each flight; flights without any are absent."""
+    """The number of bags planned on each flight; flights without any are absent."""
     rows = await records.fetch(BAG_COUNTS_OF_FLIGHTS, airline_id, flight_ids, name="BAG_COUNTS_OF_FLIGHTS")
     return {row["flight_id"]: row["bags"] for row in rows}
 
 
 class FlightValues(NamedTuple):
-    """The columns of a flight that change; the fields are the arrays of ``UPDATE_FLIGHTS`` in their order."""
+    """The columns of a flight that change. The fields are the arrays of ``UPDATE_FLIGHTS``, in order."""
 
     id: int
     estimated_departure: datetime | None
@@ -334,7 +346,7 @@ class FlightValues(NamedTuple):
 async def update(
     records: Reader, airline_id: int, updated_at: datetime, new: Sequence[FlightValues]
 ) -> dict[int, Flight]:
-    """Writes the changing columns of locked flights and counts their versions up; the flights as they are then."""
+    """Update the changing columns of locked flights, increment their versions, and return the flights by id."""
     rows = await records.fetch(
         UPDATE_FLIGHTS, airline_id, updated_at, *zip(*new, strict=True), name="UPDATE_FLIGHTS", record_class=Flight
     )
@@ -342,7 +354,7 @@ async def update(
 
 
 class NewFlight(NamedTuple):
-    """A flight to write; the fields are the columns of ``INSERT_FLIGHTS`` in their order."""
+    """A flight to insert. The fields are the columns of ``INSERT_FLIGHTS``, in order."""
 
     id: int
     carrier: str
@@ -362,7 +374,7 @@ class NewFlight(NamedTuple):
 
 
 class NewLeg(NamedTuple):
-    """A planned leg to write; the fields are the columns of ``INSERT_LEGS`` in their order."""
+    """A planned leg to insert. The fields are the columns of ``INSERT_LEGS``, in order."""
 
     bag_id: int
     seq: int
@@ -370,14 +382,14 @@ class NewLeg(NamedTuple):
 
 
 async def insert(records: Reader, airline_id: int, updated_at: datetime, flights: Sequence[NewFlight]) -> None:
-    """Adds flights; the seats are those of the aircraft type."""
+    """Insert flights; their seats are those of the aircraft type."""
     await records.execute(INSERT_FLIGHTS, airline_id, updated_at, *zip(*flights, strict=True), name="INSERT_FLIGHTS")
 
 
 async def insert_named(
     records: Reader, airline_id: int, updated_at: datetime, named: Sequence[NamedFlight]
 ) -> list[int]:
-    """Adds flights that only messages name, where they are absent; returns the ids of those added."""
+    """Insert flights that only messages name and return the ids of those that were new."""
     rows = await records.fetch(
         INSERT_NAMED_FLIGHTS,
         airline_id,
@@ -395,11 +407,12 @@ async def insert_named(
 
 
 class PlannedLegRow(NamedTuple):
-    """A planned leg, and what messages say of it; the fields are the arrays of ``INSERT_TOLD_LEGS`` in their order.
+    """A row of ``bag_legs``. The fields are the arrays of ``INSERT_PLANNED_LEGS``, in order.
 
     Args:
-        tag: the tag whose messages plan it; None where it was planned otherwise.
-        authorised: whether the bag may be loaded on it; None where no message says.
+        seq: ordinal of the leg, from 1.
+        tag: the tag whose messages plan the leg; None where no message does.
+        authorised: whether the bag may be loaded on the flight; None where no message says.
     """
 
     bag_id: int
@@ -410,7 +423,7 @@ class PlannedLegRow(NamedTuple):
 
 
 async def planned_leg_rows(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> dict[int, list[PlannedLegRow]]:
-    """The planned legs of each bag in travel order, without their flights."""
+    """The planned legs of each bag in travel order, without the columns of their flights."""
     rows = await records.fetch(PLANNED_LEG_ROWS, airline_id, bag_ids, name="PLANNED_LEG_ROWS")
     found: dict[int, list[PlannedLegRow]] = {bag_id: [] for bag_id in bag_ids}
     for row in rows:
@@ -419,12 +432,12 @@ async def planned_leg_rows(records: Reader, airline_id: int, bag_ids: Sequence[i
 
 
 async def replace_legs(records: Reader, airline_id: int, bag_ids: Sequence[int], legs: Sequence[PlannedLegRow]) -> None:
-    """Gives bags that are locked these planned legs instead of those they have."""
+    """Replace the planned legs of bags; the bags must be locked."""
     await records.execute(DELETE_LEGS, airline_id, bag_ids, name="DELETE_LEGS")
     if legs:
         await records.execute(INSERT_PLANNED_LEGS, airline_id, *zip(*legs, strict=True), name="INSERT_PLANNED_LEGS")
 
 
 async def insert_legs(records: Reader, airline_id: int, legs: Sequence[NewLeg]) -> None:
-    """Adds planned legs; those that are there stay as they are."""
+    """Insert planned legs; existing ones stay unchanged."""
     await records.execute(INSERT_LEGS, airline_id, *zip(*legs, strict=True), name="INSERT_LEGS")

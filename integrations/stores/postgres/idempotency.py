@@ -1,4 +1,4 @@
-"""Answers of mutations with an outside effect, kept so that a repeated one gets the same answer."""
+"""Results of mutations under their idempotency keys, so that a repeated mutation returns the first result."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from integrations.stores.postgres.manager import Reader
 
-# Whoever comes second with a key waits here until the first one's transaction ends.
+# A second transaction with the same key waits here until the first one ends.
 CLAIM_KEY = """
 INSERT INTO idempotency_keys (airline_id, actor, key, operation, fingerprint, answer, created_at)
 VALUES ($1, $2, $3, $4, $5, 'null', $6)
@@ -32,7 +32,13 @@ WHERE (airline_id, actor, key) IN (SELECT airline_id, actor, key
 
 
 class StoredResult(NamedTuple):
-    """What was answered under a key; the fingerprint is a digest of the input."""
+    """The result stored under a key.
+
+    Args:
+        operation: name of the mutation.
+        fingerprint: digest of the input.
+        result: the mutation's result.
+    """
 
     operation: str
     fingerprint: bytes
@@ -42,7 +48,7 @@ class StoredResult(NamedTuple):
 async def claim_key(
     records: Reader, airline_id: int, actor: str, key: str, operation: str, fingerprint: bytes, at: datetime
 ) -> bool:
-    """Takes a key for the transaction that it is part of; False where it is taken."""
+    """Claim a key for the running transaction; return False if it is taken."""
     return (
         await records.fetchval(CLAIM_KEY, airline_id, actor, key, operation, fingerprint, at, name="CLAIM_KEY")
         is not None
@@ -50,16 +56,16 @@ async def claim_key(
 
 
 async def find_result(records: Reader, airline_id: int, actor: str, key: str) -> StoredResult | None:
-    """What was answered under the key."""
+    """The result stored under the key, None for an unknown key."""
     row = await records.fetchrow(STORED_RESULT, airline_id, actor, key, name="STORED_RESULT")
     return StoredResult(*row) if row else None
 
 
-async def store_result(records: Reader, airline_id: int, actor: str, key: str, answer: Mapping[str, Any]) -> None:
-    """Writes the answer under a key that this transaction has claimed."""
-    await records.execute(STORE_RESULT, airline_id, actor, key, dict(answer), name="STORE_RESULT")
+async def store_result(records: Reader, airline_id: int, actor: str, key: str, result: Mapping[str, Any]) -> None:
+    """Store the result under a key that the running transaction has claimed."""
+    await records.execute(STORE_RESULT, airline_id, actor, key, dict(result), name="STORE_RESULT")
 
 
 async def delete_old(records: Reader, airline_id: int, before: datetime, limit: int) -> None:
-    """Drops answers from before a moment, at most ``limit``."""
+    """Delete results from before a time, at most ``limit``."""
     await records.execute(DELETE_OLD_KEYS, airline_id, before, limit, name="DELETE_OLD_KEYS")

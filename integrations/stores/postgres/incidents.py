@@ -11,7 +11,7 @@ from integrations.stores.postgres.manager import Reader
 
 LOCK_KEY = 7_533_232
 
-# Two that look at the same bags must not open two incidents: the second waits here, then finds the first one's.
+# Two workers that assess the same bags must not open two incidents: the second waits here, then finds the first one's.
 LOCK_INCIDENTS = "SELECT pg_advisory_xact_lock($1, $2)"
 
 INCIDENTS_BY_ID = """
@@ -69,7 +69,7 @@ WHERE incident_bags.airline_id = $1 AND incident_id = ANY($2::bigint[])
   AND (incident_id = ANY($3::bigint[]) OR bag_id = ANY($4::bigint[]))
 """
 
-# Somebody has said that enough was done about them.
+# Bags of incidents that a person has closed.
 DISMISSED_BAGS = """
 SELECT cause, flight_id, bag_id
 FROM incidents
@@ -141,7 +141,7 @@ WHERE airline_id = $1 AND incident_id = ANY($2::bigint[])
 GROUP BY incident_id, level
 """
 
-# In the owner's lanes: bags of open incidents that have changed since they were looked at.
+# Bags of open incidents that have changed since they were assessed; only in the owner's lanes.
 CHANGED_BAGS_OF_INCIDENTS = """
 SELECT incidents.airline_id, incidents.id AS incident_id, bag_id
 FROM incidents
@@ -152,20 +152,21 @@ WHERE closed_at IS NULL
 LIMIT $3
 """
 
-# Likewise: flights off their times, onto which bags may have been planned since, and those of open incidents.
+# Flights off their schedule, on which bags may have been planned since, and flights of open incidents; only in the
+# owner's lanes.
 FLIGHTS_TO_ASSESS = """
-SELECT watched.airline_id, watched.id AS flight_id
+SELECT affected.airline_id, affected.id AS flight_id
 FROM (SELECT airline_id, id
       FROM flights
       WHERE scheduled_departure BETWEEN now() - $3::interval AND now() + $3::interval
         AND (status = 'CANCELLED' OR coalesce(actual_arrival, estimated_arrival) > scheduled_arrival
              OR coalesce(actual_departure, estimated_departure) < scheduled_departure)
       UNION
-      SELECT airline_id, flight_id FROM incidents WHERE closed_at IS NULL) AS watched
-JOIN lanes ON consumer = $1 AND lane = watched.id % 64 AND owner = $2 AND leased_until > now()
+      SELECT airline_id, flight_id FROM incidents WHERE closed_at IS NULL) AS affected
+JOIN lanes ON consumer = $1 AND lane = affected.id % 64 AND owner = $2 AND leased_until > now()
 """
 
-# Airports where bags connect and have moved just now; told of by whoever has the first lane.
+# Airports where bags connect and have changed lately; announced by the owner of lane 0.
 CHANGED_BOARDS = """
 SELECT DISTINCT changes.airline_id, bags.airport
 FROM changes
@@ -178,14 +179,14 @@ WHERE changes.at > now() - $3::interval AND topic = 'BAG'
 
 
 class AffectedFlight(NamedTuple):
-    """A flight that a worker is to look at."""
+    """A flight whose bags a worker has to assess."""
 
     airline_id: int
     flight_id: int
 
 
 class ChangedBag(NamedTuple):
-    """A bag of an open incident that a worker is to look at."""
+    """A bag of an open incident that a worker has to assess again."""
 
     airline_id: int
     incident_id: int
@@ -193,7 +194,7 @@ class ChangedBag(NamedTuple):
 
 
 class ChangedBoard(NamedTuple):
-    """An airport where bags have moved."""
+    """An airport whose connection board has changed."""
 
     airline_id: int
     airport: str
@@ -208,7 +209,13 @@ class NewIncident(NamedTuple):
 
 
 class BagLevel(NamedTuple):
-    """How a bag of an incident stands; the fields are the arrays of ``WRITE_INCIDENT_BAGS`` in their order."""
+    """The risk of a bag of an incident. The fields are the arrays of ``WRITE_INCIDENT_BAGS``, in order.
+
+    Args:
+        level: value of ``ConnectionLevel``.
+        at_stake: whether the bag would miss its flight for the incident's cause.
+        bag_version: version of the bag that was assessed.
+    """
 
     incident_id: int
     bag_id: int
@@ -218,7 +225,7 @@ class BagLevel(NamedTuple):
 
 
 async def lock(records: Reader, airline_id: int) -> None:
-    """Waits until no other transaction looks at the airline's incidents, and keeps others out until this one ends."""
+    """Lock the airline's incidents until the transaction ends."""
     await records.execute(LOCK_INCIDENTS, LOCK_KEY, airline_id, name="LOCK_INCIDENTS")
 
 
@@ -231,7 +238,12 @@ async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[in
 async def page(
     records: Reader, airline_id: int, airport: str | None, is_open: bool | None, page: Page
 ) -> list[Incident]:
-    """The newest incidents first, one more than the page holds where there are more."""
+    """A page of incidents, newest first, with one row more than the page holds if there are more.
+
+    Args:
+        airport: IATA code of the airport where the bags change flights; None for any.
+        is_open: whether the incident is open; None for either.
+    """
     statement, name = (
         (INCIDENTS_PAGE_BACKWARD, "INCIDENTS_PAGE_BACKWARD") if page.backward else (INCIDENTS_PAGE, "INCIDENTS_PAGE")
     )
@@ -242,28 +254,34 @@ async def page(
 
 
 async def open_of_flights(records: Reader, airline_id: int, flight_ids: Sequence[int]) -> list[Incident]:
-    """The open incidents that these flights are the cause of, held until the transaction ends."""
+    """Lock the open incidents that these flights cause until the transaction ends."""
     return await records.fetch(
         OPEN_INCIDENTS_OF_FLIGHTS, airline_id, flight_ids, name="OPEN_INCIDENTS_OF_FLIGHTS", record_class=Incident
     )
 
 
 async def open_by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> list[Incident]:
-    """Those of these incidents that are open, held until the transaction ends."""
+    """Lock the open ones of these incidents until the transaction ends."""
     return await records.fetch(
         OPEN_INCIDENTS_BY_ID, airline_id, ids, name="OPEN_INCIDENTS_BY_ID", record_class=Incident
     )
 
 
 async def assessed_bags(
-    records: Reader, airline_id: int, incident_ids: Sequence[int], whole: Sequence[int], bag_ids: Sequence[int]
+    records: Reader, airline_id: int, incident_ids: Sequence[int], complete_ids: Sequence[int], bag_ids: Sequence[int]
 ) -> list[AssessedBag]:
-    """Of some of these incidents (``whole``) all bags, of the others those of ``bag_ids``."""
+    """Bags of incidents as they were last assessed.
+
+    Args:
+        incident_ids: the incidents.
+        complete_ids: those of them whose bags are all returned.
+        bag_ids: the bags that are returned of the others.
+    """
     return await records.fetch(
         ASSESSED_BAGS,
         airline_id,
         incident_ids,
-        whole,
+        complete_ids,
         bag_ids,
         name="ASSESSED_BAGS",
         record_class=AssessedBag,
@@ -271,7 +289,7 @@ async def assessed_bags(
 
 
 async def dismissed(records: Reader, airline_id: int, flight_ids: Sequence[int]) -> set[tuple[str, int, int]]:
-    """Cause, flight and bag of incidents that somebody has closed."""
+    """Cause, flight id and bag id of the bags of incidents that a person has closed."""
     rows = await records.fetch(DISMISSED_BAGS, airline_id, flight_ids, name="DISMISSED_BAGS")
     return {tuple(row) for row in rows}
 
@@ -279,7 +297,7 @@ async def dismissed(records: Reader, airline_id: int, flight_ids: Sequence[int])
 async def insert(
     records: Reader, airline_id: int, opened_at: datetime, incidents: Sequence[NewIncident]
 ) -> list[Incident]:
-    """Opens incidents; there must be no open one of the same cause and flight."""
+    """Insert incidents; none of the same cause and flight may be open."""
     return await records.fetch(
         INSERT_INCIDENTS,
         airline_id,
@@ -293,21 +311,21 @@ async def insert(
 
 
 async def write_bags(records: Reader, airline_id: int, added_at: datetime, levels: Sequence[BagLevel]) -> None:
-    """Writes how bags stand; those that an incident does not have yet become its."""
+    """Insert or update the bags of incidents."""
     await records.execute(
         WRITE_INCIDENT_BAGS, airline_id, added_at, *zip(*levels, strict=True), name="WRITE_INCIDENT_BAGS"
     )
 
 
 async def update(records: Reader, airline_id: int, updated_at: datetime, incident_ids: Sequence[int]) -> None:
-    """Notes that the bags of incidents have changed: those with none at stake any more are over."""
+    """Set the update time of open incidents, and close those without a bag at stake."""
     await records.execute(UPDATE_INCIDENTS, airline_id, updated_at, incident_ids, name="UPDATE_INCIDENTS")
 
 
 async def acknowledge(
     records: Reader, airline_id: int, incident_id: int, at: datetime, actor: str, comment: str
 ) -> Incident | None:
-    """Notes who takes care of an open incident; None where there is none."""
+    """Acknowledge an open incident and return it; None if it is unknown or closed."""
     return await records.fetchrow(
         ACKNOWLEDGE_INCIDENT,
         airline_id,
@@ -323,14 +341,14 @@ async def acknowledge(
 async def close(
     records: Reader, airline_id: int, incident_id: int, at: datetime, actor: str, comment: str
 ) -> Incident | None:
-    """Closes an open incident; None where there is none."""
+    """Close an open incident and return it; None if it is unknown or closed."""
     return await records.fetchrow(
         CLOSE_INCIDENT, airline_id, incident_id, at, actor, comment, name="CLOSE_INCIDENT", record_class=Incident
     )
 
 
 async def bags(records: Reader, airline_id: int, incident_ids: Sequence[int], page: Page) -> list[AffectedBag]:
-    """The bags of each incident, by bag; ``page`` counts for every incident by itself."""
+    """The bags of each incident, in order of bag; ``page`` applies to each incident."""
     return await records.fetch(
         BAGS_OF_INCIDENTS,
         airline_id,
@@ -344,7 +362,7 @@ async def bags(records: Reader, airline_id: int, incident_ids: Sequence[int], pa
 
 
 async def levels(records: Reader, airline_id: int, incident_ids: Sequence[int]) -> dict[int, dict[str, int]]:
-    """How many bags of each incident are of each level."""
+    """The number of bags of each incident at each level; levels without any are absent."""
     found: dict[int, dict[str, int]] = {incident_id: {} for incident_id in incident_ids}
     for row in await records.fetch(LEVELS_OF_INCIDENTS, airline_id, incident_ids, name="LEVELS_OF_INCIDENTS"):
         found[row["incident_id"]][row["level"]] = row["bags"]
@@ -352,21 +370,22 @@ async def levels(records: Reader, airline_id: int, incident_ids: Sequence[int]) 
 
 
 async def changed_bags(records: Reader, consumer: Consumer, owner: str, limit: int) -> list[ChangedBag]:
-    """Bags of open incidents that have changed since they were looked at, in the owner's lanes."""
+    """Bags of open incidents in the owner's lanes that have changed since they were assessed, at most ``limit``."""
     rows = await records.fetch(CHANGED_BAGS_OF_INCIDENTS, consumer, owner, limit, name="CHANGED_BAGS_OF_INCIDENTS")
     return [ChangedBag(*row) for row in rows]
 
 
 async def flights_to_assess(records: Reader, consumer: Consumer, owner: str, within: timedelta) -> list[AffectedFlight]:
-    """Flights off their times that are to leave ``within`` from now or left since, and those of open incidents.
+    """Flights off their schedule and flights of open incidents, in the owner's lanes.
 
-    Only those in the owner's lanes.
+    Args:
+        within: distance of the scheduled departure from now, in the future or the past, for flights off their schedule.
     """
     rows = await records.fetch(FLIGHTS_TO_ASSESS, consumer, owner, within, name="FLIGHTS_TO_ASSESS")
     return [AffectedFlight(*row) for row in rows]
 
 
 async def changed_boards(records: Reader, consumer: Consumer, owner: str, within: timedelta) -> list[ChangedBoard]:
-    """Airports where bags connect and have moved ``within`` the last time."""
+    """Airports where bags connect and have changed during the last ``within``; none unless the owner has lane 0."""
     rows = await records.fetch(CHANGED_BOARDS, consumer, owner, within, name="CHANGED_BOARDS")
     return [ChangedBoard(*row) for row in rows]

@@ -1,4 +1,4 @@
-"""What messages say of bags, in PostgreSQL: written once, never changed."""
+"""Instructions of messages about bags in PostgreSQL. The content of an instruction never changes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -29,39 +29,39 @@ _NAMES = tuple(field.name for field in fields(Instruction) if field.name not in 
 
 
 class BagInstruction(NamedTuple):
-    """An instruction of one bag, and the message it stands in."""
+    """An instruction for one bag, with the message that it was read from."""
 
     bag_id: int
     message_id: UUID
     instruction: Instruction
 
 
-async def insert(records: Reader, airline_id: int, said: Sequence[BagInstruction]) -> None:
-    """Adds instructions; those that are there stay as they are."""
+async def insert(records: Reader, airline_id: int, new: Sequence[BagInstruction]) -> None:
+    """Insert instructions; existing ones stay unchanged."""
     await records.execute(
         INSERT_INSTRUCTIONS,
         airline_id,
-        [one.bag_id for one in said],
-        [one.instruction.at for one in said],
-        [one.message_id for one in said],
-        [one.instruction.tag for one in said],
-        [_as_json(one.instruction) for one in said],
+        [one.bag_id for one in new],
+        [one.instruction.at for one in new],
+        [one.message_id for one in new],
+        [one.instruction.tag for one in new],
+        [_as_json(one.instruction) for one in new],
         name="INSERT_INSTRUCTIONS",
     )
 
 
 async def of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> dict[int, list[BagInstruction]]:
-    """All instructions of each bag, in no order that counts; bags of which no message spoke have none."""
+    """All instructions of each bag, in an order without meaning; empty for bags that no message names."""
     rows = await records.fetch(INSTRUCTIONS_OF_BAGS, airline_id, bag_ids, name="INSTRUCTIONS_OF_BAGS")
     found: dict[int, list[BagInstruction]] = {bag_id: [] for bag_id in bag_ids}
-    for bag_id, message_id, tag, at, said in rows:
-        found[bag_id].append(BagInstruction(bag_id, message_id, Instruction(tag=tag, at=at, **_from_json(said))))
+    for bag_id, message_id, tag, at, values in rows:
+        found[bag_id].append(BagInstruction(bag_id, message_id, Instruction(tag=tag, at=at, **_from_json(values))))
     return found
 
 
 def _as_json(instruction: Instruction) -> dict[str, Any]:
-    said = {name: getattr(instruction, name) for name in _NAMES}
-    return {name: _plain(value) for name, value in said.items() if value is not None}
+    values = {name: getattr(instruction, name) for name in _NAMES}
+    return {name: _plain(value) for name, value in values.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:
@@ -71,21 +71,21 @@ def _plain(value: Any) -> Any:
     return [_plain(part) for part in value] if isinstance(value, tuple) else value
 
 
-def _from_json(said: Mapping[str, Any]) -> dict[str, Any]:
-    known = dict(said)
-    known["kind"], known["change"] = MessageKind(known["kind"]), InstructionAction(known["change"])
-    known["source"] = Source(known["source"])
+def _from_json(stored: Mapping[str, Any]) -> dict[str, Any]:
+    values = dict(stored)
+    values["kind"], values["change"] = MessageKind(values["kind"]), InstructionAction(values["change"])
+    values["source"] = Source(values["source"])
     for name in ("outbound", "inbound"):
-        if name in known:
-            known[name] = _flight(known[name])
-    if "onward" in known:
-        known["onward"] = tuple(_flight(part) for part in known["onward"])
+        if name in values:
+            values[name] = _flight(values[name])
+    if "onward" in values:
+        values["onward"] = tuple(_flight(part) for part in values["onward"])
     for name in ("exceptions", "remarks"):
-        if name in known:
-            known[name] = tuple(known[name])
-    return known
+        if name in values:
+            values[name] = tuple(values[name])
+    return values
 
 
-def _flight(said: Sequence[Any]) -> NamedFlight:
-    carrier, number, suffix, day, origin, destination, travel_class = said
+def _flight(stored: Sequence[Any]) -> NamedFlight:
+    carrier, number, suffix, day, origin, destination, travel_class = stored
     return NamedFlight(carrier, number, suffix, date.fromisoformat(day), origin, destination, travel_class)

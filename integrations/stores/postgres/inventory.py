@@ -1,4 +1,4 @@
-"""What is on flights and what should be, in PostgreSQL."""
+"""Inventory of flights in PostgreSQL: bags on board against bags authorised to be."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -27,7 +27,7 @@ ORDER BY flight_id, place
 async def counts(
     records: Reader, airline_id: int, flight_ids: Sequence[int], now: datetime
 ) -> dict[int, dict[InventoryCategory, int]]:
-    """How many bags of each flight are of each category, at its departure or now."""
+    """The number of bags of each flight in each category, at its actual departure or at ``now``."""
     found: dict[int, dict[InventoryCategory, int]] = {flight_id: {} for flight_id in flight_ids}
     for row in await records.fetch(INVENTORY_COUNTS, airline_id, flight_ids, now, name="INVENTORY_COUNTS"):
         found[row["flight_id"]][InventoryCategory(row["category"])] = row["number"]
@@ -37,7 +37,12 @@ async def counts(
 async def bags(
     records: Reader, airline_id: int, flight_ids: Sequence[int], now: datetime, category: str | None, page: Page
 ) -> list[InventoryBag]:
-    """The bags of each flight's inventory, by bag; ``page`` counts for every flight by itself."""
+    """The bags of each flight's inventory, in order of bag; ``page`` applies to each flight.
+
+    Args:
+        now: timestamp of the inventory for flights that have not left.
+        category: value of ``InventoryCategory``; None for all.
+    """
     return await records.fetch(
         INVENTORY_BAGS,
         airline_id,

@@ -1,4 +1,4 @@
-"""The law that carriage is under, in PostgreSQL: limits of liability by date, and who is bound by the treaty."""
+"""Liability law in PostgreSQL: limits by date, and the countries that the treaty binds."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -14,11 +14,11 @@ SELECT country_code, valid_from FROM treaty_parties WHERE treaty = 'MONTREAL_199
 
 
 async def limits(records: Reader) -> list[LiabilityLimit]:
-    """The Montreal Convention's limits for baggage, the oldest first."""
+    """The Montreal Convention's limits for baggage, oldest first."""
     return await records.fetch(LIABILITY_LIMITS, name="LIABILITY_LIMITS", record_class=LiabilityLimit)
 
 
 async def parties(records: Reader, country_codes: Sequence[str]) -> dict[str, date]:
-    """Since when each of these countries is known to be bound by the Montreal Convention; others are absent."""
+    """The date from which the Montreal Convention is known to bind each of these countries; others are absent."""
     rows = await records.fetch(TREATY_PARTIES, country_codes, name="TREATY_PARTIES")
     return {row["country_code"]: row["valid_from"] for row in rows}

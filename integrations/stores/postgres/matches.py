@@ -1,4 +1,4 @@
-"""Found and missed bags in PostgreSQL: what they are looked up by, and which may be the same."""
+"""Matches of found and missed bags in PostgreSQL: search keys, candidates, proposals and decisions."""
 
 import zlib
 from collections.abc import Mapping, Sequence
@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from integrations.records.matches import Match, MatchOf, MatchState, MissedBag, SwitchedTag
 from integrations.stores.postgres.manager import Reader
 
-# Whoever brings a found bag looks alone, those who bring missed ones look together: of two that come at the same moment
-# the second to look sees the first.
+# Matching of a found bag takes the lock alone, matching of missed bags shares it: of two that come at the same time the
+# second one sees the first.
 LOCK_MATCHING = "SELECT pg_advisory_xact_lock($1, $2)"
 LOCK_MATCHING_SHARED = "SELECT pg_advisory_xact_lock_shared($1, $2)"
 
@@ -41,7 +41,7 @@ NEWEST_TRACED = """
 SELECT id FROM pirs WHERE airline_id = $1 AND kind = $2 AND closed_at IS NULL ORDER BY opened_at DESC LIMIT $3
 """
 
-# Of each key the newest files, of all of them those that share the most.
+# The newest PIRs of each key, and of all of these the ones that share the most weight.
 MATCH_CANDIDATES = """
 SELECT pir_id
 FROM (SELECT found.pir_id, found.seq, sum(wanted.weight) AS weight
@@ -66,7 +66,7 @@ FROM unnest($2::bigint[], $3::smallint[], $4::text[], $5::timestamptz[]) AS new(
 JOIN pirs ON pirs.id = new.pir_id AND pirs.airline_id = $1
 """
 
-# What an agent has decided stays as it is; a proposal that holds no longer goes.
+# An agent's decision stays unchanged. A proposal that no longer holds is deleted.
 REPLACE_PROPOSALS = """
 WITH new AS (
     SELECT found.on_hand_pir_id, found.delayed_pir_id, found.seq, found.score, found.matched, found.contradicting
@@ -160,41 +160,46 @@ LIMIT 1
 MATCHING_LOCK_KEY = zlib.crc32(b"matches") - 2**31
 
 
-async def lock_matching(records: Reader, airline_id: int, *, alone: bool) -> None:
-    """Waits for those who look for matches and may not be seen yet, until the transaction ends."""
-    if alone:
+async def lock_matching(records: Reader, airline_id: int, *, exclusive: bool) -> None:
+    """Lock the matching of the airline's bags until the transaction ends.
+
+    Args:
+        exclusive: whether the lock excludes all other transactions; otherwise it is shared.
+    """
+    if exclusive:
         await records.execute(LOCK_MATCHING, airline_id, MATCHING_LOCK_KEY, name="LOCK_MATCHING")
     else:
         await records.execute(LOCK_MATCHING_SHARED, airline_id, MATCHING_LOCK_KEY, name="LOCK_MATCHING_SHARED")
 
 
 async def traced(records: Reader, airline_id: int, pir_ids: Sequence[int]) -> list[MissedBag]:
-    """The bags of these files that are being traced, and found bags that nobody has got yet; of open files only."""
+    """The bags of these PIRs that are being traced, and found bags without a match; of open PIRs only."""
     return await records.fetch(TRACED_BAGS, airline_id, pir_ids, name="TRACED_BAGS", record_class=MissedBag)
 
 
 async def newest(records: Reader, airline_id: int, kind: str, limit: int) -> list[int]:
-    """Ids of the newest open files of the kind."""
+    """The ids of the newest open PIRs of a kind."""
     rows = await records.fetch(NEWEST_TRACED, airline_id, kind, limit, name="NEWEST_TRACED")
     return [row["id"] for row in rows]
 
 
 async def candidates(
-    records: Reader, airline_id: int, kind: str, wanted: Mapping[str, int], of_a_key: int, limit: int
+    records: Reader, airline_id: int, kind: str, weights: Mapping[str, int], per_key: int, limit: int
 ) -> list[int]:
-    """Ids of the files of the kind that share the most keys.
+    """The ids of the PIRs of a kind whose bags share the most keys.
 
     Args:
-        wanted: key -> what it weighs.
-        of_a_key: how many files are looked at for each key, the newest.
+        weights: weight of each key.
+        per_key: newest PIRs that are considered for each key.
+        limit: bags that are considered in all, those with the most weight.
     """
     rows = await records.fetch(
         MATCH_CANDIDATES,
         airline_id,
         kind,
-        list(wanted),
-        list(wanted.values()),
-        of_a_key,
+        list(weights),
+        list(weights.values()),
+        per_key,
         limit,
         name="MATCH_CANDIDATES",
         custom_plan=True,
@@ -203,7 +208,7 @@ async def candidates(
 
 
 class NewKey(NamedTuple):
-    """A key of a bag; the fields are the columns of ``INSERT_KEYS`` in their order."""
+    """A search key of a bag. The fields are the columns of ``INSERT_KEYS``, in order."""
 
     pir_id: int
     seq: int
@@ -212,7 +217,7 @@ class NewKey(NamedTuple):
 
 
 async def replace_keys(records: Reader, airline_id: int, pir_ids: Sequence[int], keys: Sequence[NewKey]) -> None:
-    """Writes the keys of these files' bags, all there are; none for files that are not traced any more."""
+    """Replace all search keys of these PIRs' bags; PIRs that are no longer traced have none."""
     await records.execute(DELETE_KEYS, airline_id, pir_ids, name="DELETE_KEYS")
     if keys:
         await records.execute(INSERT_KEYS, airline_id, *zip(*keys, strict=True), name="INSERT_KEYS")
@@ -221,9 +226,10 @@ async def replace_keys(records: Reader, airline_id: int, pir_ids: Sequence[int],
 async def replace_proposals(
     records: Reader, airline_id: int, pir_id: int, at: datetime, proposals: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Writes the proposals of one file, all there are.
+    """Replace all proposals of one PIR.
 
     Args:
+        at: when the proposals are made.
         proposals: the columns ``on_hand_pir_id``, ``delayed_pir_id``, ``seq``, ``score``, ``matched`` and
             ``contradicting`` of each.
     """
@@ -237,26 +243,26 @@ async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[in
 
 
 async def lock(records: Reader, airline_id: int, match_id: int) -> Match | None:
-    """The match, held until the transaction ends."""
+    """Lock the match until the transaction ends; None if it is unknown."""
     return await records.fetchrow(LOCK_MATCH, airline_id, match_id, name="LOCK_MATCH", record_class=Match)
 
 
 async def of_pirs(records: Reader, airline_id: int, pir_ids: Sequence[int], limit: int) -> list[MatchOf]:
-    """The matches of each file, from either side: the confirmed one, then proposals by score, then rejected ones."""
+    """The matches of each PIR, from either side: the confirmed one, then proposals by score, then rejected ones."""
     return await records.fetch(
         MATCHES_OF_PIRS, airline_id, pir_ids, limit, name="MATCHES_OF_PIRS", record_class=MatchOf
     )
 
 
 async def has_rival(records: Reader, airline_id: int, match_id: int) -> bool:
-    """Whether the found bag or the missed one of a match belongs to another, confirmed one."""
+    """Whether the found or the missed bag of a match belongs to another, confirmed match."""
     return await records.fetchval(RIVAL_OF_MATCH, airline_id, match_id, name="RIVAL_OF_MATCH") is not None
 
 
 async def decide(
     records: Reader, airline_id: int, match_id: int, state: MatchState, actor: str, at: datetime
 ) -> Match | None:
-    """Writes what an agent has said of a match; answers it as it is then, None where there is none."""
+    """Store an agent's decision and return the match; None if it is unknown."""
     return await records.fetchrow(
         DECIDE_MATCH, airline_id, match_id, state.value, actor, at, name="DECIDE_MATCH", record_class=Match
     )
@@ -265,16 +271,16 @@ async def decide(
 async def release(
     records: Reader, airline_id: int, pir_id: int, seqs: Sequence[int], actor: str, at: datetime
 ) -> list[int]:
-    """Takes back what was confirmed of a found bag, or of these bags of a delayed file; answers the matches' ids."""
+    """Reject the confirmed match of a found bag, or of these bags of a delayed PIR, and return the matches' ids."""
     rows = await records.fetch(RELEASE_MATCHES, airline_id, pir_id, seqs, actor, at, name="RELEASE_MATCHES")
     return [row["id"] for row in rows]
 
 
 async def switched_tag(records: Reader, airline_id: int, pir_id: int, apart: timedelta) -> SwitchedTag | None:
-    """What shows that a bag of a delayed file was found under another bag's tag; None where nothing does.
+    """The evidence that a bag of a delayed PIR was found under another bag's tag; None if there is none.
 
     Args:
-        apart: how far the two may have been checked in from each other.
+        apart: time between the two check-ins at most.
     """
     return await records.fetchrow(
         SWITCHED_TAG, airline_id, pir_id, apart, name="SWITCHED_TAG", record_class=SwitchedTag

@@ -1,4 +1,4 @@
-"""Messages as airports send them, and those that could not be read, in PostgreSQL."""
+"""Messages from airports and dead letters in PostgreSQL."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from integrations.records.messages import DeadLetter, Message, MessageOf
 from integrations.records.page import Page
 from integrations.stores.postgres.manager import Reader
 
-# In order of id: two batches that hold the same messages do not wait for each other in a ring.
+# In order of id, so that two batches with the same messages do not deadlock.
 INSERT_MESSAGES = """
 INSERT INTO messages (id, airline_id, kind, sent_at, received_at, source, body)
 SELECT id, $1, kind, sent_at, $2, $3, body
@@ -19,16 +19,16 @@ ON CONFLICT (id) DO NOTHING
 RETURNING id
 """
 
-# Those that planned it and those that its events were read from.
+# Messages that the bag's instructions or events were read from.
 MESSAGES_OF_BAGS = """
-SELECT told.bag_id, id, kind, sent_at, received_at, source, body
+SELECT message.bag_id, id, kind, sent_at, received_at, source, body
 FROM unnest($2::bigint[]) AS parent(asked)
 CROSS JOIN LATERAL (SELECT parent.asked AS bag_id, messages.*
                     FROM (SELECT message_id FROM instructions WHERE bag_id = parent.asked
                           UNION SELECT message_id FROM events WHERE bag_id = parent.asked) AS named
                     JOIN messages ON messages.id = named.message_id AND messages.airline_id = $1
                     ORDER BY messages.received_at DESC, messages.id
-                    LIMIT $3) AS told
+                    LIMIT $3) AS message
 ORDER BY bag_id, received_at, sent_at, id
 """
 
@@ -82,7 +82,7 @@ RETURNING id, received_at, source, body, line, position, reason, settled_at, set
 
 
 class NewMessage(NamedTuple):
-    """A message to write; the fields are the arrays of ``INSERT_MESSAGES`` in their order."""
+    """A message to insert. The fields are the arrays of ``INSERT_MESSAGES``, in order."""
 
     id: UUID
     kind: str
@@ -91,7 +91,12 @@ class NewMessage(NamedTuple):
 
 
 class NewDeadLetter(NamedTuple):
-    """A text that could not be read; the fields are the arrays of ``INSERT_DEAD_LETTERS`` in their order."""
+    """A text that could not be read. The fields are the arrays of ``INSERT_DEAD_LETTERS``, in order.
+
+    Args:
+        line: line of the fault, from 1.
+        position: position of the fault in its line, from 1.
+    """
 
     digest: UUID
     body: str
@@ -103,7 +108,11 @@ class NewDeadLetter(NamedTuple):
 async def insert(
     records: Reader, airline_id: int, received_at: datetime, source: str, messages: Sequence[NewMessage]
 ) -> set[UUID]:
-    """Stores messages; answers the ids that were new."""
+    """Insert messages and return the ids of those that were new.
+
+    Args:
+        source: value of ``IntakeChannel``.
+    """
     rows = await records.fetch(
         INSERT_MESSAGES, airline_id, received_at, source, *zip(*messages, strict=True), name="INSERT_MESSAGES"
     )
@@ -111,7 +120,7 @@ async def insert(
 
 
 async def of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int], last: int) -> dict[int, list[Message]]:
-    """The ``last`` messages that spoke of each bag, in order of receipt; bags of which none did are absent."""
+    """The newest ``last`` messages about each bag, in order of receipt; bags without any are absent."""
     rows = await records.fetch(
         MESSAGES_OF_BAGS, airline_id, bag_ids, last, name="MESSAGES_OF_BAGS", record_class=MessageOf
     )
@@ -124,7 +133,7 @@ async def of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int], last
 async def insert_dead_letters(
     records: Reader, airline_id: int, received_at: datetime, source: str, letters: Sequence[NewDeadLetter]
 ) -> int:
-    """Keeps what could not be read; answers how many of it was new."""
+    """Insert dead letters and return the number of those that were new."""
     rows = await records.fetch(
         INSERT_DEAD_LETTERS, airline_id, received_at, source, *zip(*letters, strict=True), name="INSERT_DEAD_LETTERS"
     )
@@ -132,10 +141,10 @@ async def insert_dead_letters(
 
 
 async def dead_letters(records: Reader, airline_id: int, *, settled: bool, page: Page) -> list[DeadLetter]:
-    """The newest first, one more than the page holds where there are more.
+    """A page of dead letters, newest first, with one row more than the page holds if there are more.
 
     Args:
-        settled: also those that were replayed or set aside.
+        settled: whether letters that were replayed or set aside are included.
     """
     statement, name = (
         (DEAD_LETTERS_PAGE_BACKWARD, "DEAD_LETTERS_PAGE_BACKWARD")
@@ -155,13 +164,13 @@ async def dead_letters(records: Reader, airline_id: int, *, settled: bool, page:
 
 
 async def dead_letters_by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, DeadLetter]:
-    """The letters with these ids; unknown ones are absent."""
+    """The dead letters with these ids; unknown ones are absent."""
     rows = await records.fetch(DEAD_LETTERS_BY_ID, airline_id, ids, name="DEAD_LETTERS_BY_ID", record_class=DeadLetter)
     return {letter.id: letter for letter in rows}
 
 
 async def lock_dead_letter(records: Reader, airline_id: int, letter_id: int) -> DeadLetter | None:
-    """The letter, held until the transaction ends."""
+    """Lock the dead letter until the transaction ends; None if it is unknown."""
     return await records.fetchrow(
         LOCK_DEAD_LETTER, airline_id, letter_id, name="LOCK_DEAD_LETTER", record_class=DeadLetter
     )
@@ -170,7 +179,12 @@ async def lock_dead_letter(records: Reader, airline_id: int, letter_id: int) -> 
 async def settle_dead_letter(
     records: Reader, airline_id: int, letter_id: int, at: datetime, by: str, replacement_id: UUID | None
 ) -> DeadLetter:
-    """Notes that a letter is done with: replayed as ``replacement_id``, or set aside."""
+    """Mark a dead letter, which must be locked, as settled and return it.
+
+    Args:
+        by: id of the person or program.
+        replacement_id: the message that replaces it; None where it was set aside.
+    """
     row = await records.fetchrow(
         SETTLE_DEAD_LETTER,
         airline_id,

@@ -1,4 +1,4 @@
-"""Writing the network into PostgreSQL: airports and routes. Reading it is in ``airports.py``."""
+"""Writes of the network in PostgreSQL: airports and routes. Reads are in ``airports.py``."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -27,7 +27,7 @@ SET distance_km = excluded.distance_km, block_minutes = excluded.block_minutes,
 
 
 class NewAirport(NamedTuple):
-    """An airport to write; the fields are the columns of ``UPSERT_AIRPORTS`` in their order."""
+    """An airport to write. The fields are the columns of ``UPSERT_AIRPORTS``, in order."""
 
     iata: str
     icao: str | None
@@ -41,7 +41,7 @@ class NewAirport(NamedTuple):
 
 
 class NewRoute(NamedTuple):
-    """A route to write; the fields are the columns of ``UPSERT_ROUTES`` in their order."""
+    """A route to write. The fields are the columns of ``UPSERT_ROUTES``, in order."""
 
     carrier: str
     origin: str
@@ -54,10 +54,10 @@ class NewRoute(NamedTuple):
 
 
 async def write_airports(records: Reader, airports: Sequence[NewAirport]) -> None:
-    """Adds airports, and brings those that are there up to date; airports belong to all airlines."""
+    """Insert or update airports, which belong to all airlines."""
     await records.execute(UPSERT_AIRPORTS, *zip(*airports, strict=True), name="UPSERT_AIRPORTS")
 
 
 async def write_routes(records: Reader, airline_id: int, routes: Sequence[NewRoute]) -> None:
-    """Adds the airline's routes, and brings those that are there up to date."""
+    """Insert or update routes of the airline."""
     await records.execute(UPSERT_ROUTES, airline_id, *zip(*routes, strict=True), name="UPSERT_ROUTES")

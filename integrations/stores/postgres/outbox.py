@@ -1,4 +1,4 @@
-"""What others must still learn of a change, and who is telling them: the outbox and its lanes in PostgreSQL."""
+"""Transactional outbox and lane leases in PostgreSQL; see docs/DELIVERY.md."""
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
@@ -31,7 +31,7 @@ CROSS JOIN unnest($3::bigint[]) AS flight_id
 
 WAKE = "SELECT pg_notify('outbox', consumer) FROM unnest($1::text[]) AS consumer"
 
-# Free lanes and those whose owner let the lease run out; a worker takes at most its share.
+# Free lanes and lanes with an expired lease. A worker takes at most its share.
 LEASE_LANES = """
 UPDATE lanes SET owner = $2, leased_until = now() + $3::interval
 WHERE (consumer, lane) IN (SELECT consumer, lane FROM lanes
@@ -50,7 +50,7 @@ RELEASE_LANES = """
 UPDATE lanes SET owner = NULL, leased_until = '-infinity' WHERE consumer = $1 AND owner = $2
 """
 
-# Only while the lease holds: a worker that was held up must not tell what another is telling.
+# Only while the lease lasts: a worker that was delayed must not process messages of a lane that another one has taken.
 WAITING_MESSAGES = """
 SELECT outbox.id, outbox.airline_id, outbox.lane, subject, subject_id, events, created_at
 FROM outbox
@@ -79,7 +79,7 @@ DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE done_at < now() - $1
 """
 
 LAG = """
-SELECT count(*) AS notices, coalesce(extract(epoch FROM now() - min(created_at)), 0)::double precision AS seconds,
+SELECT count(*) AS messages, coalesce(extract(epoch FROM now() - min(created_at)), 0)::double precision AS seconds,
        coalesce(sum(cardinality(events)), 0)::bigint AS events
 FROM (SELECT created_at, events FROM outbox WHERE consumer = $1 AND done_at IS NULL ORDER BY id LIMIT $2) AS waiting
 """
@@ -92,12 +92,11 @@ async def enqueue_bag_changes(
     changes: Sequence[tuple[int, UUID | None]],
     replanned: Collection[int],
 ) -> None:
-    """Leaves word of changed bags; part of the transaction that makes the change.
+    """Add one message for each changed bag, in the transaction of the change.
 
     Args:
-        changes: bags with each event of theirs that is new or turned out otherwise, and with None where something else
-            changed or moved them.
-        replanned: those of them whose plan, tags or passenger changed: what others leave as it is is not told again.
+        changes: bag id with the id of each new or corrected event, or with None for any other change.
+        replanned: ids of those bags whose plan, tags or passenger changed; consumers skip these parts of the others.
     """
     await records.execute(
         ENQUEUE_BAG_CHANGES,
@@ -111,39 +110,44 @@ async def enqueue_bag_changes(
 
 
 async def enqueue_network_change(records: Reader, airline_id: int, consumer: Consumer) -> None:
-    """Adds a message about the airline's network; part of the transaction that makes the change."""
+    """Add a message about the airline's network, in the transaction of the change."""
     await records.execute(ENQUEUE_NETWORK_CHANGE, airline_id, consumer, name="ENQUEUE_NETWORK_CHANGE")
 
 
 async def enqueue_flight_changes(
     records: Reader, airline_id: int, consumers: Sequence[Consumer], flight_ids: Sequence[int]
 ) -> None:
-    """One notice of each flight for each consumer; part of the transaction that makes the change."""
+    """Add one message for each flight and consumer, in the transaction of the change."""
     await records.execute(ENQUEUE_FLIGHT_CHANGES, airline_id, consumers, flight_ids, name="ENQUEUE_FLIGHT_CHANGES")
 
 
 async def wake(records: Reader, consumers: Collection[Consumer]) -> None:
-    """Wakes the workers of these consumers when the transaction commits; a hint, since workers also poll."""
+    """Wake the workers of these consumers when the transaction commits; a hint, since workers also poll."""
     await records.execute(WAKE, sorted(consumers), name="WAKE")
 
 
 async def lease(records: Reader, consumer: Consumer, owner: str, seconds: float) -> list[int]:
-    """Takes or renews a fair share of the lanes for ``seconds``; answers those the owner now has."""
+    """Take or renew leases of a fair share of the lanes and return the owner's lanes.
+
+    Args:
+        owner: name of the worker.
+        seconds: duration of the leases.
+    """
     others = int(await records.fetchval(COUNT_OTHER_WORKERS, consumer, owner, name="COUNT_OTHER_WORKERS"))
-    share = -(-LANES // (others + 1))
-    rows = await records.fetch(LEASE_LANES, consumer, owner, timedelta(seconds=seconds), share, name="LEASE_LANES")
+    fair_share = -(-LANES // (others + 1))
+    rows = await records.fetch(LEASE_LANES, consumer, owner, timedelta(seconds=seconds), fair_share, name="LEASE_LANES")
     return [row["lane"] for row in rows]
 
 
 async def release(records: Reader, consumer: Consumer, owner: str) -> None:
-    """Gives the owner's lanes back."""
+    """End the leases of the owner's lanes."""
     await records.execute(RELEASE_LANES, consumer, owner, name="RELEASE_LANES")
 
 
 async def waiting_messages(
     records: Reader, consumer: Consumer, owner: str, margin: float, limit: int
 ) -> list[OutboxMessage]:
-    """The oldest notices of the owner's lanes whose lease lasts ``margin`` seconds more, at most ``limit``."""
+    """The oldest messages of the owner's lanes whose lease lasts ``margin`` seconds more, at most ``limit``."""
     return await records.fetch(
         WAITING_MESSAGES,
         consumer,
@@ -158,36 +162,36 @@ async def waiting_messages(
 async def pending(
     records: Reader, airline_id: int, consumer: Consumer, bag_ids: Sequence[int]
 ) -> dict[int, PendingChanges]:
-    """What the consumer does not know yet of these bags; those of which no notice waits are absent."""
+    """The changes of these bags that the consumer has not processed yet; bags without any are absent."""
     rows = await records.fetch(PENDING_CHANGES, airline_id, consumer, bag_ids, name="PENDING_CHANGES")
     found: dict[int, PendingChanges] = {}
     for bag_id, events, replanned in rows:
-        news = found.setdefault(bag_id, PendingChanges())
-        news.events.update(events)
-        news.replanned |= replanned
+        changes = found.setdefault(bag_id, PendingChanges())
+        changes.events.update(events)
+        changes.replanned |= replanned
     return found
 
 
 async def pending_subjects(
     records: Reader, airline_id: int, consumer: Consumer, subject: Subject, ids: Sequence[int]
 ) -> set[int]:
-    """Those of these bags or flights of which the consumer must still be told."""
+    """The ids of those bags or flights that have a message the consumer has not processed yet."""
     rows = await records.fetch(PENDING_SUBJECTS, airline_id, consumer, subject.value, ids, name="PENDING_SUBJECTS")
     return {row["subject_id"] for row in rows}
 
 
 async def mark_done(records: Reader, ids: Sequence[int]) -> None:
-    """Marks notices as told."""
+    """Mark messages as processed."""
     await records.execute(MARK_DONE, ids, name="MARK_DONE")
 
 
 async def delete_done(records: Reader, older_than: timedelta, limit: int) -> None:
-    """Drops told notices of before ``older_than`` ago, at most ``limit``."""
+    """Delete messages that were processed more than ``older_than`` ago, at most ``limit``."""
     await records.execute(DELETE_DONE, older_than, limit, name="DELETE_DONE")
 
 
 async def lag(records: Reader, consumer: Consumer, limit: int = 100_000) -> tuple[int, float, int]:
-    """How many notices wait (counted up to ``limit``), and for how many seconds the oldest of them; their events."""
+    """The lag of a consumer: waiting messages (counted up to ``limit``), seconds since the oldest one, their events."""
     row = await records.fetchrow(LAG, consumer, limit, name="LAG")
     assert row is not None
-    return row["notices"], row["seconds"], row["events"]
+    return row["messages"], row["seconds"], row["events"]

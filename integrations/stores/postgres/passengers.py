@@ -36,7 +36,7 @@ ORDER BY booked_at DESC, passengers.id
 LIMIT $3
 """
 
-# A message writes the title behind the given names (MARIAMRS): a passenger is found with and without it.
+# A message writes the title after the given names (MARIAMRS), so a passenger is found with and without it.
 BOOKED_PASSENGERS = """
 SELECT DISTINCT ON (wanted.seq) wanted.seq, bookings.id AS booking_id, passengers.id AS passenger_id
 FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[])
@@ -48,7 +48,7 @@ LEFT JOIN passengers ON passengers.booking_id = bookings.id
 ORDER BY wanted.seq, passengers.id IS NULL, bookings.booked_at DESC, bookings.id, passengers.id
 """
 
-# Two messages of one party must make one booking: the second waits here, then finds the first one's.
+# Two messages about one party must create one booking: the second waits here, then finds the first one's.
 LOCK_LOCATORS = """
 SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key
 """
@@ -86,7 +86,10 @@ async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[in
 
 
 async def by_name(records: Reader, airline_id: int, prefix: str, limit: int) -> list[Passenger]:
-    """Passengers whose search name (teletype alphabet, where nothing sorts after ``~``) begins so, in order of name."""
+    """The passengers whose search name has a prefix, in order of name, at most ``limit``.
+
+    Search names are in the teletype alphabet, in which no character sorts after ``~``.
+    """
     return await records.fetch(
         PASSENGERS_BY_NAME,
         airline_id,
@@ -99,7 +102,7 @@ async def by_name(records: Reader, airline_id: int, prefix: str, limit: int) -> 
 
 
 async def by_locator(records: Reader, airline_id: int, locator: str, limit: int) -> list[Passenger]:
-    """Passengers of the bookings with this locator, the newest booking first, at most ``limit``."""
+    """The passengers of the bookings with a locator, newest booking first, at most ``limit``."""
     return await records.fetch(
         PASSENGERS_BY_LOCATOR, airline_id, locator, limit, name="PASSENGERS_BY_LOCATOR", record_class=Passenger
     )
@@ -109,7 +112,9 @@ class NamedPassenger(NamedTuple):
     """A passenger as a message names them.
 
     Args:
-        name: as ``search_name``, the title behind it; ``untitled_name`` without.
+        locator: locator of the booking.
+        name: search name with the title.
+        untitled_name: search name without the title.
         at: when the message was sent.
     """
 
@@ -120,7 +125,7 @@ class NamedPassenger(NamedTuple):
 
 
 class BookingMatch(NamedTuple):
-    """The booking that a message means, and the passenger of it so named, if there is one."""
+    """The booking that a message names, and its passenger of that name, if there is one."""
 
     booking_id: int
     passenger_id: int | None
@@ -129,7 +134,11 @@ class BookingMatch(NamedTuple):
 async def match_bookings(
     records: Reader, airline_id: int, named: Sequence[NamedPassenger], window: timedelta
 ) -> dict[int, BookingMatch]:
-    """Who is meant, by place in ``named``; those whose booking is not known within the window are absent."""
+    """Bookings and passengers that messages name, by index in ``named``; those without a booking are absent.
+
+    Args:
+        window: time between the booking and the message at most.
+    """
     rows = await records.fetch(
         BOOKED_PASSENGERS, airline_id, *zip(*named, strict=True), window, name="BOOKED_PASSENGERS"
     )
@@ -137,24 +146,24 @@ async def match_bookings(
 
 
 async def lock_locators(records: Reader, airline_id: int, locators: Iterable[str]) -> None:
-    """Waits until no other transaction makes bookings of these locators, and keeps others out until this one ends."""
+    """Lock the creation of bookings with these locators until the transaction ends."""
     keys = sorted({airline_id << 32 | zlib.crc32(locator.encode()) for locator in locators})
     await records.execute(LOCK_LOCATORS, keys, name="LOCK_LOCATORS")
 
 
 async def reserve_ids(records: Reader, count: int) -> list[tuple[int, int]]:
-    """New ids: of passengers, each with one of a booking."""
+    """Reserve ids: pairs of a passenger's and a booking's."""
     rows = await records.fetch(RESERVE_PASSENGER_IDS, count, name="RESERVE_PASSENGER_IDS")
     return [(row["passenger_id"], row["booking_id"]) for row in rows]
 
 
 async def delete_unbooked(records: Reader, airline_id: int, ids: Sequence[int]) -> None:
-    """Drops those of these passengers that have neither booking nor bag nor file."""
+    """Delete those of these passengers that have no booking, bag or PIR."""
     await records.execute(DELETE_UNBOOKED_PASSENGERS, airline_id, ids, name="DELETE_UNBOOKED_PASSENGERS")
 
 
 class NewPassenger(NamedTuple):
-    """A passenger to write; the fields are the columns of ``INSERT_PASSENGERS`` in their order."""
+    """A passenger to insert. The fields are the columns of ``INSERT_PASSENGERS``, in order."""
 
     id: int
     booking_id: int | None
@@ -171,5 +180,5 @@ class NewPassenger(NamedTuple):
 
 
 async def insert(records: Reader, airline_id: int, passengers: Sequence[NewPassenger]) -> None:
-    """Adds passengers; those that are there stay as they are."""
+    """Insert passengers; existing ones stay unchanged."""
     await records.execute(INSERT_PASSENGERS, airline_id, *zip(*passengers, strict=True), name="INSERT_PASSENGERS")

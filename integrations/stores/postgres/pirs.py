@@ -1,4 +1,4 @@
-"""Property irregularity reports in PostgreSQL: files, their bags and their history."""
+"""Property irregularity reports (PIRs) in PostgreSQL, with their bags and their history."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -106,7 +106,7 @@ ORDER BY urgency DESC, id DESC
 LIMIT $9
 """
 
-# The file that matters for a bag: one still open before a closed one, then the newest.
+# The relevant PIR of a bag: an open one before a closed one, then the newest.
 PIR_OF_BAGS = """
 SELECT DISTINCT ON (pir_bags.bag_id) pir_bags.bag_id AS parent_id,
        pirs.id, airline_id, reference, pirs.kind, status, station, passenger_id, opened_at, closed_at, remarks, version,
@@ -194,7 +194,7 @@ INSERT INTO pir_events (airline_id, pir_id, seq, at, actor, role, action, bags, 
 SELECT $1, id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM pirs WHERE airline_id = $1 AND id = $2
 """
 
-# A file that is made together with its past, and the first entry of its history.
+# PIRs that are inserted with past values, each with the first entry of its history.
 INSERT_PIRS = """
 WITH made AS (
     INSERT INTO pirs (id, airline_id, reference, kind, status, station, passenger_id, opened_at, closed_at, remarks,
@@ -238,54 +238,56 @@ SELECT EXISTS (SELECT FROM codes
 
 
 async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, Pir]:
-    """The files with these ids; unknown ones are absent."""
+    """The PIRs with these ids; unknown ones are absent."""
     rows = await records.fetch(PIRS_BY_ID, airline_id, ids, name="PIRS_BY_ID", record_class=Pir)
     return {pir.id: pir for pir in rows}
 
 
 async def lock(records: Reader, airline_id: int, pir_id: int) -> Pir | None:
-    """The file, held until the transaction ends."""
+    """Lock the PIR until the transaction ends; None if it is unknown."""
     return await records.fetchrow(LOCK_PIR, airline_id, pir_id, name="LOCK_PIR", record_class=Pir)
 
 
 async def by_reference(records: Reader, airline_id: int, reference: str, limit: int) -> list[Pir]:
-    """Files of that reference, the newest first: numbers are reused over the years."""
+    """The PIRs with a reference, newest first, at most ``limit``; references are used again over the years."""
     return await records.fetch(
         PIRS_BY_REFERENCE, airline_id, reference, limit, name="PIRS_BY_REFERENCE", record_class=Pir
     )
 
 
-async def page(records: Reader, airline_id: int, which: PirFilter, page: Page) -> list[Pir]:
-    """The newest files first, one more than the page holds where there are more."""
+async def page(records: Reader, airline_id: int, filters: PirFilter, page: Page) -> list[Pir]:
+    """A page of PIRs, newest first, with one row more than the page holds if there are more."""
     statement, name = (PIRS_PAGE_BACKWARD, "PIRS_PAGE_BACKWARD") if page.backward else (PIRS_PAGE, "PIRS_PAGE")
-    return await _page(records, airline_id, which, page, statement, name)
+    return await _page(records, airline_id, filters, page, statement, name)
 
 
-async def by_urgency(records: Reader, airline_id: int, which: PirFilter, page: Page) -> list[Pir]:
-    """The files with the nearest deadline first, one more than the page holds where there are more."""
+async def by_urgency(records: Reader, airline_id: int, filters: PirFilter, page: Page) -> list[Pir]:
+    """A page of PIRs, nearest deadline first, with one row more than the page holds if there are more."""
     statement, name = (
         (PIRS_BY_URGENCY_BACKWARD, "PIRS_BY_URGENCY_BACKWARD")
         if page.backward
         else (PIRS_BY_URGENCY, "PIRS_BY_URGENCY")
     )
-    return await _page(records, airline_id, which, page, statement, name)
+    return await _page(records, airline_id, filters, page, statement, name)
 
 
-async def _page(records: Reader, airline_id: int, which: PirFilter, page: Page, statement: str, name: str) -> list[Pir]:
+async def _page(
+    records: Reader, airline_id: int, filters: PirFilter, page: Page, statement: str, name: str
+) -> list[Pir]:
     key = page.part(0), page.part(1)
     return await records.fetch(
-        statement, airline_id, *which, *key, page.limit + 1, name=name, record_class=Pir, custom_plan=True
+        statement, airline_id, *filters, *key, page.limit + 1, name=name, record_class=Pir, custom_plan=True
     )
 
 
 async def of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> dict[int, Pir]:
-    """The file that matters for each bag; bags without any are absent."""
+    """The relevant PIR of each bag, by bag id: an open one, else the newest; bags without any are absent."""
     rows = await records.fetch(PIR_OF_BAGS, airline_id, bag_ids, name="PIR_OF_BAGS", record_class=PirOf)
     return {pir.parent_id: pir for pir in rows}
 
 
 async def open_of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int], kind: str) -> dict[int, Pir]:
-    """The open file of that kind of each bag; bags without one are absent."""
+    """The open PIR of a kind of each bag, by bag id; bags without one are absent."""
     rows = await records.fetch(
         OPEN_PIRS_OF_BAGS, airline_id, bag_ids, kind, name="OPEN_PIRS_OF_BAGS", record_class=PirOf
     )
@@ -293,24 +295,24 @@ async def open_of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int],
 
 
 async def after(records: Reader, airline_id: int, pir_ids: Sequence[int]) -> list[PirOf]:
-    """The files that follow these, by the file they follow."""
+    """The PIRs that follow these, in order of the PIR that they follow."""
     return await records.fetch(PIRS_AFTER, airline_id, pir_ids, name="PIRS_AFTER", record_class=PirOf)
 
 
 async def descriptions(records: Reader, airline_id: int, pir_ids: Sequence[int]) -> list[PirBag]:
-    """The bags of these files, in the order of each file."""
+    """The bags of these PIRs as their passengers described them, in the order of each PIR."""
     return await records.fetch(
         DESCRIPTIONS_OF_PIRS, airline_id, pir_ids, name="DESCRIPTIONS_OF_PIRS", record_class=PirBag
     )
 
 
 async def history(records: Reader, airline_id: int, pir_ids: Sequence[int]) -> list[PirEvent]:
-    """What was done with these files, in order."""
+    """The history of these PIRs, in order of PIR and entry."""
     return await records.fetch(HISTORY_OF_PIRS, airline_id, pir_ids, name="HISTORY_OF_PIRS", record_class=PirEvent)
 
 
 class PirValues(NamedTuple):
-    """What changes in a file while it is open; the fields are the columns of ``UPDATE_PIR`` in their order."""
+    """The columns of a PIR that change while it is open. The fields are the columns of ``UPDATE_PIR``, in order."""
 
     status: str
     closed_at: datetime | None
@@ -333,7 +335,7 @@ class PirValues(NamedTuple):
 
 
 class PirBagValues(NamedTuple):
-    """What changes in a bag of a file; the fields are the columns of ``UPDATE_PIR_BAGS`` in their order."""
+    """The columns of a PIR's bag that change. The fields are the columns of ``UPDATE_PIR_BAGS``, in order."""
 
     seq: int
     state: str
@@ -353,7 +355,7 @@ class PirBagValues(NamedTuple):
 
 
 class NewPirEvent(NamedTuple):
-    """An entry of a file's history; the fields are the columns of ``INSERT_PIR_EVENT`` in their order."""
+    """An entry of a PIR's history. The fields are the columns of ``INSERT_PIR_EVENT``, in order."""
 
     seq: int
     at: datetime
@@ -380,7 +382,7 @@ async def create(
     link: str | None,
     found_flight_id: int | None,
 ) -> int:
-    """Makes a file without a history; what changes in it is written by ``update``. Answers its id."""
+    """Insert a PIR without a history and return its id; ``update`` writes the columns that change."""
     return int(
         await records.fetchval(
             INSERT_PIR,
@@ -401,32 +403,32 @@ async def create(
 async def update(
     records: Reader, airline_id: int, pir_id: int, version: int, updated_at: datetime, values: PirValues
 ) -> None:
-    """Writes a file's changing columns; the file must be locked, or made by this transaction."""
+    """Update the changing columns of a PIR, which must be locked or created by this transaction."""
     await records.execute(UPDATE_PIR, airline_id, pir_id, version, updated_at, *values, name="UPDATE_PIR")
 
 
 def values_of(pir: Pir) -> PirValues:
-    """What may change in a file, as it is."""
+    """Return the changing columns of a PIR with their present values."""
     return PirValues(**{column: pir[column] for column in PirValues._fields})
 
 
 def bag_values_of(bag: PirBag) -> PirBagValues:
-    """What may change in a bag of a file, as it is."""
+    """Return the changing columns of a PIR's bag with their present values."""
     return PirBagValues(**{column: bag[column] for column in PirBagValues._fields})
 
 
 async def update_bags(records: Reader, airline_id: int, pir_id: int, bags: Sequence[PirBagValues]) -> None:
-    """Writes the changing columns of some of a file's bags; the file must be locked."""
+    """Update the changing columns of some bags of a PIR, which must be locked."""
     await records.execute(UPDATE_PIR_BAGS, airline_id, pir_id, *zip(*bags, strict=True), name="UPDATE_PIR_BAGS")
 
 
 async def insert_event(records: Reader, airline_id: int, pir_id: int, event: NewPirEvent) -> None:
-    """Adds an entry to a file's history."""
+    """Insert an entry of a PIR's history."""
     await records.execute(INSERT_PIR_EVENT, airline_id, pir_id, *event, name="INSERT_PIR_EVENT")
 
 
 class NewPir(NamedTuple):
-    """A file with its past; the fields are the columns of ``INSERT_PIRS`` in their order."""
+    """A PIR with past values. The fields are the columns of ``INSERT_PIRS``, in order."""
 
     id: int
     reference: str
@@ -445,7 +447,7 @@ class NewPir(NamedTuple):
 
 
 class NewPirBag(NamedTuple):
-    """A bag as described in a file; the fields are the columns of ``INSERT_PIR_BAGS`` in their order."""
+    """A bag of a PIR to insert. The fields are the columns of ``INSERT_PIR_BAGS``, in order."""
 
     pir_id: int
     seq: int
@@ -460,26 +462,26 @@ class NewPirBag(NamedTuple):
 
 
 async def insert(records: Reader, airline_id: int, pirs: Sequence[NewPir]) -> None:
-    """Adds files; those that are there stay as they are."""
+    """Insert PIRs; existing ones stay unchanged."""
     await records.execute(INSERT_PIRS, airline_id, *zip(*pirs, strict=True), name="INSERT_PIRS")
 
 
 async def insert_bags(records: Reader, airline_id: int, bags: Sequence[NewPirBag]) -> None:
-    """Adds the descriptions of bags to files; those that are there stay as they are."""
+    """Insert bags of PIRs; existing ones stay unchanged."""
     await records.execute(INSERT_PIR_BAGS, airline_id, *zip(*bags, strict=True), name="INSERT_PIR_BAGS")
 
 
 async def count_by_status(records: Reader, airline_id: int) -> dict[str, int]:
-    """How many files stand in each status; statuses without any are absent."""
+    """The number of PIRs in each status; statuses without any are absent."""
     rows = await records.fetch(COUNT_PIRS_BY_STATUS, airline_id, name="COUNT_PIRS_BY_STATUS")
     return {row["status"]: row["pirs"] for row in rows}
 
 
 async def is_reason_for_loss(records: Reader, code: str, day: date) -> bool:
-    """Whether the code is on the list on that day."""
+    """Whether a code is on the list of reasons for loss on a day."""
     return bool(await records.fetchval(IS_REASON_FOR_LOSS, code, day, name="IS_REASON_FOR_LOSS"))
 
 
 async def assign_reference(records: Reader, airline_id: int, pir_id: int, reference: str, at: datetime) -> None:
-    """Gives a file the reference that WorldTracer knows it by; one that has one keeps it."""
+    """Set the reference that WorldTracer assigned to a PIR; a PIR that has one keeps it."""
     await records.execute(ASSIGN_REFERENCE, airline_id, pir_id, reference, at, name="ASSIGN_REFERENCE")

@@ -1,7 +1,7 @@
-"""Reference data that a process keeps for a while: airports, parties and issuers of tags.
+"""Reference data that a process caches: airports, parties and issuers of tags.
 
-Nobody changes them by the product, nearly every journey names some, and they are few; so most answers need not ask the
-records for them. A change made beside the product is seen after ``FRESH_SECONDS`` at the latest.
+The product itself does not change them, nearly every journey names some, and they are few, so most responses need no
+statement for them. A change made outside the product is seen after ``FRESH_SECONDS`` at the latest.
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
@@ -13,20 +13,20 @@ from integrations.stores.postgres import airports
 from integrations.stores.postgres.manager import Reader
 
 FRESH_SECONDS = 60.0
-# Airports of the world and parties of many airlines; a full one begins anew.
+# Room for the airports of the world and the parties of many airlines; a full cache is cleared.
 MAX_ENTRIES = 20_000
 
 
 class Reference:
-    """What was read of the reference data in the last minute.
+    """Cache of the reference data that was read in the last minute.
 
     Args:
-        now: the monotonic clock.
+        now: monotonic clock, in seconds.
     """
 
     def __init__(self, now: Callable[[], float] = monotonic) -> None:
         self._now = now
-        self._kept: dict[Hashable, tuple[float, Any]] = {}
+        self._cached: dict[Hashable, tuple[float, Any]] = {}
 
     async def airports(self, records: Reader, codes: Sequence[str]) -> Mapping[str, Airport]:
         """The airports with these IATA codes; unknown ones are absent."""
@@ -37,26 +37,26 @@ class Reference:
         return await self._read(airline_id, codes, lambda missing: airports.parties(records, airline_id, missing))
 
     async def issuers(self, records: Reader, accounting_codes: Sequence[str]) -> Mapping[str, str]:
-        """Accounting code of a tag's issuer -> its two-character designator; unknown ones are absent."""
+        """The two-character designators of tag issuers, by accounting code; unknown ones are absent."""
         return await self._read("issuer", accounting_codes, lambda missing: airports.issuers(records, missing))
 
     async def _read(
         self, kind: Hashable, keys: Sequence[str], fetch: Callable[[list[str]], Awaitable[Mapping[str, Any]]]
     ) -> dict[str, Any]:
-        """Entries of one kind: those that are fresh, and the others from the records; unknown ones are asked again."""
+        """Entries of one kind, fresh ones from the cache and others from the records; unknown ones are not cached."""
         now = self._now()
         found: dict[str, Any] = {}
         missing: list[str] = []
         for key in keys:
-            until, entry = self._kept.get((kind, key), (0.0, None))
+            until, entry = self._cached.get((kind, key), (0.0, None))
             if now < until:
                 found[key] = entry
             else:
                 missing.append(key)
         if missing:
             read = await fetch(missing)
-            if len(self._kept) + len(read) > MAX_ENTRIES:
-                self._kept.clear()
-            self._kept.update({(kind, key): (now + FRESH_SECONDS, entry) for key, entry in read.items()})
+            if len(self._cached) + len(read) > MAX_ENTRIES:
+                self._cached.clear()
+            self._cached.update({(kind, key): (now + FRESH_SECONDS, entry) for key, entry in read.items()})
             found.update(read)
         return found

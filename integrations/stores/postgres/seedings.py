@@ -1,4 +1,4 @@
-"""Filling and emptying the stores of a demo: what was seeded, and everything that a fresh start must clear away."""
+"""Seeding of a demo in PostgreSQL: the seeding's row, reserved ids, and the reset of all tables."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ SELECT airline_id, seed, anchored_at, bags, exceptions, finished_at FROM seeding
 
 FINISH_SEEDING = "UPDATE seedings SET finished_at = now() WHERE airline_id = $1"
 
-# Ids are common to all airlines.
+# All airlines share the ids of a table.
 IDS_ARE_TAKEN = """
 SELECT EXISTS (SELECT FROM flights) OR EXISTS (SELECT FROM bookings) OR EXISTS (SELECT FROM passengers)
     OR EXISTS (SELECT FROM bags) OR EXISTS (SELECT FROM pirs)
@@ -60,10 +60,10 @@ TRUNCATE flights, bookings, passengers, bag_tags, bags, bag_legs, events, pirs, 
          instructions, incidents, incident_bags, seedings RESTART IDENTITY
 """
 
-# Their numbers go on: a projector may still mark rows that it read before.
+# Their ids continue, since a projector may still mark rows that it read before.
 TRUNCATE_LOGS = "TRUNCATE outbox, changes, audit CONTINUE IDENTITY"
 
-# Also from owners whose lease lasts: they find out before their next batch.
+# Takes lanes from owners with a valid lease as well; they notice before their next batch.
 SEIZE_LANES = "UPDATE lanes SET owner = $2, leased_until = now() + $3::interval WHERE consumer = $1"
 
 
@@ -73,19 +73,19 @@ LONG_SECONDS = 60.0
 async def start(
     records: Reader, airline_id: int, seed: int, anchored_at: datetime, bags: int, exceptions: int
 ) -> Seeding | None:
-    """Notes what is going to be seeded; None where a seeding was noted before (perhaps just now)."""
+    """Insert the row of a seeding and return it; None if the airline has one, perhaps of a concurrent run."""
     return await records.fetchrow(
         INSERT_SEEDING, airline_id, seed, anchored_at, bags, exceptions, name="INSERT_SEEDING", record_class=Seeding
     )
 
 
 async def find(records: Reader, airline_id: int) -> Seeding | None:
-    """What was seeded, if anything was."""
+    """The airline's seeding, None if there is none."""
     return await records.fetchrow(SEEDING, airline_id, name="SEEDING", record_class=Seeding)
 
 
 async def finish(records: Reader, airline_id: int) -> None:
-    """Notes that everything is there."""
+    """Mark the airline's seeding as finished."""
     await records.execute(FINISH_SEEDING, airline_id, name="FINISH_SEEDING")
 
 
@@ -95,43 +95,43 @@ async def ids_are_taken(records: Reader) -> bool:
 
 
 async def reserve_ids(records: Reader, flights: int, passengers: int, pirs: int) -> None:
-    """Keeps ids from 1 to these numbers for a seeding: rows of others get later ones from now on.
+    """Reserve the ids from 1 to these numbers for a seeding; other rows get later ids from now on.
 
-    As many bookings are kept as passengers.
+    As many ids of bookings are reserved as of passengers.
     """
     await records.execute(RESERVE_IDS, flights, passengers, pirs, name="RESERVE_IDS")
 
 
 async def count_described(records: Reader, airline_id: int, tags: Sequence[str]) -> int:
-    """How many of the bags that carried these tags have a description."""
+    """The number of bags that carried these tags and have a description."""
     return int(await records.fetchval(COUNT_DESCRIBED_BAGS, airline_id, tags, name="COUNT_DESCRIBED_BAGS"))
 
 
 async def describe(records: Reader, airline_id: int, descriptions: Mapping[int, str]) -> None:
-    """Writes what bags look like, by their ids."""
+    """Set the descriptions of bags, by id."""
     await records.execute(
         DESCRIBE_BAGS, airline_id, list(descriptions), list(descriptions.values()), name="DESCRIBE_BAGS"
     )
 
 
 async def analyze(records: Reader) -> None:
-    """Tells the planner how large the tables have become: plans made for empty ones read them whole each time."""
+    """Update the planner's statistics, since plans made for empty tables read them whole each time."""
     await records.execute(ANALYZE, name="ANALYZE", timeout=LONG_SECONDS)
 
 
 async def others_have_records(records: Reader, airline_id: int) -> bool:
-    """Whether emptying the tables would hurt another airline."""
+    """Whether another airline has records, which a reset of the tables would delete."""
     return bool(
         await records.fetchval(OTHERS_HAVE_RECORDS, airline_id, name="OTHERS_HAVE_RECORDS", timeout=LONG_SECONDS)
     )
 
 
 async def empty(records: Reader) -> None:
-    """Empties the tables of all that happens; reference data, the network and users stay. Part of a transaction."""
+    """Empty all tables except reference data, network and users; call it in a transaction."""
     await records.execute(TRUNCATE_RECORDS, name="TRUNCATE_RECORDS", timeout=LONG_SECONDS)
     await records.execute(TRUNCATE_LOGS, name="TRUNCATE_LOGS", timeout=LONG_SECONDS)
 
 
 async def seize_lanes(records: Reader, consumer: Consumer, owner: str, seconds: float) -> None:
-    """Takes all lanes, also leased ones: nobody else begins a batch for so many seconds."""
+    """Take all lanes, leased ones included, so that no other worker starts a batch for ``seconds``."""
     await records.execute(SEIZE_LANES, consumer, owner, timedelta(seconds=seconds), name="SEIZE_LANES")

@@ -1,4 +1,4 @@
-"""Where bags change flights, in PostgreSQL: what the view ``transfers`` tells of bags, flights and airports."""
+"""Transfers of bags between flights in PostgreSQL, read from the view ``transfers``."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -40,7 +40,7 @@ CROSS JOIN LATERAL (SELECT transfers.bag_id, airport, inbound_id, outbound_id, t
 ORDER BY parent.id, CASE WHEN $5 THEN -bag_id ELSE bag_id END
 """
 
-# Whether they come with a flight or leave with it.
+# Transfers from the flights and onto the flights.
 TRANSFERS_BY_FLIGHT = """
 SELECT bag_id, airport, inbound_id, outbound_id, authorised, state_at, bag_version, position
 FROM transfers
@@ -48,7 +48,8 @@ WHERE airline_id = $1 AND bag_id IN (SELECT bag_id FROM bag_legs WHERE flight_id
   AND (inbound_id = ANY($2) OR outbound_id = ANY($2))
 """
 
-# By outbound off-block time. Bags that stand alike are one row: only of those in the transfer system the moment counts.
+# By outbound off-block time. Bags with the same flights and position are one row; only in the transfer system the time
+# of the last scan counts.
 TRANSFERS_AT_AIRPORT = """
 SELECT inbound_id, outbound_id, position,
        CASE WHEN position = 'TRANSFERRED' THEN date_trunc('minute', state_at) END AS state_at, count(*)::integer AS bags
@@ -70,14 +71,14 @@ WHERE airline_id = $1 AND id = ANY($2::bigint[])
 
 
 async def of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> list[TransferRow]:
-    """The transfers of each bag, by bag."""
+    """The transfers of each bag, in order of bag."""
     return await records.fetch(
         CONNECTIONS_OF_BAGS, airline_id, bag_ids, name="CONNECTIONS_OF_BAGS", record_class=TransferRow
     )
 
 
 async def onto_flights(records: Reader, airline_id: int, flight_ids: Sequence[int], page: Page) -> list[TransferOf]:
-    """Bags that change onto each flight, by bag; ``page`` counts for every flight by itself."""
+    """Transfers onto each flight, in order of bag; ``page`` applies to each flight."""
     return await records.fetch(
         TRANSFERS_ONTO_FLIGHTS,
         airline_id,
@@ -91,7 +92,7 @@ async def onto_flights(records: Reader, airline_id: int, flight_ids: Sequence[in
 
 
 async def off_flights(records: Reader, airline_id: int, flight_ids: Sequence[int], page: Page) -> list[TransferOf]:
-    """Bags that change from each flight to others, by bag; ``page`` counts for every flight by itself."""
+    """Transfers from each flight to others, in order of bag; ``page`` applies to each flight."""
     return await records.fetch(
         TRANSFERS_OFF_FLIGHTS,
         airline_id,
@@ -105,7 +106,7 @@ async def off_flights(records: Reader, airline_id: int, flight_ids: Sequence[int
 
 
 async def by_flight(records: Reader, airline_id: int, flight_ids: Sequence[int]) -> list[TransferRow]:
-    """All bags that change from or onto one of these flights."""
+    """All transfers from or onto one of these flights."""
     return await records.fetch(
         TRANSFERS_BY_FLIGHT, airline_id, flight_ids, name="TRANSFERS_BY_FLIGHT", record_class=TransferRow
     )
@@ -114,7 +115,13 @@ async def by_flight(records: Reader, airline_id: int, flight_ids: Sequence[int])
 async def at_airport(
     records: Reader, airline_id: int, airport: str, since: datetime, until: datetime
 ) -> list[TransferGroup]:
-    """Bags that change there onto flights that leave within a time, grouped; one statement for any number of bags."""
+    """Transfers at an airport, grouped, in one statement for any number of bags.
+
+    Args:
+        airport: IATA code.
+        since: start of the period of outbound off-block times, included.
+        until: end of the period, excluded.
+    """
     return await records.fetch(
         TRANSFERS_AT_AIRPORT,
         airline_id,
@@ -127,7 +134,7 @@ async def at_airport(
 
 
 async def flights(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[int, ConnectingFlight]:
-    """The flights with these ids, each with whether its times are known; unknown ones are absent."""
+    """The flights with these ids, with the column ``times_known``; unknown ones are absent."""
     rows = await records.fetch(
         CONNECTING_FLIGHTS, airline_id, ids, name="CONNECTING_FLIGHTS", record_class=ConnectingFlight
     )
