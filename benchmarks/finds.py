@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from integrations.records.matches import BagDescription
+from integrations.records.matches import TracedBagView
 from seeds.bag_factory import COLOURS, ELEMENTS, TYPES
 from seeds.network import read_rows
 from seeds.seeded_random import chance
@@ -94,8 +94,8 @@ class Finds:
         truth: index of a find -> index of its file.
     """
 
-    files: Sequence[BagDescription]
-    finds: Sequence[BagDescription]
+    files: Sequence[TracedBagView]
+    finds: Sequence[TracedBagView]
     truth: dict[int, int]
 
 
@@ -112,10 +112,10 @@ def make(seed: int, files: int = 2_000, finds: int = 2_000) -> Finds:
     numbers.shuffle(order)
     return Finds(
         [
-            BagDescription(bag | {"pir_id": number, "kind": "DELAYED"})
+            TracedBagView(bag | {"pir_id": number, "kind": "DELAYED"})
             for number, bag in enumerate(map(maker.report, reported))
         ],
-        [BagDescription(maker.find(found[index]) | {"pir_id": number}) for number, index in enumerate(order)],
+        [TracedBagView(maker.find(found[index]) | {"pir_id": number}) for number, index in enumerate(order)],
         {number: pairs[index] for number, index in enumerate(order) if index < len(pairs)},
     )
 

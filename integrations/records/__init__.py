@@ -1,1 +1,1 @@
-"""The airline's vocabulary: typed views over rows, enums, and values. One file a noun; no I/O."""
+"""Records that all layers share: typed views over rows, enums and values. One file a noun; no I/O."""

@@ -1,4 +1,4 @@
-"""Airports, the routes between them, and who works there."""
+"""Airports, routes, minimum connecting times and parties."""
 
 import asyncpg
 
@@ -6,7 +6,7 @@ from integrations.records.columns import Column
 
 
 class Airport(asyncpg.Record):
-    """A row of ``airports``."""
+    """Row of ``airports``."""
 
     __slots__ = ()
 
@@ -22,7 +22,7 @@ class Airport(asyncpg.Record):
 
 
 class Route(asyncpg.Record):
-    """A row of ``routes`` with the seats of its aircraft; block times in minutes, distance in kilometres."""
+    """Row of ``routes`` with the seats of its aircraft; block time in minutes, distance in kilometres."""
 
     __slots__ = ()
 
@@ -38,7 +38,7 @@ class Route(asyncpg.Record):
 
 
 class ConnectionTime(asyncpg.Record):
-    """A row of ``connection_times``: minimum minutes between two flights; an empty carrier stands for any."""
+    """Row of ``connection_times``: minimum minutes between two flights; an empty carrier means any carrier."""
 
     __slots__ = ()
 
@@ -50,7 +50,7 @@ class ConnectionTime(asyncpg.Record):
 
 
 class Party(asyncpg.Record):
-    """A row of ``parties``: who can hold a bag."""
+    """Row of ``parties``: an organisation or person that can hold a bag."""
 
     __slots__ = ()
 

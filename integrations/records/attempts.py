@@ -1,4 +1,4 @@
-"""Sends: one try each of an effect, and what became of it."""
+"""Attempts to send an effect (table ``sends``), each with its outcome."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +9,7 @@ from integrations.records.columns import Column
 
 
 class SendOutcome(StrEnum):
-    """How a call to a partner ended."""
+    """Outcome of a call to a partner."""
 
     ACCEPTED = "ACCEPTED"
     REFUSED = "REFUSED"
@@ -18,7 +18,7 @@ class SendOutcome(StrEnum):
 
 
 class Send(asyncpg.Record):
-    """A row of ``sends``. Without an outcome the call is under way, or nobody saw its end."""
+    """Row of ``sends``: one attempt. Without an outcome the call is active, or its process died."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Bags, the states they go through, and the tags tied to them."""
+"""Bags, their states and their tags."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from integrations.records.passengers import JoinedPassenger
 
 
 class BagState(StrEnum):
-    """Where a bag stands: a projection of its events, never the stored truth."""
+    """State of a bag: a projection of its events, never the stored truth (docs/DOMAIN.md#bag-states)."""
 
     EXPECTED = "EXPECTED"
     ACCEPTED = "ACCEPTED"
@@ -40,14 +40,14 @@ class BagState(StrEnum):
 
 
 class TagRole(StrEnum):
-    """Why a tag is on a bag: issued at check-in, or for a new flight without its passenger."""
+    """Reason for a tag: issued at check-in, or for a new flight without the passenger."""
 
     ORIGINAL = "ORIGINAL"
     RUSH = "RUSH"
 
 
 class Bag(asyncpg.Record):
-    """A row of ``bags``."""
+    """Row of ``bags``."""
 
     __slots__ = ()
 
@@ -69,7 +69,7 @@ class Bag(asyncpg.Record):
 
 
 class BagWithAuthority(Bag):
-    """A bag with what messages last said of it."""
+    """A bag with the authority to load and the deletion that follow from its messages."""
 
     __slots__ = ()
 
@@ -78,7 +78,7 @@ class BagWithAuthority(Bag):
 
 
 class BagTag(asyncpg.Record):
-    """A row of ``bag_tags``: the number belongs to the bag from ``valid_from`` until ``valid_until``."""
+    """Row of ``bag_tags``: the number belongs to the bag from ``valid_from`` until before ``valid_until``."""
 
     __slots__ = ()
 
@@ -90,7 +90,7 @@ class BagTag(asyncpg.Record):
 
 
 class BagOf(Bag):
-    """A bag together with the id of the parent it was asked for."""
+    """A bag with the id of the parent that it was read for."""
 
     __slots__ = ()
 
@@ -98,38 +98,45 @@ class BagOf(Bag):
 
 
 class BagWithPassenger(BagOf):
-    """A bag whose row holds its newest events and columns of its passenger as well."""
+    """A bag whose row also holds columns of its passenger and its newest events.
+
+    ``has_pir`` says whether the bag has any PIR. ``events`` are JSON texts, newest first; None if they were not
+    selected.
+    """
 
     __slots__ = ()
 
     has_pir = Column[bool]()
-    events = Column[list[str] | None]()  # each as JSON, the newest first; None where they were not asked for
+    events = Column[list[str] | None]()
 
     @property
     def passenger(self) -> JoinedPassenger | None:
-        """Whose it is; None where nobody is known."""
+        """The passenger, None if the bag has none."""
         return None if self["passenger.id"] is None else JoinedPassenger(self)
 
     @property
     def events_json(self) -> str | None:
-        """Its newest events in order of event time, a list as JSON; None where they were not asked for."""
+        """The newest events as a JSON list in order of event time; None if they were not selected."""
         events = self.events
         return None if events is None else f"[{','.join(events[::-1])}]"
 
 
 class RelatedBag(Bag):
-    """A bag whose row holds columns of its passenger and of its flight, and its events, as well."""
+    """A bag whose row also holds columns of its passenger and its flight, and its events.
+
+    ``events_json`` is a JSON list in order of event time; None if the events were not selected.
+    """
 
     __slots__ = ()
 
-    events_json = Column[str | None]("events")  # a list as JSON, None where they were not asked for
+    events_json = Column[str | None]("events")
 
     @property
     def passenger(self) -> JoinedPassenger | None:
-        """Whose it is; None where nobody is known."""
+        """The passenger, None if the bag has none."""
         return None if self["passenger.id"] is None else JoinedPassenger(self)
 
     @property
     def flight(self) -> JoinedFlight | None:
-        """The flight it was last scanned for; None before its first."""
+        """The flight that the bag was last scanned for; None before the first."""
         return None if self["flight.id"] is None else JoinedFlight(self)

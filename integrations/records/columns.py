@@ -1,7 +1,7 @@
-"""Records as typed views over what a driver gave, without a copy per row.
+"""Columns of records, which are typed views over a driver's rows without a copy per row.
 
-A record class states its columns once; reading one is a look-up in the driver's own row. ``asyncpg.Record`` subclasses
-view PostgreSQL rows, ``View`` subclasses view the maps of a graph statement.
+A record class declares its columns once. Reading one is a look-up in the driver's own row. Subclasses of
+``asyncpg.Record`` view PostgreSQL rows, subclasses of ``View`` the maps of a graph statement.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,19 +9,19 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
 
-# Clients ask for few sets of attributes, again and again.
-KEPT = 256
+# Clients select few sets of attributes, again and again.
+MAX_SELECTIONS = 256
 
 T_co = TypeVar("T_co", covariant=True)
 
 
 class Column(property, Generic[T_co]):
-    """A named value of a row. Declare it as ``surname = Column[str]()``; the attribute's name is the column's name.
+    """A named value of a row, declared as ``surname = Column[str]()`` under the column's name.
 
-    It is a ``property`` so that reading one takes no step in Python: lists hold thousands of rows.
+    It is a ``property`` so that reading it executes no Python code: lists hold thousands of rows.
 
     Args:
-        name: the column's name where it differs from the attribute's.
+        name: name of the column, if it differs from the attribute's.
     """
 
     def __init__(self, name: str = "") -> None:
@@ -30,23 +30,23 @@ class Column(property, Generic[T_co]):
 
     def __set_name__(self, owner: type, name: str) -> None:
         if self.name == "":
-            self.__init__(name)  # type: ignore[misc] # the one way to give a property its getter later
+            self.__init__(name)  # type: ignore[misc] # a property's getter cannot be set otherwise
 
     if TYPE_CHECKING:
 
-        @overload  # type: ignore[override] # typed more closely than property's
+        @overload  # type: ignore[override] # narrower than property's
         def __get__(self, row: None, owner: type) -> Self: ...
         @overload
         def __get__(self, row: object, owner: type) -> T_co: ...
         def __get__(self, row: Any, owner: type) -> Self | T_co: ...
 
     def expression(self, row: str) -> str:
-        """Python that reads the column off the row of this name; what answers many rows at once writes it out."""
+        """Return Python source that reads the column of the row in variable ``row``, for generated code."""
         return f"{row}[{self.name!r}]"
 
 
 class View:
-    """A record over a map, as graph statements return them."""
+    """A record over a map, as graph statements return it."""
 
     __slots__ = ("_row",)
 
@@ -61,9 +61,9 @@ class View:
 
 
 class Joined:
-    """A record whose columns another record's row holds, under their names behind ``prefix``.
+    """A record whose columns are part of another record's row, under ``prefix`` and their names.
 
-    It has the columns of the class that it is also made of; the row, only those that somebody asked for.
+    It has all columns of the class that it is combined with. The row holds only those that the statement selected.
     """
 
     __slots__ = ("row",)
@@ -79,19 +79,19 @@ class Joined:
 
 
 class JoinedColumn(Column[Any]):
-    """A column in the row that a ``Joined`` record is a part of."""
+    """A column of a ``Joined`` record, read from the row that holds it."""
 
     def __init__(self, name: str) -> None:
         property.__init__(self, lambda joined: joined.row[name])
         self.name = name
 
     def expression(self, row: str) -> str:
-        """As ``Column``'s."""
+        """Return Python source that reads the column, as ``Column.expression``."""
         return f"{row}.row[{self.name!r}]"
 
 
 def columns_of(record: type) -> tuple[str, ...]:
-    """The names of a record's columns, in the order in which its classes declare them."""
+    """Return the names of a record's columns, in the order in which its classes declare them."""
     return tuple(
         dict.fromkeys(
             name for base in reversed(record.__mro__) for name, value in vars(base).items() if isinstance(value, Column)
@@ -99,11 +99,13 @@ def columns_of(record: type) -> tuple[str, ...]:
     )
 
 
-@lru_cache(KEPT)
+@lru_cache(MAX_SELECTIONS)
 def columns_for(record: type, attributes: frozenset[str] | None) -> tuple[str, ...]:
-    """The columns that it takes to read these attributes, and the id; all where that cannot be said.
+    """Return the columns that these attributes are read from, and ``id``; all columns if an attribute is unknown.
 
-    Attributes that are made of some columns say so in the record's ``DERIVED``.
+    Args:
+        record: class with the columns. Its ``DERIVED`` names the columns of attributes that are computed.
+        attributes: names of the attributes; None for all columns.
     """
     columns = columns_of(record)
     if attributes is None:

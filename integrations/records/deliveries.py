@@ -1,4 +1,4 @@
-"""SMS and email as they are sent, and what providers say about them."""
+"""SMS and email: results of sending, and the providers' reports."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,7 +8,7 @@ from integrations.records.effects import Service
 
 
 class DeliveryStatus(StrEnum):
-    """How far a message is with its provider; the provider's own words are mapped onto these by its adapter."""
+    """Status of a message at its provider; the provider's adapter maps its own statuses onto these."""
 
     QUEUED = "QUEUED"
     SENT = "SENT"
@@ -20,7 +20,7 @@ class DeliveryStatus(StrEnum):
 
 
 class DeliveryRefusal(StrEnum):
-    """Why a provider does not take a message."""
+    """Reason why a provider rejects a message."""
 
     INVALID_RECIPIENT = "INVALID_RECIPIENT"
     OPTED_OUT = "OPTED_OUT"
@@ -29,12 +29,12 @@ class DeliveryRefusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """A message that its provider took.
+    """A message that its provider accepted.
 
     Args:
-        provider_id: the provider's name for it (a message SID, an ``X-Message-Id``).
-        units: what it is charged by: parts of an SMS, 1 for an email.
-        mock: no passenger will see it: a stand-in answered.
+        provider_id: the provider's id of the message (a message SID, an ``X-Message-Id``).
+        units: units that the provider charges: parts of an SMS, 1 for an email.
+        mock: whether a mock accepted it, so that no passenger receives it.
     """
 
     provider_id: str
@@ -44,12 +44,15 @@ class SendResult:
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """A message that the provider remembers.
+    """A message in the provider's list.
 
     Args:
-        to: the number, in E.164.
-        text: as sent.
-        sent_at: when the provider took it, UTC.
+        provider_id: the provider's id of the message.
+        to: the recipient's number, in E.164.
+        text: the text as sent.
+        sent_at: when the provider accepted it, UTC.
+        units: units that the provider charges.
+        mock: whether it is a mock's list.
     """
 
     provider_id: str
@@ -63,12 +66,12 @@ class SentMessage:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that goes with an email.
+    """A file attached to an email.
 
     Args:
-        name: as the recipient sees it.
-        media_type: such as ``application/pdf``.
-        content: the bytes.
+        name: file name for the recipient.
+        media_type: media type, such as ``application/pdf``.
+        content: the file's bytes.
     """
 
     name: str
@@ -77,22 +80,22 @@ class Attachment:
 
 
 class ForgedReport(ValueError):
-    """A callback that its provider did not sign, or signed too long ago."""
+    """A callback without a valid signature of its provider, or with one that is too old."""
 
 
 class UnreadableReport(ValueError):
-    """A callback that its provider signed and that is not as agreed on."""
+    """A callback with a valid signature whose content is not as specified."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """What a provider reports about a message.
+    """A provider's report on a message.
 
     Args:
-        report_id: the same when the provider repeats itself.
-        provider_id: the provider's name for the message; empty where the provider does not tell.
-        our_key: what the message was sent with; None where the provider does not tell.
-        at: when it became so, UTC; where the provider does not tell, when its report came.
+        report_id: identity of the report, the same when the provider repeats it.
+        provider_id: the provider's id of the message; empty if the report does not hold it.
+        our_key: the key that the message was sent with; None if the report does not hold it.
+        at: when the status changed, UTC; if the report does not say, when it arrived.
     """
 
     service: Service
@@ -105,11 +108,11 @@ class DeliveryReport:
 
 @dataclass(frozen=True, slots=True)
 class ConsentChange:
-    """A recipient says whether to be written to any more.
+    """A recipient's opt-out from a service, or its withdrawal.
 
     Args:
-        recipient: a number in E.164, or an address.
-        opted_out: False takes an opt-out back.
+        recipient: a number in E.164, or an email address.
+        opted_out: False withdraws an opt-out.
     """
 
     service: Service

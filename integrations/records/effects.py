@@ -1,4 +1,4 @@
-"""Effects: what leaves the product because of a file: calls to WorldTracer, SMS and email."""
+"""Effects of a PIR outside the product: calls to WorldTracer, SMS and email."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from integrations.records.outbox import Consumer
 
 
 class Service(StrEnum):
-    """A partner, by what it does for us."""
+    """Service of a partner."""
 
     WORLDTRACER = "WORLDTRACER"
     SMS = "SMS"
@@ -22,12 +22,12 @@ class Service(StrEnum):
 
     @property
     def consumer(self) -> Consumer:
-        """The consumer whose lanes its dispatchers lease."""
+        """The consumer whose lanes the service's dispatchers lease."""
         return Consumer(self.value.lower())
 
 
 class TracingCall(StrEnum):
-    """What WorldTracer is asked to do with a file."""
+    """Call to WorldTracer about a PIR."""
 
     CREATE = "CREATE"
     UPDATE = "UPDATE"
@@ -38,7 +38,7 @@ class TracingCall(StrEnum):
 
 
 class Trigger(StrEnum):
-    """A milestone of a file that its passenger is told of (WorldTracer's file activities)."""
+    """Milestone of a PIR of which its passenger is notified (WorldTracer's file activities)."""
 
     FILE_OPENED = "FILE_OPENED"
     DAMAGE_FILE_OPENED = "DAMAGE_FILE_OPENED"
@@ -52,7 +52,7 @@ class Trigger(StrEnum):
 
 
 class EffectState(StrEnum):
-    """How far an effect is."""
+    """State of an effect."""
 
     PENDING = "PENDING"
     SENDING = "SENDING"
@@ -65,7 +65,7 @@ class EffectState(StrEnum):
 
 
 class EffectReason(StrEnum):
-    """Why an effect waits, failed or was left out."""
+    """Reason why an effect waits, failed or was suppressed."""
 
     RATE_LIMIT = "RATE_LIMIT"
     QUIET_HOURS = "QUIET_HOURS"
@@ -85,7 +85,7 @@ class EffectReason(StrEnum):
 
 
 class Effect(asyncpg.Record):
-    """A row of ``effects``."""
+    """Row of ``effects``."""
 
     __slots__ = ()
 
@@ -108,7 +108,7 @@ class Effect(asyncpg.Record):
 
     @property
     def our_key(self) -> str:
-        """What the partner is given to know it by: also after the records were emptied and numbers began anew."""
+        """Key under which the partner knows the effect; unique even after a reset, which restarts the ids."""
         return f"{self.airline_id}-{self.id}-{int(self.created_at.timestamp())}"
 
 
@@ -116,19 +116,21 @@ OUR_KEY = re.compile(r"([0-9]{1,9})-([0-9]{1,18})-[0-9]{1,12}")
 
 
 def effect_of_key(airline_id: int, our_key: str | None) -> int | None:
-    """The id of the effect with that ``our_key``; None where it is none of this airline's."""
+    """Return the id of the effect with this ``our_key``; None if the key is not one of this airline's."""
     parts = OUR_KEY.fullmatch(our_key or "")
     return int(parts[2]) if parts and int(parts[1]) == airline_id else None
 
 
 @dataclass(frozen=True, slots=True)
 class PartnerCondition:
-    """How a dispatcher finds a partner.
+    """Condition of a partner as a dispatcher finds it.
 
     Args:
         breaker: CLOSED, OPEN or HALF_OPEN.
-        mock: whether a stand-in is spoken to.
-        latency_ms: of the last sign of life.
+        enabled: whether the configuration enables the service.
+        mock: whether the service is a mock.
+        healthy: result of the last check.
+        latency_ms: duration of the last check in milliseconds.
     """
 
     service: Service
@@ -140,7 +142,7 @@ class PartnerCondition:
 
 
 class PartnerStatus(asyncpg.Record):
-    """How a partner stands, and what waits for it. ``checked_at`` and ``breaker`` are empty without a dispatcher."""
+    """Condition and queue of a partner. ``checked_at`` and ``breaker`` are None without a dispatcher."""
 
     __slots__ = ()
 
@@ -159,7 +161,7 @@ class PartnerStatus(asyncpg.Record):
 
 
 class ServiceCost(asyncpg.Record):
-    """What one kind of call to one service came to. Costs are in millionths of a US dollar."""
+    """Number and cost of one kind of call to one service; the cost in millionths of a US dollar."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""What happens to a bag: kinds of event, and the identity of one."""
+"""Events of bags: kinds, scans, and the identity of an event."""
 
 import hashlib
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ from integrations.records.columns import Column, View
 
 
 class EventKind(StrEnum):
-    """What an event says. All but POSITION may set the bag's state.
+    """Kind of an event. Every kind except POSITION may set the bag's state.
 
-    The order is that of the states of a journey; it settles events of the same moment.
+    The order is that of the states of a journey; it decides between events of the same timestamp
+    (docs/DOMAIN.md#rule-15).
     """
 
     POSITION = "POSITION"
@@ -43,13 +44,13 @@ class EventKind(StrEnum):
 
     @property
     def rank(self) -> int:
-        """Place of the kind in the order of states, from 0."""
+        """Ordinal of the kind in the order of states, from 0."""
         return _RANKS[self]
 
 
 _RANKS = {kind: rank for rank, kind in enumerate(EventKind)}
 
-# Physical scans: proof that the bag was there. The others are words about it.
+# Physical scans, which prove that the bag was there. The other kinds are statements about the bag.
 SCANS = frozenset(
     {
         EventKind.POSITION,
@@ -69,7 +70,7 @@ SCANS = frozenset(
 
 
 class ScanMethod(StrEnum):
-    """How an event was captured."""
+    """Method by which an event was captured."""
 
     LASER = "LASER"
     RFID = "RFID"
@@ -79,11 +80,12 @@ class ScanMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FlightKey:
-    """A flight as people and messages name it.
+    """Identity of a flight as people and messages name it.
 
     Args:
+        suffix: operational suffix, empty for none.
         departure_date: scheduled local date at the flight's own origin.
-        origin: IATA code of the airport the flight leaves from.
+        origin: IATA code of the airport of departure.
     """
 
     carrier: str
@@ -95,22 +97,23 @@ class FlightKey:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """One event as it reaches the product, before the product knows the bag.
+    """One event as it reaches the product, before its bag is known.
 
     Args:
         tag: ten digits.
-        at: when it happened, with a zone.
+        at: timestamp of the event, with a zone.
         airport: IATA code of the station.
         place: belt, sorter, cart, stand or desk within the station; empty where unknown.
-        flight: the flight it concerns (a loading, an arrival), if any.
-        released_by: code of the party that had the bag; None where unchanged or unknown.
-        custodian: code of the party that has it from now on.
+        flight: the flight of a loading or an arrival, if any.
+        released_by: code of the party that held the bag before; None where unchanged or unknown.
+        custodian: code of the party that holds it afterwards; None where unchanged or unknown.
         device: scanner or desk that recorded it.
-        container: container and compartment it was stowed in, as ``AKE12345CM/1``; empty for loose bags.
-        unauthorised: loaded without authority to load.
-        assumed: ``at`` is not known: it stands before every scan, and nothing may be overridden by it.
-        transfer: a SORTED where the bag changes flight. The first of these at an airport, by event time, is its
-            TRANSFER_IN; which one that is no message can tell, so that the projection does.
+        container: container and compartment of the bag, as ``AKE12345CM/1``; empty for loose bags.
+        unauthorised: whether the bag was loaded without authority to load.
+        assumed: whether ``at`` is unknown; it then lies before every scan, and the event overrides none
+            (docs/DOMAIN.md#rule-2).
+        transfer: whether this is a SORTED at an airport where the bag changes flights. The first one at an airport, by
+            event time, is its TRANSFER_IN; no message can tell which one that is, so the projection decides.
     """
 
     tag: str
@@ -129,24 +132,24 @@ class Scan:
     transfer: bool = False
 
     def identity(self, airline_id: int) -> UUID:
-        """A digest of all that it says, its time to the microsecond: the same scan sent twice is one event.
+        """Return a digest of all values, the time to the microsecond: the same scan sent twice is one event.
 
-        Two that differ in anything are two events: were one of them dropped, the first to arrive would win. What came
-        to the record later counts where it is set, so that the identities of older events stay.
+        Scans that differ in any value are two events; if one were dropped, the first to arrive would win. Attributes
+        that were added to this class later count only where they are set, so that older events keep their identities.
         """
         key = self.flight
         flight = f"{key.carrier}{key.number}{key.suffix}/{key.departure_date}/{key.origin}" if key else ""
         parties = (self.released_by or "", self.custodian or "")
-        moment = self.at.astimezone(UTC).isoformat()
-        said = (self.tag, self.kind, self.airport, self.place, moment, flight, *parties, self.method, self.device)
+        at = self.at.astimezone(UTC).isoformat()
+        values = (self.tag, self.kind, self.airport, self.place, at, flight, *parties, self.method, self.device)
         later: tuple[str, ...] = ()
         if self.container or self.unauthorised or self.assumed or self.transfer:
             later = (self.container, f"{self.unauthorised:d}{self.assumed:d}{self.transfer:d}")
-        return UUID(bytes=hashlib.sha256("\x1f".join((str(airline_id), *said, *later)).encode()).digest()[:16])
+        return UUID(bytes=hashlib.sha256("\x1f".join((str(airline_id), *values, *later)).encode()).digest()[:16])
 
 
 class EventColumns:
-    """The columns of an event, whichever store they come from."""
+    """Columns of an event, of either store."""
 
     __slots__ = ()
 
@@ -167,7 +170,7 @@ class EventColumns:
 
 
 class Event(EventColumns, asyncpg.Record):
-    """A row of ``events``."""
+    """Row of ``events``."""
 
     __slots__ = ()
 
@@ -175,7 +178,7 @@ class Event(EventColumns, asyncpg.Record):
 
 
 class BriefEvent(asyncpg.Record):
-    """A row of ``events`` with what most lists ask for."""
+    """Row of ``events`` with the columns that most lists select."""
 
     __slots__ = ()
 
@@ -187,7 +190,7 @@ class BriefEvent(asyncpg.Record):
 
 
 class GraphEvent(EventColumns, View):
-    """An event as the graph returns it: there the id is text."""
+    """An event as the graph returns it, where the id is text."""
 
     __slots__ = ()
 

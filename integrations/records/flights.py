@@ -1,4 +1,4 @@
-"""Flights, and the legs of a bag's itinerary."""
+"""Flights, and the planned legs of a bag's itinerary."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -10,7 +10,7 @@ from integrations.records.columns import Column, Joined, View
 
 
 class FlightStatus(StrEnum):
-    """Where a flight stands."""
+    """Status of a flight."""
 
     UNSCHEDULED = "UNSCHEDULED"
     SCHEDULED = "SCHEDULED"
@@ -23,7 +23,7 @@ class FlightStatus(StrEnum):
 
 
 class FlightColumns:
-    """The columns of a flight, whichever store they come from."""
+    """Columns of a flight, of either store."""
 
     __slots__ = ()
     DERIVED: ClassVar = {"designator": ("carrier", "number", "suffix")}
@@ -55,13 +55,13 @@ class FlightColumns:
 
 
 class Flight(FlightColumns, asyncpg.Record):
-    """A row of ``flights``."""
+    """Row of ``flights``."""
 
     __slots__ = ()
 
 
 class JoinedFlight(FlightColumns, Joined):
-    """A flight as the row of a bag brings it along."""
+    """A flight whose columns are part of a bag's row."""
 
     __slots__ = ()
     prefix = "flight."
@@ -74,7 +74,7 @@ class GraphFlight(FlightColumns, View):
 
 
 class LegColumns(FlightColumns):
-    """A flight as a leg of one bag's itinerary: ``seq`` counts from 1."""
+    """Columns of a flight as a leg of one bag's itinerary; ``seq`` counts from 1."""
 
     __slots__ = ()
 
@@ -83,12 +83,12 @@ class LegColumns(FlightColumns):
 
     @property
     def flight(self) -> Self:
-        """The flight itself: a leg holds all of its columns."""
+        """The leg itself, since it holds all columns of its flight."""
         return self
 
 
 class Leg(LegColumns, asyncpg.Record):
-    """A row of ``bag_legs`` with its flight."""
+    """Row of ``bag_legs`` with its flight."""
 
     __slots__ = ()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 
 class HealthStatus(StrEnum):
-    """Healthy; degraded: something is away and the product still answers; unhealthy: it cannot."""
+    """Healthy; degraded: a store or partner is away, and queries succeed; unhealthy: queries fail."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
@@ -18,7 +18,7 @@ class HealthStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceHealth:
-    """One service: whether it answered, in how many milliseconds, and what it said of itself."""
+    """Health of one store: result and duration in milliseconds of its probe, and its own details."""
 
     name: str
     healthy: bool
@@ -28,13 +28,15 @@ class ServiceHealth:
 
 @dataclass(frozen=True, slots=True)
 class PartnerHealth:
-    """A partner as its dispatchers find it, and what waits for it.
+    """Condition of a partner as its dispatchers find it, and its queue.
 
     Args:
         name: ``worldtracer``, ``twilio`` or ``sendgrid``.
-        breaker: CLOSED, OPEN or HALF_OPEN; None while no dispatcher is heard of.
-        mock: whether a stand-in is spoken to.
-        waiting: effects that are to be sent, or of unknown outcome.
+        mock: whether the service is a mock.
+        latency_ms: duration of the last check in milliseconds.
+        breaker: CLOSED, OPEN or HALF_OPEN; None without a dispatcher.
+        checked_at: when a dispatcher last checked it; None without a dispatcher.
+        waiting: effects that wait, are being sent, or have an unknown outcome.
         failed: effects that an agent has to decide on.
         cost_today: US dollars since midnight UTC, by the configured price list.
     """
@@ -55,7 +57,7 @@ class PartnerHealth:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far the graph is behind the records: waiting notices, the age of the oldest in seconds, events in them."""
+    """Lag of the graph behind the records: waiting messages, age of the oldest in seconds, and their events."""
 
     notices: int
     seconds: float
@@ -64,7 +66,7 @@ class Lag:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The whole: the product answers queries unless it is unhealthy."""
+    """Health of the product, which responds to queries unless it is unhealthy."""
 
     status: HealthStatus
     version: str
@@ -75,7 +77,7 @@ class Health:
 
 
 class BreakerState(StrEnum):
-    """Whether calls pass."""
+    """State of a breaker: whether calls to a partner pass."""
 
     CLOSED = "CLOSED"
     OPEN = "OPEN"

@@ -1,4 +1,4 @@
-"""What makes bags miss their next flights: one incident for each cause, with its bags."""
+"""Incidents: causes on a flight that make bags miss their next flight, with the bags."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +9,7 @@ from integrations.records.columns import Column
 
 
 class IncidentCause(StrEnum):
-    """What of a flight puts bags at risk."""
+    """Cause on a flight that puts bags at risk."""
 
     LATE_INBOUND = "LATE_INBOUND"
     INBOUND_CANCELLED = "INBOUND_CANCELLED"
@@ -18,7 +18,7 @@ class IncidentCause(StrEnum):
 
 
 class Incident(asyncpg.Record):
-    """A row of ``incidents``: ``airport`` is where its bags change flights."""
+    """Row of ``incidents``; ``airport`` is where its bags change flights."""
 
     __slots__ = ()
 
@@ -37,7 +37,7 @@ class Incident(asyncpg.Record):
 
 
 class IncidentBag(asyncpg.Record):
-    """A row of ``incident_bags``: ``level`` is as of the incident's last update."""
+    """Row of ``incident_bags``; ``level`` is as of the incident's last update."""
 
     __slots__ = ()
 
@@ -48,7 +48,7 @@ class IncidentBag(asyncpg.Record):
 
 
 class AffectedBag(IncidentBag):
-    """A bag of an incident with the airport where it changes flights."""
+    """Bag of an incident with the airport where it changes flights."""
 
     __slots__ = ()
 
@@ -56,7 +56,7 @@ class AffectedBag(IncidentBag):
 
 
 class AssessedBag(asyncpg.Record):
-    """A bag of an incident as it was looked at last, and the version that it has now."""
+    """Bag of an incident as it was last assessed (``bag_version``), with its present version."""
 
     __slots__ = ()
 

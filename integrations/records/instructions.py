@@ -1,7 +1,7 @@
-"""What messages say of a bag: whose it is, where it is to go, and whether it may be loaded.
+"""Instructions of messages about a bag: its passenger, its itinerary, and its authority to load.
 
-An event says what happened; an instruction says what is meant to. Several of one tag are merged by the rules of the
-domain reference, section 12: in order of their time (4), and element by element where one is a change (6).
+An event says what happened; an instruction says what is planned. The instructions of one tag take effect in order of
+their time (docs/DOMAIN.md#rule-4), and a change replaces single elements (docs/DOMAIN.md#rule-6).
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from integrations.records.events import FlightKey
 
 
 class MessageKind(StrEnum):
-    """The identifier of an RP1745 message, and the two other forms in which the same is said."""
+    """Identifier of an RP1745 message, or one of the two other forms of the same content: a scan or baggage XML."""
 
     BSM = "BSM"
     BPM = "BPM"
@@ -27,7 +27,7 @@ class MessageKind(StrEnum):
 
 
 class InstructionAction(StrEnum):
-    """What a message does to what was said before."""
+    """Effect of a message on earlier ones: new, changed or deleted."""
 
     NEW = "NEW"
     CHG = "CHG"
@@ -35,7 +35,7 @@ class InstructionAction(StrEnum):
 
 
 class Source(StrEnum):
-    """How the bag stands to the airport of a message: starts, changes flight, comes from elsewhere, ends there."""
+    """Relation of a bag to a message's airport: starts there, changes flights, comes from elsewhere, or ends there."""
 
     LOCAL = "L"
     TRANSFER = "T"
@@ -48,9 +48,11 @@ class NamedFlight:
     """A flight as a message names it.
 
     Args:
-        departure_date: scheduled local departure date at the flight's own origin; its year was worked out.
+        departure_date: scheduled local departure date at the flight's own origin (docs/DOMAIN.md#rule-7). The reader
+            has derived its year.
+        origin: IATA code.
         destination: IATA code; empty where the message does not say.
-        travel_class: class of the passenger on it; empty where the message does not say.
+        travel_class: class of the passenger on the flight; empty where the message does not say.
     """
 
     carrier: str
@@ -63,32 +65,36 @@ class NamedFlight:
 
     @property
     def key(self) -> FlightKey:
-        """What identifies the flight."""
+        """Identity of the flight."""
         return FlightKey(self.carrier, self.number, self.suffix, self.departure_date, self.origin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruction:
-    """What one message says of one tag.
+    """Content of one message about one tag.
 
-    None is "the message does not say", which leaves what earlier ones said. An empty text or tuple is said: a change
-    that has the element without the field takes the value away (rule 6 replaces whole elements).
+    None means that the message does not have the element, and earlier values stay. An empty text or tuple is a value: a
+    change that has the element without the field removes the value, since it replaces whole elements
+    (docs/DOMAIN.md#rule-6).
+
+    The field names are also the keys of the stored JSON (``instructions.said``).
 
     Args:
         tag: ten digits.
         at: when the message was sent, UTC. Three days before its first flight's date where ``assumed``.
-        assumed: the message has no origin line, hence no time: it comes before every scan and overrides none (rule 2).
-        airport: the station that the message speaks of.
-        ordinal: place of the tag among the ``bags_in_group`` of its passenger group, from 1.
+        airport: the station of the message.
+        assumed: whether the message has no origin line and so no time; it then sorts before every scan and overrides
+            none (docs/DOMAIN.md#rule-2).
+        ordinal: ordinal of the tag among the ``bags_in_group`` of its passenger group, from 1.
         authorised: authority to load.
         passenger_status: ``C`` checked in, ``B`` boarded, ``N`` not boarded, ``S`` standby, as written.
         authorised_to_transport: authority to carry, the seventh field of ``.S``.
         weight_unit: ``K`` kilograms, ``L`` pounds, ``P`` where only pieces were counted.
-        pieces: bags that were weighed together.
-        weight: of these together, in ``weight_unit``.
-        party: passengers under this name.
+        pieces: number of bags that were weighed together.
+        weight: weight of these bags together, in ``weight_unit``.
+        party: number of passengers under this name.
         given_names: given names, initials and title as written, separated by spaces.
-        locator: of the booking, as written.
+        locator: locator of the booking, as written.
         exceptions: codes such as RUSH, CREW, PRIO.
         remarks: free text, one for each ``.R``.
         original_tag: the tag that this rush tag replaces.

@@ -1,4 +1,4 @@
-"""What is on a flight and what should be, and which of its bags' custody points are proved."""
+"""Inventory of a flight, and the completeness of its bags' custody points."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from integrations.records.journeys import CustodyPoint, CustodyPointKind
 
 
 class InventoryCategory(StrEnum):
-    """How a bag counts in a flight's inventory."""
+    """Category of a bag in a flight's inventory (docs/DOMAIN.md#inventory-of-a-flight)."""
 
     LOADED = "LOADED"
     AUTHORISED_NOT_LOADED = "AUTHORISED_NOT_LOADED"
@@ -21,7 +21,7 @@ class InventoryCategory(StrEnum):
 
 
 class InventoryBag(asyncpg.Record):
-    """A bag of a flight's inventory."""
+    """Bag of a flight's inventory."""
 
     __slots__ = ()
 
@@ -32,11 +32,12 @@ class InventoryBag(asyncpg.Record):
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The bags of a flight by category.
+    """Numbers of a flight's bags by category.
 
     Args:
-        as_of: the actual departure; now for a flight that has not left.
-        counts: bags by category; those without any are absent.
+        as_of: the actual departure; the present time for a flight that has not left.
+        departed: whether the flight has left.
+        counts: number of bags by category; categories without any are absent.
     """
 
     flight_id: int
@@ -47,7 +48,7 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class PointCount:
-    """How many custody points of one kind are due and proved."""
+    """Numbers of custody points of one kind that are due and proved."""
 
     kind: CustodyPointKind
     due: int
@@ -55,13 +56,13 @@ class PointCount:
 
     @property
     def missing(self) -> int:
-        """Those that bags have passed without proof."""
+        """Number of points that bags have passed without proof."""
         return self.due - self.proved
 
 
 @dataclass(frozen=True, slots=True)
 class CustodyGap:
-    """A point that a bag has passed without proof."""
+    """A custody point that a bag has passed without proof."""
 
     bag_id: int
     point: CustodyPoint
@@ -72,9 +73,9 @@ class CustodyCompleteness:
     """The custody points of a flight's bags that belong to this flight.
 
     Args:
-        bags: how many travel or are to travel on it, by their plans.
-        points: of each kind, in travel order.
-        gaps: those without proof, by bag.
+        bags: number of bags that are planned on the flight.
+        points: counts of each kind, in travel order.
+        gaps: points without proof, in order of bag.
     """
 
     bags: int
@@ -83,15 +84,15 @@ class CustodyCompleteness:
 
     @property
     def due(self) -> int:
-        """Points that bags have reached or passed."""
+        """Number of points that bags have reached or passed."""
         return sum(point.due for point in self.points)
 
     @property
     def proved(self) -> int:
-        """Those that an event proves."""
+        """Number of points that an event proves."""
         return sum(point.proved for point in self.points)
 
     @property
     def missing(self) -> int:
-        """Those that bags have passed without proof."""
+        """Number of points that bags have passed without proof."""
         return len(self.gaps)

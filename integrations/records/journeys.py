@@ -1,4 +1,4 @@
-"""What is computed from a bag's events and plan: where it stands, what it flew, who had it, what is not proved."""
+"""Journeys, computed from a bag's events and plan: status, flown legs, custody points and gaps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,13 @@ from integrations.records.passengers import Passenger
 
 @dataclass(frozen=True, slots=True)
 class BagStatus:
-    """The part of a bag's record that is a projection of its events.
+    """The columns of a bag that are a projection of its events.
 
     Args:
         state: a value of ``BagState``.
-        flight_id: the flight it is loaded on, flies on or came with last.
+        state_at: when the bag reached the state.
+        custodian: code of the party that holds the bag.
+        flight_id: the flight that the bag is loaded on, flies on or came with last.
     """
 
     state: str
@@ -30,7 +32,7 @@ class BagStatus:
 
 @dataclass(frozen=True, slots=True)
 class FlownLeg:
-    """A flight that the bag was on, with the events that say so: at least one of the two is there."""
+    """A flight that the bag was on, proved by its loading, its arrival or both."""
 
     seq: int
     flight: FlightColumns
@@ -39,7 +41,7 @@ class FlownLeg:
 
 
 class CustodyPointKind(StrEnum):
-    """The four places of IATA Resolution 753 where custody changes and must be proved."""
+    """Kind of a custody point of IATA Resolution 753 (docs/DOMAIN.md#custody-points)."""
 
     ACCEPTANCE = "ACCEPTANCE"
     LOADING = "LOADING"
@@ -49,12 +51,12 @@ class CustodyPointKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CustodyPoint:
-    """One point of Resolution 753 that the bag has reached or passed.
+    """One custody point that the bag has reached or passed.
 
     Args:
-        leg: the planned leg it belongs to, from 1 (a transfer belongs to the leg it ends).
-        proof: the event that proves it; None where the bag passed unproved: a gap.
-        last_custodian: the party that had the bag with proof before the point.
+        leg: ordinal of its planned leg, from 1; a transfer belongs to the leg that ends with it.
+        proof: the event that proves it; None for a gap, which the bag passed without proof.
+        last_custodian: code of the party that held the bag with proof before the point.
     """
 
     kind: CustodyPointKind
@@ -65,12 +67,12 @@ class CustodyPoint:
 
     @property
     def proved(self) -> bool:
-        """Whether there is an event that proves it."""
+        """Whether an event proves the point."""
         return self.proof is not None
 
 
 class FellowsBy(StrEnum):
-    """What bags share with one another."""
+    """Relation between fellow bags: what they shared."""
 
     FLIGHT = "FLIGHT"
     PLACE = "PLACE"
@@ -79,7 +81,7 @@ class FellowsBy(StrEnum):
 
 
 class JourneySource(StrEnum):
-    """The store that a journey was read from."""
+    """Store that a journey was read from."""
 
     GRAPH = "GRAPH"
     RECORDS = "RECORDS"
@@ -90,9 +92,11 @@ class Journey:
     """A bag's journey, planned and actual.
 
     Args:
-        as_of: when the store that answered learnt the newest of this; None while it knows nothing of the bag.
-        version: the bag's version that is shown; lower than the record's while the graph catches up.
-        behind: how many versions of the record came after it; 0 for the newest.
+        source: the store that it was read from.
+        as_of: when the store received the newest event of it; None while it holds nothing of the bag.
+        version: version of the bag that is shown; lower than the record's while the graph catches up.
+        behind: number of later versions of the record; 0 for the newest.
+        custodian: code of the party that holds the bag.
     """
 
     bag_id: int
@@ -108,13 +112,13 @@ class Journey:
 
     @property
     def gaps(self) -> list[CustodyPoint]:
-        """Points that the bag passed unproved."""
+        """Custody points that the bag passed without proof."""
         return [point for point in self.points if not point.proved]
 
 
 @dataclass(frozen=True, slots=True)
 class BagPlan:
-    """What is known of a bag beside its events: its tags, its planned legs in travel order, and whose it is."""
+    """A bag's tags, its planned legs in travel order, and its passenger."""
 
     tags: Sequence[BagTag]
     legs: Sequence[LegColumns]
@@ -123,13 +127,13 @@ class BagPlan:
 
 @dataclass(frozen=True, slots=True)
 class BagProjection:
-    """What the graph is told of one bag.
+    """A change of one bag as it is written to the graph.
 
     Args:
-        events: those that the graph may not know.
+        events: events that the graph may not hold yet.
         as_of: when the newest of them was received.
-        plan: None where it is as the graph was told before.
-        flown: the flights that it was on; None where they are as the graph was told before.
+        plan: the plan; None if it is unchanged in the graph.
+        flown: the flights that the bag was on; None if they are unchanged in the graph.
     """
 
     bag: Bag

@@ -1,14 +1,14 @@
-"""Moments as the people at a place read them."""
+"""Timestamps on the clock of an airport."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class LocalTime:
-    """A moment on the clock of an airport.
+    """A timestamp on the clock of an airport.
 
     Args:
-        time: ISO 8601 with the offset in force there then.
+        time: ISO 8601, with the airport's offset at that time.
         zone: name in the time zone database.
     """
 
@@ -18,7 +18,7 @@ class LocalTime:
 
 @dataclass(frozen=True, slots=True)
 class LocalFlightTimes:
-    """A flight's times at one of its airports, ISO 8601 with the offset in force there."""
+    """A flight's times at one of its airports, ISO 8601 with the airport's offset at that time."""
 
     zone: str
     scheduled: str

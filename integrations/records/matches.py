@@ -1,4 +1,4 @@
-"""Found bags beside the bags that are missed: what is compared, and what was made of it."""
+"""Matches of found bags and missed bags: compared values, scores and decisions."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from integrations.records.columns import Column, View
 
 
 class MatchState(StrEnum):
-    """What an agent has said of a proposed match. A score alone never decides."""
+    """An agent's decision on a proposed match. A score alone never decides."""
 
     PROPOSED = "PROPOSED"
     CONFIRMED = "CONFIRMED"
@@ -19,7 +19,7 @@ class MatchState(StrEnum):
 
 
 class MatchElement(StrEnum):
-    """What of a found bag and of a missed one is compared."""
+    """Element of a found and a missed bag that is compared."""
 
     TAG = "TAG"
     SURNAME = "SURNAME"
@@ -35,11 +35,11 @@ class MatchElement(StrEnum):
 
 
 class TracedBagColumns:
-    """One bag of an open file, found or missed, with all that it is compared by.
+    """One bag of an open PIR, found or missed, with all values that are compared.
 
-    ``tags`` are ten digits each: the one that the file cites, and those its bag ever had. ``stations`` are where it was
-    found, or the way it should have gone; ``flights`` are ``CM758/2026-11-23`` by local date of departure. ``at`` is
-    when it was found, or when it should have arrived.
+    ``tags`` are ten digits each: the tag that the PIR cites, and the tags that its bag ever had. ``stations`` are the
+    station where it was found, or the stations of its itinerary. ``flights`` are written ``CM758/2026-11-23``, with the
+    local date of departure. ``at`` is when it was found, or when it should have arrived.
     """
 
     __slots__ = ()
@@ -60,21 +60,21 @@ class TracedBagColumns:
 
 
 class MissedBag(TracedBagColumns, asyncpg.Record):
-    """A row of ``pir_bags`` with its file, passenger, tags and flights."""
+    """Row of ``pir_bags`` with its PIR, passenger, tags and flights."""
 
     __slots__ = ()
 
 
-class BagDescription(TracedBagColumns, View):
-    """A bag described by other means than the records."""
+class TracedBagView(TracedBagColumns, View):
+    """A bag whose values come from a map."""
 
     __slots__ = ()
 
 
 class Match(asyncpg.Record):
-    """A row of ``pir_matches``: a found bag, and the bag of a delayed file that it may be.
+    """Row of ``pir_matches``: a found bag, and the bag of a delayed PIR that it may be.
 
-    ``matched`` and ``contradicting`` are lists of ``{element, found, reported, earned, possible}``; the texts may be
+    ``matched`` and ``contradicting`` are lists of ``{element, found, reported, earned, possible}``; their texts may be
     personal data.
     """
 
@@ -95,7 +95,7 @@ class Match(asyncpg.Record):
 
 
 class MatchOf(Match):
-    """A match together with the id of the file that it was asked for."""
+    """A match with the id of the PIR that it was read for."""
 
     __slots__ = ()
 
@@ -103,7 +103,7 @@ class MatchOf(Match):
 
 
 class SwitchedTag(asyncpg.Record):
-    """A bag that was found under the tag of another one, checked in at the same station at about the same time.
+    """A bag that was found under the tag of another bag, checked in at the same station at about the same time.
 
     ``at`` is when an agent confirmed that the found bag is the missed one.
     """

@@ -1,4 +1,4 @@
-"""What airports sent, word for word."""
+"""Messages as they were received, word for word, and dead letters."""
 
 from datetime import datetime
 from uuid import UUID
@@ -9,7 +9,7 @@ from integrations.records.columns import Column
 
 
 class Message(asyncpg.Record):
-    """A row of ``messages``."""
+    """Row of ``messages``."""
 
     __slots__ = ()
 
@@ -22,7 +22,7 @@ class Message(asyncpg.Record):
 
 
 class MessageOf(Message):
-    """A message together with the bag it was asked for."""
+    """A message with the id of the bag that it was read for."""
 
     __slots__ = ()
 
@@ -30,7 +30,7 @@ class MessageOf(Message):
 
 
 class DeadLetter(asyncpg.Record):
-    """A row of ``dead_letters``."""
+    """Row of ``dead_letters``: a text that could not be read."""
 
     __slots__ = ()
 

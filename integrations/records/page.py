@@ -1,4 +1,4 @@
-"""A piece of an ordered list, as a store is asked for it."""
+"""Request for a page of an ordered list."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """How much of a list, from where, in which direction.
+    """Size, start and direction of a page.
 
-    Stores answer one row more than ``limit`` where there are more, so that the caller knows; with ``backward`` the
-    rows come in reverse order.
+    Stores return one row more than ``limit`` if there are more, so that the caller knows. With ``backward`` they return
+    the rows in reverse order.
 
     Args:
-        limit: rows wanted, 1 or more.
-        key: sort values of the row that the piece starts after (or, backward, ends before); None for the list's end.
-        backward: count from the end of the list.
+        limit: rows of the page, at least 1.
+        key: sort values of the row before the page (behind it, if ``backward``); None for the start (end) of the list.
+        backward: whether the page counts from the end of the list.
     """
 
     limit: int
@@ -22,5 +22,5 @@ class Page:
     backward: bool = False
 
     def part(self, index: int) -> Any:
-        """One sort value of the key, None where the piece starts at the list's end."""
+        """Return one sort value of the key, None where the page has no key."""
         return None if self.key is None else self.key[index]

@@ -10,7 +10,7 @@ from integrations.records.columns import Column, Joined
 
 
 class Language(StrEnum):
-    """A language that passengers are written to in."""
+    """Language of a passenger's messages."""
 
     ES = "ES"
     EN = "EN"
@@ -18,7 +18,7 @@ class Language(StrEnum):
 
 
 class PassengerColumns:
-    """The columns of a passenger, whether a row of its own or a part of one."""
+    """Columns of a passenger, of a row of its own or a part of one."""
 
     __slots__ = ()
 
@@ -38,20 +38,20 @@ class PassengerColumns:
 
 
 class Passenger(PassengerColumns, asyncpg.Record):
-    """A row of ``passengers`` with the locator of the booking."""
+    """Row of ``passengers`` with the locator of the booking."""
 
     __slots__ = ()
 
 
 class JoinedPassenger(PassengerColumns, Joined):
-    """A passenger as the row of a bag brings it along."""
+    """A passenger whose columns are part of a bag's row."""
 
     __slots__ = ()
     prefix = "passenger."
 
 
 class Booking(asyncpg.Record):
-    """A row of ``bookings``."""
+    """Row of ``bookings``."""
 
     __slots__ = ()
 
@@ -62,11 +62,11 @@ class Booking(asyncpg.Record):
 
 
 def teletype(text: str) -> str:
-    """The text in the teletype alphabet, as messages write names: ``Peña`` is ``PENA``, other signs are dropped."""
+    """Return text in the teletype alphabet of messages: ``Peña`` becomes ``PENA``, other characters are dropped."""
     folded = unicodedata.normalize("NFKD", text).upper()
-    return "".join(sign for sign in folded if sign.isascii() and (sign.isalnum() or sign in " /"))
+    return "".join(one for one in folded if one.isascii() and (one.isalnum() or one in " /"))
 
 
 def search_name(surname: str, given_names: str) -> str:
-    """What a search by name compares: ``GONZALEZ/MARIA``."""
+    """Return the name that a search compares: ``GONZALEZ/MARIA``."""
     return f"{teletype(surname).replace('/', ' ')}/{teletype(given_names).replace('/', ' ')}"

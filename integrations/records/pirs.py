@@ -1,4 +1,4 @@
-"""Property irregularity reports: the files of delayed, damaged, pilfered and found bags."""
+"""Property irregularity reports (PIRs) of delayed, damaged, pilfered and found bags."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ REFERENCE = re.compile(r"[A-Z]{3}[A-Z0-9]{2}[0-9]{5}")
 
 
 class PirKind(StrEnum):
-    """What a file is about: WorldTracer's AHL, DPR (damage, pilferage) and OHD."""
+    """Kind of a PIR: WorldTracer's AHL, DPR (damage, pilferage) and OHD (docs/DOMAIN.md#worldtracer-files)."""
 
     DELAYED = "DELAYED"
     DAMAGED = "DAMAGED"
@@ -24,7 +24,7 @@ class PirKind(StrEnum):
 
 
 class PirStatus(StrEnum):
-    """Whether a file is being worked on. A closed file is never reopened."""
+    """Status of a PIR. A closed PIR is never reopened."""
 
     OPEN = "OPEN"
     SUSPENDED = "SUSPENDED"
@@ -32,7 +32,7 @@ class PirStatus(StrEnum):
 
 
 class PirBagState(StrEnum):
-    """Where one bag of a file stands in the file's work; its journey is told by its events."""
+    """State of a PIR's bag in the work on the PIR (docs/DOMAIN.md#file-lifecycle); the journey follows from events."""
 
     TRACING = "TRACING"
     SUSPENDED = "SUSPENDED"
@@ -47,7 +47,7 @@ class PirBagState(StrEnum):
 
 
 class PirAction(StrEnum):
-    """What is done with a file."""
+    """Action on a PIR."""
 
     CREATE = "CREATE"
     UPDATE = "UPDATE"
@@ -66,21 +66,21 @@ class PirAction(StrEnum):
 
 
 class PirLink(StrEnum):
-    """Why a file follows an earlier one."""
+    """Reason why a PIR follows an earlier one."""
 
     RECREATED = "RECREATED"
     DAMAGE_OF = "DAMAGE_OF"
 
 
 class PirOrder(StrEnum):
-    """How a list of files is ordered."""
+    """Order of a list of PIRs."""
 
     NEWEST = "NEWEST"
     URGENCY = "URGENCY"
 
 
 class PirFilter(NamedTuple):
-    """Which files a list holds; None for no condition. ``due_before`` leaves out files without a deadline."""
+    """Conditions of a list of PIRs; None for no condition. ``due_before`` leaves out PIRs without a deadline."""
 
     statuses: Sequence[str] | None = None
     kinds: Sequence[str] | None = None
@@ -90,7 +90,7 @@ class PirFilter(NamedTuple):
 
 
 class LiabilityRegime(StrEnum):
-    """Which law governs the carriage, as far as the countries at both ends tell."""
+    """Law that governs the carriage, as far as the countries at both ends show (docs/DOMAIN.md#rule-16)."""
 
     MONTREAL = "MONTREAL"
     DOMESTIC = "DOMESTIC"
@@ -98,9 +98,9 @@ class LiabilityRegime(StrEnum):
 
 
 class Pir(asyncpg.Record):
-    """A row of ``pirs``.
+    """Row of ``pirs``.
 
-    ``phone``, ``email`` and ``language`` stand for the passenger's own where they are given. ``evidence`` is a list of
+    ``phone``, ``email`` and ``language`` replace the passenger's own where they are set. ``evidence`` is a list of
     ``{name, value, at}``, see ``resolvers.rules.fault.Fact``. ``due_at`` is the end of the day of the next legal
     deadline.
     """
@@ -142,14 +142,14 @@ class Pir(asyncpg.Record):
 
     @property
     def name(self) -> str:
-        """What people call it: its reference, or its number here as long as WorldTracer has given none."""
+        """Name for people: the reference, or the product's own number while WorldTracer has assigned none."""
         return self.reference or f"no. {self.id}"
 
 
 class PirBag(asyncpg.Record):
-    """A row of ``pir_bags``: one bag of a file as the passenger described it, and where it stands.
+    """Row of ``pir_bags``: one bag of a PIR as the passenger described it, with its state.
 
-    ``tag`` is the one that the file cites: ten digits. ``kind`` is the file's.
+    ``tag`` is the tag that the PIR cites, ten digits. ``kind`` is the PIR's.
     """
 
     __slots__ = ()
@@ -176,7 +176,7 @@ class PirBag(asyncpg.Record):
 
 
 class PirOf(Pir):
-    """A file together with the id of the bag, or the earlier file, that it was asked for."""
+    """A PIR with the id of the bag, or of the earlier PIR, that it was read for."""
 
     __slots__ = ()
 
@@ -184,7 +184,7 @@ class PirOf(Pir):
 
 
 class PirEvent(asyncpg.Record):
-    """A row of ``pir_events``: ``from_states`` are those of ``bags``, in their order; all became ``to_state``."""
+    """Row of ``pir_events``; ``from_states`` are those of ``bags``, in order, and all became ``to_state``."""
 
     __slots__ = ()
 
@@ -202,7 +202,7 @@ class PirEvent(asyncpg.Record):
 
 
 class LiabilityLimit(asyncpg.Record):
-    """A row of ``liability_limits``: special drawing rights a passenger, for events from ``valid_from`` on."""
+    """Row of ``liability_limits``: special drawing rights a passenger, for events from ``valid_from``."""
 
     __slots__ = ()
 

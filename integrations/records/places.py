@@ -1,11 +1,11 @@
-"""Places within an airport, as events name them."""
+"""Kinds of places within an airport, derived from their names in events."""
 
 import re
 from enum import StrEnum
 
 
 class PlaceKind(StrEnum):
-    """What a place is, as far as its name tells."""
+    """Kind of a place, as far as its name shows."""
 
     PLACE = "PLACE"
     BELT = "BELT"
@@ -16,7 +16,7 @@ class PlaceKind(StrEnum):
     DESK = "DESK"
 
 
-# Airports name their places as they like, and no standard lists the names: these words are ours, and assumed.
+# Airports name their places freely, and no standard lists the names: these words are our rule, and assumed.
 _KINDS = {
     "BELT": PlaceKind.BELT,
     "TRANSFERBELT": PlaceKind.BELT,
@@ -31,5 +31,8 @@ _REST = re.compile(r"[^A-Z].*", re.DOTALL)
 
 
 def kind_of_place(name: str) -> PlaceKind:
-    """What a place is by the whole word that its name begins with: BELT3 is a belt, BELTWAY and 3BELT are places."""
+    """Return the kind of a place by the whole word that its name begins with.
+
+    BELT3 is a BELT; BELTWAY and 3BELT are a PLACE.
+    """
     return _KINDS.get(_REST.sub("", name.upper()), PlaceKind.PLACE)

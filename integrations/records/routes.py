@@ -1,4 +1,4 @@
-"""Ways through the network, as computed from the graph and kept in the cache."""
+"""Routes through the network, computed from the graph and cached."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class RouteLeg:
-    """One flight of a way: block time in minutes, flights a day, seats of the usual aircraft."""
+    """One flight of a route: block time in minutes, flights a day, seats of the usual aircraft."""
 
     carrier: str
     origin: str
@@ -21,7 +21,7 @@ class RouteLeg:
 
 @dataclass(frozen=True, slots=True)
 class RouteConnection:
-    """A change of flight on a way, with the minimum minutes for the bag; None where no minimum is filed."""
+    """A change of flights on a route, with the bag's minimum minutes; None where no minimum is filed."""
 
     airport: str
     minimum_minutes: int | None
@@ -29,7 +29,7 @@ class RouteConnection:
 
 @dataclass(frozen=True, slots=True)
 class RouteOption:
-    """One way from origin to destination: flying and minimum connecting time together, in minutes."""
+    """One route from origin to destination; ``minutes`` are block times and minimum connecting times together."""
 
     minutes: int
     legs: Sequence[RouteLeg]
@@ -37,7 +37,7 @@ class RouteOption:
 
 
 class RouteSource(StrEnum):
-    """Where an answer about routes came from."""
+    """Source of routes: the cache or the graph."""
 
     CACHE = "CACHE"
     GRAPH = "GRAPH"
@@ -45,10 +45,11 @@ class RouteSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """The ways from one airport to another, the quickest first; empty where there is none.
+    """The routes from one airport to another, quickest first; empty if there is none.
 
     Args:
-        age_seconds: how long before this answer they were computed.
+        computed_at: when the graph computed them.
+        age_seconds: seconds since then.
     """
 
     origin: str

@@ -1,4 +1,4 @@
-"""What was seeded."""
+"""Seeding of a demo."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from integrations.records.columns import Column
 
 
 class Seeding(asyncpg.Record):
-    """The row of ``seedings`` of an airline: what the first run chose, and every later one keeps."""
+    """Row of ``seedings``: the choices of an airline's first run, which later runs keep."""
 
     __slots__ = ()
 

@@ -1,18 +1,18 @@
-"""Files as WorldTracer keeps them: what it is told of a file, and what it answers.
+"""WorldTracer files: the data of requests about a file, and of the responses.
 
-Words and rules are WorldTracer's. What holds personal data is left out of every ``repr``.
+Terms and rules are WorldTracer's. Fields with personal data are left out of every ``repr``.
 """
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-# What is missing to close a file: reason for loss or fault station. The call succeeds and the file stays open.
+# Code of the warning that reason for loss or fault station is missing: the call succeeds, and the file stays open.
 NOT_CLOSED = 4065
 
 
 class FileType(StrEnum):
-    """WorldTracer's kinds of files: AHL, DPR, OHD and FWD. Damage and pilferage share one."""
+    """WorldTracer's types of files: AHL, DPR, OHD and FWD. Damage and pilferage share one."""
 
     DELAYED = "DELAYED"
     DAMAGED = "DAMAGED"
@@ -21,7 +21,7 @@ class FileType(StrEnum):
 
 
 class Tracing(StrEnum):
-    """How far a file is compared with others, chosen when it is made."""
+    """Extent to which a file is compared with others, chosen when it is created."""
 
     FULL = "FULL"
     NONE = "NONE"
@@ -30,7 +30,7 @@ class Tracing(StrEnum):
 
 
 class TracedBagState(StrEnum):
-    """Whether one bag of a file is being looked for."""
+    """Whether one bag of a file is being traced."""
 
     TRACING = "TRACING"
     SUSPENDED = "SUSPENDED"
@@ -41,11 +41,11 @@ class TracedFlight:
     """A flight of the bag's or the passenger's itinerary.
 
     Args:
-        carrier: its designator; ``YY`` where the flight is unknown.
-        number: None where it is unknown.
-        date: scheduled local departure.
-        origin: its airport, ``""`` where unknown.
-        destination: its airport, ``""`` where unknown.
+        carrier: designator of the carrier; ``YY`` where the flight is unknown.
+        number: flight number, None where it is unknown.
+        date: scheduled local date of departure.
+        origin: IATA code, ``""`` where unknown.
+        destination: IATA code, ``""`` where unknown.
     """
 
     carrier: str
@@ -62,9 +62,9 @@ class TracedBag:
     Args:
         tag: ten digits, None where it is unknown.
         colour_type: colour, type and descriptor (Resolution 743b), ``BK22RHW``; ``""`` where unknown.
-        brand: as the passenger said it.
-        contents: what is in it, one thing each.
-        damage: what is damaged or missing, for a damage file.
+        brand: brand, as the passenger named it.
+        contents: contents, one thing each.
+        damage: damage or missing contents, for a damage file.
     """
 
     tag: str | None
@@ -76,19 +76,19 @@ class TracedBag:
 
 @dataclass(frozen=True, slots=True)
 class BaggageData:
-    """What a new file says about its bags.
+    """Data of a new file about its bags.
 
     Args:
         file_type: DELAYED, DAMAGED or ON_HAND.
-        station: where the file is made, normally the passenger's destination.
-        airline: the designator under which it is made.
-        bags: in order; exactly one for ON_HAND.
+        station: station that creates the file, normally the passenger's destination.
+        airline: designator of the airline of the file.
+        bags: the bags, in order; exactly one for ON_HAND.
         flights: the bags' itinerary.
-        routing: the airports of the itinerary.
-        storage_location: where an on-hand bag lies.
+        routing: IATA codes of the itinerary's airports.
+        storage_location: location of an on-hand bag.
         remarks: free text.
-        tracing: how far it is compared with others.
-        recreated_from: the reference of the closed file that it takes the place of.
+        tracing: extent of the comparison with other files.
+        recreated_from: reference of the closed file that this one replaces.
     """
 
     file_type: FileType
@@ -105,8 +105,10 @@ class BaggageData:
 
 @dataclass(frozen=True, slots=True)
 class PassengerData:
-    """Whose bags they are; all empty for an on-hand bag whose owner is unknown. ``language`` is ``es``, ``en`` or
-    ``pt``.
+    """Passenger of a file; all fields are empty for an on-hand bag without a known passenger.
+
+    Args:
+        language: ``es``, ``en`` or ``pt``.
     """
 
     surname: str = field(default="", repr=False)
@@ -124,7 +126,7 @@ class PassengerData:
 
 @dataclass(frozen=True, slots=True)
 class FileUpdates:
-    """What changes in a file; None leaves it as it is. Bags and flights replace those that the file has."""
+    """Changes of a file; None leaves a value unchanged. Bags and flights replace those of the file."""
 
     bags: tuple[TracedBag, ...] | None = field(default=None, repr=False)
     flights: tuple[TracedFlight, ...] | None = None
@@ -137,18 +139,18 @@ class FileUpdates:
 
 @dataclass(frozen=True, slots=True)
 class Forwarding:
-    """A bag that is flown again without its passenger, under a rush tag.
+    """A bag that is re-flown without its passenger, under a rush tag.
 
     Args:
-        station: which sends it.
-        airline: the designator under which the forward file is made.
-        tag: the bag's own tag.
-        rush_tag: the tag it flies under.
-        flights: the flights it takes.
-        colour_type: as in ``TracedBag``.
-        surname: of its owner.
-        reason_for_loss: that station knows best; None where it does not.
-        fault_station: who caused it.
+        station: station that sends the bag.
+        airline: designator of the airline of the forward file.
+        tag: the bag's original tag.
+        rush_tag: the tag of the new flights.
+        flights: the new flights.
+        colour_type: colour, type and descriptor, as in ``TracedBag``.
+        surname: surname of the passenger.
+        reason_for_loss: code of the reason, None where the station does not know it.
+        fault_station: IATA code of the station that caused the loss.
     """
 
     station: str
@@ -164,14 +166,14 @@ class Forwarding:
 
 @dataclass(frozen=True, slots=True)
 class SearchCriteria:
-    """What the files looked for have in common: all that is given. At least one of the first three must be.
+    """Conditions of a search, all of which a file must meet. One of the first three at least must be set.
 
     Args:
         tag: ten digits.
-        surname: of the passenger.
-        our_key: the key that a file was made with.
-        file_types: none means all.
-        station: where they were made.
+        surname: surname of the passenger.
+        our_key: key that the file was created with.
+        file_types: types of files; empty for all.
+        station: station that created the file.
     """
 
     tag: str | None = None
@@ -183,7 +185,7 @@ class SearchCriteria:
 
 @dataclass(frozen=True, slots=True)
 class TracedFile:
-    """A file as a search finds it. ``our_key`` is None where somebody else made it; ``created_at`` is in UTC."""
+    """A file as a search finds it. ``our_key`` is None if another system created it; ``created_at`` is in UTC."""
 
     reference: str
     file_type: FileType
@@ -197,7 +199,7 @@ class TracedFile:
 
 @dataclass(frozen=True, slots=True)
 class BagDescription:
-    """A found bag, to be compared with the open files; whatever is known of it."""
+    """Known values of a found bag, for the comparison with open files."""
 
     tag: str | None = None
     surname: str = field(default="", repr=False)
@@ -210,14 +212,14 @@ class BagDescription:
 
 @dataclass(frozen=True, slots=True)
 class TracingMatch:
-    """A file that may be about the bag. An agent decides: a score alone is never an acceptance.
+    """A file that may be about the bag. An agent decides; a score alone is never an acceptance.
 
     Args:
-        reference: the file.
-        file_type: what it is.
-        bag: the number of the bag in it, from 1.
+        reference: reference of the file.
+        file_type: type of the file.
+        bag: ordinal of the bag in the file, from 1.
         score: points earned of points possible, in percent; 100 is best.
-        elements: the two-letter codes of what agrees (``TN``, ``NM``, ``CT`` ...).
+        elements: two-letter codes of the elements that agree (``TN``, ``NM``, ``CT`` ...).
     """
 
     reference: str
@@ -230,7 +232,7 @@ class TracingMatch:
 
 @dataclass(frozen=True, slots=True)
 class TracingStatus:
-    """How a file stands at WorldTracer. ``bags`` are in the file's order."""
+    """Status of a file at WorldTracer. ``bags`` are in the file's order."""
 
     reference: str
     file_type: FileType
@@ -244,7 +246,7 @@ class TracingStatus:
 
 @dataclass(frozen=True, slots=True)
 class TracingWarning:
-    """What WorldTracer adds to a success. Success alone does not mean that all was done: see ``NOT_CLOSED``."""
+    """Warning that WorldTracer adds to a success. Success alone does not mean that all was done, see ``NOT_CLOSED``."""
 
     code: int
     text: str
@@ -252,12 +254,12 @@ class TracingWarning:
 
 @dataclass(frozen=True, slots=True)
 class TracingResult:
-    """A call that WorldTracer took.
+    """Response to a call that WorldTracer accepted.
 
     Args:
-        reference: of the file made or changed; of the new forward file where one was made.
-        warnings: what was missing.
-        mock: a stand-in answered, no station will see it.
+        reference: reference of the file that was created or changed, or of the new forward file.
+        warnings: warnings about missing data.
+        mock: whether a mock accepted the call, so that no station sees it.
     """
 
     reference: str

@@ -1,4 +1,4 @@
-"""Where bags change flights: what is known of each change, and how it is judged."""
+"""Transfers of bags between flights, and the risk of each (docs/DOMAIN.md#missed-connections)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from integrations.records.flights import Flight
 
 
 class TransferPosition(StrEnum):
-    """Where a bag is on its way from one flight to the next, by its last scan."""
+    """Position of a bag between two flights, by its last scan."""
 
     COMING = "COMING"
     AT_AIRPORT = "AT_AIRPORT"
@@ -24,7 +24,7 @@ class TransferPosition(StrEnum):
 
 
 class ConnectionLevel(StrEnum):
-    """How likely a bag makes its next flight, the most urgent first."""
+    """Risk that a bag misses its next flight, most urgent first."""
 
     AT_RISK = "AT_RISK"
     MISSED = "MISSED"
@@ -35,7 +35,7 @@ class ConnectionLevel(StrEnum):
 
 
 class EvidenceKind(StrEnum):
-    """What a level rests on."""
+    """Kind of evidence for a level."""
 
     LAST_SCAN = "LAST_SCAN"
     INBOUND_TIME = "INBOUND_TIME"
@@ -49,7 +49,7 @@ class EvidenceKind(StrEnum):
 
 
 class PairStatus(StrEnum):
-    """Where the two flights of a pair stand."""
+    """Status of a pair of flights."""
 
     INBOUND_EXPECTED = "INBOUND_EXPECTED"
     CONNECTING = "CONNECTING"
@@ -58,7 +58,7 @@ class PairStatus(StrEnum):
 
 
 class ConnectingFlight(Flight):
-    """A row of ``flights`` that says whether its scheduled times are known."""
+    """Row of ``flights`` with ``times_known``: whether its scheduled times are known."""
 
     __slots__ = ()
 
@@ -66,7 +66,7 @@ class ConnectingFlight(Flight):
 
 
 class TransferRow(asyncpg.Record):
-    """A row of ``transfers``: ``state_at`` is when the bag came to its position."""
+    """Row of ``transfers``; ``state_at`` is when the bag reached its position."""
 
     __slots__ = ()
 
@@ -81,7 +81,7 @@ class TransferRow(asyncpg.Record):
 
 
 class TransferOf(TransferRow):
-    """A transfer together with the id of the flight it was asked for."""
+    """A transfer with the id of the flight that it was read for."""
 
     __slots__ = ()
 
@@ -89,7 +89,7 @@ class TransferOf(TransferRow):
 
 
 class TransferGroup(asyncpg.Record):
-    """Bags that change between the same two flights and stand alike; ``state_at`` is to the minute."""
+    """Number of bags with the same two flights and position; ``state_at`` is to the minute."""
 
     __slots__ = ()
 
@@ -102,14 +102,14 @@ class TransferGroup(asyncpg.Record):
 
 @dataclass(frozen=True, slots=True)
 class TransferEvidence:
-    """One thing that a level rests on.
+    """One piece of evidence for a level.
 
     Args:
-        value: in words of the product: a position, ACTUAL, ESTIMATED, SCHEDULED or UNKNOWN, a pair of carriers.
-        minutes: how late a flight is (negative: early), a minimum, or what is left on the clock.
-        at: the moment that counts.
-        flight: the flight that it is about.
-        bag_id: the bag whose last scan it is.
+        value: a position, ACTUAL, ESTIMATED, SCHEDULED or UNKNOWN, or a pair of carriers.
+        minutes: lateness of a flight (negative if early), a minimum, or the time left.
+        at: the timestamp that counts.
+        flight: the flight of the evidence.
+        bag_id: the bag whose last scan is the evidence.
     """
 
     kind: EvidenceKind
@@ -122,12 +122,13 @@ class TransferEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """How a connection stands.
+    """Risk of a transfer, with its evidence.
 
     Args:
-        minutes: that the bag has until the next flight leaves; None where a time is not known or none is needed.
-        needed: minutes that it needs from where it is; None where there is no minimum or none is needed.
-        evidence: what the level rests on, what decided it first.
+        minutes: minutes that the bag has until the next flight leaves; None where a time is unknown or no time is
+            needed.
+        needed: minutes that the bag needs from its position; None where no minimum is filed or no time is needed.
+        evidence: the evidence for the level, the decisive one first.
     """
 
     level: ConnectionLevel
@@ -141,7 +142,9 @@ class Transfer:
     """A bag's change from one flight to the next.
 
     Args:
-        minimum: bag minutes that the airport needs between the two carriers; None where it is not known.
+        airport: IATA code of the airport where the bag changes.
+        bag_version: version of the bag that was judged.
+        minimum: minimum connecting time of bags between the two carriers, in minutes; None where none is filed.
     """
 
     bag_id: int
@@ -156,7 +159,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class LevelCount:
-    """How many bags are of a level."""
+    """Number of bags at a level."""
 
     level: ConnectionLevel
     bags: int
@@ -167,10 +170,12 @@ class ConnectionPair:
     """Two flights between which bags change.
 
     Args:
-        minutes: between on-block and off-block; None where a time is not known.
-        minutes_left: until the outbound leaves, negative after that; None where its time is not known.
-        level: the most urgent of its bags'.
-        levels: how many bags are of each level, the most urgent first; levels without any are absent.
+        bags: number of these bags.
+        minutes: minutes between on-block and off-block; None where a time is unknown.
+        minutes_left: minutes until the outbound flight leaves, negative afterwards; None where its time is unknown.
+        minimum: minimum connecting time of bags in minutes; None where none is filed.
+        level: the most urgent level of the bags.
+        levels: number of bags at each level, most urgent first; levels without any are absent.
     """
 
     inbound: ConnectingFlight
@@ -186,10 +191,15 @@ class ConnectionPair:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionBoard:
-    """The pairs of an airport whose outbound leaves within a time, the most urgent first.
+    """Pairs of flights at an airport whose outbound flight leaves within a period, most urgent first.
 
     Args:
-        total: how many pairs there are; ``pairs`` are the first of them.
+        airport: IATA code.
+        since: start of the period, included.
+        until: end of the period, excluded.
+        as_of: when the board was computed.
+        total: number of pairs; ``pairs`` are the first of them.
+        bags: number of bags of all pairs.
     """
 
     airport: str

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.records.matches import BagDescription, MatchElement
+from integrations.records.matches import MatchElement, TracedBagView
 from resolvers.rules.contents_synonyms import thing
 from resolvers.rules.matching import (
     MOST_CHARACTERS,
@@ -44,7 +44,7 @@ def bag(**said: Any) -> Traits:
         "stations": [],
         "flights": [],
     }
-    return traits(BagDescription(nothing | said))
+    return traits(TracedBagView(nothing | said))
 
 
 def agreement(element: str, found: dict[str, Any], reported: dict[str, Any]) -> float | None:
