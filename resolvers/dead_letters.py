@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from integrations.messages.forms import pieces_again, pieces_of
+from integrations.messages.formats import pieces_of, pieces_of_stored
 from integrations.messages.typeb import TypeBError
 from integrations.records.messages import DeadLetter
 from integrations.records.page import Page
@@ -42,7 +42,7 @@ async def replay(context: Context, letter_id: int, text: str | None) -> DeadLett
     [letter] = await by_ids(context, [letter_id])
     if letter is None:
         raise NotFound("deadLetterId", "There is no such dead letter.")
-    pieces = pieces_again(letter.body) if text is None else pieces_of(text.encode())
+    pieces = pieces_of_stored(letter.body) if text is None else pieces_of(text.encode())
     try:
         replacements = await checked(context, pieces, letter.received_at)
     except TypeBError as fault:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from time import monotonic
 
-from integrations.messages.forms import pieces_of
+from integrations.messages.formats import pieces_of
 from integrations.records.pirs import PirStatus
 from integrations.records.seedings import Seeding
 from integrations.stores.postgres import bags, bookings, flights, network, passengers, pirs, seedings

@@ -21,7 +21,7 @@ from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import record_of
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
-from integrations.messages.forms import pieces_of
+from integrations.messages.formats import pieces_of
 from integrations.messages.split_input import InputPiece, Splitter
 from resolvers.actor import Role
 from resolvers.context import Context

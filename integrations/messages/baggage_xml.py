@@ -1,13 +1,14 @@
-"""Baggage XML (RP1755): the fields of ``IATA_BagEventNotif`` that are public, to scans and instructions.
+"""Parser of Baggage XML (RP1755): the public fields of ``IATA_BagEventNotif`` as scans and instructions.
 
-The schema itself is not public. Names of elements are from public sources: ``Bag``, ``BagSegment`` and what is in them
+The schema itself is not public. Names of elements come from public sources: ``Bag``, ``BagSegment`` and their children
 (Avinor's mapping, and a public broker client), ``BagLocation.IATALocationCode``, ``BagTag.Scanner.ScannerDeviceID``.
-Our reading, assumed until a partner's documents say otherwise: that ``BagActivity`` holds ``ActivityDateTime``,
-``ProcessCode``, ``SubProcessCode`` and ``TaskCode``, with the values of the code lists of IATA's BIX; and what these
-say (``_HAPPENED``).
+Two things are our reading until a partner's documents say otherwise: ``BagActivity`` holds ``ActivityDateTime``,
+``ProcessCode``, ``SubProcessCode`` and ``TaskCode`` with the values of the code lists of IATA's BIX, and these values
+mean the event kinds in ``_EVENT_KINDS``. See ``docs/DOMAIN.md#baggage-xml``.
 
-Parsed by the standard library's expat, without a package: all that is dangerous in XML (entities that expand or fetch)
-must be declared in a DTD, and a document with one is refused at its first byte. Size and depth are bounded.
+The standard library's expat parses the document, so no package is needed: the dangerous features of XML (entities that
+expand or fetch) must be declared in a DTD, and the parser rejects a document with one at the declaration. Size and
+depth are bounded.
 """
 
 import re
@@ -18,8 +19,8 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 from zoneinfo import ZoneInfo
 
-from integrations.messages.scans import YEARS, ScanError, moment, tag
-from integrations.messages.typeb_reader import LONGEST_PLACE, MOST_TAGS, Reading
+from integrations.messages.scans import YEARS, ScanError, tag, timestamp
+from integrations.messages.typeb_reader import LONGEST_PLACE, MOST_TAGS, MessageContent
 from integrations.records.codes import AIRPORT, DESIGNATOR, NO_AIRPORT
 from integrations.records.events import EventKind, Scan, ScanMethod
 from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
@@ -28,10 +29,10 @@ from integrations.records.tags import UNREADABLE
 LARGEST_DOCUMENT = 1_048_576
 DEEPEST = 32
 
-# By process of BIX: departing, arriving to transfer, departing from a transfer, ending.
+# BIX process codes: departing, arriving for a transfer, departing after a transfer, terminating.
 _SOURCES = {"L": Source.LOCAL, "F": Source.TRANSFER, "T": Source.TRANSFER, "X": Source.TERMINATING}
-# By process and sub-process; other pairs only say where the bag is.
-_HAPPENED = {
+# By process and sub-process. Any other pair only gives the position of the bag.
+_EVENT_KINDS = {
     ("L", "Acquire"): EventKind.ACCEPTED,
     ("L", "Screen"): EventKind.SCREENED,
     ("L", "Load"): EventKind.LOADED,
@@ -48,37 +49,41 @@ _ROUTED = "Route"
 _WEIGHT = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,3})?")
 
 
-def read(data: bytes, zone_of: Callable[[str], ZoneInfo | None]) -> Reading:
-    """What a notification says of each of its bags: a scan, and a change of what it names.
+def read(data: bytes, zone_of: Callable[[str], ZoneInfo | None]) -> MessageContent:
+    """Parses a notification: for each bag a scan, and a change with the elements that the notification names.
 
     Args:
-        zone_of: the time zone of an airport, None where it is unknown: a segment names the time of its departure, and
-            a flight is known by its local date.
+        data: the document, UTF-8 unless its declaration names another encoding.
+        zone_of: returns the time zone of an airport, or None for an unknown airport. A segment has the time of its
+            departure, while a flight is identified by its local date.
+
+    Returns:
+        One scan for each bag, one instruction for each readable tag, and all flights that they name.
 
     Raises:
-        ScanError: it is no such document, or a part of it cannot be used; names the part.
+        ScanError: the document is not a notification, or a part of it cannot be used. ``field`` is the part.
     """
     root = _parse(data)
     if root.tag.removesuffix("RQ") != "IATA_BagEventNotif":
-        raise ScanError("", "This is no IATA_BagEventNotif.")
+        raise ScanError("", "The root element must be IATA_BagEventNotif.")
     bags = root.findall("Bag")
     if not 1 <= len(bags) <= MOST_TAGS:
-        raise ScanError("Bag", f"A notification is of 1 to {MOST_TAGS} bags.")
-    said = [_bag(bag, f"Bag[{index}]", zone_of) for index, bag in enumerate(bags)]
-    instructions = tuple(told for told, _ in said if told.tag != UNREADABLE)
+        raise ScanError("Bag", f"A notification must have 1 to {MOST_TAGS} bags.")
+    parsed = [_bag(bag, f"Bag[{index}]", zone_of) for index, bag in enumerate(bags)]
+    instructions = tuple(instruction for instruction, _ in parsed if instruction.tag != UNREADABLE)
     flights = tuple(
         flight
-        for told, _ in said
-        for flight in (told.inbound, told.outbound, *(told.onward or ()))
+        for instruction, _ in parsed
+        for flight in (instruction.inbound, instruction.outbound, *(instruction.onward or ()))
         if flight is not None
     )
-    return Reading(instructions, tuple(scan for _, scan in said), flights)
+    return MessageContent(instructions, tuple(scan for _, scan in parsed), flights)
 
 
 def _parse(data: bytes) -> Element:
-    """The document as a tree, its names without their namespaces."""
+    """Parses the document into a tree whose names have no namespace."""
     if len(data) > LARGEST_DOCUMENT:
-        raise ScanError("", f"A notification has at most {LARGEST_DOCUMENT} bytes.")
+        raise ScanError("", f"A notification must have at most {LARGEST_DOCUMENT} bytes.")
     builder = TreeBuilder()
     depth = 0
 
@@ -86,7 +91,7 @@ def _parse(data: bytes) -> Element:
         nonlocal depth
         depth += 1
         if depth > DEEPEST:
-            raise ScanError("", f"Elements are nested at most {DEEPEST} deep.")
+            raise ScanError("", f"Elements must be nested at most {DEEPEST} deep.")
         builder.start(name.rpartition("}")[2], attributes)
 
     def end(name: str) -> None:
@@ -94,22 +99,22 @@ def _parse(data: bytes) -> Element:
         depth -= 1
         builder.end(name.rpartition("}")[2])
 
-    def refuse(*_: Any) -> None:
-        raise ScanError("", "A document type is not accepted.")
+    def reject_doctype(*_: Any) -> None:
+        raise ScanError("", "A document type declaration is not accepted.")
 
     parser = expat.ParserCreate(namespace_separator="}")
     parser.buffer_text = True
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = builder.data
-    parser.StartDoctypeDeclHandler = refuse
+    parser.StartDoctypeDeclHandler = reject_doctype
     try:
         parser.Parse(data, True)
         return builder.close()
     except ScanError:
         raise
     except (expat.ExpatError, LookupError, ValueError):
-        raise ScanError("", "This is no XML.") from None
+        raise ScanError("", "The text is not well-formed XML.") from None
 
 
 def _bag(bag: Element, path: str, zone_of: Callable[[str], ZoneInfo | None]) -> tuple[Instruction, Scan]:
@@ -119,9 +124,9 @@ def _bag(bag: Element, path: str, zone_of: Callable[[str], ZoneInfo | None]) -> 
         raise ScanError(f"{path}.BagLocation.IATALocationCode", NO_AIRPORT)
     process = _text(bag, "BagActivity/ProcessCode")
     if process not in _SOURCES:
-        raise ScanError(f"{path}.BagActivity.ProcessCode", f"It is one of {', '.join(_SOURCES)}.")
-    at = moment(_text(bag, "BagActivity/ActivityDateTime"), f"{path}.BagActivity.ActivityDateTime")
-    told = Instruction(
+        raise ScanError(f"{path}.BagActivity.ProcessCode", f"The value must be one of {', '.join(_SOURCES)}.")
+    at = timestamp(_text(bag, "BagActivity/ActivityDateTime"), f"{path}.BagActivity.ActivityDateTime")
+    instruction = Instruction(
         tag=number,
         kind=MessageKind.XML,
         change=InstructionAction.CHG,
@@ -129,13 +134,13 @@ def _bag(bag: Element, path: str, zone_of: Callable[[str], ZoneInfo | None]) -> 
         airport=airport,
         source=_SOURCES[process],
         **_route(list(_segments(bag, path, zone_of)), airport),
-        **_facts(bag),
+        **_bag_data(bag),
     )
-    kind = _happened(process, _text(bag, "BagActivity/SubProcessCode"), _text(bag, "BagActivity/TaskCode"))
-    arriving = kind == EventKind.ARRIVED or told.source == Source.TERMINATING
-    flight = told.inbound if arriving else told.outbound
+    kind = _event_kind(process, _text(bag, "BagActivity/SubProcessCode"), _text(bag, "BagActivity/TaskCode"))
+    arriving = kind == EventKind.ARRIVED or instruction.source == Source.TERMINATING
+    flight = instruction.inbound if arriving else instruction.outbound
     device = _text(bag, "BagTag/Scanner/ScannerDeviceID")[:LONGEST_PLACE]
-    return told, Scan(
+    return instruction, Scan(
         tag=number,
         kind=kind,
         at=at,
@@ -147,24 +152,24 @@ def _bag(bag: Element, path: str, zone_of: Callable[[str], ZoneInfo | None]) -> 
     )
 
 
-def _happened(process: str, sub_process: str, task: str) -> EventKind:
-    kind = _HAPPENED.get((process, sub_process), EventKind.POSITION)
+def _event_kind(process: str, sub_process: str, task: str) -> EventKind:
+    kind = _EVENT_KINDS.get((process, sub_process), EventKind.POSITION)
     return EventKind.SORTED if kind == EventKind.POSITION and task == _ROUTED and process in ("L", "T") else kind
 
 
-def _facts(bag: Element) -> dict[str, Any]:
-    """What is said of the passenger and the bag; what is not is left out."""
-    facts: dict[str, Any] = {
+def _bag_data(bag: Element) -> dict[str, Any]:
+    """Passenger and bag data of the notification; absent elements are None or left out."""
+    data: dict[str, Any] = {
         "surname": _text(bag, "BagOwner/Surname") or None,
         "given_names": _text(bag, "BagOwner/GivenName") or None,
         "locator": _text(bag, "BagOwner/Pax/Booking/BookingRefID") or None,
     }
     weight = bag.find("BagPhysicalProperty/WeightMeasure")
     if weight is not None and weight.get("UnitCode") == "KGM" and _WEIGHT.fullmatch((weight.text or "").strip()):
-        facts |= {"weight_unit": "K", "pieces": 1, "weight": float(weight.text or "")}
+        data |= {"weight_unit": "K", "pieces": 1, "weight": float(weight.text or "")}
     if _text(bag, "BagTag/TagExpediteInd") in ("1", "true"):
-        facts["exceptions"] = ("RUSH",)
-    return facts
+        data["exceptions"] = ("RUSH",)
+    return data
 
 
 def _segments(bag: Element, path: str, zone_of: Callable[[str], ZoneInfo | None]) -> Iterator[NamedFlight]:
@@ -180,32 +185,32 @@ def _segments(bag: Element, path: str, zone_of: Callable[[str], ZoneInfo | None]
         )
         designator = DESIGNATOR.fullmatch(written)
         if designator is None:
-            raise ScanError(where, "A flight has a carrier of two characters and a number.")
+            raise ScanError(where, "A flight must have a carrier of two characters and a number.")
         origin = _text(segment, "DepStation/IATA_LocationCode")
         destination = _text(segment, "ArrivalStation/IATA_LocationCode")
         if not (AIRPORT.fullmatch(origin) and AIRPORT.fullmatch(destination)):
-            raise ScanError(where, "A flight has the IATA codes of two airports.")
+            raise ScanError(where, "A flight must have the IATA codes of two airports.")
         zone = zone_of(origin)
         if zone is None:
-            raise ScanError(f"{where}.DepStation", "The time zone of this airport is not known.")
+            raise ScanError(f"{where}.DepStation", "The time zone of the airport is unknown.")
         departure = _departure(_text(segment, "AircraftScheduledDepDateTime"), f"{where}.AircraftScheduledDepDateTime")
         date = departure.astimezone(zone).date()
         yield NamedFlight(designator[1], int(designator[2]), designator[3], date, origin, destination)
 
 
 def _departure(text: str, field: str) -> datetime:
-    """Without a zone it is UTC, as in Avinor's mapping."""
+    """Departure time of a segment. A time without a zone is UTC, as in Avinor's mapping."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise ScanError(field, "A time is written as 2026-11-23T19:12:05Z.") from None
+        raise ScanError(field, "The time must be written as 2026-11-23T19:12:05Z.") from None
     if at.year not in YEARS:
-        raise ScanError(field, "A time has a year of this century.")
+        raise ScanError(field, f"The year must be from {YEARS.start} to {YEARS.stop - 1}.")
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _route(flights: Sequence[NamedFlight], airport: str) -> dict[str, Any]:
-    """The flights as they stand to the airport: the last that ends there, the one that leaves, and those after it."""
+    """Flights by their relation to the airport: the last that ends there, the one that leaves, and those after it."""
     leaving = next((index for index, flight in enumerate(flights) if flight.origin == airport), None)
     before = flights[: leaving if leaving is not None else len(flights)]
     return {

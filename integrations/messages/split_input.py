@@ -1,4 +1,4 @@
-"""A stream of bytes, however it was cut, into messages and what stands between them, in bounded memory."""
+"""Splitter of a byte stream into messages and the text between them, in bounded memory and for any chunk size."""
 
 import hashlib
 import re
@@ -9,20 +9,21 @@ from typing import Any
 
 from integrations.messages.typeb import ADDRESSES, IDENTIFIER, MARGIN, ORIGIN
 
-# Teletype lines have 69 characters, telegrams a few thousand; these leave room for senders that know no such limits.
+# Teletype lines have 69 characters and Type B messages a few thousand. These limits leave room for senders that exceed
+# them.
 LONGEST_LINE = 4_096
 LONGEST_MESSAGE = 131_072
 _SLICE = 65_536
-# Of envelope lines, the most that may wait for their message.
+# Largest number of envelope lines that are kept until their message begins.
 _MOST_ENVELOPE_LINES = 64
 
-# A telegram's heading, its text and the next telegram may stand in one line, with only these controls between them.
+# The heading of a message, its text and the next message may share one line, with only these controls between them.
 _FRAME = re.compile(r"[\x01-\x04]")
 _NUL = "\u2400"
 
 
 class PieceKind(Enum):
-    """What a piece of the stream is."""
+    """Kind of a piece of the stream."""
 
     MESSAGE = "MESSAGE"
     BROKEN = "BROKEN"
@@ -31,19 +32,19 @@ class PieceKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class InputPiece:
-    """A part of a stream: a message with its envelope, one that is broken, or text that is no baggage message.
+    """A part of a stream: a message with its envelope, a broken message, or text that is not a baggage message.
 
     The text has line feeds between lines, no empty lines, and no blanks or framing controls around lines. Each byte is
-    one character, the one of its number in Unicode (Latin-1), so that nothing is lost whatever the encoding was; only
-    NUL, which PostgreSQL's texts cannot hold, stands as U+2400.
+    one character, the one of its number in Unicode (Latin-1), so that nothing is lost whatever the encoding was. Only
+    NUL is replaced, by U+2400, since PostgreSQL's texts cannot hold it.
 
     Args:
-        line: of the stream, where it begins, from 1.
-        digest: see ``identity``; of text that was too long to keep, it is of all of it.
-        length: characters of all of it; more than ``text`` has where it was too long to keep.
-        reason: of a broken one, a sentence that quotes nothing.
-        fault: line of ``text`` that the reason speaks of, from 1; 0 without a reason.
-        column: in that line, from 1; 0 without a reason.
+        line: line of the stream where the piece begins, from 1.
+        digest: see ``identity``. For a text that is too long to keep, the digest covers the whole text.
+        length: characters of the whole text; larger than ``text`` where the text is too long to keep.
+        reason: of a broken piece, a sentence that quotes nothing.
+        error_line: line of ``text`` to which the reason refers, from 1; 0 without a reason.
+        column: column in that line, from 1; 0 without a reason.
     """
 
     kind: PieceKind
@@ -52,12 +53,12 @@ class InputPiece:
     digest: bytes
     length: int
     reason: str = ""
-    fault: int = 0
+    error_line: int = 0
     column: int = 0
 
 
 def identity(text: str) -> bytes:
-    """What makes a message the same one again: SHA-256 of its origin line and body (rule 3), 32 bytes.
+    """Identity of a message: SHA-256 of its origin line and body, 32 bytes (``docs/DOMAIN.md#rule-3``).
 
     Address lines do not count, since relays change them; nor do empty lines, blanks around lines, and line ends.
     """
@@ -77,12 +78,12 @@ def _bytes(text: str) -> bytes:
 
 @dataclass(slots=True)
 class _Lines:
-    """Lines that belong together, kept as far as there is room.
+    """Lines that belong together, kept up to a limit.
 
     Args:
         start: line of the stream where they begin.
-        identifier: of the message that they are; empty for an envelope and for other text.
-        sha256: of all lines, from when they are no longer all kept.
+        identifier: identifier of their message; empty for an envelope and for other text.
+        sha256: running digest of all lines, from the first line that is not kept.
     """
 
     start: int
@@ -90,7 +91,7 @@ class _Lines:
     lines: list[str] = field(default_factory=list)
     length: int = 0
     room: int = LONGEST_MESSAGE
-    fault: tuple[str, int, int] | None = None
+    error: tuple[str, int, int] | None = None
     sha256: Any = None
 
     def add(self, line: str) -> None:
@@ -102,7 +103,7 @@ class _Lines:
         if self.room >= 0:
             self.lines.append(line)
         elif self.sha256 is None:
-            self.blame(f"A message has at most {LONGEST_MESSAGE} characters.", 1)
+            self.set_error(f"A message must have at most {LONGEST_MESSAGE} characters.", 1)
             self.sha256 = _sha256([*self.lines, line])
 
     def add_long(self, line: str) -> None:
@@ -110,31 +111,31 @@ class _Lines:
         if self.sha256 is None:
             self.sha256 = _sha256(self.lines)
         self.add(line[:LONGEST_LINE])
-        self.blame(f"A line has at most {LONGEST_LINE} characters.", LONGEST_LINE + 1)
+        self.set_error(f"A line must have at most {LONGEST_LINE} characters.", LONGEST_LINE + 1)
         self.more(line[LONGEST_LINE:])
 
     def more(self, text: str) -> None:
         self.length += len(text)
         self.sha256.update(_bytes(text))
 
-    def blame(self, reason: str, column: int) -> None:
-        """Notes what is wrong with the last line, unless something was wrong before."""
-        self.fault = self.fault or (reason, max(1, len(self.lines)), column)
+    def set_error(self, reason: str, column: int) -> None:
+        """Records an error of the last line, unless there is an earlier one."""
+        self.error = self.error or (reason, max(1, len(self.lines)), column)
 
     def piece(self, kind: PieceKind) -> InputPiece:
         text = "\n".join(self.lines)
         digest = (self.sha256 or _sha256(self.lines)).digest()
-        if self.fault is None:
+        if self.error is None:
             return InputPiece(kind, text, self.start, digest, self.length - 1)
-        return InputPiece(PieceKind.BROKEN, text, self.start, digest, self.length - 1, *self.fault)
+        return InputPiece(PieceKind.BROKEN, text, self.start, digest, self.length - 1, *self.error)
 
 
 class Splitter:
-    """Cuts a stream into pieces as it comes. The same bytes give the same pieces, in whatever chunks they are fed.
+    """Splits a stream into pieces as it arrives. The same bytes give the same pieces for any size of chunks.
 
-    A message reaches from its envelope, or its identifier, to its END. One without END, or with that of another kind,
-    is broken, and the next identifier or origin line begins anew (rule 13). CR LF, LF and CR end a line. It holds one
-    line, one envelope and one message at most, each up to its limit.
+    A message extends from its envelope, or its identifier, to its END. A message without END, or with the END of
+    another kind, is broken, and the next identifier or origin line begins another one (``docs/DOMAIN.md#rule-13``). CR
+    LF, LF and CR end a line. The splitter holds at most one line, one envelope and one message, each up to its limit.
     """
 
     def __init__(self) -> None:
@@ -148,13 +149,13 @@ class Splitter:
         self._done: list[InputPiece] = []
 
     def feed(self, chunk: bytes) -> list[InputPiece]:
-        """The pieces that are known to end in this chunk."""
+        """Pieces that end in this chunk."""
         for start in range(0, len(chunk), _SLICE):
             self._take(chunk[start : start + _SLICE])
         return self._hand_over()
 
     def close(self) -> list[InputPiece]:
-        """The pieces that end with the stream; to be called once, after the last chunk."""
+        """Pieces that end with the stream. Call it once, after the last chunk."""
         if self._in_long_line:
             self._end_long_line()
         elif self._partial:
@@ -189,7 +190,7 @@ class Splitter:
         self._partial = unended
 
     def _on_long_line(self, text: str) -> None:
-        """Outside of a message, a line that is too long is a piece of its own."""
+        """Handles a line that is too long. Outside of a message it is a piece of its own."""
         if self._in_long_line and self._open is not None:
             self._open.more(text)
             return
@@ -241,11 +242,11 @@ class Splitter:
             message.add(text)
             self._open = message
         elif ORIGIN.fullmatch(text) or ADDRESSES.fullmatch(text):
-            waiting = self._envelope
-            if waiting is None or waiting.lines[-1][0] == "." or len(waiting.lines) == _MOST_ENVELOPE_LINES:
+            envelope = self._envelope
+            if envelope is None or envelope.lines[-1][0] == "." or len(envelope.lines) == _MOST_ENVELOPE_LINES:
                 self._keep_envelope()
-                waiting = self._envelope = _Lines(self._line)
-            waiting.add(text)
+                envelope = self._envelope = _Lines(self._line)
+            envelope.add(text)
         else:
             self._keep_envelope()
             if self._open is None or self._open.room <= len(text):
@@ -254,22 +255,22 @@ class Splitter:
             self._open.add(text)
 
     def _keep_envelope(self) -> None:
-        """What looked like the envelope of a message begins other text."""
+        """Makes lines that looked like an envelope the beginning of other text."""
         if self._envelope is not None:
             self._finish()
             self._open, self._envelope = self._envelope, None
 
     def _finish(self) -> None:
-        """Ends what is open, a message for want of its END."""
+        """Ends the open piece. A message that is still open has no END and is broken."""
         if self._open is not None:
             if self._open.identifier:
-                self._open.blame(f"The message does not end with END{self._open.identifier}.", 1)
+                self._open.set_error(f"The message does not end with END{self._open.identifier}.", 1)
             self._done.append(self._open.piece(PieceKind.OTHER))
             self._open = None
 
 
 def _taken_envelope(message: _Lines, line: int) -> _Lines | None:
-    """Takes the address lines off the end of a message that broke off: they belong to what follows at ``line``."""
+    """Removes the address lines at the end of an unfinished message: they belong to what begins at ``line``."""
     end = len(message.lines)
     while end > 1 and ADDRESSES.fullmatch(message.lines[end - 1]):
         end -= 1

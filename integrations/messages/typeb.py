@@ -1,7 +1,7 @@
-"""RP1745 messages as text: one message into its elements, and back.
+"""Parser and writer of RP1745 messages: text to elements, and back.
 
-Grammar and its sources: domain reference, section 3; what sinks a message: section 12, rule 13. What the elements say
-is read in ``integrations.messages.typeb_reader``.
+Grammar and sources: ``docs/DOMAIN.md#grammar``; what makes a message a dead letter: ``docs/DOMAIN.md#rule-13``.
+``integrations.messages.typeb_reader`` reads what the elements mean.
 """
 
 import re
@@ -12,10 +12,11 @@ from integrations.records.instructions import InstructionAction, MessageKind, So
 IDENTIFIER = re.compile(r"B[A-Z]{2}")
 # City, department and airline, several in a line, after a priority: ``QU PTYKPCM MIAKMCM``.
 ADDRESSES = re.compile(r"(?:Q[A-Z] ?)?[A-Z]{3}[A-Z0-9]{4}(?: +[A-Z]{3}[A-Z0-9]{4})*\.?")
-# Who sent it and when, UTC: ``.MIAKMCM 231205``. An element has a slash after its letter, so none looks like this.
+# Sender and UTC time: ``.MIAKMCM 231205``. An element has a slash after its letter, so no element looks like this.
 ORIGIN = re.compile(r"\.[A-Z]{3}[A-Z0-9]{4} +(?:[A-Z0-9]+/)?([0-9]{6})(?:[ /A-Z].*)?")
 
-# What says nothing at the ends of a line: blanks, and the controls that frame a telegram (SOH, STX, ETX, EOT, VT, FF).
+# Characters without meaning at the ends of a line: blanks, and the controls that frame a message (SOH, STX, ETX, EOT,
+# VT, FF).
 MARGIN = " \t\r\x01\x02\x03\x04\x0b\x0c"
 
 # Scans and Baggage XML have no identifier.
@@ -25,11 +26,11 @@ _VERSION = re.compile(r"[0-9]([LTRX])([A-Z]{3})")
 
 
 class TypeBError(ValueError):
-    """The text is no message, or says what cannot be.
+    """The text is not a message, or a value in it is invalid.
 
     Args:
-        line: of the text, from 1.
-        column: in that line, from 1.
+        line: line of the text, from 1.
+        column: column in that line, from 1.
         reason: a sentence that quotes no passenger.
     """
 
@@ -40,15 +41,15 @@ class TypeBError(ValueError):
         self.reason = reason
 
 
-# Not frozen, as other records are: that takes four times as long to make, and a message has ten of them.
+# Not frozen, unlike other records: a frozen one takes four times as long to construct, and a message has ten of them.
 @dataclass(slots=True)
 class Element:
     """One line of a body: ``.F/CM758/23NOV/GRU/Y`` has the name F and four fields. It is never changed.
 
-    A line of any other form has no name and itself as its only field. Elements are equal wherever they stand.
+    A line of any other form has an empty name and itself as its only field. Equality does not depend on ``line``.
 
     Args:
-        line: of the message's text, from 1.
+        line: line of the message's text, from 1.
     """
 
     name: str
@@ -56,11 +57,11 @@ class Element:
     line: int = field(default=0, compare=False)
 
     def text(self, index: int) -> str:
-        """A field; empty where the element ends before it, since trailing ones may be dropped."""
+        """A field; empty where the element ends before it, since trailing fields may be dropped."""
         return self.fields[index] if index < len(self.fields) else ""
 
     def column(self, index: int) -> int:
-        """Where a field begins in its line, from 1; just past the end of the line for one that is dropped."""
+        """Column where a field begins in its line, from 1; for a dropped field, the one after the line."""
         if not self.name:
             return 1
         return 4 + sum(len(text) + 1 for text in self.fields[:index]) - (index >= len(self.fields))
@@ -68,15 +69,15 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class TypeBMessage:
-    """A message in its elements, nothing left out but blank lines and blanks around lines.
+    """A message as elements. Only blank lines and blanks around lines are left out.
 
     Args:
-        change: NEW where the message has no line that says otherwise.
-        origin: the line with sender and time, word for word; None where the envelope has been taken off.
+        change: NEW where the message has no CHG or DEL line.
+        origin: the line with sender and time, word for word; None where the envelope has been removed.
         addresses: the lines above it, word for word.
         source: how the bags stand to the airport, from ``.V``.
-        airport: the station that the message speaks of, from ``.V``.
-        part: number of this part where the message was split, as written; empty where it was not.
+        airport: the station that the message is about, from ``.V``.
+        part: number of this part of a split message, as written; empty for a message that is not split.
         reference: the message reference that parts share, as written.
     """
 
@@ -92,19 +93,19 @@ class TypeBMessage:
 
 
 def parse(text: str) -> TypeBMessage:
-    """Reads the structure of one message, with or without its envelope.
+    """Parses the structure of one message, with or without its envelope.
 
     Raises:
-        TypeBError: no known identifier, no END or a wrong one, no ``.V`` or one that cannot be read.
+        TypeBError: the identifier is unknown, END is missing or wrong, or ``.V`` is missing, repeated or unreadable.
     """
     lines = [(number, line) for number, raw in enumerate(text.split("\n"), start=1) if (line := raw.strip(MARGIN))]
     addresses, origin, body = _envelope(lines)
     if not body:
-        raise TypeBError(1, 1, "There is no message.")
+        raise TypeBError(1, 1, "The text has no message.")
     number, identifier = body[0]
     kind = _KINDS.get(identifier)
     if kind is None:
-        raise TypeBError(number, 1, "This is no message identifier that is known here: BSM, BPM, BUM and their like.")
+        raise TypeBError(number, 1, f"The message identifier is unknown; known are {', '.join(_KINDS)}.")
     if body[-1][1] != f"END{identifier}":
         raise TypeBError(body[-1][0], 1, f"The message does not end with END{identifier}.")
     change = InstructionAction.NEW
@@ -119,13 +120,13 @@ def parse(text: str) -> TypeBMessage:
         raise TypeBError(versions[1].line, 1, "The message has a second .V.")
     version = _VERSION.fullmatch(versions[0].fields[0])
     if version is None:
-        raise TypeBError(versions[0].line, 4, "This .V does not begin with a version, a source and an airport: 1LPTY.")
+        raise TypeBError(versions[0].line, 4, "The .V must begin with version, source and airport, such as 1LPTY.")
     part, reference = versions[0].text(1), versions[0].text(2)
     return TypeBMessage(kind, change, origin, addresses, Source(version[1]), version[2], part, reference, elements)
 
 
 def _envelope(lines: list[tuple[int, str]]) -> tuple[tuple[str, ...], str | None, list[tuple[int, str]]]:
-    """The address lines, the origin line, and the numbered lines below them."""
+    """Splits the lines into address lines, origin line, and the numbered lines below them."""
     start = 0
     while start < len(lines) and ADDRESSES.fullmatch(lines[start][1]):
         start += 1
@@ -144,10 +145,10 @@ def _element(number: int, line: str) -> Element:
 
 
 def write(message: TypeBMessage) -> str:
-    """The message as text, one line each, ended by line feeds: ``parse`` reads it back as it is.
+    """Formats the message, one line each, ended by line feeds. ``parse`` returns an equal message.
 
     Raises:
-        ValueError: a part of the message cannot stand in one line.
+        ValueError: a part of the message does not fit in one line.
     """
     lines = [
         *message.addresses,
@@ -158,5 +159,5 @@ def write(message: TypeBMessage) -> str:
         f"END{message.kind}",
     ]
     if any(line != line.strip(MARGIN) or "\n" in line for line in lines):
-        raise ValueError("A line of a message holds no line end, and no blank at its ends.")
+        raise ValueError("A line of a message must have no line end, and no blank at its ends.")
     return "\n".join(lines) + "\n"

@@ -1,6 +1,6 @@
-"""What a Type B message says: instructions about bags, and scans of them.
+"""Meaning of a Type B message: instructions about bags, and scans of them.
 
-Rules: domain reference, section 12; their numbers stand in the comments.
+The rules are in ``docs/DOMAIN.md#the-twenty-rules``.
 """
 
 import re
@@ -16,14 +16,14 @@ from integrations.records.events import EventKind, Scan, ScanMethod
 from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
 from integrations.records.tags import UNREADABLE
 
-# A message of ten lines can name ten thousand bags by counts alone; no flight has more than this.
+# By counts alone a message of ten lines can name ten thousand bags; no flight has more than this.
 MOST_TAGS = 1_000
 LONGEST_PLACE = 40
 
-# Days from receipt, within which a date without its year must lie: departures, and what has been scanned.
+# Window of days from receipt for a date without a year: for departures, and for scans.
 _DEPARTURES = (-3, 330)
 _SCANNED = (-182, 182)
-# A message of unknown time comes before every scan of its bags (rule 2).
+# A message of unknown time comes before every scan of its bags (``docs/DOMAIN.md#rule-2``).
 _BEFORE_ANY_SCAN = timedelta(days=3)
 # The same day of two months lies at least 28 days apart.
 _SURELY_NEAREST = timedelta(days=14)
@@ -38,7 +38,7 @@ _COUNT = re.compile(r"[0-9]{1,4}")
 _WEIGHT = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,3})?")
 _ORIGINAL = re.compile(r"\bORIG[ /]+([0-9]{10})(?![0-9A-Z])")
 
-# Rule 8, ``.B``.
+# ``docs/DOMAIN.md#rule-8``, ``.B``.
 _STATUSES = {
     "OFF": EventKind.OFFLOADED,
     "NAL": EventKind.LOADED,
@@ -50,7 +50,7 @@ _STATUSES = {
     "OND": EventKind.ON_HAND,
     "UNS": EventKind.NOT_SEEN,
 }
-# Rule 8, ``.J``.
+# ``docs/DOMAIN.md#rule-8``, ``.J``.
 _PROCESSED = {"S": EventKind.SORTED, "R": EventKind.LOADED}
 _PROCESSED_AT_END = {
     "S": EventKind.ARRIVED,
@@ -66,14 +66,14 @@ ZoneOf = Callable[[str], ZoneInfo | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What one message says.
+class MessageContent:
+    """Instructions and scans of one message.
 
     Args:
-        flights: those that instructions and scans name, and the one that is closed; once for each element.
-        sent_at: when it was sent, from its origin line; None without one.
-        flight_closed: of a close-out message (BCM FCM), the flight that it closes: the product takes ``sent_at`` for
-            its actual departure (rule 10).
+        flights: flights that the instructions and scans name, and the closed one; one for each element.
+        sent_at: time of the origin line, UTC; None without one.
+        flight_closed: flight that a close-out message (BCM FCM) closes. The product takes ``sent_at`` as its actual
+            departure (``docs/DOMAIN.md#rule-10``).
     """
 
     instructions: tuple[Instruction, ...] = ()
@@ -84,11 +84,12 @@ class Reading:
 
 
 @dataclass(slots=True)
-class _Receipt:
-    """One message while it is read: itself, what its dates and times are read by, and the flights read so far.
+class _ReadContext:
+    """One message while it is read: the message, the data that its dates and times depend on, and the flights so far.
 
     Args:
-        flights: by ``id`` of the element; groups share elements, and an element is the same flight for all of them.
+        at: receipt time, UTC.
+        flights: by ``id`` of the element. Groups share elements, and an element is the same flight for all of them.
     """
 
     message: TypeBMessage
@@ -100,7 +101,7 @@ class _Receipt:
 
 @dataclass(slots=True)
 class _Group:
-    """The elements of one passenger group, by name; ``inherited`` are names whose elements a first own one replaces."""
+    """Elements of one passenger group by name. The group's own element replaces the ``inherited`` ones of its name."""
 
     elements: dict[str, list[Element]]
     inherited: set[str] = field(default_factory=set)
@@ -131,39 +132,39 @@ class _Group:
         return _Group(kept, set(kept))
 
 
-def read(message: TypeBMessage, received_at: datetime, zone_of: ZoneOf) -> Reading:
-    """What a message says, with years worked out and times in UTC.
+def read(message: TypeBMessage, received_at: datetime, zone_of: ZoneOf) -> MessageContent:
+    """Reads a message, with years resolved and times in UTC.
 
-    A local time that a change of the clocks makes twice is the first of the two; one that it leaves out is read by the
-    clock before the change. Neither depends on when the message arrived.
+    A local time that a change of the clocks makes ambiguous is the first of the two. A local time that the change skips
+    is read by the clock before the change. Neither depends on when the message arrived.
 
     Args:
-        received_at: when it reached the airline, with a zone: dates without a year are the ones nearest to it.
-        zone_of: the time zone of an airport, None where it is unknown.
+        received_at: when it reached the airline, with a zone. A date without a year is the one nearest to it.
+        zone_of: returns the time zone of an airport, or None for an unknown airport.
 
     Raises:
-        TypeBError: the message cannot be applied and is a dead letter (rule 13).
+        TypeBError: the message cannot be applied and is a dead letter (``docs/DOMAIN.md#rule-13``).
     """
     received = received_at.astimezone(UTC)
-    receipt = _Receipt(message, received, zone_of, _sent_at(message, received))
+    context = _ReadContext(message, received, zone_of, _sent_at(message, received))
     kind = message.kind
     instructions: tuple[Instruction, ...] = ()
     scans: tuple[Scan, ...] = ()
     closed = None
     if kind == MessageKind.BPM:
-        scans = tuple(_happened(receipt))
+        scans = tuple(_bpm_scans(context))
     elif kind == MessageKind.BNS:
-        scans = tuple(_not_seen(receipt))
+        scans = tuple(_bns_scans(context))
     elif kind in (MessageKind.BSM, MessageKind.BTM, MessageKind.BUM):
-        instructions = tuple(_instructions(receipt))
-        scans = tuple(_announced(instructions))
+        instructions = tuple(_instructions(context))
+        scans = tuple(_implied_events(instructions))
     else:
-        closed = _flight_closed(receipt)
-    return Reading(instructions, scans, tuple(receipt.flights.values()), receipt.sent_at, closed)
+        closed = _flight_closed(context)
+    return MessageContent(instructions, scans, tuple(context.flights.values()), context.sent_at, closed)
 
 
 def _groups(elements: Sequence[Element]) -> list[_Group]:
-    """The passenger groups of a message (rule 5)."""
+    """Splits the elements of a message into passenger groups (``docs/DOMAIN.md#rule-5``)."""
     group = _Group({})
     groups = [group]
     before_flights: list[Element] | None = None
@@ -186,17 +187,17 @@ def _groups(elements: Sequence[Element]) -> list[_Group]:
 
 
 def _tags_of(groups: Sequence[_Group]) -> list[list[tuple[str, Element]]]:
-    """The tags of each group with the element that names them: each tag once in a group, all counts spelt out.
+    """Tags of each group with the element that names them; each tag once in a group, all counts expanded.
 
     Raises:
-        TypeBError: a tag that cannot be read, a group without one, or too many.
+        TypeBError: a tag is unreadable, a group has none, or there are too many.
     """
-    of_groups = []
+    tags_by_group = []
     room = MOST_TAGS
     for group in groups:
         if not group.has_tags:
             line = max(element.line for found in group.elements.values() for element in found)
-            raise TypeBError(line, 1, "There is no tag: neither .N nor .B.")
+            raise TypeBError(line, 1, "A passenger group must have a tag in .N or .B.")
         tags: dict[str, Element] = {}
         for element in (*group.elements.get("N", ()), *group.elements.get("B", ())):
             first = 0 if element.name == "N" else 1
@@ -206,58 +207,58 @@ def _tags_of(groups: Sequence[_Group]) -> list[list[tuple[str, Element]]]:
                     room -= len(numbers)
                     for number in numbers:
                         tags.setdefault(number, element)
-        of_groups.append(list(tags.items()))
-    return of_groups
+        tags_by_group.append(list(tags.items()))
+    return tags_by_group
 
 
 def _numbers(element: Element, index: int, room: int) -> list[str]:
     match = _TAGS.fullmatch(element.text(index))
     if match is None:
-        raise _fault(element, index, "A tag has ten digits and a count of three.")
+        raise _error(element, index, "A tag must have ten digits and a count of three digits.")
     prefix, first, count = match[1], int(match[2]), int(match[3])
     if count == 0:
-        raise _fault(element, index, "A count of tags starts at 001.")
+        raise _error(element, index, "The count of tags must be at least 001.")
     if count > room:
-        raise _fault(element, index, f"A message names at most {MOST_TAGS} bags.")
+        raise _error(element, index, f"A message must name at most {MOST_TAGS} bags.")
     if first + count > 1_000_000:
-        raise _fault(element, index, "The count runs past serial 999999.")
+        raise _error(element, index, "The count of tags must not pass serial 999999.")
     if prefix + match[2] == UNREADABLE and count > 1:
-        raise _fault(element, index, "A tag that could not be read has no others after it.")
+        raise _error(element, index, f"The tag {UNREADABLE} must have a count of 001.")
     return [f"{prefix}{serial:06d}" for serial in range(first, first + count)]
 
 
-def _happened(receipt: _Receipt) -> Iterator[Scan]:
-    """The scans of a BPM. Of the flights, only the one that a scan is of needs to be readable."""
-    source = receipt.message.source
-    groups = _groups(receipt.message.elements)
+def _bpm_scans(context: _ReadContext) -> Iterator[Scan]:
+    """Scans of a BPM. Only the flight of a scan has to be readable; other flights may be broken."""
+    source = context.message.source
+    groups = _groups(context.message.elements)
     for group, tags in zip(groups, _tags_of(groups), strict=True):
-        at = _scanned_at(group, receipt)
+        at = _scanned_at(group, context)
         if at is None:
-            raise TypeBError(tags[0][1].line, 1, "There is no time: neither in .J nor in an origin line.")
-        where = _circumstances(group, receipt)
+            raise TypeBError(tags[0][1].line, 1, "A scan must have a time in .J or in an origin line.")
+        where = _circumstances(group, context)
         for number, element in tags:
-            kind, more = _what_happened(group, element, source)
+            kind, more = _event_kind(group, element, source)
             arriving = kind == EventKind.ARRIVED or source == Source.TERMINATING
-            flight = _inbound(group, receipt) if arriving else _outbound(group, receipt)
+            flight = _inbound(group, context) if arriving else _outbound(group, context)
             yield Scan(number, kind, at, flight=flight.key if flight else None, **{**where, **more})
 
 
-def _not_seen(receipt: _Receipt) -> Iterator[Scan]:
-    """The scans of a BNS: that there were none."""
-    groups = _groups(receipt.message.elements)
+def _bns_scans(context: _ReadContext) -> Iterator[Scan]:
+    """NOT_SEEN events of a BNS."""
+    groups = _groups(context.message.elements)
     for group, tags in zip(groups, _tags_of(groups), strict=True):
-        outbound = _outbound(group, receipt)
-        at, assumed = _scanned_at(group, receipt), False
+        outbound = _outbound(group, context)
+        at, assumed = _scanned_at(group, context), False
         if at is None:
-            at, assumed = _told_at(receipt, [outbound])
-        where = {**_circumstances(group, receipt), "method": ScanMethod.MESSAGE}
+            at, assumed = _message_time(context, [outbound])
+        where = {**_circumstances(group, context), "method": ScanMethod.MESSAGE}
         key = outbound.key if outbound else None
         for number, _ in tags:
             yield Scan(number, EventKind.NOT_SEEN, at, flight=key, assumed=assumed, **where)
 
 
-def _what_happened(group: _Group, named: Element, source: Source) -> tuple[EventKind, dict[str, Any]]:
-    """The first of .B, .U, .X and .J that says what happened to the tags of an element (rule 8)."""
+def _event_kind(group: _Group, named: Element, source: Source) -> tuple[EventKind, dict[str, Any]]:
+    """Kind of event for the tags of an element: the first of .B, .U, .X and .J decides (``docs/DOMAIN.md#rule-8``)."""
     if named.name == "B":
         status = named.fields[0]
         kind = _STATUSES.get(status, EventKind.POSITION)
@@ -279,29 +280,29 @@ def _what_happened(group: _Group, named: Element, source: Source) -> tuple[Event
     return kind, {"transfer": True} if kind == EventKind.SORTED and source == Source.TRANSFER else {}
 
 
-def _circumstances(group: _Group, receipt: _Receipt) -> dict[str, Any]:
-    """Where and by what a bag was processed."""
+def _circumstances(group: _Group, context: _ReadContext) -> dict[str, Any]:
+    """Airport, place, method and device of a scan."""
     processed = group.first("J")
     if processed is None:
-        return {"airport": receipt.message.airport, "method": ScanMethod.MESSAGE}
+        return {"airport": context.message.airport, "method": ScanMethod.MESSAGE}
     return {
-        "airport": receipt.message.airport,
+        "airport": context.message.airport,
         "place": processed.text(5)[:LONGEST_PLACE],
         "method": ScanMethod.LASER if processed.fields[0] in _PROCESSED else ScanMethod.MESSAGE,
         "device": processed.text(2)[:LONGEST_PLACE],
     }
 
 
-def _instructions(receipt: _Receipt) -> Iterator[Instruction]:
-    """What a BSM, BTM or BUM says of each of its tags."""
-    message = receipt.message
+def _instructions(context: _ReadContext) -> Iterator[Instruction]:
+    """Instructions of a BSM, BTM or BUM, one for each tag."""
+    message = context.message
     groups = _groups(message.elements)
     for group, tags in zip(groups, _tags_of(groups), strict=True):
-        said = _said(group, receipt)
-        at, assumed = _told_at(receipt, [said["outbound"], said["inbound"], *(said["onward"] or ())])
+        fields = _instruction_fields(group, context)
+        at, assumed = _message_time(context, [fields["outbound"], fields["inbound"], *(fields["onward"] or ())])
         for ordinal, (number, element) in enumerate(tags, start=1):
             if number == UNREADABLE:
-                raise _fault(element, 0, "A tag that could not be read names no bag.")
+                raise _error(element, 0, f"The tag {UNREADABLE} identifies no bag.")
             yield Instruction(
                 tag=number,
                 kind=message.kind,
@@ -312,110 +313,110 @@ def _instructions(receipt: _Receipt) -> Iterator[Instruction]:
                 assumed=assumed,
                 ordinal=ordinal,
                 bags_in_group=len(tags),
-                **said,
+                **fields,
             )
 
 
-def _said(group: _Group, receipt: _Receipt) -> dict[str, Any]:
-    """The elements of a group as an instruction has them; those that are absent are None or left out."""
-    outbound = _outbound(group, receipt)
-    said: dict[str, Any] = {
+def _instruction_fields(group: _Group, context: _ReadContext) -> dict[str, Any]:
+    """Elements of a group as fields of an instruction; absent elements are None or left out."""
+    outbound = _outbound(group, context)
+    fields: dict[str, Any] = {
         "outbound": outbound,
-        "inbound": _inbound(group, receipt),
-        "onward": _onward(group, receipt, outbound),
+        "inbound": _inbound(group, context),
+        "onward": _onward(group, context, outbound),
     }
     if security := group.first("S"):
-        said["authorised"] = _YES_NO.get(security.text(0))
-        said["seat"] = security.text(1)
-        said["passenger_status"] = security.text(2)
-        said["sequence"] = security.text(3)
-        said["security"] = security.text(4)
-        said["authorised_to_transport"] = _YES_NO.get(security.text(6))
-        said["tag_active"] = _ACTIVE.get(security.text(7))
+        fields["authorised"] = _YES_NO.get(security.text(0))
+        fields["seat"] = security.text(1)
+        fields["passenger_status"] = security.text(2)
+        fields["sequence"] = security.text(3)
+        fields["security"] = security.text(4)
+        fields["authorised_to_transport"] = _YES_NO.get(security.text(6))
+        fields["tag_active"] = _ACTIVE.get(security.text(7))
     if weighed := group.first("W"):
-        said["weight_unit"] = weighed.text(0)
-        said["pieces"] = int(weighed.text(1)) if _COUNT.fullmatch(weighed.text(1)) else None
-        said["weight"] = float(weighed.text(2)) if _WEIGHT.fullmatch(weighed.text(2)) else None
+        fields["weight_unit"] = weighed.text(0)
+        fields["pieces"] = int(weighed.text(1)) if _COUNT.fullmatch(weighed.text(1)) else None
+        fields["weight"] = float(weighed.text(2)) if _WEIGHT.fullmatch(weighed.text(2)) else None
     if (passenger := group.first("P")) and (name := _NAME.fullmatch(passenger.fields[0])):
-        said["party"] = int(name[1]) if name[1] else None
-        said["surname"] = name[2]
-        said["given_names"] = " ".join(text for text in passenger.fields[1:] if text)
+        fields["party"] = int(name[1]) if name[1] else None
+        fields["surname"] = name[2]
+        fields["given_names"] = " ".join(text for text in passenger.fields[1:] if text)
     if booking := group.first("L"):
-        said["locator"] = booking.fields[0]
+        fields["locator"] = booking.fields[0]
     if frequent_flyer := group.first("Y"):
-        said["frequent_flyer"] = "/".join(frequent_flyer.fields)
+        fields["frequent_flyer"] = "/".join(frequent_flyer.fields)
     if exceptions := group.elements.get("E"):
-        said["exceptions"] = tuple(text for element in exceptions for text in element.fields if text)
+        fields["exceptions"] = tuple(text for element in exceptions for text in element.fields if text)
     if remarks := group.elements.get("R"):
-        said["remarks"] = tuple("/".join(element.fields) for element in remarks)
-        said["original_tag"] = _original_tag(said["remarks"])
-    return said
+        fields["remarks"] = tuple("/".join(element.fields) for element in remarks)
+        fields["original_tag"] = _original_tag(fields["remarks"])
+    return fields
 
 
 def _original_tag(remarks: Sequence[str]) -> str | None:
-    """The tag of ``.R/ORIG 0230456782``; None where several are named.
+    """Tag of ``.R/ORIG 0230456782``; None where the remarks name several.
 
-    The printed form CM456782 stands for ten tags: it is not guessed (rule 11).
+    The printed form CM456782 stands for ten tags and is not guessed (``docs/DOMAIN.md#rule-11``).
     """
     named = {match[1] for text in remarks for match in _ORIGINAL.finditer(text)} - {UNREADABLE}
     return named.pop() if len(named) == 1 else None
 
 
-def _announced(instructions: Sequence[Instruction]) -> Iterator[Scan]:
-    """What a new BSM or BTM says of where its bags are (rules 8 and 11)."""
-    for told in instructions:
-        if told.change != InstructionAction.NEW or told.kind == MessageKind.BUM:
+def _implied_events(instructions: Sequence[Instruction]) -> Iterator[Scan]:
+    """Events that a new BSM or BTM implies (``docs/DOMAIN.md#rule-8``, ``docs/DOMAIN.md#rule-11``)."""
+    for instruction in instructions:
+        if instruction.change != InstructionAction.NEW or instruction.kind == MessageKind.BUM:
             continue
-        if "RUSH" in (told.exceptions or ()):
+        if "RUSH" in (instruction.exceptions or ()):
             kind = EventKind.RUSH_TAGGED
-        elif told.kind == MessageKind.BSM and told.source == Source.LOCAL:
+        elif instruction.kind == MessageKind.BSM and instruction.source == Source.LOCAL:
             kind = EventKind.ACCEPTED
         else:
             kind = EventKind.EXPECTED
-        flight = told.inbound if told.source == Source.TERMINATING else told.outbound
+        flight = instruction.inbound if instruction.source == Source.TERMINATING else instruction.outbound
         yield Scan(
-            tag=told.tag,
+            tag=instruction.tag,
             kind=kind,
-            at=told.at,
-            airport=told.airport,
+            at=instruction.at,
+            airport=instruction.airport,
             flight=flight.key if flight else None,
             method=ScanMethod.MESSAGE,
-            assumed=told.assumed,
+            assumed=instruction.assumed,
         )
 
 
-def _flight_closed(receipt: _Receipt) -> NamedFlight | None:
-    """The flight of a close-out; only a message with a time can close one."""
-    message = receipt.message
+def _flight_closed(context: _ReadContext) -> NamedFlight | None:
+    """Flight of a close-out. Only a message with a time can close one."""
+    message = context.message
     closing = any(element.name == "" and element.fields[0] == "FCM" for element in message.elements)
-    if message.kind != MessageKind.BCM or not closing or receipt.sent_at is None:
+    if message.kind != MessageKind.BCM or not closing or context.sent_at is None:
         return None
-    return _outbound(_groups(message.elements)[0], receipt)
+    return _outbound(_groups(message.elements)[0], context)
 
 
-def _outbound(group: _Group, receipt: _Receipt) -> NamedFlight | None:
+def _outbound(group: _Group, context: _ReadContext) -> NamedFlight | None:
     element = group.first("F")
     if element is None:
         return None
-    return _flight(element, receipt, origin=receipt.message.airport, destination=_airport(element))
+    return _flight(element, context, origin=context.message.airport, destination=_airport(element))
 
 
-def _inbound(group: _Group, receipt: _Receipt) -> NamedFlight | None:
+def _inbound(group: _Group, context: _ReadContext) -> NamedFlight | None:
     element = group.first("I")
     if element is None:
         return None
-    return _flight(element, receipt, origin=_airport(element), destination=receipt.message.airport)
+    return _flight(element, context, origin=_airport(element), destination=context.message.airport)
 
 
-def _onward(group: _Group, receipt: _Receipt, outbound: NamedFlight | None) -> tuple[NamedFlight, ...] | None:
-    """The flights after the outbound one, in travel order, as far as it is said where each begins."""
+def _onward(group: _Group, context: _ReadContext, outbound: NamedFlight | None) -> tuple[NamedFlight, ...] | None:
+    """Flights after the outbound one in travel order, up to the first of unknown origin."""
     elements = group.elements.get("O")
     if elements is None:
         return None
     flights = []
     origin = outbound.destination if outbound else ""
     for element in elements:
-        flight = _flight(element, receipt, origin=origin, destination=_airport(element))
+        flight = _flight(element, context, origin=origin, destination=_airport(element))
         if flight is None:
             break
         flights.append(flight)
@@ -423,35 +424,35 @@ def _onward(group: _Group, receipt: _Receipt, outbound: NamedFlight | None) -> t
     return tuple(flights)
 
 
-def _flight(element: Element, receipt: _Receipt, *, origin: str, destination: str) -> NamedFlight | None:
-    """The flight of an element; None where its origin is not said, since that is part of what it is."""
-    known = receipt.flights.get(id(element))
+def _flight(element: Element, context: _ReadContext, *, origin: str, destination: str) -> NamedFlight | None:
+    """Flight of an element; None without an origin, since the origin is part of a flight's identity."""
+    known = context.flights.get(id(element))
     if known is not None:
         return known
     designator = DESIGNATOR.fullmatch(element.fields[0])
     if designator is None:
-        raise _fault(element, 0, NO_DESIGNATOR)
-    departure = _date(element, 1, receipt.at.date(), _DEPARTURES, "a flight")
+        raise _error(element, 0, NO_DESIGNATOR)
+    departure = _date(element, 1, context.at.date(), _DEPARTURES, "a flight")
     if not origin:
         return None
     carrier, number, suffix = designator.groups()
     flight = NamedFlight(carrier, int(number), suffix, departure, origin, destination, element.text(3))
-    receipt.flights[id(element)] = flight
+    context.flights[id(element)] = flight
     return flight
 
 
 def _airport(element: Element) -> str:
     code = element.text(2)
     if code and not AIRPORT.fullmatch(code):
-        raise _fault(element, 2, NO_AIRPORT)
+        raise _error(element, 2, NO_AIRPORT)
     return code
 
 
 def _date(element: Element, index: int, received: date, window: tuple[int, int], what: str) -> date:
-    """A date such as 23NOV in the one year that puts it within the window of days from receipt."""
+    """Date such as 23NOV, in the one year that puts it within the window of days from receipt."""
     match = _DATE.fullmatch(element.text(index))
     if match is None:
-        raise _fault(element, index, f"The date of {what} is written as 23NOV.")
+        raise _error(element, index, f"The date of {what} must be written as 23NOV.")
     day, month = int(match[1]), _MONTH[match[2]]
     for year in (received.year, received.year + 1, received.year - 1):
         try:
@@ -460,63 +461,61 @@ def _date(element: Element, index: int, received: date, window: tuple[int, int],
             continue
         if window[0] <= (found - received).days <= window[1]:
             return found
-    raise _fault(
-        element, index, f"No year puts the date of {what} within {window[0]} and {window[1]:+} days of its receipt."
-    )
+    raise _error(element, index, f"The date of {what} must be {window[0]} to {window[1]:+} days from its receipt.")
 
 
-def _scanned_at(group: _Group, receipt: _Receipt) -> datetime | None:
-    """The time of ``.J``; that of the origin line where it has none; None where neither has."""
+def _scanned_at(group: _Group, context: _ReadContext) -> datetime | None:
+    """Time of ``.J``, or of the origin line where ``.J`` has none; None where neither has a time."""
     element = group.first("J")
     if element is None or not (element.text(3) or element.text(4)):
-        return receipt.sent_at
+        return context.sent_at
     match = _TIME.fullmatch(element.text(4))
     if match is None:
-        raise _fault(element, 4, "The time of a scan is written as 141205L or 1412Z.")
-    day = _date(element, 3, receipt.at.date(), _SCANNED, "a scan")
+        raise _error(element, 4, "The time of a scan must be written as 141205L or 1412Z.")
+    day = _date(element, 3, context.at.date(), _SCANNED, "a scan")
     clock = time(int(match[1]), int(match[2]), int(match[3] or 0))
     if match[4] == "Z":
         return datetime.combine(day, clock, UTC)
-    zone = receipt.zone_of(receipt.message.airport)
+    zone = context.zone_of(context.message.airport)
     if zone is None:
-        raise _fault(element, 4, "The time is local to an airport whose time zone is not known.")
+        raise _error(element, 4, "The time is local, and the time zone of the airport is unknown.")
     return datetime.combine(day, clock, zone).astimezone(UTC)
 
 
-def _told_at(receipt: _Receipt, flights: Sequence[NamedFlight | None]) -> tuple[datetime, bool]:
-    """When a message was sent, and whether that is only assumed (rule 2)."""
-    if receipt.sent_at is not None:
-        return receipt.sent_at, False
+def _message_time(context: _ReadContext, flights: Sequence[NamedFlight | None]) -> tuple[datetime, bool]:
+    """Time of a message, and whether it is assumed (``docs/DOMAIN.md#rule-2``)."""
+    if context.sent_at is not None:
+        return context.sent_at, False
     dates = [flight.departure_date for flight in flights if flight]
     if not dates:
-        line = receipt.message.elements[0].line
-        raise TypeBError(line, 1, "There is no time: neither an origin line nor the date of a flight.")
+        line = context.message.elements[0].line
+        raise TypeBError(line, 1, "A message must have an origin line or the date of a flight.")
     return datetime.combine(min(dates), time(), UTC) - _BEFORE_ANY_SCAN, True
 
 
 def _sent_at(message: TypeBMessage, received: datetime) -> datetime | None:
-    """The time of the origin line: a day, hour and minute of the month that puts it nearest to receipt."""
+    """Time of the origin line: its day, hour and minute in the month that puts it nearest to receipt."""
     if message.origin is None:
         return None
     line = len(message.addresses) + 1
     match = ORIGIN.fullmatch(message.origin)
     if match is None:
-        raise TypeBError(line, 1, "The origin line has no sender and time: .MIAKMCM 231205.")
+        raise TypeBError(line, 1, "The origin line must have a sender and a time, such as .MIAKMCM 231205.")
     day, hour, minute = int(match[1][:2]), int(match[1][2:4]), int(match[1][4:])
     month = received.year * 12 + received.month - 1
-    moments = []
+    candidates = []
     for number in (month, month - 1, month + 1):
         try:
-            moment = datetime(number // 12, number % 12 + 1, day, hour, minute, tzinfo=UTC)
+            candidate = datetime(number // 12, number % 12 + 1, day, hour, minute, tzinfo=UTC)
         except ValueError:
             continue
-        if abs(moment - received) < _SURELY_NEAREST:
-            return moment
-        moments.append(moment)
-    if not moments:
-        raise TypeBError(line, match.start(1) + 1, "The origin line has no day, hour and minute: 231205.")
-    return min(moments, key=lambda moment: abs(moment - received))
+        if abs(candidate - received) < _SURELY_NEAREST:
+            return candidate
+        candidates.append(candidate)
+    if not candidates:
+        raise TypeBError(line, match.start(1) + 1, "The origin line must have a valid time, such as 231205.")
+    return min(candidates, key=lambda candidate: abs(candidate - received))
 
 
-def _fault(element: Element, index: int, reason: str) -> TypeBError:
+def _error(element: Element, index: int, reason: str) -> TypeBError:
     return TypeBError(element.line, element.column(index), reason)

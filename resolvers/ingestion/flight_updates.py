@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from integrations.messages.typeb_reader import Reading
+from integrations.messages.typeb_reader import MessageContent
 from integrations.records.events import FlightKey
 from integrations.records.flights import Flight, FlightStatus
 from integrations.stores.postgres import bags, flights
@@ -157,7 +157,7 @@ async def close_flights(context: Context, came: Sequence[ParsedPiece]) -> None:
         )
 
 
-async def flight_ids_of(context: Context, records: Reader, readings: Sequence[Reading]) -> dict[FlightKey, int]:
+async def flight_ids_of(context: Context, records: Reader, readings: Sequence[MessageContent]) -> dict[FlightKey, int]:
     """The flights that messages name, made where nobody knows them."""
     named = {flight.key: flight for reading in readings for flight in reading.flights}
     keys = named.keys() | {scan.flight for reading in readings for scan in reading.scans if scan.flight}

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
-from integrations.messages.forms import pieces_of
+from integrations.messages.formats import pieces_of
 from integrations.stores.availability import backoff
 from integrations.streams.kafka import HANDLE_SECONDS, Consumer, Record
 from resolvers.context import Context

@@ -12,9 +12,9 @@ from enum import StrEnum
 from uuid import UUID
 
 from integrations.errors import Conflict, Refused
-from integrations.messages.forms import pieces_of
+from integrations.messages.formats import pieces_of
 from integrations.messages.split_input import InputPiece
-from integrations.messages.typeb_reader import Reading
+from integrations.messages.typeb_reader import MessageContent
 from integrations.records.events import FlightKey
 from integrations.stores.postgres import bags, flights, instructions, messages
 from integrations.stores.postgres.instructions import BagInstruction
@@ -196,7 +196,7 @@ class _Batch:
         )
 
     async def _apply(
-        self, readings: Sequence[tuple[UUID, Reading]], flight_ids: Mapping[FlightKey, int]
+        self, readings: Sequence[tuple[UUID, MessageContent]], flight_ids: Mapping[FlightKey, int]
     ) -> tuple[int, int]:
         """Answers how many events were new, and of how many bags there is news."""
         said = [(message_id, one) for message_id, reading in readings for one in reading.instructions]

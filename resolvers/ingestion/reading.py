@@ -13,7 +13,7 @@ from integrations.messages import scans as json_scans
 from integrations.messages.scans import ScanError
 from integrations.messages.split_input import InputPiece, PieceKind
 from integrations.messages.typeb import TypeBError, TypeBMessage, parse
-from integrations.messages.typeb_reader import Reading
+from integrations.messages.typeb_reader import MessageContent
 from integrations.records.events import FlightKey
 from integrations.records.instructions import MessageKind
 from resolvers.context import Context
@@ -37,7 +37,7 @@ class ParsedPiece:
     piece: InputPiece
     kind: str = OTHER
     message: TypeBMessage | None = None
-    reading: Reading | None = None
+    reading: MessageContent | None = None
     fault: TypeBError | None = None
 
     @property
@@ -82,7 +82,7 @@ def _parsed(airline_id: int, piece: InputPiece) -> ParsedPiece:
     digest = hashlib.sha256(f"{airline_id}\x1f".encode() + piece.digest).digest()
     one = ParsedPiece(UUID(bytes=digest[:16]), piece)
     if piece.kind == PieceKind.BROKEN:
-        return one.failed(piece.fault, piece.column, piece.reason)
+        return one.failed(piece.error_line, piece.column, piece.reason)
     if piece.kind == PieceKind.OTHER:
         return one
     if piece.text.startswith("{"):
@@ -101,7 +101,7 @@ def _understood(one: ParsedPiece, zones: Mapping[str, ZoneInfo], received_at: da
         return one
     try:
         if one.kind == MessageKind.SCAN:
-            reading = Reading(scans=(json_scans.read(one.piece.text),))
+            reading = MessageContent(scans=(json_scans.read(one.piece.text),))
         elif one.kind == MessageKind.XML:
             reading = baggage_xml.read(one.piece.text.encode(), zones.get)
         else:
@@ -138,6 +138,6 @@ def with_known_flights(one: ParsedPiece, flight_ids: Mapping[FlightKey, int]) ->
     return one.failed(1, 1, f"The flight {name} is not known, and the message does not say where it goes.")
 
 
-def _airports(reading: Reading) -> set[str]:
+def _airports(reading: MessageContent) -> set[str]:
     named = {code for flight in reading.flights for code in (flight.origin, flight.destination) if code}
     return named | {scan.airport for scan in reading.scans} | {said.airport for said in reading.instructions}

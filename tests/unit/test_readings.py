@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from integrations.messages.typeb import TypeBError, parse
-from integrations.messages.typeb_reader import MOST_TAGS, Reading, read
+from integrations.messages.typeb_reader import MOST_TAGS, MessageContent, read
 from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
 from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
 from tests import telegrams
@@ -22,16 +22,18 @@ PTY_GRU = NamedFlight("CM", 758, "", DAY, "PTY", "GRU", "Y")
 LOADED, LASER = EventKind.LOADED, ScanMethod.LASER
 
 
-def reading(text: str, received_at: datetime = RECEIVED) -> Reading:
+def reading(text: str, received_at: datetime = RECEIVED) -> MessageContent:
     return read(parse(text), received_at, ZONES.get)
 
 
-def bpm(*lines: str, source: str = "1TPTY", processed: str = ".J/R/AG1/HHT1/23NOV/141205L/STAND208/CM758") -> Reading:
+def bpm(
+    *lines: str, source: str = "1TPTY", processed: str = ".J/R/AG1/HHT1/23NOV/141205L/STAND208/CM758"
+) -> MessageContent:
     body = "\n".join((f".V/{source}", *([processed] if processed else ()), *lines))
     return reading(f"BPM\n{body}\nENDBPM")
 
 
-def bsm(*lines: str, source: str = "1LMIA", change: str = "", origin: str = ORIGIN) -> Reading:
+def bsm(*lines: str, source: str = "1LMIA", change: str = "", origin: str = ORIGIN) -> MessageContent:
     return reading("\n".join(filter(None, (origin, "BSM", change, f".V/{source}", *lines, "ENDBSM"))))
 
 
@@ -80,7 +82,7 @@ def test_changes_and_deletions_are_instructions_without_events() -> None:
 
 def test_a_bpm_says_what_happened_where_and_by_what() -> None:
     at = datetime(2026, 11, 23, 19, 12, 5, tzinfo=UTC)
-    assert reading(telegrams.LOADED_BPM) == Reading(
+    assert reading(telegrams.LOADED_BPM) == MessageContent(
         scans=(Scan("0230456781", LOADED, at, "PTY", "STAND208", PTY_GRU.key, None, None, LASER, "HHT112"),),
         flights=(PTY_GRU,),
     )
@@ -151,7 +153,7 @@ def test_a_message_of_unknown_time_comes_before_every_scan() -> None:  # rule 2
     assert said.sent_at is None
     stated = [(one.at, one.assumed) for one in said.instructions] + [(scan.at, scan.assumed) for scan in said.scans]
     assert set(stated) == {(datetime(2026, 11, 20, tzinfo=UTC), True)}
-    assert refused("BSM\n.V/1LMIA\n.N/0230456781001\nENDBSM")[2].startswith("There is no time")
+    assert refused("BSM\n.V/1LMIA\n.N/0230456781001\nENDBSM")[2].startswith("A message must have an origin line")
 
 
 @pytest.mark.parametrize(
@@ -300,7 +302,7 @@ def test_a_close_out_names_the_flight_that_left() -> None:  # rule 10
 
 @pytest.mark.parametrize("kind", ["BMM", "BRQ", "BCM"])
 def test_messages_about_no_single_bag_are_kept_by_structure(kind: str) -> None:
-    assert reading(f"{kind}\n.V/1LPTY/1\n.F/NOT READ/99XXX\n.N/1\nWORDS\nEND{kind}") == Reading()
+    assert reading(f"{kind}\n.V/1LPTY/1\n.F/NOT READ/99XXX\n.N/1\nWORDS\nEND{kind}") == MessageContent()
 
 
 # --- groups (rule 5) ----------------------------------------------------------------------------------------------
@@ -427,10 +429,10 @@ def test_a_flight_whose_origin_is_not_said_is_not_named(elements: tuple[str, ...
         (".N/", 4, "count of three"),
         (".N/0230456781001/12", 18, "count of three"),
         (".B/UNS", 7, "count of three"),
-        (".N/0230456781000", 4, "starts at 001"),
+        (".N/0230456781000", 4, "at least 001"),
         (".N/0230999999002", 4, "999999"),
-        (".N/0000000000002", 4, "no others after it"),
-        (".N/0000000000001", 4, "names no bag"),
+        (".N/0000000000002", 4, "count of 001"),
+        (".N/0000000000001", 4, "identifies no bag"),
     ],
 )
 def test_what_cannot_be_applied_is_a_dead_letter(line: str, column: int, reason: str) -> None:  # rule 13
@@ -448,7 +450,7 @@ def test_a_message_about_bags_without_a_tag_is_a_dead_letter(kind: str) -> None:
     assert refused(f"{ORIGIN}\n{kind}\n.V/1TPTY\n.F/CM758/23NOV/GRU\nEND{kind}") == (
         4,
         1,
-        "There is no tag: neither .N nor .B.",
+        "A passenger group must have a tag in .N or .B.",
     )
     assert refused(f"{ORIGIN}\n{kind}\n.V/1TPTY\n{F1}\n{N1}\n{F2}\n{P2}\nEND{kind}")[0] == 7
 

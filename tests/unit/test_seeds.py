@@ -12,7 +12,7 @@ import pytest
 
 from integrations.messages.split_input import identity
 from integrations.messages.typeb import parse, write
-from integrations.messages.typeb_reader import Reading, read
+from integrations.messages.typeb_reader import MessageContent, read
 from integrations.records.bags import BagState
 from integrations.records.events import EventKind, Scan
 from integrations.records.instructions import Instruction
@@ -174,7 +174,7 @@ class World:
         """All messages, in order of time."""
         return sorted((one for party in self.rows.messages for one in party), key=lambda one: one.at)
 
-    def _take(self, reading: Reading, message_id: UUID) -> None:
+    def _take(self, reading: MessageContent, message_id: UUID) -> None:
         for said in reading.instructions:
             if said.original_tag:
                 self._original[said.tag] = said.original_tag

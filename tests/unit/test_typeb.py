@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from integrations.messages.split_input import LONGEST_LINE, LONGEST_MESSAGE, InputPiece, PieceKind, Splitter, identity
 from integrations.messages.typeb import Element, TypeBError, TypeBMessage, parse, write
-from integrations.messages.typeb_reader import Reading, read
+from integrations.messages.typeb_reader import MessageContent, read
 from integrations.records.instructions import InstructionAction, MessageKind, Source
 from tests.telegrams import BUM, LOADED_BPM, LOCAL_BSM, RUSH_BSM, SAMPLES
 
@@ -73,8 +73,8 @@ def test_frames_of_a_telegram_and_text_between_messages_are_told_apart() -> None
     [
         (LOCAL_BSM.replace("ENDBSM\n", ""), 12, 1, "does not end with ENDBSM"),
         (LOCAL_BSM.replace("ENDBSM", "ENDBPM"), 13, 1, "does not end with ENDBSM"),
-        (LOCAL_BSM.replace(".T/4F0C32", ".T/" + "X" * LONGEST_LINE), 12, LONGEST_LINE + 1, "A line has at most"),
-        (LOCAL_BSM.replace("ENDBSM", ".R/SOME WORDS\n" * 10_000 + "ENDBSM"), 9361, 1, "A message has at most"),
+        (LOCAL_BSM.replace(".T/4F0C32", ".T/" + "X" * LONGEST_LINE), 12, LONGEST_LINE + 1, "A line must have at most"),
+        (LOCAL_BSM.replace("ENDBSM", ".R/SOME WORDS\n" * 10_000 + "ENDBSM"), 9361, 1, "A message must have at most"),
     ],
 )
 @pytest.mark.parametrize("following", [BUM, ENVELOPE + BUM, "QU PTYKPCM\n" + BUM])
@@ -84,7 +84,7 @@ def test_a_broken_message_takes_nothing_of_the_next(
     broken, whole = split((ENVELOPE + damaged + following).encode())
     assert (broken.kind, broken.line, whole.kind, whole.text) == (BROKEN, 1, MESSAGE, following.strip())
     assert reason in broken.reason
-    assert (broken.fault, broken.column, broken.length) == (fault, column, len(ENVELOPE + damaged) - 1)
+    assert (broken.error_line, broken.column, broken.length) == (fault, column, len(ENVELOPE + damaged) - 1)
     assert broken.digest == identity(ENVELOPE + damaged)
     assert broken.text == (ENVELOPE + damaged).strip() or broken.length > len(broken.text)
 
@@ -171,7 +171,7 @@ FRAGMENTS = st.one_of(
 )
 
 
-def outcome(text: str) -> Reading | TypeBError:
+def outcome(text: str) -> MessageContent | TypeBError:
     try:
         return read(parse(text), RECEIVED, {"MIA": ZoneInfo("America/New_York")}.get)
     except TypeBError as error:
@@ -233,8 +233,8 @@ def test_a_message_parses_into_its_elements_and_its_envelope() -> None:
     ("text", "line", "column", "reason"),
     [
         ("", 1, 1, "no message"),
-        ("\n\nHELLO", 3, 1, "no message identifier"),
-        ("BXX\n.V/1LMIA\nENDBXX", 1, 1, "no message identifier"),
+        ("\n\nHELLO", 3, 1, "identifier is unknown"),
+        ("BXX\n.V/1LMIA\nENDBXX", 1, 1, "identifier is unknown"),
         (LOCAL_BSM.replace("ENDBSM", ""), 10, 1, "does not end with ENDBSM"),
         (LOCAL_BSM.replace("ENDBSM", "ENDBPM"), 11, 1, "does not end with ENDBSM"),
         (LOCAL_BSM + "AND MORE", 12, 1, "does not end with ENDBSM"),
@@ -242,8 +242,8 @@ def test_a_message_parses_into_its_elements_and_its_envelope() -> None:
         (LOCAL_BSM + LOCAL_BSM, 11, 1, "within this one"),
         (LOCAL_BSM.replace(".V/1LMIA\n", ""), 1, 1, "no .V"),
         (LOCAL_BSM.replace(".V/1LMIA\n", ".V/1LMIA\n.V/1LMIA\n"), 3, 1, "a second .V"),
-        (LOCAL_BSM.replace("1LMIA", "1QMIA"), 2, 4, "source and an airport"),
-        (LOCAL_BSM.replace("1LMIA", "1LMI"), 2, 4, "source and an airport"),
+        (LOCAL_BSM.replace("1LMIA", "1QMIA"), 2, 4, "source and airport"),
+        (LOCAL_BSM.replace("1LMIA", "1LMI"), 2, 4, "source and airport"),
     ],
 )
 def test_what_sinks_a_message_says_where(text: str, line: int, column: int, reason: str) -> None:

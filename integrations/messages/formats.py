@@ -1,4 +1,4 @@
-"""What came in, in any of the forms that the product reads: Type B, scans as JSON, Baggage XML."""
+"""Input formats of the product: Type B, scans as JSON, Baggage XML."""
 
 import hashlib
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _NUL = "\u2400"
 
 
 def pieces_of(data: bytes) -> list[InputPiece]:
-    """The pieces of a text: by its first sign it is JSON (a scan in each line), one XML document, or Type B."""
+    """Splits an input into pieces. Its first character decides: JSON (one scan a line), one XML document, or Type B."""
     start = data.lstrip(_BLANKS)[:1]
     if start == b"{":
         return list(_lines(data))
@@ -20,10 +20,10 @@ def pieces_of(data: bytes) -> list[InputPiece]:
     return [*splitter.feed(data), *splitter.close()]
 
 
-def pieces_again(text: str) -> list[InputPiece]:
-    """The pieces of the text of a piece: of Type B it has a character for each byte (Latin-1), but for NUL."""
-    document = text.lstrip()[:1] in ("{", "<")
-    return pieces_of(text.replace(_NUL, "\0").encode("utf-8" if document else "latin-1", "replace"))
+def pieces_of_stored(text: str) -> list[InputPiece]:
+    """Pieces of the text of a stored piece. Type B texts hold one character for each byte (Latin-1), except NUL."""
+    is_document = text.lstrip()[:1] in ("{", "<")
+    return pieces_of(text.replace(_NUL, "\0").encode("utf-8" if is_document else "latin-1", "replace"))
 
 
 def _lines(data: bytes) -> Iterator[InputPiece]:
@@ -33,11 +33,12 @@ def _lines(data: bytes) -> Iterator[InputPiece]:
 
 
 def _document(data: bytes, line: int) -> InputPiece:
-    """Its identity are its bytes: a document has no origin line that could differ from its body."""
+    """Piece of one document. Its digest covers all bytes, since a document has no origin line apart from its body."""
     digest = hashlib.sha256(data).digest()
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
         text = data.decode("latin-1").replace("\0", _NUL)
-        return InputPiece(PieceKind.BROKEN, text, line, digest, len(text), "This is no UTF-8.", 1, error.start + 1)
+        reason = "The text is not valid UTF-8."
+        return InputPiece(PieceKind.BROKEN, text, line, digest, len(text), reason, 1, error.start + 1)
     return InputPiece(PieceKind.MESSAGE, text.replace("\0", _NUL), line, digest, len(text))
