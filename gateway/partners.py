@@ -11,7 +11,7 @@ from gateway.config import ServiceFlags, Settings
 from integrations.partners.breaker import Breaker
 from integrations.partners.mail import URL as SENDGRID
 from integrations.partners.mail import SendGridMail
-from integrations.partners.ports import Pinged
+from integrations.partners.ports import PartnerPort
 from integrations.partners.sms import URL as TWILIO
 from integrations.partners.sms import TwilioSms
 from integrations.partners.worldtracer import WorldTracerClient
@@ -30,7 +30,7 @@ NOBODY = "nobody"
 MOCK_NUMBER = "+12025550100"
 MOCK_ADDRESS = "baggage@example.com"
 
-PortT = TypeVar("PortT", bound=Pinged)
+PortT = TypeVar("PortT", bound=PartnerPort)
 
 
 @asynccontextmanager

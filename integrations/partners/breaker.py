@@ -1,7 +1,7 @@
-"""A circuit breaker: nobody waits for a partner that keeps failing, and one call at a time finds out if it is back.
+"""Circuit breaker: rejects calls to a partner that keeps failing, and lets one probe at a time through.
 
-Closed, calls pass. After three failures in a row it is open, and calls are refused at once for a minute. Then it is
-half open: exactly one call passes as a probe, all others are refused until it is known how that one ended.
+Closed, calls pass. After three failures in a row the breaker is open and rejects calls at once for a minute. Then it is
+half open: exactly one call passes as a probe, and all others are rejected until the probe has ended.
 """
 
 import time
@@ -19,12 +19,12 @@ PROBE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class BreakerSnapshot:
-    """How a breaker stands.
+    """State of a breaker at one time.
 
     Args:
-        failures: in a row, so far.
-        opened_seconds_ago: None while it is closed.
-        retry_after_seconds: until a call may pass; None where one would pass now.
+        failures: failures in a row so far.
+        opened_seconds_ago: seconds since it opened; None while it is closed.
+        retry_after_seconds: seconds until a call may pass; None if a call may pass now.
     """
 
     state: BreakerState
@@ -34,17 +34,17 @@ class BreakerSnapshot:
 
 
 class Breaker:
-    """Guards the calls to one partner, those of one process.
+    """Guards the calls of one process to one partner.
 
-    A failure is ``Unavailable`` or ``Unsettled``. A ``Refused`` is a sign of life. What ends on our side (cancelled,
-    the caller's time used up before the call, a fault of our own) says nothing about the partner: it neither counts
-    nor clears, and after it another call may be the probe.
+    A failure is ``Unavailable`` or ``Unsettled``. A ``Refused`` is a sign of life. Everything that ends on our side
+    (cancellation, a deadline that passes before the call, an error of our own) says nothing about the partner: it
+    neither counts nor clears, and another call may become the probe.
 
     Args:
-        partner: for errors.
-        failures: in a row, that open it.
-        open_seconds: for which it then refuses.
-        clock: seconds that only grow.
+        partner: name of the partner, for errors.
+        failures: failures in a row that open the breaker.
+        open_seconds: seconds for which it then rejects calls.
+        clock: monotonic clock in seconds.
     """
 
     def __init__(
@@ -62,36 +62,36 @@ class Breaker:
         self._failures = 0
         self._opened_at: float | None = None
         self._probing = False
-        # Counts the openings and closings: how a call ended that began before the last one is old news.
-        self._turn = 0
+        # Number of openings and closings. The outcome of a call that began before the last one is ignored.
+        self._epoch = 0
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """Around one call: lets it pass, and learns from how it ends.
+        """Guards one call: admits it, and records its outcome.
 
         Raises:
-            Unavailable: the partner is not to be asked now; carries when.
+            Unavailable: the breaker rejects the call; ``retry_after_seconds`` says when a call may pass.
         """
-        turn = self._admit()
+        epoch = self._admit()
         try:
             yield
         except DeadlineExceeded:
-            self._inconclusive(turn)
+            self._inconclusive(epoch)
             raise
         except (Unavailable, Unsettled):
-            self._failed(turn)
+            self._failed(epoch)
             raise
         except Refused:
-            self._succeeded(turn)
+            self._succeeded(epoch)
             raise
         except BaseException:
-            self._inconclusive(turn)
+            self._inconclusive(epoch)
             raise
         else:
-            self._succeeded(turn)
+            self._succeeded(epoch)
 
     def snapshot(self) -> BreakerSnapshot:
-        """How it stands now."""
+        """Current state."""
         if self._opened_at is None:
             return BreakerSnapshot(BreakerState.CLOSED, self._failures, None, None)
         wait = self._wait()
@@ -99,7 +99,7 @@ class Breaker:
         return BreakerSnapshot(state, self._failures, self._clock() - self._opened_at, wait)
 
     def _wait(self) -> float | None:
-        """Seconds until a call may pass, None for now."""
+        """Seconds until a call may pass; None if one may pass now."""
         if self._opened_at is None:
             return None
         if self._probing:
@@ -110,26 +110,26 @@ class Breaker:
     def _admit(self) -> int:
         wait = self._wait()
         if wait is not None:
-            raise Unavailable(self._partner, f"not asked after {self._failures} failures in a row", wait)
+            raise Unavailable(self._partner, f"breaker open after {self._failures} failures in a row", wait)
         self._probing = self._opened_at is not None
-        return self._turn
+        return self._epoch
 
-    def _succeeded(self, turn: int) -> None:
-        if turn == self._turn:
+    def _succeeded(self, epoch: int) -> None:
+        if epoch == self._epoch:
             self._failures = 0
             self._probing = False
             if self._opened_at is not None:
                 self._opened_at = None
-                self._turn += 1
+                self._epoch += 1
 
-    def _failed(self, turn: int) -> None:
-        if turn == self._turn:
+    def _failed(self, epoch: int) -> None:
+        if epoch == self._epoch:
             self._failures += 1
             if self._probing or self._failures >= self._limit:
                 self._probing = False
                 self._opened_at = self._clock()
-                self._turn += 1
+                self._epoch += 1
 
-    def _inconclusive(self, turn: int) -> None:
-        if turn == self._turn:
+    def _inconclusive(self, epoch: int) -> None:
+        if epoch == self._epoch:
             self._probing = False

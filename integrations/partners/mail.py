@@ -1,6 +1,6 @@
-"""Email by SendGrid: the adapter of ``ports.MailSender``, and how its signed events are read.
+"""Email by SendGrid: the adapter of ``ports.MailSender``, and the reader of its signed events.
 
-Bodies are built by the package's helpers and signatures verified by it; the call is our own, as the package's blocks.
+The package's helpers build bodies and verify signatures. The call is our own, since the package's client blocks.
 """
 
 import re
@@ -15,7 +15,7 @@ from sendgrid.helpers.eventwebhook import EventWebhook
 
 from integrations.errors import OutsideError, Unavailable
 from integrations.partners.ports import MessageRefused
-from integrations.partners.transport import PartnerResponse, RefusedAnswer, Transport
+from integrations.partners.transport import ErrorResponse, PartnerResponse, Transport
 from integrations.records.deliveries import (
     Attachment,
     ConsentChange,
@@ -31,10 +31,10 @@ from integrations.records.effects import Service
 PARTNER = "sendgrid"
 URL = "https://api.sendgrid.com"
 ACCEPTED = 202
-# An agent has to put the account in order first.
+# Until an agent has repaired the account.
 ACCOUNT_SECONDS = 60.0
 
-# Stricter than RFC 5322, which allows what no passenger has: quotes, comments, addresses without a domain.
+# Stricter than RFC 5322, whose quotes, comments and addresses without a domain no passenger has.
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
 MESSAGE_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
@@ -56,21 +56,22 @@ ACTIVITIES = {
     "not_delivered": DeliveryStatus.UNDELIVERED,
 }
 
-# SendGrid repeats for 24 hours and does not say whether it signs anew; within that, a replay is told by its event ids.
+# SendGrid repeats for 24 hours and does not document whether it signs again. Within that time, event ids detect a
+# replay.
 OLDEST_REPORT = timedelta(hours=25)
 CLOCK_SKEW = timedelta(minutes=5)
 
 
 class SendGridMail:
-    """Email by SendGrid; the methods are described by ``ports.MailSender``.
+    """Email by SendGrid. ``ports.MailSender`` describes the methods.
 
     Args:
-        api_key: with the right to send mail.
-        sender: the address that emails are from; its domain is authenticated at SendGrid.
-        sender_name: shown with it.
-        url: where SendGrid, or its mock, is.
-        mock: a stand-in is at that address. One that says so itself is believed, too.
-        read_seconds: for an answer.
+        api_key: key with the right to send mail.
+        sender: sender address; its domain is authenticated at SendGrid.
+        sender_name: display name of the sender.
+        url: address of SendGrid or of its mock.
+        mock: whether a mock is at that address. A response that is labelled as a mock's counts as well.
+        read_seconds: limit for a response.
     """
 
     def __init__(
@@ -90,13 +91,13 @@ class SendGridMail:
         )
 
     async def close_connections(self) -> None:
-        """Lets go of the connections."""
+        """Closes the connections."""
         await self._transport.close()
 
     async def ping(self) -> None:
-        """Returns if SendGrid answers and takes our key."""
-        answer = await self._call("GET", "/v3/scopes")
-        answer.document()
+        """Returns if SendGrid responds and accepts our key."""
+        response = await self._call("GET", "/v3/scopes")
+        response.document()
 
     async def send_email(
         self,
@@ -111,13 +112,13 @@ class SendGridMail:
         """Sends one email; its events carry ``our_key``."""
         mail = helpers.Mail(self._from, _recipient(to), subject, text_content, html_content)
         for attachment in attachments:
-            mail.add_attachment(_part(attachment))
+            mail.add_attachment(_attachment(attachment))
         return await self._send(mail, our_key)
 
     async def send_template_email(
         self, to: str, template_id: str, data: Mapping[str, Any], *, our_key: str
     ) -> SendResult:
-        """Sends one email by a dynamic template, ``d-...``."""
+        """Sends one email from a dynamic template, ``d-...``."""
         recipient = _recipient(to)
         recipient.dynamic_template_data = dict(data)
         mail = helpers.Mail(self._from, recipient)
@@ -125,69 +126,70 @@ class SendGridMail:
         return await self._send(mail, our_key)
 
     async def check_delivery_status(self, message_id: str) -> DeliveryStatus:
-        """How far an email is by the Email Activity API; UNKNOWN for an account without that add-on."""
+        """Delivery status by the Email Activity API; UNKNOWN for an account without that add-on."""
         if not MESSAGE_ID.fullmatch(message_id):
             return DeliveryStatus.UNKNOWN
         try:
-            answer = await self._call(
+            response = await self._call(
                 "GET", "/v3/messages", params={"query": f"msg_id LIKE '{message_id}%'", "limit": "1"}
             )
         except MessageRefused:
             return DeliveryStatus.UNKNOWN
-        found = answer.document().get("messages")
+        found = response.document().get("messages")
         status = found[0].get("status") if isinstance(found, list) and found and isinstance(found[0], dict) else None
         return ACTIVITIES.get(str(status), DeliveryStatus.UNKNOWN)
 
     async def _send(self, mail: helpers.Mail, our_key: str) -> SendResult:
         mail.add_custom_arg(helpers.CustomArg("our_key", our_key))
-        # A passenger's reading is not watched, and links stay the airline's own.
+        # Passengers are not tracked, and links stay the airline's own.
         mail.tracking_settings = helpers.TrackingSettings(
             helpers.ClickTracking(False, False), helpers.OpenTracking(False)
         )
-        answer = await self._call("POST", "/v3/mail/send", json=mail.get())
-        message_id = answer.headers.get("x-message-id", "")
-        if answer.status != ACCEPTED or not message_id:
-            raise answer.outside_contract("not accepted with an X-Message-Id")
-        return SendResult(message_id, 1, self.mock or "x-mock" in answer.headers)
+        response = await self._call("POST", "/v3/mail/send", json=mail.get())
+        message_id = response.headers.get("x-message-id", "")
+        if response.status != ACCEPTED or not message_id:
+            raise response.outside_contract("not accepted with an X-Message-Id")
+        return SendResult(message_id, 1, self.mock or "x-mock" in response.headers)
 
     async def _call(
         self, method: str, path: str, *, json: Any = None, params: Mapping[str, str] | None = None
     ) -> PartnerResponse:
         try:
             return await self._transport.request(method, path, repeatable=method == "GET", json=json, params=params)
-        except RefusedAnswer as refused:
-            raise _refusal(refused.answer) from refused
+        except ErrorResponse as rejection:
+            raise _refusal(rejection.response) from rejection
 
 
 def read_sendgrid_events(
     body: bytes, signature: str, timestamp: str, public_key: str, received_at: datetime
 ) -> list[DeliveryReport | ConsentChange]:
-    """What a signed batch of events reports, in its order; events about opening and clicking are left out.
+    """Reads a signed batch of events, in order. Events about opening and clicking are left out.
 
     Args:
-        body: as it came, byte for byte.
-        signature: the header ``X-Twilio-Email-Event-Webhook-Signature``.
-        timestamp: the header ``X-Twilio-Email-Event-Webhook-Timestamp``.
-        public_key: the verification key of the account's mail settings: base64, without the lines around it.
+        body: body as received, byte for byte.
+        signature: header ``X-Twilio-Email-Event-Webhook-Signature``.
+        timestamp: header ``X-Twilio-Email-Event-Webhook-Timestamp``.
+        public_key: verification key of the account's mail settings: base64, without the lines around it.
+        received_at: when the batch arrived, with a zone.
 
     Raises:
-        ForgedReport: not signed with the key, or more than 25 hours ago.
-        UnreadableReport: no list of events.
-        ValueError: the public key is none.
+        ForgedReport: the batch is not signed with the key, or was signed more than 25 hours ago.
+        UnreadableReport: the body is not a list of events.
+        ValueError: the public key is not a valid key.
     """
     _verify(body, signature, timestamp, public_key, received_at)
     try:
         events = orjson.loads(body)
-        return [told for event in events if (told := _told(event)) is not None]
+        return [report for event in events if (report := _report_of(event)) is not None]
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError, OverflowError):
-        raise UnreadableReport("a list of events has events with an id, a kind and a time") from None
+        raise UnreadableReport("the body must be a list of events with id, kind and timestamp") from None
 
 
 def _verify(body: bytes, signature: str, timestamp: str, public_key: str, received_at: datetime) -> None:
     webhook = EventWebhook(public_key)
     try:
         signed = webhook.verify_signature(body.decode(), signature, timestamp)
-    except ValueError:  # a body or a signature that is no text of its kind
+    except ValueError:  # a body or a signature that is not text of its kind
         signed = False
     if not signed or not timestamp.isdecimal():
         raise ForgedReport("not signed by SendGrid")
@@ -196,7 +198,7 @@ def _verify(body: bytes, signature: str, timestamp: str, public_key: str, receiv
         raise ForgedReport("signed too long ago")
 
 
-def _told(event: Mapping[str, Any]) -> DeliveryReport | ConsentChange | None:
+def _report_of(event: Mapping[str, Any]) -> DeliveryReport | ConsentChange | None:
     kind = event["event"]
     at = datetime.fromtimestamp(event["timestamp"], UTC)
     if kind in OPT_OUTS:
@@ -206,7 +208,7 @@ def _told(event: Mapping[str, Any]) -> DeliveryReport | ConsentChange | None:
     return DeliveryReport(
         Service.EMAIL,
         event["sg_event_id"],
-        # It continues the X-Message-Id that the send was answered with by a dot and the place of the work.
+        # It is the X-Message-Id of the response to the send, then a dot and SendGrid's own suffix.
         event.get("sg_message_id", "").partition(".")[0],
         event.get("our_key"),
         EVENTS[kind],
@@ -214,17 +216,17 @@ def _told(event: Mapping[str, Any]) -> DeliveryReport | ConsentChange | None:
     )
 
 
-def _refusal(answer: PartnerResponse) -> OutsideError:
-    if answer.status in (401, 403):
-        return Unavailable(PARTNER, f"HTTP {answer.status}: the account was not accepted", ACCOUNT_SECONDS)
-    refusal = DeliveryRefusal.INVALID_RECIPIENT if _blames_recipient(answer) else DeliveryRefusal.OTHER
-    return MessageRefused(PARTNER, f"HTTP {answer.status}", refusal)
+def _refusal(response: PartnerResponse) -> OutsideError:
+    if response.status in (401, 403):
+        return Unavailable(PARTNER, f"HTTP {response.status}: the account was rejected", ACCOUNT_SECONDS)
+    refusal = DeliveryRefusal.INVALID_RECIPIENT if _names_recipient(response) else DeliveryRefusal.OTHER
+    return MessageRefused(PARTNER, f"HTTP {response.status}", refusal)
 
 
-def _blames_recipient(answer: PartnerResponse) -> bool:
-    """Whether an error names the field of the recipient: ``personalizations.0.to.0.email``."""
+def _names_recipient(response: PartnerResponse) -> bool:
+    """Whether an error names the recipient's field: ``personalizations.0.to.0.email``."""
     try:
-        errors = orjson.loads(answer.body)["errors"]
+        errors = orjson.loads(response.body)["errors"]
         return any(re.fullmatch(r"personalizations\.\d+\.to(\..*)?", str(error["field"])) for error in errors)
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return False
@@ -232,11 +234,11 @@ def _blames_recipient(answer: PartnerResponse) -> bool:
 
 def _recipient(to: str) -> helpers.To:
     if not ADDRESS.fullmatch(to):
-        raise MessageRefused(PARTNER, "no address of email", DeliveryRefusal.INVALID_RECIPIENT)
+        raise MessageRefused(PARTNER, "the recipient is not an email address", DeliveryRefusal.INVALID_RECIPIENT)
     return helpers.To(to)
 
 
-def _part(attachment: Attachment) -> helpers.Attachment:
+def _attachment(attachment: Attachment) -> helpers.Attachment:
     return helpers.Attachment(
         helpers.FileContent(b64encode(attachment.content).decode()),
         helpers.FileName(attachment.name),

@@ -1,13 +1,13 @@
-"""What we want of partners, in our words; an adapter knows the vendor.
+"""Ports of the partners: their interfaces in the product's terms. An adapter implements a port for one vendor.
 
-All calls raise ``Unavailable`` (not done, or safe to repeat), ``Refused`` (no, and a repeat says no again) or, those
-that must not happen twice, ``Unsettled``: it was sent and its answer never came. Then the matching look-up tells what
-became of it. ``mock`` says that a stand-in is spoken to.
+Every call raises ``Unavailable`` (it was not done, or may be repeated) or ``Refused`` (rejected, and a repeat is
+rejected too). A call that must not be repeated may also raise ``Unsettled``: it was sent and no response came. The
+matching look-up then finds the outcome. ``mock`` says that the adapter calls a mock.
 
 Refused
 ├── FileClosed        WorldTracer: a closed file is never changed or reopened, only recreated
 ├── UnknownFile       WorldTracer: no file of that reference, or it was purged
-└── MessageRefused    SMS, email: carries why
+└── MessageRefused    SMS, email: carries the reason
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,14 +36,16 @@ class FileClosed(Refused):
 
 
 class UnknownFile(Refused):
-    """There is no such file."""
+    """No such file."""
 
 
 class MessageRefused(Refused):
-    """The provider does not take this message.
+    """The provider rejects this message.
 
     Args:
-        refusal: why, in our words.
+        store: name of the partner.
+        reason: text for the log.
+        refusal: reason in the product's terms.
     """
 
     def __init__(self, store: str, reason: str, refusal: DeliveryRefusal) -> None:
@@ -51,62 +53,62 @@ class MessageRefused(Refused):
         self.refusal = refusal
 
 
-class Pinged(Protocol):
-    """A partner that can be asked for a sign of life."""
+class PartnerPort(Protocol):
+    """A partner that can be pinged and closed."""
 
     @property
     def mock(self) -> bool:
-        """Whether a stand-in is spoken to."""
+        """Whether the adapter calls a mock."""
         ...
 
     async def ping(self) -> None:
-        """Returns if the partner answers and knows our credentials; raises what any call raises."""
+        """Returns if the partner responds and accepts our credentials; otherwise raises what any call raises."""
         ...
 
     async def close_connections(self) -> None:
-        """Lets go of the connections; no call may follow."""
+        """Closes the connections. No call may follow."""
         ...
 
 
-class WorldTracer(Pinged, Protocol):
-    """The tracing service. A file is known by its type and its reference, ``PTYCM12345``."""
+class WorldTracer(PartnerPort, Protocol):
+    """The tracing service. A file is identified by its type and its reference, ``PTYCM12345``."""
 
     async def create_pir(
         self, baggage_data: BaggageData, passenger_data: PassengerData, *, our_key: str
     ) -> TracingResult:
-        """Makes a file and returns its reference. Not idempotent: search by ``our_key`` before a repeat."""
+        """Creates a file and returns its reference. Not idempotent: search by ``our_key`` before a repeat."""
         ...
 
     async def update_pir(
         self, pir_number: str, updates: FileUpdates, *, file_type: FileType = FileType.DELAYED
     ) -> TracingResult:
-        """Changes what a file says; may be repeated."""
+        """Changes the elements of a file. May be repeated."""
         ...
 
     async def search_bags(self, criteria: SearchCriteria) -> list[TracedFile]:
-        """The files that meet all criteria, the newest first, at most 50."""
+        """Files that match all criteria, the newest first, at most 50."""
         ...
 
     async def match_found_bags(self, bag_description: BagDescription) -> list[TracingMatch]:
-        """The open files that may be about a found bag, the best first, at most 50."""
+        """Open files that may be about a found bag, the best match first, at most 50."""
         ...
 
     async def get_pir_status(self, pir_number: str, *, file_type: FileType = FileType.DELAYED) -> TracingStatus:
-        """How a file stands."""
+        """Status of a file."""
         ...
 
     async def suspend(self, pir_number: str, bags: Sequence[int]) -> TracingResult:
-        """Stops looking for these bags of a delayed file, numbered from 1; may be repeated."""
+        """Suspends tracing of these bags of a delayed file, numbered from 1. May be repeated."""
         ...
 
     async def reinstate(self, pir_number: str, bags: Sequence[int]) -> TracingResult:
-        """Looks for these bags again; may be repeated."""
+        """Resumes tracing of these bags. May be repeated."""
         ...
 
     async def forward(
         self, pir_number: str, forwarding: Forwarding, *, our_key: str, file_type: FileType = FileType.DELAYED
     ) -> TracingResult:
-        """Makes a forward file that quotes this one and returns its reference; an on-hand file is closed by it.
+        """Creates a forward file that quotes this one, and returns its reference. Closes a quoted on-hand file.
 
         Not idempotent: search by ``our_key`` before a repeat.
         """
@@ -121,38 +123,40 @@ class WorldTracer(Pinged, Protocol):
         remarks: str = "",
         file_type: FileType = FileType.DELAYED,
     ) -> TracingResult:
-        """Closes a file. Where ``incomplete`` it stays open: reason for loss and fault station are mandatory.
+        """Closes a file. If the result is ``incomplete``, the file stays open.
 
-        Not idempotent: a second close is refused; ``get_pir_status`` tells whether the first one was done.
+        Reason for loss and fault station are mandatory.
+
+        Not idempotent: a second close is rejected. ``get_pir_status`` shows whether the first one was done.
         """
         ...
 
 
-class SmsSender(Pinged, Protocol):
-    """Text messages. Numbers are in E.164."""
+class SmsSender(PartnerPort, Protocol):
+    """SMS. Numbers are in E.164."""
 
     async def send_sms(self, to: str, message: str, *, our_key: str) -> SendResult:
         """Sends one message. Not idempotent: ``sent_since`` settles an unknown outcome.
 
         Raises:
-            MessageRefused: the provider says no, and why.
+            MessageRefused: the provider rejects the message; carries the reason.
         """
         ...
 
     async def send_bulk_sms(self, recipients: Sequence[str], message: str) -> list[SendResult]:
-        """Sends the same message to several, one after the other; stops at the first error, which it raises."""
+        """Sends the same message to several recipients in order. Stops at the first error and raises it."""
         ...
 
     async def check_delivery_status(self, message_sid: str) -> DeliveryStatus:
-        """How far a message is."""
+        """Delivery status of a message."""
         ...
 
     async def sent_since(self, to: str, since: datetime) -> list[SentMessage]:
-        """The messages to that number since then, the newest first."""
+        """Messages to that number since then, the newest first."""
         ...
 
 
-class MailSender(Pinged, Protocol):
+class MailSender(PartnerPort, Protocol):
     """Email."""
 
     async def send_email(
@@ -165,19 +169,19 @@ class MailSender(Pinged, Protocol):
         text_content: str,
         our_key: str,
     ) -> SendResult:
-        """Sends one email. Not idempotent: the provider's event that carries ``our_key`` settles an unknown outcome.
+        """Sends one email. Not idempotent: the provider's event with ``our_key`` settles an unknown outcome.
 
         Raises:
-            MessageRefused: the provider says no, and why.
+            MessageRefused: the provider rejects the message; carries the reason.
         """
         ...
 
     async def send_template_email(
         self, to: str, template_id: str, data: Mapping[str, Any], *, our_key: str
     ) -> SendResult:
-        """Sends one email whose words are kept by the provider; otherwise as ``send_email``."""
+        """Sends one email from a template that the provider keeps; otherwise like ``send_email``."""
         ...
 
     async def check_delivery_status(self, message_id: str) -> DeliveryStatus:
-        """How far an email is."""
+        """Delivery status of an email."""
         ...

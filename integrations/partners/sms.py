@@ -1,7 +1,7 @@
-"""Text messages by Twilio: the adapter of ``ports.SmsSender``, and how its callbacks are read.
+"""SMS by Twilio: the adapter of ``ports.SmsSender``, and the reader of its callbacks.
 
-The documented HTTP calls over our own transport; the package verifies signatures. Its client would bring another HTTP
-stack and hide what the caller has to know: whether a failed call may be repeated.
+The documented HTTP calls go over our own transport; the package verifies signatures. Its client would bring a second
+HTTP stack and hide whether a failed call may be repeated, which the caller must know.
 """
 
 import re
@@ -16,7 +16,7 @@ from twilio.request_validator import RequestValidator
 
 from integrations.errors import OutsideError, Unavailable
 from integrations.partners.ports import MessageRefused
-from integrations.partners.transport import PartnerResponse, RefusedAnswer, Transport
+from integrations.partners.transport import ErrorResponse, PartnerResponse, Transport
 from integrations.records.deliveries import (
     ConsentChange,
     DeliveryRefusal,
@@ -33,7 +33,7 @@ from integrations.records.sms import measure
 PARTNER = "twilio"
 URL = "https://api.twilio.com"
 PAGE_SIZE = 200
-# An agent has to put the account in order first.
+# Until an agent has repaired the account.
 ACCOUNT_SECONDS = 60.0
 
 E_164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -61,26 +61,26 @@ REFUSALS = {
     21614: DeliveryRefusal.INVALID_RECIPIENT,  # not a mobile number
     21610: DeliveryRefusal.OPTED_OUT,
 }
-# Too many messages at once: nothing was sent, later it will be.
+# Too many messages at once: nothing was sent, and a later attempt succeeds.
 RATE_LIMITS = frozenset({14107, 20429, 21611})
 
-# What Twilio itself takes as an opt-out or its withdrawal; other words, in any language, are set up with it as Advanced
-# Opt-Out, which then tells its verdict as OptOutType.
+# Words that Twilio itself takes as an opt-out or its withdrawal. Other words, in any language, are configured at Twilio
+# as Advanced Opt-Out, which sends its verdict as OptOutType.
 STOP_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "OPTOUT", "REVOKE"})
 START_WORDS = frozenset({"START", "YES", "UNSTOP"})
 
 
 class TwilioSms:
-    """Text messages by Twilio; the methods are described by ``ports.SmsSender``.
+    """SMS by Twilio. ``ports.SmsSender`` describes the methods.
 
     Args:
         account_sid: ``AC...``.
-        auth_token: of the account; callbacks are signed with it, too.
+        auth_token: token of the account; callbacks are signed with it as well.
         sender: a number in E.164, or the SID of a messaging service, ``MG...``.
-        status_callback: the public address that Twilio reports to.
-        url: where Twilio, or its mock, is.
-        mock: a stand-in is at that address. One that says so itself is believed, too.
-        read_seconds: for an answer.
+        status_callback: public address of status callbacks.
+        url: address of Twilio or of its mock.
+        mock: whether a mock is at that address. A response that is labelled as a mock's counts as well.
+        read_seconds: limit for a response.
     """
 
     def __init__(
@@ -101,61 +101,61 @@ class TwilioSms:
         self._transport = Transport(PARTNER, url, auth=(account_sid, auth_token), read_seconds=read_seconds)
 
     async def close_connections(self) -> None:
-        """Lets go of the connections."""
+        """Closes the connections."""
         await self._transport.close()
 
     async def ping(self) -> None:
-        """Returns if Twilio answers and the account is active."""
-        answer = await self._call("GET", f"{self._account}.json")
-        if answer.document().get("status") != "active":
+        """Returns if Twilio responds and the account is active."""
+        response = await self._call("GET", f"{self._account}.json")
+        if response.document().get("status") != "active":
             raise Unavailable(PARTNER, "the account is not active", ACCOUNT_SECONDS)
 
     async def send_sms(self, to: str, message: str, *, our_key: str = "") -> SendResult:
-        """Sends one message; status callbacks carry ``our_key`` in their address."""
+        """Sends one message; the address of its status callbacks carries ``our_key``."""
         if not E_164.fullmatch(to):
             raise MessageRefused(PARTNER, "the number is not in E.164", DeliveryRefusal.INVALID_RECIPIENT)
-        form = {"To": to, "Body": message, **self._from, **self._reports(our_key)}
-        answer = await self._call("POST", f"{self._account}/Messages.json", form=form)
-        made = answer.document()
-        if not MESSAGE_SID.fullmatch(str(made.get("sid"))):
-            raise answer.outside_contract("no message SID")
-        # A messaging service does not know the number of parts yet, and says 0.
-        return SendResult(made["sid"], _units(made) or measure(message).parts, self._is_mock(answer))
+        form = {"To": to, "Body": message, **self._from, **self._status_callback_fields(our_key)}
+        response = await self._call("POST", f"{self._account}/Messages.json", form=form)
+        created = response.document()
+        if not MESSAGE_SID.fullmatch(str(created.get("sid"))):
+            raise response.outside_contract("no message SID")
+        # A messaging service does not know the number of parts yet and reports 0.
+        return SendResult(created["sid"], _units(created) or measure(message).parts, self._is_mock(response))
 
     async def send_bulk_sms(self, recipients: Sequence[str], message: str) -> list[SendResult]:
-        """Sends the same message to several."""
+        """Sends the same message to several recipients."""
         return [await self.send_sms(recipient, message) for recipient in recipients]
 
     async def check_delivery_status(self, message_sid: str) -> DeliveryStatus:
-        """How far a message is; UNKNOWN where Twilio has none of that SID."""
+        """Delivery status of a message; UNKNOWN if Twilio has no message of that SID."""
         if not MESSAGE_SID.fullmatch(message_sid):
             return DeliveryStatus.UNKNOWN
         try:
-            answer = await self._call("GET", f"{self._account}/Messages/{message_sid}.json")
+            response = await self._call("GET", f"{self._account}/Messages/{message_sid}.json")
         except MessageRefused:
             return DeliveryStatus.UNKNOWN
-        return STATUSES.get(str(answer.document().get("status")), DeliveryStatus.UNKNOWN)
+        return STATUSES.get(str(response.document().get("status")), DeliveryStatus.UNKNOWN)
 
     async def sent_since(self, to: str, since: datetime) -> list[SentMessage]:
-        """The newest messages to that number since then, 200 at most: Twilio filters by day, we by second."""
+        """Newest messages to that number since then, at most 200. Twilio filters by day, this method by second."""
         if not E_164.fullmatch(to):
             return []
         day = since.astimezone(UTC).date().isoformat()
-        answer = await self._call(
+        response = await self._call(
             "GET",
             f"{self._account}/Messages.json",
             params={"To": to, "DateSent>": day, "PageSize": str(PAGE_SIZE)},
         )
-        found = answer.document().get("messages")
+        found = response.document().get("messages")
         if not isinstance(found, list):
-            raise answer.outside_contract("no list of messages")
+            raise response.outside_contract("no list of messages")
         try:
-            messages = [_sent_message(message, mock=self._is_mock(answer)) for message in found]
+            messages = [_sent_message(message, mock=self._is_mock(response)) for message in found]
         except (KeyError, TypeError, ValueError):
-            raise answer.outside_contract("a message is not as documented") from None
+            raise response.outside_contract("a message violates the documentation") from None
         return [message for message in messages if message.sent_at >= since.replace(microsecond=0)]
 
-    def _reports(self, our_key: str) -> dict[str, str]:
+    def _status_callback_fields(self, our_key: str) -> dict[str, str]:
         if self._status_callback is None:
             return {}
         return {"StatusCallback": f"{self._status_callback}?{urlencode({'key': our_key})}"}
@@ -165,33 +165,33 @@ class TwilioSms:
     ) -> PartnerResponse:
         try:
             return await self._transport.request(method, path, repeatable=method == "GET", form=form, params=params)
-        except RefusedAnswer as refused:
-            raise _refusal(refused.answer) from refused
+        except ErrorResponse as rejection:
+            raise _refusal(rejection.response) from rejection
 
-    def _is_mock(self, answer: PartnerResponse) -> bool:
-        return self.mock or "x-mock" in answer.headers
+    def _is_mock(self, response: PartnerResponse) -> bool:
+        return self.mock or "x-mock" in response.headers
 
 
 def read_twilio_callback(
     url: str, form: Mapping[str, str], signature: str, token: str, received_at: datetime
 ) -> DeliveryReport:
-    """What a status callback reports.
+    """Reads a status callback.
 
     Args:
-        url: the address as Twilio was given it, query included; a gateway behind a proxy has to know its public one.
-        form: the fields of the body.
-        signature: the header ``X-Twilio-Signature``.
-        token: the account's.
-        received_at: stands for the time of the change, which Twilio does not tell.
+        url: the address that Twilio was given, query included. A gateway behind a proxy must know its public address.
+        form: fields of the body.
+        signature: header ``X-Twilio-Signature``.
+        token: token of the account.
+        received_at: timestamp of the report, since Twilio sends none.
 
     Raises:
-        ForgedReport: not signed with the token.
-        UnreadableReport: no message or no status in it.
+        ForgedReport: the callback is not signed with the token.
+        UnreadableReport: it has no message or no status.
     """
     _verify(url, form, signature, token)
     sid, status = form.get("MessageSid", ""), form.get("MessageStatus", "")
     if not sid or not status:
-        raise UnreadableReport("a status callback has a MessageSid and a MessageStatus")
+        raise UnreadableReport("a status callback must have a MessageSid and a MessageStatus")
     our_key = parse_qs(urlsplit(url).query).get("key", [""])[0]
     return DeliveryReport(
         Service.SMS,
@@ -206,18 +206,19 @@ def read_twilio_callback(
 def read_twilio_inbound(
     url: str, form: Mapping[str, str], signature: str, token: str, received_at: datetime
 ) -> ConsentChange | None:
-    """What a message from a passenger means; None unless it is an opt-out or its withdrawal.
+    """Reads a message from a passenger; None unless it is an opt-out or its withdrawal.
 
-    Args are those of ``read_twilio_callback``. Only a message that consists of such a word counts, as at Twilio.
+    The arguments are those of ``read_twilio_callback``. Only a message that consists of such a word counts, as at
+    Twilio.
 
     Raises:
-        ForgedReport: not signed with the token.
-        UnreadableReport: no sender in it.
+        ForgedReport: the message is not signed with the token.
+        UnreadableReport: it has no sender.
     """
     _verify(url, form, signature, token)
     sender, word = form.get("From", ""), form.get("Body", "").strip().upper()
     if not E_164.fullmatch(sender):
-        raise UnreadableReport("an inbound message has the number that it is from")
+        raise UnreadableReport("an inbound message must have the sender's number in From")
     verdict = form.get("OptOutType", "")
     if verdict == "STOP" or (not verdict and word in STOP_WORDS):
         return ConsentChange(Service.SMS, sender, True, received_at)
@@ -231,21 +232,21 @@ def _verify(url: str, form: Mapping[str, str], signature: str, token: str) -> No
         raise ForgedReport("not signed by Twilio")
 
 
-def _refusal(answer: PartnerResponse) -> OutsideError:
-    code = _code(answer)
+def _refusal(response: PartnerResponse) -> OutsideError:
+    code = _code(response)
     if code in REFUSALS:
         return MessageRefused(PARTNER, f"error {code}", REFUSALS[code])
     if code in RATE_LIMITS:
         return Unavailable(PARTNER, f"error {code}")
-    if answer.status in (401, 403):
-        return Unavailable(PARTNER, f"HTTP {answer.status}: the account was not accepted", ACCOUNT_SECONDS)
-    return MessageRefused(PARTNER, f"HTTP {answer.status}, error {code}", DeliveryRefusal.OTHER)
+    if response.status in (401, 403):
+        return Unavailable(PARTNER, f"HTTP {response.status}: the account was rejected", ACCOUNT_SECONDS)
+    return MessageRefused(PARTNER, f"HTTP {response.status}, error {code}", DeliveryRefusal.OTHER)
 
 
-def _code(answer: PartnerResponse) -> int | None:
-    """Twilio's own number for what is wrong; None where a proxy or the like answered in its place."""
+def _code(response: PartnerResponse) -> int | None:
+    """Twilio's error code; None if the response is not Twilio's, such as a proxy's."""
     try:
-        found = orjson.loads(answer.body)
+        found = orjson.loads(response.body)
     except orjson.JSONDecodeError:
         return None
     code = found.get("code") if isinstance(found, dict) else None

@@ -1,9 +1,9 @@
-"""HTTP to a partner: bounded in connections, time and size, and every failure told by whether a repeat is safe.
+"""HTTP to a partner: bounded in connections, time and size. Every failure says whether a repeat is safe.
 
-What matters about a failed call is whether the partner may have acted on it. That is known from how far the request
-came: where its first byte was never sent, the partner was not reached (``Unavailable``). Once it was sent, a call that
-must not happen twice is ``Unsettled`` unless the partner said that it did nothing; a read, or a call that may be
-repeated, is ``Unavailable``. A 4xx is the partner's no (``RefusedAnswer``).
+The question after a failed call is whether the partner may have acted on it. How far the request came decides: if its
+first byte was never sent, the partner was not reached (``Unavailable``). Once it was sent, a call that must not be
+repeated is ``Unsettled`` unless the partner says that it did nothing; a read, or a call that may be repeated, is
+``Unavailable``. A 4xx is a rejection (``ErrorResponse``).
 """
 
 import asyncio
@@ -21,13 +21,13 @@ from integrations.deadline import expired, remaining
 from integrations.errors import DeadlineExceeded, OutsideError, Refused, Unavailable, Unsettled
 
 CONNECTIONS = 10
-LONGEST_ANSWER_BYTES = 1_000_000
-# Servers commonly close an idle connection after 5 s: one that is reused just then loses its request.
+LONGEST_RESPONSE_BYTES = 1_000_000
+# Servers commonly close an idle connection after 5 s; a request that reuses it just then is lost.
 IDLE_SECONDS = 3.0
 RETRY_AFTER_SECONDS = 5.0
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
 
-# By these a server says that it did not begin to work on the request.
+# With these statuses a server says that it did not begin to process the request.
 NOT_PROCESSED = frozenset(
     {
         HTTPStatus.REQUEST_TIMEOUT,
@@ -40,14 +40,14 @@ NOT_PROCESSED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class PartnerResponse:
-    """What a partner answered.
+    """Response of a partner.
 
     Args:
-        partner: who.
+        partner: name of the partner.
         status: the HTTP status.
-        headers: by their names in lower case.
-        body: all of it; may hold personal data.
-        repeatable: whether the call may be made again without harm.
+        headers: by name in lower case.
+        body: the whole body; may hold personal data.
+        repeatable: whether the call may be repeated without harm.
     """
 
     partner: str
@@ -60,40 +60,40 @@ class PartnerResponse:
         """The body as a JSON object.
 
         Raises:
-            Unsettled: it is none, so that nobody knows whether the call was done.
-            Unavailable: the same of a call that may be repeated.
+            Unsettled: the body is not a JSON object, so the outcome of the call is unknown.
+            Unavailable: likewise, for a call that may be repeated.
         """
         try:
-            found = orjson.loads(self.body)
+            document = orjson.loads(self.body)
         except orjson.JSONDecodeError:
-            raise self.outside_contract("the answer is not JSON") from None
-        if not isinstance(found, dict):
-            raise self.outside_contract("the answer is not a JSON object")
-        return found
+            raise self.outside_contract("the response is not JSON") from None
+        if not isinstance(document, dict):
+            raise self.outside_contract("the response is not a JSON object")
+        return document
 
     def outside_contract(self, reason: str) -> OutsideError:
-        """The error for an answer that is not what was agreed on."""
-        return _unanswered(self.partner, f"HTTP {self.status}: {reason}", self.repeatable)
+        """Error for a response that violates the contract."""
+        return _no_response_error(self.partner, f"HTTP {self.status}: {reason}", self.repeatable)
 
 
-class RefusedAnswer(Refused):
-    """The partner answered no (4xx). An adapter reads the partner's own code from ``answer``; the reason holds none."""
+class ErrorResponse(Refused):
+    """Rejection by the partner (4xx). Adapters read the partner's error code from ``http_response``."""
 
-    def __init__(self, answer: PartnerResponse) -> None:
-        super().__init__(answer.partner, f"HTTP {answer.status}")
-        self.answer = answer
+    def __init__(self, response: PartnerResponse) -> None:
+        super().__init__(response.partner, f"HTTP {response.status}")
+        self.response = response
 
 
 class Transport:
-    """The connections to one partner.
+    """Connections to one partner.
 
     Args:
         partner: ``worldtracer``, ``twilio`` or ``sendgrid``, for errors.
-        url: what every path is put behind; a path of its own is kept.
-        headers: sent with every call.
+        url: base address of every path; a path of its own is kept.
+        headers: headers of every call.
         auth: user and password of basic authentication.
-        connect_seconds: for a free connection, and for making one.
-        read_seconds: for the whole answer once connected, however slowly it comes.
+        connect_seconds: limit for a free connection, and for establishing one.
+        read_seconds: limit for the whole response once connected, however slowly it arrives.
     """
 
     def __init__(
@@ -107,10 +107,10 @@ class Transport:
         read_seconds: float = 10.0,
     ) -> None:
         self.partner = partner
-        self._patience = connect_seconds + read_seconds
+        self._total_seconds = connect_seconds + read_seconds
         self._client = httpx.AsyncClient(
             base_url=url,
-            # An answer that comes packed could unpack to any size.
+            # A compressed response could expand to any size.
             headers={"accept": "application/json", "accept-encoding": "identity", **(headers or {})},
             auth=auth,
             timeout=httpx.Timeout(read_seconds, connect=connect_seconds, pool=connect_seconds),
@@ -134,17 +134,23 @@ class Transport:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> PartnerResponse:
-        """Makes one call and returns its answer with a status of 2xx.
+        """Makes one call and returns its response, which has a 2xx status.
 
         Args:
-            repeatable: a read, or a call whose repetition does no harm.
-            json: the body, as JSON; or ``form``, the body as a form (a value may be a list).
+            method: HTTP method.
+            path: path below the base address.
+            repeatable: True for a read, or a call that may be repeated without harm.
+            json: the body, as JSON.
+            form: the body, as a form; a value may be a list.
+            params: parameters of the query.
+            headers: further headers.
 
         Raises:
-            Unavailable: it was not done, or may be repeated; ``retry_after_seconds`` is the partner's if it gave one.
-            DeadlineExceeded: it was not sent, since the caller's own time was used up.
-            Unsettled: it was sent and nobody knows whether it was done.
-            RefusedAnswer: the partner said no.
+            Unavailable: the call was not done, or may be repeated; ``retry_after_seconds`` is the partner's if it gave
+                one.
+            DeadlineExceeded: the call was not sent, because the caller's deadline had passed.
+            Unsettled: the call was sent and its outcome is unknown.
+            ErrorResponse: the partner rejected the call.
         """
         request = self._client.build_request(
             method,
@@ -154,14 +160,14 @@ class Transport:
             params=params,
             headers={**({} if json is None else {"content-type": "application/json"}), **(headers or {})},
         )
-        answer = await self._exchange(request, repeatable)
-        if answer.status in NOT_PROCESSED:
-            raise Unavailable(self.partner, f"HTTP {answer.status}", _retry_after(answer.headers))
-        if 400 <= answer.status < 500:
-            raise RefusedAnswer(answer)
-        if not 200 <= answer.status < 300:
-            raise answer.outside_contract("no success")
-        return answer
+        response = await self._exchange(request, repeatable)
+        if response.status in NOT_PROCESSED:
+            raise Unavailable(self.partner, f"HTTP {response.status}", _retry_after(response.headers))
+        if 400 <= response.status < 500:
+            raise ErrorResponse(response)
+        if not 200 <= response.status < 300:
+            raise response.outside_contract("not a success")
+        return response
 
     async def _exchange(self, request: httpx.Request, repeatable: bool) -> PartnerResponse:
         sent = False
@@ -172,43 +178,45 @@ class Transport:
 
         request.extensions["trace"] = trace
         try:
-            async with asyncio.timeout(remaining(self._patience, self.partner)):
-                response = await self._client.send(request, stream=True)
+            async with asyncio.timeout(remaining(self._total_seconds, self.partner)):
+                http_response = await self._client.send(request, stream=True)
                 try:
-                    body = await _read(response)
+                    body = await _read(http_response)
                 finally:
-                    await response.aclose()
+                    await http_response.aclose()
         except (httpx.HTTPError, TimeoutError) as error:
             if not sent and expired():
-                raise DeadlineExceeded(self.partner, "the caller's time was used up before the call") from error
-            raise _unanswered(self.partner, _in_short(error), repeatable or not sent) from error
-        answer = PartnerResponse(self.partner, response.status_code, response.headers, body or b"", repeatable)
+                raise DeadlineExceeded(self.partner, "the caller's deadline passed before the call") from error
+            raise _no_response_error(self.partner, _summary(error), repeatable or not sent) from error
+        response = PartnerResponse(
+            self.partner, http_response.status_code, http_response.headers, body or b"", repeatable
+        )
         if body is None:
-            raise answer.outside_contract("the answer is too long")
-        return answer
+            raise response.outside_contract("the response is too long")
+        return response
 
 
-async def _read(response: httpx.Response) -> bytes | None:
-    """The body, None where it is longer than an answer may be."""
+async def _read(http_response: httpx.Response) -> bytes | None:
+    """Reads the body; None if it is longer than ``LONGEST_RESPONSE_BYTES``."""
     body = bytearray()
-    async for part in response.aiter_raw():
+    async for part in http_response.aiter_raw():
         body += part
-        if len(body) > LONGEST_ANSWER_BYTES:
+        if len(body) > LONGEST_RESPONSE_BYTES:
             return None
     return bytes(body)
 
 
-def _unanswered(partner: str, reason: str, repeatable: bool) -> OutsideError:
+def _no_response_error(partner: str, reason: str, repeatable: bool) -> OutsideError:
     return Unavailable(partner, reason) if repeatable else Unsettled(partner, reason)
 
 
-def _in_short(error: Exception) -> str:
-    # Only the kind: a driver's words may quote an address, and with it a number or a key.
-    return "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+def _summary(error: Exception) -> str:
+    # Only the kind of error: a driver's text may quote an address, and with it a number or a key.
+    return "no response in time" if isinstance(error, TimeoutError) else type(error).__name__
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:
-    """Seconds, from a number or a date (RFC 9110, 10.2.3)."""
+    """Seconds of ``Retry-After``, from a number or a date (RFC 9110, 10.2.3)."""
     text = headers.get("retry-after", "")
     try:
         seconds = float(text) if text.isdecimal() else _seconds_until(parsedate_to_datetime(text))
@@ -217,6 +225,6 @@ def _retry_after(headers: Mapping[str, str]) -> float:
     return min(max(seconds, 0.1), LONGEST_RETRY_AFTER_SECONDS)
 
 
-def _seconds_until(moment: datetime) -> float:
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _seconds_until(timestamp: datetime) -> float:
+    aware = timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
     return (aware - datetime.now(UTC)).total_seconds()

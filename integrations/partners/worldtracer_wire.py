@@ -1,6 +1,6 @@
-"""WorldTracer's elements on the wire: our records as JSON, and its answers as our records.
+"""WorldTracer's elements on the wire: records to JSON, and responses to records.
 
-What is public of them and what is assumed is in docs/EXTERNAL_SERVICES.md.
+``docs/EXTERNAL_SERVICES.md`` says which elements are public and which are assumed.
 """
 
 import re
@@ -13,7 +13,7 @@ import orjson
 
 from integrations.errors import Refused
 from integrations.partners.ports import FileClosed, UnknownFile
-from integrations.partners.transport import PartnerResponse, RefusedAnswer
+from integrations.partners.transport import ErrorResponse, PartnerResponse
 from integrations.records.pirs import REFERENCE
 from integrations.records.tracing import (
     FileType,
@@ -42,44 +42,44 @@ ERROR_CODE = re.compile(r"[A-Z0-9_]{1,40}")
 MATERIALS = "DLMRT"
 
 
-def reply(answer: PartnerResponse, message: str) -> dict[str, Any]:
-    """The content of the message that was agreed on.
+def content_of(response: PartnerResponse, message: str) -> dict[str, Any]:
+    """Content of the message in the response.
 
     Raises:
-        Unsettled, Unavailable: the answer is something else.
+        Unsettled, Unavailable: the response has no such message, or the message is no success.
     """
-    content = answer.document().get(message)
+    content = response.document().get(message)
     if not isinstance(content, dict) or "Success" not in content:
-        raise answer.outside_contract(f"no success in a {message}")
+        raise response.outside_contract(f"no success in {message}")
     return content
 
 
 @contextmanager
-def agreed(answer: PartnerResponse) -> Iterator[None]:
-    """Around the reading of an answer: one with other elements than agreed is as good as none."""
+def parsing(response: PartnerResponse) -> Iterator[None]:
+    """Translates errors while a response is parsed: a response that violates the contract counts as none."""
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        # Without its cause, whose words may quote a passenger.
-        raise answer.outside_contract(f"{type(error).__name__} while reading it") from None
+        # Without its cause, whose text may quote a passenger.
+        raise response.outside_contract(f"{type(error).__name__} while parsing the response") from None
 
 
-def refusal(refused: RefusedAnswer) -> Refused:
-    """The refusal by WorldTracer's own code, where it gives one."""
+def refusal(rejection: ErrorResponse) -> Refused:
+    """Rejection by WorldTracer's error code, if the response has one."""
     try:
-        code = str(orjson.loads(refused.answer.body)["Errors"]["Error"][0]["Code"])
+        code = str(orjson.loads(rejection.response.body)["Errors"]["Error"][0]["Code"])
     except (ValueError, KeyError, IndexError, TypeError):
-        return refused
+        return rejection
     if not ERROR_CODE.fullmatch(code):
-        return refused
-    return REFUSALS.get(code, Refused)(PARTNER, f"{refused.reason}: {code}")
+        return rejection
+    return REFUSALS.get(code, Refused)(PARTNER, f"{rejection.reason}: {code}")
 
 
 def record_id(pir_number: str, file_type: FileType) -> dict[str, Any]:
-    """What names a file.
+    """Identity of a file.
 
     Raises:
-        Refused: ``pir_number`` is no file reference.
+        Refused: ``pir_number`` is not a file reference.
     """
     return {"RecordType": RECORD_TYPES[file_type], "RecordReference": record_reference(pir_number)}
 
@@ -88,23 +88,23 @@ def record_reference(pir_number: str) -> dict[str, Any]:
     """``PTYCM00345`` in its parts; the number is an integer on the wire.
 
     Raises:
-        Refused: ``pir_number`` is no file reference.
+        Refused: ``pir_number`` is not a file reference.
     """
     if not REFERENCE.fullmatch(pir_number):
-        raise Refused(PARTNER, "not asked: that is no file reference")
+        raise Refused(PARTNER, "not sent: pir_number is not a file reference")
     return {"StationCode": pir_number[:3], "AirlineCode": pir_number[3:5], "ReferenceNumber": int(pir_number[5:])}
 
 
 def bags_group(bags: Sequence[TracedBag]) -> dict[str, Any]:
-    """The bags of a file, in order."""
+    """Bags of a file, in order."""
     return {"DelayedBagGroup": {"DelayedBags": {"DelayedBag": [bag_element(bag) for bag in bags]}}}
 
 
 def bag_element(bag: TracedBag) -> dict[str, Any]:
-    """One bag."""
+    """Element of one bag."""
     return {
-        **given(BrandInfo=bag.brand, Contents=list(bag.contents), Damage=bag.damage),
-        **known(
+        **non_empty(BrandInfo=bag.brand, Contents=list(bag.contents), Damage=bag.damage),
+        **not_none(
             BagTag=None if bag.tag is None else {"TagSequence": bag.tag},
             ColorTypeDesc=_colour_type(bag.colour_type) if bag.colour_type else None,
         ),
@@ -112,32 +112,32 @@ def bag_element(bag: TracedBag) -> dict[str, Any]:
 
 
 def _colour_type(text: str) -> dict[str, Any]:
-    """``BK22RHW``: colour, type, and of the descriptor's letters the one for the material apart; X is a filler."""
+    """Colour, type and descriptors of ``BK22RHW``; the material letter stands apart, and X is a filler."""
     letters = [letter for letter in text[4:] if letter != "X"]
     material = next((letter for letter in letters if letter in MATERIALS), None)
     return {
         "ColorCode": text[:2],
         "TypeCode": text[2:4],
-        **known(MtrlElement=material),
+        **not_none(MtrlElement=material),
         "OtherElement": [letter for letter in letters if letter != material],
     }
 
 
 def itinerary(flights: Sequence[TracedFlight]) -> list[dict[str, Any]]:
-    """The flights of a bag."""
+    """Flights of a bag."""
     return [
         {
             "AirlineCode": flight.carrier,
             "FlightDate": flight.date.isoformat(),
-            **known(FlightNumber=flight.number),
-            **given(DepartureAirport=flight.origin, ArrivalAirport=flight.destination),
+            **not_none(FlightNumber=flight.number),
+            **non_empty(DepartureAirport=flight.origin, ArrivalAirport=flight.destination),
         }
         for flight in flights
     ]
 
 
 def passenger_elements(passenger: PassengerData) -> dict[str, Any]:
-    """Whose bags they are, empty elements included."""
+    """Elements of the passenger, empty ones included."""
     return {
         "PassengerName": passenger.surname,
         "GivenNames": passenger.given_names,
@@ -153,13 +153,13 @@ def passenger_elements(passenger: PassengerData) -> dict[str, Any]:
     }
 
 
-def known(**elements: Any) -> dict[str, Any]:
-    """Those that are not None."""
+def not_none(**elements: Any) -> dict[str, Any]:
+    """Elements that are not None."""
     return {name: value for name, value in elements.items() if value is not None}
 
 
-def given(**elements: Any) -> dict[str, Any]:
-    """Those that are not empty."""
+def non_empty(**elements: Any) -> dict[str, Any]:
+    """Elements that are not empty."""
     return {name: value for name, value in elements.items() if value}
 
 
@@ -167,27 +167,27 @@ def reference(found: Mapping[str, Any]) -> str:
     """``PTYCM00345`` from its parts.
 
     Raises:
-        ValueError: they make no file reference.
+        ValueError: the parts make no file reference.
     """
     text = f"{found['StationCode']}{found['AirlineCode']}{int(found['ReferenceNumber']):05d}"
     if not REFERENCE.fullmatch(text):
-        raise ValueError("no file reference")
+        raise ValueError("not a file reference")
     return text
 
 
 def warnings(found: Mapping[str, Any]) -> tuple[TracingWarning, ...]:
-    """What was added to a success."""
+    """Warnings beside a success."""
     listed = found.get("Warnings", {}).get("Warning", [])
     return tuple(TracingWarning(int(warning["Code"]), warning["Text"]) for warning in listed)
 
 
 def file_found(found: Mapping[str, Any], *, mock: bool) -> TracedFile:
-    """A file as a search finds it."""
+    """File of a search result."""
     return TracedFile(
         reference=reference(found["RecordID"]["RecordReference"]),
         file_type=FILE_TYPES[found["RecordID"]["RecordType"]],
         closed=_closed(found),
-        # The wire may have eaten leading zeros.
+        # The wire drops leading zeros.
         tags=tuple(str(tag["TagSequence"]).zfill(10) for tag in found["BagTag"]),
         surname=found["PassengerName"],
         our_key=found.get("FurtherInfo"),
@@ -197,7 +197,7 @@ def file_found(found: Mapping[str, Any], *, mock: bool) -> TracedFile:
 
 
 def match_found(found: Mapping[str, Any], *, mock: bool) -> TracingMatch:
-    """A file that may be about a bag."""
+    """Match of an open file and a found bag."""
     return TracingMatch(
         reference=reference(found["RecordID"]["RecordReference"]),
         file_type=FILE_TYPES[found["RecordID"]["RecordType"]],
@@ -209,7 +209,7 @@ def match_found(found: Mapping[str, Any], *, mock: bool) -> TracingMatch:
 
 
 def status_found(found: Mapping[str, Any], *, mock: bool) -> TracingStatus:
-    """A file as it was read."""
+    """Status of a file that was read."""
     old = found.get("RecreatedFrom")
     return TracingStatus(
         reference=reference(found["RecordID"]["RecordReference"]),
@@ -228,5 +228,5 @@ def status_found(found: Mapping[str, Any], *, mock: bool) -> TracingStatus:
 def _closed(found: Mapping[str, Any]) -> bool:
     status = found["RecordStatus"]
     if status not in ("OPEN", "CLOSED"):
-        raise ValueError("neither open nor closed")
+        raise ValueError("RecordStatus must be OPEN or CLOSED")
     return bool(status == "CLOSED")

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from integrations.partners.breaker import Breaker
-from integrations.partners.ports import MailSender, Pinged, SmsSender, WorldTracer
+from integrations.partners.ports import MailSender, PartnerPort, SmsSender, WorldTracer
 from integrations.records.effects import Service
 from integrations.records.health import BreakerState
 from resolvers.rules.contact_hours import ContactRules
 
-PortT = TypeVar("PortT", bound=Pinged)
+PortT = TypeVar("PortT", bound=PartnerPort)
 
 
 @dataclass(frozen=True, slots=True)

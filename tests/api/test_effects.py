@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from twilio.request_validator import RequestValidator
 
 from gateway.config import ExternalServices, ServiceFlags, Settings
-from integrations.partners.mocks.sendgrid import PostOffice
+from integrations.partners.mocks.sendgrid import SendGridService
 from integrations.records.attempts import SendOutcome
 from integrations.records.effects import EffectState, PartnerCondition, Service
 from integrations.stores.postgres import effects
@@ -184,7 +184,7 @@ async def called(settings: Settings, world: World) -> AsyncIterator[Api]:
         yield client
 
 
-OFFICE = PostOffice("key", None)
+OFFICE = SendGridService("key", None)
 
 
 async def twilio(api: Api, path: str, fields: dict[str, str], token: str = TOKEN) -> int:

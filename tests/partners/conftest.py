@@ -1,4 +1,4 @@
-"""WorldTracer's mock on the wire, and the client that speaks to it."""
+"""Fixtures: WorldTracer's mock on the wire, and a client of it."""
 
 from collections.abc import AsyncIterator
 
@@ -14,14 +14,14 @@ KEY = "worldtracer-key-of-tests"
 
 @pytest.fixture
 async def worldtracer_mock() -> AsyncIterator[Control]:
-    """A WorldTracer without files."""
+    """WorldTracer mock without files."""
     async with controlled(create_app(key=KEY)) as control:
         yield control
 
 
 @pytest.fixture
 async def worldtracer(worldtracer_mock: Control) -> AsyncIterator[WorldTracer]:
-    """A client of it that does not wait long."""
+    """Client of the mock with a short read limit."""
     client = WorldTracerClient(worldtracer_mock.url, KEY, "CM", read_seconds=0.3)
     yield client
     await client.close_connections()

@@ -1,4 +1,4 @@
-"""An address on this machine that takes callbacks and keeps them."""
+"""Webhook on this machine that keeps the callbacks it receives."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -15,7 +15,7 @@ from integrations.partners.mocks.server import serving
 
 @dataclass(frozen=True)
 class Call:
-    """A callback as it came."""
+    """One callback as received."""
 
     url: str
     headers: Mapping[str, str]
@@ -23,10 +23,9 @@ class Call:
 
 
 class Hook:
-    """Callbacks that came, in their order.
+    """Callbacks in the order of arrival.
 
-    Args:
-        statuses: answered to the first callbacks in place of 204.
+    ``statuses`` are the statuses of the first responses; all later ones are 204.
     """
 
     def __init__(self) -> None:
@@ -35,21 +34,21 @@ class Hook:
         self.statuses: list[int] = []
 
     async def take(self, request: Request) -> Response:
-        """Keeps one."""
+        """Keeps one callback."""
         self.calls.append(Call(str(request.url), request.headers, await request.body()))
         return Response(status_code=self.statuses.pop(0) if self.statuses else 204)
 
     async def wait(self, count: int) -> list[Call]:
-        """The first so many, once they have come."""
+        """Returns the first ``count`` callbacks once they have arrived."""
         async with asyncio.timeout(5):
-            while len(self.calls) < count:  # noqa: ASYNC110 - what comes over the wire sets no event
+            while len(self.calls) < count:  # noqa: ASYNC110 - a callback over the wire sets no event
                 await asyncio.sleep(0.01)
         return self.calls[:count]
 
 
 @asynccontextmanager
 async def hooked() -> AsyncIterator[Hook]:
-    """Takes callbacks while inside."""
+    """Serves the webhook inside the block."""
     hook = Hook()
     async with serving(Starlette(routes=[Route("/hook", hook.take, methods=["POST"])])) as url:
         hook.url = f"{url}/hook"

@@ -13,7 +13,7 @@ from integrations.partners.breaker import FAILURES, OPEN_SECONDS, Breaker
 from integrations.records.health import BreakerState
 
 FAILED = [Unavailable("twilio", "away"), Unsettled("twilio", "no answer")]
-ANSWERED = [None, Refused("twilio", "no")]
+RESPONDED = [None, Refused("twilio", "no")]
 OURS = [asyncio.CancelledError(), DeadlineExceeded("twilio", "late"), KeyError("our own")]
 
 
@@ -30,7 +30,7 @@ def end(call: AbstractContextManager[None], error: BaseException | None) -> None
 
 
 class BreakerMachine(RuleBasedStateMachine):
-    """Calls that overlap, end in every way, and the passing of time."""
+    """Overlapping calls that end in every way, and the passing of time."""
 
     calls: Bundle[tuple[int, AbstractContextManager[None]]] = Bundle("calls")
 
@@ -38,11 +38,11 @@ class BreakerMachine(RuleBasedStateMachine):
     def start(self) -> None:
         self.clock = Clock()
         self.breaker = Breaker("twilio", clock=self.clock)
-        self.begun = 0
+        self.started = 0
         self.in_a_row = 0
         self.opened_at: float | None = None
         self.probe: int | None = None
-        self.meant: set[int] = set()  # the calls begun since it last opened or closed
+        self.current: set[int] = set()  # calls that began since it last opened or closed
 
     @property
     def cooling(self) -> bool:
@@ -57,27 +57,27 @@ class BreakerMachine(RuleBasedStateMachine):
             assert refused.value.retry_after_seconds > 0
             return multiple()
         call.__enter__()
-        self.begun += 1
-        self.meant.add(self.begun)
+        self.started += 1
+        self.current.add(self.started)
         if self.opened_at is not None:
-            self.probe = self.begun
-        return self.begun, call
+            self.probe = self.started
+        return self.started, call
 
     @rule(call=consumes(calls), error=st.sampled_from(FAILED))
     def fails(self, call: tuple[int, AbstractContextManager[None]], error: Exception) -> None:
         end(call[1], error)
-        if call[0] in self.meant:
+        if call[0] in self.current:
             self.in_a_row += 1
             if self.probe == call[0] or self.in_a_row >= FAILURES:
-                self.opened_at, self.probe, self.meant = self.clock.now, None, set()
+                self.opened_at, self.probe, self.current = self.clock.now, None, set()
 
-    @rule(call=consumes(calls), error=st.sampled_from(ANSWERED))
-    def answers(self, call: tuple[int, AbstractContextManager[None]], error: Exception | None) -> None:
+    @rule(call=consumes(calls), error=st.sampled_from(RESPONDED))
+    def responds(self, call: tuple[int, AbstractContextManager[None]], error: Exception | None) -> None:
         end(call[1], error)
-        if call[0] in self.meant:
+        if call[0] in self.current:
             self.in_a_row = 0
             if self.probe == call[0]:
-                self.opened_at, self.probe, self.meant = None, None, set()
+                self.opened_at, self.probe, self.current = None, None, set()
 
     @rule(call=consumes(calls), error=st.sampled_from(OURS))
     def ends_on_our_side(self, call: tuple[int, AbstractContextManager[None]], error: BaseException) -> None:
@@ -90,7 +90,7 @@ class BreakerMachine(RuleBasedStateMachine):
         self.clock.now += seconds
 
     @invariant()
-    def tells_how_it_stands(self) -> None:
+    def reports_its_state(self) -> None:
         found = self.breaker.snapshot()
         if self.opened_at is None:
             assert (found.state, found.retry_after_seconds) == (BreakerState.CLOSED, None)
@@ -115,7 +115,7 @@ def test_three_failures_open_it_for_a_minute_and_one_probe_closes_it() -> None:
             raise Unsettled("worldtracer", "no answer")
 
     with pytest.raises(Unavailable) as refused, breaker.attempt():
-        pytest.fail("asked while open")
+        pytest.fail("called while open")
     assert refused.value.retry_after_seconds == 60
     assert refused.value.store == "worldtracer"
 

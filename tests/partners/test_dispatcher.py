@@ -1,4 +1,4 @@
-"""Effects from the records to the partners' mocks on the wire: once each, in order, whatever happens on the way."""
+"""Effects from the records to the partners' mocks on the wire: each sent once and in order, under every fault."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -26,7 +26,7 @@ from resolvers.workers.dispatcher import Dispatcher
 from tests.partners.control import Control, controlled
 from tests.world import INSTALLATION, OURS
 
-# In the morning in São Paulo, where the passenger is.
+# Morning in São Paulo, where the passenger is.
 START = datetime(2026, 3, 3, 15, tzinfo=UTC)
 PHONE, ADDRESS = "+12025550147", "silva@example.com"
 
@@ -47,20 +47,20 @@ REASON = "UPDATE pirs SET reason_for_loss = '56', fault_station = 'GRU' WHERE id
 
 
 class Clock:
-    """Stands still until it is told otherwise."""
+    """Clock that stands still until a test advances it."""
 
     def __init__(self) -> None:
-        self.moment = START
+        self.now = START
 
     def __call__(self) -> datetime:
-        return self.moment
+        return self.now
 
-    def later(self, **by: float) -> None:
-        self.moment += timedelta(**by)
+    def advance(self, **by: float) -> None:
+        self.now += timedelta(**by)
 
 
-class Office:
-    """A file to send about, the mocks, and dispatchers that a test steps by hand."""
+class Bench:
+    """A PIR to send effects of, the mocks, and dispatchers that a test steps by hand."""
 
     def __init__(self, postgres: PostgresManager, mocks: dict[Service, Control], clock: Clock) -> None:
         self.postgres = postgres
@@ -71,14 +71,14 @@ class Office:
         self._occurrence = 0
         self._closing = AsyncExitStack()
 
-    async def open_file(self, phone: str | None = PHONE, email: str | None = ADDRESS) -> int:
+    async def open_pir(self, phone: str | None = PHONE, email: str | None = ADDRESS) -> int:
         passenger = await self.postgres.fetchval(INSERT_PASSENGER, OURS, phone, email, name="TEST")
         self.pir = await self.postgres.fetchval(INSERT_PIR, OURS, passenger, self.clock(), name="TEST")
         await self.postgres.execute(INSERT_BAG, self.pir, name="TEST")
         return self.pir
 
-    async def ask(self, service: Service, action: str, **detail: Any) -> int:
-        """Asks for an effect of the file; answers its id."""
+    async def request(self, service: Service, action: str, **detail: Any) -> int:
+        """Requests an effect of the PIR and returns its id."""
         self._occurrence += 1
         occurrence = str(self._occurrence)
         await effects.insert(self.postgres, OURS, service, self.pir, action, occurrence, detail, self.clock())
@@ -92,7 +92,7 @@ class Office:
         return found.state, found.reason
 
     def worker(self, service: Service, **options: Any) -> Dispatcher[Any]:
-        """A new dispatcher in the place of the last one of that service."""
+        """A new dispatcher that replaces the last one of that service."""
         url, read_seconds = self.mocks[service].url, options.pop("read_seconds", 0.3)
         ports: dict[Service, Callable[[], Any]] = {
             Service.WORLDTRACER: lambda: WorldTracerClient(url, "key", "CM", read_seconds=read_seconds),
@@ -114,7 +114,7 @@ class Office:
         return self.workers[service]
 
     async def work(self, service: Service) -> None:
-        """Steps the service's dispatcher until nothing is due any more."""
+        """Steps the service's dispatcher until nothing is due."""
         worker = self.workers.get(service) or self.worker(service)
         while await worker.step():
             await asyncio.gather(*worker.under_way)
@@ -123,7 +123,7 @@ class Office:
         await self._closing.aclose()
 
     async def texts(self) -> list[str]:
-        """What passengers were sent, by the judge's own list."""
+        """Texts that the mock of Twilio has taken."""
         return [one["body"] for one in await self._messages(Service.SMS)]
 
     async def mails(self) -> list[str]:
@@ -134,7 +134,7 @@ class Office:
         return found
 
     async def calls(self, message: str) -> int:
-        """How often WorldTracer was asked for that."""
+        """How often WorldTracer received that message."""
         return sum(message in one["path"] for one in await self.mocks[Service.WORLDTRACER].received())
 
 
@@ -148,7 +148,7 @@ async def postgres(migrated_url: str) -> AsyncIterator[PostgresManager]:
 
 
 @pytest.fixture
-async def office(postgres: PostgresManager) -> AsyncIterator[Office]:
+async def bench(postgres: PostgresManager) -> AsyncIterator[Bench]:
     async with AsyncExitStack() as stack:
         apps = {
             Service.WORLDTRACER: worldtracer.create_app(key="key"),
@@ -160,181 +160,181 @@ async def office(postgres: PostgresManager) -> AsyncIterator[Office]:
             "TRUNCATE pirs, pir_bags, effects, sends, delivery_reports, opt_outs CASCADE", name="TEST"
         )
         await postgres.execute("UPDATE lanes SET owner = NULL, leased_until = '-infinity'", name="TEST")
-        office = Office(postgres, mocks, Clock())
-        stack.push_async_callback(office.close)
-        await office.open_file()
-        yield office
+        bench = Bench(postgres, mocks, Clock())
+        stack.push_async_callback(bench.close)
+        await bench.open_pir()
+        yield bench
 
 
-async def test_a_file_is_made_and_its_passenger_told_in_spanish(office: Office) -> None:
-    create = await office.ask(Service.WORLDTRACER, TracingCall.CREATE)
-    sms = await office.ask(Service.SMS, Trigger.FILE_OPENED)
-    email = await office.ask(Service.EMAIL, Trigger.FILE_OPENED)
+async def test_a_file_is_created_and_its_passenger_notified_in_spanish(bench: Bench) -> None:
+    create = await bench.request(Service.WORLDTRACER, TracingCall.CREATE)
+    sms = await bench.request(Service.SMS, Trigger.FILE_OPENED)
+    email = await bench.request(Service.EMAIL, Trigger.FILE_OPENED)
 
-    await office.work(Service.SMS)
-    waiting = await office.state(sms)
-    await office.work(Service.WORLDTRACER)
-    reference = (await pirs.by_id(office.postgres, OURS, [office.pir]))[office.pir].reference
-    office.clock.later(seconds=3)
+    await bench.work(Service.SMS)
+    first_state = await bench.state(sms)
+    await bench.work(Service.WORLDTRACER)
+    reference = (await pirs.by_id(bench.postgres, OURS, [bench.pir]))[bench.pir].reference
+    bench.clock.advance(seconds=3)
     for service in (Service.SMS, Service.EMAIL):
-        await office.work(service)
+        await bench.work(service)
 
-    assert waiting == (EffectState.PENDING, EffectReason.REFERENCE_AWAITED)
+    assert first_state == (EffectState.PENDING, EffectReason.REFERENCE_AWAITED)
     assert reference is not None
     assert reference.startswith("GRUCM")
-    made = await office.effect(create)
-    assert (made.state, made.provider_id, made.mock) == (EffectState.ACCEPTED, reference, True)
-    assert [await office.state(one) for one in (sms, email)] == [(EffectState.ACCEPTED, None)] * 2
-    (text,) = await office.texts()
+    created = await bench.effect(create)
+    assert (created.state, created.provider_id, created.mock) == (EffectState.ACCEPTED, reference, True)
+    assert [await bench.state(one) for one in (sms, email)] == [(EffectState.ACCEPTED, None)] * 2
+    (text,) = await bench.texts()
     assert text.startswith("Copa: su equipaje CM456782")
     assert reference in text
-    assert len(await office.mails()) == 1
-    (send,) = await effects.sends(office.postgres, OURS, [sms])
+    assert len(await bench.mails()) == 1
+    (send,) = await effects.sends(bench.postgres, OURS, [sms])
     assert (send.recipient, send.outcome, send.units, send.cost_micros) == (PHONE, "ACCEPTED", 2, 100_000)
 
 
-async def test_a_passenger_is_told_without_a_reference_after_two_minutes(office: Office) -> None:
-    sms = await office.ask(Service.SMS, Trigger.FILE_OPENED)
-    office.clock.later(seconds=119)
-    await office.work(Service.SMS)
-    before = await office.state(sms)
-    office.clock.later(seconds=3)
-    await office.work(Service.SMS)
+async def test_a_passenger_is_notified_without_a_reference_after_two_minutes(bench: Bench) -> None:
+    sms = await bench.request(Service.SMS, Trigger.FILE_OPENED)
+    bench.clock.advance(seconds=119)
+    await bench.work(Service.SMS)
+    before = await bench.state(sms)
+    bench.clock.advance(seconds=3)
+    await bench.work(Service.SMS)
 
     assert before == (EffectState.PENDING, EffectReason.REFERENCE_AWAITED)
-    assert await office.state(sms) == (EffectState.ACCEPTED, None)
-    assert len(await office.texts()) == 1
+    assert await bench.state(sms) == (EffectState.ACCEPTED, None)
+    assert len(await bench.texts()) == 1
 
 
 @pytest.mark.parametrize("kind", ["reset_after", "html", "late"])
-async def test_an_unknown_outcome_is_settled_and_nobody_is_told_twice(office: Office, kind: str) -> None:
-    """Given a provider that takes a message and whose reply is lost, when it is asked, then it is one message."""
-    await _give_reference(office)
-    sms = await office.ask(Service.SMS, Trigger.BAG_LOCATED)
+async def test_an_unknown_outcome_is_settled_without_a_second_message(bench: Bench, kind: str) -> None:
+    """Given a provider that takes a message but loses its response, when it is looked up, then it was sent once."""
+    await _give_reference(bench)
+    sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
     more = {"seconds": 0.6} if kind == "late" else {}
     order = "latency" if kind == "late" else kind
-    await office.mocks[Service.SMS].order(order, match={"method": "POST"}, **more)
-    await office.work(Service.SMS)
-    unknown = await office.state(sms)
+    await bench.mocks[Service.SMS].order(order, match={"method": "POST"}, **more)
+    await bench.work(Service.SMS)
+    unknown = await bench.state(sms)
     await asyncio.sleep(0.7 if kind == "late" else 0.0)
-    office.clock.later(seconds=6)
-    await office.work(Service.SMS)
+    bench.clock.advance(seconds=6)
+    await bench.work(Service.SMS)
     for _ in range(20):
-        office.clock.later(seconds=6)
-        await office.work(Service.SMS)
+        bench.clock.advance(seconds=6)
+        await bench.work(Service.SMS)
 
     assert unknown == (EffectState.UNSETTLED, EffectReason.OUTCOME_UNKNOWN)
-    assert await office.state(sms) == (EffectState.ACCEPTED, None)
-    assert len(await office.texts()) == 1
+    assert await bench.state(sms) == (EffectState.ACCEPTED, None)
+    assert len(await bench.texts()) == 1
 
 
-async def test_what_did_not_arrive_is_sent_again(office: Office) -> None:
-    await _give_reference(office)
-    sms = await office.ask(Service.SMS, Trigger.BAG_LOCATED)
-    await office.mocks[Service.SMS].order("reset_before", match={"method": "POST"})
-    await office.work(Service.SMS)
-    office.clock.later(seconds=50)
-    await office.work(Service.SMS)
-    early = await office.state(sms)
-    office.clock.later(seconds=12)
-    await office.work(Service.SMS)
+async def test_what_did_not_arrive_is_sent_again(bench: Bench) -> None:
+    await _give_reference(bench)
+    sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
+    await bench.mocks[Service.SMS].order("reset_before", match={"method": "POST"})
+    await bench.work(Service.SMS)
+    bench.clock.advance(seconds=50)
+    await bench.work(Service.SMS)
+    early = await bench.state(sms)
+    bench.clock.advance(seconds=12)
+    await bench.work(Service.SMS)
 
     assert early == (EffectState.UNSETTLED, EffectReason.OUTCOME_UNKNOWN)
-    assert await office.state(sms) == (EffectState.ACCEPTED, None)
-    assert len(await office.texts()) == 1
+    assert await bench.state(sms) == (EffectState.ACCEPTED, None)
+    assert len(await bench.texts()) == 1
 
 
-async def test_a_file_whose_creation_was_not_answered_is_found_and_not_made_twice(office: Office) -> None:
-    create = await office.ask(Service.WORLDTRACER, TracingCall.CREATE)
-    await office.mocks[Service.WORLDTRACER].order("reset_after", match={"path": "*CreateRQ"})
-    await office.work(Service.WORLDTRACER)
-    unknown = await office.state(create)
-    office.clock.later(seconds=6)
-    await office.work(Service.WORLDTRACER)
+async def test_a_file_whose_creation_has_no_response_is_found_and_not_created_twice(bench: Bench) -> None:
+    create = await bench.request(Service.WORLDTRACER, TracingCall.CREATE)
+    await bench.mocks[Service.WORLDTRACER].order("reset_after", match={"path": "*CreateRQ"})
+    await bench.work(Service.WORLDTRACER)
+    unknown = await bench.state(create)
+    bench.clock.advance(seconds=6)
+    await bench.work(Service.WORLDTRACER)
 
     assert unknown == (EffectState.UNSETTLED, EffectReason.OUTCOME_UNKNOWN)
-    assert (await office.effect(create)).state == EffectState.ACCEPTED
-    assert await office.calls("CreateRQ") == 1
-    assert (await pirs.by_id(office.postgres, OURS, [office.pir]))[office.pir].reference is not None
+    assert (await bench.effect(create)).state == EffectState.ACCEPTED
+    assert await bench.calls("CreateRQ") == 1
+    assert (await pirs.by_id(bench.postgres, OURS, [bench.pir]))[bench.pir].reference is not None
 
 
-async def test_a_closure_whose_answer_was_lost_is_closed(office: Office) -> None:
-    await office.ask(Service.WORLDTRACER, TracingCall.CREATE)
-    await office.work(Service.WORLDTRACER)
-    await office.postgres.execute(REASON, office.pir, name="TEST")
-    close = await office.ask(Service.WORLDTRACER, TracingCall.CLOSE)
-    await office.mocks[Service.WORLDTRACER].order("reset_after", match={"path": "*CloseRecordsRQ"})
-    await office.work(Service.WORLDTRACER)
-    office.clock.later(seconds=6)
-    await office.work(Service.WORLDTRACER)
+async def test_a_closure_whose_response_is_lost_is_closed(bench: Bench) -> None:
+    await bench.request(Service.WORLDTRACER, TracingCall.CREATE)
+    await bench.work(Service.WORLDTRACER)
+    await bench.postgres.execute(REASON, bench.pir, name="TEST")
+    close = await bench.request(Service.WORLDTRACER, TracingCall.CLOSE)
+    await bench.mocks[Service.WORLDTRACER].order("reset_after", match={"path": "*CloseRecordsRQ"})
+    await bench.work(Service.WORLDTRACER)
+    bench.clock.advance(seconds=6)
+    await bench.work(Service.WORLDTRACER)
 
-    assert await office.state(close) == (EffectState.ACCEPTED, None)
-
-
-async def test_a_file_that_lacks_what_a_closure_needs_stays_open_and_says_so(office: Office) -> None:
-    await office.ask(Service.WORLDTRACER, TracingCall.CREATE)
-    close = await office.ask(Service.WORLDTRACER, TracingCall.CLOSE)
-    await office.work(Service.WORLDTRACER)
-
-    assert await office.state(close) == (EffectState.FAILED, EffectReason.INCOMPLETE)
+    assert await bench.state(close) == (EffectState.ACCEPTED, None)
 
 
-async def test_an_email_of_unknown_outcome_waits_for_its_event(office: Office) -> None:
-    await _give_reference(office)
-    taken, lost = [await office.ask(Service.EMAIL, Trigger.BAG_LOCATED) for _ in range(2)]
-    await office.mocks[Service.EMAIL].order("reset_after", match={"method": "POST"}, times=2)
-    await office.work(Service.EMAIL)
-    office.clock.later(minutes=3)
-    key = (await office.effect(taken)).our_key
-    report = DeliveryReport(Service.EMAIL, "event-1", "id-1", key, DeliveryStatus.DELIVERED, office.clock())
-    await delivery_reports.take(office.postgres, OURS, [report], office.clock)
-    settled = await office.state(taken)
+async def test_a_file_without_the_mandatory_elements_stays_open(bench: Bench) -> None:
+    await bench.request(Service.WORLDTRACER, TracingCall.CREATE)
+    close = await bench.request(Service.WORLDTRACER, TracingCall.CLOSE)
+    await bench.work(Service.WORLDTRACER)
+
+    assert await bench.state(close) == (EffectState.FAILED, EffectReason.INCOMPLETE)
+
+
+async def test_an_email_of_unknown_outcome_waits_for_its_event(bench: Bench) -> None:
+    await _give_reference(bench)
+    taken, lost = [await bench.request(Service.EMAIL, Trigger.BAG_LOCATED) for _ in range(2)]
+    await bench.mocks[Service.EMAIL].order("reset_after", match={"method": "POST"}, times=2)
+    await bench.work(Service.EMAIL)
+    bench.clock.advance(minutes=3)
+    key = (await bench.effect(taken)).our_key
+    report = DeliveryReport(Service.EMAIL, "event-1", "id-1", key, DeliveryStatus.DELIVERED, bench.clock())
+    await delivery_reports.take(bench.postgres, OURS, [report], bench.clock)
+    settled = await bench.state(taken)
     for _ in range(4):
-        office.clock.later(minutes=6)
-        await office.work(Service.EMAIL)
+        bench.clock.advance(minutes=6)
+        await bench.work(Service.EMAIL)
 
     assert settled == (EffectState.DELIVERED, None)
-    assert await office.state(lost) == (EffectState.FAILED, EffectReason.OUTCOME_UNKNOWN)
-    assert len(await office.mails()) == 2, "each was sent once"
+    assert await bench.state(lost) == (EffectState.FAILED, EffectReason.OUTCOME_UNKNOWN)
+    assert len(await bench.mails()) == 2, "each is sent once"
 
 
-async def test_a_worker_that_died_in_mid_call_is_followed_by_one_that_finds_out(office: Office) -> None:
-    """Given a send without an end, when its time is over, then the next worker asks the provider before it repeats."""
-    await _give_reference(office)
-    sms = await office.ask(Service.SMS, Trigger.BAG_LOCATED)
-    dying = office.worker(Service.SMS)
-    await office.mocks[Service.SMS].order("latency", seconds=30, match={"method": "POST"})
+async def test_a_worker_that_dies_in_mid_call_is_replaced_by_one_that_looks_the_outcome_up(bench: Bench) -> None:
+    """Given a send that never ends, when its time is over, then the next worker looks it up before it repeats."""
+    await _give_reference(bench)
+    sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
+    dying = bench.worker(Service.SMS)
+    await bench.mocks[Service.SMS].order("latency", seconds=30, match={"method": "POST"})
     await dying.step()
     await asyncio.sleep(0.1)
     for task in dying.under_way:
         task.cancel()
-    await office.postgres.execute("UPDATE lanes SET leased_until = '-infinity'", name="TEST")
-    dead = await office.state(sms)
-    office.worker(Service.SMS)
-    office.clock.later(seconds=20)
-    await office.work(Service.SMS)
-    untouched = await office.state(sms)
+    await bench.postgres.execute("UPDATE lanes SET leased_until = '-infinity'", name="TEST")
+    dead = await bench.state(sms)
+    bench.worker(Service.SMS)
+    bench.clock.advance(seconds=20)
+    await bench.work(Service.SMS)
+    untouched = await bench.state(sms)
     for _ in range(9):
-        office.clock.later(seconds=6)
-        await office.work(Service.SMS)
+        bench.clock.advance(seconds=6)
+        await bench.work(Service.SMS)
 
     assert dead == untouched == (EffectState.SENDING, None)
-    assert await office.state(sms) == (EffectState.ACCEPTED, None)
-    assert len(await office.texts()) == 1
+    assert await bench.state(sms) == (EffectState.ACCEPTED, None)
+    assert len(await bench.texts()) == 1
 
 
-async def test_effects_of_a_file_leave_in_their_order(office: Office) -> None:
-    create = await office.ask(Service.WORLDTRACER, TracingCall.CREATE)
-    update = await office.ask(Service.WORLDTRACER, TracingCall.UPDATE)
-    await office.mocks[Service.WORLDTRACER].order("status", status=503, match={"path": "*CreateRQ"})
-    await office.work(Service.WORLDTRACER)
-    first = [await office.state(one) for one in (create, update)]
-    office.clock.later(minutes=1)
-    await office.work(Service.WORLDTRACER)
+async def test_effects_of_a_file_are_sent_in_order(bench: Bench) -> None:
+    create = await bench.request(Service.WORLDTRACER, TracingCall.CREATE)
+    update = await bench.request(Service.WORLDTRACER, TracingCall.UPDATE)
+    await bench.mocks[Service.WORLDTRACER].order("status", status=503, match={"path": "*CreateRQ"})
+    await bench.work(Service.WORLDTRACER)
+    first = [await bench.state(one) for one in (create, update)]
+    bench.clock.advance(minutes=1)
+    await bench.work(Service.WORLDTRACER)
 
     assert first == [(EffectState.PENDING, EffectReason.PARTNER_AWAY), (EffectState.PENDING, None)]
-    assert [await office.state(one) for one in (create, update)] == [(EffectState.ACCEPTED, None)] * 2
-    paths = [one["path"] for one in await office.mocks[Service.WORLDTRACER].received()]
+    assert [await bench.state(one) for one in (create, update)] == [(EffectState.ACCEPTED, None)] * 2
+    paths = [one["path"] for one in await bench.mocks[Service.WORLDTRACER].received()]
     assert [path.rpartition("WTR_")[2] for path in paths] == [
         "DelayedBagsCreateRQ",
         "DelayedBagsCreateRQ",
@@ -342,72 +342,70 @@ async def test_effects_of_a_file_leave_in_their_order(office: Office) -> None:
     ]
 
 
-async def test_a_partner_that_is_away_opens_the_breaker_and_nothing_is_lost(office: Office) -> None:
-    await _give_reference(office)
-    await office.mocks[Service.SMS].order("status", status=503, times=3)
+async def test_an_unavailable_partner_opens_the_breaker_and_nothing_is_lost(bench: Bench) -> None:
+    await _give_reference(bench)
+    await bench.mocks[Service.SMS].order("status", status=503, times=3)
     ids = []
-    for number in range(6):  # more than one passenger may be sent a day
-        await office.open_file(phone=f"+120255501{50 + number}")
-        await _give_reference(office)
-        ids.append(await office.ask(Service.SMS, Trigger.BAG_LOCATED))
-    worker = office.worker(Service.SMS)
-    await office.work(Service.SMS)
+    for number in range(6):  # a passenger gets no more than a few messages a day
+        await bench.open_pir(phone=f"+120255501{50 + number}")
+        await _give_reference(bench)
+        ids.append(await bench.request(Service.SMS, Trigger.BAG_LOCATED))
+    worker = bench.worker(Service.SMS)
+    await bench.work(Service.SMS)
     resting = worker.link.retry_after()
-    counts = await office.mocks[Service.SMS].counts()
-    worker = office.worker(Service.SMS)  # a minute later
-    await office.postgres.execute("UPDATE lanes SET leased_until = '-infinity'", name="TEST")
-    office.clock.later(minutes=1)
-    await office.work(Service.SMS)
+    counts = await bench.mocks[Service.SMS].counts()
+    worker = bench.worker(Service.SMS)  # a minute later
+    await bench.postgres.execute("UPDATE lanes SET leased_until = '-infinity'", name="TEST")
+    bench.clock.advance(minutes=1)
+    await bench.work(Service.SMS)
 
     assert resting > 50
     assert counts["injected"] == {"status": 3}
-    assert {await office.state(one) for one in ids} == {(EffectState.ACCEPTED, None)}
-    assert len(await office.texts()) == 6
+    assert {await bench.state(one) for one in ids} == {(EffectState.ACCEPTED, None)}
+    assert len(await bench.texts()) == 6
 
 
-async def test_a_stand_in_takes_what_an_absent_partner_cannot_and_says_so(office: Office) -> None:
-    await _give_reference(office)
+async def test_the_fallback_mock_takes_effects_of_an_unavailable_partner_and_is_labelled(bench: Bench) -> None:
+    await _give_reference(bench)
     nowhere = TwilioSms("AC1", "token", "+12025550100", url="http://127.0.0.1:9", read_seconds=0.3)
-    fallback = TwilioSms("AC1", "token", "+12025550100", url=office.mocks[Service.SMS].url, mock=True)
+    fallback = TwilioSms("AC1", "token", "+12025550100", url=bench.mocks[Service.SMS].url, mock=True)
     breaker = Breaker("sms")
     link: PartnerLink[SmsSender] = PartnerLink(Service.SMS, nowhere, fallback, breaker)
     channel = SmsChannel(link, ContactRules())
-    office.workers[Service.SMS] = Dispatcher(office.postgres, INSTALLATION, channel, "with a fallback", office.clock)
-    sms = await office.ask(Service.SMS, Trigger.BAG_LOCATED)
+    bench.workers[Service.SMS] = Dispatcher(bench.postgres, INSTALLATION, channel, "with a fallback", bench.clock)
+    sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
     for _ in range(4):
-        await office.work(Service.SMS)
-        office.clock.later(minutes=5)
+        await bench.work(Service.SMS)
+        bench.clock.advance(minutes=5)
     await asyncio.gather(nowhere.close_connections(), fallback.close_connections())
 
-    found = await office.effect(sms)
+    found = await bench.effect(sms)
     assert (found.state, found.mock) == (EffectState.ACCEPTED, True)
-    assert [one.outcome for one in await effects.sends(office.postgres, OURS, [sms])] == ["UNREACHED"] * 3 + [
-        "ACCEPTED"
-    ]
+    assert [one.outcome for one in await effects.sends(bench.postgres, OURS, [sms])] == ["UNREACHED"] * 3 + ["ACCEPTED"]
 
 
-async def test_ten_a_minute_and_the_others_wait(office: Office) -> None:
+async def test_the_rate_limit_of_ten_a_minute_delays_the_others(bench: Bench) -> None:
     for _ in range(12):
-        await office.open_file(phone=None)
-        await office.postgres.execute(
-            "UPDATE pirs SET phone = $2 WHERE id = $1", office.pir, f"+1202555{office.pir % 100:04}", name="TEST"
+        await bench.open_pir(phone=None)
+        await bench.postgres.execute(
+            "UPDATE pirs SET phone = $2 WHERE id = $1", bench.pir, f"+1202555{bench.pir % 100:04}", name="TEST"
         )
-        await _give_reference(office)
-        await office.ask(Service.SMS, Trigger.BAG_LOCATED)
-    office.worker(Service.SMS, a_minute=10)
-    await office.work(Service.SMS)
-    first = len(await office.texts())
-    office.worker(Service.SMS, a_minute=10)
-    await office.postgres.execute("UPDATE lanes SET leased_until = '-infinity'", name="TEST")
-    office.clock.later(seconds=30)
-    await office.work(Service.SMS)
-    after_half_a_minute = len(await office.texts())
-    office.worker(Service.SMS, a_minute=10)
-    await office.postgres.execute("UPDATE lanes SET leased_until = '-infinity'", name="TEST")
-    office.clock.later(seconds=31)
-    await office.work(Service.SMS)
+        await _give_reference(bench)
+        await bench.request(Service.SMS, Trigger.BAG_LOCATED)
+    bench.worker(Service.SMS, a_minute=10)
+    await bench.work(Service.SMS)
+    first = len(await bench.texts())
+    bench.worker(Service.SMS, a_minute=10)
+    await bench.postgres.execute("UPDATE lanes SET leased_until = '-infinity'", name="TEST")
+    bench.clock.advance(seconds=30)
+    await bench.work(Service.SMS)
+    after_half_a_minute = len(await bench.texts())
+    bench.worker(Service.SMS, a_minute=10)
+    await bench.postgres.execute("UPDATE lanes SET leased_until = '-infinity'", name="TEST")
+    bench.clock.advance(seconds=31)
+    await bench.work(Service.SMS)
 
-    assert (first, after_half_a_minute, len(await office.texts())) == (10, 10, 12)
+    assert (first, after_half_a_minute, len(await bench.texts())) == (10, 10, 12)
 
 
 @pytest.mark.parametrize(
@@ -417,97 +415,99 @@ async def test_ten_a_minute_and_the_others_wait(office: Office) -> None:
         ("call me", EffectState.FAILED, EffectReason.INVALID_CONTACT),
     ],
 )
-async def test_who_cannot_be_told(office: Office, phone: str | None, state: EffectState, reason: EffectReason) -> None:
-    await office.open_file(phone=phone)
-    sms = await office.ask(Service.SMS, Trigger.BAG_LOCATED)
-    await office.work(Service.SMS)
+async def test_a_passenger_without_a_usable_contact(
+    bench: Bench, phone: str | None, state: EffectState, reason: EffectReason
+) -> None:
+    await bench.open_pir(phone=phone)
+    sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
+    await bench.work(Service.SMS)
 
-    assert await office.state(sms) == (state, reason)
-    assert await office.texts() == []
+    assert await bench.state(sms) == (state, reason)
+    assert await bench.texts() == []
 
 
-async def test_who_does_not_want_to_be_told_is_not(office: Office) -> None:
-    await _give_reference(office)
-    stop = ConsentChange(Service.SMS, PHONE, opted_out=True, at=office.clock())
-    await delivery_reports.take(office.postgres, OURS, [stop], office.clock)
-    sms = await office.ask(Service.SMS, Trigger.BAG_LOCATED)
-    await office.work(Service.SMS)
-    stopped = await office.state(sms)
-    start = ConsentChange(Service.SMS, PHONE, opted_out=False, at=office.clock())
-    await delivery_reports.take(office.postgres, OURS, [start], office.clock)
-    again = await office.ask(Service.SMS, Trigger.BAG_FORWARDED)
-    await office.work(Service.SMS)
+async def test_an_opted_out_passenger_is_not_notified(bench: Bench) -> None:
+    await _give_reference(bench)
+    stop = ConsentChange(Service.SMS, PHONE, opted_out=True, at=bench.clock())
+    await delivery_reports.take(bench.postgres, OURS, [stop], bench.clock)
+    sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
+    await bench.work(Service.SMS)
+    stopped = await bench.state(sms)
+    start = ConsentChange(Service.SMS, PHONE, opted_out=False, at=bench.clock())
+    await delivery_reports.take(bench.postgres, OURS, [start], bench.clock)
+    again = await bench.request(Service.SMS, Trigger.BAG_FORWARDED)
+    await bench.work(Service.SMS)
 
     assert stopped == (EffectState.SUPPRESSED, EffectReason.OPTED_OUT)
-    assert await office.state(again) == (EffectState.ACCEPTED, None)
+    assert await bench.state(again) == (EffectState.ACCEPTED, None)
 
 
-async def test_nobody_is_woken_at_night(office: Office) -> None:
-    await _give_reference(office)
-    office.clock.later(hours=11)  # 23:00 in São Paulo
-    sms = await office.ask(Service.SMS, Trigger.BAG_LOCATED)
-    await office.work(Service.SMS)
-    at_night = await office.effect(sms)
-    office.clock.later(hours=8)
-    await office.work(Service.SMS)
+async def test_quiet_hours_delay_a_message_until_morning(bench: Bench) -> None:
+    await _give_reference(bench)
+    bench.clock.advance(hours=11)  # 23:00 in São Paulo
+    sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
+    await bench.work(Service.SMS)
+    at_night = await bench.effect(sms)
+    bench.clock.advance(hours=8)
+    await bench.work(Service.SMS)
 
     assert (at_night.state, at_night.reason) == (EffectState.PENDING, EffectReason.QUIET_HOURS)
     assert at_night.due_at == START + timedelta(hours=19)  # 07:00
-    assert await office.state(sms) == (EffectState.ACCEPTED, None)
+    assert await bench.state(sms) == (EffectState.ACCEPTED, None)
 
 
-async def test_five_a_day_even_of_files_that_are_all_due_at_the_same_moment(office: Office) -> None:
-    asked = []
+async def test_the_daily_cap_holds_for_files_that_are_due_at_the_same_time(bench: Bench) -> None:
+    requested = []
     for _ in range(8):
-        await office.open_file()
-        await _give_reference(office)
-        asked.append(await office.ask(Service.SMS, Trigger.BAG_LOCATED))
-    office.worker(Service.SMS, read_seconds=10)
-    await office.mocks[Service.SMS].order("latency", seconds=2, times=5, match={"method": "POST"})
-    await office.work(Service.SMS)
-    states = [await office.state(sms) for sms in asked]
+        await bench.open_pir()
+        await _give_reference(bench)
+        requested.append(await bench.request(Service.SMS, Trigger.BAG_LOCATED))
+    bench.worker(Service.SMS, read_seconds=10)
+    await bench.mocks[Service.SMS].order("latency", seconds=2, times=5, match={"method": "POST"})
+    await bench.work(Service.SMS)
+    states = [await bench.state(sms) for sms in requested]
 
     assert (
         sorted(states) == [(EffectState.ACCEPTED, None)] * 5 + [(EffectState.PENDING, EffectReason.PASSENGER_CAP)] * 3
     )
-    assert len(await office.texts()) == 5
-    office.clock.later(hours=19)  # 07:00 of the next day
-    await office.work(Service.SMS)
-    assert len(await office.texts()) == 8
+    assert len(await bench.texts()) == 5
+    bench.clock.advance(hours=19)  # 07:00 of the next day
+    await bench.work(Service.SMS)
+    assert len(await bench.texts()) == 8
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-async def test_reports_count_once_in_any_order(office: Office, reverse: bool) -> None:
-    await _give_reference(office)
-    sms = await office.ask(Service.SMS, Trigger.BAG_LOCATED)
-    await office.work(Service.SMS)
-    sid = (await office.effect(sms)).provider_id
+async def test_reports_count_once_in_any_order(bench: Bench, reverse: bool) -> None:
+    await _give_reference(bench)
+    sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
+    await bench.work(Service.SMS)
+    sid = (await bench.effect(sms)).provider_id
     assert sid is not None
-    told = [
-        DeliveryReport(Service.SMS, f"{sid}-{status}", sid, None, status, office.clock() + timedelta(seconds=second))
+    reports = [
+        DeliveryReport(Service.SMS, f"{sid}-{status}", sid, None, status, bench.clock() + timedelta(seconds=second))
         for second, status in enumerate((DeliveryStatus.QUEUED, DeliveryStatus.SENT, DeliveryStatus.DELIVERED))
     ] * 2
-    await delivery_reports.take(office.postgres, OURS, told[::-1] if reverse else told, office.clock)
+    await delivery_reports.take(bench.postgres, OURS, reports[::-1] if reverse else reports, bench.clock)
 
-    assert await office.state(sms) == (EffectState.DELIVERED, None)
+    assert await bench.state(sms) == (EffectState.DELIVERED, None)
 
 
-async def test_a_message_that_could_not_be_delivered_can_be_sent_again(office: Office) -> None:
-    await _give_reference(office)
-    sms = await office.ask(Service.SMS, Trigger.BAG_LOCATED)
-    await office.work(Service.SMS)
-    sid = (await office.effect(sms)).provider_id or ""
-    report = DeliveryReport(Service.SMS, "1", sid, None, DeliveryStatus.UNDELIVERED, office.clock())
-    await delivery_reports.take(office.postgres, OURS, [report], office.clock)
-    failed = await office.state(sms)
-    await effects.resend(office.postgres, OURS, sms, office.clock())
-    await office.work(Service.SMS)
+async def test_a_message_that_could_not_be_delivered_can_be_sent_again(bench: Bench) -> None:
+    await _give_reference(bench)
+    sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
+    await bench.work(Service.SMS)
+    sid = (await bench.effect(sms)).provider_id or ""
+    report = DeliveryReport(Service.SMS, "1", sid, None, DeliveryStatus.UNDELIVERED, bench.clock())
+    await delivery_reports.take(bench.postgres, OURS, [report], bench.clock)
+    failed = await bench.state(sms)
+    await effects.resend(bench.postgres, OURS, sms, bench.clock())
+    await bench.work(Service.SMS)
 
     assert failed == (EffectState.FAILED, EffectReason.UNDELIVERED)
-    assert await office.state(sms) == (EffectState.ACCEPTED, None)
-    assert len(await office.texts()) == 2
+    assert await bench.state(sms) == (EffectState.ACCEPTED, None)
+    assert len(await bench.texts()) == 2
 
 
-async def _give_reference(office: Office) -> None:
-    reference = f"GRUCM{office.pir:05}"
-    await pirs.assign_reference(office.postgres, OURS, office.pir, reference, office.clock())
+async def _give_reference(bench: Bench) -> None:
+    reference = f"GRUCM{bench.pir:05}"
+    await pirs.assign_reference(bench.postgres, OURS, bench.pir, reference, bench.clock())

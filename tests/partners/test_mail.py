@@ -1,4 +1,4 @@
-"""SendGrid's adapter and its mock on the wire, and the events that SendGrid signs."""
+"""SendGrid's adapter and its mock on the wire, and SendGrid's signed events."""
 
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
@@ -72,9 +72,9 @@ async def send(sender: SendGridMail, to: str = TO, attachments: tuple[Attachment
     )
 
 
-async def ordered(mock: Control, **outcome: object) -> None:
-    answer = await mock.client.post("/_mock/deliveries", json={"seconds": 0.01, **outcome})
-    assert answer.status_code == 201, answer.text
+async def order_outcome(mock: Control, **outcome: object) -> None:
+    response = await mock.client.post("/_mock/deliveries", json={"seconds": 0.01, **outcome})
+    assert response.status_code == 201, response.text
 
 
 async def messages(mock: Control) -> list[dict[str, Any]]:
@@ -92,12 +92,12 @@ def read(call: Call, public_key: str, received_at: datetime | None = None) -> li
     )
 
 
-def test_the_adapter_is_what_the_port_asks_for(sender: SendGridMail) -> None:
+def test_the_adapter_implements_the_port(sender: SendGridMail) -> None:
     port: MailSender = sender
     assert port.mock is False
 
 
-async def test_what_goes_over_the_wire_is_the_documented_call(mock: Control, sender: SendGridMail) -> None:
+async def test_the_call_on_the_wire_is_the_documented_one(mock: Control, sender: SendGridMail) -> None:
     sent = await send(sender, attachments=(Attachment("PIR.pdf", "application/pdf", b"%PDF"),))
     assert (sent.units, sent.mock) == (1, True)
     (request,) = await mock.received()
@@ -127,11 +127,11 @@ async def test_a_template_of_the_provider_is_sent_with_its_data(mock: Control, s
     assert (kept["template"], kept["data"], kept["our_key"]) == ("d-1", {"reference": "GRUCM12345"}, OUR_KEY)
 
 
-async def test_ping_knows_a_wrong_key(mock: Control, sender: SendGridMail) -> None:
+async def test_ping_reports_a_wrong_key(mock: Control, sender: SendGridMail) -> None:
     await sender.ping()
     stranger = SendGridMail("another", SENDER, url=mock.url)
     for call in (stranger.ping(), send(stranger)):
-        with pytest.raises(Unavailable, match="account was not accepted"):
+        with pytest.raises(Unavailable, match="account was rejected"):
             await call
     await stranger.close_connections()
 
@@ -151,24 +151,24 @@ async def test_ping_knows_a_wrong_key(mock: Control, sender: SendGridMail) -> No
         "m" * 65 + "@example.org",
     ],
 )
-async def test_what_is_no_address_is_refused_without_a_call(mock: Control, sender: SendGridMail, address: str) -> None:
-    with pytest.raises(MessageRefused) as refused:
+async def test_an_invalid_address_is_rejected_without_a_call(mock: Control, sender: SendGridMail, address: str) -> None:
+    with pytest.raises(MessageRefused) as rejected:
         await send(sender, address)
-    assert refused.value.refusal is DeliveryRefusal.INVALID_RECIPIENT
+    assert rejected.value.refusal is DeliveryRefusal.INVALID_RECIPIENT
     assert await mock.received() == []
 
 
-async def test_who_is_refused_by_the_provider_and_what(mock: Control, sender: SendGridMail) -> None:
-    with pytest.raises(MessageRefused) as refused:
+async def test_rejections_by_the_provider_are_classified(mock: Control, sender: SendGridMail) -> None:
+    with pytest.raises(MessageRefused) as rejected:
         await sender.send_email(TO, "", "<p>", text_content="x", our_key=OUR_KEY)
-    assert refused.value.refusal is DeliveryRefusal.OTHER
-    with pytest.raises(MessageRefused) as refused:
+    assert rejected.value.refusal is DeliveryRefusal.OTHER
+    with pytest.raises(MessageRefused) as rejected:
         await send(sender, "m@" + "example." * 40 + "org")
-    assert refused.value.refusal is DeliveryRefusal.INVALID_RECIPIENT
+    assert rejected.value.refusal is DeliveryRefusal.INVALID_RECIPIENT
     await mock.order("status", status=413)
-    with pytest.raises(MessageRefused) as refused:
+    with pytest.raises(MessageRefused) as rejected:
         await send(sender)
-    assert refused.value.refusal is DeliveryRefusal.OTHER
+    assert rejected.value.refusal is DeliveryRefusal.OTHER
 
 
 @pytest.mark.parametrize(
@@ -181,15 +181,15 @@ async def test_who_is_refused_by_the_provider_and_what(mock: Control, sender: Se
         ({"kind": "reset_after"}, 1),
         ({"kind": "status", "status": 500}, 0),
         ({"kind": "status", "status": 500, "processed": True}, 1),
-        # A 200 is SendGrid's word for a check without a send, or a network's log-in page.
+        # A 200 is SendGrid's response to a check without a send, or a network's log-in page.
         ({"kind": "html"}, 0),
         ({"kind": "malformed", "processed": True}, 1),
     ],
 )
-async def test_a_send_whose_answer_is_lost_is_unsettled_and_its_event_settles_it(
+async def test_a_send_whose_response_is_lost_is_unsettled_and_its_event_settles_it(
     mock: Control, sender: SendGridMail, hook: Hook, public_key: str, fault: dict[str, object], arrived: int
 ) -> None:
-    await ordered(mock)
+    await order_outcome(mock)
     await mock.order(**fault)  # type: ignore[arg-type]
     with pytest.raises(Unsettled):
         await send(sender)
@@ -201,7 +201,7 @@ async def test_a_send_whose_answer_is_lost_is_unsettled_and_its_event_settles_it
 
 
 @pytest.mark.parametrize(("status", "headers"), [(202, {}), (200, {"x-message-id": "abc"}), (204, {})])
-async def test_an_answer_outside_the_contract_proves_nothing(status: int, headers: dict[str, str]) -> None:
+async def test_a_response_outside_the_contract_leaves_the_outcome_unknown(status: int, headers: dict[str, str]) -> None:
     async def other(_request: Request) -> Response:
         return Response(status_code=status, headers=headers)
 
@@ -216,14 +216,14 @@ async def test_an_answer_outside_the_contract_proves_nothing(status: int, header
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 503])
-async def test_a_send_that_was_not_begun_may_be_repeated(mock: Control, sender: SendGridMail, status: int) -> None:
+async def test_a_send_that_was_not_processed_may_be_repeated(mock: Control, sender: SendGridMail, status: int) -> None:
     await mock.order("status", status=status, retry_after=7)
-    with pytest.raises(Unavailable) as away:
+    with pytest.raises(Unavailable) as unavailable:
         await send(sender)
-    assert away.value.retry_after_seconds == 7
+    assert unavailable.value.retry_after_seconds == 7
 
 
-async def test_no_address_and_no_word_is_in_an_error(mock: Control, sender: SendGridMail) -> None:
+async def test_no_address_and_no_text_is_in_an_error(mock: Control, sender: SendGridMail) -> None:
     for kind in ("reset_after", "html", "status"):
         await mock.order(kind)
         with pytest.raises(OutsideError) as failed:
@@ -241,23 +241,23 @@ async def test_no_address_and_no_word_is_in_an_error(mock: Control, sender: Send
         ("deferred", ["QUEUED", "QUEUED"]),
     ],
 )
-async def test_a_delivery_is_reported_and_twice_is_once(
+async def test_a_delivery_is_reported_and_a_repeated_report_counts_once(
     mock: Control, sender: SendGridMail, hook: Hook, public_key: str, outcome: str, statuses: list[str]
 ) -> None:
-    await ordered(mock, outcome=outcome, copies=2)
+    await order_outcome(mock, outcome=outcome, copies=2)
     sent = await send(sender)
     reports = [report for call in await hook.wait(2 * len(statuses)) for report in read(call, public_key)]
-    told = {report.report_id: report for report in reports if isinstance(report, DeliveryReport)}
-    assert [report.status for report in told.values()] == statuses
-    assert all((report.provider_id, report.our_key) == (sent.provider_id, OUR_KEY) for report in told.values())
+    reports_by_id = {report.report_id: report for report in reports if isinstance(report, DeliveryReport)}
+    assert [report.status for report in reports_by_id.values()] == statuses
+    assert all((report.provider_id, report.our_key) == (sent.provider_id, OUR_KEY) for report in reports_by_id.values())
     last = (await sender.check_delivery_status(sent.provider_id)).value
     assert last == {"BOUNCED": "UNDELIVERED", "FAILED": "UNDELIVERED"}.get(statuses[-1], statuses[-1])
 
 
-async def test_reports_out_of_order_carry_their_own_times(
+async def test_reports_out_of_order_carry_their_own_timestamps(
     mock: Control, sender: SendGridMail, hook: Hook, public_key: str
 ) -> None:
-    await ordered(mock, reversed=True)
+    await order_outcome(mock, reversed=True)
     await send(sender)
     (delivered,), (processed,) = [read(call, public_key) for call in await hook.wait(2)]
     assert isinstance(delivered, DeliveryReport)
@@ -266,11 +266,11 @@ async def test_reports_out_of_order_carry_their_own_times(
     assert processed.at <= delivered.at <= datetime.now(UTC)
 
 
-async def test_an_event_that_was_not_taken_comes_again(
+async def test_an_event_that_was_rejected_is_repeated(
     mock: Control, sender: SendGridMail, hook: Hook, public_key: str
 ) -> None:
     hook.statuses = [503]
-    await ordered(mock, outcome="dropped")
+    await order_outcome(mock, outcome="dropped")
     await send(sender)
     first, second = await hook.wait(2)
     assert first.body == second.body
@@ -278,29 +278,29 @@ async def test_an_event_that_was_not_taken_comes_again(
 
 
 @pytest.mark.parametrize("outcome", ["spamreport", "unsubscribe"])
-async def test_whoever_wants_no_more_email_is_told(
+async def test_an_opt_out_is_reported(
     mock: Control, sender: SendGridMail, hook: Hook, public_key: str, outcome: str
 ) -> None:
-    await ordered(mock, outcome=outcome)
+    await order_outcome(mock, outcome=outcome)
     await send(sender)
-    (told,) = read((await hook.wait(3))[2], public_key)
-    assert isinstance(told, ConsentChange)
-    assert (told.service, told.recipient, told.opted_out) == (Service.EMAIL, TO, True)
+    (reports_by_id,) = read((await hook.wait(3))[2], public_key)
+    assert isinstance(reports_by_id, ConsentChange)
+    assert (reports_by_id.service, reports_by_id.recipient, reports_by_id.opted_out) == (Service.EMAIL, TO, True)
 
 
-async def test_an_event_is_believed_only_with_its_signature(
+async def test_an_event_without_a_valid_signature_is_rejected(
     mock: Control, sender: SendGridMail, hook: Hook, public_key: str
 ) -> None:
-    await ordered(mock, outcome="bounce")
+    await order_outcome(mock, outcome="bounce")
     await send(sender)
     (call,) = await hook.wait(1)
     signature = call.headers["x-twilio-email-event-webhook-signature"]
     timestamp = call.headers["x-twilio-email-event-webhook-timestamp"]
     now = datetime.now(UTC)
     assert read_sendgrid_events(call.body, signature, timestamp, public_key, now)
-    other = sendgrid.PostOffice(None, None).public_key
+    other = sendgrid.SendGridService(None, None).public_key
     cut = b64encode(b64decode(signature)[:-1]).decode()
-    for body, said, at, key in (
+    for body, given_signature, at, key in (
         (call.body.replace(b"processed", b"delivered"), signature, timestamp, public_key),
         (call.body + b" ", signature, timestamp, public_key),
         (b"\xff", signature, timestamp, public_key),
@@ -313,8 +313,8 @@ async def test_an_event_is_believed_only_with_its_signature(
         (call.body, signature, timestamp, other),
     ):
         with pytest.raises(ForgedReport):
-            read_sendgrid_events(body, said, at, key, now)
-    # An old batch is not believed again, nor one from the future; within a day its events are known by their ids.
+            read_sendgrid_events(body, given_signature, at, key, now)
+    # An old batch is rejected, and so is one from the future. Within a day its events are known by their ids.
     for late in (timedelta(hours=26), -timedelta(minutes=10)):
         with pytest.raises(ForgedReport, match="too long ago"):
             read(call, public_key, now + late)
@@ -344,7 +344,7 @@ def test_a_batch_of_many_kinds_keeps_its_order() -> None:
         {**common, "event": "click", "sg_event_id": "3", "url": "https://copa.example"},
         {**common, "event": "account_status_change"},
         {**common, "event": "group_unsubscribe", "sg_event_id": "4"},
-        # A bounce that comes late has lost its message's name.
+        # A late bounce has lost its message's id.
         {"email": TO, "timestamp": at, "event": "bounce", "sg_event_id": "5"},
     ]
     assert Signer().read(orjson.dumps(batch)) == [
@@ -371,17 +371,17 @@ def test_a_batch_of_many_kinds_keeps_its_order() -> None:
         b'[{"event": "bounce", "timestamp": 1, "sg_event_id": "1", "sg_message_id": 5}]',
     ],
 )
-def test_a_signed_batch_may_still_make_no_sense(body: bytes) -> None:
+def test_a_signed_batch_may_be_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableReport):
         Signer().read(body)
 
 
 async def test_the_activity_of_an_unknown_message_is_unknown(mock: Control, sender: SendGridMail) -> None:
     assert await sender.check_delivery_status("unknown") == DeliveryStatus.UNKNOWN
-    asked = len(await mock.received())
+    received_before = len(await mock.received())
     assert await sender.check_delivery_status("%' OR '1") == DeliveryStatus.UNKNOWN
-    assert len(await mock.received()) == asked
-    await mock.order("status", status=400)  # as an account without the add-on is answered
+    assert len(await mock.received()) == received_before
+    await mock.order("status", status=400)  # the response to an account without the add-on
     assert await sender.check_delivery_status("unknown") == DeliveryStatus.UNKNOWN
 
 
@@ -397,32 +397,32 @@ async def test_the_activity_of_an_unknown_message_is_unknown(mock: Control, send
         b'{"personalizations": [{"to": []}], "from": {"email": "a@b.example"}, "subject": "s", "content": [{}]}',
     ],
 )
-async def test_the_mock_says_no_to_what_is_no_email(mock: Control, body: bytes) -> None:
-    answer = await mock.client.post("/v3/mail/send", content=body, headers={"authorization": f"Bearer {KEY}"})
-    assert answer.status_code == 400
-    assert answer.json()["errors"]
+async def test_the_mock_rejects_an_invalid_email(mock: Control, body: bytes) -> None:
+    response = await mock.client.post("/v3/mail/send", content=body, headers={"authorization": f"Bearer {KEY}"})
+    assert response.status_code == 400
+    assert response.json()["errors"]
 
 
-def test_a_mock_with_a_key_of_its_own_signs_alike_after_a_restart() -> None:
-    assert sendgrid.public_key(KEY) == sendgrid.PostOffice(KEY, None).public_key
+def test_a_mock_with_a_fixed_key_signs_alike_after_a_restart() -> None:
+    assert sendgrid.public_key(KEY) == sendgrid.SendGridService(KEY, None).public_key
     assert sendgrid.public_key(KEY) != sendgrid.public_key(KEY + "2")
-    assert sendgrid.PostOffice(None, None).public_key != sendgrid.PostOffice(None, None).public_key
+    assert sendgrid.SendGridService(None, None).public_key != sendgrid.SendGridService(None, None).public_key
 
 
-def test_the_mock_calls_nobody_else() -> None:
+def test_the_mock_calls_back_to_loopback_only() -> None:
     for url in ("https://gateway.example/hook", "http://10.0.0.1/hook", "https://127.0.0.1/hook", "127.0.0.1"):
         with pytest.raises(ValueError, match="loopback"):
             sendgrid.create_app(callback=url)
 
 
-async def test_the_outbox_shows_emails_where_they_can_do_nothing(mock: Control, sender: SendGridMail) -> None:
+async def test_the_outbox_shows_emails_in_a_sandbox(mock: Control, sender: SendGridMail) -> None:
     await sender.send_email(TO, "S", '<script>alert("1")</script>', text_content="x", our_key=OUR_KEY)
     page = (await mock.client.get("/_mock/outbox")).text
-    assert "Nobody received any of this" in page
+    assert "None of these messages left this machine" in page
     assert '<iframe sandbox title="As shown" srcdoc="&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;">' in page
     assert "<script" not in page
 
 
-def test_a_key_that_is_none_is_a_fault_of_the_settings() -> None:
+def test_an_invalid_public_key_is_a_configuration_error() -> None:
     with pytest.raises(ValueError, match="PEM"):
         read_sendgrid_events(b"[]", "", "1", "no key", NOW)

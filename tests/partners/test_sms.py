@@ -1,4 +1,4 @@
-"""Twilio's adapter and its mock on the wire, and what Twilio tells afterwards."""
+"""Twilio's adapter and its mock on the wire, and Twilio's callbacks."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -55,9 +55,9 @@ async def sender(mock: Control, hook: Hook) -> AsyncIterator[TwilioSms]:
     hook.calls.clear()
 
 
-async def ordered(mock: Control, **outcome: object) -> None:
-    answer = await mock.client.post("/_mock/deliveries", json={"seconds": 0.01, **outcome})
-    assert answer.status_code == 201, answer.text
+async def order_outcome(mock: Control, **outcome: object) -> None:
+    response = await mock.client.post("/_mock/deliveries", json={"seconds": 0.01, **outcome})
+    assert response.status_code == 201, response.text
 
 
 def read(call: Call) -> DeliveryReport:
@@ -68,7 +68,7 @@ def form_of(call: Call) -> dict[str, str]:
     return dict(parse_qsl(call.body.decode(), keep_blank_values=True))
 
 
-def test_the_adapter_is_what_the_port_asks_for(sender: TwilioSms) -> None:
+def test_the_adapter_implements_the_port(sender: TwilioSms) -> None:
     port: SmsSender = sender
     assert port.mock is False
 
@@ -87,7 +87,7 @@ async def test_a_message_is_taken_and_found_again(mock: Control, sender: TwilioS
     assert await sender.check_delivery_status("../../Accounts") == DeliveryStatus.UNKNOWN
 
 
-async def test_what_goes_over_the_wire_is_the_documented_call(mock: Control, sender: TwilioSms, hook: Hook) -> None:
+async def test_the_call_on_the_wire_is_the_documented_one(mock: Control, sender: TwilioSms, hook: Hook) -> None:
     await sender.send_sms(TO, "Copa: daños", our_key=OUR_KEY)
     (request,) = await mock.received()
     assert (request["method"], request["path"]) == ("POST", f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json")
@@ -103,7 +103,7 @@ async def test_what_goes_over_the_wire_is_the_documented_call(mock: Control, sen
 async def test_a_messaging_service_may_be_the_sender(mock: Control, sender: TwilioSms) -> None:
     service = TwilioSms(ACCOUNT, TOKEN, "MG" + "0" * 32, url=mock.url)
     sent = await service.send_sms(TO, "a" * 161)
-    assert sent.units == 2  # Twilio says 0 until it has chosen a number
+    assert sent.units == 2  # Twilio reports 0 until it has chosen a number
     await service.close_connections()
 
 
@@ -116,11 +116,11 @@ async def test_a_bulk_is_a_message_for_each(mock: Control, sender: TwilioSms) ->
     ]
 
 
-async def test_ping_knows_a_wrong_token(mock: Control, sender: TwilioSms) -> None:
+async def test_ping_reports_a_wrong_token(mock: Control, sender: TwilioSms) -> None:
     await sender.ping()
     stranger = TwilioSms(ACCOUNT, "another", SENDER, url=mock.url)
     for call in (stranger.ping(), stranger.send_sms(TO, "Copa: ...")):
-        with pytest.raises(Unavailable, match="account was not accepted"):
+        with pytest.raises(Unavailable, match="account was rejected"):
             await call
     await stranger.close_connections()
 
@@ -128,19 +128,19 @@ async def test_ping_knows_a_wrong_token(mock: Control, sender: TwilioSms) -> Non
 @pytest.mark.parametrize(
     "number", ["", "5550100", "+0123456789", "+1 305 555 0100", "+13055550100\n", "+" + "1" * 16, "+١٢٣٤٥٦٧٨"]
 )
-async def test_what_is_no_number_is_refused_without_a_call(mock: Control, sender: TwilioSms, number: str) -> None:
-    with pytest.raises(MessageRefused) as refused:
+async def test_an_invalid_number_is_rejected_without_a_call(mock: Control, sender: TwilioSms, number: str) -> None:
+    with pytest.raises(MessageRefused) as rejected:
         await sender.send_sms(number, "Copa: ...")
-    assert refused.value.refusal is DeliveryRefusal.INVALID_RECIPIENT
+    assert rejected.value.refusal is DeliveryRefusal.INVALID_RECIPIENT
     assert await sender.sent_since(number, NOW) == []
     assert await mock.received() == []
 
 
-async def test_whoever_said_stop_is_not_written_to_until_start(mock: Control, sender: TwilioSms, hook: Hook) -> None:
+async def test_no_message_is_sent_between_stop_and_start(mock: Control, sender: TwilioSms, hook: Hook) -> None:
     await mock.client.post("/_mock/inbound", json={"from": TO, "to": SENDER, "body": " stop "})
-    with pytest.raises(MessageRefused) as refused:
+    with pytest.raises(MessageRefused) as rejected:
         await sender.send_sms(TO, "Copa: ...")
-    assert refused.value.refusal is DeliveryRefusal.OPTED_OUT
+    assert rejected.value.refusal is DeliveryRefusal.OPTED_OUT
     await mock.client.post("/_mock/inbound", json={"from": TO, "to": SENDER, "body": "START"})
     await sender.send_sms(TO, "Copa: ...")
     stop, start = (
@@ -151,10 +151,10 @@ async def test_whoever_said_stop_is_not_written_to_until_start(mock: Control, se
     assert start == ConsentChange(Service.SMS, TO, False, NOW)
 
 
-async def test_a_message_that_is_too_long_is_refused(sender: TwilioSms) -> None:
-    with pytest.raises(MessageRefused) as refused:
+async def test_a_message_that_is_too_long_is_rejected(sender: TwilioSms) -> None:
+    with pytest.raises(MessageRefused) as rejected:
         await sender.send_sms(TO, "a" * 1601)
-    assert refused.value.refusal is DeliveryRefusal.OTHER
+    assert rejected.value.refusal is DeliveryRefusal.OTHER
 
 
 MAYBE_SENT = [
@@ -172,7 +172,7 @@ MAYBE_SENT = [
 
 
 @pytest.mark.parametrize(("fault", "arrived"), MAYBE_SENT)
-async def test_a_send_whose_answer_is_lost_is_unsettled_and_the_list_settles_it(
+async def test_a_send_whose_response_is_lost_is_unsettled_and_the_list_settles_it(
     mock: Control, sender: TwilioSms, fault: dict[str, object], arrived: int
 ) -> None:
     before = datetime.now(UTC)
@@ -182,7 +182,7 @@ async def test_a_send_whose_answer_is_lost_is_unsettled_and_the_list_settles_it(
     assert len(await sender.sent_since(TO, before)) == arrived
 
 
-async def test_what_is_not_in_the_list_yet_may_still_be_on_its_way(mock: Control, sender: TwilioSms) -> None:
+async def test_a_message_that_is_not_listed_yet_may_still_arrive(mock: Control, sender: TwilioSms) -> None:
     before = datetime.now(UTC)
     await mock.order("latency", seconds=0.6)
     with pytest.raises(Unsettled):
@@ -193,12 +193,12 @@ async def test_what_is_not_in_the_list_yet_may_still_be_on_its_way(mock: Control
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [{}, {"sid": None}, {"sid": "SM1"}, [], 5, {"messages": 5}, {"messages": [5]}, {"messages": [{"sid": "SM1"}]}],
 )
-async def test_an_answer_outside_the_contract_proves_nothing(answer: object) -> None:
+async def test_a_response_outside_the_contract_leaves_the_outcome_unknown(response: object) -> None:
     async def other(_request: Request) -> Response:
-        return JSONResponse(answer)
+        return JSONResponse(response)
 
     async with serving(Starlette(routes=[Route("/{path:path}", other, methods=["GET", "POST"])])) as url:
         adapter = TwilioSms(ACCOUNT, TOKEN, SENDER, url=url)
@@ -211,18 +211,18 @@ async def test_an_answer_outside_the_contract_proves_nothing(answer: object) -> 
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 503])
-async def test_a_send_that_was_not_begun_may_be_repeated(mock: Control, sender: TwilioSms, status: int) -> None:
+async def test_a_send_that_was_not_processed_may_be_repeated(mock: Control, sender: TwilioSms, status: int) -> None:
     await mock.order("status", status=status, retry_after=7)
-    with pytest.raises(Unavailable) as away:
+    with pytest.raises(Unavailable) as unavailable:
         await sender.send_sms(TO, "Copa: ...")
-    assert away.value.retry_after_seconds == 7
+    assert unavailable.value.retry_after_seconds == 7
 
 
-async def test_nobody_at_the_address_is_unavailable() -> None:
-    nobody = TwilioSms(ACCOUNT, TOKEN, SENDER, url="http://127.0.0.1:9")
+async def test_an_unreachable_address_is_unavailable() -> None:
+    unreachable = TwilioSms(ACCOUNT, TOKEN, SENDER, url="http://127.0.0.1:9")
     with pytest.raises(Unavailable):
-        await nobody.send_sms(TO, "Copa: ...")
-    await nobody.close_connections()
+        await unreachable.send_sms(TO, "Copa: ...")
+    await unreachable.close_connections()
 
 
 @pytest.mark.parametrize("kind", ["hang", "reset_before", "reset_after", "html", "malformed", "status"])
@@ -233,7 +233,7 @@ async def test_a_read_that_fails_may_be_repeated(mock: Control, sender: TwilioSm
             await call
 
 
-async def test_no_number_and_no_word_is_in_an_error(mock: Control, sender: TwilioSms) -> None:
+async def test_no_number_and_no_text_is_in_an_error(mock: Control, sender: TwilioSms) -> None:
     for kind in ("reset_after", "html", "status"):
         await mock.order(kind)
         with pytest.raises(OutsideError) as failed:
@@ -243,7 +243,7 @@ async def test_no_number_and_no_word_is_in_an_error(mock: Control, sender: Twili
 
 
 async def test_a_delivery_is_reported(mock: Control, sender: TwilioSms, hook: Hook) -> None:
-    await ordered(mock)
+    await order_outcome(mock)
     sent = await sender.send_sms(TO, "Copa: ...", our_key=OUR_KEY)
     assert [read(call) for call in await hook.wait(2)] == [
         DeliveryReport(Service.SMS, f"{sent.provider_id}:sent", sent.provider_id, OUR_KEY, DeliveryStatus.SENT, NOW),
@@ -257,18 +257,18 @@ async def test_a_delivery_is_reported(mock: Control, sender: TwilioSms, hook: Ho
 @pytest.mark.parametrize(
     ("outcome", "status"), [("undelivered", DeliveryStatus.UNDELIVERED), ("failed", DeliveryStatus.FAILED)]
 )
-async def test_reports_twice_and_out_of_order_are_told_apart(
+async def test_repeated_reports_and_reports_out_of_order_are_distinguished(
     mock: Control, sender: TwilioSms, hook: Hook, outcome: str, status: DeliveryStatus
 ) -> None:
-    await ordered(mock, outcome=outcome, copies=2, reversed=True)
+    await order_outcome(mock, outcome=outcome, copies=2, reversed=True)
     sent = await sender.send_sms(TO, "Copa: ...", our_key=OUR_KEY)
     reports = [read(call) for call in await hook.wait(4)]
     assert [report.status for report in reports] == [status, status, DeliveryStatus.SENT, DeliveryStatus.SENT]
     assert {report.report_id for report in reports} == {f"{sent.provider_id}:{outcome}", f"{sent.provider_id}:sent"}
 
 
-async def test_a_report_is_believed_only_with_its_signature(mock: Control, sender: TwilioSms, hook: Hook) -> None:
-    await ordered(mock)
+async def test_a_report_without_a_valid_signature_is_rejected(mock: Control, sender: TwilioSms, hook: Hook) -> None:
+    await order_outcome(mock)
     await sender.send_sms(TO, "Copa: ...", our_key=OUR_KEY)
     (call,) = await hook.wait(1)
     form, signature = form_of(call), call.headers["x-twilio-signature"]
@@ -282,23 +282,23 @@ async def test_a_report_is_believed_only_with_its_signature(mock: Control, sende
         (call.url, form, "é", TOKEN),
         (call.url, form, signature, "another"),
     ]
-    for url, fields, said, token in forged:
+    for url, fields, given_signature, token in forged:
         with pytest.raises(ForgedReport):
-            read_twilio_callback(url, fields, said, token, NOW)
+            read_twilio_callback(url, fields, given_signature, token, NOW)
         with pytest.raises(ForgedReport):
-            read_twilio_inbound(url, fields, said, token, NOW)
+            read_twilio_inbound(url, fields, given_signature, token, NOW)
 
 
 def signed(fields: dict[str, str], url: str = "https://gateway.example/callbacks/twilio") -> Iterator[object]:
     yield from (url, fields, RequestValidator(TOKEN).compute_signature(url, fields), TOKEN, NOW)
 
 
-def test_a_signed_report_may_still_make_no_sense() -> None:
+def test_a_signed_report_may_be_unreadable() -> None:
     for fields in ({}, {"MessageSid": "SM1"}, {"MessageStatus": "sent"}):
         with pytest.raises(UnreadableReport):
             read_twilio_callback(*signed(fields))  # type: ignore[arg-type]
-    told = read_twilio_callback(*signed({"MessageSid": "SM1", "MessageStatus": "teleported"}))  # type: ignore[arg-type]
-    assert (told.status, told.our_key) == (DeliveryStatus.UNKNOWN, None)
+    reading = read_twilio_callback(*signed({"MessageSid": "SM1", "MessageStatus": "teleported"}))  # type: ignore[arg-type]
+    assert (reading.status, reading.our_key) == (DeliveryStatus.UNKNOWN, None)
     with pytest.raises(UnreadableReport):
         read_twilio_inbound(*signed({"Body": "STOP", "From": "whatsapp"}))  # type: ignore[arg-type]
 
@@ -319,13 +319,13 @@ def test_a_signed_report_may_still_make_no_sense() -> None:
         ({}, None),
     ],
 )
-def test_what_passengers_answer(fields: dict[str, str], opted_out: bool | None) -> None:
-    told = read_twilio_inbound(*signed({"From": TO, **fields}))  # type: ignore[arg-type]
-    assert told == (None if opted_out is None else ConsentChange(Service.SMS, TO, opted_out, NOW))
+def test_opt_out_words_of_passengers(fields: dict[str, str], opted_out: bool | None) -> None:
+    reading = read_twilio_inbound(*signed({"From": TO, **fields}))  # type: ignore[arg-type]
+    assert reading == (None if opted_out is None else ConsentChange(Service.SMS, TO, opted_out, NOW))
 
 
 @pytest.mark.parametrize("query", ["PageSize=0", "PageSize=x", "DateSent>=yesterday", "DateSent%3E=2026-13-01"])
-async def test_the_mock_says_no_to_a_list_of_nothing(mock: Control, query: str) -> None:
+async def test_the_mock_rejects_an_invalid_query(mock: Control, query: str) -> None:
     address = f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json?{query}"
     assert (await mock.client.get(address, auth=(ACCOUNT, TOKEN))).json()["code"] == 20001
     for header in ("", "Basic", "Basic x", "Basic eA==", f"Bearer {TOKEN}"):
@@ -333,11 +333,11 @@ async def test_the_mock_says_no_to_a_list_of_nothing(mock: Control, query: str) 
 
 
 @pytest.mark.parametrize("body", ["", "5", "{}", '{"from": 1, "to": "+1", "body": "STOP"}'])
-async def test_the_mock_says_no_to_what_is_no_answer_of_a_passenger(mock: Control, body: str) -> None:
+async def test_the_mock_rejects_an_invalid_inbound_message(mock: Control, body: str) -> None:
     assert (await mock.client.post("/_mock/inbound", content=body)).status_code == 400
 
 
-async def test_the_mock_calls_nobody_else(mock: Control) -> None:
+async def test_the_mock_calls_back_to_loopback_only(mock: Control) -> None:
     elsewhere = TwilioSms(ACCOUNT, TOKEN, SENDER, status_callback="https://gateway.example/hook", url=mock.url)
     with pytest.raises(MessageRefused, match="21609"):
         await elsewhere.send_sms(TO, "Copa: ...")
@@ -349,7 +349,7 @@ async def test_the_mock_calls_nobody_else(mock: Control) -> None:
 async def test_the_outbox_shows_what_was_sent_as_text(mock: Control, sender: TwilioSms) -> None:
     await sender.send_sms(TO, "<script>alert(1)</script>")
     page = (await mock.client.get("/_mock/outbox")).text
-    assert "Nobody received any of this" in page
+    assert "None of these messages left this machine" in page
     assert "&lt;script&gt;" in page
     assert "<script>" not in page
 
@@ -357,5 +357,5 @@ async def test_the_outbox_shows_what_was_sent_as_text(mock: Control, sender: Twi
 @pytest.mark.parametrize(
     "order", [{"outcome": "eaten"}, {"copies": 0}, {"seconds": -1}, {"times": 0}, {"colour": 1}, [], "x"]
 )
-async def test_an_order_that_makes_no_sense_is_refused(mock: Control, order: object) -> None:
+async def test_an_invalid_order_is_rejected(mock: Control, order: object) -> None:
     assert (await mock.client.post("/_mock/deliveries", json=order)).status_code == 400

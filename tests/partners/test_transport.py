@@ -1,4 +1,4 @@
-"""Every way in which a call fails, on the wire, and what it says about a repeat."""
+"""Every way in which a call fails on the wire, and whether a repeat is safe."""
 
 import asyncio
 import socket
@@ -17,8 +17,8 @@ from starlette.routing import Route
 
 from integrations.deadline import deadline
 from integrations.errors import DeadlineExceeded, OutsideError, Refused, Unavailable, Unsettled
-from integrations.partners.mocks.faults import Faults, mock_app
-from integrations.partners.transport import LONGEST_ANSWER_BYTES, RefusedAnswer, Transport
+from integrations.partners.mocks.faults import FaultInjector, mock_app
+from integrations.partners.transport import LONGEST_RESPONSE_BYTES, ErrorResponse, Transport
 from tests.partners.control import Control, controlled
 
 READ_SECONDS = 0.3
@@ -36,9 +36,9 @@ class Partner:
         self.transport = transport
         self.done = done
 
-    async def ask(self, repeatable: bool) -> dict[str, Any]:
-        answer = await self.transport.request("POST", "/messages", repeatable=repeatable, json={"to": NUMBER})
-        return answer.document()
+    async def call(self, repeatable: bool) -> dict[str, Any]:
+        response = await self.transport.request("POST", "/messages", repeatable=repeatable, json={"to": NUMBER})
+        return response.document()
 
 
 @pytest.fixture
@@ -49,7 +49,9 @@ async def partner() -> AsyncIterator[Partner]:
         done.append(await request.json())
         return JSONResponse({"number": len(done)}, 201)
 
-    async with controlled(mock_app("twilio", [Route("/messages", take, methods=["POST"])], Faults(), done.clear)) as it:
+    async with controlled(
+        mock_app("twilio", [Route("/messages", take, methods=["POST"])], FaultInjector(), done.clear)
+    ) as it:
         transport = transport_to(it.url)
         yield Partner(it, transport, done)
         await transport.close()
@@ -61,7 +63,7 @@ def transport_to(url: str) -> Transport:
 
 @asynccontextmanager
 async def talking(talk: Talk) -> AsyncIterator[Transport]:
-    """A transport to a server that does what it likes with its connections."""
+    """A transport to a server that handles its connections with ``talk``."""
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     transport = transport_to(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     yield transport
@@ -69,12 +71,12 @@ async def talking(talk: Talk) -> AsyncIterator[Transport]:
     server.close()
 
 
-def answering(answer: bytes) -> Talk:
-    """Takes a request of one packet and answers so."""
+def responding(response: bytes) -> Talk:
+    """Reads a request of one packet and sends this response."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(65_536)
-        writer.write(answer)
+        writer.write(response)
         await writer.drain()
         writer.close()
 
@@ -84,18 +86,18 @@ def answering(answer: bytes) -> Talk:
 async def failure(call: Awaitable[object]) -> OutsideError:
     with pytest.raises(OutsideError) as caught:
         await call
-    told = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
-    assert KEY not in told
-    assert NUMBER not in told
+    text = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
+    assert KEY not in text
+    assert NUMBER not in text
     return caught.value
 
 
-async def test_an_answer_that_is_the_contract_comes_back(partner: Partner) -> None:
-    assert await partner.ask(repeatable=False) == {"number": 1}
+async def test_a_response_within_the_contract_is_returned(partner: Partner) -> None:
+    assert await partner.call(repeatable=False) == {"number": 1}
     assert partner.done == [{"to": NUMBER}]
 
 
-# What became of the call: was it done, and may a call that must not happen twice be made again?
+# Was the call done, and may a call that must not be repeated be made again?
 @pytest.mark.parametrize(
     ("fault", "done", "error"),
     [
@@ -121,62 +123,64 @@ async def test_each_fault_says_whether_a_repeat_is_safe(
     partner: Partner, fault: dict[str, Any], done: int, error: type[OutsideError]
 ) -> None:
     await partner.control.order(**{"seconds": 1.0, **fault})
-    assert isinstance(await failure(partner.ask(repeatable=False)), error)
+    assert isinstance(await failure(partner.call(repeatable=False)), error)
     assert len(partner.done) == done
 
     await partner.control.order(**{"seconds": 1.0, **fault})
-    found = await failure(partner.ask(repeatable=True))
+    found = await failure(partner.call(repeatable=True))
     assert isinstance(found, Refused if error is Refused else Unavailable)
     assert not isinstance(found, DeadlineExceeded)
 
-    assert (await partner.ask(repeatable=False))["number"] == len(partner.done), "the next call is a new one"
+    assert (await partner.call(repeatable=False))["number"] == len(partner.done), (
+        "the next call has a connection of its own"
+    )
 
 
 @pytest.mark.parametrize(
-    ("told", "seconds"),
+    ("text", "seconds"),
     [("7", 7.0), ("0", 0.1), ("99999999", 3600.0), ("soon", 5.0), ("-3", 5.0), ("\u00b2", 5.0)],
 )
-async def test_a_partner_says_when_to_come_back(told: str, seconds: float) -> None:
-    assert await told_to_wait(told) == seconds
+async def test_retry_after_in_seconds(text: str, seconds: float) -> None:
+    assert await retry_after_of(text) == seconds
 
 
-async def test_a_partner_says_by_a_date_when_to_come_back() -> None:
+async def test_retry_after_as_a_date() -> None:
     in_ten_minutes = datetime.now(UTC) + timedelta(minutes=10)
-    assert await told_to_wait(format_datetime(in_ten_minutes, usegmt=True)) == pytest.approx(600, abs=10)
-    assert await told_to_wait(format_datetime(in_ten_minutes - timedelta(days=1))) == 0.1
+    assert await retry_after_of(format_datetime(in_ten_minutes, usegmt=True)) == pytest.approx(600, abs=10)
+    assert await retry_after_of(format_datetime(in_ten_minutes - timedelta(days=1))) == 0.1
 
 
-async def told_to_wait(text: str) -> float:
-    """Seconds, for an answer with that Retry-After."""
-    busy = f"HTTP/1.1 429 Busy\r\nretry-after: {text}\r\ncontent-length: 0\r\n\r\n".encode("latin-1")
-    async with talking(answering(busy)) as transport:
+async def retry_after_of(text: str) -> float:
+    """Seconds for a response with that Retry-After."""
+    response = f"HTTP/1.1 429 Busy\r\nretry-after: {text}\r\ncontent-length: 0\r\n\r\n".encode("latin-1")
+    async with talking(responding(response)) as transport:
         found = await failure(transport.request("GET", "/", repeatable=False))
     assert isinstance(found, Unavailable)
     return found.retry_after_seconds
 
 
-async def test_a_refusal_carries_its_answer_and_does_not_say_it() -> None:
+async def test_a_rejection_carries_its_response_but_does_not_quote_it() -> None:
     body = f'{{"code": 21211, "message": "{NUMBER} is not a number"}}'.encode()
-    refusing = answering(b"HTTP/1.1 400 Bad\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+    refusing = responding(b"HTTP/1.1 400 Bad\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
     async with talking(refusing) as transport:
         found = await failure(transport.request("POST", "/", repeatable=False, json={"to": NUMBER}))
-    assert isinstance(found, RefusedAnswer)
-    assert found.answer.document()["code"] == 21211
+    assert isinstance(found, ErrorResponse)
+    assert found.response.document()["code"] == 21211
 
 
-async def test_a_call_that_was_not_connected_was_not_done(partner: Partner) -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        transport = transport_to(f"http://127.0.0.1:{nobody.getsockname()[1]}")
+async def test_a_call_without_a_connection_is_not_done(partner: Partner) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        transport = transport_to(f"http://127.0.0.1:{unused.getsockname()[1]}")
         assert isinstance(await failure(transport.request("POST", "/", repeatable=False, json={})), Unavailable)
         await transport.close()
 
 
-async def test_a_partner_that_does_not_take_the_connection_was_not_reached() -> None:
+async def test_a_partner_that_does_not_accept_connections_is_unavailable() -> None:
     with socket.socket() as deaf, socket.socket() as first, socket.socket() as second:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(0)
-        for filling in (first, second):  # the queue: from now on, the kernel answers nobody
+        for filling in (first, second):  # fills the queue: from now on, the kernel accepts no connection
             filling.setblocking(False)
             filling.connect_ex(deaf.getsockname())
         transport = transport_to(f"http://127.0.0.1:{deaf.getsockname()[1]}")
@@ -186,7 +190,7 @@ async def test_a_partner_that_does_not_take_the_connection_was_not_reached() -> 
         await transport.close()
 
 
-async def test_an_answer_that_only_drips_is_late_as_a_whole() -> None:
+async def test_a_slow_response_times_out_as_a_whole() -> None:
     async def drip(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
         try:
@@ -203,7 +207,7 @@ async def test_an_answer_that_only_drips_is_late_as_a_whole() -> None:
         assert time.monotonic() - started < 1.5
 
 
-async def test_an_answer_without_end_is_cut() -> None:
+async def test_an_endless_response_is_cut_off() -> None:
     sent = 0
 
     async def pour(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -222,34 +226,34 @@ async def test_an_answer_without_end_is_cut() -> None:
         assert isinstance(found, Unavailable)
         assert "too long" in found.reason
         await asyncio.sleep(0.1)
-        assert sent < 20 * LONGEST_ANSWER_BYTES
+        assert sent < 20 * LONGEST_RESPONSE_BYTES
 
 
-async def test_a_caller_without_time_does_not_ask(partner: Partner) -> None:
+async def test_a_caller_without_time_makes_no_call(partner: Partner) -> None:
     with deadline(0.0):
-        assert isinstance(await failure(partner.ask(repeatable=False)), DeadlineExceeded)
+        assert isinstance(await failure(partner.call(repeatable=False)), DeadlineExceeded)
     assert partner.done == []
 
 
-async def test_a_caller_whose_time_ends_after_the_request_does_not_know(partner: Partner) -> None:
-    await partner.ask(repeatable=False)
+async def test_a_deadline_after_the_request_leaves_the_outcome_unknown(partner: Partner) -> None:
+    await partner.call(repeatable=False)
     await partner.control.order("late")
     with deadline(0.1):
-        assert isinstance(await failure(partner.ask(repeatable=False)), Unsettled)
+        assert isinstance(await failure(partner.call(repeatable=False)), Unsettled)
     assert len(partner.done) == 2
 
 
-async def test_a_call_that_was_given_up_leaves_the_next_one_alone(partner: Partner) -> None:
+async def test_a_cancelled_call_does_not_affect_the_next_one(partner: Partner) -> None:
     await partner.control.order("late", seconds=0.2)
-    asking = asyncio.create_task(partner.ask(repeatable=False))
+    asking = asyncio.create_task(partner.call(repeatable=False))
     await asyncio.sleep(0.1)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
 
-    assert await partner.ask(repeatable=False) == {"number": 2}
+    assert await partner.call(repeatable=False) == {"number": 2}
 
 
-async def test_more_calls_than_connections_wait_their_turn(partner: Partner) -> None:
-    answers = await asyncio.gather(*(partner.ask(repeatable=False) for _ in range(40)))
-    assert sorted(answer["number"] for answer in answers) == list(range(1, 41))
+async def test_more_calls_than_connections_are_queued(partner: Partner) -> None:
+    responses = await asyncio.gather(*(partner.call(repeatable=False) for _ in range(40)))
+    assert sorted(response["number"] for response in responses) == list(range(1, 41))

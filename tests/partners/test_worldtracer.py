@@ -1,4 +1,4 @@
-"""WorldTracer's client and its mock, on the wire."""
+"""WorldTracer's client and its mock on the wire."""
 
 from datetime import date
 from pathlib import Path
@@ -37,7 +37,7 @@ def baggage(
     return BaggageData(file_type, station, "CM", bags or (BAG,), **more)  # type: ignore[arg-type] # as the test gives
 
 
-async def made(client: WorldTracerClient, file_type: FileType = FileType.DELAYED, key: str = "key-1") -> str:
+async def created(client: WorldTracerClient, file_type: FileType = FileType.DELAYED, key: str = "key-1") -> str:
     needed: dict[str, Any] = {"flights": (FLIGHT,), "routing": ("PTY",), "storage_location": "BRS 1"}
     more = needed if file_type is FileType.ON_HAND else {}
     return (await client.create_pir(baggage(file_type, **more), OWNER, our_key=key)).reference
@@ -45,7 +45,7 @@ async def made(client: WorldTracerClient, file_type: FileType = FileType.DELAYED
 
 async def test_a_file_gets_a_reference_of_its_station_and_is_found_again(worldtracer: WorldTracerClient) -> None:
     first = await worldtracer.create_pir(baggage(), OWNER, our_key="key-1")
-    second = await made(worldtracer, key="key-2")
+    second = await created(worldtracer, key="key-2")
     by_key, by_tag, by_name = [
         [file.reference for file in await worldtracer.search_bags(criteria)]
         for criteria in (
@@ -60,23 +60,23 @@ async def test_a_file_gets_a_reference_of_its_station_and_is_found_again(worldtr
 
 
 async def test_creation_is_not_idempotent(worldtracer: WorldTracerClient) -> None:
-    """The trap that makes a search before a repeat necessary."""
-    assert await made(worldtracer) != await made(worldtracer)
+    """The reason why a search must precede a repeat."""
+    assert await created(worldtracer) != await created(worldtracer)
     assert len(await worldtracer.search_bags(SearchCriteria(our_key="key-1"))) == 2
 
 
-async def test_tracing_rests_by_bag_and_is_taken_up_again(worldtracer: WorldTracerClient) -> None:
+async def test_tracing_is_suspended_and_resumed_by_bag(worldtracer: WorldTracerClient) -> None:
     two = baggage(FileType.DELAYED, BAG, TracedBag(OTHER_TAG, "RD25XXX"))
     reference = (await worldtracer.create_pir(two, OWNER, our_key="key-1")).reference
     await worldtracer.suspend(reference, [2])
-    resting = (await worldtracer.get_pir_status(reference)).bags
+    suspended = (await worldtracer.get_pir_status(reference)).bags
     await worldtracer.reinstate(reference, [2])
-    assert resting == (TracedBagState.TRACING, TracedBagState.SUSPENDED)
+    assert suspended == (TracedBagState.TRACING, TracedBagState.SUSPENDED)
     assert set((await worldtracer.get_pir_status(reference)).bags) == {TracedBagState.TRACING}
 
 
 async def test_a_file_without_reason_and_station_stays_open(worldtracer: WorldTracerClient) -> None:
-    reference = await made(worldtracer)
+    reference = await created(worldtracer)
     lacking = await worldtracer.close(reference, None, None)
     still_open = await worldtracer.get_pir_status(reference)
     complete = await worldtracer.close(reference, 55, "PTY")
@@ -88,8 +88,8 @@ async def test_a_file_without_reason_and_station_stays_open(worldtracer: WorldTr
     assert (closed.closed, closed.reason_for_loss, closed.fault_station) == (True, 55, "PTY")
 
 
-async def test_a_closed_file_is_only_recreated(worldtracer: WorldTracerClient) -> None:
-    reference = await made(worldtracer)
+async def test_a_closed_file_can_only_be_recreated(worldtracer: WorldTracerClient) -> None:
+    reference = await created(worldtracer)
     await worldtracer.close(reference, 55, "PTY")
     for change in (
         worldtracer.update_pir(reference, FileUpdates(remarks="x")),
@@ -98,12 +98,12 @@ async def test_a_closed_file_is_only_recreated(worldtracer: WorldTracerClient) -
     ):
         with pytest.raises(FileClosed):
             await change
-    anew = await worldtracer.create_pir(baggage(recreated_from=reference), OWNER, our_key="key-2")
-    assert (await worldtracer.get_pir_status(anew.reference)).recreated_from == reference
+    recreated = await worldtracer.create_pir(baggage(recreated_from=reference), OWNER, our_key="key-2")
+    assert (await worldtracer.get_pir_status(recreated.reference)).recreated_from == reference
 
 
 async def test_forwarding_a_found_bag_closes_its_file(worldtracer: WorldTracerClient) -> None:
-    reference = await made(worldtracer, FileType.ON_HAND)
+    reference = await created(worldtracer, FileType.ON_HAND)
     rush = await worldtracer.forward(
         reference,
         Forwarding("PTY", "CM", TAG, "2230000001", (FLIGHT,)),
@@ -115,7 +115,7 @@ async def test_forwarding_a_found_bag_closes_its_file(worldtracer: WorldTracerCl
 
 
 async def test_a_found_bag_is_compared_with_open_files(worldtracer: WorldTracerClient) -> None:
-    reference = await made(worldtracer)
+    reference = await created(worldtracer)
     (match,) = await worldtracer.match_found_bags(BagDescription(TAG, "GONZALEZ", "BK22RHW", "Samsonite"))
     assert (match.reference, match.bag, match.score) == (reference, 1, 100.0)
     assert {"TN", "NM", "CT"} <= set(match.elements)
@@ -125,7 +125,7 @@ async def test_an_unknown_file_and_a_wrong_key(worldtracer: WorldTracerClient, w
     with pytest.raises(UnknownFile):
         await worldtracer.get_pir_status("PTYCM99999")
     stranger = WorldTracerClient(worldtracer_mock.url, "another-key", "CM")
-    # No file is at fault: the account has to be put in order.
+    # No file is at fault: the account has to be repaired.
     with pytest.raises(Unavailable) as caught:
         await stranger.ping()
     await stranger.close_connections()
@@ -134,20 +134,20 @@ async def test_an_unknown_file_and_a_wrong_key(worldtracer: WorldTracerClient, w
 
 
 @pytest.mark.parametrize("kind", ["reset_after", "html", "malformed", "hang"])
-async def test_a_creation_without_an_answer_is_unsettled_and_found_by_its_key(
+async def test_a_creation_without_a_response_is_unsettled_and_found_by_its_key(
     worldtracer: WorldTracerClient, worldtracer_mock: Control, kind: str
 ) -> None:
     await worldtracer_mock.order(kind, processed=True) if kind != "reset_after" else await worldtracer_mock.order(kind)
     with pytest.raises(Unsettled):
-        await made(worldtracer)
+        await created(worldtracer)
     assert len(await worldtracer.search_bags(SearchCriteria(our_key="key-1"))) == 1
 
 
 @pytest.mark.parametrize("kind", ["reset_before", "status", "html"])
-async def test_what_may_be_repeated_is_unavailable(
+async def test_a_repeatable_call_that_fails_is_unavailable(
     worldtracer: WorldTracerClient, worldtracer_mock: Control, kind: str
 ) -> None:
-    reference = await made(worldtracer)
+    reference = await created(worldtracer)
     await worldtracer_mock.order(kind)
     with pytest.raises(Unavailable):
         await worldtracer.update_pir(reference, FileUpdates(remarks="x"))
@@ -159,12 +159,12 @@ async def test_a_forward_file_is_neither_updated_nor_closed(worldtracer: WorldTr
         await worldtracer.close("PTYCM00001", 55, "PTY", file_type=FileType.FORWARDED)
 
 
-async def test_the_mocks_files_outlive_a_restart(tmp_path: Path) -> None:
+async def test_the_mocks_files_survive_a_restart(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     for key in ("key-1", "key-2"):
         async with controlled(create_app(journal=journal)) as mock:
             client = WorldTracerClient(mock.url, KEY, "CM")
-            await made(client, key=key)
+            await created(client, key=key)
             found = [file.reference for file in await client.search_bags(SearchCriteria(tag=TAG))]
             await client.close_connections()
     assert sorted(found) == ["GRUCM00001", "GRUCM00002"]

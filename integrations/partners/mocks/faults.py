@@ -1,10 +1,10 @@
-"""What every mock has in common: it says that it is one, remembers what it got, and misbehaves on request.
+"""Common part of all mocks: the label on every response, a record of the requests, and fault injection.
 
-The control endpoints, beside the partner's own:
+Control endpoints, beside the partner's own:
 
-- ``POST /_mock/faults`` orders a fault (``Fault`` says what may be in it) and ``GET /_mock/faults`` tells the counts;
-- ``GET /_mock/received?since=N`` tells what came in after request number N, the newest 500 at most;
-- ``DELETE /_mock`` forgets faults, requests, counts and all that the partner itself was told.
+- ``POST /_mock/faults`` orders a fault (``Fault`` describes the fields) and ``GET /_mock/faults`` returns the counts;
+- ``GET /_mock/received?since=N`` lists the requests after number N, at most the newest 500;
+- ``DELETE /_mock`` clears faults, requests, counts and the state of the partner itself.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-REMEMBERED_REQUESTS = 2000
-REMEMBERED_CHARACTERS = 8000
+KEPT_REQUESTS = 2000
+KEPT_CHARACTERS = 8000
 SHOWN_REQUESTS = 500
 LARGEST_REQUEST_BYTES = 32_000_000
 MOST_FAULTS = 100
 
-# Where the server puts the caller's connection, an asyncio.Transport, in a request's scope.
+# Key of a request's scope under which the server puts the caller's connection, an asyncio.Transport.
 CONNECTION = "integrations.partners.mocks.connection"
 
 
@@ -49,21 +49,21 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kind of misbehaviour.
+    """One order for misbehaviour.
 
     Args:
-        kind: ``latency`` waits, then does as asked; ``late`` does as asked, then waits; ``hang`` does nothing and
-            does not answer; ``reset_before`` does nothing and ``reset_after`` does as asked, and both cut the
-            connection off; ``status``, ``html`` (200 with a web page) and ``malformed`` (200 with half a JSON text)
-            answer so.
-        method: of the requests it befalls; ``*`` for any.
-        path: of those requests, as a pattern with ``*``.
-        times: how often; None for until it is cleared.
-        chance: that a matching request is befallen, from 0 to 1.
-        seconds: of waiting; a hang ends by resetting the connection.
-        status: for ``status``.
-        retry_after: seconds told with the status.
-        processed: whether ``hang``, ``status``, ``html`` and ``malformed`` do as asked first.
+        kind: ``latency`` waits, then processes the request; ``late`` processes it, then waits; ``hang`` neither
+            processes nor responds; ``reset_before`` does not process it and ``reset_after`` does, and both reset the
+            connection; ``status``, ``html`` (200 with a web page) and ``malformed`` (200 with half a JSON text) respond
+            so.
+        method: method of the requests to which it applies; ``*`` for any.
+        path: path of these requests, as a pattern with ``*``.
+        times: how often it applies; None until it is cleared.
+        chance: probability that it applies to a matching request, from 0 to 1.
+        seconds: seconds of waiting; a hang ends by resetting the connection.
+        status: HTTP status for ``status``.
+        retry_after: seconds of ``Retry-After``, sent with the status.
+        processed: whether ``hang``, ``status``, ``html`` and ``malformed`` process the request first.
     """
 
     kind: FaultKind
@@ -78,31 +78,31 @@ class Fault:
 
     @property
     def cuts_reply(self) -> bool:
-        """Whether the partner does as asked and the caller does not get to know."""
-        return self.kind is FaultKind.RESET_AFTER or (self.processed and self.kind in ANSWERED_OTHERWISE)
+        """Whether the request is processed but its response does not reach the caller."""
+        return self.kind is FaultKind.RESET_AFTER or (self.processed and self.kind in RESPONSE_REPLACED)
 
 
-ANSWERED_OTHERWISE = (FaultKind.HANG, FaultKind.STATUS, FaultKind.HTML, FaultKind.MALFORMED)
+RESPONSE_REPLACED = (FaultKind.HANG, FaultKind.STATUS, FaultKind.HTML, FaultKind.MALFORMED)
 
 
-class Faults:
-    """The faults on order, and what came in.
+class FaultInjector:
+    """Pending faults, and the requests so far.
 
     Args:
-        latency: seconds that every answer takes.
-        seed: of the chances.
+        latency: seconds before every response.
+        seed: seed of the random numbers.
     """
 
     def __init__(self, latency: float = 0.0, seed: int = 0) -> None:
         self.latency = latency
-        self.received: deque[dict[str, Any]] = deque(maxlen=REMEMBERED_REQUESTS)
+        self.received: deque[dict[str, Any]] = deque(maxlen=KEPT_REQUESTS)
         self._seed = seed
         self.clear()
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Clears everything."""
         self.received.clear()
-        self.ordered: list[Fault] = []
+        self.pending: list[Fault] = []
         self.injected: Counter[FaultKind] = Counter()
         self.requests = 0
         self.replies_cut = 0
@@ -110,50 +110,52 @@ class Faults:
         self._random = random.Random(self._seed)  # noqa: S311 - repeatable, and no secret
 
     def order(self, fault: Fault) -> None:
-        """Adds a fault after those that wait.
+        """Adds a fault after the pending ones.
 
         Raises:
-            ValueError: too many wait.
+            ValueError: too many faults are pending.
         """
-        if len(self.ordered) == MOST_FAULTS:
-            raise ValueError(f"{MOST_FAULTS} faults are on order")
-        self.ordered.append(fault)
+        if len(self.pending) == MOST_FAULTS:
+            raise ValueError(f"at most {MOST_FAULTS} faults may be pending")
+        self.pending.append(fault)
 
-    def take(self, method: str, path: str) -> Fault | None:
-        """The fault that befalls this request: the first that matches."""
-        for place, fault in enumerate(self.ordered):
+    def fault_for(self, method: str, path: str) -> Fault | None:
+        """Fault that applies to this request: the first that matches."""
+        for place, fault in enumerate(self.pending):
             if not (fnmatchcase(method, fault.method) and fnmatchcase(path, fault.path)):
                 continue
             if self._random.random() >= fault.chance:
                 continue
             if fault.times is not None:
-                self.ordered[place : place + 1] = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
+                self.pending[place : place + 1] = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
             self.injected[fault.kind] += 1
             self.replies_cut += fault.cuts_reply
             return fault
         return None
 
     def counts(self) -> dict[str, Any]:
-        """What happened so far.
+        """Counts so far.
 
-        ``repliesCut`` counts requests that were done and whose answer a fault kept back; ``repliesUnread`` those that
-        were done and whose caller had gone meanwhile, after a latency or by itself.
+        ``repliesCut`` counts processed requests whose response a fault withheld. ``repliesUnread`` counts processed
+        requests whose caller had disconnected meanwhile, after a latency or by itself.
         """
         return {
             "requests": self.requests,
             "injected": dict(self.injected),
             "repliesCut": self.replies_cut,
             "repliesUnread": self.replies_unread,
-            "waiting": [asdict(fault) for fault in self.ordered],
+            "waiting": [asdict(fault) for fault in self.pending],
         }
 
 
-def mock_app(name: str, routes: list[BaseRoute], faults: Faults, forget: Callable[[], None]) -> Starlette:
-    """A partner's stand-in: its own routes, the control endpoints and a page that says what it is.
+def mock_app(name: str, routes: list[BaseRoute], faults: FaultInjector, clear_state: Callable[[], None]) -> Starlette:
+    """Application of a mock: the partner's routes, the control endpoints and a page that says that it is a mock.
 
     Args:
-        name: the partner; every response carries it as ``X-Mock``.
-        forget: empties the memory behind ``routes``.
+        name: name of the partner; every response carries it as ``X-Mock``.
+        routes: routes of the partner.
+        faults: pending faults.
+        clear_state: clears the state behind ``routes``.
     """
 
     async def landing(_request: Request) -> Response:
@@ -173,16 +175,16 @@ def mock_app(name: str, routes: list[BaseRoute], faults: Faults, forget: Callabl
         return JSONResponse(faults.counts())
 
     async def received(request: Request) -> Response:
-        given = request.query_params.get("since", "0")
-        if not (given.isascii() and given.isdecimal()):
-            return JSONResponse({"error": "since is a request's number"}, 400)
-        since = int(given)
+        text = request.query_params.get("since", "0")
+        if not (text.isascii() and text.isdecimal()):
+            return JSONResponse({"error": "since must be the number of a request"}, 400)
+        since = int(text)
         found = [entry for entry in faults.received if entry["number"] > since]
         return JSONResponse({"requests": faults.requests, "received": found[-SHOWN_REQUESTS:]})
 
     async def reset(_request: Request) -> Response:
         faults.clear()
-        forget()
+        clear_state()
         return Response(status_code=204)
 
     control = [
@@ -192,31 +194,33 @@ def mock_app(name: str, routes: list[BaseRoute], faults: Faults, forget: Callabl
         Route("/_mock/faults", counts),
         Route("/_mock/received", received),
     ]
-    return Starlette(routes=[*control, *routes], middleware=[Middleware(Misbehaving, name=name, faults=faults)])
+    return Starlette(
+        routes=[*control, *routes], middleware=[Middleware(FaultInjectionMiddleware, name=name, faults=faults)]
+    )
 
 
 def _read_fault(body: bytes) -> Fault:
-    """A fault from ``{"kind": "status", "match": {"method": "POST", "path": "*"}, "status": 500, ...}``."""
-    given = orjson.loads(body)
-    match = given.pop("match", {})
-    fault = Fault(**{**given, "kind": FaultKind(given["kind"])}, **match)
+    """Parses a fault such as ``{"kind": "status", "match": {"method": "POST", "path": "*"}, "status": 500}``."""
+    fields = orjson.loads(body)
+    match = fields.pop("match", {})
+    fault = Fault(**{**fields, "kind": FaultKind(fields["kind"])}, **match)
     if fault.times is not None and fault.times < 1:
-        raise ValueError("times is at least 1, or null")
+        raise ValueError("times must be at least 1, or null")
     if not (0 <= fault.seconds <= 3600 and 0 <= fault.chance <= 1 and 200 <= fault.status <= 599):
-        raise ValueError("seconds is 0 to 3600, chance 0 to 1, status 200 to 599")
+        raise ValueError("seconds must be 0 to 3600, chance 0 to 1, status 200 to 599")
     return fault
 
 
-class Misbehaving:
-    """Puts the faults between the server and the partner's own routes.
+class FaultInjectionMiddleware:
+    """ASGI middleware that injects the faults between the server and the partner's routes.
 
     Args:
-        app: those routes.
-        name: of the partner.
-        faults: on order.
+        app: the partner's routes.
+        name: name of the partner.
+        faults: pending faults.
     """
 
-    def __init__(self, app: ASGIApp, name: str, faults: Faults) -> None:
+    def __init__(self, app: ASGIApp, name: str, faults: FaultInjector) -> None:
         self._app = app
         self._name = name
         self._faults = faults
@@ -237,36 +241,36 @@ class Misbehaving:
         await self._serve(scope, body, receive, send)
 
     async def _serve(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
-        fault = self._faults.take(scope["method"], scope["path"])
-        entry = self._note(scope, body, fault)
+        fault = self._faults.fault_for(scope["method"], scope["path"])
+        entry = self._record(scope, body, fault)
         await asyncio.sleep(self._faults.latency)
         kind = fault.kind if fault else None
         if fault and kind is FaultKind.LATENCY:
             await asyncio.sleep(fault.seconds)
         reply: list[Message] = []
         if fault is None or fault.cuts_reply or kind in (FaultKind.LATENCY, FaultKind.LATE):
-            reply = await _answer(self._app, scope, body)
+            reply = await _response_of(self._app, scope, body)
             entry["status"] = reply[0]["status"]
         if fault and kind in (FaultKind.LATE, FaultKind.HANG):
             await asyncio.sleep(fault.seconds)
         if kind in (FaultKind.RESET_BEFORE, FaultKind.RESET_AFTER, FaultKind.HANG):
             scope[CONNECTION].abort()
-            await receive()  # until the server knows too, or it would call the missing answer an error
+            await receive()  # until the server has noticed, or it would report a missing response as an error
         elif fault and kind in (FaultKind.STATUS, FaultKind.HTML, FaultKind.MALFORMED):
-            await _otherwise(fault)(scope, receive, send)
+            await _replacement(fault)(scope, receive, send)
         else:
             self._faults.replies_unread += scope[CONNECTION].is_closing()
             for message in reply:
                 await send(message)
 
-    def _note(self, scope: Scope, body: bytes, fault: Fault | None) -> dict[str, Any]:
+    def _record(self, scope: Scope, body: bytes, fault: Fault | None) -> dict[str, Any]:
         self._faults.requests += 1
         entry = {
             "number": self._faults.requests,
             "method": scope["method"],
             "path": scope["path"],
             "query": scope["query_string"].decode("latin-1"),
-            "body": body[:REMEMBERED_CHARACTERS].decode(errors="replace"),
+            "body": body[:KEPT_CHARACTERS].decode(errors="replace"),
             "fault": fault.kind if fault else None,
             "status": None,
         }
@@ -283,7 +287,7 @@ def _labelled(send: Send, name: str) -> Send:
     return labelled
 
 
-def _otherwise(fault: Fault) -> Response:
+def _replacement(fault: Fault) -> Response:
     if fault.kind is FaultKind.HTML:
         return HTMLResponse("<html><body>Please log in to the network.</body></html>")
     if fault.kind is FaultKind.MALFORMED:
@@ -292,8 +296,8 @@ def _otherwise(fault: Fault) -> Response:
     return Response(status_code=fault.status, headers=headers)
 
 
-async def _answer(app: ASGIApp, scope: Scope, body: bytes) -> list[Message]:
-    """What the partner's own routes answer; they do not notice whether the caller is still there."""
+async def _response_of(app: ASGIApp, scope: Scope, body: bytes) -> list[Message]:
+    """Response of the partner's routes. They do not see whether the caller is still connected."""
     reply: list[Message] = []
 
     async def receive() -> Message:
@@ -307,7 +311,7 @@ async def _answer(app: ASGIApp, scope: Scope, body: bytes) -> list[Message]:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The whole request, None where it is too large."""
+    """Reads the whole request; None if it is too large."""
     body = bytearray()
     while True:
         message = await receive()

@@ -1,8 +1,8 @@
-"""A SendGrid that speaks the contract of docs/EXTERNAL_SERVICES.md: emails, their activity, and signed events.
+"""Mock of SendGrid with the contract of ``docs/EXTERNAL_SERVICES.md``: emails, their activity, and signed events.
 
-Beside the control endpoints of ``faults`` and ``deliveries``, ``GET /_mock/public-key`` tells the verification key of
-its events, in the form of SendGrid's mail settings. It follows from the API key that is taken; without one it is
-another at each start.
+Beside the control endpoints of ``faults`` and ``delivery_simulator``, ``GET /_mock/public-key`` returns the
+verification key of its events in the form of SendGrid's mail settings. It is derived from the accepted API key; without
+one it is different at each start.
 """
 
 import re
@@ -23,19 +23,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from integrations.partners.mocks.deliveries import NOWHERE, Deliveries, Outcome, is_loopback
-from integrations.partners.mocks.faults import Faults, mock_app
+from integrations.partners.mocks.delivery_simulator import NO_REPORT, DeliveryOutcome, DeliverySimulator, is_loopback
+from integrations.partners.mocks.faults import FaultInjector, mock_app
 
 ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 LONGEST_ADDRESS = 254
 ACTIVITY_QUERY = re.compile(r"msg_id LIKE '([A-Za-z0-9._-]+)%'")
-# The curve that SendGrid signs with (NIST P-256), and the order of its group (FIPS 186-5).
+# Curve of SendGrid's signatures (NIST P-256), and the order of its group (FIPS 186-5).
 CURVE = ec.SECP256R1()
 CURVE_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-# SendGrid goes on for 24 hours.
+# SendGrid repeats for 24 hours.
 TRIES = 60
 OUTCOMES = ("delivered", "bounce", "dropped", "deferred", "spamreport", "unsubscribe")
-WORDS = {
+STATUSES = {
     "dropped": ("dropped",),
     "deferred": ("processed", "deferred"),
     "delivered": ("processed", "delivered"),
@@ -47,8 +47,8 @@ REASONS = {"bounce": "550 5.1.1 The address does not exist", "dropped": "Bounced
 NOT_DELIVERED = ("bounce", "dropped")
 
 
-class SendGridFault(Exception):
-    """What SendGrid says no with: the field that is wrong, and the HTTP status."""
+class SendGridError(Exception):
+    """Rejection by SendGrid: message, wrong field and HTTP status."""
 
     def __init__(self, message: str, field: str | None, status: int = 400) -> None:
         super().__init__(message)
@@ -57,73 +57,73 @@ class SendGridFault(Exception):
 
 
 def create_app(*, key: str | None = None, callback: str | None = None, latency: float = 0.0) -> Starlette:
-    """The mock.
+    """Creates the mock.
 
     Args:
-        key: the only API key that is taken; None takes any.
-        callback: the event webhook.
-        latency: seconds that every answer takes.
+        key: the only API key to accept; None accepts any.
+        callback: address of the event webhook.
+        latency: seconds before every response.
 
     Raises:
         ValueError: the callback is not on this machine.
     """
     if callback is not None and not is_loopback(callback):
-        raise ValueError("a mock calls back to a loopback address only")
-    post = PostOffice(key, callback)
+        raise ValueError("callback must be a loopback address")
+    service = SendGridService(key, callback)
 
-    async def answered(request: Request) -> Response:
+    async def endpoint(request: Request) -> Response:
         try:
-            post.check_key(request)
-            return await post.answer(request)
-        except SendGridFault as fault:
-            said = {"errors": [{"message": str(fault), "field": fault.field, "help": None}]}
-            return JSONResponse(said, fault.status)
+            service.check_key(request)
+            return await service.respond(request)
+        except SendGridError as error:
+            body = {"errors": [{"message": str(error), "field": error.field, "help": None}]}
+            return JSONResponse(body, error.status)
 
     async def verification_key(_request: Request) -> Response:
-        return JSONResponse({"publicKey": post.public_key})
+        return JSONResponse({"publicKey": service.public_key})
 
     routes = [
-        Route("/v3/mail/send", answered, methods=["POST"]),
-        Route("/v3/messages", answered),
-        Route("/v3/scopes", answered),
+        Route("/v3/mail/send", endpoint, methods=["POST"]),
+        Route("/v3/messages", endpoint),
+        Route("/v3/scopes", endpoint),
         Route("/_mock/public-key", verification_key),
-        *post.deliveries.routes("SendGrid"),
+        *service.simulator.routes("SendGrid"),
     ]
-    return mock_app("sendgrid", list(routes), Faults(latency), post.deliveries.forget)
+    return mock_app("sendgrid", list(routes), FaultInjector(latency), service.simulator.clear)
 
 
 def public_key(key: str) -> str:
-    """The verification key of a mock that takes this API key alone, base64 of its DER form."""
-    return _told_key(_signing_key(key))
+    """Verification key of a mock that accepts this API key alone, as base64 of its DER form."""
+    return _encoded_key(_signing_key(key))
 
 
-class PostOffice:
-    """Takes emails, delivers them and reports.
+class SendGridService:
+    """State and endpoints of the mock: takes emails, delivers them and reports events.
 
     Args:
-        key: the only API key that is taken.
-        callback: the event webhook.
+        key: the only API key to accept.
+        callback: address of the event webhook.
     """
 
     def __init__(self, key: str | None, callback: str | None) -> None:
-        self.deliveries = Deliveries(OUTCOMES, TRIES)
+        self.simulator = DeliverySimulator(OUTCOMES, TRIES)
         self._key = key
         self._callback = callback
         self._signing_key = ec.generate_private_key(CURVE) if key is None else _signing_key(key)
 
     @property
     def public_key(self) -> str:
-        """The verification key of its events."""
-        return _told_key(self._signing_key)
+        """Verification key of the events."""
+        return _encoded_key(self._signing_key)
 
     def check_key(self, request: Request) -> None:
-        """Says no to a stranger."""
-        scheme, _, said = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not said or self._key not in (None, said):
-            raise SendGridFault("The provided authorization grant is invalid, expired, or revoked", None, 401)
+        """Rejects a request without the right API key."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token or self._key not in (None, token):
+            raise SendGridError("The provided authorization grant is invalid, expired, or revoked", None, 401)
 
-    async def answer(self, request: Request) -> Response:
-        """Does as asked."""
+    async def respond(self, request: Request) -> Response:
+        """Processes a request."""
         match request.url.path:
             case "/v3/scopes":
                 return JSONResponse({"scopes": ["mail.send"]})
@@ -146,37 +146,37 @@ class PostOffice:
                 "attachments": mail["attachments"],
                 **mail["content"],
             }
-            self.deliveries.messages.append(message)
-            self.deliveries.begin(self._deliver(message, mail["custom_args"]))
+            self.simulator.messages.append(message)
+            self.simulator.start(self._deliver(message, mail["custom_args"]))
         return Response(status_code=202, headers={"x-message-id": message_id})
 
     def _activity(self, query: str) -> list[dict[str, Any]]:
-        asked = ACTIVITY_QUERY.fullmatch(query)
-        if asked is None:
-            raise SendGridFault("this mock knows queries of the form msg_id LIKE 'ID%'", "query")
+        match = ACTIVITY_QUERY.fullmatch(query)
+        if match is None:
+            raise SendGridError("this mock knows queries of the form msg_id LIKE 'ID%'", "query")
         return [
             {"msg_id": message["id"], "to_email": message["to"], "status": _activity_status(message["status"])}
-            for message in self.deliveries.messages
-            if message["id"].startswith(asked[1])
+            for message in self.simulator.messages
+            if message["id"].startswith(match[1])
         ]
 
     async def _deliver(self, message: dict[str, Any], custom_args: Mapping[str, str]) -> None:
-        outcome = self.deliveries.take(message["to"])
+        outcome = self.simulator.outcome_for(message["to"])
 
-        def say(word: str) -> None:
-            message["status"] = word
-            events[word] = _event(message, word, custom_args)
+        def set_status(status: str) -> None:
+            message["status"] = status
+            events[status] = _event(message, status, custom_args)
 
-        async def tell(word: str) -> None:
+        async def send(status: str) -> None:
             if self._callback is not None:
-                body = orjson.dumps([events[word]])
-                await self.deliveries.call(self._callback, body, lambda: self.signed(body))
+                body = orjson.dumps([events[status]])
+                await self.simulator.call(self._callback, body, lambda: self.signed(body))
 
         events: dict[str, dict[str, Any]] = {}
-        await self.deliveries.report(outcome, _words(outcome), say, tell)
+        await self.simulator.run(outcome, _statuses(outcome), set_status, send)
 
     def signed(self, body: bytes) -> dict[str, str]:
-        """The headers of a signed batch of events."""
+        """Headers of a signed batch of events."""
         timestamp = str(int(time.time()))
         signature = self._signing_key.sign(timestamp.encode() + body, ec.ECDSA(hashes.SHA256()))
         return {
@@ -191,37 +191,37 @@ def _signing_key(key: str) -> ec.EllipticCurvePrivateKey:
     return ec.derive_private_key(number % (CURVE_ORDER - 1) + 1, CURVE)
 
 
-def _told_key(signing_key: ec.EllipticCurvePrivateKey) -> str:
+def _encoded_key(signing_key: ec.EllipticCurvePrivateKey) -> str:
     der = signing_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return b64encode(der).decode()
 
 
-def _words(outcome: Outcome) -> tuple[str, ...]:
-    return () if outcome.outcome == NOWHERE else WORDS[outcome.outcome]
+def _statuses(outcome: DeliveryOutcome) -> tuple[str, ...]:
+    return () if outcome.outcome == NO_REPORT else STATUSES[outcome.outcome]
 
 
-def _event(message: Mapping[str, Any], word: str, custom_args: Mapping[str, str]) -> dict[str, Any]:
-    # Custom arguments stand beside the event's own fields, and do not replace them.
+def _event(message: Mapping[str, Any], status: str, custom_args: Mapping[str, str]) -> dict[str, Any]:
+    # Custom arguments stand beside the event's own fields and do not replace them.
     return {
         **custom_args,
         "email": message["to"],
         "timestamp": int(time.time()),
         "smtp-id": f"<{message['id']}@mock>",
-        "event": word,
+        "event": status,
         "sg_event_id": b64encode(uuid4().bytes).decode(),
         "sg_message_id": message["id"],
-        **({"reason": REASONS[word]} if word in REASONS else {}),
+        **({"reason": REASONS[status]} if status in REASONS else {}),
     }
 
 
-def _activity_status(word: str) -> str:
-    if word in NOT_DELIVERED:
+def _activity_status(status: str) -> str:
+    if status in NOT_DELIVERED:
         return "not_delivered"
-    return "processing" if word in ("processed", "deferred") else "delivered"
+    return "processing" if status in ("processed", "deferred") else "delivered"
 
 
 def _read(body: bytes) -> dict[str, Any]:
-    """What the mock keeps of a body of ``mail/send``."""
+    """Parses a body of ``mail/send`` into what the mock keeps."""
     try:
         mail = orjson.loads(body)
         _check(mail)
@@ -233,23 +233,23 @@ def _read(body: bytes) -> dict[str, Any]:
             "content": _content(mail),
         }
     except (AttributeError, KeyError, TypeError, orjson.JSONDecodeError):
-        raise SendGridFault("Bad Request", None) from None
+        raise SendGridError("Bad Request", None) from None
 
 
 def _check(mail: Mapping[str, Any]) -> None:
     if not mail.get("personalizations"):
-        raise SendGridFault("The personalizations field is required.", "personalizations")
+        raise SendGridError("The personalizations field is required.", "personalizations")
     for place, to in enumerate(_recipients(mail)):
         if not ADDRESS.fullmatch(to) or len(to) > LONGEST_ADDRESS:
-            raise SendGridFault("Does not contain a valid address.", f"personalizations.{place}.to.0.email")
+            raise SendGridError("Does not contain a valid address.", f"personalizations.{place}.to.0.email")
     if not ADDRESS.fullmatch(mail.get("from", {}).get("email", "")):
-        raise SendGridFault("The from email does not contain a valid address.", "from.email")
+        raise SendGridError("The from email does not contain a valid address.", "from.email")
     if mail.get("template_id"):
         return
     if not mail.get("subject"):
-        raise SendGridFault("The subject is required.", "subject")
+        raise SendGridError("The subject is required.", "subject")
     if not mail.get("content") or not all(part["value"] for part in mail["content"]):
-        raise SendGridFault("The content value must be a string at least one character in length.", "content.0.value")
+        raise SendGridError("The content value must be a string at least one character in length.", "content.0.value")
 
 
 def _recipients(mail: Mapping[str, Any]) -> list[str]:

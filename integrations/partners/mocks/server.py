@@ -1,4 +1,4 @@
-"""Serves a mock on a loopback port: inside the running loop, or alone."""
+"""Server of a mock on a loopback port, inside the running loop or alone."""
 
 import asyncio
 import contextlib
@@ -17,9 +17,9 @@ GRACE_SECONDS = 1
 
 @contextlib.asynccontextmanager
 async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
-    """Serves ``app`` while inside and gives its address, ``http://127.0.0.1:PORT``; port 0 takes a free one."""
+    """Serves ``app`` inside the block and yields its address, ``http://127.0.0.1:PORT``; port 0 takes a free one."""
     connections: dict[tuple[str, int], asyncio.Transport] = {}
-    # With its protocol named, asyncio sends small answers at once; without, each waits 40 ms for more.
+    # With the protocol named, asyncio sends small responses at once; otherwise each waits 40 ms for more data.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((LOOPBACK, port))
@@ -50,7 +50,7 @@ async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to whoever runs the loop."""
+    """Server that leaves signals to the owner of the loop."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -58,7 +58,7 @@ class _Server(uvicorn.Server):
 
 
 def _protocol(connections: dict[tuple[str, int], asyncio.Transport]) -> type[H11Protocol]:
-    """uvicorn's HTTP over connections that are remembered, so that one can be reset."""
+    """uvicorn's HTTP protocol, with its connections kept in a table so that a fault can reset one."""
 
     class Remembered(H11Protocol):
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -74,7 +74,7 @@ def _protocol(connections: dict[tuple[str, int], asyncio.Transport]) -> type[H11
 
 def _with_connection(app: ASGIApp, connections: dict[tuple[str, int], asyncio.Transport]) -> ASGIApp:
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        # One that was lost before its request was begun is nobody's concern.
+        # A connection that was lost before its request began needs no response.
         if (connection := connections.get(scope["client"])) is not None:
             await app({**scope, CONNECTION: connection}, receive, send)
 

@@ -1,7 +1,7 @@
-"""The files behind the WorldTracer mock, by WorldTracer's rules as far as they are public.
+"""Files behind the WorldTracer mock, by WorldTracer's rules as far as they are public.
 
-A file holds the elements that it was made with, as they came over the wire. Making one is not idempotent, a closed one
-is never changed again, and what is missing to close one is told by a warning beside a success.
+A file holds the elements of its creation as they came over the wire. Creation is not idempotent, a closed file is never
+changed, and a close that lacks an element succeeds with a warning and leaves the file open.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,12 +18,12 @@ Elements = Mapping[str, Any]
 Key = tuple[str, str, str, int]
 
 
-class FileRefusal(Exception):
-    """The call is refused.
+class WorldTracerError(Exception):
+    """Rejection by WorldTracer.
 
     Args:
-        code: WorldTracer's, as the mock has it.
-        status: of HTTP.
+        code: error code; the codes are the mock's own.
+        status: HTTP status.
     """
 
     def __init__(self, code: str, status: int = 400) -> None:
@@ -33,8 +33,8 @@ class FileRefusal(Exception):
 
 
 @dataclass(slots=True)
-class File:
-    """One file. ``tracing`` has a state for each of its bags."""
+class TracingFile:
+    """One file. ``tracing`` holds a state for each of its bags."""
 
     record_type: str
     station: str
@@ -47,83 +47,83 @@ class File:
 
     @property
     def key(self) -> Key:
-        """What names it."""
+        """Identity of the file."""
         return self.record_type, self.station, self.airline, self.number
 
     @property
     def bags(self) -> list[dict[str, Any]]:
-        """Its bags, in order."""
+        """Bags of the file, in order."""
         return bags_of(self.elements)
 
     @property
     def record_reference(self) -> dict[str, Any]:
-        """Its reference, with the number as an integer."""
+        """Reference of the file, with the number as an integer."""
         return {"StationCode": self.station, "AirlineCode": self.airline, "ReferenceNumber": self.number}
 
     @property
     def record_id(self) -> dict[str, Any]:
-        """Its type and its reference."""
+        """Type and reference of the file."""
         return {"RecordType": self.record_type, "RecordReference": self.record_reference}
 
 
-class Files:
-    """All files, the newest last; the oldest gives way when there are too many."""
+class TracingFileStore:
+    """All files, the newest last. Beyond ``MOST_FILES`` the oldest is dropped."""
 
     def __init__(self) -> None:
-        self._files: dict[Key, File] = {}
+        self._files: dict[Key, TracingFile] = {}
         self._last_numbers: dict[tuple[str, str], int] = {}
 
     def clear(self) -> None:
-        """Forgets all."""
+        """Removes all files."""
         self._files.clear()
         self._last_numbers.clear()
 
-    def __iter__(self) -> Iterator[File]:
+    def __iter__(self) -> Iterator[TracingFile]:
         return iter(self._files.values())
 
-    def create(self, record_type: str, elements: Elements, at: datetime) -> File:
-        """Makes a file, another one each time.
+    def create(self, record_type: str, elements: Elements, at: datetime) -> TracingFile:
+        """Creates a file, another one with each call.
 
         Raises:
-            Refusal: something mandatory is missing, or it would take the place of a file that is open.
+            WorldTracerError: a mandatory element is missing, or the file would replace one that is open.
         """
         if not bags_of(elements):
-            raise FileRefusal("MISSING_BAG")
+            raise WorldTracerError("MISSING_BAG")
         if record_type == "ON-HAND":
             _check_on_hand(elements)
         if old := elements.get("RecreatedFrom"):
             found = self._files.get((record_type, *_reference(old)))
             if found is not None and not found.closed:
-                raise FileRefusal("RECORD_NOT_CLOSED", 409)
+                raise WorldTracerError("RECORD_NOT_CLOSED", 409)
         return self._add(record_type, elements, at)
 
-    def forward(self, elements: Elements, at: datetime) -> File:
-        """Makes a forward file; the on-hand file that it quotes is closed by it."""
-        quoted = self.open_one(elements["RecordID"])
-        made = self._add("RUSH", elements, at)
+    def forward(self, elements: Elements, at: datetime) -> TracingFile:
+        """Creates a forward file. A quoted on-hand file is closed."""
+        quoted = self.get_open(elements["RecordID"])
+        forward_file = self._add("RUSH", elements, at)
         quoted.closed = quoted.record_type == "ON-HAND"
-        return made
+        return forward_file
 
     def update(self, elements: Elements) -> None:
-        """Puts elements into the place of those that the file has."""
-        file = self.open_one(elements["RecordID"])
+        """Replaces elements of a file."""
+        file = self.get_open(elements["RecordID"])
         changed = {**file.elements, **_apart_from_id(elements)}
         bags = len(bags_of(changed))
         file.tracing = [*file.tracing[:bags], *["TRACING"] * (bags - len(file.tracing))]
         file.elements = changed
 
     def trace(self, elements: Elements, state: str) -> None:
-        """Sets the tracing of some bags of a file, numbered from 1."""
-        file = self.open_one(elements["RecordID"])
+        """Sets the tracing state of some bags of a file, numbered from 1."""
+        file = self.get_open(elements["RecordID"])
         numbers = elements["BagSequence"]
         if not numbers or not all(1 <= number <= len(file.tracing) for number in numbers):
-            raise FileRefusal("NO_SUCH_BAG")
+            raise WorldTracerError("NO_SUCH_BAG")
         for number in numbers:
             file.tracing[number - 1] = state
 
     def close(self, elements: Elements) -> list[dict[str, Any]]:
-        """Closes a file, or says in a warning why it stays open."""
-        file = self.open_one(elements["RecordID"])
+        """Closes a file, or returns a warning that says why it stays open."""
+        file = self.get_open(elements["RecordID"])
         file.elements.update(_apart_from_id(elements))
         complete = file.elements.get("ReasonForLoss") and file.elements.get("FaultStation")
         if file.record_type == "DELAYED" and not complete:
@@ -132,46 +132,46 @@ class Files:
         file.closed = True
         return []
 
-    def one(self, record_id: Elements) -> File:
-        """The file of that name.
+    def get(self, record_id: Elements) -> TracingFile:
+        """File with this identity.
 
         Raises:
-            Refusal: there is none.
+            WorldTracerError: there is none.
         """
         file = self._files.get((record_id["RecordType"], *_reference(record_id["RecordReference"])))
         if file is None:
-            raise FileRefusal("RECORD_NOT_FOUND", 404)
+            raise WorldTracerError("RECORD_NOT_FOUND", 404)
         return file
 
-    def open_one(self, record_id: Elements) -> File:
-        """The file of that name, if it may be changed.
+    def get_open(self, record_id: Elements) -> TracingFile:
+        """File with this identity, which must be open.
 
         Raises:
-            Refusal: there is none, or it is closed.
+            WorldTracerError: there is none, or it is closed.
         """
-        file = self.one(record_id)
+        file = self.get(record_id)
         if file.closed:
-            raise FileRefusal("RECORD_CLOSED", 409)
+            raise WorldTracerError("RECORD_CLOSED", 409)
         return file
 
-    def search(self, criteria: Elements) -> list[File]:
-        """The files that meet all criteria, the newest first.
+    def search(self, criteria: Elements) -> list[TracingFile]:
+        """Files that match all criteria, the newest first.
 
         Raises:
-            Refusal: nothing is given that tells files apart.
+            WorldTracerError: no criterion identifies a file.
         """
         if not any(criteria.get(name) for name in ("BagTag", "PassengerName", "FurtherInfo")):
-            raise FileRefusal("MISSING_CRITERIA")
+            raise WorldTracerError("MISSING_CRITERIA")
         return [file for file in reversed(self._files.values()) if _meets(file, criteria)][:MOST_FOUND]
 
-    def _add(self, record_type: str, elements: Elements, at: datetime) -> File:
+    def _add(self, record_type: str, elements: Elements, at: datetime) -> TracingFile:
         place = elements["RefStationAirline"]
         station, airline = place["StationCode"], place["AirlineCode"]
         number = self._last_numbers.get((station, airline), 0) % LAST_NUMBER + 1
         self._last_numbers[station, airline] = number
         state = "SUSPENDED" if elements.get("TracingOption") == "SUSPENDED" else "TRACING"
-        file = File(record_type, station, airline, number, at, dict(elements), [state] * len(bags_of(elements)))
-        self._files.pop(file.key, None)  # numbers are used again, and the newest stands last
+        file = TracingFile(record_type, station, airline, number, at, dict(elements), [state] * len(bags_of(elements)))
+        self._files.pop(file.key, None)  # numbers are reused, and the newest file stands last
         self._files[file.key] = file
         if len(self._files) > MOST_FILES:
             del self._files[next(iter(self._files))]
@@ -179,13 +179,13 @@ class Files:
 
 
 def bags_of(elements: Elements) -> list[dict[str, Any]]:
-    """The bags of a message or a file."""
+    """Bags of a message or a file."""
     bags: list[dict[str, Any]] = elements["DelayedBagGroup"]["DelayedBags"]["DelayedBag"]
     return bags
 
 
 def tag_of(bag: Elements) -> str | None:
-    """The tag of a bag in ten digits."""
+    """Tag of a bag in ten digits."""
     tag = bag.get("BagTag")
     return None if tag is None else str(tag["TagSequence"]).zfill(10)
 
@@ -195,16 +195,16 @@ def _apart_from_id(elements: Elements) -> dict[str, Any]:
 
 
 def _check_on_hand(elements: Elements) -> None:
-    """One bag a file; colour and type, routing, storage location and flight are mandatory."""
+    """Checks an on-hand file: one bag; colour and type, routing, storage location and flight are mandatory."""
     bags = bags_of(elements)
     if len(bags) != 1:
-        raise FileRefusal("ONE_BAG_PER_ON_HAND_FILE")
+        raise WorldTracerError("ONE_BAG_PER_ON_HAND_FILE")
     named = (elements.get("RouteStations"), elements.get("StorageLocation"), elements.get("BagItinerary"))
     if "ColorTypeDesc" not in bags[0] or not all(named):
-        raise FileRefusal("MISSING_MANDATORY_ELEMENT")
+        raise WorldTracerError("MISSING_MANDATORY_ELEMENT")
 
 
-def _meets(file: File, criteria: Elements) -> bool:
+def _meets(file: TracingFile, criteria: Elements) -> bool:
     tag = criteria.get("BagTag")
     surname = criteria.get("PassengerName")
     return (
@@ -216,8 +216,8 @@ def _meets(file: File, criteria: Elements) -> bool:
     )
 
 
-def _tagged(file: File) -> list[Elements]:
-    """What of a file may have a tag: its bags, and the rush tag of a forward file."""
+def _tagged(file: TracingFile) -> list[Elements]:
+    """Elements of a file that may have a tag: its bags, and the rush tag of a forward file."""
     rush = file.elements.get("RushBagTag")
     return [*file.bags, *([] if rush is None else [{"BagTag": rush}])]
 

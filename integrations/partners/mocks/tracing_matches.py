@@ -1,14 +1,14 @@
-"""How well a found bag agrees with the bags that are looked for.
+"""Score of a found bag against the bags that are traced.
 
-WorldTracer compares 23 elements; which points each earns is not public. These are seven of them, with points of the
-mock's own. The score is as there: points earned of points possible, in percent.
+WorldTracer compares 23 elements; the points of each are not public. This mock compares seven of them, with points of
+its own. As at WorldTracer, the score is points earned of points possible, in percent.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from integrations.partners.mocks.tracing_files import MOST_FOUND, File, tag_of
+from integrations.partners.mocks.tracing_files import MOST_FOUND, TracingFile, tag_of
 
 LEAST_POINTS = 15.0
 
@@ -16,17 +16,17 @@ Elements = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class TracingMatch:
-    """A bag of a file that may be the found one; ``elements`` agree at least in half."""
+class MatchedBag:
+    """A bag of a file that may be the found one; ``elements`` are those that agree at least in half."""
 
-    file: File
+    file: TracingFile
     bag: int
     score: float
     elements: list[str]
 
 
-def matches(files: Iterable[File], found: Elements) -> list[TracingMatch]:
-    """The bags of open delayed files that are being traced and agree with the found one, the best first."""
+def matches(files: Iterable[TracingFile], found: Elements) -> list[MatchedBag]:
+    """Bags of open delayed files that are traced and agree with the found one, the best match first."""
     candidates = (
         _compare(found, file, number)
         for file in files
@@ -37,7 +37,7 @@ def matches(files: Iterable[File], found: Elements) -> list[TracingMatch]:
     return sorted((match for match in candidates if match), key=lambda match: -match.score)[:MOST_FOUND]
 
 
-def _compare(found: Elements, file: File, number: int) -> TracingMatch | None:
+def _compare(found: Elements, file: TracingFile, number: int) -> MatchedBag | None:
     here, there = found["Bag"], file.bags[number - 1]
     compared = [
         ("TN", 30, _same(tag_of(here), tag_of(there))),
@@ -53,7 +53,7 @@ def _compare(found: Elements, file: File, number: int) -> TracingMatch | None:
     if earned < LEAST_POINTS:
         return None
     score = round(100 * earned / sum(points for _, points, _ in both), 1)
-    return TracingMatch(file, number, score, [code for code, _, degree in both if degree >= 0.5])
+    return MatchedBag(file, number, score, [code for code, _, degree in both if degree >= 0.5])
 
 
 def _plain(elements: Elements, name: str) -> str | None:

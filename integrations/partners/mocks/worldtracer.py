@@ -1,7 +1,7 @@
-"""A WorldTracer that speaks the contract of docs/EXTERNAL_SERVICES.md and remembers its files.
+"""Mock of WorldTracer with the contract of ``docs/EXTERNAL_SERVICES.md``; it keeps its files.
 
-With a journal it remembers them across restarts: every message that changed something is a line of it, and is taken
-again at the start.
+With a journal the files survive a restart: every message that changed something is a line of the journal, and the mock
+replays them when it starts.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from integrations.partners.mocks.faults import Faults, mock_app
-from integrations.partners.mocks.tracing_files import Elements, File, FileRefusal, Files, tag_of
+from integrations.partners.mocks.faults import FaultInjector, mock_app
+from integrations.partners.mocks.tracing_files import Elements, TracingFile, TracingFileStore, WorldTracerError, tag_of
 from integrations.partners.mocks.tracing_matches import matches
 
 READ_REPLIES = {
@@ -25,7 +25,7 @@ READ_REPLIES = {
     "ON-HAND": "WTR_OnhandBagRecReadRS",
     "RUSH": "WTR_RushBagRecReadRS",
 }
-# What stands around a message's own elements.
+# Elements of the envelope.
 ENVELOPE = ("Version", "POS", "AgentID")
 
 Handler = Callable[[Elements, datetime], dict[str, Any]]
@@ -34,39 +34,39 @@ Handler = Callable[[Elements, datetime], dict[str, Any]]
 def create_app(
     *, key: str | None = None, callback: str | None = None, latency: float = 0.0, journal: Path | None = None
 ) -> Starlette:
-    """The mock.
+    """Creates the mock.
 
     Args:
-        key: the only API key that is taken; None takes any.
-        callback: not used, since WorldTracer reports nothing by itself.
-        latency: seconds that every answer takes.
-        journal: the file that it remembers its files in.
+        key: the only API key to accept; None accepts any.
+        callback: unused, since WorldTracer reports nothing by itself.
+        latency: seconds before every response.
+        journal: path of the journal.
     """
     _ = callback
-    desk = WorldTracerDesk(journal)
+    service = WorldTracerService(journal)
 
-    async def take(request: Request) -> Response:
+    async def process(request: Request) -> Response:
         if key is not None and request.headers.get("x-api-key") != key:
             return Response(status_code=401)
         try:
-            return JSONResponse(desk.take(request.path_params["message"], await request.body()))
-        except FileRefusal as refusal:
-            errors = {"Error": [{"Code": refusal.code, "ShortText": refusal.code.replace("_", " ").capitalize()}]}
-            return JSONResponse({"Errors": errors}, refusal.status)
+            return JSONResponse(service.process(request.path_params["message"], await request.body()))
+        except WorldTracerError as error:
+            errors = {"Error": [{"Code": error.code, "ShortText": error.code.replace("_", " ").capitalize()}]}
+            return JSONResponse({"Errors": errors}, error.status)
 
-    routes = [Route("/{service}/{message}", take, methods=["POST"])]
-    return mock_app("worldtracer", list(routes), Faults(latency), desk.forget)
+    routes = [Route("/{service}/{message}", process, methods=["POST"])]
+    return mock_app("worldtracer", list(routes), FaultInjector(latency), service.clear)
 
 
-class WorldTracerDesk:
-    """Takes messages and answers them.
+class WorldTracerService:
+    """State and messages of the mock.
 
     Args:
-        journal: of what changed; None keeps none.
+        journal: path of the journal; None keeps none.
     """
 
     def __init__(self, journal: Path | None) -> None:
-        self._files = Files()
+        self._files = TracingFileStore()
         self._journal = journal
         self._changes: Mapping[str, Handler] = {
             "WTR_DelayedBagsCreateRQ": self._create("DELAYED"),
@@ -87,53 +87,53 @@ class WorldTracerDesk:
             "WTR_MatchBagsRQ": self._match,
         }
         if journal is not None and journal.exists():
-            self._take_again(journal.read_bytes())
+            self._replay(journal.read_bytes())
 
-    def forget(self) -> None:
-        """Forgets all files, those in the journal too."""
+    def clear(self) -> None:
+        """Removes all files, those in the journal included."""
         self._files.clear()
         if self._journal is not None:
             self._journal.unlink(missing_ok=True)
 
-    def take(self, message: str, body: bytes) -> dict[str, Any]:
-        """The answer to a message.
+    def process(self, message: str, body: bytes) -> dict[str, Any]:
+        """Processes a message and returns its response.
 
         Raises:
-            Refusal: it is refused, or no message.
+            WorldTracerError: the message is rejected or unknown.
         """
         handler = self._changes.get(message) or self._reads.get(message)
         if handler is None:
-            raise FileRefusal("UNKNOWN_MESSAGE", 404)
+            raise WorldTracerError("UNKNOWN_MESSAGE", 404)
         at = datetime.now(UTC)
         try:
-            sent = orjson.loads(body)[message]
-            elements = {name: value for name, value in sent.items() if name not in ENVELOPE}
-            answer = handler(elements, at)
+            content = orjson.loads(body)[message]
+            elements = {name: value for name, value in content.items() if name not in ENVELOPE}
+            response = handler(elements, at)
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise FileRefusal("INVALID_MESSAGE") from None
+            raise WorldTracerError("INVALID_MESSAGE") from None
         if message in self._changes:
-            self._note(message, elements, at)
-        return answer
+            self._record(message, elements, at)
+        return response
 
-    def _note(self, message: str, elements: Elements, at: datetime) -> None:
+    def _record(self, message: str, elements: Elements, at: datetime) -> None:
         if self._journal is not None:
             with self._journal.open("ab") as journal:
                 journal.write(orjson.dumps([at, message, elements]) + b"\n")
 
-    def _take_again(self, lines: bytes) -> None:
-        # What follows the last line's end was cut off when we were killed.
+    def _replay(self, lines: bytes) -> None:
+        # What follows the last line end was cut off when the mock was killed.
         for line in lines[: lines.rfind(b"\n") + 1].splitlines():
             at, message, elements = orjson.loads(line)
             self._changes[message](elements, datetime.fromisoformat(at))
 
     def _create(self, record_type: str) -> Handler:
         def create(elements: Elements, at: datetime) -> dict[str, Any]:
-            return _made(self._files.create(record_type, elements, at))
+            return _created(self._files.create(record_type, elements, at))
 
         return create
 
     def _forward(self, elements: Elements, at: datetime) -> dict[str, Any]:
-        return _made(self._files.forward(elements, at))
+        return _created(self._files.forward(elements, at))
 
     def _update(self, elements: Elements, _at: datetime) -> dict[str, Any]:
         self._files.update(elements)
@@ -151,7 +151,7 @@ class WorldTracerDesk:
         return _success("WTR_StatusRS", **({"Warnings": {"Warning": warnings}} if warnings else {}))
 
     def _read(self, elements: Elements, _at: datetime) -> dict[str, Any]:
-        file = self._files.one(elements["RecordID"])
+        file = self._files.get(elements["RecordID"])
         bags = [{**bag, "tracingStatus": state} for bag, state in zip(file.bags, file.tracing, strict=True)]
         content = {
             **file.elements,
@@ -181,20 +181,20 @@ def _success(message: str, **elements: Any) -> dict[str, Any]:
     return {message: {"Success": {}, **elements}}
 
 
-def _made(file: File) -> dict[str, Any]:
+def _created(file: TracingFile) -> dict[str, Any]:
     return _success("WTR_BagsCreateRS", RecordID=file.record_id)
 
 
-def _status(file: File) -> str:
+def _status(file: TracingFile) -> str:
     return "CLOSED" if file.closed else "OPEN"
 
 
-def _summary(file: File) -> dict[str, Any]:
+def _summary(file: TracingFile) -> dict[str, Any]:
     tags = filter(None, map(tag_of, file.bags))
     return {
         "RecordID": file.record_id,
         "RecordStatus": _status(file),
-        # As the public client sees it: without its leading zeros.
+        # As the public client receives it: without leading zeros.
         "BagTag": [{"TagSequence": tag.lstrip("0")} for tag in tags],
         "PassengerName": file.elements.get("PassengerName", ""),
         "FurtherInfo": file.elements.get("FurtherInfo"),
