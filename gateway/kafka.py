@@ -5,7 +5,7 @@ from functools import partial
 from gateway.config import Settings
 from gateway.initialise import operator
 from gateway.lifespan import open_stores
-from integrations.streams.kafka import Cluster, Consumer
+from integrations.streams.kafka import KafkaCluster, KafkaConsumer
 from resolvers.ingestion.kafka_loop import keep, take_in
 
 
@@ -17,7 +17,7 @@ async def consume(settings: Settings) -> None:
     """
     settings.check_kafka()
     password = settings.kafka_password
-    cluster = Cluster(
+    cluster = KafkaCluster(
         settings.kafka_bootstrap_servers or "",
         settings.kafka_security_protocol,
         settings.kafka_sasl_mechanism,
@@ -25,6 +25,6 @@ async def consume(settings: Settings) -> None:
         password.get_secret_value() if password else None,
         settings.kafka_ca_file,
     )
-    consumer = Consumer(cluster, settings.kafka_topic or "", settings.kafka_group)
+    consumer = KafkaConsumer(cluster, settings.kafka_topic or "", settings.kafka_group)
     async with open_stores(settings) as stores, consumer:
         await take_in(consumer, partial(keep, operator(settings, stores)))

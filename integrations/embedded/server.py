@@ -1,4 +1,4 @@
-"""What the embedded servers have in common: a folder, a port, a password and one child process."""
+"""Common part of the embedded servers: a folder, a port, a password and one child process."""
 
 import contextlib
 import fcntl
@@ -18,13 +18,13 @@ SERVERS = Path(__file__).resolve().parents[2] / ".tools" / "servers"
 
 
 class EmbeddedServer(ABC):
-    """A server of this machine that keeps its state in one folder and never outlives the process that started it.
+    """A server on this machine that keeps its state in one folder and never outlives the process that started it.
 
-    The port and the password are made once and kept in ``server.json`` (mode 0600), so that clients find the server
-    at the same address after a restart. A lock on the folder keeps a second owner out.
+    Port and password are chosen once and kept in ``server.json`` (mode 0600), so that clients find the server at the
+    same address after a restart. A lock on the folder keeps a second owner out.
 
     Args:
-        folder: made where missing; everything the server writes lies below it.
+        folder: folder of everything that the server writes; created if missing.
     """
 
     name: ClassVar[str]
@@ -46,11 +46,11 @@ class EmbeddedServer(ABC):
 
     @abstractmethod
     def addresses(self) -> dict[str, str]:
-        """The settings by which the gateway finds the server, under the names of the environment's variables."""
+        """Settings by which the gateway finds the server, by the names of their environment variables."""
 
     @abstractmethod
     async def _prepare(self, progress: Progress) -> None:
-        """Makes what the first start needs; runs before every start."""
+        """Prepares the first start. Runs before every start."""
 
     @abstractmethod
     def _command(self) -> list[str]:
@@ -58,29 +58,29 @@ class EmbeddedServer(ABC):
 
     @abstractmethod
     async def _ready(self) -> bool:
-        """Whether the server answers a real request."""
+        """Whether the server responds to a real request."""
 
     def _account(self) -> Account | None:
-        """The user the server runs as, None for the one we are."""
+        """User of the server; None for the current user."""
         return None
 
     @property
     def port(self) -> int:
-        """The TCP port on 127.0.0.1, known from the first start on."""
+        """TCP port on 127.0.0.1, known from the first start on."""
         return int(self._state["port"])
 
     @property
     def password(self) -> str:
-        """The generated password."""
+        """Generated password."""
         return str(self._state["password"])
 
     @property
     def pid(self) -> int | None:
-        """The server's process id while it runs."""
+        """Process id of the server while it runs."""
         return self._process.pid
 
     def alive(self) -> bool:
-        """Whether the process runs; it may still be starting."""
+        """Whether the process runs. It may still be starting."""
         return self._process.alive()
 
     async def wait(self) -> int:
@@ -88,16 +88,19 @@ class EmbeddedServer(ABC):
         return await self._process.wait()
 
     async def start(self, progress: Progress = lambda _: None) -> None:
-        """Starts the server and returns when it answers; does nothing where it runs already.
+        """Starts the server and returns when it responds. Does nothing if it already runs.
+
+        Args:
+            progress: receives one line of text for each step that takes long.
 
         Raises:
-            StartError: another process owns the folder, a program is missing, or the server gave up.
+            StartError: another process owns the folder, a program is missing, or the server ended.
         """
         if self.alive():
             return
-        self._own_folder()
+        self._lock_folder()
         try:
-            await self._process.end_leftover()  # first: it may hold our port
+            await self._process.end_leftover()  # first, since it may hold the port
             self._choose_port()
             await self._prepare(progress)
             await self._launch()
@@ -107,22 +110,22 @@ class EmbeddedServer(ABC):
             raise
 
     async def _launch(self) -> None:
-        """Starts the process and waits until it answers."""
+        """Starts the process and waits until it responds."""
         await self._process.start(self._command(), account=self._account())
         await self._process.until(self._ready, self.starts_within_seconds)
 
     async def stop(self) -> None:
-        """Asks the server to end, kills it after ``stops_within_seconds``, and sets the folder free."""
+        """Asks the server to end, kills it after ``stops_within_seconds``, and releases the folder."""
         await self._process.stop()
-        self._free_folder()
+        self._release_folder()
 
     async def kill(self) -> None:
-        """Ends the server and its children at once, as a power cut would, and sets the folder free."""
+        """Kills the server and its children at once, as a power cut would, and releases the folder."""
         await self._process.kill()
-        self._free_folder()
+        self._release_folder()
 
-    def _own_folder(self) -> None:
-        """Takes the folder's lock and reads what an earlier start left."""
+    def _lock_folder(self) -> None:
+        """Locks the folder and reads the state of an earlier start."""
         if self._lock is not None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -134,31 +137,31 @@ class EmbeddedServer(ABC):
         # Digits and letters only: Neo4j's admin tool would take a leading dash for an option.
         self._state.setdefault("password", secrets.token_hex(24))
 
-    def _free_folder(self) -> None:
+    def _release_folder(self) -> None:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
-    def _remember(self, **values: Any) -> None:
-        """Adds values to the kept state."""
+    def _save_state(self, **values: Any) -> None:
+        """Adds values to the stored state."""
         self._state.update(values)
         write_secret(self.folder / "server.json", json.dumps(self._state))
 
     def _choose_port(self) -> None:
-        """Keeps the port of the last start; another one only where that is taken and nobody was told of it yet."""
+        """Keeps the port of the last start. Chooses another one only if that is taken and no client uses it yet."""
         port = self._state.get("port")
         if not port or not (self._served or is_free(port)):
-            self._remember(port=free_port())
+            self._save_state(port=free_port())
 
 
 def require(program: Path) -> None:
-    """Raises StartError where a program was not fetched into this checkout."""
+    """Raises StartError if a program was not fetched into this checkout."""
     if not program.exists():
-        raise StartError(f"{program.name} is missing: scripts/setup_copa_demo.sh or scripts/test.sh fetches it.")
+        raise StartError(f"{program.name} is missing: run scripts/setup_copa_demo.sh or scripts/test.sh to fetch it.")
 
 
 def lock_file(path: Path) -> IO[str] | None:
-    """Opens a file with a lock that ends when it is closed or its process ends; None where another one holds it."""
+    """Opens a file with a lock that ends with it or with the process; None if another process holds the lock."""
     file = path.open("a")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -178,7 +181,7 @@ def write_secret(path: Path, text: str) -> None:
 
 
 def is_free(port: int) -> bool:
-    """Whether 127.0.0.1:port can be listened on."""
+    """Whether a server can listen on 127.0.0.1:port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -189,10 +192,10 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A free port below the range from which systems take ports for outgoing connections (32768 on Linux).
+    """Returns a free port below the range of ports for outgoing connections (from 32768 on Linux).
 
-    Within that range a client that knocks at a stopped server may be given the very port as its own, connect to
-    itself and keep the server from coming back.
+    Within that range a client that connects to a stopped server may get the very port as its own, connect to itself and
+    keep the server from returning.
     """
     while True:
         port = 20_000 + secrets.randbelow(12_000)

@@ -1,1 +1,1 @@
-"""The partners: WorldTracer, SMS by Twilio and email by SendGrid, behind ports in our own words."""
+"""Partners: WorldTracer, SMS by Twilio and email by SendGrid, behind ports in the product's terms."""

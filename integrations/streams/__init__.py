@@ -1,1 +1,1 @@
-"""Streams that others write and we read: Kafka."""
+"""Streams that other systems write and the product reads: Kafka."""

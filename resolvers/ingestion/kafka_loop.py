@@ -10,7 +10,7 @@ from integrations.deadline import deadline
 from integrations.errors import OutsideError
 from integrations.messages.formats import pieces_of
 from integrations.stores.availability import backoff
-from integrations.streams.kafka import HANDLE_SECONDS, Consumer, Record
+from integrations.streams.kafka import HANDLE_SECONDS, KafkaConsumer, KafkaRecord
 from resolvers.context import Context
 from resolvers.ingestion.pipeline import BATCH, IntakeChannel, ingest
 
@@ -19,10 +19,10 @@ logger = logging.getLogger(__name__)
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
 
-Handle = Callable[[Sequence[Record]], Awaitable[object]]
+Handle = Callable[[Sequence[KafkaRecord]], Awaitable[object]]
 
 
-async def take_in(consumer: Consumer, handle: Handle) -> None:
+async def take_in(consumer: KafkaConsumer, handle: Handle) -> None:
     """Handles a topic's records until cancelled. A store that is away is waited for, without leaving the group.
 
     Args:
@@ -47,7 +47,7 @@ async def take_in(consumer: Consumer, handle: Handle) -> None:
             limit, failures = min(BATCH, limit * 2), 0
 
 
-async def keep(context: Context, records: Sequence[Record]) -> None:
+async def keep(context: Context, records: Sequence[KafkaRecord]) -> None:
     """Keeps the messages of a batch of records, each of them text of its own.
 
     What was written within the same minute is kept at once, as received when the last of it was written: a year that
@@ -64,5 +64,5 @@ async def keep(context: Context, records: Sequence[Record]) -> None:
             await ingest(context, pieces[start : start + BATCH], received_at, IntakeChannel.KAFKA)
 
 
-def _minute(record: Record) -> datetime:
+def _minute(record: KafkaRecord) -> datetime:
     return record.at.replace(second=0, microsecond=0)

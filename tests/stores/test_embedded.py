@@ -201,7 +201,7 @@ def open_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Stands for /var/lib/baggage-gateway."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
-        monkeypatch.setattr(postgres, "OPEN_FOLDER", Path(name))
+        monkeypatch.setattr(postgres, "REACHABLE_FOLDER", Path(name))
         yield Path(name)
 
 
@@ -335,7 +335,7 @@ async def test_a_damaged_jar_in_the_cache_is_fetched_again(repository: tuple[str
 @pytest.mark.parametrize(
     ("name", "served", "sentence"),
     [
-        ("one.jar", b"other", "is not what the lock names"),
+        ("one.jar", b"other", "does not have the checksum of the lock"),
         ("one.jar.cut", b"first", "could not be fetched"),
         ("one.jar", None, "could not be fetched"),
     ],

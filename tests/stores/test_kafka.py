@@ -18,7 +18,7 @@ from aiokafka.admin import NewTopic
 
 from integrations.embedded.kafka import EmbeddedKafka
 from integrations.errors import Refused, Unavailable
-from integrations.streams.kafka import Cluster, Consumer, Record
+from integrations.streams.kafka import KafkaCluster, KafkaConsumer, KafkaRecord
 from resolvers.ingestion.kafka_loop import Handle, take_in
 from tests.faults.processes import eventually
 from tests.world import INSERT_AIRPORT
@@ -33,9 +33,9 @@ PARTITIONS = 4
 
 
 @pytest.fixture
-def cluster(embedded_kafka: EmbeddedKafka) -> Cluster:
+def cluster(embedded_kafka: EmbeddedKafka) -> KafkaCluster:
     server = embedded_kafka
-    return Cluster(server.servers, "SASL_PLAINTEXT", username=server.user, password=server.password)
+    return KafkaCluster(server.servers, "SASL_PLAINTEXT", username=server.user, password=server.password)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ async def topic(embedded_kafka: EmbeddedKafka) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def writing(cluster: Cluster, compression: str | None = None) -> AsyncIterator[AIOKafkaProducer]:
+async def writing(cluster: KafkaCluster, compression: str | None = None) -> AsyncIterator[AIOKafkaProducer]:
     producer = AIOKafkaProducer(**cluster.options(), compression_type=compression, linger_ms=5)
     await producer.start()
     try:
@@ -60,7 +60,7 @@ async def writing(cluster: Cluster, compression: str | None = None) -> AsyncIter
         await producer.stop()
 
 
-async def write(cluster: Cluster, topic: str, values: Iterable[bytes], at: datetime | None = None) -> None:
+async def write(cluster: KafkaCluster, topic: str, values: Iterable[bytes], at: datetime | None = None) -> None:
     """Writes values, each under one of 20 tags."""
     milliseconds = int(at.timestamp() * 1000) if at else None
     async with writing(cluster) as producer:
@@ -71,14 +71,14 @@ async def write(cluster: Cluster, topic: str, values: Iterable[bytes], at: datet
 class Intake:
     """Consumers in tasks, and what they handled."""
 
-    def __init__(self, cluster: Cluster, topic: str) -> None:
+    def __init__(self, cluster: KafkaCluster, topic: str) -> None:
         self.handled: Counter[bytes] = Counter()
         self._consumers = (cluster, topic, topic)
         self._news = asyncio.Event()
 
     @asynccontextmanager
-    async def running(self, handle: Handle | None = None) -> AsyncIterator[Consumer]:
-        async with Consumer(*self._consumers, session_seconds=2) as consumer:
+    async def running(self, handle: Handle | None = None) -> AsyncIterator[KafkaConsumer]:
+        async with KafkaConsumer(*self._consumers, session_seconds=2) as consumer:
             task = asyncio.create_task(take_in(consumer, handle or self.handle))
             try:
                 yield consumer
@@ -86,7 +86,7 @@ class Intake:
                 task.cancel()
                 await asyncio.wait([task])
 
-    async def handle(self, records: Sequence[Record]) -> None:
+    async def handle(self, records: Sequence[KafkaRecord]) -> None:
         self.handled.update(record.value for record in records)
         self._news.set()
 
@@ -115,13 +115,13 @@ async def committed(server: EmbeddedKafka, topic: str) -> int:
 
 
 async def test_records_arrive_once_and_in_the_order_of_their_tag(
-    embedded_kafka: EmbeddedKafka, cluster: Cluster, topic: str
+    embedded_kafka: EmbeddedKafka, cluster: KafkaCluster, topic: str
 ) -> None:
     began = datetime.now(UTC)
     await write(cluster, topic, messages(2_000))
-    intake, arrived = Intake(cluster, topic), list[Record]()
+    intake, arrived = Intake(cluster, topic), list[KafkaRecord]()
 
-    async def handle(records: Sequence[Record]) -> None:
+    async def handle(records: Sequence[KafkaRecord]) -> None:
         arrived.extend(records)
         await intake.handle(records)
 
@@ -143,7 +143,7 @@ async def test_records_arrive_once_and_in_the_order_of_their_tag(
 
 
 @pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
-async def test_every_compression_is_read(cluster: Cluster, topic: str, compression: str) -> None:
+async def test_every_compression_is_read(cluster: KafkaCluster, topic: str, compression: str) -> None:
     async with writing(cluster, compression) as producer:
         await producer.send_and_wait(topic, b"packed" * 1000)
     intake = Intake(cluster, topic)
@@ -151,7 +151,7 @@ async def test_every_compression_is_read(cluster: Cluster, topic: str, compressi
         await intake.until([b"packed" * 1000])
 
 
-async def test_any_bytes_of_any_time_reach_the_handler(cluster: Cluster, topic: str) -> None:
+async def test_any_bytes_of_any_time_reach_the_handler(cluster: KafkaCluster, topic: str) -> None:
     junk = [b"\x00\xff\xfe", b"", None, b"\x80" * 900_000]
     soon = int((datetime.now(UTC) + timedelta(minutes=30)).timestamp() * 1000)
     async with writing(cluster) as producer:
@@ -159,7 +159,7 @@ async def test_any_bytes_of_any_time_reach_the_handler(cluster: Cluster, topic: 
             await producer.send(topic, value, key=b"0230123456", timestamp_ms=at)
     intake, times = Intake(cluster, topic), list[datetime]()
 
-    async def handle(records: Sequence[Record]) -> None:
+    async def handle(records: Sequence[KafkaRecord]) -> None:
         times.extend(record.at for record in records)
         await intake.handle(records)
 
@@ -172,12 +172,12 @@ async def test_any_bytes_of_any_time_reach_the_handler(cluster: Cluster, topic: 
 
 DIES = """
 import asyncio, sys
-from integrations.streams.kafka import Cluster, Consumer
+from integrations.streams.kafka import KafkaCluster, KafkaConsumer
 from resolvers.ingestion.kafka_loop import take_in
 
 async def main():
     servers, username, password, topic = sys.argv[1:]
-    cluster = Cluster(servers, "SASL_PLAINTEXT", username=username, password=password)
+    cluster = KafkaCluster(servers, "SASL_PLAINTEXT", username=username, password=password)
     batches = 0
 
     async def handle(records):
@@ -187,7 +187,7 @@ async def main():
         if batches == 2:
             await asyncio.Event().wait()
 
-    async with Consumer(cluster, topic, topic, session_seconds=2) as consumer:
+    async with KafkaConsumer(cluster, topic, topic, session_seconds=2) as consumer:
         await take_in(consumer, handle)
 
 asyncio.run(main())
@@ -195,7 +195,7 @@ asyncio.run(main())
 
 
 async def test_what_a_killed_consumer_handled_and_did_not_commit_comes_again(
-    embedded_kafka: EmbeddedKafka, cluster: Cluster, topic: str
+    embedded_kafka: EmbeddedKafka, cluster: KafkaCluster, topic: str
 ) -> None:
     await write(cluster, topic, messages(2_000))
     arguments = [cluster.servers, cluster.username or "", cluster.password or "", topic]
@@ -217,13 +217,13 @@ async def test_what_a_killed_consumer_handled_and_did_not_commit_comes_again(
 
 
 async def test_a_store_that_is_away_is_waited_for_without_committing(
-    embedded_kafka: EmbeddedKafka, cluster: Cluster, topic: str, monkeypatch: pytest.MonkeyPatch
+    embedded_kafka: EmbeddedKafka, cluster: KafkaCluster, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("resolvers.ingestion.kafka_loop.LONGEST_PAUSE_SECONDS", 0.5)
     await write(cluster, topic, messages(300))
     intake, is_away, tries = Intake(cluster, topic), True, 0
 
-    async def handle(records: Sequence[Record]) -> None:
+    async def handle(records: Sequence[KafkaRecord]) -> None:
         nonlocal tries
         tries += 1
         if is_away:
@@ -240,7 +240,7 @@ async def test_a_store_that_is_away_is_waited_for_without_committing(
     assert await committed(embedded_kafka, topic) == 300
 
 
-async def test_members_come_and_go_and_each_record_is_handled_once(cluster: Cluster, topic: str) -> None:
+async def test_members_come_and_go_and_each_record_is_handled_once(cluster: KafkaCluster, topic: str) -> None:
     intake = Intake(cluster, topic)
     by_member: list[set[int]] = []
 
@@ -249,7 +249,7 @@ async def test_members_come_and_go_and_each_record_is_handled_once(cluster: Clus
         mine: set[int] = set()
         by_member.append(mine)
 
-        async def handle(records: Sequence[Record]) -> None:
+        async def handle(records: Sequence[KafkaRecord]) -> None:
             await asyncio.sleep(0.3)  # so that a rebalance meets a batch in hand
             mine.update(record.partition for record in records)
             await intake.handle(records)
@@ -277,7 +277,7 @@ async def test_members_come_and_go_and_each_record_is_handled_once(cluster: Clus
 
 
 async def test_a_broker_that_is_killed_and_comes_back_costs_no_record(
-    embedded_kafka: EmbeddedKafka, cluster: Cluster, topic: str
+    embedded_kafka: EmbeddedKafka, cluster: KafkaCluster, topic: str
 ) -> None:
     await write(cluster, topic, messages(100))
     intake = Intake(cluster, topic)
@@ -292,9 +292,9 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_no_record(
         await intake.until(messages(200))
 
 
-async def test_a_cluster_that_does_not_let_us_in_is_unavailable(cluster: Cluster, topic: str) -> None:
-    stranger = Cluster(cluster.servers, cluster.protocol, username="gateway", password="wrong")
-    async with Consumer(stranger, topic, topic) as consumer:
+async def test_a_cluster_that_does_not_let_us_in_is_unavailable(cluster: KafkaCluster, topic: str) -> None:
+    stranger = KafkaCluster(cluster.servers, cluster.protocol, username="gateway", password="wrong")
+    async with KafkaConsumer(stranger, topic, topic) as consumer:
         with pytest.raises(Unavailable, match="kafka: KafkaConnectionError"):
             async with consumer.batch(1):
                 pass
@@ -304,8 +304,8 @@ async def test_a_cluster_that_does_not_let_us_in_is_unavailable(cluster: Cluster
 def test_a_file_without_authorities_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("none")
     for name in ("ca.pem", "absent.pem"):
-        with pytest.raises(Refused, match="holds no authorities"):
-            Cluster("127.0.0.1:9", "SASL_SSL", ca_file=tmp_path / name).options()
+        with pytest.raises(Refused, match="holds no certificate authorities"):
+            KafkaCluster("127.0.0.1:9", "SASL_SSL", ca_file=tmp_path / name).options()
 
 
 async def test_the_broker_listens_on_loopback_only(embedded_kafka: EmbeddedKafka) -> None:
@@ -338,7 +338,7 @@ NOWHERE = "127.0.0.1:9"
 
 
 async def test_the_command_keeps_each_message_once_and_puts_aside_what_it_cannot_read(
-    embedded_kafka: EmbeddedKafka, cluster: Cluster, topic: str, migrated_url: str
+    embedded_kafka: EmbeddedKafka, cluster: KafkaCluster, topic: str, migrated_url: str
 ) -> None:
     records = await asyncpg.connect(migrated_url)
     for iata, city, country, code, zone in AIRPORTS:
