@@ -63,7 +63,7 @@ query BagJourney($tag: String!) {
       flown { flight { ...OfFlight } }
       scans { kind localTime { time } airport place custodian { name } }
       custodian { name kind }
-      gaps { kind airport lastHolder { name } }
+      gaps { kind airport lastCustodian { name } }
       source asOf
     }
   }

@@ -62,7 +62,7 @@ async def custodians(context: Context, parents: Sequence[Bag | EventColumns | Jo
     return await _parties(context, [parent.custodian for parent in parents])
 
 
-async def last_holders(context: Context, parents: Sequence[CustodyPoint]) -> list[Party | None]:
+async def last_custodians(context: Context, parents: Sequence[CustodyPoint]) -> list[Party | None]:
     """Who had the bag before each point, with proof."""
     return await _parties(context, [point.last_custodian for point in parents])
 

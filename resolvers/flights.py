@@ -12,7 +12,7 @@ from integrations.records.events import EventColumns
 from integrations.records.flights import Flight, JoinedFlight
 from integrations.records.page import Page
 from integrations.records.pirs import PirBag
-from integrations.stores.neo4j.analytics import MissedConnection
+from integrations.stores.neo4j.analytics import MissedOnwardFlight
 from integrations.stores.neo4j.journeys import Fellows
 from integrations.stores.postgres import flights
 from resolvers.context import Context
@@ -52,7 +52,7 @@ async def of_forwarded(context: Context, parents: Sequence[PirBag]) -> list[Flig
 
 
 async def of_flight_ids(
-    context: Context, parents: Sequence[Bag | EventColumns | Fellows | MissedConnection]
+    context: Context, parents: Sequence[Bag | EventColumns | Fellows | MissedOnwardFlight]
 ) -> list[Flight | None]:
     """The flight that each bag, event or group of fellow bags names, None where it names none."""
     ids = {parent.flight_id for parent in parents if parent.flight_id is not None}

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from integrations.records.bags import Bag
 from integrations.records.flights import FlightColumns
 from integrations.stores.neo4j import analytics
-from integrations.stores.neo4j.analytics import Bottleneck, MissedConnection, PlannedAgainstActual
+from integrations.stores.neo4j.analytics import Bottleneck, MissedOnwardFlight, PlannedAgainstActual
 from integrations.stores.postgres import bags
 from resolvers.context import Context
 from resolvers.errors import BadInput
@@ -36,7 +36,7 @@ async def planned_against_actual(
 
 async def blast_radius(
     context: Context, parents: Sequence[FlightColumns], *, minutes_late: int | None = None, bags_of_each: int = 25
-) -> list[list[MissedConnection]]:
+) -> list[list[MissedOnwardFlight]]:
     """The onward flights that bags of each inbound flight would miss, by departure.
 
     Raises:
@@ -52,7 +52,7 @@ async def blast_radius(
     return [found.get(flight.id, []) for flight in parents]
 
 
-async def missing(context: Context, parents: Sequence[MissedConnection]) -> list[list[Bag]]:
+async def missing(context: Context, parents: Sequence[MissedOnwardFlight]) -> list[list[Bag]]:
     """The records of the bags that would miss each connection."""
     return await _records(context, [parent.bag_ids for parent in parents])
 

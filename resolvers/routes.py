@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from integrations.errors import OutsideError, Unavailable
-from integrations.records.routes import RouteConnection, RouteLeg, RouteOption, Routes, RouteSource
+from integrations.records.routes import RouteTransfer, RouteLeg, RouteOption, Routes, RouteSource
 from integrations.stores import routes
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.routes import CACHE_SECONDS, FRESH_SECONDS, Path
@@ -82,12 +82,12 @@ async def warm_entries(
 
 def _option(path: Path) -> RouteOption:
     legs = path.legs
-    connections = [
-        RouteConnection(first.destination, _minimum(path.times, first, second)) for first, second in pairwise(legs)
+    transfers = [
+        RouteTransfer(first.destination, _minimum(path.times, first, second)) for first, second in pairwise(legs)
     ]
     flying = sum(leg.block_minutes for leg in legs)
-    changing = sum(connection.minimum_minutes or 0 for connection in connections)
-    return RouteOption(flying + changing, legs, connections)
+    changing = sum(transfer.minimum_minutes or 0 for transfer in transfers)
+    return RouteOption(flying + changing, legs, transfers)
 
 
 def _minimum(times: Sequence[Mapping[str, Any]], first: RouteLeg, second: RouteLeg) -> int | None:

@@ -26,7 +26,7 @@ query BagJourney {
         custodian { name }
       }
       custodian { name kind }
-      gaps { kind airport lastHolder { name } }
+      gaps { kind airport lastCustodian { name } }
       source
       asOf
     }
@@ -123,7 +123,7 @@ query Routes {
     options {
       minutes
       legs { carrier origin destination blockMinutes dailyFrequency aircraft }
-      connections { airport minimumMinutes }
+      transfers { airport minimumMinutes }
     }
   }
 }

@@ -30,7 +30,7 @@ FILE = """
 query($id: ID!) { pir(id: $id) {
   reference status version reasonForLoss faultStation
   proposal { reasonForLoss faultStation evidence { name value at } }
-  matches { id score matched { element } contradicting { element } onHand { id } }
+  matches { id score matched { element } contradicting { element } onHandPir { id } }
   history { action actor at }
   effects { service action state reason mock providerId sends { outcome units cost } }
 } }
@@ -40,7 +40,7 @@ query($origin: String!, $destination: String!, $after: DateTime!) {
   flights(origin: $origin, destination: $destination, departingFrom: $after, first: 1) { nodes { id designator } } }
 """
 PREVIEW = """
-query($id: ID!) { noticePreview(pirId: $id, trigger: FILE_OPENED) { language sms { text parts } email { subject } } }
+query($id: ID!) { notificationPreview(pirId: $id, trigger: FILE_OPENED) { language sms { text parts } email { subject } } }
 """
 COSTS = """
 query($since: DateTime!) { apiCosts(since: $since) { total dailyBudget budgetExceeded
@@ -97,7 +97,7 @@ class Walkthrough:
         made = await self._do("createPir", OPEN, {**given, "email": "maleta@example.com"})
         pir = str(made["id"])
         self._say(f"{made['station']} opens a file for it; the passenger waits at {made['destination']}")
-        words = (await self._ask(PREVIEW, id=pir))["noticePreview"]
+        words = (await self._ask(PREVIEW, id=pir))["notificationPreview"]
         self._say(f"in {words['language']}, {words['sms']['parts']} part(s): {words['sms']['text']}")
         return pir
 
@@ -126,7 +126,7 @@ class Walkthrough:
         on_hand = await self._do("createPir", OPEN, found)
         self._say("PTY finds a bag on hand and registers it")
         matches = (await self._ask(FILE, id=pir))["pir"]["matches"]
-        match = next((one for one in matches if one["onHand"]["id"] == on_hand["id"]), None)
+        match = next((one for one in matches if one["onHandPir"]["id"] == on_hand["id"]), None)
         if match is None:
             raise WalkthroughError("The found bag was not proposed for the file.")
         agrees = ", ".join(one["element"] for one in match["matched"])

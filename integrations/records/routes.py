@@ -20,7 +20,7 @@ class RouteLeg:
 
 
 @dataclass(frozen=True, slots=True)
-class RouteConnection:
+class RouteTransfer:
     """A change of flights on a route, with the bag's minimum minutes; None where no minimum is filed."""
 
     airport: str
@@ -33,7 +33,7 @@ class RouteOption:
 
     minutes: int
     legs: Sequence[RouteLeg]
-    connections: Sequence[RouteConnection]
+    transfers: Sequence[RouteTransfer]
 
 
 class RouteSource(StrEnum):

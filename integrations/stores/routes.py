@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from integrations.records.columns import View
-from integrations.records.routes import RouteConnection, RouteLeg, RouteOption, Routes, RouteSource
+from integrations.records.routes import RouteTransfer, RouteLeg, RouteOption, Routes, RouteSource
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.redis.manager import RedisManager
 
@@ -14,6 +14,9 @@ FRESH_SECONDS = 600
 CACHE_SECONDS = 86_400
 
 MOST_OPTIONS = 5
+
+# Part of every cache key. A new version of the entries' layout gets a new number.
+LAYOUT = 2
 
 # At most two changes, and no airport twice. Written out by length, since a pattern of variable length goes through the
 # hub and back for every pair before the filter applies.
@@ -96,7 +99,7 @@ async def paths(
 
 def cache_key(airline_id: int, origin: str, destination: str) -> str:
     """Return the cache key of one pair of airports."""
-    return f"routes:{airline_id}:{origin}:{destination}"
+    return f"routes:{LAYOUT}:{airline_id}:{origin}:{destination}"
 
 
 async def read_cache(
@@ -136,9 +139,9 @@ def _as_json(routes: Routes) -> dict[str, Any]:
                     }
                     for leg in option.legs
                 ],
-                "connections": [
-                    {"airport": connection.airport, "minimum_minutes": connection.minimum_minutes}
-                    for connection in option.connections
+                "transfers": [
+                    {"airport": transfer.airport, "minimum_minutes": transfer.minimum_minutes}
+                    for transfer in option.transfers
                 ],
             }
             for option in routes.options
@@ -158,7 +161,7 @@ def _from_json(pair: tuple[str, str], value: Mapping[str, Any], now: datetime) -
             RouteOption(
                 minutes=option["minutes"],
                 legs=[RouteLeg(**leg) for leg in option["legs"]],
-                connections=[RouteConnection(**connection) for connection in option["connections"]],
+                transfers=[RouteTransfer(**transfer) for transfer in option["transfers"]],
             )
             for option in value["options"]
         ],

@@ -17,7 +17,7 @@ from schema.fields.pagination import After, Before, Connection, First, Last, Ord
 from schema.fields.user_errors import UserError, told
 from schema.inputs.common import values
 from schema.runtime.permissions import allow
-from schema.types.effect import ApiCosts, Effect, NoticePreview, WatchedEffects
+from schema.types.effect import ApiCosts, Effect, NotificationPreview, WatchedEffects
 from schema.types.pir import Pir
 
 Info = strawberry.Info[Context, None]
@@ -73,11 +73,11 @@ class EffectQueries:
         return await effects.watch(info.context, Pir.key_of(pir_id, "pirId"), token, seconds)
 
     @strawberry.field(
-        graphql_type=NoticePreview | None,
+        graphql_type=NotificationPreview | None,
         description="What the passenger of a file would be told now, before it is sent; null for an unknown file.",
         metadata=allow(Role.AGENT, Role.SUPERVISOR, Role.ADMIN),
     )
-    async def notice_preview(
+    async def notification_preview(
         self,
         info: Info,
         pir_id: Annotated[strawberry.ID, strawberry.argument(description="The file's global id.")],

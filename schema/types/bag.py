@@ -64,7 +64,7 @@ class Bag(Node, record=records.Bag, load=bags.by_ids):
         passengers.of_owned, prefetched=passengers.prefetched, description="Whose it is; null for a bag only scanned."
     )
     itinerary: list[Leg] = batched(bags.itineraries, description="Its planned flights, in travel order.")
-    connections: list[Transfer] = batched(
+    transfers: list[Transfer] = batched(
         transfers.of_bags, description="Where it changes flights and how likely it makes them, in travel order."
     )
     scans: list[BagEvent] = batched(

@@ -118,7 +118,7 @@ class EmailPreview:
 
 
 @strawberry.type(description="What a passenger would be told.")
-class NoticePreview:
+class NotificationPreview:
     """Values are ``resolvers.irregularities.effects.Preview``."""
 
     language: Language = strawberry.field(description="The language it is in.")

@@ -14,7 +14,7 @@ from schema.types.refs import (
     LazyBag,
     LazyCustodyCompleteness,
     LazyFlightInventory,
-    LazyMissedConnection,
+    LazyMissedOnwardFlight,
     LazyPlannedAgainstActual,
     LazyTransfer,
 )
@@ -62,7 +62,7 @@ class Flight(Node, record=FlightColumns, load=flights.by_ids):
         description="Who was planned on it and who flew with it, from the graph; null while that has not heard of it.",
         arguments={"first": "How many of the bags that differ to tell of, 1 to 200."},
     )
-    blast_radius: list[LazyMissedConnection] | None = batched(
+    blast_radius: list[LazyMissedOnwardFlight] | None = batched(
         graph_analytics.blast_radius,
         description="What its bags would miss at its destination and after it if it came late, from the graph.",
         arguments={
@@ -71,12 +71,12 @@ class Flight(Node, record=FlightColumns, load=flights.by_ids):
             "bags_of_each": "How many of the bags of each onward flight to tell of, 1 to 200.",
         },
     )
-    inbound_connections: Connection[LazyTransfer] = paged(
+    inbound_transfers: Connection[LazyTransfer] = paged(
         transfers.onto_flights,
         order=TRANSFERS_OF_FLIGHT,
         description="Bags that change onto it from other flights, in the order they became known.",
     )
-    outbound_connections: Connection[LazyTransfer] = paged(
+    outbound_transfers: Connection[LazyTransfer] = paged(
         transfers.off_flights,
         order=TRANSFERS_OF_FLIGHT,
         description="Bags that come with it and change to other flights, in the order they became known.",

@@ -27,8 +27,8 @@ class PlannedAgainstActual:
 
 
 @strawberry.type(description="An onward flight, and the bags that would miss it by their plans.")
-class MissedConnection:
-    """Values are ``integrations.stores.neo4j.analytics.MissedConnection``."""
+class MissedOnwardFlight:
+    """Values are ``integrations.stores.neo4j.analytics.MissedOnwardFlight``."""
 
     flight: LazyFlight | None = batched(flights.of_flight_ids, description="The onward flight.")
     minutes_left: int | None = strawberry.field(
@@ -40,7 +40,7 @@ class MissedConnection:
     )
     total: int = strawberry.field(description="How many bags.")
     bags: list[LazyBag] = batched(graph_analytics.missing, description="The first of them.")
-    onward: list["MissedConnection"] = strawberry.field(
+    onward: list["MissedOnwardFlight"] = strawberry.field(
         description="The second hop: what the same bags were to change to after it; empty at the second hop itself."
     )
 

@@ -25,7 +25,7 @@ class IncidentBag:
     level: ConnectionLevel = strawberry.field(description="How it stood when the incident was updated last.")
     added_at: datetime = strawberry.field(description="Since when it belongs to the incident.")
     bag: LazyBag | None = batched(incidents.records_of, description="The bag.")
-    connection: Transfer | None = batched(
+    transfer: Transfer | None = batched(
         incidents.transfers,
         description="Its connection as it stands now, with the evidence; null where it has none there any more.",
     )

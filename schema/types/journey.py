@@ -37,8 +37,8 @@ class CustodyPoint:
     )
     proved: bool = strawberry.field(description="Whether a scan proves it; false is a gap.")
     proof: BagEvent | None = strawberry.field(description="The scan that proves it.")
-    last_holder: Party | None = batched(
-        airports.last_holders, description="Who had the bag before, with proof: where to ask first about a gap."
+    last_custodian: Party | None = batched(
+        airports.last_custodians, description="Who had the bag before, with proof: where to ask first about a gap."
     )
 
 

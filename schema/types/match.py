@@ -45,5 +45,5 @@ class Match(Node, record=records.Match, load=matches.by_ids):
     decided_by: str | None = strawberry.field(description="Who confirmed or rejected it.")
     decided_at: datetime | None = strawberry.field(description="When it was confirmed or rejected.")
     seq: int = strawberry.field(description="Place of the missed bag in its file, from 1.")
-    on_hand: LazyPir | None = batched(matches.on_hand_pirs, description="The file of the found bag.")
-    file: LazyPir | None = batched(matches.delayed_pirs, description="The file of the missed bag.")
+    on_hand_pir: LazyPir | None = batched(matches.on_hand_pirs, description="The file of the found bag.")
+    delayed_pir: LazyPir | None = batched(matches.delayed_pirs, description="The file of the missed bag.")

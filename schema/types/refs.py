@@ -7,7 +7,7 @@ import strawberry
 if TYPE_CHECKING:
     from schema.types.bag import Bag
     from schema.types.flight import Flight
-    from schema.types.graph_analytics import MissedConnection, PlannedAgainstActual
+    from schema.types.graph_analytics import MissedOnwardFlight, PlannedAgainstActual
     from schema.types.inventory import CustodyCompleteness, FlightInventory
     from schema.types.pir import Pir
     from schema.types.transfer import Transfer
@@ -16,7 +16,7 @@ LazyBag = Annotated["Bag", strawberry.lazy("schema.types.bag")]
 LazyCustodyCompleteness = Annotated["CustodyCompleteness", strawberry.lazy("schema.types.inventory")]
 LazyFlight = Annotated["Flight", strawberry.lazy("schema.types.flight")]
 LazyFlightInventory = Annotated["FlightInventory", strawberry.lazy("schema.types.inventory")]
-LazyMissedConnection = Annotated["MissedConnection", strawberry.lazy("schema.types.graph_analytics")]
+LazyMissedOnwardFlight = Annotated["MissedOnwardFlight", strawberry.lazy("schema.types.graph_analytics")]
 LazyPir = Annotated["Pir", strawberry.lazy("schema.types.pir")]
 LazyPlannedAgainstActual = Annotated["PlannedAgainstActual", strawberry.lazy("schema.types.graph_analytics")]
 LazyTransfer = Annotated["Transfer", strawberry.lazy("schema.types.transfer")]

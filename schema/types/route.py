@@ -21,8 +21,8 @@ class RouteLeg:
 
 
 @strawberry.type(description="A change of flight on a way.")
-class RouteConnection:
-    """Values are ``integrations.records.routes.RouteConnection``."""
+class RouteTransfer:
+    """Values are ``integrations.records.routes.RouteTransfer``."""
 
     airport: str = strawberry.field(description="IATA code of the airport.")
     minimum_minutes: int | None = strawberry.field(
@@ -36,7 +36,7 @@ class RouteOption:
 
     minutes: int = strawberry.field(description="Block times and minimum connecting times together.")
     legs: list[RouteLeg] = strawberry.field(description="The flights in travel order: one to three.")
-    connections: list[RouteConnection] = strawberry.field(description="The changes of flight, in travel order.")
+    transfers: list[RouteTransfer] = strawberry.field(description="The changes of flight, in travel order.")
 
 
 @strawberry.type(description="The ways from one airport to another through your airline's network.")

@@ -13,7 +13,7 @@ from tests.world import DELIVERED, NOBODYS, THEIRS, Builder, World
 
 READERS = (Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN)
 # What passengers are told holds their names.
-FEWER_READERS = {"noticePreview": (Role.AGENT, Role.SUPERVISOR, Role.ADMIN)}
+FEWER_READERS = {"notificationPreview": (Role.AGENT, Role.SUPERVISOR, Role.ADMIN)}
 
 
 def questions(airline: Builder) -> dict[str, str]:
@@ -43,7 +43,7 @@ def questions(airline: Builder) -> dict[str, str]:
         "bottlenecks": '(airport:"PTY",from:"2025-07-01T15:00:00Z",to:"2025-07-01T21:00:00Z"){place}',
         "apiCosts": '(since:"2025-06-01T00:00:00Z",until:"2025-07-02T00:00:00Z"){total}',
         "watchEffects": f'(pirId:"{pir}"){{token}}',
-        "noticePreview": f'(pirId:"{pir}",trigger:FILE_OPENED){{sms{{text}}}}',
+        "notificationPreview": f'(pirId:"{pir}",trigger:FILE_OPENED){{sms{{text}}}}',
     }
 
 
@@ -95,7 +95,7 @@ NOTHING: dict[str, Any] = {
     "incidents": {"nodes": []},
     "bottlenecks": [],
     "apiCosts": {"total": "0"},
-    "noticePreview": None,
+    "notificationPreview": None,
     "watchEffects": {"token": "e3b0c44298fc1c14"},  # of nothing
 }
 

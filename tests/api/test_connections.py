@@ -27,17 +27,17 @@ INSERT INTO connection_times (airline_id, airport, inbound_carrier, outbound_car
 VALUES ($1, 'PTY', '', '', 45, $2, 'made for a test')
 """
 
-CONNECTIONS = """
-    query($tag: String!) { bag(tag: $tag) { connections {
+TRANSFERS = """
+    query($tag: String!) { bag(tag: $tag) { transfers {
       airport position level minutes needed minimum inbound { designator } outbound { designator }
       evidence { kind value minutes at flight { designator } scan { kind } }
     } } }
 """
 OF_FLIGHTS = """
     query($a: ID!, $b: ID!, $first: Int!) {
-      off: flight(id: $a) { outboundConnections(first: $first) {
+      off: flight(id: $a) { outboundTransfers(first: $first) {
         nodes { bag { tag } level outbound { designator } } pageInfo { hasNextPage endCursor } } }
-      onto: flight(id: $b) { inboundConnections(first: $first) {
+      onto: flight(id: $b) { inboundTransfers(first: $first) {
         nodes { bag { tag } level inbound { designator } } pageInfo { hasNextPage } } }
     }
 """
@@ -52,7 +52,7 @@ BOARD = """
 INCIDENT = """
     query($open: Boolean) { incidents(airport: "PTY", open: $open) { nodes {
       id cause airport flight { designator } closedAt closedBy acknowledgedBy comment levels { level bags }
-      bags(first: 10) { nodes { level bag { tag } connection { level outbound { designator } evidence { kind } } } }
+      bags(first: 10) { nodes { level bag { tag } transfer { level outbound { designator } evidence { kind } } } }
     } } }
 """
 UPDATE = "mutation($i:UpdateFlightInput!){updateFlight(input:$i){changed movedBags userErrors{code field}}}"
@@ -90,8 +90,8 @@ class Hub:
     async def levels(self) -> dict[str, str]:
         found = {}
         for tag in TAGS[:3]:
-            [connection] = (await self.ask(CONNECTIONS, tag=tag))["bag"]["connections"]
-            found[tag] = connection["level"]
+            [transfer] = (await self.ask(TRANSFERS, tag=tag))["bag"]["transfers"]
+            found[tag] = transfer["level"]
         return found
 
     async def scan(self, tag: str, kind: str, airport: str, flight: str | None = None, **more: Any) -> None:
@@ -128,10 +128,10 @@ async def hub(airline: Builder, api: Api) -> AsyncIterator[Hub]:
 async def test_a_bag_tells_how_its_connection_stands_and_why(hub: Hub) -> None:
     await hub.scan(TAGS[0], "LOADED", "MIA", "CM1335")
     await hub.comes(late=60)
-    [connection] = (await hub.ask(CONNECTIONS, tag=TAGS[0]))["bag"]["connections"]
-    evidence = {one.pop("kind"): one for one in connection.pop("evidence")}
+    [transfer] = (await hub.ask(TRANSFERS, tag=TAGS[0]))["bag"]["transfers"]
+    evidence = {one.pop("kind"): one for one in transfer.pop("evidence")}
 
-    assert connection == {
+    assert transfer == {
         "airport": "PTY",
         "position": "COMING",
         "level": "AT_RISK",
@@ -180,16 +180,16 @@ async def test_where_a_bag_is_by_its_last_scan(
     hub: Hub, kind: str, airport: str, flight: str | None, expected: str
 ) -> None:
     await hub.scan(TAGS[0], kind, airport, flight)
-    [connection] = (await hub.ask(CONNECTIONS, tag=TAGS[0]))["bag"]["connections"]
-    assert connection["position"] == expected
+    [transfer] = (await hub.ask(TRANSFERS, tag=TAGS[0]))["bag"]["transfers"]
+    assert transfer["position"] == expected
 
 
 async def test_a_later_flight_from_the_airport_replaces_the_missed_one(hub: Hub) -> None:
     await hub.comes(late=100)
     await plan(hub, "bag0", 3, "CM1702")
-    [connection] = (await hub.ask(CONNECTIONS, tag=TAGS[0]))["bag"]["connections"]
+    [transfer] = (await hub.ask(TRANSFERS, tag=TAGS[0]))["bag"]["transfers"]
 
-    assert (connection["outbound"], connection["level"]) == ({"designator": "CM1702"}, "SAFE")
+    assert (transfer["outbound"], transfer["level"]) == ({"designator": "CM1702"}, "SAFE")
     assert (await hub.levels())[TAGS[1]] == "MISSED"
 
 
@@ -209,8 +209,8 @@ async def test_a_deleted_bag_connects_nowhere_and_withheld_authority_is_told(hub
     await touch(hub, "bag0", "deleted = true")
     sql = "UPDATE bag_legs SET authorised = false WHERE bag_id = $1 AND seq = 2"
     await hub.airline.stores.postgres.execute(sql, hub.airline.bags["bag1"], name="BUILD")
-    deleted = (await hub.ask(CONNECTIONS, tag=TAGS[0]))["bag"]["connections"]
-    [withheld] = (await hub.ask(CONNECTIONS, tag=TAGS[1]))["bag"]["connections"]
+    deleted = (await hub.ask(TRANSFERS, tag=TAGS[0]))["bag"]["transfers"]
+    [withheld] = (await hub.ask(TRANSFERS, tag=TAGS[1]))["bag"]["transfers"]
 
     assert deleted == []
     assert withheld["evidence"][-1]["kind"] == "NOT_AUTHORISED"
@@ -228,7 +228,7 @@ async def test_a_flight_that_only_messages_name_has_no_times(hub: Hub) -> None:
 async def test_a_flight_lists_bags_that_change_from_it_and_onto_it(hub: Hub) -> None:
     flights = {"a": hub.airline.id("Flight", "CM1335"), "b": hub.airline.id("Flight", "CM1758")}
     data = await hub.ask(OF_FLIGHTS, first=3, **flights)
-    off, onto = data["off"]["outboundConnections"], data["onto"]["inboundConnections"]
+    off, onto = data["off"]["outboundTransfers"], data["onto"]["inboundTransfers"]
 
     assert [node["bag"]["tag"] for node in off["nodes"]] == TAGS[:3]
     assert [node["bag"]["tag"] for node in onto["nodes"]] == TAGS[:3]
@@ -236,12 +236,12 @@ async def test_a_flight_lists_bags_that_change_from_it_and_onto_it(hub: Hub) -> 
 
     rest = """
         query($a: ID!, $after: String!) { flight(id: $a) {
-          outboundConnections(first: 3, after: $after) { nodes { bag { tag } outbound { designator } } }
-          last: outboundConnections(last: 2) { nodes { bag { tag } } }
+          outboundTransfers(first: 3, after: $after) { nodes { bag { tag } outbound { designator } } }
+          last: outboundTransfers(last: 2) { nodes { bag { tag } } }
         } }
     """
     data = (await hub.ask(rest, a=flights["a"], after=off["pageInfo"]["endCursor"]))["flight"]
-    assert data["outboundConnections"]["nodes"] == [{"bag": {"tag": TAGS[3]}, "outbound": {"designator": "CM1411"}}]
+    assert data["outboundTransfers"]["nodes"] == [{"bag": {"tag": TAGS[3]}, "outbound": {"designator": "CM1411"}}]
     assert [node["bag"]["tag"] for node in data["last"]["nodes"]] == TAGS[2:]
 
 
@@ -394,7 +394,7 @@ COSTS = {
         "CONNECTION_TIMES",
         "TRANSFERS_AT_AIRPORT",
     ],
-    "{ flights(first: 4) { nodes { bags(first: 5) { nodes { connections { evidence { scan { kind } } } } } } } }": [
+    "{ flights(first: 4) { nodes { bags(first: 5) { nodes { transfers { evidence { scan { kind } } } } } } } }": [
         "BAGS_OF_FLIGHTS",
         "CONNECTING_FLIGHTS",
         "CONNECTIONS_OF_BAGS",
@@ -402,14 +402,14 @@ COSTS = {
         "FLIGHTS_PAGE",
         "LAST_EVENTS_OF_BAGS",
     ],
-    "{ flights { nodes { inboundConnections(first: 50) { nodes { level bag { tag } } } } } }": [
+    "{ flights { nodes { inboundTransfers(first: 50) { nodes { level bag { tag } } } } } }": [
         "BAGS_BY_ID",
         "CONNECTING_FLIGHTS",
         "CONNECTION_TIMES",
         "FLIGHTS_PAGE",
         "TRANSFERS_ONTO_FLIGHTS",
     ],
-    "{ flights { nodes { outboundConnections(first: 50) { nodes { level bag { tag } } } } } }": [
+    "{ flights { nodes { outboundTransfers(first: 50) { nodes { level bag { tag } } } } } }": [
         "BAGS_BY_ID",
         "CONNECTING_FLIGHTS",
         "CONNECTION_TIMES",
@@ -429,7 +429,7 @@ COSTS = {
         "FLIGHTS_PAGE",
         "LEGS_OF_BAGS",
     ],
-    "{ incidents { nodes { flight { id } levels { bags } bags { nodes { bag { tag } connection { level } } } } } }": [
+    "{ incidents { nodes { flight { id } levels { bags } bags { nodes { bag { tag } transfer { level } } } } } }": [
         "BAGS_BY_ID",
         "BAGS_OF_INCIDENTS",
         "CONNECTING_FLIGHTS",
@@ -482,8 +482,8 @@ async def test_a_late_inbound_is_one_incident_with_its_bags_until_it_recovers(hu
     assert (late["cause"], late["airport"], late["flight"]) == ("LATE_INBOUND", "PTY", {"designator": "CM1335"})
     assert late["levels"] == [{"level": "AT_RISK", "bags": 3}]
     assert [node["bag"]["tag"] for node in late["bags"]["nodes"]] == TAGS[:3], "CM1411 leaves ten minutes later"
-    assert late["bags"]["nodes"][0]["connection"]["level"] == "AT_RISK"
-    assert "INBOUND_TIME" in [one["kind"] for one in late["bags"]["nodes"][0]["connection"]["evidence"]]
+    assert late["bags"]["nodes"][0]["transfer"]["level"] == "AT_RISK"
+    assert "INBOUND_TIME" in [one["kind"] for one in late["bags"]["nodes"][0]["transfer"]["evidence"]]
 
     await hub.comes(late=95)
     [later] = await hub.incidents()

@@ -11,12 +11,12 @@ from tests.world import Builder, World, at
 COMPLETENESS = """
     query($flight: ID!, $first: Int = 25) { flight(id: $flight) { custodyCompleteness {
       bags due proved missing points { kind due proved missing }
-      gaps(first: $first) { bag { id } point { kind airport leg lastHolder { code } } }
+      gaps(first: $first) { bag { id } point { kind airport leg lastCustodian { code } } }
     } } }
 """
 POINTS = """
     query($tag: String!) { bag(tag: $tag) { journey { custodyPoints {
-      kind airport leg proved lastHolder { code }
+      kind airport leg proved lastCustodian { code }
       proof { id at airport place method releasedBy { code } custodian { code } flight { designator } }
     } } } }
 """
@@ -60,7 +60,7 @@ async def test_a_gap_names_the_bag_and_who_had_it_last_with_proof(api: Api, worl
 
     assert gap == {
         "bag": {"id": world.ours.id("Bag", "delivered")},
-        "point": {"kind": "TRANSFER", "airport": "PTY", "leg": 1, "lastHolder": {"code": "HANDLER"}},
+        "point": {"kind": "TRANSFER", "airport": "PTY", "leg": 1, "lastCustodian": {"code": "HANDLER"}},
     }
 
 

@@ -152,11 +152,11 @@ async def test_what_partners_cost(api: Api, sent: Sent) -> None:
 @pytest.mark.parametrize(("language", "words"), [(None, "maleta"), ("EN", "bag"), ("PT", "bagagem")])
 async def test_words_are_seen_before_they_are_sent(api: Api, world: World, language: str | None, words: str) -> None:
     query = """
-        query($id: ID!, $l: Language) { noticePreview(pirId: $id, trigger: FILE_OPENED, language: $l) {
+        query($id: ID!, $l: Language) { notificationPreview(pirId: $id, trigger: FILE_OPENED, language: $l) {
           language sms { text encoding parts } email { subject html text } } }
     """
-    seen = (await api.ask(query, id=world.ours.id("Pir", "GRUCM12345"), l=language))["noticePreview"]
-    unknown = (await api.ask(query, id=join("Pir", 999_999)))["noticePreview"]
+    seen = (await api.ask(query, id=world.ours.id("Pir", "GRUCM12345"), l=language))["notificationPreview"]
+    unknown = (await api.ask(query, id=join("Pir", 999_999)))["notificationPreview"]
 
     assert seen["language"] == (language or "ES")
     assert seen["sms"]["encoding"] == "GSM_7"

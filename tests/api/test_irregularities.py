@@ -43,7 +43,7 @@ query($id: ID!) { pir(id: $id) {
   passenger { surname } describedBags { seq state description contents matchedPir { id } forwardFlight { designator } }
   deadlines { damageComplaint { date } delayComplaint { date zone } deemedLost { date } regime liabilityLimitSdr }
   history { seq action bags toState comment } effects { service action state }
-  previous { id } followedBy { id } bags { state } matches { id score state onHand { id } file { id } seq }
+  previous { id } followedBy { id } bags { state } matches { id score state onHandPir { id } delayedPir { id } seq }
 } }
 """
 ON_HAND = {"kind": "ON_HAND", "station": "PTY", "storageLocation": "BRS 1", "bags": [{"description": "BK22XXX"}]}
@@ -427,7 +427,7 @@ async def test_a_found_bag_is_proposed_and_an_agent_decides(desk: Agent) -> None
     confirmed = await decide(desk, "confirmMatch", match["id"])
     again = await decide(desk, "confirmMatch", match["id"])
 
-    assert (match["onHand"], match["file"], match["seq"], match["state"]) == (
+    assert (match["onHandPir"], match["delayedPir"], match["seq"], match["state"]) == (
         {"id": found},
         {"id": missed},
         1,

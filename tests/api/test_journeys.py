@@ -18,8 +18,8 @@ JOURNEY = """
       planned { seq flight { designator } }
       flown { seq flight { designator } loaded { at airport } arrived { at airport } }
       scans { id kind at airport place tag flight { designator } custodian { code } releasedBy { code } method device }
-      custodyPoints { kind airport leg proved proof { kind at } lastHolder { code } }
-      gaps { kind airport leg lastHolder { code } }
+      custodyPoints { kind airport leg proved proof { kind at } lastCustodian { code } }
+      gaps { kind airport leg lastCustodian { code } }
     } } }
 """
 STATE = "query($tag:String!){bag(tag:$tag){version journey{source version behind scans{kind}}}}"
@@ -55,7 +55,7 @@ async def test_a_journey_shows_plan_flights_custody_and_gaps(api: Api, world: Wo
         ("LOADING", "PTY", 2, True),
         ("ARRIVAL", "GRU", 2, True),
     ]
-    assert journey["gaps"] == [{"kind": "TRANSFER", "airport": "PTY", "leg": 1, "lastHolder": {"code": "HANDLER"}}]
+    assert journey["gaps"] == [{"kind": "TRANSFER", "airport": "PTY", "leg": 1, "lastCustodian": {"code": "HANDLER"}}]
 
 
 async def test_a_journey_is_told_in_order_of_event_time(api: Api, world: World) -> None:

@@ -21,7 +21,7 @@ JOURNEY = """
           flown { flight { designator } }
           scans { kind localTime { time } station { city } custodian { name } }
           custodian { name }
-          gaps { kind lastHolder { name } }
+          gaps { kind lastCustodian { name } }
           source asOf
         }
       }

@@ -11,7 +11,7 @@ WAYS = """
     query($origin: String!, $to: String!) { routes(from: $origin, to: $to) {
       origin destination source computedAt ageSeconds
       options {
-        minutes connections { airport minimumMinutes }
+        minutes transfers { airport minimumMinutes }
         legs { carrier origin destination blockMinutes dailyFrequency aircraft seats }
       }
     } }
@@ -37,7 +37,7 @@ async def test_a_way_with_a_change_counts_flying_and_connecting_time(api: Api, w
     assert found["options"] == [
         {
             "minutes": 180 + 45 + 435,
-            "connections": [{"airport": "PTY", "minimumMinutes": 45}],
+            "transfers": [{"airport": "PTY", "minimumMinutes": 45}],
             "legs": [
                 leg | {"origin": "MIA", "destination": "PTY", "blockMinutes": 180},
                 leg | {"origin": "PTY", "destination": "GRU", "blockMinutes": 435},

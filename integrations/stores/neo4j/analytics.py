@@ -139,7 +139,7 @@ class Bottleneck(View):
         return self.events - self.left
 
 
-class MissedConnection(View):
+class MissedOnwardFlight(View):
     """An onward flight and the bags that would miss it. ``bag_ids`` are the first of ``total``."""
 
     __slots__ = ()
@@ -156,14 +156,14 @@ class MissedConnection(View):
         return None if seconds is None else seconds // 60
 
     @property
-    def onward(self) -> list["MissedConnection"]:
+    def onward(self) -> list["MissedOnwardFlight"]:
         """The next flights of the same bags. Their minutes assume that this flight waits for the bags."""
-        return [MissedConnection(row) for row in self._row.get("onward", ())]
+        return [MissedOnwardFlight(row) for row in self._row.get("onward", ())]
 
 
 async def blast_radius(
     graph: Neo4jManager, airline_id: int, flight_ids: Sequence[int], minutes_late: int | None, limit: int
-) -> dict[int, list[MissedConnection]]:
+) -> dict[int, list[MissedOnwardFlight]]:
     """Return the onward flights that bags of these inbound flights would miss, by inbound flight.
 
     Args:
@@ -175,9 +175,9 @@ async def blast_radius(
         {"ids": list(flight_ids), "airlineId": airline_id, "late": minutes_late, "limit": limit},
         name="BLAST_RADIUS",
     )
-    found: dict[int, list[MissedConnection]] = {}
+    found: dict[int, list[MissedOnwardFlight]] = {}
     for row in rows:
-        found.setdefault(row["inbound_id"], []).append(MissedConnection(row))
+        found.setdefault(row["inbound_id"], []).append(MissedOnwardFlight(row))
     return found
 
 
