@@ -40,7 +40,9 @@ FOLDER = Path(__file__).parents[1] / ".demo" / "benchmark"
 WATCHED = 200
 WARM_UP_SECONDS = 3.0
 GOAL_SECONDS = 1.0
-QUERY = "subscription($ids:[ID!]){bagUpdated(ids:$ids){cursor bag{tag state airport place} events{id kind at place}}}"
+QUERY = (
+    "subscription($ids:[ID!]!){bagUpdated(by:{ids:$ids}){cursor bag{tag state airport place} events{id kind at place}}}"
+)
 
 BAGS = "SELECT id, tag FROM bags WHERE airline_id = $1 ORDER BY id LIMIT $2"
 

@@ -9,7 +9,7 @@ import asyncpg
 
 ONE_BAG = """
 query OneBag($tag: String!) {
-  bag(tag: $tag) {
+  bag(by: {tag: $tag}) {
     tag state stateAt airport place weightKg description priority version
     passenger { surname givenNames locator language }
     flight {
@@ -23,7 +23,7 @@ query OneBag($tag: String!) {
 
 BAGS_OF_FLIGHT = """
 query BagsOfFlight($designator: String!, $date: Date!) {
-  flight(designator: $designator, departureDate: $date) {
+  flight(by: {departure: {designator: $designator, departureDate: $date}}) {
     designator departureDate origin destination status
     bags(first: 50) {
       nodes {
@@ -55,7 +55,7 @@ query SomeBags($first: Int!) {
 
 JOURNEY = """
 query BagJourney($tag: String!) {
-  bag(tag: $tag) {
+  bag(by: {tag: $tag}) {
     printedTag state
     passenger { surname givenNames locator }
     journey {

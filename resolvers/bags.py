@@ -105,7 +105,7 @@ async def carrying(context: Context, text: str, at: datetime | None, selected: S
     candidates = [bag for bag in found if bag.id in then]
     if len(candidates) > 1:
         numbers = ", ".join(sorted(then.values()))
-        raise BadInput("tag", f"{text} fits several bags ({numbers}): give all ten digits, or at, or use search.")
+        raise BadInput("tag", f"{text} fits several bags ({numbers}): give all ten digits, use tagAt, or use search.")
     return candidates[0] if candidates else found[0]
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from integrations.errors import OutsideError, Unavailable
-from integrations.records.routes import RouteTransfer, RouteLeg, RouteOption, Routes, RouteSource
+from integrations.records.routes import RouteLeg, RouteOption, Routes, RouteSource, RouteTransfer
 from integrations.stores import routes
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.routes import CACHE_SECONDS, FRESH_SECONDS, Path

@@ -166,7 +166,9 @@ class GatewaySchema(strawberry.Schema):
                     yield one
             return
         async with contexts() as context:
-            result = await self.answer(text, context, variables=variables, operation_name=operation_name)
+            result = await self.answer(
+                text, context, variables=variables, operation_name=operation_name, allowed=allowed
+            )
         yield Streamed(result)
 
     def _executor(

@@ -31,7 +31,7 @@ query BankOfBags($first: Int!, $after: String) {
 }
 """
 
-BAG_OF_TAG = "query BagOfTag($tag: String!) { bag(tag: $tag) { tag } }"
+BAG_OF_TAG = "query BagOfTag($tag: String!) { bag(by: {tag: $tag}) { tag } }"
 
 
 @dataclass(slots=True)

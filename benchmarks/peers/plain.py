@@ -186,14 +186,36 @@ class Flight:
         return Bags(nodes=[Bag(**row) for row in await info.context.rows("BAGS_OF_FLIGHT", self.id, first)])
 
 
+@strawberry.input
+class BagBy:
+    """What identifies a bag."""
+
+    tag: str
+
+
+@strawberry.input
+class Departure:
+    """A flight's designator and departure date."""
+
+    designator: str
+    departure_date: date
+
+
+@strawberry.input
+class FlightBy:
+    """What identifies a flight."""
+
+    departure: Departure
+
+
 @strawberry.type
 class Query:
     """Where questions begin."""
 
     @strawberry.field
-    async def bag(self, info: Asked, tag: str) -> Bag | None:
+    async def bag(self, info: Asked, by: BagBy) -> Bag | None:
         """The bag that carried the tag last."""
-        return next((Bag(**row) for row in await info.context.rows("BAG_BY_TAG", tag)), None)
+        return next((Bag(**row) for row in await info.context.rows("BAG_BY_TAG", by.tag)), None)
 
     @strawberry.field
     async def bags(self, info: Asked, first: int) -> Bags:
@@ -201,13 +223,15 @@ class Query:
         return Bags(nodes=[Bag(**row) for row in await info.context.rows("BAGS_PAGE", first)])
 
     @strawberry.field
-    async def flight(self, info: Asked, designator: str, departure_date: date) -> Flight | None:
+    async def flight(self, info: Asked, by: FlightBy) -> Flight | None:
         """The flight of that day."""
-        written = DESIGNATOR.fullmatch(designator)
+        written = DESIGNATOR.fullmatch(by.departure.designator)
         if written is None:
             return None
         carrier, number, suffix = written.groups()
-        found = await info.context.rows("FLIGHT_BY_DESIGNATOR", carrier, int(number), suffix, departure_date)
+        found = await info.context.rows(
+            "FLIGHT_BY_DESIGNATOR", carrier, int(number), suffix, by.departure.departure_date
+        )
         return next((Flight(**row) for row in found), None)
 
 

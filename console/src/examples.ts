@@ -11,7 +11,7 @@ export const EXAMPLES: readonly string[] = [
   `# A bag's journey: planned against actual,
 # who holds it now, and where custody was lost.
 query BagJourney {
-  bag(tag: "${STORY.tag}") {
+  bag(by: {tag: "${STORY.tag}"}) {
     printedTag
     state
     passenger { surname givenNames locator }
@@ -44,7 +44,7 @@ fragment OfFlight on Flight {
   `# Every bag planned on a flight:
 # without a date, on the departure nearest to now.
 query FlightBags {
-  flight(designator: "${STORY.flight}") {
+  flight(by: {designator: "${STORY.flight}"}) {
     designator
     origin
     destination
@@ -103,7 +103,7 @@ query WorkList {
   `# The bags that came on the same flight:
 # where one is missing, look at its fellows.
 query FellowBags {
-  bag(tag: "${STORY.tag}") {
+  bag(by: {tag: "${STORY.tag}"}) {
     printedTag
     state
     fellows(first: 20) {

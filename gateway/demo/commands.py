@@ -126,7 +126,7 @@ def _announce(complete: Environment, say: Say) -> None:
 CHECKS: dict[str, str] = {
     "health": "{ health { status services { name healthy latencyMs } } }",
     "a bag's journey": """
-        { bag(tag: "CM456781") {
+        { bag(by: {tag: "CM456781"}) {
             printedTag state airport
             passenger { surname givenNames }
             journey { source planned { flight { designator origin destination } } gaps { kind airport }

@@ -27,7 +27,7 @@ OPEN = """
 mutation($input: CreatePirInput!) { createPir(input: $input) { pir { id station destination } userErrors { message } } }
 """
 FILE = """
-query($id: ID!) { pir(id: $id) {
+query($id: ID!) { pir(by: {id: $id}) {
   reference status version reasonForLoss faultStation
   proposal { reasonForLoss faultStation evidence { name value at } }
   matches { id score matched { element } contradicting { element } onHandPir { id } }
@@ -40,7 +40,8 @@ query($origin: String!, $destination: String!, $after: DateTime!) {
   flights(origin: $origin, destination: $destination, departingFrom: $after, first: 1) { nodes { id designator } } }
 """
 PREVIEW = """
-query($id: ID!) { notificationPreview(pirId: $id, trigger: FILE_OPENED) { language sms { text parts } email { subject } } }
+query($id: ID!) { notificationPreview(pirId: $id, trigger: FILE_OPENED) {
+  language sms { text parts } email { subject } } }
 """
 COSTS = """
 query($since: DateTime!) { apiCosts(since: $since) { total dailyBudget budgetExceeded
@@ -138,7 +139,7 @@ class Walkthrough:
         await self._told(pir, "BAG_LOCATED")
 
     async def _brought(self, pir: str) -> None:
-        destination = (await self._ask("query($id: ID!) { pir(id: $id) { destination } }", id=pir))["pir"][
+        destination = (await self._ask("query($id: ID!) { pir(by: {id: $id}) { destination } }", id=pir))["pir"][
             "destination"
         ]
         now = datetime.now(UTC)

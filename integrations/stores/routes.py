@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from integrations.records.columns import View
-from integrations.records.routes import RouteTransfer, RouteLeg, RouteOption, Routes, RouteSource
+from integrations.records.routes import RouteLeg, RouteOption, Routes, RouteSource, RouteTransfer
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.redis.manager import RedisManager
 

@@ -26,16 +26,6 @@ def values(members: Sequence[Enum] | None) -> list[str] | None:
     return None if members is None else [member.value for member in members]
 
 
-def only_one(first: str, one: object, second: str, other: object) -> None:
-    """Checks that exactly one of two arguments was given.
-
-    Raises:
-        BadInput: both or neither.
-    """
-    if (one is None) == (other is None):
-        raise BadInput(second, f"Give either `{first}` or `{second}`.")
-
-
 def airport_code(text: str, field: str) -> str:
     """An IATA code as it is stored.
 

@@ -1,11 +1,12 @@
 """Questions: each root field says who may ask it, calls one function, and answers with its records."""
 
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
 import strawberry
 
+from integrations.records import pirs as records
 from integrations.records.bags import BagState
 from integrations.records.pirs import PirFilter, PirKind, PirOrder, PirStatus
 from resolvers import airports, bags, flights, health, passengers, pirs, routes, search
@@ -14,7 +15,8 @@ from resolvers.context import Context
 from schema.execution import selected_of
 from schema.fields.node import Node, node_registry
 from schema.fields.pagination import After, Before, Connection, First, Last, Order, connection
-from schema.inputs.common import airport_code, only_one, optional_airport_code, values
+from schema.inputs.common import airport_code, optional_airport_code, values
+from schema.inputs.lookups import BagBy, FlightBy, PirBy
 from schema.roots.effects import EffectQueries
 from schema.roots.graph_analytics import GraphQueries
 from schema.roots.messages import IngestionQueries
@@ -37,12 +39,19 @@ PIRS_BY_URGENCY = Order("files by urgency", urgency=datetime, id=int)
 NEWEST_PIRS = Order("files, newest first", opened_at=datetime, id=int)
 
 AirportCode = Annotated[str | None, strawberry.argument(description="IATA code of an airport: PTY.")]
-GlobalId = Annotated[strawberry.ID | None, strawberry.argument(description="Its global id.")]
 
 
 def for_readers() -> dict[str, object]:
     """Everybody who works with bags; monitors see only how the product is."""
     return allow(Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN)
+
+
+async def pir_of(context: Context, by: PirBy) -> records.Pir | None:
+    """The PIR that an argument identifies, None where there is none."""
+    if by.id is not None:
+        return (await pirs.by_ids(context, [Pir.key_of(by.id)]))[0]
+    found = await pirs.by_reference(context, by.reference or "", 1)
+    return found[0] if found else None
 
 
 # Values are records, which stand behind the declared types: the fields answer ``Any``.
@@ -75,29 +84,16 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
         """Objects of any types, one statement for each type."""
         return await node_registry(info).fetch(info.context, ids)
 
-    @strawberry.field(
-        graphql_type=Bag | None,
-        description="One bag, by its global id or by a tag. An unknown one is null, not an error.",
-        metadata=for_readers(),
-    )
+    @strawberry.field(graphql_type=Bag | None, description="One bag; null where none matches.", metadata=for_readers())
     async def bag(
-        self,
-        info: Info,
-        id: GlobalId = None,
-        tag: Annotated[
-            str | None,
-            strawberry.argument(description="A tag in any written form: 0230456781, CM456781, CM 456 781, 230456781."),
-        ] = None,
-        at: Annotated[
-            datetime | None,
-            strawberry.argument(description="With `tag`: whose it was then. Numbers are used again; now if absent."),
-        ] = None,
+        self, info: Info, by: Annotated[BagBy, strawberry.argument(description="What identifies the bag.")]
     ) -> Any:
-        """By id or by tag, exactly one of them."""
-        only_one("id", id, "tag", tag)
-        if id is not None:
-            return (await bags.by_ids(info.context, [Bag.key_of(id)]))[0]
-        return await bags.carrying(info.context, tag or "", at, selected_of(info))
+        """One bag."""
+        if by.id is not None:
+            return (await bags.by_ids(info.context, [Bag.key_of(by.id)]))[0]
+        if by.tag_at is not None:
+            return await bags.carrying(info.context, by.tag_at.tag, by.tag_at.at, selected_of(info))
+        return await bags.carrying(info.context, by.tag or "", None, selected_of(info))
 
     @strawberry.field(
         graphql_type=Connection[Bag], description="Bags, those that became known last first.", metadata=for_readers()
@@ -121,26 +117,18 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
         return await connection(info.context, NEWEST_BAGS, fetch, first, after, last, before)
 
     @strawberry.field(
-        graphql_type=Flight | None,
-        description="One flight, by its global id or by designator. Without a date: the departure nearest to now.",
-        metadata=for_readers(),
+        graphql_type=Flight | None, description="One flight; null where none matches.", metadata=for_readers()
     )
     async def flight(
-        self,
-        info: Info,
-        id: GlobalId = None,
-        designator: Annotated[
-            str | None, strawberry.argument(description="Carrier and number, padded or not: CM758, CM0758.")
-        ] = None,
-        departure_date: Annotated[
-            date | None, strawberry.argument(description="Scheduled local departure date at the flight's origin.")
-        ] = None,
+        self, info: Info, by: Annotated[FlightBy, strawberry.argument(description="What identifies the flight.")]
     ) -> Any:
-        """By id or by designator, exactly one of them."""
-        only_one("id", id, "designator", designator)
-        if id is not None:
-            return (await flights.by_ids(info.context, [Flight.key_of(id)]))[0]
-        found = await flights.by_designator(info.context, designator or "", departure_date, 1)
+        """One flight."""
+        if by.id is not None:
+            return (await flights.by_ids(info.context, [Flight.key_of(by.id)]))[0]
+        if by.departure is not None:
+            found = await flights.by_designator(info.context, by.departure.designator, by.departure.departure_date, 1)
+        else:
+            found = await flights.by_designator(info.context, by.designator or "", None, 1)
         return found[0] if found else None
 
     @strawberry.field(
@@ -182,23 +170,12 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
         """One passenger."""
         return (await passengers.by_ids(info.context, [Passenger.key_of(id)]))[0]
 
-    @strawberry.field(
-        graphql_type=Pir | None,
-        description="One file, by its global id or by reference; of a reference used again, the newest.",
-        metadata=for_readers(),
-    )
+    @strawberry.field(graphql_type=Pir | None, description="One PIR; null where none matches.", metadata=for_readers())
     async def pir(
-        self,
-        info: Info,
-        id: GlobalId = None,
-        reference: Annotated[str | None, strawberry.argument(description="WorldTracer reference: PTYCM12345.")] = None,
+        self, info: Info, by: Annotated[PirBy, strawberry.argument(description="What identifies the PIR.")]
     ) -> Any:
-        """By id or by reference, exactly one of them."""
-        only_one("id", id, "reference", reference)
-        if id is not None:
-            return (await pirs.by_ids(info.context, [Pir.key_of(id)]))[0]
-        found = await pirs.by_reference(info.context, reference or "", 1)
-        return found[0] if found else None
+        """One PIR."""
+        return await pir_of(info.context, by)
 
     @strawberry.field(
         graphql_type=Connection[Pir], description="Files: the newest first, or by urgency.", metadata=for_readers()

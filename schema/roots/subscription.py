@@ -16,7 +16,8 @@ from resolvers.errors import BadInput, NotFound
 from resolvers.ports import LiveUpdates
 from schema.fields.batching import batched, masked
 from schema.fields.pagination import Order
-from schema.inputs.common import airport_code, only_one, optional_airport_code
+from schema.inputs.common import airport_code, optional_airport_code
+from schema.inputs.lookups import BagsBy
 from schema.roots.query import for_readers
 from schema.runtime.permissions import allow
 from schema.types.bag import Bag
@@ -143,27 +144,12 @@ class Subscription:
     async def bag_updated(
         self,
         info: Info,
-        ids: Annotated[
-            list[strawberry.ID] | None, strawberry.argument(description="Global ids of the bags, 200 at most.")
-        ] = None,
-        tag: Annotated[
-            str | None, strawberry.argument(description="The tag of one bag, in any written form: that it carries now.")
-        ] = None,
+        by: Annotated[BagsBy, strawberry.argument(description="What identifies the bags.")],
         after: Resumed = None,
     ) -> AsyncGenerator[Any, None]:
-        """By ids or by tag, exactly one of them."""
-        only_one("ids", ids, "tag", tag)
-        if ids is not None:
-            if not 1 <= len(ids) <= MOST_WATCHED:
-                raise BadInput("ids", f"Give between 1 and {MOST_WATCHED} ids.")
-            wanted = {Bag.key_of(one, "ids") for one in ids}
-            known = [bag.id for bag in await bags.by_ids(info.context, list(wanted)) if bag is not None]
-        else:
-            found = await bags.carrying(info.context, tag or "", None)
-            known = [] if found is None else [found.id]
-        if not known:
-            raise NotFound("tag" if ids is None else "ids", "There is no such bag.")
-        async with aclosing(updates(info.context, ChangeFilter(Topic.BAG, ids=frozenset(known)), after)) as events:
+        """Some bags."""
+        known = await _bags_of(info.context, by)
+        async with aclosing(updates(info.context, ChangeFilter(Topic.BAG, ids=known), after)) as events:
             async for update in events:
                 yield update
 
@@ -234,6 +220,25 @@ class Subscription:
         async with aclosing(_live(info.context).health.changes()) as found:
             async for health in found:
                 yield health
+
+
+async def _bags_of(context: Context, by: BagsBy) -> frozenset[int]:
+    """The ids of the known bags that an argument identifies.
+
+    Raises:
+        BadInput: no id, or more than ``MOST_WATCHED``.
+        NotFound: none of the bags is known.
+    """
+    if by.ids is not None:
+        if not 1 <= len(by.ids) <= MOST_WATCHED:
+            raise BadInput("ids", f"ids must have 1 to {MOST_WATCHED} items")
+        found = await bags.by_ids(context, list({Bag.key_of(one, "ids") for one in by.ids}))
+    else:
+        found = [await bags.carrying(context, by.tag or "", None)]
+    known = frozenset(bag.id for bag in found if bag is not None)
+    if not known:
+        raise NotFound("tag" if by.ids is None else "ids", "No such bag.")
+    return known
 
 
 async def updates(context: Context, wanted: ChangeFilter, after: str | None) -> AsyncGenerator[ChangeEvent, None]:

@@ -48,7 +48,9 @@ class GraphLag:
         name="lagSeconds", description="For how many seconds the oldest change has waited; 0 where none waits."
     )
     events: int = strawberry.field(name="lagEvents", description="Events of bags that the graph must still be told.")
-    notices: int = strawberry.field(name="pendingChanges", description="Changes of bags, flights and the network that wait, up to 100,000.")
+    notices: int = strawberry.field(
+        name="pendingChanges", description="Changes of bags, flights and the network that wait, up to 100,000."
+    )
 
 
 @strawberry.type(description="How the product is, and each thing it leans on.")

@@ -25,12 +25,12 @@ def questions(airline: Builder) -> dict[str, str]:
         "health": "{status}",
         "node": f'(id:"{bag}"){{id}}',
         "nodes": f'(ids:["{bag}","{flight}","{passenger}","{pir}"]){{id}}',
-        "bag": f'(tag:"{DELIVERED}"){{id}}',
+        "bag": f'(by:{{tag:"{DELIVERED}"}}){{id}}',
         "bags": "{nodes{id}}",
-        "flight": '(designator:"CM758",departureDate:"2025-07-01"){id}',
+        "flight": '(by:{departure:{designator:"CM758",departureDate:"2025-07-01"}}){id}',
         "flights": "{nodes{id}}",
         "passenger": f'(id:"{passenger}"){{id}}',
-        "pir": '(reference:"GRUCM12345"){id}',
+        "pir": '(by:{reference:"GRUCM12345"}){id}',
         "pirs": "{nodes{id}}",
         "airport": '(iata:"PTY"){iata departures{destination}}',
         "airports": "{iata}",
@@ -128,7 +128,7 @@ async def test_the_same_words_find_the_own_airlines_things(api: Api, world: Worl
 async def test_what_hangs_on_a_bag_is_the_own_airlines_too(api: Api, world: World) -> None:
     """The records and the graph hold both airlines' bags of the tag."""
     query = """
-        query($tag: String!) { bag(tag: $tag) {
+        query($tag: String!) { bag(by: {tag: $tag}) {
           passenger { givenNames bags { id } } pir { id bags { id } } itinerary { flight { id bags { nodes { id } } } }
           journey { source scans { kind } } fellows { total }
         } }
@@ -163,7 +163,7 @@ async def test_who_may_record_scans(api: Api, airline: Builder, role: Role) -> N
     codes = await api.codes(RECORD, role, airline.airline_id, i={"scans": [scan]})
 
     assert codes == (["FORBIDDEN"] if role in (Role.ANALYST, Role.MONITOR) else [])
-    known = await api.ask(f'{{bag(tag:"{DELIVERED}"){{id}}}}', airline_id=airline.airline_id)
+    known = await api.ask(f'{{bag(by:{{tag:"{DELIVERED}"}}){{id}}}}', airline_id=airline.airline_id)
     assert (known["bag"] is None) == bool(codes), "what is refused changes nothing"
 
 
@@ -173,7 +173,7 @@ async def test_who_may_change_flights(api: Api, airline: Builder, role: Role) ->
     codes = await api.codes(UPDATE, role, airline.airline_id, i=change)
 
     assert codes == ([] if role in (Role.SUPERVISOR, Role.SERVICE, Role.ADMIN) else ["FORBIDDEN"])
-    known = await api.ask('{flight(designator:"CM411"){gate}}', airline_id=airline.airline_id)
+    known = await api.ask('{flight(by:{designator:"CM411"}){gate}}', airline_id=airline.airline_id)
     assert (known["flight"]["gate"] is None) == bool(codes), "what is refused changes nothing"
 
 
@@ -201,7 +201,7 @@ async def test_without_a_credential_nothing_is_changed(api: Api, world: World) -
 async def test_another_airlines_flight_cannot_be_changed(api: Api, world: World) -> None:
     change = {"flightId": world.ours.id("Flight", "CM411"), "gate": "X1"}
     data = await api.ask(UPDATE, Role.ADMIN, NOBODYS, i=change)
-    flight = await api.ask('{flight(designator:"CM411"){gate}}')
+    flight = await api.ask('{flight(by:{designator:"CM411"}){gate}}')
 
     assert data["updateFlight"] == {"changed": False, "userErrors": [{"code": "NOT_FOUND", "field": "flightId"}]}
     assert flight["flight"]["gate"] is None
@@ -211,7 +211,7 @@ async def test_a_scan_of_our_tag_by_another_airline_is_of_a_bag_of_theirs(api: A
     scan = {"tag": DELIVERED, "kind": "LOST", "at": "2025-07-01T12:00:00Z", "airport": "PTY"}
     query = RECORD.replace("outcome", "bag{state passenger{id}}")
     data = await api.ask(query, airline_id=airline.airline_id, i={"scans": [scan]})
-    ours = await api.ask(f'{{bag(tag:"{DELIVERED}"){{state}}}}')
+    ours = await api.ask(f'{{bag(by:{{tag:"{DELIVERED}"}}){{state}}}}')
 
     assert data["recordScans"]["results"] == [{"bag": {"state": "LOST", "passenger": None}}]
     assert ours["bag"]["state"] == "DELIVERED"

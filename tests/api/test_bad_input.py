@@ -16,7 +16,7 @@ DRIVERS_WORDS = re.compile(
     r"asyncpg|postgres|psycopg|neo4j|cypher|redis|sqlstate|traceback|relation|constraint|bolt:|0x[0-9a-f]{6}|\.py\b",
     re.IGNORECASE,
 )
-BAG = "query($tag:String,$id:ID,$at:DateTime){bag(tag:$tag,id:$id,at:$at){id}}"
+BAG = "query($by:BagBy!){bag(by:$by){id}}"
 BAGS = """
     query($first: Int, $after: String, $last: Int, $before: String) {
       bags(first: $first, after: $after, last: $last, before: $before) { nodes { id } }
@@ -48,7 +48,7 @@ async def refused(api: Api, query: str, **variables: Any) -> tuple[int, str, str
      "0230999999002", "\u0660230456781", "\uff23\uff2d456781", "💼", "CM456781'; DROP TABLE bags", "9" * 5000],
 )  # fmt: skip
 async def test_a_tag_that_cannot_be_one(api: Api, tag: str) -> None:
-    assert await refused(api, BAG, tag=tag) == (200, "BAD_USER_INPUT", "tag")
+    assert await refused(api, BAG, by={"tag": tag}) == (200, "BAD_USER_INPUT", "tag")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,17 @@ async def test_a_tag_that_cannot_be_one(api: Api, tag: str) -> None:
      "Q" * 300],
 )  # fmt: skip
 async def test_an_id_that_is_malformed_or_of_another_type(api: Api, global_id: str) -> None:
-    assert await refused(api, BAG, id=global_id) == (200, "BAD_USER_INPUT", "id")
+    assert await refused(api, BAG, by={"id": global_id}) == (200, "BAD_USER_INPUT", "id")
+
+
+@pytest.mark.parametrize(
+    "by",
+    [None, {}, {"tag": None}, {"tag": "CM456781", "id": join("Bag", 1)}, {"tag": "CM456781", "id": None}, {"x": 1}],
+)
+async def test_a_bag_is_identified_in_exactly_one_way(api: Api, by: Any) -> None:
+    response = await api.send(BAG, by=by)
+    assert response.status_code == 400
+    assert [error["extensions"]["code"] for error in errors_of(response)] == ["BAD_USER_INPUT"]
 
 
 @pytest.mark.parametrize("global_id", ["", "x", join("Query", 1), join("Journey", 1), join("Bag", 2**63)])
@@ -121,7 +131,7 @@ async def test_a_number_of_another_kind(api: Api, first: Any) -> None:
      "", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2025-07-01T12:00:00+99:99", 1751371200, None, {}],
 )  # fmt: skip
 async def test_a_moment_that_is_none(api: Api, moment: Any) -> None:
-    query = 'query($at:DateTime!){bags(first:1){nodes{id}} bag(tag:"CM456781",at:$at){id}}'
+    query = 'query($at:DateTime!){bags(first:1){nodes{id}} bag(by:{tagAt:{tag:"CM456781",at:$at}}){id}}'
     response = await api.send(query, at=moment)
     assert response.status_code == 400
     assert errors_of(response)[0]["extensions"]["code"] == "BAD_USER_INPUT"
@@ -131,7 +141,7 @@ async def test_a_moment_that_is_none(api: Api, moment: Any) -> None:
 async def test_the_first_and_the_last_moment_are_moments(api: Api, world: World, moment: str) -> None:
     query = """
         query($at: DateTime!) {
-          bag(tag: "CM456781", at: $at) { tag }
+          bag(by: {tagAt: {tag: "CM456781", at: $at}}) { tag }
           later: flights(departingFrom: $at) { nodes { designator } }
           sooner: flights(departingBefore: $at) { nodes { designator } }
         }
@@ -143,21 +153,23 @@ async def test_the_first_and_the_last_moment_are_moments(api: Api, world: World,
 
 @pytest.mark.parametrize("day", ["0000-01-01", "2025-02-30", "tomorrow", "", 20250701, "10000-01-01"])
 async def test_a_date_that_is_none(api: Api, day: Any) -> None:
-    response = await api.send('query($d:Date!){flight(designator:"CM335",departureDate:$d){id}}', d=day)
+    response = await api.send(
+        'query($d:Date!){flight(by:{departure:{designator:"CM335",departureDate:$d}}){id}}', d=day
+    )
     assert response.status_code == 400
     assert errors_of(response)[0]["extensions"]["code"] == "BAD_USER_INPUT"
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
 async def test_the_first_and_the_last_day_are_days(api: Api, world: World, day: str) -> None:
-    data = await api.ask('query($d:Date!){flight(designator:"CM335",departureDate:$d){id}}', d=day)
+    data = await api.ask('query($d:Date!){flight(by:{departure:{designator:"CM335",departureDate:$d}}){id}}', d=day)
     assert data == {"flight": None}
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        rb'{"query":"query($t:String){bag(tag:$t){id}}","variables":{"t":"CM\u0000456781"}}',
+        rb'{"query":"query($t:String!){bag(by:{tag:$t}){id}}","variables":{"t":"CM\u0000456781"}}',
         rb'{"query":"query($t:String!){search(text:$t){readAs}}","variables":{"t":"\u0000"}}',
         rb'{"query":"mutation($i:RecordScansInput!){recordScans(input:$i){results{outcome}}}","variables":{"i":{"scans":[],"clientMutationId":"a\u0000b"}}}',
         rb'{"query":"{search(text:\"a\\u0000b\"){readAs}}"}',
@@ -204,22 +216,18 @@ async def test_any_other_text_is_only_text(api: Api, world: World, text: str) ->
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        ("{bag{id}}", "tag"),
-        ('{bag(id:"x",tag:"x"){id}}', "tag"),
-        ("{flight{id}}", "designator"),
-        ("{pir{id}}", "reference"),
-        ('{flight(designator:"758"){id}}', "designator"),
-        ('{flight(designator:"CM99999"){id}}', "designator"),
-        ('{pir(reference:"PTYCM1234"){id}}', "reference"),
+        ('{flight(by:{designator:"758"}){id}}', "designator"),
+        ('{flight(by:{designator:"CM99999"}){id}}', "designator"),
+        ('{pir(by:{reference:"PTYCM1234"}){id}}', "reference"),
         ('{airport(iata:"PT"){iata}}', "iata"),
         ('{airport(iata:"ÑÑÑ"){iata}}', "iata"),
         ('{bags(airport:"P%Y"){nodes{id}}}', "airport"),
         ('{routes(from:"PTY",to:"1"){source}}', "to"),
         ('{routes(from:"",to:"PTY"){source}}', "from"),
-        ('{bag(tag:"CM456781"){scans(last:0){id}}}', "last"),
-        ('{bag(tag:"CM456781"){scans(last:501){id}}}', "last"),
-        ('{bag(tag:"CM456781"){journey{scans(last:-1){id}}}}', "last"),
-        ('{bag(tag:"CM456781"){fellows(first:201){total}}}', "first"),
+        ('{bag(by:{tag:"CM456781"}){scans(last:0){id}}}', "last"),
+        ('{bag(by:{tag:"CM456781"}){scans(last:501){id}}}', "last"),
+        ('{bag(by:{tag:"CM456781"}){journey{scans(last:-1){id}}}}', "last"),
+        ('{bag(by:{tag:"CM456781"}){fellows(first:201){total}}}', "first"),
         ("{flights{nodes{bags(first:-1){nodes{id}}}}}", "first"),
         ('{flights{nodes{bags(after:"x"){nodes{id}}}}}', "after"),
     ],
@@ -239,11 +247,19 @@ async def test_an_argument_that_cannot_be_used_is_named(api: Api, world: World, 
         ("{", "GRAPHQL_PARSE_FAILED"),
         ("{bogus}", "GRAPHQL_VALIDATION_FAILED"),
         ("{bags(states:[FLYING]){nodes{id}}}", "GRAPHQL_VALIDATION_FAILED"),
-        ("{bag(tag:5){id}}", "GRAPHQL_VALIDATION_FAILED"),
+        ("{bag(by:{tag:5}){id}}", "GRAPHQL_VALIDATION_FAILED"),
+        ("{bag{id}}", "GRAPHQL_VALIDATION_FAILED"),
+        ("{bag(by:{}){id}}", "GRAPHQL_VALIDATION_FAILED"),
+        ('{bag(by:{id:"x",tag:"x"}){id}}', "GRAPHQL_VALIDATION_FAILED"),
+        ("{flight(by:{designator:null}){id}}", "GRAPHQL_VALIDATION_FAILED"),
+        ("query($r:String){pir(by:{reference:$r}){id}}", "GRAPHQL_VALIDATION_FAILED"),
         ("query a{health{status}} query b{health{status}}", "OPERATION_RESOLUTION_FAILED"),
         ("{health{status}" + " " * 40_000 + "}", "LIMIT_EXCEEDED"),
     ],
-    ids=["empty", "syntax", "field", "enum", "type", "two operations", "long"],
+    ids=[
+        *("empty", "syntax", "field", "enum", "type", "no way", "none", "two ways", "null way", "null variable"),
+        *("two operations", "long"),
+    ],
 )
 async def test_a_document_that_is_none_is_a_bad_request(api: Api, query: str, code: str) -> None:
     response = await api.send(query)
@@ -259,7 +275,7 @@ async def test_a_document_that_is_none_is_a_bad_request(api: Api, query: str, co
         "{bags(first:200){nodes{passenger{bags{pir{bags{passenger{bags{id}}}}}}}}}",
         "{flights(first:200){nodes{bags(first:200){nodes{itinerary{flight{bags(first:200){nodes{id}}}}}}}}}",
         "{" + " ".join(f"a{n}:health{{status}}" for n in range(300)) + "}",
-        '{bag(tag:"CM456781"){' + " ".join(f"a{n}:tag" for n in range(300)) + "}}",
+        '{bag(by:{tag:"CM456781"}){' + " ".join(f"a{n}:tag" for n in range(300)) + "}}",
         "{bags{nodes{...a}}} fragment a on Bag{"
         + "...b " * 20
         + "} fragment b on Bag{"

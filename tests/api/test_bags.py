@@ -11,7 +11,8 @@ from schema.fields.node import join
 from tests.gateway import Api
 from tests.world import BAGS, DAMAGED, DELIVERED, EXPECTED, LOADED, MISSED, RUSH, SEEN, Builder, World
 
-BY_TAG = "query($tag:String!,$at:DateTime){bag(tag:$tag,at:$at){tag}}"
+BY_TAG = "query($tag:String!){bag(by:{tag:$tag}){tag}}"
+BY_TAG_AT = "query($tag:String!,$at:DateTime!){bag(by:{tagAt:{tag:$tag,at:$at}}){id tag}}"
 
 
 @pytest.mark.parametrize("text", [DELIVERED, "CM456781", "cm 456-781", "230456781", " 0230 456 781 "])
@@ -24,36 +25,36 @@ async def test_a_bag_is_found_by_its_rush_tag(api: Api, world: World) -> None:
 
 
 async def test_a_bag_is_found_by_its_global_id(api: Api, world: World) -> None:
-    data = await api.ask("query($id:ID!){bag(id:$id){id tag}}", id=world.ours.id("Bag", "loaded"))
+    data = await api.ask("query($id:ID!){bag(by:{id:$id}){id tag}}", id=world.ours.id("Bag", "loaded"))
     assert data == {"bag": {"id": world.ours.id("Bag", "loaded"), "tag": LOADED}}
 
 
 @pytest.mark.parametrize(
-    "arguments", ['tag:"0230999999"', 'tag:"AV111111"', f'id:"{join("Bag", 2**63 - 1)}"'], ids=["tag", "printed", "id"]
+    "by", ['tag:"0230999999"', 'tag:"AV111111"', f'id:"{join("Bag", 2**63 - 1)}"'], ids=["tag", "printed", "id"]
 )
-async def test_an_unknown_bag_is_null_and_no_error(api: Api, world: World, arguments: str) -> None:
-    assert await api.ask(f"{{bag({arguments}){{tag}}}}") == {"bag": None}
+async def test_an_unknown_bag_is_null_and_no_error(api: Api, world: World, by: str) -> None:
+    assert await api.ask(f"{{bag(by:{{{by}}}){{tag}}}}") == {"bag": None}
 
 
 async def test_a_number_that_was_used_again_means_the_bag_of_the_moment(api: Api, airline: Builder) -> None:
     """Given a number on two bags in two years, when asked at a moment, then the one that carried it answers."""
     [new] = await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", "12:00"))
     [old] = await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", datetime(2024, 1, 10, tzinfo=UTC)))
-    query = "query($tag:String!,$at:DateTime){bag(tag:$tag,at:$at){id}}"
 
-    async def asked(**at: Any) -> object:
-        return await api.ask(query, airline_id=airline.airline_id, tag=DELIVERED, **at)
+    async def asked(query: str = BY_TAG_AT, **at: Any) -> object:
+        return (await api.ask(query, airline_id=airline.airline_id, tag=DELIVERED, **at))["bag"]["id"]
 
-    assert await asked(at="2025-07-02T00:00:00Z") == {"bag": {"id": join("Bag", new.bag_id)}}
-    assert await asked(at="2024-01-15T00:00:00Z") == {"bag": {"id": join("Bag", old.bag_id)}}
-    assert await asked() == {"bag": {"id": join("Bag", new.bag_id)}}, "the last one, where none carries it now"
+    assert await asked(at="2025-07-02T00:00:00Z") == join("Bag", new.bag_id)
+    assert await asked(at="2024-01-15T00:00:00Z") == join("Bag", old.bag_id)
+    last = await asked(BY_TAG.replace("{tag}", "{id}"))
+    assert last == join("Bag", new.bag_id), "the last one, where none carries it now"
 
 
 async def test_a_printed_tag_that_fits_two_bags_asks_for_all_digits(api: Api, airline: Builder) -> None:
     await airline.record(
         airline.scan("0230555555", "POSITION", "PTY", "12:00"), airline.scan("3230555555", "POSITION", "PTY", "12:00")
     )
-    response = await api.send(BY_TAG, airline_id=airline.airline_id, tag="CM555555", at="2025-07-02T00:00:00Z")
+    response = await api.send(BY_TAG_AT, airline_id=airline.airline_id, tag="CM555555", at="2025-07-02T00:00:00Z")
     answer = response.json()
 
     assert answer["data"] == {"bag": None}
@@ -64,7 +65,7 @@ async def test_a_printed_tag_that_fits_two_bags_asks_for_all_digits(api: Api, ai
 async def test_a_bag_says_where_it_stands(api: Api, world: World) -> None:
     data = await api.ask(
         """
-        query($tag: String!) { bag(tag: $tag) {
+        query($tag: String!) { bag(by: {tag: $tag}) {
           tag printedTag state stateAt airport place weightKg description priority createdAt version
           stateAtLocal { time zone } lastSeenAt { iata name } custodian { code name kind } flight { designator }
         } }
@@ -93,7 +94,7 @@ async def test_a_bag_says_where_it_stands(api: Api, world: World) -> None:
 async def test_a_bag_that_nobody_saw_has_no_place(api: Api, world: World) -> None:
     data = await api.ask(
         """
-        query($t: String!) { bag(tag: $t) {
+        query($t: String!) { bag(by: {tag: $t}) {
           state airport stateAtLocal { zone } lastSeenAt { iata } custodian { code } flight { id } pir { id }
           scans { id }
           itinerary { seq flight { designator } }
@@ -129,7 +130,7 @@ async def test_the_states_of_the_day(api: Api, world: World) -> None:
 
 
 async def test_a_rush_bag_has_two_tags(api: Api, world: World) -> None:
-    data = await api.ask("query($t:String!){bag(tag:$t){tags{number printed role validFrom validUntil}}}", t=RUSH)
+    data = await api.ask("query($t:String!){bag(by:{tag:$t}){tags{number printed role validFrom validUntil}}}", t=RUSH)
     assert [list(tag.values()) for tag in data["bag"]["tags"]] == [
         [MISSED, "CM456782", "ORIGINAL", "2025-06-30T00:00:00+00:00", "2025-07-31T00:00:00+00:00"],
         [RUSH, "CM000457", "RUSH", "2025-07-01T20:00:00+00:00", "2025-07-31T00:00:00+00:00"],
@@ -138,13 +139,13 @@ async def test_a_rush_bag_has_two_tags(api: Api, world: World) -> None:
 
 async def test_a_tag_of_an_unknown_issuer_is_printed_in_full(api: Api, airline: Builder) -> None:
     await airline.record(airline.scan("0777123456", "POSITION", "PTY", "12:00"))
-    data = await api.ask('{bag(tag:"0777123456"){printedTag}}', airline_id=airline.airline_id)
+    data = await api.ask('{bag(by:{tag:"0777123456"}){printedTag}}', airline_id=airline.airline_id)
     assert data["bag"]["printedTag"] == "0777123456"
 
 
 async def test_an_itinerary_is_in_travel_order_with_the_rush_flight_last(api: Api, world: World) -> None:
     data = await api.ask(
-        "query($t:String!){bag(tag:$t){itinerary{seq flight{designator origin destination}}}}", t=MISSED
+        "query($t:String!){bag(by:{tag:$t}){itinerary{seq flight{designator origin destination}}}}", t=MISSED
     )
     assert [(leg["seq"], leg["flight"]["designator"]) for leg in data["bag"]["itinerary"]] == [
         (1, "CM335"),
@@ -154,7 +155,7 @@ async def test_an_itinerary_is_in_travel_order_with_the_rush_flight_last(api: Ap
 
 
 async def test_scans_follow_both_tags_in_order_of_event_time(api: Api, world: World) -> None:
-    data = await api.ask("query($t:String!){bag(tag:$t){scans{kind tag} newest:scans(last:2){kind}}}", t=MISSED)
+    data = await api.ask("query($t:String!){bag(by:{tag:$t}){scans{kind tag} newest:scans(last:2){kind}}}", t=MISSED)
     kinds = ["ACCEPTED", "LOADED", "ARRIVED", "NOT_SEEN", "LEFT_BEHIND", "RUSH_TAGGED", "SORTED"]
 
     assert [scan["kind"] for scan in data["bag"]["scans"]] == kinds
@@ -165,7 +166,7 @@ async def test_scans_follow_both_tags_in_order_of_event_time(api: Api, world: Wo
 async def test_a_scan_says_what_when_where_and_who(api: Api, world: World) -> None:
     data = await api.ask(
         """
-        query($tag: String!) { bag(tag: $tag) { scans {
+        query($tag: String!) { bag(by: {tag: $tag}) { scans {
           kind at receivedAt airport place tag method device localTime { time zone } station { city }
           flight { designator } releasedBy { name } custodian { name }
         } } }
@@ -193,7 +194,9 @@ async def test_a_scan_says_what_when_where_and_who(api: Api, world: World) -> No
 
 async def test_a_passenger_and_the_file_that_matters_stand_beside_the_bag(api: Api, world: World) -> None:
     """Given an older open file and a newer closed one, then the open one matters."""
-    data = await api.ask("query($t:String!){bag(tag:$t){passenger{surname locator} pir{reference status}}}", t=DAMAGED)
+    data = await api.ask(
+        "query($t:String!){bag(by:{tag:$t}){passenger{surname locator} pir{reference status}}}", t=DAMAGED
+    )
     assert data["bag"] == {
         "passenger": {"surname": "Peña", "locator": "K3P9WM"},
         "pir": {"reference": "PTYCM00100", "status": "OPEN"},
@@ -201,7 +204,7 @@ async def test_a_passenger_and_the_file_that_matters_stand_beside_the_bag(api: A
 
 
 async def test_fellows_came_on_the_same_inbound_flight(api: Api, world: World) -> None:
-    query = "query($t:String!,$n:Int!){bag(tag:$t){fellows(first:$n){total flight{designator} bags{id}}}}"
+    query = "query($t:String!,$n:Int!){bag(by:{tag:$t}){fellows(first:$n){total flight{designator} bags{id}}}}"
     all_of_them = (await api.ask(query, t=MISSED, n=10))["bag"]["fellows"]
     # The delivered bag flew on: its inbound flight is CM758, but CM335 carried it too.
     expected = [world.ours.id("Bag", name) for name in ("delivered", "damaged")]
@@ -211,7 +214,7 @@ async def test_fellows_came_on_the_same_inbound_flight(api: Api, world: World) -
 
 
 async def test_a_bag_that_flew_nowhere_has_no_fellows(api: Api, world: World) -> None:
-    assert (await api.ask("query($t:String!){bag(tag:$t){fellows{total}}}", t=SEEN))["bag"] == {"fellows": None}
+    assert (await api.ask("query($t:String!){bag(by:{tag:$t}){fellows{total}}}", t=SEEN))["bag"] == {"fellows": None}
 
 
 async def test_bags_are_filtered_by_state_and_airport(api: Api, world: World) -> None:
@@ -241,5 +244,5 @@ async def test_the_newest_bag_comes_first(api: Api, airline: Builder) -> None:
 
 @pytest.mark.parametrize("role", [Role.ANALYST, Role.SERVICE])
 async def test_those_who_do_not_meet_passengers_see_initials(api: Api, world: World, role: Role) -> None:
-    data = await api.ask("query($t:String!){bag(tag:$t){passenger{surname givenNames}}}", role, t=DELIVERED)
+    data = await api.ask("query($t:String!){bag(by:{tag:$t}){passenger{surname givenNames}}}", role, t=DELIVERED)
     assert data["bag"]["passenger"] == {"surname": "G***", "givenNames": "M***"}

@@ -28,16 +28,16 @@ VALUES ($1, 'PTY', '', '', 45, $2, 'made for a test')
 """
 
 TRANSFERS = """
-    query($tag: String!) { bag(tag: $tag) { transfers {
+    query($tag: String!) { bag(by: {tag: $tag}) { transfers {
       airport position level minutes needed minimum inbound { designator } outbound { designator }
       evidence { kind value minutes at flight { designator } scan { kind } }
     } } }
 """
 OF_FLIGHTS = """
     query($a: ID!, $b: ID!, $first: Int!) {
-      off: flight(id: $a) { outboundTransfers(first: $first) {
+      off: flight(by: {id: $a}) { outboundTransfers(first: $first) {
         nodes { bag { tag } level outbound { designator } } pageInfo { hasNextPage endCursor } } }
-      onto: flight(id: $b) { inboundTransfers(first: $first) {
+      onto: flight(by: {id: $b}) { inboundTransfers(first: $first) {
         nodes { bag { tag } level inbound { designator } } pageInfo { hasNextPage } } }
     }
 """
@@ -235,7 +235,7 @@ async def test_a_flight_lists_bags_that_change_from_it_and_onto_it(hub: Hub) -> 
     assert (off["pageInfo"]["hasNextPage"], onto["pageInfo"]["hasNextPage"]) == (True, False)
 
     rest = """
-        query($a: ID!, $after: String!) { flight(id: $a) {
+        query($a: ID!, $after: String!) { flight(by: {id: $a}) {
           outboundTransfers(first: 3, after: $after) { nodes { bag { tag } outbound { designator } } }
           last: outboundTransfers(last: 2) { nodes { bag { tag } } }
         } }

@@ -9,19 +9,19 @@ from tests.gateway import Api
 from tests.world import Builder, World, at
 
 COMPLETENESS = """
-    query($flight: ID!, $first: Int = 25) { flight(id: $flight) { custodyCompleteness {
+    query($flight: ID!, $first: Int = 25) { flight(by: {id: $flight}) { custodyCompleteness {
       bags due proved missing points { kind due proved missing }
       gaps(first: $first) { bag { id } point { kind airport leg lastCustodian { code } } }
     } } }
 """
 POINTS = """
-    query($tag: String!) { bag(tag: $tag) { journey { custodyPoints {
+    query($tag: String!) { bag(by: {tag: $tag}) { journey { custodyPoints {
       kind airport leg proved lastCustodian { code }
       proof { id at airport place method releasedBy { code } custodian { code } flight { designator } }
     } } } }
 """
 INVENTORY = """
-    query($flight: ID!, $category: InventoryCategory, $first: Int = 25, $after: String) { flight(id: $flight) {
+    query($flight: ID!, $category: InventoryCategory, $first: Int = 25, $after: String) { flight(by: {id: $flight}) {
       inventory {
         asOf departed loaded authorisedNotLoaded loadedNotAuthorised unknown
         bags(category: $category, first: $first, after: $after) {

@@ -15,29 +15,29 @@ async def designators(api: Api, arguments: str = "") -> list[str]:
 
 @pytest.mark.parametrize("text", ["CM335", "CM0335", "cm 335"])
 async def test_a_flight_is_found_by_its_designator_padded_or_not(api: Api, world: World, text: str) -> None:
-    data = await api.ask("query($d:String!){flight(designator:$d){id}}", d=text)
+    data = await api.ask("query($d:String!){flight(by:{designator:$d}){id}}", d=text)
     assert data == {"flight": {"id": world.ours.id("Flight", "CM335")}}
 
 
 async def test_a_flight_is_found_by_its_global_id(api: Api, world: World) -> None:
-    data = await api.ask("query($id:ID!){flight(id:$id){designator}}", id=world.ours.id("Flight", "CM702"))
+    data = await api.ask("query($id:ID!){flight(by:{id:$id}){designator}}", id=world.ours.id("Flight", "CM702"))
     assert data == {"flight": {"designator": "CM702"}}
 
 
 async def test_a_date_names_one_day_of_a_designator(api: Api, world: World) -> None:
-    query = 'query($d:Date!){flight(designator:"CM335",departureDate:$d){departureDate}}'
+    query = 'query($d:Date!){flight(by:{departure:{designator:"CM335",departureDate:$d}}){departureDate}}'
     assert await api.ask(query, d="2025-07-01") == {"flight": {"departureDate": "2025-07-01"}}
     assert await api.ask(query, d="2025-07-02") == {"flight": None}
 
 
 async def test_an_unknown_flight_is_null(api: Api, world: World) -> None:
-    assert await api.ask('{flight(designator:"CM9999"){id}}') == {"flight": None}
+    assert await api.ask('{flight(by:{designator:"CM9999"}){id}}') == {"flight": None}
 
 
 async def test_a_flight_has_its_times_in_utc_and_on_the_clocks_of_both_ends(api: Api, world: World) -> None:
     data = await api.ask(
         """
-        { flight(designator: "CM335") {
+        { flight(by: {designator: "CM335"}) {
           designator carrier number suffix departureDate origin destination status aircraft seats gate version
           scheduledDeparture scheduledArrival estimatedDeparture estimatedArrival actualDeparture actualArrival
           originAirport { timeZone } destinationAirport { timeZone } bagCount
@@ -122,7 +122,7 @@ async def test_a_flight_lists_the_bags_that_are_planned_on_it_each_flight_its_ow
 
 async def test_a_flights_bags_are_paged_from_both_ends(api: Api, world: World) -> None:
     query = """
-        query($first: Int, $after: String, $last: Int, $before: String) { flight(designator: "CM335") {
+        query($first: Int, $after: String, $last: Int, $before: String) { flight(by: {designator: "CM335"}) {
           bags(first: $first, after: $after, last: $last, before: $before) {
             edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
           }

@@ -68,7 +68,7 @@ async def _busy(airline: Builder, visits: Sequence[tuple[datetime, str, str]]) -
 
 
 async def test_planned_against_actual_is_what_the_rows_say(api: Api, hub: Builder) -> None:
-    query = """query($id: ID!) { flight(id: $id) { plannedAgainstActual(first: 200) {
+    query = """query($id: ID!) { flight(by: {id: $id}) { plannedAgainstActual(first: 200) {
         planned flown asPlanned notFlown notPlanned bagsNotFlown { tag } bagsNotPlanned { tag } } } }"""
     for name in ("CM335", "CM600", "CM601", "CM702"):
         data = await api.ask(query, airline_id=hub.airline_id, id=hub.id("Flight", name))
@@ -107,7 +107,7 @@ async def _planned_and_flown(hub: Builder, flight_id: int) -> tuple[set[str], se
 
 @pytest.mark.parametrize("late", [0, 15, 40, 200])
 async def test_the_blast_radius_is_what_the_rows_say(api: Api, hub: Builder, late: int) -> None:
-    query = """query($id: ID!, $late: Int!) { flight(id: $id) { blastRadius(minutesLate: $late, bagsOfEach: 200) {
+    query = """query($id: ID!, $late: Int!) { flight(by: {id: $id}) { blastRadius(minutesLate: $late, bagsOfEach: 200) {
         flight { designator } minutesLeft minimumMinutes total bags { tag }
         onward { flight { designator } minutesLeft minimumMinutes total bags { tag } onward { total } } } } }"""
     data = await api.ask(query, airline_id=hub.airline_id, id=hub.id("Flight", "CM335"), late=late)
@@ -153,7 +153,7 @@ def _minutes(time: timedelta) -> int:
 
 
 async def test_of_a_cancelled_inbound_all_miss(api: Api, hub: Builder) -> None:
-    query = "query($id:ID!){flight(id:$id){blastRadius{minutesLeft total onward{minutesLeft total}}}}"
+    query = "query($id:ID!){flight(by:{id:$id}){blastRadius{minutesLeft total onward{minutesLeft total}}}}"
     set_status = "UPDATE flights SET status = $2, version = version + 1 WHERE id = $1"
     await hub.stores.postgres.execute(set_status, hub.flights["CM335"], "CANCELLED")
     await hub.network()
@@ -284,8 +284,8 @@ async def test_fellows_are_the_nearest_of_so_many(api: Api, hub: Builder) -> Non
     [
         ('bottlenecks(airport:"PTY",from:"2025-07-01T00:00:00Z",to:"2025-07-04T00:00:00Z"){place}', "BAD_USER_INPUT"),
         ('bottlenecks(airport:"PTY",from:"2025-07-01T00:00:00Z",to:"2025-07-01T00:00:00Z"){place}', "BAD_USER_INPUT"),
-        ('flight(designator:"CM335"){blastRadius(minutesLate:-1){total}}', "BAD_USER_INPUT"),
-        ('flight(designator:"CM335"){plannedAgainstActual(first:201){planned}}', "BAD_USER_INPUT"),
+        ('flight(by:{designator:"CM335"}){blastRadius(minutesLate:-1){total}}', "BAD_USER_INPUT"),
+        ('flight(by:{designator:"CM335"}){plannedAgainstActual(first:201){planned}}', "BAD_USER_INPUT"),
         ("bags(first:1){nodes{fellows(by:PLACE,withinMinutes:0){total}}}", "BAD_USER_INPUT"),
         ("bags(first:1){nodes{fellows(by:PLACE,withinMinutes:241){total}}}", "BAD_USER_INPUT"),
     ],
@@ -303,7 +303,7 @@ async def without_graph(settings: Settings) -> AsyncIterator[Api]:
 async def test_without_the_graph_they_are_null_and_say_so(without_graph: Api, hub: Builder) -> None:
     response = await without_graph.send(
         """{ bags(first: 1) { nodes { fellows(by: BELT) { total } } }
-             flight(designator: "CM335") { designator blastRadius { total } plannedAgainstActual { planned } }
+             flight(by: {designator: "CM335"}) { designator blastRadius { total } plannedAgainstActual { planned } }
              bottlenecks(airport: "PTY", from: "2025-07-01T12:00:00Z", to: "2025-07-01T18:00:00Z") { place } }""",
         airline_id=hub.airline_id,
     )

@@ -112,7 +112,7 @@ async def test_health_is_quick_while_the_records_are_away(settings: Settings) ->
 
 async def test_without_records_questions_are_refused_and_nothing_is_said_of_the_driver(settings: Settings) -> None:
     async with serving(without(settings, "database")) as api:
-        response = await api.send('{bag(tag:"CM456781"){id}}')
+        response = await api.send('{bag(by:{tag:"CM456781"}){id}}')
     answer = response.json()
 
     assert response.status_code == 200

@@ -38,7 +38,7 @@ DISCARD = """
 LETTERS = """
     query($settled: Boolean!) { deadLetters(settled: $settled) { nodes { id body line position reason settledAt } } }
 """
-BAG = """{ bag(tag: "0230456781", at: "2025-11-23T20:00:00Z") {
+BAG = """{ bag(by: {tagAt: {tag: "0230456781", at: "2025-11-23T20:00:00Z"}}) {
     state authorised weightKg priority passenger { surname locator }
     itinerary { flight { designator status } } messages { kind sentAt source body } scans { kind }
 } }"""

@@ -38,7 +38,7 @@ INPUTS = {
     "recreatePir": "PirInput",
 }
 FILE = """
-query($id: ID!) { pir(id: $id) {
+query($id: ID!) { pir(by: {id: $id}) {
   reference kind status version station destination assignee closedAt dueAt link remarks reasonForLoss faultStation
   passenger { surname } describedBags { seq state description contents matchedPir { id } forwardFlight { designator } }
   deadlines { damageComplaint { date } delayComplaint { date zone } deemedLost { date } regime liabilityLimitSdr }
@@ -198,7 +198,7 @@ async def test_the_whole_life_of_a_file(desk: Agent) -> None:
     assert [action for service, action in await desk.effects(pir) if service == "SMS"] == [
         *("FILE_OPENED", "BAG_LOCATED", "BAG_FORWARDED", "BAG_RECEIVED", "OUT_FOR_DELIVERY", "DELIVERED")
     ]
-    rush = await desk.api.ask('{bag(tag:"2999000001"){id state}}', airline_id=desk.airline.airline_id)
+    rush = await desk.api.ask('{bag(by:{tag:"2999000001"}){id state}}', airline_id=desk.airline.airline_id)
     assert rush["bag"] == {"id": desk.bag("one"), "state": "CLOSED"}, "the rush tag leads to the bag"
 
 
@@ -363,7 +363,7 @@ async def test_the_work_list_begins_with_what_is_due_first(desk: Agent) -> None:
 
 # Printing
 
-PRINT = "query($id:ID!,$l:Language!){pir(id:$id){printable(language:$l)}}"
+PRINT = "query($id:ID!,$l:Language!){pir(by:{id:$id}){printable(language:$l)}}"
 
 
 async def link_of(desk: Agent, pir: str, language: str = "ES", role: Role = Role.AGENT) -> str | None:

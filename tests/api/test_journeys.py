@@ -13,7 +13,7 @@ from tests.gateway import Api, serving
 from tests.world import DELIVERED, LOADED, MISROUTED, MISSED, SEEN, Builder, World, tell_graph
 
 JOURNEY = """
-    query($tag: String!) { bag(tag: $tag) { version journey {
+    query($tag: String!) { bag(by: {tag: $tag}) { version journey {
       source version behind asOf custodian { code }
       planned { seq flight { designator } }
       flown { seq flight { designator } loaded { at airport } arrived { at airport } }
@@ -22,7 +22,7 @@ JOURNEY = """
       gaps { kind airport leg lastCustodian { code } }
     } } }
 """
-STATE = "query($tag:String!){bag(tag:$tag){version journey{source version behind scans{kind}}}}"
+STATE = "query($tag:String!){bag(by:{tag:$tag}){version journey{source version behind scans{kind}}}}"
 
 
 async def test_a_journey_shows_plan_flights_custody_and_gaps(api: Api, world: World) -> None:
@@ -64,7 +64,7 @@ async def test_a_journey_is_told_in_order_of_event_time(api: Api, world: World) 
 
     assert [scan["kind"] for scan in scans] == kinds
     assert [scan["at"] for scan in scans] == sorted(scan["at"] for scan in scans)
-    newest = await api.ask("query($t:String!){bag(tag:$t){journey{scans(last:1){kind}}}}", t=MISSED)
+    newest = await api.ask("query($t:String!){bag(by:{tag:$t}){journey{scans(last:1){kind}}}}", t=MISSED)
     assert newest["bag"]["journey"]["scans"] == [{"kind": "SORTED"}]
 
 
@@ -87,7 +87,7 @@ async def test_records_and_graph_tell_the_same_journey(api: Api, without_graph: 
 
 async def test_what_only_the_graph_knows_is_null_while_it_is_away(without_graph: Api, world: World) -> None:
     response = await without_graph.send(
-        '{bag(tag:"CM456781"){tag fellows{total}} routes(from:"LIM",to:"BOG"){source} bags(first:1){nodes{id}}}'
+        '{bag(by:{tag:"CM456781"}){tag fellows{total}} routes(from:"LIM",to:"BOG"){source} bags(first:1){nodes{id}}}'
     )
     answer = response.json()
 

@@ -8,7 +8,7 @@ from resolvers.actor import Role
 from tests.gateway import Api
 from tests.world import DAY, Builder, World, at
 
-BY_REFERENCE = "query($r:String!){pir(reference:$r){reference}}"
+BY_REFERENCE = "query($r:String!){pir(by:{reference:$r}){reference}}"
 
 
 async def references(api: Api, arguments: str = "") -> list[str]:
@@ -24,7 +24,7 @@ async def test_a_file_is_found_by_its_reference(api: Api, world: World, text: st
 async def test_of_a_reference_that_was_used_again_the_newest_is_found(api: Api, airline: Builder) -> None:
     for opened_at, closed_at in ((at("10:00"), None), (DAY - timedelta(days=900), DAY - timedelta(days=880))):
         await airline.pir("GRUCM12345", "DELAYED", "GRU", None, [], opened_at, closed_at)
-    data = await api.ask('{pir(reference:"GRUCM12345"){openedAt}}', airline_id=airline.airline_id)
+    data = await api.ask('{pir(by:{reference:"GRUCM12345"}){openedAt}}', airline_id=airline.airline_id)
     assert data["pir"] == {"openedAt": "2025-07-01T10:00:00+00:00"}
 
 
@@ -35,7 +35,7 @@ async def test_an_unknown_file_is_null(api: Api, world: World) -> None:
 async def test_a_file_says_what_it_is_about(api: Api, world: World) -> None:
     data = await api.ask(
         """
-        query($id: ID!) { pir(id: $id) {
+        query($id: ID!) { pir(by: {id: $id}) {
           id reference kind status station openedAt closedAt remarks openedAtLocal { time zone }
           stationAirport { city } passenger { surname } bags { id }
           describedBags { seq description brand contents bag { id } }
@@ -63,7 +63,7 @@ async def test_a_file_says_what_it_is_about(api: Api, world: World) -> None:
 
 
 async def test_a_found_bag_that_nobody_knows_is_described_only(api: Api, world: World) -> None:
-    data = await api.ask('{pir(reference:"PTYCM00500"){passenger{id} bags{id} describedBags{brand bag{id}}}}')
+    data = await api.ask('{pir(by:{reference:"PTYCM00500"}){passenger{id} bags{id} describedBags{brand bag{id}}}}')
     assert data["pir"] == {"passenger": None, "bags": [], "describedBags": [{"brand": "Samsonite", "bag": None}]}
 
 
@@ -91,7 +91,7 @@ async def test_those_who_do_not_meet_passengers_read_no_remarks_and_no_contents(
     api: Api, world: World, role: Role
 ) -> None:
     data = await api.ask(
-        '{pir(reference:"PTYCM00777"){remarks passenger{surname} describedBags{brand contents}}}', role
+        '{pir(by:{reference:"PTYCM00777"}){remarks passenger{surname} describedBags{brand contents}}}', role
     )
     assert data["pir"] == {
         "remarks": None,

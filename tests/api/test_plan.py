@@ -13,7 +13,7 @@ from tests.world import DELIVERED
 
 JOURNEY = """
     query($tag: String!) {
-      bag(tag: $tag) {
+      bag(by: {tag: $tag}) {
         printedTag state
         passenger { surname locator }
         journey {

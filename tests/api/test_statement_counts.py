@@ -15,27 +15,27 @@ from tests.gateway import Api, serving
 from tests.world import Builder, World, at, tell_graph
 
 ONE_BAG = """
-    query($tag: String!) { bag(tag: $tag) {
+    query($tag: String!) { bag(by: {tag: $tag}) {
       tag state passenger { surname locator } flight { designator status } scans { kind at airport place }
     } }
 """
 BAGS_OF_A_FLIGHT = """
-    query($flight: ID!, $first: Int!) { flight(id: $flight) { designator bags(first: $first) { nodes {
+    query($flight: ID!, $first: Int!) { flight(by: {id: $flight}) { designator bags(first: $first) { nodes {
       tag state passenger { surname } scans(last: 3) { kind at airport } pir { reference status }
     } } } }
 """
 BAGS_WITH_ALL_SCANS = """
-    query($flight: ID!, $first: Int!) { flight(id: $flight) { bags(first: $first) { nodes {
+    query($flight: ID!, $first: Int!) { flight(by: {id: $flight}) { bags(first: $first) { nodes {
       tag state scans { kind at airport place method }
     } } } }
 """
 JOURNEYS = """
-    query($flight: ID!, $first: Int!) { flight(id: $flight) { bags(first: $first) { nodes {
+    query($flight: ID!, $first: Int!) { flight(by: {id: $flight}) { bags(first: $first) { nodes {
       tag journey { source behind scans { kind } flown { flight { designator } } gaps { kind airport } }
     } } } }
 """
 FELLOWS = """
-    query($flight: ID!, $first: Int!) { flight(id: $flight) { bags(first: $first) { nodes {
+    query($flight: ID!, $first: Int!) { flight(by: {id: $flight}) { bags(first: $first) { nodes {
       tag came: fellows { total bags { tag } } were: fellows(by: BELT) { total fellows { minutes bag { tag } } }
     } } } }
 """

@@ -26,9 +26,8 @@ from schema.runtime.streaming import Streamed
 from tests.executor import product_schema
 from tests.world import DELIVERED, LOADED, Builder, World, context_of
 
-BAG = (
-    "subscription($ids:[ID!], $after:String){bagUpdated(ids:$ids, after:$after){cursor delayMs bag{state} events{id}}}"
-)
+BAG = """subscription($ids:[ID!]!, $after:String){ bagUpdated(by:{ids:$ids}, after:$after){
+    cursor delayMs bag{state} events{id} } }"""
 FLIGHT = """subscription($id:ID!, $after:String){ flightBags(flightId:$id, after:$after){
     cursor delayMs bag{id} flight{gate} events{kind} } }"""
 
@@ -322,7 +321,7 @@ async def test_another_airline_hears_nothing(live: Live, world: World, airline: 
 
 
 WATCH = {
-    "bagUpdated": '(tag:"0230456781"){cursor}',
+    "bagUpdated": '(by:{tag:"0230456781"}){cursor}',
     "flightBags": '(flightId:"x"){cursor}',
     "connectionBoardChanged": '(airport:"PTY"){cursor}',
     "incidentOpened": "{cursor}",
@@ -350,7 +349,7 @@ async def test_names_are_masked_by_role_in_streams_too(live: Live, airline: Buil
     contact = (None, None, None, "ES", "+15555550144", "carlos@example.org")
     await airline.passenger("gonzalez", "F7K2QX", "González", "Carlos", *contact)
     await airline.bag("one", DELIVERED, "gonzalez", ["CM335"])
-    query = "subscription($ids:[ID!]){bagUpdated(ids:$ids){bag{passenger{surname}}}}"
+    query = "subscription($ids:[ID!]!){bagUpdated(by:{ids:$ids}){bag{passenger{surname}}}}"
     async with listening(live, airline, query, role, ids=[airline.id("Bag", "one")]) as ear:
         await ear.hear()
         await scan(airline, DELIVERED, "ACCEPTED", "10:00")
@@ -360,14 +359,14 @@ async def test_names_are_masked_by_role_in_streams_too(live: Live, airline: Buil
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        ("ids:[]", "BAD_USER_INPUT"),
-        ('ids:["x"]', "BAD_USER_INPUT"),
-        ("", "BAD_USER_INPUT"),
-        ('tag:"0999999999"', "NOT_FOUND"),
-        ('tag:"0230456781", after:"AAAA"', "BAD_USER_INPUT"),
+        ("by:{ids:[]}", "BAD_USER_INPUT"),
+        ('by:{ids:["x"]}', "BAD_USER_INPUT"),
+        ("by:{}", "GRAPHQL_VALIDATION_FAILED"),
+        ('by:{tag:"0999999999"}', "NOT_FOUND"),
+        ('by:{tag:"0230456781"}, after:"AAAA"', "BAD_USER_INPUT"),
     ],
 )
 async def test_what_cannot_be_watched(live: Live, world: World, arguments: str, code: str) -> None:
-    query = f"subscription{{bagUpdated({arguments}){{cursor}}}}" if arguments else "subscription{bagUpdated{cursor}}"
+    query = f"subscription{{bagUpdated({arguments}){{cursor}}}}"
     async with listening(live, world.ours, query) as ear:
         assert await ear.code() == code

@@ -68,8 +68,8 @@ async def test_events_that_come_with_their_bags_are_what_rows_are(
 ) -> None:
     """In an answer about one bag, and in a list with passengers, whichever way the events come there."""
     of_flight = "bags(first: 50) { nodes { passenger { surname } " + selection + " } }"
-    query = "query($tag: String!, $flight: ID!) { bag(tag: $tag) { flight { gate } " + selection
-    query += " } flight(id: $flight) { " + of_flight + " } }" + (MORE if "...More" in selection else "")
+    query = "query($tag: String!, $flight: ID!) { bag(by: {tag: $tag}) { flight { gate } " + selection
+    query += " } flight(by: {id: $flight}) { " + of_flight + " } }" + (MORE if "...More" in selection else "")
     for tag in ("0230000000", "0230000001"):
         bodies = []
         for name in ExecutorName:
@@ -90,7 +90,7 @@ async def test_a_bag_that_carried_a_number_twice_is_one(airline: Builder, stores
     await stores.postgres.execute(again, airline.bags["bag2"])
     context = context_of(stores, Role.AGENT, airline.airline_id)
     with count_statements() as counted:
-        result = await build_schema().answer('{ bag(tag: "0230000002") { tag scans { at } } }', context)
+        result = await build_schema().answer('{ bag(by: {tag: "0230000002"}) { tag scans { at } } }', context)
     assert result.errors is None
     assert counted.names == ["RELATED_BAGS_BY_TAG"]
 
@@ -130,8 +130,8 @@ def fields_of(type_name: str) -> list[str]:
     ],
 )
 async def test_what_comes_with_a_bag_has_the_columns_of_every_field(world: World, stores: Stores, asked: str) -> None:
-    query = "query($tag: String!, $flight: ID!) { bag(tag: $tag) { " + asked + " } "
-    query += "flight(id: $flight) { bags(first: 50) { nodes { passenger { language } " + asked + " } } } }"
+    query = "query($tag: String!, $flight: ID!) { bag(by: {tag: $tag}) { " + asked + " } "
+    query += "flight(by: {id: $flight}) { bags(first: 50) { nodes { passenger { language } " + asked + " } } } }"
     query += " fragment Names on Passenger { surname givenNames }" if "...Names" in asked else ""
     variables = {"tag": DELIVERED, "flight": world.ours.id("Flight", "CM335")}
     bodies = []
@@ -147,8 +147,8 @@ async def test_what_comes_with_a_bag_has_the_columns_of_every_field(world: World
 
 async def test_one_bag_asked_for_twice_has_the_columns_of_both(world: World, stores: Stores) -> None:
     query = """query($tag: String!) {
-        one: bag(tag: $tag) { passenger { surname } scans { kind } }
-        two: bag(tag: $tag) { flight { gate } passenger { locator } }
+        one: bag(by: {tag: $tag}) { passenger { surname } scans { kind } }
+        two: bag(by: {tag: $tag}) { flight { gate } passenger { locator } }
     }"""
     bodies = []
     for name in ExecutorName:

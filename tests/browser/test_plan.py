@@ -39,7 +39,7 @@ SCHEMA = build_schema("type Query { greeting: String }")
 LONG = "anAliasThatIsLongerThanThePaneIsWideAndHoldsNoPlaceToBreakIt"
 # One line: what is typed after a new line is indented by the editor.
 QUERY = (
-    f'query Typed {{ bag(tag: "{DELIVERED}") {{ passenger {{ surname }} fellows(first: 5) {{ total }} }} '
+    f'query Typed {{ bag(by: {{tag: "{DELIVERED}"}}) {{ passenger {{ surname }} fellows(first: 5) {{ total }} }} '
     'routes(from: "PTY", to: "GRU") { source options { minutes } } }'
 )
 # A cell of each row, by its place among them; the fields' is a line below the path.

@@ -38,11 +38,11 @@ HUNG_SECONDS = 2.5
 RECOVERY_SECONDS = 30.0
 
 JOURNEY = """
-    query($tag: String!) { bag(tag: $tag) { state passenger { surname } journey {
+    query($tag: String!) { bag(by: {tag: $tag}) { state passenger { surname } journey {
       source behind planned { flight { designator } } flown { flight { designator } }
       scans { kind at airport place } gaps { kind airport } custodian { code } } } }
 """
-FELLOWS = "query($tag: String!) { bag(tag: $tag) { tag passenger { surname } fellows { total } } }"
+FELLOWS = "query($tag: String!) { bag(by: {tag: $tag}) { tag passenger { surname } fellows { total } } }"
 ROUTES = "query($one: String!, $other: String!) { routes(from: $one, to: $other) { source options { minutes } } }"
 HEALTH = "{ health { status services { name healthy } } }"
 RECORD = """

@@ -32,7 +32,7 @@ from tests.gateway import SECRET, credential, settings_for
 from tests.subscribers import PROTOCOL, events, hear, over_events, over_socket, say, socket
 from tests.world import DELIVERED, LOADED, OURS, Builder, context_of, open_stores, our_day
 
-QUERY = "subscription($ids:[ID!], $after:String){bagUpdated(ids:$ids, after:$after){cursor events{id}}}"
+QUERY = "subscription($ids:[ID!]!, $after:String){bagUpdated(by:{ids:$ids}, after:$after){cursor events{id}}}"
 TAGS = (DELIVERED, LOADED)
 
 Open = Callable[[int, str, Mapping[str, Any]], AbstractAsyncContextManager[AsyncIterator[Any]]]
@@ -262,14 +262,14 @@ async def test_questions_pings_and_errors_on_one_socket(gateway: Gateway) -> Non
     async with socket(gateway.port) as connection:
         await say(connection, type="ping", payload={"a": 1})
         assert await hear(connection) == {"type": "pong", "payload": {"a": 1}}
-        await say(connection, id="q", type="subscribe", payload={"query": f'{{bag(tag:"{DELIVERED}"){{tag}}}}'})
+        await say(connection, id="q", type="subscribe", payload={"query": f'{{bag(by:{{tag:"{DELIVERED}"}}){{tag}}}}'})
         assert await hear(connection) == {
             "id": "q",
             "type": "next",
             "payload": {"data": {"bag": {"tag": DELIVERED}}},
         }
         assert await hear(connection) == {"id": "q", "type": "complete"}
-        for number, query in enumerate(["{", "{nothing}", "subscription{bagUpdated(ids:[]){cursor}}"]):
+        for number, query in enumerate(["{", "{nothing}", "subscription{bagUpdated(by:{ids:[]}){cursor}}"]):
             await say(connection, id=str(number), type="subscribe", payload={"query": query})
             answer = await hear(connection)
             assert (answer["id"], answer["type"]) == (str(number), "error")

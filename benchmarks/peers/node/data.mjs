@@ -48,9 +48,9 @@ const flightByDesignator = async (designator, day) => {
 // Resolvers that need no loader.
 export const lists = {
   Query: {
-    bag: (_, { tag }) => bagByTag(tag),
+    bag: (_, { by }) => bagByTag(by.tag),
     bags: async (_, { first }) => ({ nodes: await newestBags(first) }),
-    flight: (_, { designator, departureDate }) => flightByDesignator(designator, departureDate),
+    flight: (_, { by }) => flightByDesignator(by.departure.designator, by.departure.departureDate),
   },
   Flight: {
     bags: async (flight, { first }) => ({ nodes: await bagsOfFlight(flight, first) }),
