@@ -7,6 +7,7 @@ from integrations.records.bags import Bag
 from integrations.records.events import EventColumns
 from integrations.records.flights import FlightColumns
 from integrations.records.journeys import CustodyPoint, Journey
+from integrations.records.page import Page
 from integrations.records.pirs import Pir
 from integrations.stores.postgres import airports
 from resolvers.context import Context
@@ -39,9 +40,9 @@ async def of_stations(context: Context, parents: Sequence[Pir]) -> list[Airport 
     return await by_codes(context, [pir.station for pir in parents])
 
 
-async def served(context: Context) -> list[Airport]:
+async def page(context: Context, page: Page) -> list[Airport]:
     """The airports of the airline's network, by code."""
-    return await airports.served(context.stores.postgres, context.airline_id)
+    return await airports.page(context.stores.postgres, context.airline_id, page)
 
 
 async def departures(context: Context, parents: Sequence[Airport]) -> list[list[Route]]:

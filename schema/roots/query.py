@@ -33,6 +33,7 @@ from schema.types.search import SearchResults
 
 Info = strawberry.Info[Context, None]
 
+AIRPORTS_BY_CODE = Order("airports by code", iata=str)
 NEWEST_BAGS = Order("bags, newest first", id=int)
 FLIGHTS_BY_DEPARTURE = Order("flights by departure", scheduled_departure=datetime, id=int)
 PIRS_BY_URGENCY = Order("files by urgency", urgency=datetime, id=int)
@@ -219,13 +220,16 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
         return (await airports.by_codes(info.context, [airport_code(iata, "iata")]))[0]
 
     @strawberry.field(
-        graphql_type=list[Airport],
-        description="The airports of your airline's network, by code.",
+        graphql_type=Connection[Airport],
+        description="The airports of your airline's network, by IATA code.",
         metadata=for_readers(),
     )
-    async def airports(self, info: Info) -> Any:
-        """All of them: a network has hundreds at most."""
-        return await airports.served(info.context)
+    async def airports(
+        self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Any:
+        """A page of airports."""
+        fetch = partial(airports.page, info.context)
+        return await connection(info.context, AIRPORTS_BY_CODE, fetch, first, after, last, before)
 
     @strawberry.field(
         graphql_type=Routes | None,

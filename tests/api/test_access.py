@@ -33,7 +33,7 @@ def questions(airline: Builder) -> dict[str, str]:
         "pir": '(by:{reference:"GRUCM12345"}){id}',
         "pirs": "{nodes{id}}",
         "airport": '(iata:"PTY"){iata departures{destination}}',
-        "airports": "{iata}",
+        "airports": "{nodes{iata}}",
         "routes": '(from:"PTY",to:"GRU"){options{minutes}}',
         "search": '(text:"GONZALEZ"){found{...on Node{id}}}',
         "effects": "{nodes{id}}",
@@ -87,7 +87,7 @@ NOTHING: dict[str, Any] = {
     "pir": None,
     "pirs": {"nodes": []},
     "airport": {"iata": "PTY", "departures": []},  # the place is everybody's, who flies there is not
-    "airports": [],
+    "airports": {"nodes": []},
     "routes": {"options": []},
     "search": {"found": []},
     "effects": {"nodes": []},

@@ -149,7 +149,7 @@ def test_that_was_every_field_of_all_parents() -> None:
 
 # Lists in pieces
 
-LISTS = ["bags", "flights", "pirs"]
+LISTS = ["airports", "bags", "flights", "pirs"]
 PAGE = """
     query($first: Int, $after: String, $last: Int, $before: String) {
       %s(first: $first, after: $after, last: $last, before: $before) {

@@ -316,6 +316,8 @@ def reads() -> dict[str, Call]:
         "messages.dead_letters_by_id": lambda _, r: messages.dead_letters_by_id(r, NOBODYS, [1]),
         "messages.lock_dead_letter": lambda _, r: messages.lock_dead_letter(r, NOBODYS, 1),
         "airports.served": lambda _, r: airports.served(r, NOBODYS),
+        "airports.page": lambda _, r: airports.page(r, NOBODYS, page),
+        "airports.page backward": lambda _, r: airports.page(r, NOBODYS, backward),
         "airports.routes": lambda _, r: airports.routes(r, NOBODYS),
         "airports.routes_from": lambda _, r: airports.routes_from(r, NOBODYS, ["PTY"]),
         "airports.connection_times": lambda _, r: airports.connection_times(r, NOBODYS),

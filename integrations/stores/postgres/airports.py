@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from integrations.records.airports import Airport, ConnectionTime, Party, Route
+from integrations.records.page import Page
 from integrations.stores.postgres.manager import Reader
 
 AIRPORTS_BY_CODE = """
@@ -17,6 +18,26 @@ FROM airports
 WHERE iata IN (SELECT origin FROM routes WHERE airline_id = $1
                UNION SELECT destination FROM routes WHERE airline_id = $1)
 ORDER BY iata
+"""
+
+AIRPORTS_PAGE = """
+SELECT iata, icao, name, city, country, country_code, latitude, longitude, time_zone
+FROM airports
+WHERE iata IN (SELECT origin FROM routes WHERE airline_id = $1
+               UNION SELECT destination FROM routes WHERE airline_id = $1)
+  AND ($2::text IS NULL OR iata > $2)
+ORDER BY iata
+LIMIT $3
+"""
+
+AIRPORTS_PAGE_BACKWARD = """
+SELECT iata, icao, name, city, country, country_code, latitude, longitude, time_zone
+FROM airports
+WHERE iata IN (SELECT origin FROM routes WHERE airline_id = $1
+               UNION SELECT destination FROM routes WHERE airline_id = $1)
+  AND ($2::text IS NULL OR iata < $2)
+ORDER BY iata DESC
+LIMIT $3
 """
 
 ROUTES = """
@@ -62,6 +83,16 @@ async def by_code(records: Reader, codes: Sequence[str]) -> dict[str, Airport]:
 async def served(records: Reader, airline_id: int) -> list[Airport]:
     """The airports of the airline's network, in order of code."""
     return await records.fetch(AIRPORTS_SERVED, airline_id, name="AIRPORTS_SERVED", record_class=Airport)
+
+
+async def page(records: Reader, airline_id: int, page: Page) -> list[Airport]:
+    """A page of the airports of the airline's network, by code."""
+    statement, name = (
+        (AIRPORTS_PAGE_BACKWARD, "AIRPORTS_PAGE_BACKWARD") if page.backward else (AIRPORTS_PAGE, "AIRPORTS_PAGE")
+    )
+    return await records.fetch(
+        statement, airline_id, page.part(0), page.limit + 1, name=name, record_class=Airport, filtered=True
+    )
 
 
 async def routes(records: Reader, airline_id: int) -> list[Route]:
