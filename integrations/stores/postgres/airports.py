@@ -91,7 +91,7 @@ async def page(records: Reader, airline_id: int, page: Page) -> list[Airport]:
         (AIRPORTS_PAGE_BACKWARD, "AIRPORTS_PAGE_BACKWARD") if page.backward else (AIRPORTS_PAGE, "AIRPORTS_PAGE")
     )
     return await records.fetch(
-        statement, airline_id, page.part(0), page.limit + 1, name=name, record_class=Airport, filtered=True
+        statement, airline_id, page.part(0), page.limit + 1, name=name, record_class=Airport, custom_plan=True
     )
 
 
