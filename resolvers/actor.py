@@ -1,4 +1,4 @@
-"""Who asks."""
+"""Actor of a request: the person or program that makes it, and its role."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Self
 
 
 class Role(StrEnum):
-    """What an actor is employed to do; a credential names exactly one."""
+    """Job of an actor. A credential names exactly one."""
 
     AGENT = "AGENT"
     SUPERVISOR = "SUPERVISOR"
@@ -16,14 +16,18 @@ class Role(StrEnum):
     ADMIN = "ADMIN"
 
 
+# Roles that work with passengers and their PIRs. They alone see personal data (docs/DOMAIN.md#personal-data).
+AGENTS = frozenset({Role.AGENT, Role.SUPERVISOR, Role.ADMIN})
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The person or program behind a request.
+    """The person or program that makes a request.
 
     Args:
-        id: the credential's subject; a technical name that may be logged.
-        role: None for somebody who is not signed in.
-        airline_id: the tenant whose records the actor sees; None for somebody who is not signed in.
+        id: subject of the credential; a technical name that may be logged.
+        role: None without a credential.
+        airline_id: tenant whose records the actor sees; None without a credential.
     """
 
     id: str
@@ -32,5 +36,10 @@ class Actor:
 
     @classmethod
     def anonymous(cls) -> Self:
-        """Somebody without a credential."""
+        """Returns the actor of a request without a credential."""
         return cls("anonymous", None, None)
+
+    @property
+    def sees_personal_data(self) -> bool:
+        """Whether the actor works with passengers. Any other actor sees masked fields masked (docs/ROLES.md)."""
+        return self.role in AGENTS

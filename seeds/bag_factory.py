@@ -396,7 +396,7 @@ def _entered(step: Step) -> Scan:
 def _state(kind: PirKind, steps: Sequence[Step]) -> PirBagState:
     """Where the bag stands in the file's work, by what happened to it last."""
     reached = [STATES[step.kind] for step in steps if step.kind in STATES]
-    return reached[-1] if reached and kind == PirKind.DELAYED else pir_lifecycle.first(kind)
+    return reached[-1] if reached and kind == PirKind.DELAYED else pir_lifecycle.initial_state(kind)
 
 
 def _opening(others: int, exceptions: int) -> list[Part]:

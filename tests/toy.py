@@ -231,27 +231,27 @@ class Query:
     async def health(self) -> Any:
         return "ok"
 
-    @strawberry.field(graphql_type=Author | None, description="An author.", metadata=allow(*Role))
+    @strawberry.field(graphql_type=Author | None, description="An author.", metadata=allow(frozenset(Role)))
     async def author(self, info: Info, key: GlobalId) -> Any:
         (author,) = await authors_by_id(info.context, [Author.key_of(key)])
         return author
 
-    @strawberry.field(graphql_type=Connection[Author], description="Authors by birth.", metadata=allow(*Role))
+    @strawberry.field(graphql_type=Connection[Author], description="Authors by birth.", metadata=allow(frozenset(Role)))
     async def authors(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Any:
         fetch = partial(authors_by_birth, info.context)
         return await connection(info.context, BY_BIRTH, fetch, first, after, last, before)
 
-    @strawberry.field(graphql_type=list[Book], description="Every book.", metadata=allow(*Role))
+    @strawberry.field(graphql_type=list[Book], description="Every book.", metadata=allow(frozenset(Role)))
     async def books(self, info: Info) -> Any:
         return list(library_of(info.context).books.values())
 
-    @strawberry.field(graphql_type=list[Node | None], description="Objects by id.", metadata=allow(*Role))
+    @strawberry.field(graphql_type=list[Node | None], description="Objects by id.", metadata=allow(frozenset(Role)))
     async def nodes(self, info: Info, ids: list[strawberry.ID]) -> Any:
         return await node_registry(info).fetch(info.context, ids)
 
-    @strawberry.field(graphql_type=str | None, description="Says it again.", metadata=allow(*Role))
+    @strawberry.field(graphql_type=str | None, description="Says it again.", metadata=allow(frozenset(Role)))
     async def echo(
         self,
         text: str | None = None,
@@ -262,27 +262,29 @@ class Query:
     ) -> Any:
         return text or (str(moment) if moment else None)
 
-    @strawberry.field(graphql_type=str | None, description="Fails.", metadata=allow(*Role))
+    @strawberry.field(graphql_type=str | None, description="Fails.", metadata=allow(frozenset(Role)))
     async def crash(self) -> Any:
         raise RuntimeError("password=hunter2")
 
-    @strawberry.field(graphql_type=int | None, description="Answers what it should not.", metadata=allow(*Role))
+    @strawberry.field(
+        graphql_type=int | None, description="Answers what it should not.", metadata=allow(frozenset(Role))
+    )
     async def overflow(self) -> Any:
         return 2**40
 
-    @strawberry.field(graphql_type=str | None, description="Never answers.", metadata=allow(*Role))
+    @strawberry.field(graphql_type=str | None, description="Never answers.", metadata=allow(frozenset(Role)))
     async def sleep(self, info: Info) -> Any:
         library_of(info.context).asleep.set()
         await asyncio.sleep(3600)
 
-    @strawberry.field(graphql_type=str | None, description="For one role.", metadata=allow(Role.ADMIN))
+    @strawberry.field(graphql_type=str | None, description="For one role.", metadata=allow({Role.ADMIN}))
     async def secret(self) -> Any:
         return "secret"
 
 
 @strawberry.type(description="Writes.")
 class Mutation:
-    @strawberry.mutation(graphql_type=Author, description="Changes a name.", metadata=allow(Role.AGENT))
+    @strawberry.mutation(graphql_type=Author, description="Changes a name.", metadata=allow({Role.AGENT}))
     async def rename(self, info: Info, key: GlobalId, name: str) -> Any:
         number = Author.key_of(key)
         authors = library_of(info.context).authors

@@ -242,7 +242,7 @@ class Builder:
         values = (kind, "CLOSED" if closed_at else "OPEN", station, owner, opened_at, closed_at, "Handle was taped.")
         pir_id = self.pirs[reference] = await self._insert(INSERT_PIR, self.airline_id, reference, *values)
         for seq, bag in enumerate(bags, start=1):
-            described = ("BK22RHW", "Samsonite", "A camera.", pir_lifecycle.first(PirKind(kind)))
+            described = ("BK22RHW", "Samsonite", "A camera.", pir_lifecycle.initial_state(PirKind(kind)))
             bag_id = self.bags[bag] if bag else None
             await self.stores.postgres.execute(INSERT_PIR_BAG, pir_id, seq, bag_id, *described, name="BUILD")
 

@@ -1,1 +1,1 @@
-"""Commands on PIRs: opening, tracing, delivery, matches and effects."""
+"""Commands on PIRs: opening, tracing, delivery, closing, matches and effects."""

@@ -1,26 +1,25 @@
 """Closing of PIRs, with reason for loss and fault station."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from integrations.records.effects import TracingCall
 from integrations.records.events import EventKind
 from integrations.records.pirs import PirAction, PirKind, PirStatus
 from integrations.stores.postgres import pirs
 from integrations.stores.postgres.pirs import PirValues
-from resolvers.context import Context
 from resolvers.errors import BadInput, ReasonRequired
-from resolvers.irregularities import matches
-from resolvers.irregularities.commands import DAMAGE, CommandResult, change_pir, check_airport
-from resolvers.irregularities.pir_unit import PirUnit, Target
+from resolvers.irregularities.commands import DAMAGE, check_airport, pir_command
+from resolvers.irregularities.pir_unit import PirUnit
 from resolvers.irregularities.tracing import propose_reason
 
 
 @dataclass(frozen=True, slots=True)
 class ClosePir:
-    """Closes a file.
+    """Closes a PIR.
 
     Args:
-        accept_proposal: take reason and station from the proposal where they are not given.
+        accept_proposal: take reason for loss and fault station from the proposal where they are None.
+        comment: for the history; may hold personal data.
     """
 
     reason_for_loss: str | None = None
@@ -29,55 +28,57 @@ class ClosePir:
     comment: str = ""
 
 
-async def close(context: Context, target: Target, command: ClosePir, key: str | None) -> CommandResult:
-    """Closes a file; a delayed one with reason for loss and fault station.
+@pir_command("closePir")
+async def close(pir: PirUnit, command: ClosePir) -> None:
+    """Closes a PIR; a delayed one needs reason for loss and fault station.
 
     Raises:
         ReasonRequired: one of the two is missing.
-        BadInput, NotFound: a code that is not on the list, a station that is none.
+        BadInput: the reason is not on IATA's list, or not for this kind of PIR.
+        NotFound: the fault station does not exist.
     """
-
-    async def work(change: PirUnit) -> None:
-        await propose_reason(change)
-        proposed = change.values if command.accept_proposal else None
-        reason = command.reason_for_loss or (proposed.proposed_reason if proposed else None)
-        station = command.fault_station or (proposed.proposed_station if proposed else None)
-        if change.kind == PirKind.DELAYED and (reason is None or station is None):
-            raise ReasonRequired("reasonForLoss" if reason is None else "faultStation", _needed(change.values))
-        if reason is not None:
-            await _check_reason(change, reason)
-        if station is not None:
-            await check_airport(change.records, station)
-        change.set(status=PirStatus.CLOSED.value, closed_at=change.at, reason_for_loss=reason, fault_station=station)
-        await change.write(
-            PirAction.CLOSE, comment=command.comment, detail={"reasonForLoss": reason, "faultStation": station}
-        )
-        await _tell_closed(change)
-        await change.trace(TracingCall.CLOSE)
-        await matches.propose(context, change.records, target.pir_id)
-
-    return await change_pir(context, key, "closePir", target, asdict(command), work)
+    await propose_reason(pir)
+    reason, station = _reason_and_station(pir, command)
+    if reason is not None:
+        await _check_reason(pir, reason)
+    if station is not None:
+        await check_airport(pir.records, station, "faultStation")
+    pir.set(status=PirStatus.CLOSED.value, closed_at=pir.at, reason_for_loss=reason, fault_station=station)
+    await pir.write(PirAction.CLOSE, comment=command.comment, detail={"reasonForLoss": reason, "faultStation": station})
+    await _end_journeys(pir)
+    await pir.trace(TracingCall.CLOSE)
+    await pir.propose_matches()
 
 
-async def _tell_closed(change: PirUnit) -> None:
-    """The bags' journeys end with their files: a bag that has another open file goes on, and so does a found one."""
-    if change.kind == PirKind.ON_HAND:
+def _reason_and_station(pir: PirUnit, command: ClosePir) -> tuple[str | None, str | None]:
+    reason, station = command.reason_for_loss, command.fault_station
+    if command.accept_proposal:
+        reason, station = reason or pir.values.proposed_reason, station or pir.values.proposed_station
+    if pir.kind == PirKind.DELAYED and (reason is None or station is None):
+        missing = "reasonForLoss" if reason is None else "faultStation"
+        raise ReasonRequired(missing, f"{missing} must be given for a DELAYED PIR{_proposed(pir.values)}")
+    return reason, station
+
+
+def _proposed(values: PirValues) -> str:
+    return f"; proposed: {values.proposed_reason} at {values.proposed_station}" if values.proposed_reason else ""
+
+
+async def _check_reason(pir: PirUnit, reason: str) -> None:
+    """Checks a code of RP1743e. The list of 80 to 99, for damaged and pilfered bags only, is not public."""
+    damage = reason[0] in "89"
+    if damage != (pir.kind in DAMAGE):
+        limits = "80 to 99 for a DAMAGED or PILFERED PIR, and 10 to 79 for any other"
+        raise BadInput("reasonForLoss", f"reasonForLoss must be {limits}")
+    if not damage and not await pirs.is_reason_for_loss(pir.records, reason, pir.at.date()):
+        raise BadInput("reasonForLoss", f"reasonForLoss must be a code of IATA's list, for example 55; {reason} is not")
+
+
+async def _end_journeys(pir: PirUnit) -> None:
+    """Ends the journeys of the PIR's bags, except those of found bags and of bags with another open PIR."""
+    if pir.kind == PirKind.ON_HAND:
         return
-    ids = [bag.bag_id for bag in change.bags.values() if bag.bag_id is not None]
-    known = await pirs.of_bags(change.records, change.context.airline_id, ids)
-    ended = [bag for bag in change.bags.values() if bag.bag_id in known and known[bag.bag_id].closed_at is not None]
-    await change.happened(EventKind.CLOSED, ended, change.place)
-
-
-async def _check_reason(change: PirUnit, reason: str) -> None:
-    """80 to 99 are for damaged and pilfered bags only, and their list is not public (RP1743e)."""
-    of_damage = reason[0] in "89"
-    if of_damage != (change.kind in DAMAGE):
-        raise BadInput("reasonForLoss", "Reasons from 80 on are for damaged and pilfered bags, and only those are.")
-    if not of_damage and not await pirs.is_reason_for_loss(change.records, reason, change.at.date()):
-        raise BadInput("reasonForLoss", "This is no reason for loss of IATA's list: 55, for example, is one.")
-
-
-def _needed(values: PirValues) -> str:
-    proposed = f" Proposed: {values.proposed_reason} at {values.proposed_station}." if values.proposed_reason else ""
-    return f"A delayed file is closed with reason for loss and fault station (WorldTracer).{proposed}"
+    ids = [bag.bag_id for bag in pir.bags.values() if bag.bag_id is not None]
+    known = await pirs.of_bags(pir.records, pir.context.airline_id, ids)
+    ended = [bag for bag in pir.bags.values() if bag.bag_id in known and known[bag.bag_id].closed_at is not None]
+    await pir.append_events(EventKind.CLOSED, ended, pir.place)

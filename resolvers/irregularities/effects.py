@@ -1,4 +1,4 @@
-"""What leaves the product because of a file: asking for it, seeing it, repeating and cancelling it, and its cost."""
+"""Commands on effects: request those of a PIR, resend and cancel one."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,20 +15,20 @@ from resolvers.publish import ChangeSet, publish
 async def trace(
     context: Context, records: Reader, pir_id: int, call: TracingCall, occurrence: int, detail: Mapping[str, Any]
 ) -> None:
-    """Asks for a call to WorldTracer; part of the transaction that changes the file.
+    """Requests a call to WorldTracer; part of the transaction that changes the PIR.
 
-    Each bag that is forwarded has a forward file of its own, and so is an effect of its own.
+    Each forwarded bag has a forward file (FWD) of its own in WorldTracer, and therefore an effect of its own.
 
     Args:
-        occurrence: the place in the file's history of the entry that asks for it.
-        detail: what the call needs beside the file as it then stands (``bags``: their places); no personal data.
+        occurrence: number of the history entry that requests it.
+        detail: what the call needs beside the PIR (``bags``: their numbers in it); never personal data.
     """
     parts: dict[str, Mapping[str, Any]] = {str(occurrence): detail}
     if call is TracingCall.FORWARD:
         parts = {f"{occurrence}.{seq}": {**detail, "bags": [seq]} for seq in detail["bags"]}
-    for part, said in parts.items():
+    for part, needed in parts.items():
         await effects.insert(
-            records, context.airline_id, Service.WORLDTRACER, pir_id, call.value, part, said, context.now()
+            records, context.airline_id, Service.WORLDTRACER, pir_id, call.value, part, needed, context.now()
         )
     await publish(records, context.airline_id, ChangeSet(effects=[Service.WORLDTRACER]))
 
@@ -36,11 +36,11 @@ async def trace(
 async def notify(
     context: Context, records: Reader, pir_id: int, trigger: Trigger, occurrence: int, detail: Mapping[str, Any]
 ) -> None:
-    """Asks for the passenger to be told, by SMS and by email; part of the transaction that changes the file.
+    """Requests an SMS and an email to the passenger; part of the transaction that changes the PIR.
 
     Args:
-        occurrence: the place in the file's history of the entry that asks for it.
-        detail: what the words need beside the file as it then stands (``bags``: their places); no personal data.
+        occurrence: number of the history entry that requests it.
+        detail: what the wording needs beside the PIR (``bags``: their numbers in it); never personal data.
     """
     services = (Service.SMS, Service.EMAIL)
     for service in services:
@@ -51,34 +51,34 @@ async def notify(
 
 
 async def resend(context: Context, effect_id: int) -> Effect:
-    """Makes an effect that failed, was left out or was cancelled wait to be sent again.
+    """Makes an effect that failed, was suppressed or was cancelled pending again.
 
     Raises:
-        NotFound: there is no such effect.
-        InvalidState: it did not end without success.
+        NotFound: the effect does not exist.
+        InvalidState: it is in another state.
     """
     async with context.stores.postgres.transaction() as records:
         effect = await _existing(context, records, effect_id)
         if not await effects.resend(records, context.airline_id, effect_id, context.now()):
-            raise InvalidState(
-                "effectId", f"It is {effect.state}: only what is FAILED, SUPPRESSED or CANCELLED can be sent again."
-            )
+            states = f"FAILED, SUPPRESSED or CANCELLED, not {effect.state}"
+            raise InvalidState("effectId", f"effectId must be an effect that is {states}")
         await _audit(context, records, "RESEND_EFFECT", effect)
         await publish(records, context.airline_id, ChangeSet(effects=[Service(effect.service)]))
         return await _existing(context, records, effect_id)
 
 
 async def cancel(context: Context, effect_id: int) -> Effect:
-    """Gives up an effect that waits or failed.
+    """Cancels a pending or failed effect.
 
     Raises:
-        NotFound: there is no such effect.
-        InvalidState: it is being sent, or it ended.
+        NotFound: the effect does not exist.
+        InvalidState: it is in another state: an effect that is being sent cannot be called back.
     """
     async with context.stores.postgres.transaction() as records:
         effect = await _existing(context, records, effect_id)
         if not await effects.cancel(records, context.airline_id, effect_id, context.now()):
-            raise InvalidState("effectId", f"It is {effect.state}: only what is PENDING or FAILED can be cancelled.")
+            states = f"PENDING or FAILED, not {effect.state}"
+            raise InvalidState("effectId", f"effectId must be an effect that is {states}")
         await _audit(context, records, "CANCEL_EFFECT", effect)
         return await _existing(context, records, effect_id)
 
@@ -86,7 +86,7 @@ async def cancel(context: Context, effect_id: int) -> Effect:
 async def _existing(context: Context, records: Reader, effect_id: int) -> Effect:
     effect = (await effects.by_id(records, context.airline_id, [effect_id])).get(effect_id)
     if effect is None:
-        raise NotFound("effectId", "There is no such effect.")
+        raise NotFound("effectId", "effectId must be the id of an existing effect")
     return effect
 
 

@@ -1,4 +1,4 @@
-"""Found bags and missed ones that may be the same: proposing, listing and deciding. A score alone never decides."""
+"""Matches of found bags with missed bags (docs/DOMAIN.md#matching-of-found-bags): proposals and decisions."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -28,25 +28,25 @@ from resolvers.rules.matching import (
     wanted_keys,
 )
 
-# A lower score, or one that rests on little more than route and date, is not worth an agent's look. Measured on the
-# generated set that the weights were tuned on: three in a thousand of the right ones lie under the two.
+# Proposals below these limits are not shown: a low score, or one that rests on little more than route and date. On the
+# generated set that the weights were tuned on, 3 in 1,000 of the true matches are below them.
 LEAST_SCORE = 50.0
 LEAST_POINTS = 15.0
 MOST_PROPOSALS = 20
 
-# Tags are exchanged between bags that stand side by side (assumed).
+# Tags are switched between bags that are checked in side by side. The limit is an assumption.
 CHECKED_IN_TOGETHER = timedelta(hours=1)
 
-
-# What follows from a confirmed match for both files; runs in the transaction of the decision.
+# Applies a confirmed match to its two PIRs, in the transaction of the decision.
 Locate = Callable[[Context, Reader, Match], Awaitable[None]]
 
 
 async def propose(context: Context, records: Reader, pir_id: int) -> None:
-    """Compares the bags of a file with those of the other side; part of the transaction that made or changed it.
+    """Compares the bags of a PIR with those of the other side; part of the transaction that opened or changed it.
 
-    To be called last in it: until it ends, others who look for matches wait. Safe to repeat: proposals are replaced,
-    decisions stay. For files that are no longer traced it takes proposals and keys away.
+    It is the last call of the transaction, since it blocks other comparisons until the transaction ends. It is safe to
+    repeat: proposals are replaced and decisions are kept. Proposals and keys of a PIR that is no longer traced are
+    deleted.
     """
     airline_id = context.airline_id
     own = [traits(bag) for bag in await matches.traced(records, airline_id, [pir_id])]
@@ -59,7 +59,7 @@ async def propose(context: Context, records: Reader, pir_id: int) -> None:
 
 
 async def index(records: Reader, airline_id: int, pir_ids: Sequence[int]) -> None:
-    """Makes files that were written without ``propose`` be found by later ones."""
+    """Writes the keys of PIRs that were inserted without ``propose``, so that later PIRs find them."""
     known = [traits(bag) for bag in await matches.traced(records, airline_id, pir_ids)]
     await matches.replace_keys(records, airline_id, pir_ids, list(chain.from_iterable(map(_keys, known))))
 
@@ -70,7 +70,7 @@ def _keys(one: Traits) -> Iterable[NewKey]:
 
 
 async def _others(records: Reader, airline_id: int, own: Sequence[Traits], kind: PirKind) -> list[Traits]:
-    """The bags of the other side to compare with: all while they are few, then those that share the most."""
+    """Returns the bags of the other side to compare with: all if they are few, else those that share most keys."""
     ids = await matches.newest(records, airline_id, kind, MOST_CANDIDATES + 1)
     if len(ids) > MOST_CANDIDATES:
         wanted: dict[str, int] = {}
@@ -81,10 +81,10 @@ async def _others(records: Reader, airline_id: int, own: Sequence[Traits], kind:
 
 
 def _best(one: Traits, others: Iterable[Traits], *, found: bool) -> list[dict[str, Any]]:
-    """The proposals for one bag that are worth an agent's look, the best first.
+    """Returns the proposals for one bag that reach the limits, best first.
 
     Args:
-        found: whether it is the found one.
+        found: whether it is a found bag.
     """
     pairs = ((one, other) if found else (other, one) for other in others)
     rated = [(*rate(agreements(*pair)), pair) for pair in pairs]
@@ -100,43 +100,44 @@ def _proposal(found: Traits, missed: Traits) -> dict[str, Any]:
         "delayed_pir_id": missed.bag.pir_id,
         "seq": missed.bag.seq,
         "score": agreed.percentage,
-        "matched": _told(agreed.matched),
-        "contradicting": _told(agreed.contradicting),
+        "matched": _rows(agreed.matched),
+        "contradicting": _rows(agreed.contradicting),
     }
 
 
-def _told(compared: Iterable[Compared]) -> list[dict[str, Any]]:
+def _rows(compared: Iterable[Compared]) -> list[dict[str, Any]]:
     return [asdict(one) for one in compared]
 
 
 async def confirm(context: Context, match_id: int, locate: Locate) -> Match:
-    """An agent says that the found bag is the missed one. Safe to repeat.
+    """Confirms that the found bag is the missed one. Safe to repeat.
 
     Args:
-        locate: what follows for the two files; its refusals undo the decision.
+        locate: applies the match to its two PIRs; an error of it undoes the decision.
 
     Raises:
-        NotFound: there is no such match.
-        InvalidState: it was rejected, or one of its bags belongs to another match.
+        NotFound: the match does not exist.
+        InvalidState: it was rejected, or one of its bags has another confirmed match.
     """
     async with context.stores.postgres.transaction() as records:
         match = await _locked(context, records, match_id)
         if match.state == MatchState.CONFIRMED:
             return match
         if match.state == MatchState.REJECTED:
-            raise InvalidState("matchId", "This match was rejected; allowed now: confirm another one.")
+            raise InvalidState("matchId", "matchId must be a match that is PROPOSED or CONFIRMED, not REJECTED")
         if await matches.has_rival(records, context.airline_id, match_id):
-            raise InvalidState("matchId", "One of the two bags has a confirmed match already: reinstate it first.")
+            limits = "without a confirmed match of its bags; reinstate tracing of the bag first"
+            raise InvalidState("matchId", f"matchId must be a match {limits}")
         decided = await _decide(context, records, match, MatchState.CONFIRMED)
         await locate(context, records, decided)
         return decided
 
 
 async def reject(context: Context, match_id: int) -> Match:
-    """An agent says that the found bag is not the missed one. Safe to repeat.
+    """Rejects a match: the found bag is not the missed one. Safe to repeat.
 
     Raises:
-        NotFound: there is no such match.
+        NotFound: the match does not exist.
         InvalidState: it was confirmed.
     """
     async with context.stores.postgres.transaction() as records:
@@ -144,14 +145,15 @@ async def reject(context: Context, match_id: int) -> Match:
         if match.state == MatchState.REJECTED:
             return match
         if match.state == MatchState.CONFIRMED:
-            raise InvalidState("matchId", "This match was confirmed; allowed now: reinstate tracing of the bag.")
+            limits = "PROPOSED or REJECTED, not CONFIRMED; reinstate tracing of the bag instead"
+            raise InvalidState("matchId", f"matchId must be a match that is {limits}")
         return await _decide(context, records, match, MatchState.REJECTED)
 
 
 async def release(context: Context, records: Reader, pir_id: int, seqs: Sequence[int]) -> None:
-    """Takes back what was confirmed of a found bag, or of bags of a delayed file: it was the wrong one.
+    """Releases confirmed matches of bags of a PIR that turned out to be wrong.
 
-    Part of the transaction that reinstates their tracing.
+    Part of the transaction that reinstates tracing.
     """
     released = await matches.release(records, context.airline_id, pir_id, seqs, context.actor.id, context.now())
     if released:
@@ -159,22 +161,22 @@ async def release(context: Context, records: Reader, pir_id: int, seqs: Sequence
 
 
 async def tag_switch(records: Reader, airline_id: int, pir_id: int) -> TagSwitch | None:
-    """What shows that the tag of a delayed file's bag was exchanged for another's, for ``reasons.propose``."""
+    """Returns the evidence of a tag switch of a bag of a delayed PIR, for ``fault.propose``."""
     row = await matches.switched_tag(records, airline_id, pir_id, CHECKED_IN_TOGETHER)
     return TagSwitch(row.own_tag, row.found_tag, row.station, row.at) if row else None
 
 
 async def _locked(context: Context, records: Reader, match_id: int) -> Match:
-    """The match, held together with its two files: no other match of theirs is decided meanwhile.
+    """Locks the match and its two PIRs, so that no other match of these PIRs is decided at the same time.
 
-    The files come first, since whoever changes a file holds it while its proposals are written.
+    The PIRs are locked first, as in every command on a PIR: it holds the PIR while it writes proposals.
     """
     match = (await matches.by_id(records, context.airline_id, [match_id])).get(match_id)
     for pir_id in sorted((match.on_hand_pir_id, match.delayed_pir_id)) if match else ():
         await pirs.lock(records, context.airline_id, pir_id)
     match = await matches.lock(records, context.airline_id, match_id)
     if match is None:
-        raise NotFound("matchId", "There is no such match.")
+        raise NotFound("matchId", "matchId must be the id of an existing match")
     return match
 
 

@@ -17,19 +17,17 @@ from resolvers.bags import MOST_OF_A_TAG
 from resolvers.context import Context
 from resolvers.errors import AlreadyOpen, BadInput, InvalidState, NotFound
 from resolvers.ingestion import bag_tags, history
-from resolvers.irregularities import matches
-from resolvers.irregularities.commands import DAMAGE, CommandResult, run_once
+from resolvers.irregularities.commands import DAMAGE, opening_command
 from resolvers.irregularities.pir_unit import PirUnit, Target
 from resolvers.irregularities.tracing import propose_reason
 from resolvers.rules import pir_lifecycle
 from resolvers.rules.history import History
 
-MOST_BAGS = 10
+MAX_BAGS = 10
+# A passenger receives a bag at most this long before the PIR: the time limit for legal action, two years.
+MAX_RECEIPT_AGE = timedelta(days=2 * 366)
 
-
-MOST_PAST = timedelta(days=2 * 366)
-
-
+# Event and notification of a new PIR, by its kind.
 OPENED = {
     PirKind.DELAYED: (EventKind.DELAYED, Trigger.FILE_OPENED),
     PirKind.DAMAGED: (EventKind.DAMAGED, Trigger.DAMAGE_FILE_OPENED),
@@ -39,11 +37,11 @@ OPENED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
-    """A bag as it goes into a file; what is None is taken from the bag itself.
+class ReportedBag:
+    """A bag of a new PIR as the agent reports it; None takes the value from the bag itself.
 
     Args:
-        tag: in any written form, where the bag's id is not known.
+        tag: in any written form, if the id of the bag is unknown.
         description: as CCTTDDD.
     """
 
@@ -58,7 +56,7 @@ class Described:
 
 @dataclass(frozen=True, slots=True)
 class ContactDetails:
-    """How the passenger is reached because of this file; None for what the booking says."""
+    """Contact details of the passenger for one PIR; None takes them from the booking."""
 
     phone: str | None = None
     email: str | None = None
@@ -67,18 +65,19 @@ class ContactDetails:
 
 
 @dataclass(frozen=True, slots=True)
-class Create:
-    """Opens a file.
+class CreatePir:
+    """Opens a PIR.
 
     Args:
-        station: which opens it; the bags' destination for None.
-        received_at: when the passenger got a damaged or pilfered bag; as the bag's scans say for None.
-        follows: the delayed file whose bag came back damaged.
-        found_flight_id: the flight that a found bag came with.
+        station: IATA code of the station that opens it; None for the destination of the bags.
+        received_at: timestamp at which the passenger received a damaged or pilfered bag; None to take it from the
+            scans of the bag.
+        follows: id of the delayed PIR whose bag arrived damaged.
+        found_flight_id: id of the flight on which a found bag arrived.
     """
 
     kind: PirKind
-    bags: tuple[Described, ...]
+    bags: tuple[ReportedBag, ...]
     station: str | None = None
     remarks: str = ""
     contact: ContactDetails = ContactDetails()
@@ -88,71 +87,72 @@ class Create:
     follows: int | None = None
 
 
-async def create(context: Context, command: Create, key: str | None) -> CommandResult:
-    """Opens a file, filled in from its bags, their booking and their journey.
+@opening_command("createPir")
+async def create(context: Context, records: Reader, command: CreatePir) -> int:
+    """Opens a PIR, filled in from its bags, their booking and their journey.
 
     Raises:
-        BadInput, NotFound: something of the input cannot be used.
-        AlreadyOpen: a bag has an open file of that kind.
+        BadInput, NotFound: a value of the command cannot be used.
+        InvalidState: the PIR that it follows cannot be followed.
+        AlreadyOpen: a bag has an open PIR of this kind.
     """
-
-    async def work(records: Reader) -> int:
-        if not 1 <= len(command.bags) <= (1 if command.kind == PirKind.ON_HAND else MOST_BAGS):
-            raise BadInput("bags", f"A file has 1 to {MOST_BAGS} bags; that of a found bag has one.")
-        if command.kind == PirKind.ON_HAND and not command.storage_location:
-            raise BadInput("storageLocation", "Say where the bag lies: WorldTracer asks for it.")
-        await _check_named(context, records, command)
-        known = await _bags_of(context, records, command.bags)
-        await check_none_open(context, records, command.kind, known)
-        await _check_one_booking(context, records, known)
-        return await _open(context, records, command, known)
-
-    return await run_once(context, key, "createPir", asdict(command), work)
+    most = 1 if command.kind == PirKind.ON_HAND else MAX_BAGS
+    if not 1 <= len(command.bags) <= most:
+        limits = f"exactly 1 bag for an ON_HAND PIR, and 1 to {MAX_BAGS} bags for any other"
+        raise BadInput("bags", f"bags must hold {limits}")
+    if command.kind == PirKind.ON_HAND and not command.storage_location:
+        raise BadInput("storageLocation", "storageLocation must not be empty for an ON_HAND PIR")
+    await _check_references(context, records, command)
+    known = await _lock_bags(context, records, command.bags)
+    await check_none_open(context, records, command.kind, known)
+    await _check_one_booking(context, records, known)
+    return await _open(context, records, command, known)
 
 
-async def _check_named(context: Context, records: Reader, command: Create) -> None:
-    """The file and the flight that the command names are there, and the file is one that this can follow."""
+async def _check_references(context: Context, records: Reader, command: CreatePir) -> None:
+    """Checks the PIR and the flight that the command names, and when the passenger received the bag."""
     if command.follows is not None:
         earlier = await pirs.lock(records, context.airline_id, command.follows)
         if earlier is None:
-            raise NotFound("follows", "There is no such file.")
+            raise NotFound("follows", "follows must be the id of an existing PIR")
         if command.kind not in DAMAGE or (earlier.kind, earlier.status) != (PirKind.DELAYED, PirStatus.CLOSED):
-            raise InvalidState("follows", "A damage file follows a delayed file that is closed: close that one first.")
+            limits = "the id of a CLOSED DELAYED PIR, and only for a DAMAGED or PILFERED PIR"
+            raise InvalidState("follows", f"follows must be {limits}")
     flight_id = command.found_flight_id
     if flight_id is not None and not await flights.by_id(records, context.airline_id, [flight_id]):
-        raise NotFound("foundFlightId", "There is no such flight.")
-    if command.received_at is not None and not timedelta(0) <= context.now() - command.received_at <= MOST_PAST:
-        raise BadInput("receivedAt", "The passenger got the bag before now, and within the two years of the law.")
+        raise NotFound("foundFlightId", "foundFlightId must be the id of an existing flight")
+    if command.received_at is not None and not timedelta(0) <= context.now() - command.received_at <= MAX_RECEIPT_AGE:
+        raise BadInput("receivedAt", "receivedAt must be in the past and at most 2 years ago")
 
 
-async def _bags_of(context: Context, records: Reader, described: Sequence[Described]) -> list[Bag | None]:
-    """The bag that each description is of, held until the transaction ends; None where not even a tag is known.
+async def _lock_bags(context: Context, records: Reader, reported: Sequence[ReportedBag]) -> list[Bag | None]:
+    """Locks the bag that each report is about; None if not even a tag is known.
 
-    A tag means the bag that carries it now, as in a scan; one that no bag carries makes the bag, so that later scans
-    find it.
+    A tag means the bag that carries it now, as in a scan. A tag that no bag carries creates the bag, so that later
+    scans find it.
     """
     numbers = {
-        place: await _number(context, records, one.tag, f"bags[{place}].tag")
-        for place, one in enumerate(described)
+        index: await _number(context, records, one.tag, f"bags[{index}].tag")
+        for index, one in enumerate(reported)
         if one.bag_id is None and one.tag is not None
     }
     carried = await bag_tags.bags_for_tags(
         records, context.airline_id, list(numbers.values()), [context.now()] * len(numbers)
     )
     tagged = dict(zip(numbers, carried, strict=True))
-    ids = [one.bag_id if one.bag_id is not None else tagged.get(place) for place, one in enumerate(described)]
+    ids = [one.bag_id if one.bag_id is not None else tagged.get(index) for index, one in enumerate(reported)]
     named = [bag_id for bag_id in ids if bag_id is not None]
     if len(set(named)) < len(named):
-        raise BadInput("bags", "Each bag stands in a file once.")
+        raise BadInput("bags", "bags must hold each bag once")
     locked = await bags.lock(records, context.airline_id, sorted(named))
-    for place, bag_id in enumerate(ids):
+    for index, bag_id in enumerate(ids):
         if bag_id is not None and bag_id not in locked:
-            raise NotFound(f"bags[{place}].bagId", "There is no such bag.")
+            raise NotFound(f"bags[{index}].bagId", f"bags[{index}].bagId must be the id of an existing bag")
     return [locked[bag_id] if bag_id is not None else None for bag_id in ids]
 
 
 async def _number(context: Context, records: Reader, text: str, field: str) -> str:
-    """The ten digits that a tag stands for; a printed one, by the bags that carry such a number now."""
+    """Returns the ten digits of a tag; those of a printed tag come from the bags that carry such a number now."""
     query, now = parse_tag(text), context.now()
     if query.printed is None:
         candidates = set(query.numbers)
@@ -164,13 +164,13 @@ async def _number(context: Context, records: Reader, text: str, field: str) -> s
             if tag.valid_from <= now < tag.valid_until and tag.number.endswith(query.printed[1])
         }
     if len(candidates) != 1:
-        raise BadInput(field, "This fits no bag, or several: give all ten digits of its tag.")
+        raise BadInput(field, f"{field} must fit exactly 1 bag, not {len(candidates)}; give all ten digits of the tag")
     return candidates.pop()
 
 
 async def _check_one_booking(context: Context, records: Reader, known: Sequence[Bag | None]) -> None:
-    """What one passenger is told of must not be another's."""
-    owners = {bag.passenger_id: place for place, bag in enumerate(known) if bag is not None and bag.passenger_id}
+    """Checks that the bags belong to one booking: a notification to one passenger must not name another's bag."""
+    owners = {bag.passenger_id: index for index, bag in enumerate(known) if bag is not None and bag.passenger_id}
     if len(owners) < 2:
         return
     found = await passengers.by_id(records, context.airline_id, list(owners))
@@ -178,7 +178,8 @@ async def _check_one_booking(context: Context, records: Reader, known: Sequence[
     first = next(iter(bookings.values()))
     for owner, booking_id in bookings.items():
         if booking_id != first:
-            raise BadInput(f"bags[{owners[owner]}]", "This bag belongs to another booking: open a file of its own.")
+            field = f"bags[{owners[owner]}]"
+            raise BadInput(field, f"{field} must belong to the same booking as the other bags")
 
 
 async def check_none_open(context: Context, records: Reader, kind: PirKind, known: Sequence[Bag | None]) -> None:
@@ -189,11 +190,12 @@ async def check_none_open(context: Context, records: Reader, kind: PirKind, know
     """
     ids = [bag.id for bag in known if bag is not None]
     for bag_id, pir in (await pirs.open_of_bags(records, context.airline_id, ids, kind.value)).items():
-        place = next(place for place, bag in enumerate(known) if bag is not None and bag.id == bag_id)
-        raise AlreadyOpen(f"bags[{place}]", f"File {pir.name} is open for this bag: go on with that one.")
+        index = next(index for index, bag in enumerate(known) if bag is not None and bag.id == bag_id)
+        field = f"bags[{index}]"
+        raise AlreadyOpen(field, f"{field} must not have an open PIR of this kind; it has {pir.name}")
 
 
-async def _open(context: Context, records: Reader, command: Create, known: Sequence[Bag | None]) -> int:
+async def _open(context: Context, records: Reader, command: CreatePir, known: Sequence[Bag | None]) -> int:
     airline_id, now = context.airline_id, context.now()
     first = next((bag for bag in known if bag is not None), None)
     past = (await history.of_bags(records, airline_id, [first.id]))[first.id] if first else None
@@ -211,11 +213,11 @@ async def _open(context: Context, records: Reader, command: Create, known: Seque
         link=PirLink.DAMAGE_OF.value if command.follows is not None else None,
         found_flight_id=command.found_flight_id,
     )
-    new = [_new_bag(pir_id, place, command, bag) for place, bag in enumerate(known)]
+    new = [_new_bag(pir_id, index, command, bag) for index, bag in enumerate(known)]
     await pirs.insert_bags(records, airline_id, new)
-    change = await PirUnit.of(context, records, Target(pir_id))
+    pir = await PirUnit.of(context, records, Target(pir_id))
     destination = plan[-1].destination if plan and command.kind != PirKind.ON_HAND else station
-    change.set(
+    pir.set(
         remarks=command.remarks,
         destination=destination,
         expected_arrival_at=_arrival(plan) or now,
@@ -223,131 +225,129 @@ async def _open(context: Context, records: Reader, command: Create, known: Seque
         storage_location=command.storage_location,
         **asdict(command.contact),
     )
-    await propose_reason(change)
-    await pir_opened(change)
+    await propose_reason(pir)
+    await pir_opened(pir)
     return pir_id
 
 
-async def _station(records: Reader, command: Create, first: Bag | None, plan: Sequence[Leg]) -> str:
+async def _station(records: Reader, command: CreatePir, first: Bag | None, plan: Sequence[Leg]) -> str:
     guessed = (first.airport if first else None) if command.kind == PirKind.ON_HAND else None
     station = command.station or guessed or (plan[-1].destination if plan else None)
     if station is None:
-        raise BadInput("station", "Name the station: nothing is known of these bags' journey.")
+        raise BadInput("station", "station must be given for bags without a known journey")
     if station not in await airports.by_code(records, [station]):
-        raise NotFound("station", "There is no such station.")
+        raise NotFound("station", f"station must be the IATA code of a known airport, not {station}")
     return station
 
 
 def _arrival(plan: Sequence[Leg]) -> datetime | None:
-    """When the passenger came, or was to come, to where the plan ends: a rush flight to the same place comes later."""
+    """Returns the arrival of the passenger at the last airport of the itinerary.
+
+    The first leg to that airport counts: a later one is the rush flight of the bag.
+    """
     leg = next((leg for leg in plan if leg.destination == plan[-1].destination), None)
     return None if leg is None else leg.actual_arrival or leg.estimated_arrival or leg.scheduled_arrival
 
 
 def _received(past: History | None) -> datetime | None:
-    """When the passenger got the bag: when it was handed over, else when it lay on the belt."""
-    moments = {event.kind: event.at for event in past.events} if past else {}
-    return moments.get(EventKind.DELIVERED) or moments.get(EventKind.AT_CLAIM)
+    """Returns when the passenger received the bag: its delivery, else its arrival at the belt."""
+    times = {event.kind: event.at for event in past.events} if past else {}
+    return times.get(EventKind.DELIVERED) or times.get(EventKind.AT_CLAIM)
 
 
-def _new_bag(pir_id: int, place: int, command: Create, bag: Bag | None) -> NewPirBag:
-    described = command.bags[place]
-    description = described.description or (bag.description if bag else None)
+def _new_bag(pir_id: int, index: int, command: CreatePir, bag: Bag | None) -> NewPirBag:
+    reported = command.bags[index]
+    description = reported.description or (bag.description if bag else None)
     if description is None:
-        raise BadInput(
-            f"bags[{place}].description", "Describe the bag as CCTTDDD (colour, type, descriptors): BK22RHW."
-        )
+        field = f"bags[{index}].description"
+        raise BadInput(field, f"{field} must be given for a bag without a known description, as CCTTDDD: BK22RHW")
     return NewPirBag(
         pir_id=pir_id,
-        seq=place + 1,
+        seq=index + 1,
         bag_id=bag.id if bag else None,
         description=description,
-        brand=described.brand,
-        contents=described.contents,
-        state=pir_lifecycle.first(command.kind).value,
+        brand=reported.brand,
+        contents=reported.contents,
+        state=pir_lifecycle.initial_state(command.kind).value,
         tag=bag.tag if bag else None,
-        name_on_bag=described.name_on_bag,
-        damage=described.damage,
+        name_on_bag=reported.name_on_bag,
+        damage=reported.damage,
     )
 
 
-async def pir_opened(change: PirUnit, action: PirAction = PirAction.CREATE) -> None:
-    """What follows from a new file."""
-    event, trigger = OPENED[change.kind]
+async def pir_opened(pir: PirUnit, action: PirAction = PirAction.CREATE) -> None:
+    """Writes a new PIR with its event, its call to WorldTracer and its notification."""
+    event, trigger = OPENED[pir.kind]
     if event is not None:
-        await change.happened(event, change.bags.values(), change.pir.station)
-    await change.write(action)
-    await change.trace(TracingCall.CREATE)
+        await pir.append_events(event, pir.bags.values(), pir.before.station)
+    await pir.write(action)
+    await pir.trace(TracingCall.CREATE)
     if trigger is not None:
-        await change.notify(trigger)
-    await matches.propose(change.context, change.records, change.pir.id)
+        await pir.notify(trigger)
+    await pir.propose_matches()
 
 
-async def recreate(context: Context, target: Target, key: str | None) -> CommandResult:
-    """Makes a closed file anew, under a reference of its own that quotes the old one.
+@opening_command("recreatePir")
+async def recreate(context: Context, records: Reader, command: Target) -> int:
+    """Opens a new PIR from a closed one, with a reference of its own.
 
     Raises:
-        NotFound: there is no such file.
+        NotFound: the closed PIR does not exist.
+        VersionConflict: it has another version.
         InvalidState: it is open.
-        AlreadyOpen: it was recreated before, or a bag has another open file.
+        AlreadyOpen: it was recreated before, or a bag has another open PIR.
     """
-
-    async def work(records: Reader) -> int:
-        old = await PirUnit.of(context, records, target)
-        pir_lifecycle.check_closed(PirStatus(old.pir.status))
-        for later in await pirs.after(records, context.airline_id, [old.pir.id]):
-            if later.link == PirLink.RECREATED:
-                raise AlreadyOpen("pirId", f"It was recreated as {later.name}: go on with that one.")
-        ids = [bag.bag_id for bag in old.bags.values() if bag.bag_id is not None]
-        locked = await bags.lock(records, context.airline_id, sorted(ids))
-        await check_none_open(context, records, old.kind, list(locked.values()))
-        pir_id = await _copy(context, records, old)
-        new = await PirUnit.of(context, records, Target(pir_id))
-        kept = pirs.values_of(old.pir)
-        new.values = kept._replace(
-            status=PirStatus.OPEN.value,
-            closed_at=None,
-            delivered_at=kept.delivered_at if old.kind in DAMAGE else None,
-            reason_for_loss=None,
-            fault_station=None,
-        )
-        await pir_opened(new, PirAction.RECREATE)
-        return pir_id
-
-    return await run_once(context, key, "recreatePir", asdict(target), work)
+    old = await PirUnit.of(context, records, command)
+    pir_lifecycle.check_closed(PirStatus(old.before.status))
+    for later in await pirs.after(records, context.airline_id, [old.id]):
+        if later.link == PirLink.RECREATED:
+            raise AlreadyOpen("pirId", f"pirId must be a PIR that was not recreated before; it was, as {later.name}")
+    ids = [bag.bag_id for bag in old.bags.values() if bag.bag_id is not None]
+    locked = await bags.lock(records, context.airline_id, sorted(ids))
+    await check_none_open(context, records, old.kind, list(locked.values()))
+    pir_id = await _copy(context, records, old)
+    new = await PirUnit.of(context, records, Target(pir_id))
+    kept = pirs.values_of(old.before)
+    new.values = kept._replace(
+        status=PirStatus.OPEN.value,
+        closed_at=None,
+        delivered_at=kept.delivered_at if old.kind in DAMAGE else None,
+        reason_for_loss=None,
+        fault_station=None,
+    )
+    await pir_opened(new, PirAction.RECREATE)
+    return pir_id
 
 
 async def _copy(context: Context, records: Reader, old: PirUnit) -> int:
+    """Inserts a PIR with the bags of a closed one; returns its id."""
+    airline_id, before = context.airline_id, old.before
     pir_id = await pirs.create(
         records,
-        context.airline_id,
-        kind=old.pir.kind,
-        station=old.pir.station,
+        airline_id,
+        kind=before.kind,
+        station=before.station,
         opened_at=context.now(),
-        passenger_id=old.pir.passenger_id,
-        origin=old.pir.origin,
-        previous_id=old.pir.id,
+        passenger_id=before.passenger_id,
+        origin=before.origin,
+        previous_id=before.id,
         link=PirLink.RECREATED.value,
-        found_flight_id=old.pir.found_flight_id,
+        found_flight_id=before.found_flight_id,
     )
-    first = pir_lifecycle.first(old.kind).value
-    await pirs.insert_bags(
-        records,
-        context.airline_id,
-        [
-            NewPirBag(
-                pir_id,
-                bag.seq,
-                bag.bag_id,
-                bag.description,
-                bag.brand,
-                bag.contents,
-                first,
-                bag.tag,
-                bag.name_on_bag,
-                bag.damage,
-            )
-            for bag in old.bags.values()
-        ],
-    )
+    copies = [
+        NewPirBag(
+            pir_id=pir_id,
+            seq=bag.seq,
+            bag_id=bag.bag_id,
+            description=bag.description,
+            brand=bag.brand,
+            contents=bag.contents,
+            state=pir_lifecycle.initial_state(old.kind).value,
+            tag=bag.tag,
+            name_on_bag=bag.name_on_bag,
+            damage=bag.damage,
+        )
+        for bag in old.bags.values()
+    ]
+    await pirs.insert_bags(records, airline_id, copies)
     return pir_id

@@ -1,4 +1,4 @@
-"""One change of one file, inside one transaction: the file is locked, checked, written, and its history told."""
+"""Unit of change of one PIR: its values, bags, history, audit row and effects within one transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,17 +17,17 @@ from resolvers.audit import audit
 from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound, VersionConflict
 from resolvers.ingestion import events
-from resolvers.irregularities import effects
+from resolvers.irregularities import effects, matches
 from resolvers.rules import pir_lifecycle
 from resolvers.rules.deadlines import LiabilityCase, due_at
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The file that a command is for.
+    """PIR of a command.
 
     Args:
-        version: the one that the caller has read; None to change the file whatever it has become.
+        version: version that the caller has read; None to change the PIR whatever its version is.
     """
 
     pir_id: int
@@ -36,19 +36,19 @@ class Target:
 
 @dataclass(slots=True)
 class PirUnit:
-    """A locked file and what it becomes.
+    """A locked PIR and its new values.
 
     Args:
-        pir: the file as it was.
-        bags: its bags as they were, by their place.
-        at: the moment of the change.
-        values: what the file becomes.
-        changed: what bags become, by their place.
+        before: the PIR as it was locked.
+        bags: its bags as they were, by their number in the PIR.
+        at: timestamp of the change.
+        values: new values of the PIR.
+        changed: new values of bags, by their number in the PIR.
     """
 
     context: Context
     records: Reader
-    pir: Pir
+    before: Pir
     bags: Mapping[int, PirBag]
     at: datetime
     values: PirValues
@@ -56,91 +56,96 @@ class PirUnit:
 
     @classmethod
     async def of(cls, context: Context, records: Reader, target: Target) -> Self:
-        """Locks the file until the transaction ends.
+        """Locks a PIR until the transaction ends.
 
         Raises:
-            NotFound: there is no such file.
-            VersionConflict: it is not the version that the caller has read.
+            NotFound: the PIR does not exist.
+            VersionConflict: it has another version than the caller has read.
         """
         pir = await pirs.lock(records, context.airline_id, target.pir_id)
         if pir is None:
-            raise NotFound("pirId", "There is no such file.")
+            raise NotFound("pirId", "pirId must be the id of an existing PIR")
         if target.version not in (None, pir.version):
-            raise VersionConflict("version", f"The file has version {pir.version} now: read it again.")
+            raise VersionConflict("version", f"version must be the current version of the PIR, {pir.version}")
         bags = {bag.seq: bag for bag in await pirs.descriptions(records, context.airline_id, [pir.id])}
         return cls(context, records, pir, bags, context.now(), pirs.values_of(pir))
 
     @classmethod
     async def of_open(cls, context: Context, records: Reader, target: Target) -> Self:
-        """As ``of``, for a file that must be open.
+        """Locks an open PIR, as ``of``.
 
         Raises:
             PirClosed: it is closed.
         """
-        change = await cls.of(context, records, target)
-        pir_lifecycle.check_open(PirStatus(change.pir.status))
-        return change
+        unit = await cls.of(context, records, target)
+        pir_lifecycle.check_open(PirStatus(unit.before.status))
+        return unit
+
+    @property
+    def id(self) -> int:
+        """Id of the PIR."""
+        return self.before.id
 
     @property
     def kind(self) -> PirKind:
-        """What the file is about."""
-        return PirKind(self.pir.kind)
+        """Kind of the PIR."""
+        return PirKind(self.before.kind)
 
     @property
     def occurrence(self) -> int:
-        """The version that the file gets, and the place of the entry in its history."""
-        return self.pir.version + 1
+        """New version of the PIR, which is also the number of its history entry."""
+        return self.before.version + 1
 
     @property
     def place(self) -> str:
-        """IATA code of the airport where the passenger waits for the bags; of the station for a found bag."""
-        return self.values.destination or self.pir.station
+        """IATA code of the airport where the passenger expects the bags; the station for an on-hand PIR."""
+        return self.values.destination or self.before.station
 
     def set(self, **values: Any) -> None:
-        """New values of the file."""
+        """Sets new values of the PIR."""
         self.values = self.values._replace(**values)
 
     def set_bag(self, seq: int, **values: Any) -> None:
-        """New values of one of its bags."""
+        """Sets new values of one of its bags."""
         self.changed[seq] = (self.changed.get(seq) or pirs.bag_values_of(self.bags[seq]))._replace(**values)
 
     def chosen(self, seqs: Sequence[int] | None) -> list[PirBag]:
-        """The bags in these places of the file; all of them for None.
+        """Returns the bags with these numbers; all bags of the PIR for None.
 
         Raises:
-            BadInput: no bag, or one that the file does not have, or one twice.
+            BadInput: no number, an unknown one, or one twice.
         """
         if seqs is None:
             return list(self.bags.values())
         if not seqs or len(set(seqs)) < len(seqs):
-            raise BadInput("bags", "Name each bag once by its place in the file, or leave `bags` out for all of them.")
+            raise BadInput("bags", "bags must name at least 1 bag and each bag once, or be absent for all of them")
         if unknown := [seq for seq in seqs if seq not in self.bags]:
-            raise BadInput("bags", f"The file has no bag {unknown[0]}: its bags are numbered 1 to {len(self.bags)}.")
+            raise BadInput("bags", f"bags must name bags of the PIR, 1 to {len(self.bags)}, not {unknown[0]}")
         return [self.bags[seq] for seq in seqs]
 
     def move(self, action: PirAction, bags: Iterable[PirBag], **values: Any) -> None:
-        """Moves bags on, with the values that go with it.
+        """Applies an action to bags: sets their next state, and the values that belong to it.
 
         Raises:
-            InvalidState: one of them cannot be moved so; names what is allowed.
+            InvalidState: the state of a bag does not allow the action; names the allowed ones.
         """
         for bag in bags:
-            state = pir_lifecycle.move(self.kind, bag.seq, PirBagState(bag.state), action)
+            state = pir_lifecycle.next_state(self.kind, bag.seq, PirBagState(bag.state), action)
             self.set_bag(bag.seq, state=state.value, **values)
 
     async def write(self, action: PirAction, *, comment: str = "", detail: Mapping[str, Any] | None = None) -> None:
-        """Writes file, bags, history and audit trail.
+        """Writes the PIR, its bags, a history entry and an audit row.
 
         Args:
             comment: for the history; may hold personal data.
-            detail: for history and audit trail: never personal data.
+            detail: for history and audit; never personal data.
         """
         await self._settle()
-        airline_id, actor, said = self.context.airline_id, self.context.actor, dict(detail or {})
-        moved = {seq: bag.state for seq, bag in self.changed.items() if self._was(seq) != bag.state}
-        await pirs.update(self.records, airline_id, self.pir.id, self.occurrence, self.at, self.values)
+        airline_id, actor, facts = self.context.airline_id, self.context.actor, dict(detail or {})
+        moved = {seq: bag.state for seq, bag in self.changed.items() if self.bags[seq].state != bag.state}
+        await pirs.update(self.records, airline_id, self.id, self.occurrence, self.at, self.values)
         if self.changed:
-            await pirs.update_bags(self.records, airline_id, self.pir.id, list(self.changed.values()))
+            await pirs.update_bags(self.records, airline_id, self.id, list(self.changed.values()))
         entry = NewPirEvent(
             seq=self.occurrence,
             at=self.at,
@@ -148,23 +153,21 @@ class PirUnit:
             role=actor.role or "",
             action=action.value,
             bags=list(moved),
-            from_states=[self._was(seq) for seq in moved],
+            from_states=[self.bags[seq].state for seq in moved],
             to_state=next(iter(moved.values()), None),
             comment=comment,
-            detail=said,
+            detail=facts,
         )
-        await pirs.insert_event(self.records, airline_id, self.pir.id, entry)
-        detail = {"version": self.occurrence, **said}
-        await audit(self.context, self.records, f"{action}_PIR", "PIR", [self.pir.id], detail)
-
-    def _was(self, seq: int) -> str:
-        return self.bags[seq].state
+        await pirs.insert_event(self.records, airline_id, self.id, entry)
+        await audit(
+            self.context, self.records, f"{action}_PIR", "PIR", [self.id], {"version": self.occurrence, **facts}
+        )
 
     async def _settle(self) -> None:
-        """Works out what follows from the bags: status, delivery, and the next deadline."""
+        """Sets the values that follow from the bags: status, time of delivery and next deadline."""
         bags = [self.changed.get(seq) or pirs.bag_values_of(bag) for seq, bag in self.bags.items()]
         if self.values.status != PirStatus.CLOSED:
-            status = pir_lifecycle.status(self.kind, (PirBagState(bag.state) for bag in bags))
+            status = pir_lifecycle.status_of_bags(self.kind, (PirBagState(bag.state) for bag in bags))
             self.set(status=status.value, closed_at=self.at if status == PirStatus.CLOSED else None)
         if self.kind == PirKind.DELAYED:
             delivered = [bag.delivered_at for bag in bags if bag.delivered_at is not None]
@@ -173,7 +176,7 @@ class PirUnit:
         case = LiabilityCase(self.kind, self.values.expected_arrival_at, self.values.delivered_at)
         self.set(due_at=due_at(case, PirStatus(self.values.status), ZoneInfo(found[self.place].time_zone)))
 
-    async def happened(
+    async def append_events(
         self,
         kind: EventKind,
         bags: Iterable[PirBag],
@@ -184,17 +187,18 @@ class PirUnit:
         custodian: str | None = None,
         at: datetime | None = None,
     ) -> None:
-        """Records an event of those of the bags that are known, as a scan would be.
+        """Appends an event to the journey of each known bag, as a scan would.
 
         Args:
             flight: locked by this transaction.
-            tags: by place in the file, where it is another one than the file cites.
-            custodian: code of the party that has them from then on.
+            tags: by number of the bag in the PIR; the PIR's own tag where absent.
+            custodian: code of the party that holds the bags afterwards.
+            at: timestamp of the event; that of the change if absent.
         """
         known = [bag for bag in bags if bag.bag_id is not None]
         if not known:
             return
-        told = [
+        scans = [
             Scan(
                 tag=(tags or {}).get(bag.seq) or bag.rush_tag or bag.tag or "",
                 kind=kind,
@@ -207,22 +211,26 @@ class PirUnit:
             for bag in known
         ]
         flight_ids = [flight.id if flight else None] * len(known)
-        await events.store(self.context, self.records, self.at, told, [bag.bag_id for bag in known], flight_ids)
+        await events.store(self.context, self.records, self.at, scans, [bag.bag_id for bag in known], flight_ids)
 
     async def trace(self, call: TracingCall, **detail: Any) -> None:
-        """Asks for a call to WorldTracer because of this change."""
-        await effects.trace(self.context, self.records, self.pir.id, call, self.occurrence, detail)
+        """Requests a call to WorldTracer because of this change."""
+        await effects.trace(self.context, self.records, self.id, call, self.occurrence, detail)
 
     async def notify(self, trigger: Trigger, **detail: Any) -> None:
-        """Asks for the passenger to be told of this change."""
-        await effects.notify(self.context, self.records, self.pir.id, trigger, self.occurrence, detail)
+        """Requests a notification of the passenger because of this change."""
+        await effects.notify(self.context, self.records, self.id, trigger, self.occurrence, detail)
+
+    async def propose_matches(self) -> None:
+        """Compares the bags with those of other PIRs; must come last, since it blocks other comparisons."""
+        await matches.propose(self.context, self.records, self.id)
 
 
 def key_of(flight: Flight) -> FlightKey:
-    """How people and messages name the flight."""
+    """Returns the key under which people and messages know a flight."""
     return FlightKey(flight.carrier, flight.number, flight.suffix, flight.departure_date, flight.origin)
 
 
 def seqs_of(bags: Iterable[PirBag]) -> list[int]:
-    """The places of bags in their file."""
+    """Returns the numbers of bags in their PIR."""
     return [bag.seq for bag in bags]

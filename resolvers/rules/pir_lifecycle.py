@@ -1,9 +1,8 @@
-"""What may be done with a file, bag by bag. Pure.
+"""Lifecycle of a PIR, bag by bag (docs/DOMAIN.md#file-lifecycle).
 
-Rules: WorldTracer's lifecycle (domain reference, section 6). A delayed bag is traced until it is found; suspension
-rests the tracing; a bag that turns out to be the wrong one is traced again. A damaged bag is with its passenger, and is
-delivered only if it was taken in. A found bag that is forwarded closes its file. A closed file is never reopened, only
-recreated.
+A delayed bag is traced until it is located. Suspension rests the tracing; reinstatement resumes it, also for a bag that
+turns out to be the wrong one. A damaged bag is with its passenger and is delivered only after it was received. An
+on-hand bag that is forwarded closes its PIR. A closed PIR is never reopened, only recreated.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -11,17 +10,17 @@ from collections.abc import Collection, Iterable, Mapping
 from integrations.records.pirs import PirAction, PirBagState, PirKind, PirStatus
 from resolvers.errors import InvalidState, PirClosed
 
-Moves = Mapping[PirBagState, Mapping[PirAction, PirBagState]]
+Transitions = Mapping[PirBagState, Mapping[PirAction, PirBagState]]
 
-_FOUND = {
+_LOCATED = {
     PirAction.REINSTATE: PirBagState.TRACING,
     PirAction.FORWARD: PirBagState.FORWARDED,
     PirAction.RECEIVE: PirBagState.RECEIVED,
 }
-_DELAYED: Moves = {
+_DELAYED: Transitions = {
     PirBagState.TRACING: {PirAction.SUSPEND: PirBagState.SUSPENDED, PirAction.LOCATE: PirBagState.LOCATED},
     PirBagState.SUSPENDED: {PirAction.REINSTATE: PirBagState.TRACING, PirAction.LOCATE: PirBagState.LOCATED},
-    PirBagState.LOCATED: _FOUND,
+    PirBagState.LOCATED: _LOCATED,
     PirBagState.FORWARDED: {PirAction.REINSTATE: PirBagState.TRACING, PirAction.RECEIVE: PirBagState.RECEIVED},
     PirBagState.RECEIVED: {
         PirAction.REINSTATE: PirBagState.TRACING,
@@ -37,7 +36,7 @@ _DELAYED: Moves = {
     },
     PirBagState.DELIVERED: {},
 }
-_DAMAGED: Moves = {
+_DAMAGED: Transitions = {
     PirBagState.REPORTED: {PirAction.RECEIVE: PirBagState.RECEIVED},
     PirBagState.RECEIVED: {
         PirAction.ARRANGE_DELIVERY: PirBagState.OUT_FOR_DELIVERY,
@@ -50,99 +49,82 @@ _DAMAGED: Moves = {
     },
     PirBagState.DELIVERED: {},
 }
-_ON_HAND: Moves = {
+_ON_HAND: Transitions = {
     PirBagState.ON_HAND: {PirAction.MATCH: PirBagState.MATCHED},
     PirBagState.MATCHED: {PirAction.REINSTATE: PirBagState.ON_HAND, PirAction.FORWARD: PirBagState.FORWARDED},
     PirBagState.FORWARDED: {},
 }
-_MOVES: Mapping[PirKind, Moves] = {
+_TRANSITIONS: Mapping[PirKind, Transitions] = {
     PirKind.DELAYED: _DELAYED,
     PirKind.DAMAGED: _DAMAGED,
     PirKind.PILFERED: _DAMAGED,
     PirKind.ON_HAND: _ON_HAND,
 }
-_FIRST = {
+_INITIAL_STATES = {
     PirKind.DELAYED: PirBagState.TRACING,
     PirKind.DAMAGED: PirBagState.REPORTED,
     PirKind.PILFERED: PirBagState.REPORTED,
     PirKind.ON_HAND: PirBagState.ON_HAND,
 }
-_WORDS = {
-    PirAction.SUSPEND: "suspended",
-    PirAction.REINSTATE: "reinstated",
-    PirAction.MATCH: "matched",
-    PirAction.LOCATE: "located",
-    PirAction.FORWARD: "forwarded",
-    PirAction.RECEIVE: "received",
-    PirAction.ARRANGE_DELIVERY: "sent out for delivery",
-    PirAction.CONFIRM_DELIVERY: "delivered",
-}
 
 
 def states(kind: PirKind) -> Collection[PirBagState]:
-    """The states that a bag of such a file can be in."""
-    return _MOVES[kind].keys()
+    """Returns the states of a bag of a PIR of this kind."""
+    return _TRANSITIONS[kind].keys()
 
 
-def first(kind: PirKind) -> PirBagState:
-    """The state that a bag begins in."""
-    return _FIRST[kind]
+def initial_state(kind: PirKind) -> PirBagState:
+    """Returns the state of a bag of a new PIR."""
+    return _INITIAL_STATES[kind]
 
 
-def moves(kind: PirKind, state: PirBagState) -> Mapping[PirAction, PirBagState]:
-    """What may be done with a bag of an open file, and what it becomes."""
-    return _MOVES[kind][state]
+def transitions(kind: PirKind, state: PirBagState) -> Mapping[PirAction, PirBagState]:
+    """Returns the actions that are allowed for a bag of an open PIR, each with the next state."""
+    return _TRANSITIONS[kind][state]
 
 
-def move(kind: PirKind, seq: int, state: PirBagState, action: PirAction) -> PirBagState:
-    """What a bag of an open file becomes.
+def next_state(kind: PirKind, seq: int, state: PirBagState, action: PirAction) -> PirBagState:
+    """Returns the state of a bag of an open PIR after an action.
 
     Args:
-        seq: its place in the file, for the refusal.
+        seq: number of the bag in the PIR, for the error.
 
     Raises:
-        InvalidState: the bag cannot be moved so; names what is allowed.
+        InvalidState: the action is not allowed; names the allowed ones.
     """
-    allowed = moves(kind, state)
+    allowed = transitions(kind, state)
     if action not in allowed:
-        raise InvalidState(
-            "bags",
-            f"Bag {seq} is {_said(state)} and cannot be {_WORDS[action]}; allowed now: {_listed(allowed)}.",
-        )
+        actions = ", ".join([*allowed, PirAction.CLOSE])
+        raise InvalidState("bags", f"bag {seq} is {state}, which does not allow {action}; allowed: {actions}")
     return allowed[action]
 
 
 def check_open(status: PirStatus) -> None:
-    """Checks that a file can still be changed.
+    """Checks that a PIR can be changed.
 
     Raises:
-        PirClosed: it cannot.
+        PirClosed: it is closed.
     """
     if status == PirStatus.CLOSED:
-        raise PirClosed("pirId", "The file is closed and is never reopened; allowed now: recreate.")
+        raise PirClosed("pirId", "pirId must be an open PIR; a CLOSED one can only be recreated")
 
 
 def check_closed(status: PirStatus) -> None:
-    """Checks that a file may be recreated.
+    """Checks that a PIR can be recreated.
 
     Raises:
         InvalidState: it is open.
     """
     if status != PirStatus.CLOSED:
-        raise InvalidState("pirId", "Only a closed file is recreated; this one is open: go on with it, or close it.")
+        raise InvalidState("pirId", f"pirId must be a CLOSED PIR; this one is {status}")
 
 
-def status(kind: PirKind, bags: Iterable[PirBagState]) -> PirStatus:
-    """Where an open file stands by its bags: suspended while all of them are; closed once a found bag is forwarded."""
+def status_of_bags(kind: PirKind, bags: Iterable[PirBagState]) -> PirStatus:
+    """Returns the status of an open PIR with bags in these states.
+
+    It is suspended if all bags are, and closed if a found bag was forwarded.
+    """
     present = set(bags)
     if kind == PirKind.ON_HAND and present == {PirBagState.FORWARDED}:
         return PirStatus.CLOSED
     return PirStatus.SUSPENDED if present == {PirBagState.SUSPENDED} else PirStatus.OPEN
-
-
-def _listed(allowed: Iterable[PirAction]) -> str:
-    return ", ".join([*(_said(action) for action in allowed), _said(PirAction.CLOSE)])
-
-
-def _said(name: PirAction | PirBagState) -> str:
-    return name.lower().replace("_", " ")

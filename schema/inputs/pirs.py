@@ -2,142 +2,240 @@
 
 import re
 from datetime import datetime
+from typing import Protocol, TypeVar
 
 import strawberry
 
+from integrations.records.codes import E_164
 from integrations.records.passengers import Language
 from integrations.records.pirs import PirKind
-from integrations.records.tags import InvalidTagError, parse_tag
 from resolvers.errors import BadInput
 from resolvers.irregularities.closing import ClosePir
-from resolvers.irregularities.commands import DescribedBagUpdate, Update
-from resolvers.irregularities.delivery import Delivery
-from resolvers.irregularities.opening import ContactDetails, Create, Described
+from resolvers.irregularities.commands import AssignPir, ChosenBags, CommentPir, DescribedBagUpdate, UpdatePir
+from resolvers.irregularities.delivery import ArrangeDelivery, ConfirmDelivery
+from resolvers.irregularities.opening import ContactDetails, CreatePir, ReportedBag
 from resolvers.irregularities.pir_unit import Target
-from resolvers.irregularities.tracing import Forward
-from schema.inputs.common import free_text, optional_airport_code
+from resolvers.irregularities.tracing import ForwardBags, LocateBags
+from schema.fields.commands import CommandInput
+from schema.inputs.common import (
+    airport_code,
+    check_pattern,
+    free_text,
+    optional_airport_code,
+    optional_text,
+    required_text,
+    written_tag,
+)
 from schema.types.bag import Bag
 from schema.types.flight import Flight
+from schema.types.match import Match
 from schema.types.pir import Pir
 
-MOST_WORDS = 200
-
+MAX_WORDS = 200
+MAX_ADDRESS = 500
+MAX_COURIER = 80
 
 _DESCRIPTION = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z]{3}")
-
-
 _KEY = re.compile(r"[\x21-\x7e]{8,128}")
-
-
 _NAME = re.compile(r"[A-Za-z0-9._@:-]{1,64}")
-
-
 _REASON = re.compile(r"[0-9]{2}")
-
-
 _RUSH_TAG = re.compile(r"[0-9]{10}")
 
+C = TypeVar("C")
+C_co = TypeVar("C_co", covariant=True)
+Key = str | None
+BagSeqs = tuple[int, ...] | None
 
-_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
+
+@strawberry.input
+class KeyedInput(CommandInput):
+    """Base of the inputs of commands that run once for each idempotency key."""
+
+    idempotency_key: str | None = strawberry.field(
+        default=None,
+        description="Key of this command, chosen by the client: 8 to 128 visible ASCII characters. A command that is "
+        "repeated with its key runs once and returns the same result.",
+    )
+
+    def key(self) -> Key:
+        """Returns the idempotency key.
+
+        Raises:
+            BadInput: it is too short or too long, or has other characters.
+        """
+        check_pattern(
+            self.idempotency_key, _KEY, "idempotencyKey", "8 to 128 visible ASCII characters without spaces, as a UUID"
+        )
+        return self.idempotency_key
 
 
-KEY = "Your own name for this command, 8 to 128 signs: sent again with it, it is done once and answered alike."
-
-
-@strawberry.input(description="One bag of a new file. Give its id or its tag; what is absent is taken from the bag.")
+@strawberry.input(description="A bag of a new PIR, by id or by tag. An absent value is taken from the bag.")
 class PirBagInput:
     """Part of ``createPir``."""
 
     bag_id: strawberry.ID | None = strawberry.field(default=None, description="The bag's global id.")
-    tag: str | None = strawberry.field(default=None, description="Its tag in any written form: CM456782.")
+    tag: str | None = strawberry.field(default=None, description="The bag's tag in any written form: CM456782.")
     description: str | None = strawberry.field(
         default=None, description="Colour, type and descriptors as CCTTDDD: BK22RHW."
     )
-    brand: str = strawberry.field(default="", description="Brand, as the passenger says it.")
-    contents: str = strawberry.field(default="", description="What is inside, one thing each, with commas.")
+    brand: str = strawberry.field(default="", description="Brand, in the words of the passenger.")
+    contents: str = strawberry.field(default="", description="What is inside, separated by commas.")
     damage: str = strawberry.field(default="", description="What is damaged or missing.")
     name_on_bag: str = strawberry.field(default="", description="The name on a label or tag.")
 
-    def described(self, field: str) -> Described:
-        """The bag as the command takes it."""
-        return Described(
-            bag_id=None if self.bag_id is None else Bag.key_of(self.bag_id, f"{field}.bagId"),
-            tag=tag_text(self.tag, f"{field}.tag"),
-            description=bag_description(self.description, f"{field}.description"),
-            brand=free_text(self.brand, f"{field}.brand", MOST_WORDS) or "",
-            contents=free_text(self.contents, f"{field}.contents") or "",
-            damage=free_text(self.damage, f"{field}.damage") or "",
-            name_on_bag=free_text(self.name_on_bag, f"{field}.nameOnBag", MOST_WORDS) or "",
-        )
+    def reported(self, field: str) -> ReportedBag:
+        """Returns the bag.
 
-
-@strawberry.input(description="What opens a file. Bags by `bagIds`, or by `bags` where they are to be described.")
-class CreatePirInput:
-    """Input of ``createPir``."""
-
-    kind: PirKind = strawberry.field(description="What it is about.")
-    bag_ids: list[strawberry.ID] | None = strawberry.field(default=None, description="Global ids of its bags.")
-    bags: list[PirBagInput] | None = strawberry.field(default=None, description="Its bags with their descriptions.")
-    station: str | None = strawberry.field(
-        default=None, description="IATA code of the station that opens it; the end of the bags' journey if absent."
-    )
-    remarks: str = strawberry.field(default="", description="Local remarks, at most 4,000 characters.")
-    phone: str | None = strawberry.field(default=None, description="Instead of the passenger's own: +50761234567.")
-    email: str | None = strawberry.field(default=None, description="Instead of the passenger's own.")
-    delivery_address: str | None = strawberry.field(default=None, description="Where the bags are to be brought.")
-    language: Language | None = strawberry.field(default=None, description="Instead of the passenger's own.")
-    storage_location: str | None = strawberry.field(default=None, description="Where a found bag lies.")
-    found_flight_id: strawberry.ID | None = strawberry.field(
-        default=None, description="Global id of the flight that a found bag came with."
-    )
-    received_at: datetime | None = strawberry.field(
-        default=None,
-        description="When the passenger got a damaged or pilfered bag, from which the time to complain counts; "
-        "as its scans say if absent.",
-    )
-    follows: strawberry.ID | None = strawberry.field(
-        default=None, description="Global id of the delayed file whose bag came back damaged."
-    )
-    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
-    client_mutation_id: str | None = strawberry.field(default=None, description="Given back as it is.")
-
-    def command(self) -> Create:
-        """The command.
+        Args:
+            field: path of this input, for the error.
 
         Raises:
             BadInput: a part of it cannot be used.
         """
-        if (self.bag_ids is None) == (self.bags is None):
-            raise BadInput("bags", "Give either `bagIds` or `bags`.")
-        described = [
-            *(Described(bag_id=Bag.key_of(one, f"bagIds[{place}]")) for place, one in enumerate(self.bag_ids or ())),
-            *(one.described(f"bags[{place}]") for place, one in enumerate(self.bags or ())),
-        ]
-        return Create(
-            kind=self.kind,
-            bags=tuple(described),
-            station=optional_airport_code(self.station, "station"),
-            remarks=free_text(self.remarks, "remarks") or "",
-            contact=ContactDetails(
-                phone_number(self.phone, "phone"),
-                free_text(self.email, "email", MOST_WORDS),
-                free_text(self.delivery_address, "deliveryAddress", 500),
-                self.language.value if self.language else None,
-            ),
-            storage_location=free_text(self.storage_location, "storageLocation", MOST_WORDS),
-            found_flight_id=None
-            if self.found_flight_id is None
-            else Flight.key_of(self.found_flight_id, "foundFlightId"),
-            received_at=self.received_at,
-            follows=None if self.follows is None else Pir.key_of(self.follows, "follows"),
+        if self.tag is not None:
+            written_tag(self.tag, f"{field}.tag")
+        return ReportedBag(
+            bag_id=None if self.bag_id is None else Bag.key_of(self.bag_id, f"{field}.bagId"),
+            tag=self.tag,
+            description=bag_description(self.description, f"{field}.description"),
+            brand=free_text(self.brand, f"{field}.brand", MAX_WORDS),
+            contents=free_text(self.contents, f"{field}.contents"),
+            damage=free_text(self.damage, f"{field}.damage"),
+            name_on_bag=free_text(self.name_on_bag, f"{field}.nameOnBag", MAX_WORDS),
         )
 
 
-@strawberry.input(description="New descriptions of one bag of a file; what is absent or null stays.")
+@strawberry.input(description="A new PIR. Its bags are given by `bagIds`, or by `bags` to describe them.")
+class CreatePirInput(KeyedInput):
+    """Input of ``createPir``."""
+
+    kind: PirKind = strawberry.field(description="Kind of the PIR.")
+    bag_ids: list[strawberry.ID] | None = strawberry.field(default=None, description="Global ids of its bags.")
+    bags: list[PirBagInput] | None = strawberry.field(default=None, description="Its bags with their descriptions.")
+    station: str | None = strawberry.field(
+        default=None,
+        description="IATA code of the station that opens it; the destination of the bags if absent.",
+    )
+    remarks: str = strawberry.field(default="", description="Local remarks, at most 4,000 characters.")
+    phone: str | None = strawberry.field(
+        default=None, description="Phone number instead of the passenger's own, in E.164 form: +50761234567."
+    )
+    email: str | None = strawberry.field(default=None, description="Email address instead of the passenger's own.")
+    delivery_address: str | None = strawberry.field(default=None, description="Address for the delivery of the bags.")
+    language: Language | None = strawberry.field(default=None, description="Language instead of the passenger's own.")
+    storage_location: str | None = strawberry.field(default=None, description="Storage location of a found bag.")
+    found_flight_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Global id of the flight on which a found bag arrived."
+    )
+    received_at: datetime | None = strawberry.field(
+        default=None,
+        description="When the passenger received a damaged or pilfered bag, from which the time to complain counts; "
+        "taken from the scans of the bag if absent.",
+    )
+    follows: strawberry.ID | None = strawberry.field(
+        default=None, description="Global id of the delayed PIR whose bag arrived damaged."
+    )
+
+    def arguments(self) -> tuple[CreatePir, Key]:
+        """Returns the command and its key.
+
+        Raises:
+            BadInput: a part of the input cannot be used.
+        """
+        return self.to_command(), self.key()
+
+    def to_command(self) -> CreatePir:
+        """Returns the command.
+
+        Raises:
+            BadInput: a part of the input cannot be used.
+        """
+        found_flight_id, follows = self.found_flight_id, self.follows
+        return CreatePir(
+            kind=self.kind,
+            bags=self._reported_bags(),
+            station=optional_airport_code(self.station, "station"),
+            remarks=free_text(self.remarks, "remarks"),
+            contact=ContactDetails(
+                phone_number(self.phone, "phone"),
+                optional_text(self.email, "email", MAX_WORDS),
+                optional_text(self.delivery_address, "deliveryAddress", MAX_ADDRESS),
+                self.language.value if self.language else None,
+            ),
+            storage_location=optional_text(self.storage_location, "storageLocation", MAX_WORDS),
+            found_flight_id=None if found_flight_id is None else Flight.key_of(found_flight_id, "foundFlightId"),
+            received_at=self.received_at,
+            follows=None if follows is None else Pir.key_of(follows, "follows"),
+        )
+
+    def _reported_bags(self) -> tuple[ReportedBag, ...]:
+        if (self.bag_ids is None) == (self.bags is None):
+            raise BadInput("bags", "exactly one of bagIds and bags must be given")
+        return (
+            *(ReportedBag(bag_id=Bag.key_of(one, f"bagIds[{i}]")) for i, one in enumerate(self.bag_ids or ())),
+            *(one.reported(f"bags[{i}]") for i, one in enumerate(self.bags or ())),
+        )
+
+
+@strawberry.input
+class PirTargetInput(KeyedInput):
+    """Base of the inputs of commands on a PIR."""
+
+    pir_id: strawberry.ID = strawberry.field(description="The PIR's global id.")
+    version: int | None = strawberry.field(
+        default=None,
+        description="Version of the PIR that the client has read. The command is rejected if the PIR has changed.",
+    )
+
+    def target(self) -> Target:
+        """Returns the PIR and its expected version.
+
+        Raises:
+            BadInput: the id is none of a PIR.
+        """
+        return Target(Pir.key_of(self.pir_id, "pirId"), self.version)
+
+
+@strawberry.input(description="A closed PIR to recreate.")
+class PirInput(PirTargetInput):
+    """Input of ``recreatePir``."""
+
+    def arguments(self) -> tuple[Target, Key]:
+        """Returns the PIR and the key."""
+        return self.target(), self.key()
+
+
+class HasCommand(Protocol[C_co]):
+    """An input that makes a command on a PIR."""
+
+    def target(self) -> Target:
+        """Returns the PIR."""
+
+    def to_command(self) -> C_co:
+        """Returns the command."""
+
+    def key(self) -> Key:
+        """Returns the idempotency key."""
+
+
+@strawberry.input
+class PirCommandInput(PirTargetInput):
+    """Base of the inputs of commands on an open PIR."""
+
+    def arguments(self: HasCommand[C]) -> tuple[Target, C, Key]:
+        """Returns the PIR, the command and the key.
+
+        Raises:
+            BadInput: a part of the input cannot be used.
+        """
+        return self.target(), self.to_command(), self.key()
+
+
+@strawberry.input(description="New descriptions of one bag of a PIR. An absent or null field keeps its value.")
 class PirBagUpdateInput:
     """Part of ``updatePir``."""
 
-    seq: int = strawberry.field(description="Its place in the file, from 1.")
+    seq: int = strawberry.field(description="Number of the bag in the PIR, from 1.")
     description: str | None = strawberry.field(default=None, description="As CCTTDDD: BK22RHW.")
     brand: str | None = strawberry.field(default=None, description="Brand.")
     contents: str | None = strawberry.field(default=None, description="What is inside.")
@@ -145,203 +243,228 @@ class PirBagUpdateInput:
     name_on_bag: str | None = strawberry.field(default=None, description="The name on a label or tag.")
 
     def update(self, field: str) -> DescribedBagUpdate:
-        """The change as the command takes it."""
+        """Returns the new descriptions.
+
+        Args:
+            field: path of this input, for the error.
+
+        Raises:
+            BadInput: a part of it cannot be used.
+        """
         return DescribedBagUpdate(
             self.seq,
             bag_description(self.description, f"{field}.description"),
-            free_text(self.brand, f"{field}.brand", MOST_WORDS),
-            free_text(self.contents, f"{field}.contents"),
-            free_text(self.damage, f"{field}.damage"),
-            free_text(self.name_on_bag, f"{field}.nameOnBag", MOST_WORDS),
+            optional_text(self.brand, f"{field}.brand", MAX_WORDS),
+            optional_text(self.contents, f"{field}.contents"),
+            optional_text(self.damage, f"{field}.damage"),
+            optional_text(self.name_on_bag, f"{field}.nameOnBag", MAX_WORDS),
         )
 
 
-@strawberry.input(description="Which file, and under which key.")
-class PirInput:
-    """What every command on a file takes; input of ``recreatePir``."""
-
-    pir_id: strawberry.ID = strawberry.field(description="The file's global id.")
-    version: int | None = strawberry.field(
-        default=None, description="The version that you have read: refused if somebody has changed the file since."
-    )
-    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
-    client_mutation_id: str | None = strawberry.field(default=None, description="Given back as it is.")
-
-    def target(self) -> Target:
-        """The file that it is about."""
-        return Target(Pir.key_of(self.pir_id, "pirId"), self.version)
-
-
-@strawberry.input(description="New values of a file; what is absent or null stays.")
-class UpdatePirInput(PirInput):
+@strawberry.input(description="New values of a PIR. An absent or null field keeps its value.")
+class UpdatePirInput(PirCommandInput):
     """Input of ``updatePir``."""
 
     remarks: str | None = strawberry.field(default=None, description="Local remarks, at most 4,000 characters.")
-    phone: str | None = strawberry.field(default=None, description="Instead of the passenger's own: +50761234567.")
-    email: str | None = strawberry.field(default=None, description="Instead of the passenger's own.")
-    delivery_address: str | None = strawberry.field(default=None, description="Where the bags are to be brought.")
-    language: Language | None = strawberry.field(default=None, description="Instead of the passenger's own.")
-    storage_location: str | None = strawberry.field(default=None, description="Where a found bag lies.")
-    bags: list[PirBagUpdateInput] | None = strawberry.field(default=None, description="What changes of its bags.")
+    phone: str | None = strawberry.field(
+        default=None, description="Phone number instead of the passenger's own, in E.164 form: +50761234567."
+    )
+    email: str | None = strawberry.field(default=None, description="Email address instead of the passenger's own.")
+    delivery_address: str | None = strawberry.field(default=None, description="Address for the delivery of the bags.")
+    language: Language | None = strawberry.field(default=None, description="Language instead of the passenger's own.")
+    storage_location: str | None = strawberry.field(default=None, description="Storage location of a found bag.")
+    bags: list[PirBagUpdateInput] | None = strawberry.field(default=None, description="New descriptions of its bags.")
 
-    def command(self) -> Update:
-        """The command."""
-        return Update(
-            remarks=free_text(self.remarks, "remarks"),
+    def to_command(self) -> UpdatePir:
+        """Returns the command.
+
+        Raises:
+            BadInput: a part of the input cannot be used.
+        """
+        return UpdatePir(
+            remarks=optional_text(self.remarks, "remarks"),
             phone=phone_number(self.phone, "phone"),
-            email=free_text(self.email, "email", MOST_WORDS),
-            delivery_address=free_text(self.delivery_address, "deliveryAddress", 500),
+            email=optional_text(self.email, "email", MAX_WORDS),
+            delivery_address=optional_text(self.delivery_address, "deliveryAddress", MAX_ADDRESS),
             language=self.language.value if self.language else None,
-            storage_location=free_text(self.storage_location, "storageLocation", MOST_WORDS),
-            bags=tuple(one.update(f"bags[{place}]") for place, one in enumerate(self.bags or ())),
+            storage_location=optional_text(self.storage_location, "storageLocation", MAX_WORDS),
+            bags=tuple(one.update(f"bags[{i}]") for i, one in enumerate(self.bags or ())),
         )
 
 
-@strawberry.input(description="To whom a file is given.")
-class AssignPirInput(PirInput):
+@strawberry.input(description="The agent to whom a PIR is assigned.")
+class AssignPirInput(PirCommandInput):
     """Input of ``assignPir``."""
 
-    assignee: str | None = strawberry.field(default=None, description="The agent's technical name; null for nobody.")
+    assignee: str | None = strawberry.field(
+        default=None, description="Technical name of the agent; null removes the assignment."
+    )
 
-    def name(self) -> str | None:
-        """The agent."""
-        if self.assignee is not None and not _NAME.fullmatch(self.assignee):
-            raise BadInput("assignee", "A technical name: at most 64 letters, digits and . _ @ : -")
-        return self.assignee
+    def to_command(self) -> AssignPir:
+        """Returns the command.
+
+        Raises:
+            BadInput: the name has other characters, or too many.
+        """
+        check_pattern(self.assignee, _NAME, "assignee", "1 to 64 letters, digits and characters of . _ @ : -")
+        return AssignPir(self.assignee)
 
 
-@strawberry.input(description="A comment on a file.")
-class CommentPirInput(PirInput):
+@strawberry.input(description="A comment on a PIR.")
+class CommentPirInput(PirCommandInput):
     """Input of ``commentPir``."""
 
-    comment: str = strawberry.field(description="The words, at most 4,000 characters.")
+    comment: str = strawberry.field(description="The comment, 1 to 4,000 characters.")
 
-    def text(self) -> str:
-        """The comment."""
-        text = free_text(self.comment, "comment") or ""
-        if not text.strip():
-            raise BadInput("comment", "Say something.")
-        return text
+    def to_command(self) -> CommentPir:
+        """Returns the command.
+
+        Raises:
+            BadInput: the comment is empty, or cannot be used.
+        """
+        return CommentPir(required_text(self.comment, "comment"))
 
 
-@strawberry.input(description="Bags of a file.")
-class PirBagsInput(PirInput):
+@strawberry.input
+class ChosenBagsInput(PirCommandInput):
+    """Base of the inputs of commands on bags of a PIR."""
+
+    bags: list[int] | None = strawberry.field(
+        default=None, description="Numbers of the bags in the PIR; all bags if absent."
+    )
+
+    def seqs(self) -> BagSeqs:
+        """Returns the numbers of the bags; None for all."""
+        return None if self.bags is None else tuple(self.bags)
+
+
+@strawberry.input(description="Bags of a PIR.")
+class PirBagsInput(ChosenBagsInput):
     """Input of ``suspendTracing``, ``reinstateTracing`` and ``receiveBags``."""
 
-    bags: list[int] | None = strawberry.field(default=None, description="Their places in the file; all if absent.")
+    def to_command(self) -> ChosenBags:
+        """Returns the command."""
+        return ChosenBags(self.seqs())
 
 
-@strawberry.input(description="Where bags were found.")
-class LocateBagsInput(PirBagsInput):
+@strawberry.input(description="Bags of a PIR, and the airport where they were found.")
+class LocateBagsInput(ChosenBagsInput):
     """Input of ``locateBags``."""
 
     airport: str = strawberry.field(description="IATA code of the airport.")
 
+    def to_command(self) -> LocateBags:
+        """Returns the command."""
+        return LocateBags(airport_code(self.airport, "airport"), self.seqs())
 
-@strawberry.input(description="How bags are sent on.")
-class ForwardBagsInput(PirBagsInput):
+
+@strawberry.input(description="Bags of a PIR, and the flight that forwards them.")
+class ForwardBagsInput(ChosenBagsInput):
     """Input of ``forwardBags``."""
 
-    flight_id: strawberry.ID = strawberry.field(description="Global id of the flight that brings them.")
-    rush_tag: str | None = strawberry.field(default=None, description="Ten digits of a rush tag, for one bag: 2230...")
+    flight_id: strawberry.ID = strawberry.field(description="Global id of the flight.")
+    rush_tag: str | None = strawberry.field(
+        default=None, description="Ten digits of a rush tag, for one bag: 2230700001."
+    )
 
-    def command(self) -> Forward:
-        """The command."""
-        if self.rush_tag is not None and not _RUSH_TAG.fullmatch(self.rush_tag):
-            raise BadInput("rushTag", "A rush tag has ten digits: 2230700001.")
-        return Forward(Flight.key_of(self.flight_id, "flightId"), as_tuple(self.bags), self.rush_tag)
+    def to_command(self) -> ForwardBags:
+        """Returns the command.
+
+        Raises:
+            BadInput: the flight's id or the rush tag is not one.
+        """
+        check_pattern(self.rush_tag, _RUSH_TAG, "rushTag", "ten digits: 2230700001")
+        return ForwardBags(Flight.key_of(self.flight_id, "flightId"), self.seqs(), self.rush_tag)
 
 
-@strawberry.input(description="Who brings bags to the passenger, and when.")
-class ArrangeDeliveryInput(PirBagsInput):
+@strawberry.input(description="Bags of a PIR, the courier and the time of the delivery.")
+class ArrangeDeliveryInput(ChosenBagsInput):
     """Input of ``arrangeDelivery``."""
 
-    courier: str = strawberry.field(description="The delivery company.")
-    window_start: datetime = strawberry.field(description="When the delivery begins.")
-    window_end: datetime = strawberry.field(description="When it ends.")
+    courier: str = strawberry.field(description=f"The delivery company, 1 to {MAX_COURIER} characters.")
+    window_start: datetime = strawberry.field(description="Earliest time of the delivery.")
+    window_end: datetime = strawberry.field(
+        description="Latest time of the delivery, at most 24 hours after `windowStart`."
+    )
 
-    def command(self) -> Delivery:
-        """The command."""
-        courier = (free_text(self.courier, "courier", 80) or "").strip()
-        if not courier:
-            raise BadInput("courier", "Name the delivery company.")
-        return Delivery(courier, self.window_start, self.window_end, as_tuple(self.bags))
+    def to_command(self) -> ArrangeDelivery:
+        """Returns the command.
+
+        Raises:
+            BadInput: the courier is empty, or cannot be used.
+        """
+        courier = required_text(self.courier, "courier", MAX_COURIER).strip()
+        return ArrangeDelivery(courier, self.window_start, self.window_end, self.seqs())
 
 
-@strawberry.input(description="When the passenger got bags.")
-class ConfirmDeliveryInput(PirBagsInput):
+@strawberry.input(description="Bags of a PIR, and when the passenger received them.")
+class ConfirmDeliveryInput(ChosenBagsInput):
     """Input of ``confirmDelivery``."""
 
-    delivered_at: datetime | None = strawberry.field(default=None, description="When; now if absent.")
+    delivered_at: datetime | None = strawberry.field(default=None, description="Time of the delivery; now if absent.")
+
+    def to_command(self) -> ConfirmDelivery:
+        """Returns the command."""
+        return ConfirmDelivery(self.delivered_at, self.seqs())
 
 
-@strawberry.input(description="Why bags were lost.")
-class ClosePirInput(PirInput):
+@strawberry.input(description="Reason for loss and fault station of a PIR to close.")
+class ClosePirInput(PirCommandInput):
     """Input of ``closePir``."""
 
     reason_for_loss: str | None = strawberry.field(
-        default=None, description="A code of IATA's list (RP1743e): 55. Required for a delayed file."
+        default=None, description="A code of IATA's list (RP1743e): 55. Required for a delayed PIR."
     )
     fault_station: str | None = strawberry.field(
-        default=None, description="IATA code of the station at fault. Required for a delayed file."
+        default=None, description="IATA code of the station at fault. Required for a delayed PIR."
     )
     accept_proposal: bool = strawberry.field(
-        default=False, description="Take what is proposed from the journey where reason or station are absent."
+        default=False, description="Whether an absent reason or station is taken from the PIR's proposal."
     )
-    comment: str = strawberry.field(default="", description="Said in the history, at most 4,000 characters.")
+    comment: str = strawberry.field(default="", description="Comment for the history, at most 4,000 characters.")
 
-    def command(self) -> ClosePir:
-        """The command."""
-        if self.reason_for_loss is not None and not _REASON.fullmatch(self.reason_for_loss):
-            raise BadInput("reasonForLoss", "A reason for loss is two digits: 55.")
-        return ClosePir(
-            self.reason_for_loss,
-            optional_airport_code(self.fault_station, "faultStation"),
-            self.accept_proposal,
-            free_text(self.comment, "comment") or "",
-        )
+    def to_command(self) -> ClosePir:
+        """Returns the command.
+
+        Raises:
+            BadInput: a part of the input cannot be used.
+        """
+        check_pattern(self.reason_for_loss, _REASON, "reasonForLoss", "two digits: 55")
+        station = optional_airport_code(self.fault_station, "faultStation")
+        return ClosePir(self.reason_for_loss, station, self.accept_proposal, free_text(self.comment, "comment"))
 
 
-@strawberry.input(description="Which match.")
-class MatchInput:
+@strawberry.input(description="A match.")
+class MatchInput(CommandInput):
     """Input of ``confirmMatch`` and ``rejectMatch``."""
 
     match_id: strawberry.ID = strawberry.field(description="The match's global id.")
-    client_mutation_id: str | None = strawberry.field(default=None, description="Given back as it is.")
 
+    def arguments(self) -> tuple[int]:
+        """Returns the match's id.
 
-def idempotency_key(text: str | None) -> str | None:
-    """An idempotency key: 8 to 128 visible ASCII characters."""
-    if text is not None and not _KEY.fullmatch(text):
-        raise BadInput("idempotencyKey", "A key has 8 to 128 printable ASCII signs, no spaces: a UUID will do.")
-    return text
-
-
-def tag_text(text: str | None, field: str) -> str | None:
-    """A tag as people write it."""
-    if text is None:
-        return None
-    try:
-        parse_tag(text)
-    except InvalidTagError as error:
-        raise BadInput(field, str(error)) from error
-    return text
+        Raises:
+            BadInput: it is none of a match.
+        """
+        return (Match.key_of(self.match_id, "matchId"),)
 
 
 def bag_description(text: str | None, field: str) -> str | None:
-    """A bag description as CCTTDDD (IATA Resolution 743b)."""
-    if text is not None and not _DESCRIPTION.fullmatch(text):
-        raise BadInput(field, "Two letters of colour, two digits of type, three letters of descriptors: BK22RHW.")
+    """Returns a bag description as CCTTDDD (docs/DOMAIN.md#colour-and-type-codes); None for None.
+
+    Raises:
+        BadInput: it has another form.
+    """
+    limits = "two letters of colour, two digits of type and three letters of descriptors: BK22RHW"
+    check_pattern(text, _DESCRIPTION, field, limits)
     return text
 
 
 def phone_number(text: str | None, field: str) -> str | None:
-    """A phone number in E.164 form."""
-    if text is not None and not _PHONE.fullmatch(text):
-        raise BadInput(field, "A number with its country, digits only: +50761234567.")
+    """Returns a phone number in E.164 form; None for None.
+
+    Raises:
+        BadInput: it has another form.
+    """
+    check_pattern(text, E_164, field, "a phone number in E.164 form, 7 to 15 digits after the plus sign: +50761234567")
     return text
-
-
-def as_tuple(seqs: list[int] | None) -> tuple[int, ...] | None:
-    """Places of bags in a file; None where none are given."""
-    return None if seqs is None else tuple(seqs)

@@ -2,21 +2,22 @@
 
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Self, cast
 
 import strawberry
 
+from integrations.records import effects as records
 from integrations.records.effects import EffectState, Service, Trigger
 from integrations.records.passengers import Language
 from resolvers import effects
-from resolvers.actor import Role
+from resolvers.actor import AGENTS
 from resolvers.context import Context
-from resolvers.errors import InvalidState, NotFound
 from resolvers.irregularities import effects as effect_commands
+from schema.fields.commands import Payload, command
 from schema.fields.pagination import After, Before, Connection, First, Last, Order, connection
-from schema.fields.user_errors import UserError, told
 from schema.inputs.common import values
-from schema.runtime.permissions import allow
+from schema.inputs.effects import EffectInput
+from schema.runtime.permissions import READERS, allow
 from schema.types.effect import ApiCosts, Effect, NotificationPreview, WatchedEffects
 from schema.types.pir import Pir
 
@@ -32,7 +33,7 @@ class EffectQueries:
     @strawberry.field(
         graphql_type=Connection[Effect],
         description="What leaves the product, newest first; `states: [FAILED]` is what agents have to decide on.",
-        metadata=allow(Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN),
+        metadata=allow(READERS),
     )
     async def effects(
         self,
@@ -56,7 +57,7 @@ class EffectQueries:
         graphql_type=WatchedEffects,
         description="What leaves because of one file, answered as soon as anything of it changes, so that it can be "
         "watched: ask again with the token of the last answer.",
-        metadata=allow(Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN),
+        metadata=allow(READERS),
     )
     async def watch_effects(
         self,
@@ -75,7 +76,7 @@ class EffectQueries:
     @strawberry.field(
         graphql_type=NotificationPreview | None,
         description="What the passenger of a file would be told now, before it is sent; null for an unknown file.",
-        metadata=allow(Role.AGENT, Role.SUPERVISOR, Role.ADMIN),
+        metadata=allow(AGENTS),
     )
     async def notification_preview(
         self,
@@ -93,7 +94,7 @@ class EffectQueries:
     @strawberry.field(
         graphql_type=ApiCosts,
         description="What calls to partners cost in a time, by the configured price list.",
-        metadata=allow(Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN),
+        metadata=allow(READERS),
     )
     async def api_costs(
         self,
@@ -105,51 +106,36 @@ class EffectQueries:
         return await effects.costs(info.context, since, until or info.context.now())
 
 
-@strawberry.input(description="Which effect.")
-class EffectInput:
-    """Input of ``resendEffect`` and ``cancelEffect``."""
+@strawberry.type(description="Result of `resendEffect` and `cancelEffect`.")
+class EffectPayload(Payload):
+    """Values are ``integrations.records.effects.Effect``."""
 
-    effect_id: strawberry.ID = strawberry.field(description="Its global id.")
-    client_mutation_id: str | None = strawberry.field(default=None, description="Given back as it is.")
+    effect: Effect | None = strawberry.field(
+        description="The effect after the command; null if the command was rejected.", default=None
+    )
 
-
-@strawberry.type(description="Answer of `resendEffect` and `cancelEffect`.")
-class EffectPayload:
-    """The effect after the change."""
-
-    effect: Effect | None = strawberry.field(description="As it is now; null where it was refused.")
-    user_errors: list[UserError] = strawberry.field(description="Why it was refused.")
-    client_mutation_id: str | None = strawberry.field(description="As it was given.")
+    @classmethod
+    def of(cls, effect: records.Effect) -> Self:
+        """Makes the payload of a command that succeeded."""
+        return cls(effect=cast(Effect, effect))
 
 
 @strawberry.type
 class EffectMutations:
     """Part of the root of mutations."""
 
-    @strawberry.mutation(
-        description="Sends again what failed, was left out or was cancelled. Safe to repeat: what waits is refused.",
-        metadata=allow(Role.AGENT, Role.SUPERVISOR, Role.ADMIN),
+    resend_effect = command(
+        EffectPayload,
+        EffectInput,
+        effect_commands.resend,
+        roles=AGENTS,
+        description="Sends an effect again that failed, was suppressed or was cancelled. "
+        "Safe to repeat: a pending effect is rejected.",
     )
-    async def resend_effect(
-        self, info: Info, input: Annotated[EffectInput, strawberry.argument(description="Which.")]
-    ) -> EffectPayload:
-        """An agent's decision."""
-        return await _decided(info, input, effect_commands.resend)
-
-    @strawberry.mutation(
-        description="Gives up what waits or failed. What is being sent cannot be called back.",
-        metadata=allow(Role.AGENT, Role.SUPERVISOR, Role.ADMIN),
+    cancel_effect = command(
+        EffectPayload,
+        EffectInput,
+        effect_commands.cancel,
+        roles=AGENTS,
+        description="Cancels a pending or failed effect. An effect that is being sent cannot be called back.",
     )
-    async def cancel_effect(
-        self, info: Info, input: Annotated[EffectInput, strawberry.argument(description="Which.")]
-    ) -> EffectPayload:
-        """An agent's decision."""
-        return await _decided(info, input, effect_commands.cancel)
-
-
-async def _decided(info: Info, input: EffectInput, decide: Any) -> EffectPayload:  # as the caller writes it
-    try:
-        effect = await decide(info.context, Effect.key_of(input.effect_id, "effectId"))
-    except (NotFound, InvalidState) as refusal:
-        return EffectPayload(effect=None, user_errors=[told(refusal)], client_mutation_id=input.client_mutation_id)
-    return EffectPayload(effect=cast(Effect, effect), user_errors=[], client_mutation_id=input.client_mutation_id)

@@ -6,10 +6,9 @@ from typing import Annotated, Any
 import strawberry
 
 from resolvers import graph_analytics
-from resolvers.actor import Role
 from resolvers.context import Context
 from schema.inputs.common import airport_code
-from schema.runtime.permissions import allow
+from schema.runtime.permissions import READERS, allow
 from schema.types.graph_analytics import Bottleneck
 
 Info = strawberry.Info[Context, None]
@@ -22,7 +21,7 @@ class GraphQueries:
     @strawberry.field(
         graphql_type=list[Bottleneck] | None,
         description="Where bags stay long at an airport: its places by hour, the longest stay first, from the graph.",
-        metadata=allow(Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN),
+        metadata=allow(READERS),
     )
     async def bottlenecks(
         self,

@@ -1,34 +1,48 @@
-"""Changes: each takes one input and answers with a payload: what changed, and refusals that the caller can act on."""
+"""Root of mutations. Each takes one input and returns a payload: the changed entity, or user errors."""
 
-from typing import Annotated, cast
+from collections.abc import Sequence
+from typing import NamedTuple, Self, cast
 
 import strawberry
 
 from integrations.records.events import Scan
 from resolvers import bags, flights
-from resolvers.actor import Role
 from resolvers.context import Context
-from resolvers.errors import BadInput, NotFound
+from resolvers.errors import BadInput
 from resolvers.ingestion import events
-from resolvers.ingestion.events import RecordedScan, ScanOutcome
+from resolvers.ingestion.events import CLOCK_TOLERANCE, RecordedScan, ScanOutcome
+from resolvers.ingestion.flight_updates import UpdatedFlight
 from schema.fields.batching import batched
-from schema.fields.user_errors import UserError, told
-from schema.inputs.common import MOST_SCANS, RecordScansInput, ScanInput, UpdateFlightInput
+from schema.fields.commands import Payload, command
+from schema.fields.user_errors import user_error
+from schema.inputs.flights import UpdateFlightInput
+from schema.inputs.scans import RecordScansInput
 from schema.roots.effects import EffectMutations
 from schema.roots.messages import IngestionMutations
-from schema.roots.pirs import IrregularityMutations
+from schema.roots.pirs import PirMutations
 from schema.roots.transfers import ConnectionMutations
-from schema.runtime.errors import ErrorCode
-from schema.runtime.permissions import allow
+from schema.runtime.permissions import SCANNERS, SENDERS
 from schema.types.bag import Bag
 from schema.types.flight import Flight
 
-Info = strawberry.Info[Context, None]
-
-REFUSALS = {
-    ScanOutcome.UNKNOWN_FLIGHT: ("flight", "There is no such flight: check designator, date and origin."),
-    ScanOutcome.IN_THE_FUTURE: ("at", "The time lies in the future: check the scanner's clock."),
+_TOLERANCE = f"{CLOCK_TOLERANCE.total_seconds() / 60:g} minutes"
+# Part of the scan and its constraint, by the outcome of a scan that was rejected.
+CONSTRAINTS = {
+    ScanOutcome.UNKNOWN_FLIGHT: ("flight", "name an existing flight by designator, departureDate and origin"),
+    ScanOutcome.IN_THE_FUTURE: ("at", f"be at most {_TOLERANCE} in the future"),
 }
+
+
+class ScanReport(NamedTuple):
+    """What became of scans.
+
+    Args:
+        results: one for each scan, in order.
+        errors: why scans were rejected.
+    """
+
+    results: Sequence[RecordedScan]
+    errors: Sequence[BadInput]
 
 
 @strawberry.type(description="What became of one scan.")
@@ -36,97 +50,80 @@ class ScanResult:
     """Values are ``resolvers.ingestion.events.RecordedScan``."""
 
     outcome: ScanOutcome = strawberry.field(description="Whether it was stored.")
-    event_id: strawberry.ID | None = strawberry.field(description="The event's id; null where the scan was refused.")
+    event_id: strawberry.ID | None = strawberry.field(description="Id of the event; null if the scan was rejected.")
     bag: Bag | None = batched(
-        bags.of_recorded, description="The bag as it stands now; null where refused or where the tag was unreadable."
+        bags.of_recorded, description="The bag after the scan; null if it was rejected or its tag was unreadable."
     )
 
 
-@strawberry.type(description="Answer of `recordScans`.")
-class RecordScansPayload:
-    """One result for each scan."""
+@strawberry.type(description="Result of `recordScans`.")
+class RecordScansPayload(Payload):
+    """Values are ``ScanReport``."""
 
-    results: list[ScanResult] = strawberry.field(description="One for each scan, in order.")
-    user_errors: list[UserError] = strawberry.field(description="Why scans were refused; the others are stored.")
-    client_mutation_id: str | None = strawberry.field(description="As it was given.")
+    results: list[ScanResult] = strawberry.field(
+        description="One for each scan, in order; empty if the command was rejected.", default_factory=list
+    )
+
+    @classmethod
+    def of(cls, report: ScanReport) -> Self:
+        """Makes the payload of scans, some of which may have been rejected."""
+        return cls(
+            results=cast("list[ScanResult]", report.results), user_errors=[user_error(error) for error in report.errors]
+        )
 
 
-@strawberry.type(description="Answer of `updateFlight`.")
-class UpdateFlightPayload:
-    """The flight after the change."""
+@strawberry.type(description="Result of `updateFlight`.")
+class UpdateFlightPayload(Payload):
+    """Values are ``resolvers.ingestion.flight_updates.UpdatedFlight``."""
 
-    flight: Flight | None = strawberry.field(description="The flight as it is now; null where it was refused.")
-    changed: bool = strawberry.field(description="Whether anything was new.")
-    moved_bags: int = strawberry.field(description="How many bags stand elsewhere because of it.")
-    user_errors: list[UserError] = strawberry.field(description="Why it was refused.")
-    client_mutation_id: str | None = strawberry.field(description="As it was given.")
+    flight: Flight | None = strawberry.field(
+        description="The flight after the command; null if the command was rejected.", default=None
+    )
+    changed: bool = strawberry.field(description="Whether the command changed a value.", default=False)
+    moved_bags: int = strawberry.field(description="Number of bags whose status changed with the flight.", default=0)
+
+    @classmethod
+    def of(cls, updated: UpdatedFlight) -> Self:
+        """Makes the payload of a command that succeeded."""
+        return cls(flight=cast(Flight, updated.flight), changed=updated.changed, moved_bags=updated.moved_bags)
+
+
+async def _record_scans(context: Context, scans: Sequence[Scan | BadInput]) -> ScanReport:
+    """Records the scans that can be used; the others keep their place and their error."""
+    recorded = iter(await events.record(context, [scan for scan in scans if isinstance(scan, Scan)]))
+    results = [next(recorded) if isinstance(scan, Scan) else RecordedScan(ScanOutcome.INVALID) for scan in scans]
+    errors = [
+        scan if isinstance(scan, BadInput) else _rejected(index, result.outcome)
+        for index, (scan, result) in enumerate(zip(scans, results, strict=True))
+        if isinstance(scan, BadInput) or result.outcome in CONSTRAINTS
+    ]
+    return ScanReport(results, errors)
+
+
+def _rejected(index: int, outcome: ScanOutcome) -> BadInput:
+    part, constraint = CONSTRAINTS[outcome]
+    field = f"scans[{index}].{part}"
+    return BadInput(field, f"{field} must {constraint}")
 
 
 @strawberry.type(description="Everything that can be changed.")
-class Mutation(IrregularityMutations, EffectMutations, ConnectionMutations, IngestionMutations):
+class Mutation(PirMutations, EffectMutations, ConnectionMutations, IngestionMutations):
     """The root of mutations."""
 
-    @strawberry.mutation(
-        description="Records scans of bags. Safe to repeat: a scan is known by its content. "
-        "Scans may come late, twice and in any order; one of an unknown tag makes the bag.",
-        metadata=allow(Role.AGENT, Role.SUPERVISOR, Role.SERVICE, Role.ADMIN),
+    record_scans = command(
+        RecordScansPayload,
+        RecordScansInput,
+        _record_scans,
+        roles=SCANNERS,
+        description="Records scans of bags. Safe to repeat: a scan is identified by its content. Scans may arrive "
+        "late, twice and in any order. A scan of an unknown tag creates the bag. A rejected scan does not reject the "
+        "others.",
     )
-    async def record_scans(
-        self, info: Info, input: Annotated[RecordScansInput, strawberry.argument(description="The scans.")]
-    ) -> RecordScansPayload:
-        """Stores what can be stored and says what cannot."""
-        if not 1 <= len(input.scans) <= MOST_SCANS:
-            refusal = BadInput("scans", f"Give between 1 and {MOST_SCANS} scans.")
-            return RecordScansPayload(
-                results=[], user_errors=[told(refusal)], client_mutation_id=input.client_mutation_id
-            )
-        read = [_read(part, f"scans[{index}]") for index, part in enumerate(input.scans)]
-        outcomes = iter(await events.record(info.context, [scan for scan in read if isinstance(scan, Scan)]))
-        results = [next(outcomes) if isinstance(scan, Scan) else RecordedScan(ScanOutcome.INVALID) for scan in read]
-        errors = [
-            told(scan) if isinstance(scan, BadInput) else _refused(index, result.outcome)
-            for index, (scan, result) in enumerate(zip(read, results, strict=True))
-            if isinstance(scan, BadInput) or result.outcome in REFUSALS
-        ]
-        return RecordScansPayload(
-            results=cast("list[ScanResult]", results), user_errors=errors, client_mutation_id=input.client_mutation_id
-        )
-
-    @strawberry.mutation(
-        description="Changes a flight's times, status or gate, and moves the bags that this moves. "
-        "Safe to repeat: the same values again change nothing.",
-        metadata=allow(Role.SUPERVISOR, Role.SERVICE, Role.ADMIN),
+    update_flight = command(
+        UpdateFlightPayload,
+        UpdateFlightInput,
+        flights.update,
+        roles=SENDERS,
+        description="Updates times, status or gate of a flight, and the status of its bags. "
+        "Safe to repeat: the same values change nothing.",
     )
-    async def update_flight(
-        self, info: Info, input: Annotated[UpdateFlightInput, strawberry.argument(description="The new values.")]
-    ) -> UpdateFlightPayload:
-        """Changes one flight."""
-        try:
-            updated = await flights.update(info.context, Flight.key_of(input.flight_id, "flightId"), input.change())
-        except (BadInput, NotFound) as refusal:
-            return UpdateFlightPayload(
-                flight=None,
-                changed=False,
-                moved_bags=0,
-                user_errors=[told(refusal)],
-                client_mutation_id=input.client_mutation_id,
-            )
-        return UpdateFlightPayload(
-            flight=cast(Flight, updated.flight),
-            changed=updated.changed,
-            moved_bags=updated.moved_bags,
-            user_errors=[],
-            client_mutation_id=input.client_mutation_id,
-        )
-
-
-def _read(part: ScanInput, field: str) -> Scan | BadInput:
-    try:
-        return part.scan(field)
-    except BadInput as refusal:
-        return refusal
-
-
-def _refused(index: int, outcome: ScanOutcome) -> UserError:
-    part, message = REFUSALS[outcome]
-    return UserError(code=ErrorCode.BAD_USER_INPUT, field=f"scans[{index}].{part}", message=message)

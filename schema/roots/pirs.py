@@ -1,17 +1,15 @@
-"""Root fields that work a file: opening, tracing, finding, delivering and closing it."""
+"""Mutations of PIRs and matches."""
 
-from collections.abc import Awaitable
-from typing import Annotated, cast
+from functools import partial
+from typing import Self, cast
 
 import strawberry
 
-from resolvers.actor import Role
-from resolvers.context import Context
-from resolvers.errors import BadInput, NotFound, Refusal
+from integrations.records import matches as records
+from resolvers.actor import AGENTS
 from resolvers.irregularities import closing, commands, delivery, matches, opening, tracing
 from resolvers.irregularities.commands import CommandResult
-from schema.fields.user_errors import UserError, told
-from schema.inputs.common import airport_code
+from schema.fields.commands import Payload, command
 from schema.inputs.pirs import (
     ArrangeDeliveryInput,
     AssignPirInput,
@@ -25,272 +23,151 @@ from schema.inputs.pirs import (
     PirBagsInput,
     PirInput,
     UpdatePirInput,
-    idempotency_key,
 )
-from schema.runtime.permissions import allow
 from schema.types.match import Match
 from schema.types.pir import Pir
 
-Info = strawberry.Info[Context, None]
 
+@strawberry.type(description="Result of a command on a PIR.")
+class PirPayload(Payload):
+    """Values are ``resolvers.irregularities.commands.CommandResult``."""
 
-@strawberry.type(description="Answer of every command on a file.")
-class PirPayload:
-    """The file after the change."""
-
-    pir: Pir | None = strawberry.field(description="The file as it is now; null where the command was refused.")
-    replayed: bool = strawberry.field(
-        description="Whether the command was done before under its key: nothing was done now."
+    pir: Pir | None = strawberry.field(
+        description="The PIR after the command; null if the command was rejected.", default=None
     )
-    user_errors: list[UserError] = strawberry.field(description="Why it was refused.")
-    client_mutation_id: str | None = strawberry.field(description="As it was given.")
+    replayed: bool = strawberry.field(
+        description="Whether the command ran earlier under the same `idempotencyKey`; this call changed nothing.",
+        default=False,
+    )
+
+    @classmethod
+    def of(cls, result: CommandResult) -> Self:
+        """Makes the payload of a command that succeeded."""
+        return cls(pir=cast(Pir, result.pir), replayed=result.replayed)
 
 
-@strawberry.type(description="Answer of `confirmMatch` and `rejectMatch`.")
-class MatchPayload:
-    """The match after the decision."""
+@strawberry.type(description="Result of `confirmMatch` and `rejectMatch`.")
+class MatchPayload(Payload):
+    """Values are ``integrations.records.matches.Match``."""
 
-    match: Match | None = strawberry.field(description="The match as it is now; null where it was refused.")
-    user_errors: list[UserError] = strawberry.field(description="Why it was refused.")
-    client_mutation_id: str | None = strawberry.field(description="As it was given.")
+    match: Match | None = strawberry.field(
+        description="The match after the decision; null if the command was rejected.", default=None
+    )
 
-
-def for_agents() -> dict[str, object]:
-    """Those who work files."""
-    return allow(Role.AGENT, Role.SUPERVISOR, Role.ADMIN)
+    @classmethod
+    def of(cls, match: records.Match) -> Self:
+        """Makes the payload of a decision."""
+        return cls(match=cast(Match, match))
 
 
 @strawberry.type
-class IrregularityMutations:
+class PirMutations:
     """Part of the root of mutations."""
 
-    @strawberry.mutation(
-        description="Opens a file, filled in from its bags, their booking and their journey. "
-        "WorldTracer and the passenger are told by themselves.",
-        metadata=for_agents(),
+    create_pir = command(
+        PirPayload,
+        CreatePirInput,
+        opening.create,
+        roles=AGENTS,
+        description="Opens a PIR, filled in from its bags, their booking and their journey. "
+        "WorldTracer and the passenger are notified.",
     )
-    async def create_pir(
-        self, info: Info, input: Annotated[CreatePirInput, strawberry.argument(description="What it says.")]
-    ) -> PirPayload:
-        """One command."""
-
-        async def work() -> CommandResult:
-            return await opening.create(info.context, input.command(), idempotency_key(input.idempotency_key))
-
-        return await _answer(work(), input.client_mutation_id)
-
-    @strawberry.mutation(description="Changes what an open file says.", metadata=for_agents())
-    async def update_pir(
-        self, info: Info, input: Annotated[UpdatePirInput, strawberry.argument(description="New values.")]
-    ) -> PirPayload:
-        """One command."""
-
-        async def work() -> CommandResult:
-            return await commands.update(
-                info.context, input.target(), input.command(), idempotency_key(input.idempotency_key)
-            )
-
-        return await _answer(work(), input.client_mutation_id)
-
-    @strawberry.mutation(description="Gives an open file to an agent.", metadata=for_agents())
-    async def assign_pir(
-        self, info: Info, input: Annotated[AssignPirInput, strawberry.argument(description="To whom.")]
-    ) -> PirPayload:
-        """One command."""
-
-        async def work() -> CommandResult:
-            return await commands.assign(
-                info.context, input.target(), input.name(), idempotency_key(input.idempotency_key)
-            )
-
-        return await _answer(work(), input.client_mutation_id)
-
-    @strawberry.mutation(description="Adds a comment to an open file's history.", metadata=for_agents())
-    async def comment_pir(
-        self, info: Info, input: Annotated[CommentPirInput, strawberry.argument(description="The words.")]
-    ) -> PirPayload:
-        """One command."""
-
-        async def work() -> CommandResult:
-            return await commands.comment(
-                info.context, input.target(), input.text(), idempotency_key(input.idempotency_key)
-            )
-
-        return await _answer(work(), input.client_mutation_id)
-
-    @strawberry.mutation(
-        description="Lets the search for bags of a delayed file rest: they seem to be found.", metadata=for_agents()
+    update_pir = command(
+        PirPayload,
+        UpdatePirInput,
+        commands.update,
+        roles=AGENTS,
+        description="Updates values of an open PIR and of its bags.",
     )
-    async def suspend_tracing(
-        self, info: Info, input: Annotated[PirBagsInput, strawberry.argument(description="Which bags.")]
-    ) -> PirPayload:
-        """One command."""
-
-        async def work() -> CommandResult:
-            return await tracing.suspend(
-                info.context, input.target(), input.bags, idempotency_key(input.idempotency_key)
-            )
-
-        return await _answer(work(), input.client_mutation_id)
-
-    @strawberry.mutation(
-        description="Looks for bags again: the wrong one was found, it was lost again, or suspended by mistake.",
-        metadata=for_agents(),
+    assign_pir = command(
+        PirPayload,
+        AssignPirInput,
+        commands.assign,
+        roles=AGENTS,
+        description="Assigns an open PIR to an agent, or removes the assignment.",
     )
-    async def reinstate_tracing(
-        self, info: Info, input: Annotated[PirBagsInput, strawberry.argument(description="Which bags.")]
-    ) -> PirPayload:
-        """One command."""
-
-        async def work() -> CommandResult:
-            return await tracing.reinstate(
-                info.context, input.target(), input.bags, idempotency_key(input.idempotency_key)
-            )
-
-        return await _answer(work(), input.client_mutation_id)
-
-    @strawberry.mutation(description="Bags of a delayed file were found.", metadata=for_agents())
-    async def locate_bags(
-        self, info: Info, input: Annotated[LocateBagsInput, strawberry.argument(description="Where.")]
-    ) -> PirPayload:
-        """One command."""
-
-        async def work() -> CommandResult:
-            return await tracing.locate(
-                info.context,
-                input.target(),
-                airport_code(input.airport, "airport"),
-                input.bags,
-                idempotency_key(input.idempotency_key),
-            )
-
-        return await _answer(work(), input.client_mutation_id)
-
-    @strawberry.mutation(
-        description="Sends found bags on by a flight. The file of a found bag is closed by it.", metadata=for_agents()
+    comment_pir = command(
+        PirPayload,
+        CommentPirInput,
+        commands.comment,
+        roles=AGENTS,
+        description="Adds a comment to the history of an open PIR.",
     )
-    async def forward_bags(
-        self, info: Info, input: Annotated[ForwardBagsInput, strawberry.argument(description="How.")]
-    ) -> PirPayload:
-        """One command."""
-
-        async def work() -> CommandResult:
-            return await tracing.forward(
-                info.context, input.target(), input.command(), idempotency_key(input.idempotency_key)
-            )
-
-        return await _answer(work(), input.client_mutation_id)
-
-    @strawberry.mutation(description="Bags came in at the passenger's airport.", metadata=for_agents())
-    async def receive_bags(
-        self, info: Info, input: Annotated[PirBagsInput, strawberry.argument(description="Which bags.")]
-    ) -> PirPayload:
-        """One command."""
-
-        async def work() -> CommandResult:
-            return await delivery.receive(
-                info.context, input.target(), input.bags, idempotency_key(input.idempotency_key)
-            )
-
-        return await _answer(work(), input.client_mutation_id)
-
-    @strawberry.mutation(description="Orders a courier for bags that came in.", metadata=for_agents())
-    async def arrange_delivery(
-        self, info: Info, input: Annotated[ArrangeDeliveryInput, strawberry.argument(description="Who and when.")]
-    ) -> PirPayload:
-        """One command."""
-
-        async def work() -> CommandResult:
-            return await delivery.arrange_delivery(
-                info.context, input.target(), input.command(), idempotency_key(input.idempotency_key)
-            )
-
-        return await _answer(work(), input.client_mutation_id)
-
-    @strawberry.mutation(description="The passenger has the bags.", metadata=for_agents())
-    async def confirm_delivery(
-        self, info: Info, input: Annotated[ConfirmDeliveryInput, strawberry.argument(description="When.")]
-    ) -> PirPayload:
-        """One command."""
-
-        async def work() -> CommandResult:
-            return await delivery.confirm_delivery(
-                info.context, input.target(), input.delivered_at, input.bags, idempotency_key(input.idempotency_key)
-            )
-
-        return await _answer(work(), input.client_mutation_id)
-
-    @strawberry.mutation(
-        description="Closes a file for good; a delayed one with reason for loss and fault station.",
-        metadata=for_agents(),
+    suspend_tracing = command(
+        PirPayload,
+        PirBagsInput,
+        tracing.suspend,
+        roles=AGENTS,
+        description="Suspends the tracing of bags of a delayed PIR that seem to be found.",
     )
-    async def close_pir(
-        self, info: Info, input: Annotated[ClosePirInput, strawberry.argument(description="Why bags were lost.")]
-    ) -> PirPayload:
-        """One command."""
-
-        async def work() -> CommandResult:
-            return await closing.close(
-                info.context, input.target(), input.command(), idempotency_key(input.idempotency_key)
-            )
-
-        return await _answer(work(), input.client_mutation_id)
-
-    @strawberry.mutation(
-        description="Makes a closed file anew: it gets a reference of its own that quotes the old one.",
-        metadata=for_agents(),
+    reinstate_tracing = command(
+        PirPayload,
+        PirBagsInput,
+        tracing.reinstate,
+        roles=AGENTS,
+        description="Resumes the tracing of bags: the wrong bag was found, the bag was lost again, "
+        "or it was suspended by mistake.",
     )
-    async def recreate_pir(
-        self, info: Info, input: Annotated[PirInput, strawberry.argument(description="Which file.")]
-    ) -> PirPayload:
-        """One command."""
-
-        async def work() -> CommandResult:
-            return await opening.recreate(info.context, input.target(), idempotency_key(input.idempotency_key))
-
-        return await _answer(work(), input.client_mutation_id)
-
-    @strawberry.mutation(
-        description="Says that a found bag and a missed one are the same. Safe to repeat.", metadata=for_agents()
+    locate_bags = command(
+        PirPayload,
+        LocateBagsInput,
+        tracing.locate,
+        roles=AGENTS,
+        description="Records that bags of a delayed PIR were found at an airport.",
     )
-    async def confirm_match(
-        self, info: Info, input: Annotated[MatchInput, strawberry.argument(description="Which match.")]
-    ) -> MatchPayload:
-        """An agent's decision."""
-
-        async def work() -> object:
-            match_id = Match.key_of(input.match_id, "matchId")
-            return await matches.confirm(info.context, match_id, tracing.locate_match)
-
-        return await _decided(work(), input.client_mutation_id)
-
-    @strawberry.mutation(
-        description="Says that a found bag and a missed one are not the same. Safe to repeat.", metadata=for_agents()
+    forward_bags = command(
+        PirPayload,
+        ForwardBagsInput,
+        tracing.forward,
+        roles=AGENTS,
+        description="Forwards found bags by a flight. Forwarding an on-hand bag closes its PIR.",
     )
-    async def reject_match(
-        self, info: Info, input: Annotated[MatchInput, strawberry.argument(description="Which match.")]
-    ) -> MatchPayload:
-        """An agent's decision."""
-
-        async def work() -> object:
-            return await matches.reject(info.context, Match.key_of(input.match_id, "matchId"))
-
-        return await _decided(work(), input.client_mutation_id)
-
-
-async def _answer(work: Awaitable[CommandResult], client_mutation_id: str | None) -> PirPayload:
-    try:
-        done = await work
-    except (BadInput, NotFound, Refusal) as refusal:
-        return PirPayload(pir=None, replayed=False, user_errors=[told(refusal)], client_mutation_id=client_mutation_id)
-    return PirPayload(
-        pir=cast(Pir, done.pir), replayed=done.replayed, user_errors=[], client_mutation_id=client_mutation_id
+    receive_bags = command(
+        PirPayload,
+        PirBagsInput,
+        delivery.receive,
+        roles=AGENTS,
+        description="Records that bags arrived at the passenger's airport, or that a damaged bag was taken in.",
     )
-
-
-async def _decided(work: Awaitable[object], client_mutation_id: str | None) -> MatchPayload:
-    try:
-        match = await work
-    except (BadInput, NotFound, Refusal) as refusal:
-        return MatchPayload(match=None, user_errors=[told(refusal)], client_mutation_id=client_mutation_id)
-    return MatchPayload(match=cast(Match, match), user_errors=[], client_mutation_id=client_mutation_id)
+    arrange_delivery = command(
+        PirPayload,
+        ArrangeDeliveryInput,
+        delivery.arrange_delivery,
+        roles=AGENTS,
+        description="Orders a courier for received bags.",
+    )
+    confirm_delivery = command(
+        PirPayload,
+        ConfirmDeliveryInput,
+        delivery.confirm_delivery,
+        roles=AGENTS,
+        description="Records that the passenger has the bags.",
+    )
+    close_pir = command(
+        PirPayload,
+        ClosePirInput,
+        closing.close,
+        roles=AGENTS,
+        description="Closes a PIR for good. A delayed PIR needs reason for loss and fault station.",
+    )
+    recreate_pir = command(
+        PirPayload,
+        PirInput,
+        opening.recreate,
+        roles=AGENTS,
+        description="Opens a new PIR from a closed one, with a reference of its own that quotes the old one.",
+    )
+    confirm_match = command(
+        MatchPayload,
+        MatchInput,
+        partial(matches.confirm, locate=tracing.locate_match),
+        roles=AGENTS,
+        description="Confirms that a found bag and a missed bag are the same. Safe to repeat.",
+    )
+    reject_match = command(
+        MatchPayload,
+        MatchInput,
+        matches.reject,
+        roles=AGENTS,
+        description="Rejects a match: the found bag and the missed bag are not the same. Safe to repeat.",
+    )

@@ -10,7 +10,6 @@ from integrations.records import pirs as records
 from integrations.records.bags import BagState
 from integrations.records.pirs import PirFilter, PirKind, PirOrder, PirStatus
 from resolvers import airports, bags, flights, health, passengers, pirs, routes, search
-from resolvers.actor import Role
 from resolvers.context import Context
 from schema.execution import selected_of
 from schema.fields.node import Node, node_registry
@@ -21,7 +20,7 @@ from schema.roots.effects import EffectQueries
 from schema.roots.graph_analytics import GraphQueries
 from schema.roots.messages import IngestionQueries
 from schema.roots.transfers import ConnectionQueries
-from schema.runtime.permissions import allow, everyone
+from schema.runtime.permissions import READERS, allow, everyone
 from schema.types.airport import Airport
 from schema.types.bag import Bag
 from schema.types.flight import Flight
@@ -44,7 +43,7 @@ AirportCode = Annotated[str | None, strawberry.argument(description="IATA code o
 
 def for_readers() -> dict[str, object]:
     """Everybody who works with bags; monitors see only how the product is."""
-    return allow(Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN)
+    return allow(READERS)
 
 
 async def pir_of(context: Context, by: PirBy) -> records.Pir | None:

@@ -213,7 +213,7 @@ class Subscription:
         graphql_type=Health,
         description="How the product is: now, and each time that one of its services becomes well or unwell. "
         "It is checked every second, and has no cursor: what was missed is past.",
-        metadata=allow(*Role),
+        metadata=allow(frozenset(Role)),
     )
     async def health_changed(self, info: Info) -> AsyncGenerator[Any, None]:
         """From one check for all."""

@@ -1,28 +1,26 @@
 """Root fields about connections: the board of an airport, and the incidents that put bags at risk."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Self, cast
 
 import strawberry
 
 from integrations.records import incidents as records
 from resolvers import incidents, transfers
-from resolvers.actor import Role
+from resolvers.actor import AGENTS
 from resolvers.context import Context
-from resolvers.errors import BadInput, InvalidState, NotFound
+from schema.fields.commands import Payload, command
 from schema.fields.pagination import After, Before, Connection, First, Last, Order, connection
-from schema.fields.user_errors import UserError, told
-from schema.inputs.common import airport_code, free_text, optional_airport_code
-from schema.runtime.permissions import allow
+from schema.inputs.common import airport_code, optional_airport_code
+from schema.inputs.incidents import IncidentInput
+from schema.runtime.permissions import READERS, SUPERVISORS, allow
 from schema.types.incident import Incident
 from schema.types.transfer import ConnectionBoard
 
 Info = strawberry.Info[Context, None]
 
 NEWEST_INCIDENTS = Order("incidents, newest first", id=int)
-MOST_COMMENT = 500
 
 
 @strawberry.type
@@ -32,7 +30,7 @@ class ConnectionQueries:
     @strawberry.field(
         graphql_type=ConnectionBoard,
         description="The flights of an airport between which bags change, the most urgent first.",
-        metadata=allow(Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN),
+        metadata=allow(READERS),
     )
     async def connection_board(
         self,
@@ -59,7 +57,7 @@ class ConnectionQueries:
     @strawberry.field(
         graphql_type=Connection[Incident],
         description="Flights that put bags at risk, the newest first.",
-        metadata=allow(Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN),
+        metadata=allow(READERS),
     )
     async def incidents(
         self,
@@ -80,60 +78,35 @@ class ConnectionQueries:
         return await connection(info.context, NEWEST_INCIDENTS, fetch, first, after, last, before)
 
 
-@strawberry.input(description="Which incident, and what is to be said of it.")
-class IncidentInput:
-    """Input of ``acknowledgeIncident`` and ``closeIncident``."""
+@strawberry.type(description="Result of `acknowledgeIncident` and `closeIncident`.")
+class IncidentPayload(Payload):
+    """Values are ``integrations.records.incidents.Incident``."""
 
-    incident_id: strawberry.ID = strawberry.field(description="Its global id.")
-    comment: str = strawberry.field(
-        default="", description=f"What is done about it, at most {MOST_COMMENT} characters; no personal data."
+    incident: Incident | None = strawberry.field(
+        description="The incident after the command; null if the command was rejected.", default=None
     )
-    client_mutation_id: str | None = strawberry.field(default=None, description="Given back as it is.")
 
-
-@strawberry.type(description="Answer of `acknowledgeIncident` and `closeIncident`.")
-class IncidentPayload:
-    """The incident after the change."""
-
-    incident: Incident | None = strawberry.field(description="As it is now; null where it was refused.")
-    user_errors: list[UserError] = strawberry.field(description="Why it was refused.")
-    client_mutation_id: str | None = strawberry.field(description="As it was given.")
+    @classmethod
+    def of(cls, incident: records.Incident) -> Self:
+        """Makes the payload of a command that succeeded."""
+        return cls(incident=cast(Incident, incident))
 
 
 @strawberry.type
 class ConnectionMutations:
     """Part of the root of mutations."""
 
-    @strawberry.mutation(
-        description="Notes that you take care of an incident. It stays open until none of its bags is at risk.",
-        metadata=allow(Role.AGENT, Role.SUPERVISOR, Role.ADMIN),
+    acknowledge_incident = command(
+        IncidentPayload,
+        IncidentInput,
+        incidents.acknowledge,
+        roles=AGENTS,
+        description="Records that the caller takes care of an incident. It stays open while a bag of it is at risk.",
     )
-    async def acknowledge_incident(
-        self, info: Info, input: Annotated[IncidentInput, strawberry.argument(description="Which.")]
-    ) -> IncidentPayload:
-        """An agent's word."""
-        return await _decided(info, input, incidents.acknowledge)
-
-    @strawberry.mutation(
-        description="Closes an incident though bags are at risk: enough was done. The same bags do not open another.",
-        metadata=allow(Role.SUPERVISOR, Role.ADMIN),
-    )
-    async def close_incident(
-        self, info: Info, input: Annotated[IncidentInput, strawberry.argument(description="Which.")]
-    ) -> IncidentPayload:
-        """A duty manager's decision."""
-        return await _decided(info, input, incidents.close)
-
-
-async def _decided(
-    info: Info, input: IncidentInput, decide: Callable[[Context, int, str], Awaitable[records.Incident]]
-) -> IncidentPayload:
-    try:
-        incident_id = Incident.key_of(input.incident_id, "incidentId")
-        comment = free_text(input.comment, "comment", MOST_COMMENT) or ""
-        incident = await decide(info.context, incident_id, comment)
-    except (BadInput, NotFound, InvalidState) as refusal:
-        return IncidentPayload(incident=None, user_errors=[told(refusal)], client_mutation_id=input.client_mutation_id)
-    return IncidentPayload(
-        incident=cast(Incident, incident), user_errors=[], client_mutation_id=input.client_mutation_id
+    close_incident = command(
+        IncidentPayload,
+        IncidentInput,
+        incidents.close,
+        roles=SUPERVISORS,
+        description="Closes an incident although bags are at risk. The same bags do not open another one.",
     )

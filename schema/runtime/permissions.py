@@ -1,40 +1,61 @@
-"""Who may use a root field: said at the field, denied where nothing is said.
+"""Permissions: the role sets, and the check before every root field. ``docs/ROLES.md`` shows them by field.
 
-``metadata=allow(Role.AGENT, Role.SUPERVISOR)`` beside a root field's description names the roles;
-``metadata=everyone()`` opens it to callers without a credential. ``guard_roots`` refuses to build a schema with a root
-field that says neither.
+``metadata=allow(READERS)`` beside the description of a root field names its roles; ``metadata=everyone()`` opens it to
+callers without a credential. ``guard_roots`` rejects a schema with a root field that has neither.
 """
 
+from collections.abc import Set
 from typing import Any
 
 from graphql import GraphQLField, GraphQLSchema
 
-from resolvers.actor import Actor, Role
+from resolvers.actor import AGENTS, Actor, Role
 from resolvers.errors import Forbidden, Unauthenticated
 from schema.execution import with_rule
+
+# Everyone who works with bags. A monitor sees only health and metrics.
+READERS = AGENTS | {Role.ANALYST, Role.SERVICE}
+# Duty managers: decisions on incidents and dead letters.
+SUPERVISORS = frozenset({Role.SUPERVISOR, Role.ADMIN})
+# Senders of messages and flight updates, whether by GraphQL or by HTTP.
+SENDERS = SUPERVISORS | {Role.SERVICE}
+# Senders of scans: an agent may scan a bag by hand.
+SCANNERS = AGENTS | {Role.SERVICE}
+# Readers of the metrics.
+MONITORS = frozenset({Role.MONITOR, Role.ADMIN})
 
 ROLES = "roles"
 DEFINITION = "strawberry-definition"
 
 
-def allow(*roles: Role) -> dict[str, object]:
-    """Metadata of a root field that the named roles may use; at least one."""
+def allow(roles: Set[Role]) -> dict[str, object]:
+    """Returns the metadata of a root field that these roles may use; at least one."""
     if not roles:
         raise ValueError("allow() needs at least one role; everyone() opens a field")
     return {ROLES: frozenset(roles)}
 
 
 def everyone() -> dict[str, object]:
-    """Metadata of a root field that needs no credential."""
+    """Returns the metadata of a root field that needs no credential."""
     return {ROLES: None}
 
 
-def admit(actor: Actor, roles: frozenset[Role]) -> None:
-    """Let the actor pass if its role is one of ``roles``.
+def roles_of(field: GraphQLField) -> frozenset[Role] | None:
+    """Returns the roles that may use a root field; None if it needs no credential.
 
     Raises:
-        Unauthenticated: nobody is signed in.
-        Forbidden: the role is not one of them.
+        KeyError: its metadata does not say.
+    """
+    roles: frozenset[Role] | None = field.extensions[DEFINITION].metadata[ROLES]
+    return roles
+
+
+def admit(actor: Actor, roles: frozenset[Role]) -> None:
+    """Checks that the role of the actor is one of ``roles``.
+
+    Raises:
+        Unauthenticated: the request has no credential.
+        Forbidden: the role is another one.
     """
     if actor.role is None:
         raise Unauthenticated
@@ -43,21 +64,23 @@ def admit(actor: Actor, roles: frozenset[Role]) -> None:
 
 
 def guard_roots(schema: GraphQLSchema) -> None:
-    """Put the check of its roles before every root field of a built schema.
+    """Puts the check of its roles before every root field of a built schema.
 
     Raises:
-        ValueError: root fields that do not say who may use them, all of them by name.
+        ValueError: names all root fields without roles.
     """
-    silent = []
+    unguarded = []
     for root in (schema.query_type, schema.mutation_type, schema.subscription_type):
         for name, field in root.fields.items() if root else ():
-            metadata = field.extensions[DEFINITION].metadata
-            if ROLES not in metadata:
-                silent.append(f"{root}.{name}")
-            elif metadata[ROLES] is not None:
-                _guard(field, metadata[ROLES])
-    if silent:
-        raise ValueError(f"say who may use these root fields, by allow() or everyone(): {', '.join(sorted(silent))}")
+            try:
+                roles = roles_of(field)
+            except KeyError:
+                unguarded.append(f"{root}.{name}")
+                continue
+            if roles is not None:
+                _guard(field, roles)
+    if unguarded:
+        raise ValueError(f"root fields without roles, add allow() or everyone(): {', '.join(sorted(unguarded))}")
 
 
 def _guard(field: GraphQLField, roles: frozenset[Role]) -> None:

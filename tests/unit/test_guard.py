@@ -18,7 +18,7 @@ def schema() -> GatewaySchema:
 
 @strawberry.type
 class Careless:
-    @strawberry.field(description="Says who may ask.", metadata=allow(Role.AGENT))
+    @strawberry.field(description="Says who may ask.", metadata=allow({Role.AGENT}))
     async def guarded(self) -> str:
         return ""
 
@@ -36,7 +36,7 @@ def test_a_root_field_that_does_not_say_who_may_ask_is_refused_at_build() -> Non
 
 def test_allowing_nobody_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="at least one role"):
-        allow()
+        allow(set())
 
 
 @pytest.mark.parametrize(
