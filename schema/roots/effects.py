@@ -1,4 +1,4 @@
-"""Root fields about what leaves the product: watching, repeating and cancelling it, its words and its cost."""
+"""Root fields of effects: list, watch, resend and cancel them, their wording and their cost."""
 
 from datetime import datetime
 from functools import partial
@@ -32,24 +32,24 @@ class EffectQueries:
 
     @strawberry.field(
         graphql_type=Connection[Effect],
-        description="What leaves the product, newest first; `states: [FAILED]` is what agents have to decide on.",
+        description="Effects, newest first. `states: [FAILED]` are those on which agents decide.",
         metadata=allow(READERS),
     )
     async def effects(
         self,
         info: Info,
         states: Annotated[
-            list[EffectState] | None, strawberry.argument(description="Only those that are so far.")
+            list[EffectState] | None, strawberry.argument(description="Only effects in these states.")
         ] = None,
         services: Annotated[
-            list[Service] | None, strawberry.argument(description="Only those for these partners.")
+            list[Service] | None, strawberry.argument(description="Only effects for these partners.")
         ] = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Any:
-        """A page of effects."""
+        """Returns a page of effects."""
         fetch = partial(effects.page, info.context, values(states), values(services))
         return await connection(info.context, NEWEST_EFFECTS, fetch, first, after, last, before)
 
@@ -75,34 +75,38 @@ class EffectQueries:
 
     @strawberry.field(
         graphql_type=NotificationPreview | None,
-        description="What the passenger of a file would be told now, before it is sent; null for an unknown file.",
+        description="The notification that a passenger would be sent now; null for an unknown PIR.",
         metadata=allow(AGENTS),
     )
     async def notification_preview(
         self,
         info: Info,
-        pir_id: Annotated[strawberry.ID, strawberry.argument(description="The file's global id.")],
-        trigger: Annotated[Trigger, strawberry.argument(description="The milestone.")],
+        pir_id: Annotated[strawberry.ID, strawberry.argument(description="The PIR's global id.")],
+        trigger: Annotated[Trigger, strawberry.argument(description="Milestone that the notification is about.")],
         bags: Annotated[
-            list[int] | None, strawberry.argument(description="Places of the bags in the file; all if absent.")
+            list[int] | None, strawberry.argument(description="Numbers of the bags in the PIR; all bags if absent.")
         ] = None,
-        language: Annotated[Language | None, strawberry.argument(description="The passenger's own if absent.")] = None,
+        language: Annotated[
+            Language | None, strawberry.argument(description="Language; the passenger's own if absent.")
+        ] = None,
     ) -> Any:
-        """The words as they would be sent."""
+        """Returns the SMS and the email."""
         return await effects.preview(info.context, Pir.key_of(pir_id, "pirId"), trigger, bags, language)
 
     @strawberry.field(
         graphql_type=ApiCosts,
-        description="What calls to partners cost in a time, by the configured price list.",
+        description="Cost of calls to partners in a period, by the configured price list.",
         metadata=allow(READERS),
     )
     async def api_costs(
         self,
         info: Info,
-        since: Annotated[datetime, strawberry.argument(description="From then on.")],
-        until: Annotated[datetime | None, strawberry.argument(description="Before then; now if absent.")] = None,
+        since: Annotated[datetime, strawberry.argument(description="Start of the period.")],
+        until: Annotated[
+            datetime | None, strawberry.argument(description="End of the period, exclusive; now if absent.")
+        ] = None,
     ) -> Any:
-        """Calls, units and dollars of each kind of call."""
+        """Returns calls, units and dollars by kind of call."""
         return await effects.costs(info.context, since, until or info.context.now())
 
 

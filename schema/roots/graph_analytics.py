@@ -1,4 +1,4 @@
-"""Questions that only the graph answers."""
+"""Root fields of the graph: analyses over many bags."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -16,22 +16,23 @@ Info = strawberry.Info[Context, None]
 
 @strawberry.type
 class GraphQueries:
-    """Root fields over the graph."""
+    """Part of the root of queries."""
 
     @strawberry.field(
         graphql_type=list[Bottleneck] | None,
-        description="Where bags stay long at an airport: its places by hour, the longest stay first, from the graph.",
+        description="Places of an airport where bags stay long, by hour, longest stay first; null while Neo4j is down.",
         metadata=allow(READERS),
     )
     async def bottlenecks(
         self,
         info: Info,
         airport: Annotated[str, strawberry.argument(description="IATA code of the airport.")],
-        since: Annotated[datetime, strawberry.argument(name="from", description="Events from this time on.")],
+        since: Annotated[datetime, strawberry.argument(name="from", description="Start of the period.")],
         until: Annotated[
-            datetime, strawberry.argument(name="to", description="Events before it; six hours after `from` at most.")
+            datetime,
+            strawberry.argument(name="to", description="End of the period, exclusive: at most 6 hours after `from`."),
         ],
-        first: Annotated[int, strawberry.argument(description="How many, 1 to 500.")] = 50,
+        first: Annotated[int, strawberry.argument(description="Number of places, 1 to 500.")] = 50,
     ) -> Any:
-        """Computed from every event of that time."""
+        """Returns bottlenecks, computed from every event of the period."""
         return await graph_analytics.bottlenecks(info.context, airport_code(airport, "airport"), since, until, first)

@@ -1,4 +1,4 @@
-"""Root fields about what airports send: taking it in, and what could not be read."""
+"""Root fields of messages: ingestion, and dead letters."""
 
 from datetime import datetime
 from functools import partial
@@ -27,21 +27,21 @@ class IngestionQueries:
 
     @strawberry.field(
         graphql_type=Connection[DeadLetter],
-        description="Texts that came in and could not be read, newest first.",
+        description="Dead letters: received texts that could not be read, newest first.",
         metadata=allow(READERS),
     )
     async def dead_letters(
         self,
         info: Info,
         settled: Annotated[
-            bool, strawberry.argument(description="Also those that were replayed or set aside.")
+            bool, strawberry.argument(description="Whether to include dead letters that were replayed or discarded.")
         ] = False,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Any:
-        """A page of dead letters."""
+        """Returns a page of dead letters."""
         fetch = partial(dead_letters.page, info.context, settled)
         return await connection(info.context, NEWEST_DEAD_LETTERS, fetch, first, after, last, before)
 

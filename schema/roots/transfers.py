@@ -1,4 +1,4 @@
-"""Root fields about connections: the board of an airport, and the incidents that put bags at risk."""
+"""Root fields of connections: the board of an airport, and incidents."""
 
 from datetime import datetime
 from functools import partial
@@ -29,7 +29,7 @@ class ConnectionQueries:
 
     @strawberry.field(
         graphql_type=ConnectionBoard,
-        description="The flights of an airport between which bags change, the most urgent first.",
+        description="Pairs of flights between which bags connect at an airport, most urgent first.",
         metadata=allow(READERS),
     )
     async def connection_board(
@@ -39,41 +39,42 @@ class ConnectionQueries:
         since: Annotated[
             datetime | None,
             strawberry.argument(
-                name="from", description="Outbound flights that leave then or later; half an hour ago if absent."
+                name="from", description="Earliest departure of the outbound flights; 30 minutes ago if absent."
             ),
         ] = None,
         until: Annotated[
             datetime | None,
             strawberry.argument(
                 name="to",
-                description="Outbound flights that leave before: at most 12 hours after `from`, 4.5 if absent.",
+                description="Latest departure of the outbound flights, exclusive: at most 12 hours after `from`; "
+                "4.5 hours after it if absent.",
             ),
         ] = None,
-        first: Annotated[int, strawberry.argument(description="How many pairs, 1 to 1,000.")] = 100,
+        first: Annotated[int, strawberry.argument(description="Number of pairs, 1 to 1,000.")] = 100,
     ) -> Any:
-        """As it stands now."""
+        """Returns the board as of now."""
         return await transfers.board(info.context, airport_code(airport, "airport"), since, until, first)
 
     @strawberry.field(
         graphql_type=Connection[Incident],
-        description="Flights that put bags at risk, the newest first.",
+        description="Incidents: causes on one flight that make bags miss their next flight, newest first.",
         metadata=allow(READERS),
     )
     async def incidents(
         self,
         info: Info,
         airport: Annotated[
-            str | None, strawberry.argument(description="Only those whose bags change flights there, by IATA code.")
+            str | None, strawberry.argument(description="Only incidents with connections at this airport: PTY.")
         ] = None,
         is_open: Annotated[
-            bool | None, strawberry.argument(name="open", description="Only open ones, or only closed ones.")
+            bool | None, strawberry.argument(name="open", description="Only open incidents, or only closed ones.")
         ] = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Any:
-        """A page of incidents."""
+        """Returns a page of incidents."""
         fetch = partial(incidents.page, info.context, optional_airport_code(airport, "airport"), is_open)
         return await connection(info.context, NEWEST_INCIDENTS, fetch, first, after, last, before)
 
