@@ -1,12 +1,9 @@
 """Effects: reads, cost, and previews of messages to passengers."""
 
-import asyncio
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from time import monotonic
 
 from integrations.records.attempts import Send
 from integrations.records.effects import Effect, EffectState, ServiceCost, Trigger
@@ -24,12 +21,6 @@ DAY = timedelta(days=1)
 
 
 LONGEST_TIME = timedelta(days=366)
-
-
-LONGEST_WATCH_SECONDS = 8
-
-
-LOOK_SECONDS = 0.4
 
 
 WAITING = frozenset({EffectState.PENDING, EffectState.SENDING, EffectState.UNSETTLED})
@@ -62,36 +53,6 @@ async def sends(context: Context, parents: Sequence[Effect]) -> list[list[Send]]
     for send in await effects.sends(context.stores.postgres, context.airline_id, list(found)):
         found[send.effect_id].append(send)
     return [found[effect.id] for effect in parents]
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """A file's effects at a moment; ``token`` stands for how far all of them were."""
-
-    token: str
-    effects: Sequence[Effect]
-
-
-async def watch(context: Context, pir_id: int, token: str | None, seconds: float) -> Watched:
-    """A file's effects as soon as they differ from what the caller saw last, or when the time is over.
-
-    Args:
-        token: of the last answer; None to be answered at once.
-        seconds: 0 to 8, which leaves the request time to be answered.
-
-    Raises:
-        BadInput: another number of seconds.
-    """
-    if not 0 <= seconds <= LONGEST_WATCH_SECONDS:
-        raise BadInput("seconds", f"Watch for 0 to {LONGEST_WATCH_SECONDS} seconds, and ask again.")
-    ends = monotonic() + seconds
-    while True:
-        found = await effects.of_pirs(context.stores.postgres, context.airline_id, [pir_id])
-        states = ",".join(f"{effect.id}:{effect.state}:{effect.reason}:{effect.tries}" for effect in found)
-        seen = Watched(hashlib.sha256(states.encode()).hexdigest()[:16], found)
-        if seen.token != token or monotonic() >= ends:
-            return seen
-        await asyncio.sleep(LOOK_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
-"""Records behind a change event: the connection board and the incident."""
+"""Records behind a change event: the connection board, the incident and the PIR."""
 
 from collections.abc import Sequence
 
 from integrations.records.changes import ChangeEvent
 from integrations.records.incidents import Incident
+from integrations.records.pirs import Pir
 from integrations.records.transfers import ConnectionBoard
-from resolvers import incidents, transfers
+from resolvers import incidents, pirs, transfers
 from resolvers.context import Context
 
 
@@ -21,3 +22,10 @@ async def incidents_of(context: Context, parents: Sequence[ChangeEvent]) -> list
     ids = {event.incident_id for event in parents if event.incident_id is not None}
     found = dict(zip(ids, await incidents.by_ids(context, list(ids)), strict=True)) if ids else {}
     return [found.get(event.incident_id) if event.incident_id is not None else None for event in parents]
+
+
+async def pirs_of(context: Context, parents: Sequence[ChangeEvent]) -> list[Pir | None]:
+    """The PIR of each event, None where an event has none."""
+    ids = {event.pir_id for event in parents if event.pir_id is not None}
+    found = dict(zip(ids, await pirs.by_ids(context, list(ids)), strict=True)) if ids else {}
+    return [found.get(event.pir_id) if event.pir_id is not None else None for event in parents]

@@ -27,6 +27,7 @@ class ChangeSet:
         reduced_flights: ids of flights that bags were taken off.
         incidents: ids of incidents that were opened, each with its airport.
         boards: airports whose connection board changed.
+        pirs: ids of PIRs that changed, or of whose effects one changed its state.
         effects: services for which an effect was added or is due again.
         network: whether airports, routes or connection times changed.
     """
@@ -38,6 +39,7 @@ class ChangeSet:
     reduced_flights: Collection[int] = ()
     incidents: Collection[tuple[int, str]] = ()
     boards: Collection[str] = ()
+    pirs: Collection[int] = ()
     effects: Collection[Service] = ()
     network: bool = False
 
@@ -51,6 +53,7 @@ RECEIVERS: Mapping[str, frozenset[Consumer]] = {
     "reduced_flights": frozenset({Consumer.SUBSCRIPTIONS}),
     "incidents": frozenset({Consumer.SUBSCRIPTIONS}),
     "boards": frozenset({Consumer.SUBSCRIPTIONS}),
+    "pirs": frozenset({Consumer.SUBSCRIPTIONS}),
     "effects": frozenset({Consumer.WORLDTRACER, Consumer.SMS, Consumer.EMAIL}),
     "network": frozenset({Consumer.GRAPH}),
 }
@@ -94,3 +97,5 @@ async def _write_change_log(records: Reader, airline_id: int, changes: ChangeSet
         await change_log.insert_change(records, airline_id, Topic.INCIDENT, [incident_id], airport)
     for airport in sorted(changes.boards):
         await change_log.insert_change(records, airline_id, Topic.BOARD, airport=airport)
+    if changes.pirs:
+        await change_log.insert_change(records, airline_id, Topic.PIR, sorted(changes.pirs))

@@ -81,7 +81,7 @@ def story(url: str) -> int:
         token = issue_token(demo_secrets()["JWT_SECRET"], Role.SUPERVISOR, 1, timedelta(hours=1))
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(timeout=30, trust_env=False, headers=headers) as client:
-            await Walkthrough(client, f"{url}/graphql", console(os.environ)).tell()
+            await Walkthrough(client, f"{url}/graphql", console(os.environ)).run()
 
     try:
         asyncio.run(tell())

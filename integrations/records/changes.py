@@ -22,6 +22,7 @@ class Topic(StrEnum):
     FLIGHT = "FLIGHT"
     INCIDENT = "INCIDENT"
     BOARD = "BOARD"
+    PIR = "PIR"
 
 
 class LogPosition(NamedTuple):
@@ -58,7 +59,7 @@ class Change:
 
     Args:
         position: of the change itself.
-        id: of the bag, flight or incident; 0 for a board.
+        id: of the bag, flight, incident or PIR; 0 for a board.
         events: ids of new events of a bag.
         airport: of an incident or board.
         at: when the change was written.
@@ -96,15 +97,17 @@ class ChangeFilter:
     """Which changes a subscriber wants.
 
     Args:
-        topic: BAG for bags, FLIGHT for a flight with its bags, INCIDENT or BOARD.
+        topic: BAG for bags, FLIGHT for a flight with its bags, PIR for a PIR with its effects, INCIDENT or BOARD.
         ids: of the bags.
         flight_id: of the flight.
+        pir_id: of the PIR.
         airport: of the incidents or the board; None for all airports.
     """
 
     topic: Topic
     ids: frozenset[int] = frozenset()
     flight_id: int = 0
+    pir_id: int = 0
     airport: str | None = None
 
     def matches(self, change: Change, aboard: set[tuple[int, int]]) -> bool:
@@ -115,6 +118,8 @@ class ChangeFilter:
             if change.topic is Topic.FLIGHT:
                 return change.id == self.flight_id
             return change.topic is Topic.BAG and (self.flight_id, change.id) in aboard
+        if self.topic is Topic.PIR:
+            return change.topic is Topic.PIR and change.id == self.pir_id
         return change.topic is self.topic and self.airport in (None, change.airport)
 
 
@@ -130,6 +135,7 @@ class ChangeEvent:
         events: new events of the bag, in order of event time.
         flight: the flight that changed.
         incident_id: the incident that was opened.
+        pir_id: the PIR that changed, or one of whose effects changed.
         airport: of the board or the incident.
         cursor: of the position, as the subscriber receives it.
     """
@@ -141,5 +147,6 @@ class ChangeEvent:
     events: Sequence[Event] = ()
     flight: Flight | None = None
     incident_id: int | None = None
+    pir_id: int | None = None
     airport: str | None = None
     cursor: str = ""

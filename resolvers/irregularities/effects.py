@@ -63,7 +63,8 @@ async def resend(context: Context, effect_id: int) -> Effect:
             states = f"FAILED, SUPPRESSED or CANCELLED, not {effect.state}"
             raise InvalidState("effectId", f"effectId must be an effect that is {states}")
         await _audit(context, records, "RESEND_EFFECT", effect)
-        await publish(records, context.airline_id, ChangeSet(effects=[Service(effect.service)]))
+        changes = ChangeSet(effects=[Service(effect.service)], pirs=[effect.pir_id])
+        await publish(records, context.airline_id, changes)
         return await _existing(context, records, effect_id)
 
 
@@ -80,6 +81,7 @@ async def cancel(context: Context, effect_id: int) -> Effect:
             states = f"PENDING or FAILED, not {effect.state}"
             raise InvalidState("effectId", f"effectId must be an effect that is {states}")
         await _audit(context, records, "CANCEL_EFFECT", effect)
+        await publish(records, context.airline_id, ChangeSet(pirs=[effect.pir_id]))
         return await _existing(context, records, effect_id)
 
 

@@ -18,6 +18,7 @@ from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound, VersionConflict
 from resolvers.ingestion import events
 from resolvers.irregularities import effects, matches
+from resolvers.publish import ChangeSet, publish
 from resolvers.rules import pir_lifecycle
 from resolvers.rules.deadlines import LiabilityCase, due_at
 
@@ -134,7 +135,7 @@ class PirUnit:
             self.set_bag(bag.seq, state=state.value, **values)
 
     async def write(self, action: PirAction, *, comment: str = "", detail: Mapping[str, Any] | None = None) -> None:
-        """Writes the PIR, its bags, a history entry and an audit row.
+        """Writes the PIR, its bags, a history entry and an audit row, and publishes the change.
 
         Args:
             comment: for the history; may hold personal data.
@@ -162,6 +163,7 @@ class PirUnit:
         await audit(
             self.context, self.records, f"{action}_PIR", "PIR", [self.id], {"version": self.occurrence, **facts}
         )
+        await publish(self.records, airline_id, ChangeSet(pirs=[self.id]))
 
     async def _settle(self) -> None:
         """Sets the values that follow from the bags: status, time of delivery and next deadline."""

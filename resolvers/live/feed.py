@@ -207,6 +207,7 @@ class Feed:
         A constant number of statements, and none where no filter can match.
         """
         flight_ids = frozenset(one.flight_id for one in filters if one.flight_id)
+        pir_ids = frozenset(one.pir_id for one in filters if one.pir_id)
         changed = {change.id for change in new if change.topic is Topic.BAG}
         aboard: set[tuple[int, int]] = set()
         if flight_ids and changed:
@@ -218,6 +219,7 @@ class Feed:
             for change in new
             if (change.topic is Topic.BAG and change.id in bag_ids)
             or (change.topic is Topic.FLIGHT and change.id in flight_ids)
+            or (change.topic is Topic.PIR and change.id in pir_ids)
             or (change.topic in (Topic.INCIDENT, Topic.BOARD) and change.topic in topics)
         ]
         return await self._with_records(wanted), aboard
@@ -244,6 +246,7 @@ class Feed:
                     events=sorted((known[key] for key in change.events if key in known), key=_event_order),
                     flight=known_flights.get(change.id) if change.topic is Topic.FLIGHT else None,
                     incident_id=change.id if change.topic is Topic.INCIDENT else None,
+                    pir_id=change.id if change.topic is Topic.PIR else None,
                     airport=change.airport,
                 ),
             )

@@ -7,6 +7,7 @@ from integrations.records.deliveries import ConsentChange, DeliveryReport
 from integrations.records.effects import effect_of_key
 from integrations.stores.postgres import effects
 from integrations.stores.postgres.manager import PostgresManager, Reader
+from resolvers.publish import ChangeSet, publish
 
 
 async def take(
@@ -30,7 +31,9 @@ async def _report(postgres: PostgresManager, airline_id: int, report: DeliveryRe
     async with postgres.transaction() as records:
         effect_id = await _effect_of(records, airline_id, report.our_key)
         if await effects.insert_report(records, airline_id, report, effect_id, received_at):
-            await effects.apply_reports(records, airline_id, report.service, effect_id, report.provider_id or None)
+            provider_id = report.provider_id or None
+            pirs = await effects.apply_reports(records, airline_id, report.service, effect_id, provider_id)
+            await publish(records, airline_id, ChangeSet(pirs=pirs))
 
 
 async def _effect_of(records: Reader, airline_id: int, our_key: str | None) -> int | None:

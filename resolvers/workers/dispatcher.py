@@ -35,6 +35,7 @@ from resolvers.notifications import case_file
 from resolvers.notifications.case_file import CaseFile
 from resolvers.notifications.channels import Channel, Drop, MailChannel, Ready, Sent, SmsChannel, TracingChannel, Wait
 from resolvers.notifications.partner_links import PartnerLinks, PortT
+from resolvers.publish import ChangeSet, publish
 from resolvers.workers.lanes import LaneWorker
 
 logger = logging.getLogger(__name__)
@@ -159,7 +160,10 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         except Exception:
             logger.exception("%s: effect %d", self.consumer, effect.id)
             with suppress(OutsideError):
-                await self._move(effect, EffectState(effect.state), None, due_at=self.now() + OUR_FAULT_PAUSE)
+                async with self.postgres.transaction() as records:
+                    pause = self.now() + OUR_FAULT_PAUSE
+                    if await self._move(records, effect, EffectState(effect.state), None, due_at=pause):
+                        await self._publish(records, effect)
 
     async def _try(self, effect: Effect, dossier: CaseFile) -> None:
         """Whether it may go and that it goes is one transaction, so that whoever counts sends counts this one."""
@@ -182,12 +186,12 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             case Ready():
                 return ready
             case Wait(until, reason):
-                await effects.update_state(
-                    records, self.airline_id, effect.id, EffectState.PENDING, reason, due_at=until
-                )
+                changed = await self._move(records, effect, EffectState.PENDING, reason, due_at=until)
             case Drop(reason, failed):
                 state = EffectState.FAILED if failed else EffectState.SUPPRESSED
-                await effects.update_state(records, self.airline_id, effect.id, state, reason, settled_at=now)
+                changed = await self._move(records, effect, state, reason, settled_at=now)
+        if changed:
+            await self._publish(records, effect)
         return None
 
     async def _begin(self, records: Session, effect: Effect, ready: Ready[PortT], *, mock: bool) -> int | None:
@@ -202,6 +206,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
                 return None
         if not await effects.mark_sending(records, self.airline_id, effect.id, now + ENDED_AFTER):
             return None
+        await self._publish(records, effect)
         return await effects.insert_send(
             records, self.airline_id, effect.id, ready.recipient, ready.fingerprint, now, mock=mock
         )
@@ -245,14 +250,21 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             found = await self._find(effect, dossier, last)
         except OutsideError as error:
             logger.warning("%s: what became of effect %d is not known: %s", self.consumer, effect.id, error)
-            await self._move(effect, EffectState.UNSETTLED, EffectReason.OUTCOME_UNKNOWN, due_at=again)
+            async with self.postgres.transaction() as records:
+                unknown = EffectReason.OUTCOME_UNKNOWN
+                if await self._move(records, effect, EffectState.UNSETTLED, unknown, due_at=again):
+                    await self._publish(records, effect)
             return
         if found is not None:
             await self._finish(effect, last.id, _success(found), mock=last.mock)
         elif self.now() < last.started_at + self.channel.patience(effect):
-            await self._move(effect, EffectState.UNSETTLED, EffectReason.OUTCOME_UNKNOWN, due_at=again)
-            # A report may have come while the effect was still being sent.
-            await effects.apply_reports(self.postgres, self.airline_id, self.service, effect.id, None)
+            async with self.postgres.transaction() as records:
+                unknown = EffectReason.OUTCOME_UNKNOWN
+                changed = await self._move(records, effect, EffectState.UNSETTLED, unknown, due_at=again)
+                # A report may have come while the effect was still being sent.
+                reported = await effects.apply_reports(records, self.airline_id, self.service, effect.id, None)
+                if changed or reported:
+                    await self._publish(records, effect)
         elif self.channel.can_find:
             end = _End(SendOutcome.UNREACHED, EffectState.PENDING, due_at=self.now())
             await self._finish(effect, last.id, end, mock=last.mock)
@@ -297,6 +309,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             if sent is not None:
                 await self._follow(records, effect, sent, now)
                 await self._mind_budget(records, sent, now)
+            await self._publish(records, effect)
 
     async def _follow(self, records: Session, effect: Effect, sent: Sent, now: datetime) -> None:
         if self.service is not Service.WORLDTRACER:
@@ -316,8 +329,24 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         if spent > budget * 1_000_000 >= spent - cost:
             logger.warning("partners cost more than the daily budget of %s US dollars: see apiCosts", budget)
 
-    async def _move(self, effect: Effect, state: EffectState, reason: EffectReason | None, *, due_at: datetime) -> None:
-        await effects.update_state(self.postgres, self.airline_id, effect.id, state, reason, due_at=due_at)
+    async def _move(
+        self,
+        records: Session,
+        effect: Effect,
+        state: EffectState,
+        reason: EffectReason | None,
+        *,
+        due_at: datetime | None = None,
+        settled_at: datetime | None = None,
+    ) -> bool:
+        """Sets the state of an effect while no call is under way. Returns whether its state or reason changed."""
+        moved = await effects.update_state(
+            records, self.airline_id, effect.id, state, reason, due_at=due_at, settled_at=settled_at
+        )
+        return moved and (state, reason) != (effect.state, effect.reason)
+
+    async def _publish(self, records: Session, effect: Effect) -> None:
+        await publish(records, self.airline_id, ChangeSet(pirs=[effect.pir_id]))
 
     def _pause_for(self, seconds: float) -> None:
         self._rests_until = max(self._rests_until, monotonic() + seconds)

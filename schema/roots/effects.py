@@ -1,4 +1,4 @@
-"""Root fields of effects: list, watch, resend and cancel them, their wording and their cost."""
+"""Root fields of effects: list, resend and cancel them, their wording and their cost."""
 
 from datetime import datetime
 from functools import partial
@@ -18,7 +18,7 @@ from schema.fields.pagination import After, Before, Connection, First, Last, Ord
 from schema.inputs.common import values
 from schema.inputs.effects import EffectInput
 from schema.runtime.permissions import READERS, allow
-from schema.types.effect import ApiCosts, Effect, NotificationPreview, WatchedEffects
+from schema.types.effect import ApiCosts, Effect, NotificationPreview
 from schema.types.pir import Pir
 
 Info = strawberry.Info[Context, None]
@@ -52,26 +52,6 @@ class EffectQueries:
         """Returns a page of effects."""
         fetch = partial(effects.page, info.context, values(states), values(services))
         return await connection(info.context, NEWEST_EFFECTS, fetch, first, after, last, before)
-
-    @strawberry.field(
-        graphql_type=WatchedEffects,
-        description="What leaves because of one file, answered as soon as anything of it changes, so that it can be "
-        "watched: ask again with the token of the last answer.",
-        metadata=allow(READERS),
-    )
-    async def watch_effects(
-        self,
-        info: Info,
-        pir_id: Annotated[strawberry.ID, strawberry.argument(description="The file's global id.")],
-        token: Annotated[
-            str | None, strawberry.argument(description="Of the last answer; answered at once if absent.")
-        ] = None,
-        seconds: Annotated[
-            float, strawberry.argument(description="How long to wait for a change at most: 0 to 8.")
-        ] = 8.0,
-    ) -> Any:
-        """Waits for a change."""
-        return await effects.watch(info.context, Pir.key_of(pir_id, "pirId"), token, seconds)
 
     @strawberry.field(
         graphql_type=NotificationPreview | None,

@@ -17,14 +17,15 @@ from resolvers.ports import LiveUpdates
 from schema.fields.batching import batched, masked
 from schema.fields.pagination import Order
 from schema.inputs.common import airport_code, optional_airport_code
-from schema.inputs.lookups import BagsBy
-from schema.roots.query import for_readers
+from schema.inputs.lookups import BagsBy, PirBy
+from schema.roots.query import for_readers, pir_of
 from schema.runtime.permissions import allow
 from schema.types.bag import Bag
 from schema.types.event import BagEvent
 from schema.types.flight import Flight
 from schema.types.health import Health
 from schema.types.incident import Incident
+from schema.types.pir import Pir
 from schema.types.transfer import ConnectionBoard
 
 Info = strawberry.Info[Context, None]
@@ -131,6 +132,19 @@ class IncidentUpdate:
     incident: Incident | None = batched(live_updates.incidents_of, description="The incident as it stands now.")
 
 
+@strawberry.type(
+    description="Change of a PIR or of one of its effects. A checkpoint has no PIR: all changes up to its cursor have "
+    "been delivered. A checkpoint is sent at the start, and every 30 seconds without changes."
+)
+class PirUpdate:
+    """Values are ``integrations.records.changes.ChangeEvent``."""
+
+    cursor: str = _cursor()
+    at: datetime = _at()
+    delay_ms: float | None = _delay()
+    pir: Pir | None = batched(live_updates.pirs_of, description="The PIR as it is now; null in a checkpoint.")
+
+
 # Values are records, which stand behind the declared types.
 @strawberry.type(description="Everything that goes on being told, over graphql-transport-ws or server-sent events.")
 class Subscription:
@@ -206,6 +220,25 @@ class Subscription:
         """One airport, or all."""
         interest = ChangeFilter(Topic.INCIDENT, airport=optional_airport_code(airport, "airport"))
         async with aclosing(updates(info.context, interest, after)) as events:
+            async for update in events:
+                yield update
+
+    @strawberry.subscription(
+        graphql_type=PirUpdate,
+        description="Changes of a PIR and of its effects, each once, in the order in which they were committed.",
+        metadata=for_readers(),
+    )
+    async def pir_updated(
+        self,
+        info: Info,
+        by: Annotated[PirBy, strawberry.argument(description="What identifies the PIR.")],
+        after: Resumed = None,
+    ) -> AsyncGenerator[Any, None]:
+        """One PIR."""
+        pir = await pir_of(info.context, by)
+        if pir is None:
+            raise NotFound("reference" if by.id is None else "id", "No such PIR.")
+        async with aclosing(updates(info.context, ChangeFilter(Topic.PIR, pir_id=pir.id), after)) as events:
             async for update in events:
                 yield update
 

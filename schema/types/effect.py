@@ -41,7 +41,7 @@ class Send:
 
 @strawberry.type(
     description="Something that leaves because of a file: a call to WorldTracer, an SMS or an email. "
-    "It is sent after the change that asked for it, as soon as its partner takes it; `watchEffects` shows it move."
+    "It is sent after the change that asked for it, as soon as its partner takes it; `pirUpdated` delivers its changes."
 )
 class Effect(Node, record=records.Effect, load=effects.by_ids):
     """Values are ``integrations.records.effects.Effect``."""
@@ -65,14 +65,6 @@ class Effect(Node, record=records.Effect, load=effects.by_ids):
     )
     sends: list[Send] = batched(effects.sends, description="Its tries, in order.")
     pir: LazyPir | None = batched(pirs.of_effects, description="The file that it belongs to.")
-
-
-@strawberry.type(description="What leaves because of one file, at a moment.")
-class WatchedEffects:
-    """Values are ``resolvers.irregularities.effects.Watched``."""
-
-    token: str = strawberry.field(description="Stands for how far all of them are; ask again with it.")
-    effects: list[Effect] = strawberry.field(description="Each of them, in the order in which they were asked for.")
 
 
 @strawberry.type(description="What one kind of call to one partner came to.")

@@ -42,7 +42,6 @@ def questions(airline: Builder) -> dict[str, str]:
         "incidents": "{nodes{id}}",
         "bottlenecks": '(airport:"PTY",from:"2025-07-01T15:00:00Z",to:"2025-07-01T21:00:00Z"){place}',
         "apiCosts": '(since:"2025-06-01T00:00:00Z",until:"2025-07-02T00:00:00Z"){total}',
-        "watchEffects": f'(pirId:"{pir}"){{token}}',
         "notificationPreview": f'(pirId:"{pir}",trigger:FILE_OPENED){{sms{{text}}}}',
     }
 
@@ -96,7 +95,6 @@ NOTHING: dict[str, Any] = {
     "bottlenecks": [],
     "apiCosts": {"total": "0"},
     "notificationPreview": None,
-    "watchEffects": {"token": "e3b0c44298fc1c14"},  # of nothing
 }
 
 

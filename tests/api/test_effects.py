@@ -1,10 +1,8 @@
 """What leaves the product, as agents and monitors see it, and what providers call back."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from time import monotonic
 from typing import Any
 from urllib.parse import urlencode
 
@@ -102,28 +100,6 @@ async def test_an_agent_sends_again_or_gives_up(
         assert await sent.state(effect_id) == state
     else:
         assert payload == {"effect": {"state": outcome}, "userErrors": []}
-
-
-async def test_an_effect_is_watched(api: Api, sent: Sent, world: World) -> None:
-    """Given a watcher, when an effect moves, then it is told within a second; and nothing moves, then at the end."""
-    effect_id = await sent.make(EffectState.PENDING)
-    query = "query($p:ID!,$t:String,$s:Float!){watchEffects(pirId:$p,token:$t,seconds:$s){token effects{state}}}"
-
-    async def watch(token: str | None, seconds: float) -> Any:
-        return (await api.ask(query, p=world.ours.id("Pir", "GRUCM12345"), t=token, s=seconds))["watchEffects"]
-
-    first = await watch(None, 8)
-    unmoved = await watch(first["token"], 0.5)
-    watching = asyncio.create_task(watch(first["token"], 8))
-    await asyncio.sleep(0.2)
-    began = monotonic()
-    await effects.cancel(sent.stores.postgres, OURS, effect_id, NOW)
-    moved = await watching
-
-    assert first["effects"] == [{"state": "PENDING"}]
-    assert unmoved == first
-    assert (moved["effects"], monotonic() - began < 2) == ([{"state": "CANCELLED"}], True)
-    assert await api.codes(query, p=world.ours.id("Pir", "GRUCM12345"), s=60) == ["BAD_USER_INPUT"]
 
 
 async def test_another_airlines_effects_are_not_there(api: Api, sent: Sent) -> None:

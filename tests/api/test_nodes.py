@@ -128,6 +128,7 @@ ASKED_ELSEWHERE = {
     ("IncidentBag", "transfer"),
     ("IncidentUpdate", "incident"),
     ("InventoryBag", "bag"),
+    ("PirUpdate", "pir"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The demo's story, told to a gateway over seeded records whose partners are mocks on the wire."""
+"""The walkthrough of the demo, against a gateway over seeded records whose partners are mocks on the wire."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -51,15 +51,18 @@ async def told(
 
 
 async def test_a_bag_misses_its_connection_and_everything_follows(told: Settings) -> None:
-    """The story raises where a step is refused, an effect does not end well, or the evidence shows no 55 or 56."""
+    """The walkthrough raises where a step is rejected, an effect fails, or the evidence shows no 55 or 56."""
     said: list[str] = []
     async with open_stores(told) as stores:
         await seeds.seed(operator(told, stores), bags=50, exceptions=10, now=now(), say=lambda _: None)
-    async with LifespanManager(create_app(told, beside=partial(workers, told), build_schema=product_schema)) as manager:
-        transport = httpx.ASGITransport(app=manager.app)
-        headers = credential(Role.SUPERVISOR)
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers) as client:
-            await Walkthrough(client, "/graphql", said.append).tell()
+    headers = credential(Role.SUPERVISOR)
+    app = create_app(told, beside=partial(workers, told), build_schema=product_schema)
+    async with (
+        LifespanManager(app) as manager,
+        serving(manager.app) as url,
+        httpx.AsyncClient(base_url=url, headers=headers, timeout=30, trust_env=False) as client,
+    ):
+        await Walkthrough(client, "/graphql", said.append).run()
 
     text = "\n".join(said)
     assert "su equipaje" in text, "in Spanish"

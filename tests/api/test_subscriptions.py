@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from integrations.records.changes import LogPosition, Topic
+from integrations.records.deliveries import DeliveryReport, DeliveryStatus
+from integrations.records.effects import EffectState, Service
 from integrations.records.health import Health, HealthStatus, ServiceHealth
-from integrations.stores.postgres import bags, changes
+from integrations.stores.postgres import bags, changes, effects
 from resolvers import flights
 from resolvers.actor import Role
 from resolvers.context import Context
@@ -20,11 +22,14 @@ from resolvers.ingestion.flight_updates import FlightChange
 from resolvers.installation import Stores
 from resolvers.live.health_watch import HealthWatch
 from resolvers.live.hub import Hub, Live
+from resolvers.notifications import delivery_reports
 from schema.build import build_schema
+from schema.fields.node import join
 from schema.roots.subscription import CHANGES, Checkpoint
 from schema.runtime.streaming import Streamed
 from tests.executor import product_schema
-from tests.world import DELIVERED, LOADED, Builder, World, context_of
+from tests.gateway import Api
+from tests.world import DELIVERED, LOADED, Builder, World, at, context_of
 
 BAG = """subscription($ids:[ID!]!, $after:String){ bagUpdated(by:{ids:$ids}, after:$after){
     cursor delayMs bag{state} events{id} } }"""
@@ -32,6 +37,12 @@ FLIGHT = """subscription($id:ID!, $after:String){ flightBags(flightId:$id, after
     cursor delayMs bag{id} flight{gate} events{kind} } }"""
 
 
+PIR = """subscription($by:PirBy!, $after:String){ pirUpdated(by:$by, after:$after){
+    cursor delayMs pir{version effects{service state}} } }"""
+COMMENT = "mutation($i:CommentPirInput!){commentPir(input:$i){userErrors{message}}}"
+LOCATE = "mutation($i:LocateBagsInput!){locateBags(input:$i){userErrors{message}}}"
+CANCEL = "mutation($i:EffectInput!){cancelEffect(input:$i){userErrors{message}}}"
+RESEND = "mutation($i:EffectInput!){resendEffect(input:$i){userErrors{message}}}"
 OPEN_INCIDENT = """
 INSERT INTO incidents (airline_id, cause, flight_id, airport, opened_at, updated_at)
 VALUES ($1, 'LATE_INBOUND', $2, 'PTY', now(), now())
@@ -290,6 +301,77 @@ async def test_boards_and_incidents_are_told_of_their_airport(
     assert told[1] == {"incident": {"airport": "PTY", "flight": {"designator": f"{airline.carrier}335"}}}
 
 
+class PirChanges:
+    """Changes of a PIR and of its effects; each method is one transaction."""
+
+    def __init__(self, api: Api, airline: Builder) -> None:
+        self._api = api
+        self._airline = airline
+        self.id = airline.id("Pir", "GRUCM12345")
+
+    async def do(self, mutation: str, **i: Any) -> None:
+        data = await self._api.ask(mutation, airline_id=self._airline.airline_id, i=i)
+        [payload] = data.values()
+        assert payload["userErrors"] == []
+
+    async def sms(self) -> int:
+        """The id of its only SMS."""
+        pir, postgres = self._airline.pirs["GRUCM12345"], self._airline.stores.postgres
+        requested = await effects.of_pirs(postgres, self._airline.airline_id, [pir])
+        [sms] = [effect.id for effect in requested if effect.service == Service.SMS]
+        return sms
+
+    async def deliver(self) -> None:
+        """Reports the SMS as delivered, after its call."""
+        postgres, airline_id = self._airline.stores.postgres, self._airline.airline_id
+        effect_id = await self.sms()
+        await effects.begin(postgres, airline_id, effect_id, datetime.now(UTC))
+        await effects.move(postgres, airline_id, effect_id, EffectState.ACCEPTED, provider_id="SM1")
+        now = datetime.now(UTC)
+        report = DeliveryReport(Service.SMS, "r1", "SM1", None, DeliveryStatus.DELIVERED, now)
+        await delivery_reports.take(postgres, airline_id, [report], lambda: now)
+
+
+@pytest.fixture
+async def pir(api: Api, airline: Builder) -> PirChanges:
+    """A PIR of an airline of the test's own, and another one."""
+    for reference in ("GRUCM12345", "GRUCM12346"):
+        await airline.pir(reference, "DELAYED", "GRU", None, [None], at("17:00"))
+    return PirChanges(api, airline)
+
+
+async def test_changes_of_a_pir_and_of_its_effects_arrive_once_each(
+    live: Live, airline: Builder, pir: PirChanges
+) -> None:
+    async with listening(live, airline, PIR, by={"id": pir.id}) as ear:
+        begin = await ear.hear()
+        await pir.do(COMMENT, pirId=airline.id("Pir", "GRUCM12346"), comment="of another one")
+        await pir.do(COMMENT, pirId=pir.id, comment="of this one")
+        heard = [await ear.hear()]
+        await pir.do(LOCATE, pirId=pir.id, airport="GRU")
+        heard.append(await ear.hear())
+        effect = {"effectId": join("Effect", await pir.sms())}
+        await pir.do(CANCEL, **effect)
+        heard.append(await ear.hear())
+        await pir.do(RESEND, **effect)
+        heard.append(await ear.hear())
+        await pir.deliver()
+        heard.append(await ear.hear())
+    async with listening(live, airline, PIR, by={"reference": "GRUCM12345"}, after=begin["cursor"]) as ear:
+        again = [await ear.hear() for _ in range(6)]
+    async with listening(live, airline, PIR, by={"id": pir.id}, after=heard[2]["cursor"]) as ear:
+        rest = [await ear.hear() for _ in range(3)]
+
+    assert (begin["pir"], begin["delayMs"]) == (None, None)
+    states = [[one["state"] for one in told["pir"]["effects"] if one["service"] == "SMS"] for told in heard]
+    assert states == [[], ["PENDING"], ["CANCELLED"], ["PENDING"], ["DELIVERED"]]
+    assert [one["pir"]["version"] for one in heard] == [2, 3, 3, 3, 3]
+    assert all(0 <= one["delayMs"] < 5_000 for one in heard)
+    assert [one["cursor"] for one in again[:5]] == [one["cursor"] for one in heard]
+    assert [one["cursor"] for one in rest[:2]] == [one["cursor"] for one in heard[3:]]
+    assert again[5]["pir"] is rest[2]["pir"] is None, "up to date"
+
+
 async def test_health_is_told_when_it_changes(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("resolvers.live.health_watch.HEALTH_SECONDS", 0.05)
     asked = []
@@ -324,6 +406,7 @@ WATCH = {
     "bagUpdated": '(by:{tag:"0230456781"}){cursor}',
     "flightBags": '(flightId:"x"){cursor}',
     "connectionBoardChanged": '(airport:"PTY"){cursor}',
+    "pirUpdated": '(by:{reference:"GRUCM12345"}){cursor}',
     "incidentOpened": "{cursor}",
     "healthChanged": "{status}",
 }

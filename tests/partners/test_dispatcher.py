@@ -43,6 +43,7 @@ INSERT_AIRPORT = """
 INSERT INTO airports (iata, name, city, country, country_code, latitude, longitude, time_zone)
 VALUES ('GRU', 'Guarulhos', 'São Paulo', 'Brazil', 'BR', 0, 0, 'America/Sao_Paulo') ON CONFLICT DO NOTHING
 """
+PUBLISHED = "SELECT count(*) FROM changes WHERE airline_id = $1 AND topic = 'PIR' AND ids = ARRAY[$2::bigint]"
 REASON = "UPDATE pirs SET reason_for_loss = '56', fault_station = 'GRU' WHERE id = $1"
 
 
@@ -191,6 +192,27 @@ async def test_a_file_is_created_and_its_passenger_notified_in_spanish(bench: Be
     assert len(await bench.mails()) == 1
     (send,) = await effects.sends(bench.postgres, OURS, [sms])
     assert (send.recipient, send.outcome, send.units, send.cost_micros) == (PHONE, "ACCEPTED", 2, 100_000)
+
+
+async def test_each_change_of_an_effect_is_published(bench: Bench) -> None:
+    """A repeated wait for the same reason is no change."""
+
+    async def published() -> int:
+        count: int = await bench.postgres.fetchval(PUBLISHED, OURS, bench.pir, name="TEST")
+        return count
+
+    sms = await bench.request(Service.SMS, Trigger.FILE_OPENED)
+    counts = []
+    for seconds in (0, 60, 30, 33):
+        bench.clock.advance(seconds=seconds)
+        await bench.work(Service.SMS)
+        counts.append(await published())
+    sid = (await bench.effect(sms)).provider_id or ""
+    report = DeliveryReport(Service.SMS, "r1", sid, None, DeliveryStatus.DELIVERED, bench.clock())
+    await delivery_reports.take(bench.postgres, OURS, [report], bench.clock)
+
+    assert counts == [1, 1, 1, 3], "waiting; being sent and accepted"
+    assert await published() == 4
 
 
 async def test_a_passenger_is_notified_without_a_reference_after_two_minutes(bench: Bench) -> None:

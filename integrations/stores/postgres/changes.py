@@ -106,11 +106,11 @@ async def insert_bag_changes(records: Reader, airline_id: int, changes: Iterable
 async def insert_change(
     records: Reader, airline_id: int, topic: Topic, ids: Sequence[int] = (), airport: str | None = None
 ) -> None:
-    """Add changed flights, an incident or a connection board to the log, in the transaction of the change.
+    """Add changed flights or PIRs, an incident or a connection board to the log, in the transaction of the change.
 
     Args:
-        ids: ids of the flights or of the incident; none for a board.
-        airport: IATA code of the incident's or board's airport; None for flights.
+        ids: ids of the flights, of the PIRs or of the incident; none for a board.
+        airport: IATA code of the incident's or board's airport; None for flights and PIRs.
     """
     await records.execute(INSERT_CHANGE, airline_id, topic.value, list(ids), airport, name="INSERT_CHANGE")
 

@@ -131,7 +131,7 @@ FROM (SELECT DISTINCT ON (reported.id) reported.id, status, delivery_reports.pro
 WHERE effects.id = report.id AND effects.airline_id = $1
   AND (effects.state IN ('UNSETTLED', 'ACCEPTED', 'DELIVERED')
        OR effects.state = 'FAILED' AND effects.reason IN ('UNDELIVERED', 'BOUNCED', 'OUTCOME_UNKNOWN'))
-RETURNING effects.id
+RETURNING effects.pir_id
 """
 
 INSERT_REPORT = """
@@ -408,9 +408,10 @@ async def insert_report(
 
 async def apply_reports(
     records: Reader, airline_id: int, service: Service, effect_id: int | None, provider_id: str | None
-) -> None:
-    """Set the state of an effect, found by its id or the provider's, to that of its delivery reports."""
-    await records.execute(APPLY_REPORTS, airline_id, service.value, effect_id, provider_id, name="APPLY_REPORTS")
+) -> set[int]:
+    """Set effects, found by id or the provider's id, to the state of their delivery reports; return their PIR ids."""
+    rows = await records.fetch(APPLY_REPORTS, airline_id, service.value, effect_id, provider_id, name="APPLY_REPORTS")
+    return {row["pir_id"] for row in rows}
 
 
 async def last_sends(records: Reader, airline_id: int, service: Service, since: datetime, limit: int) -> list[datetime]:
