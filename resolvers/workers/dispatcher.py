@@ -162,7 +162,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             with suppress(OutsideError):
                 async with self.postgres.transaction() as records:
                     pause = self.now() + OUR_FAULT_PAUSE
-                    if await self._move(records, effect, EffectState(effect.state), None, due_at=pause):
+                    if await self._update_state(records, effect, EffectState(effect.state), None, due_at=pause):
                         await self._publish(records, effect)
 
     async def _try(self, effect: Effect, dossier: CaseFile) -> None:
@@ -186,10 +186,10 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             case Ready():
                 return ready
             case Wait(until, reason):
-                changed = await self._move(records, effect, EffectState.PENDING, reason, due_at=until)
+                changed = await self._update_state(records, effect, EffectState.PENDING, reason, due_at=until)
             case Drop(reason, failed):
                 state = EffectState.FAILED if failed else EffectState.SUPPRESSED
-                changed = await self._move(records, effect, state, reason, settled_at=now)
+                changed = await self._update_state(records, effect, state, reason, settled_at=now)
         if changed:
             await self._publish(records, effect)
         return None
@@ -252,7 +252,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             logger.warning("%s: what became of effect %d is not known: %s", self.consumer, effect.id, error)
             async with self.postgres.transaction() as records:
                 unknown = EffectReason.OUTCOME_UNKNOWN
-                if await self._move(records, effect, EffectState.UNSETTLED, unknown, due_at=again):
+                if await self._update_state(records, effect, EffectState.UNSETTLED, unknown, due_at=again):
                     await self._publish(records, effect)
             return
         if found is not None:
@@ -260,7 +260,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         elif self.now() < last.started_at + self.channel.patience(effect):
             async with self.postgres.transaction() as records:
                 unknown = EffectReason.OUTCOME_UNKNOWN
-                changed = await self._move(records, effect, EffectState.UNSETTLED, unknown, due_at=again)
+                changed = await self._update_state(records, effect, EffectState.UNSETTLED, unknown, due_at=again)
                 # A report may have come while the effect was still being sent.
                 reported = await effects.apply_reports(records, self.airline_id, self.service, effect.id, None)
                 if changed or reported:
@@ -329,7 +329,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         if spent > budget * 1_000_000 >= spent - cost:
             logger.warning("partners cost more than the daily budget of %s US dollars: see apiCosts", budget)
 
-    async def _move(
+    async def _update_state(
         self,
         records: Session,
         effect: Effect,
@@ -340,10 +340,10 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         settled_at: datetime | None = None,
     ) -> bool:
         """Sets the state of an effect while no call is under way. Returns whether its state or reason changed."""
-        moved = await effects.update_state(
+        updated = await effects.update_state(
             records, self.airline_id, effect.id, state, reason, due_at=due_at, settled_at=settled_at
         )
-        return moved and (state, reason) != (effect.state, effect.reason)
+        return updated and (state, reason) != (effect.state, effect.reason)
 
     async def _publish(self, records: Session, effect: Effect) -> None:
         await publish(records, self.airline_id, ChangeSet(pirs=[effect.pir_id]))

@@ -325,8 +325,8 @@ class PirChanges:
         """Reports the SMS as delivered, after its call."""
         postgres, airline_id = self._airline.stores.postgres, self._airline.airline_id
         effect_id = await self.sms()
-        await effects.begin(postgres, airline_id, effect_id, datetime.now(UTC))
-        await effects.move(postgres, airline_id, effect_id, EffectState.ACCEPTED, provider_id="SM1")
+        await effects.mark_sending(postgres, airline_id, effect_id, datetime.now(UTC))
+        await effects.update_state(postgres, airline_id, effect_id, EffectState.ACCEPTED, provider_id="SM1")
         now = datetime.now(UTC)
         report = DeliveryReport(Service.SMS, "r1", "SM1", None, DeliveryStatus.DELIVERED, now)
         await delivery_reports.take(postgres, airline_id, [report], lambda: now)
