@@ -6,14 +6,13 @@ from typing import Any
 from integrations.records.matches import Match, MatchElement
 from integrations.records.pirs import Pir
 from integrations.stores.postgres import matches, pirs
-from resolvers import passengers
 from resolvers.context import Context
 from resolvers.errors import BadInput
 
 MOST_MATCHES = 50
 
 
-# Who does not meet passengers does not see what they wrote, nor their names.
+# Elements that are masked as personal data.
 PERSONAL = frozenset({MatchElement.SURNAME, MatchElement.GIVEN_NAMES, MatchElement.CONTENTS})
 
 
@@ -54,10 +53,12 @@ async def delayed_pirs(context: Context, parents: Sequence[Match]) -> list[Pir |
 
 
 def shown(side: str) -> Callable[[Context], Callable[[Mapping[str, Any]], str | None]]:
-    """How callers read a side of compared elements: what is personal only where they meet passengers."""
+    """Reader of one side of compared elements. Personal elements are null for roles that do not meet passengers."""
 
-    def reader(context: Context) -> Callable[[Mapping[str, Any]], str | None]:
-        everything = passengers.sees_names(context)
-        return lambda row: str(row[side]) if everything or row["element"] not in PERSONAL else None
+    def value(row: Mapping[str, Any]) -> str:
+        return str(row[side])
 
-    return reader
+    def masked(row: Mapping[str, Any]) -> str | None:
+        return None if row["element"] in PERSONAL else value(row)
+
+    return lambda context: value if context.actor.sees_personal_data else masked

@@ -7,13 +7,10 @@ from integrations.records.bags import Bag, BagWithPassenger, RelatedBag
 from integrations.records.passengers import JoinedPassenger, Passenger, PassengerColumns, teletype
 from integrations.records.pirs import Pir
 from integrations.stores.postgres import passengers
-from resolvers.actor import Role
 from resolvers.audit import audit
 from resolvers.context import Context
 from resolvers.errors import Forbidden
 
-# Who works with passengers face to face sees their names; every other role sees initials.
-SEES_NAMES = frozenset({Role.AGENT, Role.SUPERVISOR, Role.ADMIN})
 # Rows with the columns of a passenger.
 BRINGING = frozenset({BagWithPassenger, RelatedBag})
 
@@ -48,11 +45,6 @@ async def by_locator(context: Context, locator: str, limit: int) -> list[Passeng
     return await passengers.by_locator(context.stores.postgres, context.airline_id, locator, limit)
 
 
-def sees_names(context: Context) -> bool:
-    """Whether the caller works with passengers face to face."""
-    return context.actor.role in SEES_NAMES
-
-
 def initial(name: str) -> str:
     """What of a name is shown to those who do not meet passengers."""
     return f"{name[0]}***" if name else name
@@ -60,17 +52,17 @@ def initial(name: str) -> str:
 
 def surnames(context: Context) -> Callable[[PassengerColumns], str] | None:
     """How the caller reads family names: None for as they are."""
-    return None if sees_names(context) else lambda passenger: initial(passenger.surname)
+    return None if context.actor.sees_personal_data else lambda passenger: initial(passenger.surname)
 
 
 def given_names(context: Context) -> Callable[[PassengerColumns], str] | None:
     """How the caller reads given names: None for as they are."""
-    return None if sees_names(context) else lambda passenger: initial(passenger.given_names)
+    return None if context.actor.sees_personal_data else lambda passenger: initial(passenger.given_names)
 
 
 def personal(context: Context) -> Callable[[Any], None] | None:
     """How the caller reads what is personal: None for as it is; those who do not meet passengers read nothing."""
-    return None if sees_names(context) else lambda _record: None
+    return None if context.actor.sees_personal_data else lambda _record: None
 
 
 def membership(passenger: PassengerColumns) -> PassengerColumns | None:
@@ -97,7 +89,7 @@ async def reveal(context: Context, parents: Sequence[PassengerColumns]) -> list[
     Raises:
         Forbidden: the caller's role does not work with passengers.
     """
-    if context.actor.role is None or not sees_names(context):
+    if not context.actor.sees_personal_data:
         raise Forbidden("Contacts are shown to agents, supervisors and administrators only.")
     ids = sorted({passenger.id for passenger in parents})
     await audit(context, context.stores.postgres, "REVEAL_CONTACT", "PASSENGER", ids)

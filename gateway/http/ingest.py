@@ -23,15 +23,14 @@ from integrations.deadline import deadline
 from integrations.errors import OutsideError
 from integrations.messages.formats import pieces_of
 from integrations.messages.split_input import InputPiece, Splitter
-from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.ingestion.pipeline import BATCH, IngestResult, IntakeChannel, ingest
 from resolvers.installation import Installation
+from schema.runtime.permissions import SENDERS
 
 logger = logging.getLogger(__name__)
 
 PATH = "/ingest/typeb"
-MAY_SEND = frozenset({Role.SUPERVISOR, Role.SERVICE, Role.ADMIN})
 BATCH_SECONDS = 20.0
 # A sender that pauses longer is gone; what it has sent so far is kept.
 IDLE_SECONDS = 60.0
@@ -128,7 +127,7 @@ class Intake:
         if actor.role is None:
             message = "Sign in: this needs a bearer token."
             return _told(HTTPStatus.UNAUTHORIZED, message, headers={"WWW-Authenticate": "Bearer"})
-        if actor.role not in MAY_SEND:
+        if actor.role not in SENDERS:
             return _told(HTTPStatus.FORBIDDEN, "Your role does not allow this.")
         if self._streams >= STREAMS:
             return _told(HTTPStatus.SERVICE_UNAVAILABLE, f"{STREAMS} others send now: wait.", headers=RETRY_AFTER)

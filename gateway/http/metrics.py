@@ -18,13 +18,12 @@ from starlette.routing import BaseRoute, Route
 from gateway.http.auth import TokenVerifier
 from gateway.http.jwt import InvalidToken
 from integrations.records.health import Lag
-from resolvers.actor import Role
 from resolvers.health import graph_lag
 from resolvers.installation import Stores
 from resolvers.live.hub import Hub
 from schema.gateway_schema import GatewaySchema
+from schema.runtime.permissions import MONITORS
 
-MAY_SCRAPE = frozenset({Role.MONITOR, Role.ADMIN})
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PROCESS = ("process",)
 
@@ -41,7 +40,7 @@ def metrics_routes(schema: GatewaySchema, tokens: TokenVerifier) -> list[BaseRou
             return _refused(HTTPStatus.UNAUTHORIZED, str(error))
         if role is None:
             return _refused(HTTPStatus.UNAUTHORIZED, "Sign in by the bearer token of a monitor or an administrator.")
-        if role not in MAY_SCRAPE:
+        if role not in MONITORS:
             return _refused(HTTPStatus.FORBIDDEN, "Metrics are for monitors and administrators.")
         registry = CollectorRegistry()
         behind = await graph_lag(request.state.stores)

@@ -169,7 +169,7 @@ class Pir(Node, record=records.Pir, load=pirs.by_ids):
         paper: Annotated[PaperSize, strawberry.argument(description="The paper.")] = PaperSize.A4,
     ) -> str | None:
         """A signed link."""
-        if not passengers.sees_names(info.context):
+        if not info.context.actor.sees_personal_data:
             return None
         return pir_pdf_link.link(info.context, parent.id, language, paper)
 
