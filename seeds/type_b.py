@@ -5,18 +5,17 @@ Which element says what: domain reference, sections 3.3 and 12 (rules 8 and 11).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from integrations.messages.typeb import Element, TypeBMessage, write
+from integrations.records.codes import day_and_month
 from integrations.records.events import EventKind
 from integrations.records.instructions import InstructionAction, MessageKind, Source
 from integrations.records.passengers import teletype
 from seeds.operations import DatedFlight
 from seeds.steps import Step
-
-MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
 # A passenger who has not come is called for a while before the bags are ordered off.
 CALLED = timedelta(minutes=7)
@@ -206,15 +205,11 @@ def _processing(step: Step) -> Element:
     at = step.at.astimezone(UTC)
     code = PROCESSES.get(step.kind, RECONCILIATION)
     to = (step.outbound.designator,) if step.outbound else ()
-    return Element("J", (code, "", step.device, _day(at), f"{at:%H%M%S}Z", step.place, *to))
+    return Element("J", (code, "", step.device, day_and_month(at), f"{at:%H%M%S}Z", step.place, *to))
 
 
 def _flight(name: str, flight: DatedFlight, airport: str) -> Element:
-    return Element(name, (flight.designator, _day(flight.departure_date), airport, "Y"))
-
-
-def _day(day: date) -> str:
-    return f"{day.day:02d}{MONTHS[day.month - 1]}"
+    return Element(name, (flight.designator, day_and_month(flight.departure_date), airport, "Y"))
 
 
 def _name(group: Group) -> Element:

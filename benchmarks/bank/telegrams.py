@@ -6,7 +6,7 @@ and ``benchmarks.bank.recount``, are to be surprised by the same things.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from random import Random
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -224,7 +224,7 @@ class Telegrams:
 
     def _flight(self, element: str, flight: DatedFlight, airport: str, travel_class: str = "/Y") -> str:
         number = f"CM{flight.number:04d}" if self._numbers.random() < 0.3 else f"CM{flight.number}"
-        day = f"{flight.departure_date.day:02d}{MONTHS[flight.departure_date.month - 1]}"
+        day = _day(flight.departure_date)
         return f".{element}/{number}/{day}/{airport}{travel_class}"
 
     def _extras(self, party: Party) -> Iterator[str]:
@@ -250,5 +250,5 @@ def _irregular(status: str, tags: Sequence[str]) -> list[str]:
     return [f".B/{status}/{tags[0]}{len(tags):03d}"]
 
 
-def _day(moment: datetime) -> str:
-    return f"{moment.day:02d}{MONTHS[moment.month - 1]}"
+def _day(day: date) -> str:
+    return f"{day.day:02d}{MONTHS[day.month - 1]}"

@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from integrations.messages.typeb import ORIGIN, Element, TypeBError, TypeBMessage
-from integrations.records.codes import AIRPORT, DESIGNATOR, NO_AIRPORT, NO_DESIGNATOR
+from integrations.records.codes import AIRPORT, DESIGNATOR, MONTHS, NO_AIRPORT, NO_DESIGNATOR
 from integrations.records.events import EventKind, Scan, ScanMethod
 from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
 from integrations.records.tags import UNREADABLE
@@ -28,9 +28,8 @@ _BEFORE_ANY_SCAN = timedelta(days=3)
 # The same day of two months lies at least 28 days apart.
 _SURELY_NEAREST = timedelta(days=14)
 
-_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_MONTH = {name: number for number, name in enumerate(_MONTHS, start=1)}
-_DATE = re.compile(rf"([0-3][0-9])({'|'.join(_MONTHS)})")
+_MONTH = {name: number for number, name in enumerate(MONTHS, start=1)}
+_DATE = re.compile(rf"([0-3][0-9])({'|'.join(MONTHS)})")
 _TIME = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9])([0-5][0-9])?([LZ])")
 _TAGS = re.compile(r"([0-9]{4})([0-9]{6})([0-9]{3})")
 _NAME = re.compile(r"([0-9]{0,3})(.*)", re.DOTALL)

@@ -17,6 +17,7 @@ from twilio.request_validator import RequestValidator
 from integrations.errors import OutsideError, Unavailable
 from integrations.partners.ports import MessageRefused
 from integrations.partners.transport import ErrorResponse, PartnerResponse, Transport
+from integrations.records.codes import E_164
 from integrations.records.deliveries import (
     ConsentChange,
     DeliveryRefusal,
@@ -36,7 +37,6 @@ PAGE_SIZE = 200
 # Until an agent has repaired the account.
 ACCOUNT_SECONDS = 60.0
 
-E_164 = re.compile(r"\+[1-9][0-9]{6,14}")
 MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-f]{32}")
 
 # https://www.twilio.com/docs/messaging/api/message-resource (message status values)

@@ -10,6 +10,10 @@ import asyncpg
 
 from integrations.records.columns import Column
 
+# Lanes of a consumer. The lane of a bag, flight, PIR or airline is its id modulo this number. SQL repeats the number,
+# and a guard compares; to change it, a migration has to add the rows of `lanes` and to move the pending rows.
+LANES = 64
+
 
 class Consumer(StrEnum):
     """Consumer of changes. All but SUBSCRIPTIONS lease lanes and are woken by NOTIFY, under these names."""

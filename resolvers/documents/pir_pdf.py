@@ -27,6 +27,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
+from integrations.records.codes import day_and_month
 from integrations.records.flights import FlightColumns
 from integrations.records.passengers import Language
 from integrations.records.pirs import PirBag, PirKind
@@ -187,7 +188,6 @@ def _flight(flight: FlightColumns) -> str:
 
 # On paper.
 
-MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 FONT, BOLD = "Vera", "VeraBd"  # Bitstream Vera, free to be embedded and passed on; they come with reportlab
 MARGIN = 14 * mm
 PADDING = 6  # of reportlab's frames, on each side
@@ -420,7 +420,7 @@ def _last_day(deadline: Deadline | None) -> str:
 
 
 def _day(day: date) -> str:
-    return f"{day.day:02d}{MONTHS[day.month - 1]}{day.year}"
+    return f"{day_and_month(day)}{day.year}"
 
 
 def _markup(text: str, limit: int) -> str:

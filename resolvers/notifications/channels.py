@@ -10,6 +10,7 @@ from typing import Generic
 
 from integrations.partners.ports import FileClosed, MailSender, SmsSender, WorldTracer
 from integrations.records.attempts import Send
+from integrations.records.codes import E_164
 from integrations.records.deliveries import SendResult
 from integrations.records.effects import Effect, EffectReason, Service, TracingCall, Trigger
 from integrations.records.pirs import PirBag
@@ -31,7 +32,6 @@ CLOCKS_DIFFER = timedelta(minutes=1)
 # Each makes a file: done twice, there are two. What else WorldTracer is asked for may be asked again.
 MADE_ONCE = frozenset({TracingCall.CREATE.value, TracingCall.FORWARD.value})
 
-PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164
 ADDRESS = re.compile(r"[^@\s\x00-\x1f<>(),;:\"\\\[\]]{1,64}@[A-Za-z0-9.-]{1,253}\.[A-Za-z]{2,63}")
 
 
@@ -206,7 +206,7 @@ class SmsChannel(Channel[SmsSender]):
     ) -> Ready[SmsSender] | Wait | Drop:
         """The words are made from the file as it stands now."""
         number = dossier.phone
-        if (obstacle := await _obstacle(records, effect, number, PHONE)) is not None:
+        if (obstacle := await _obstacle(records, effect, number, E_164)) is not None:
             return obstacle
         assert number is not None
         sent = await effects.count_sent_to(

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
+from integrations.records.codes import day_and_month
 from integrations.records.effects import Trigger
 from integrations.records.passengers import Language
 from integrations.records.sms import Sms, gsm_safe, measure
@@ -22,7 +23,6 @@ from resolvers.notifications.wording.words import Phrasebook, fill
 PHRASEBOOKS = {Language.ES: SPANISH, Language.EN: ENGLISH, Language.PT: PORTUGUESE}
 
 # Teletype months, as on tags and tickets, in every language.
-MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
 # What the table of an email shows beside the file, its tags and its destination.
 DETAILS = {
@@ -211,7 +211,7 @@ def _window(milestone: Milestone) -> str | None:
 
 
 def _teletype_day(day: date | None) -> str | None:
-    return f"{day.day:02d}{MONTHS[day.month - 1]}" if day else None
+    return day_and_month(day) if day else None
 
 
 def _day(book: Phrasebook, day: date | None) -> str | None:

@@ -3,11 +3,14 @@
 import ast
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 
+from integrations.records.outbox import LANES
 from tests.statements import CYPHER, SQL, SQL_COMMAND, Statement, modules, statements, tenant_tables
 
+ROOT = Path(__file__).parents[2]
 # Statements over tenants' tables that name no airline, and why they may.
 OF_ALL_AIRLINES = {
     "WAITING_MESSAGES": "a worker tells the graph of all airlines' changes, each under its own airline",
@@ -65,6 +68,19 @@ def test_cypher_over_bags_flights_and_routes_names_the_airline(statement: Statem
 def test_nothing_selected_is_an_exists(statement: Statement) -> None:
     """For EXISTS among what many rows select PostgreSQL may read a whole table into a hash."""
     assert not re.search(r"\bEXISTS \((?:[^()]|\([^()]*\))*\)\s+AS\b", statement.text)
+
+
+def test_sql_and_migrations_know_the_number_of_lanes() -> None:
+    """Texts of statements are static and repeat the number, which ``integrations.records.outbox`` states."""
+    moduli = {one.name: re.findall(r"% ([0-9]+)", one.text) for one in statements(SQL) if "lane" in one.text}
+    repeated = [int(number) for numbers in moduli.values() for number in numbers]
+    migrations = "".join(path.read_text() for path in (ROOT / "migrations" / "versioned").glob("*.sql"))
+    last_lanes = re.findall(r"generate_series\(0, ([0-9]+)\) AS lane", migrations)
+
+    assert len(repeated) >= 5
+    assert set(repeated) == {LANES}
+    assert len(last_lanes) >= 3
+    assert {int(last) + 1 for last in last_lanes} == {LANES}
 
 
 def test_no_statement_is_glued_together() -> None:

@@ -12,7 +12,7 @@ import pytest
 from integrations.errors import Unavailable
 from integrations.records.bags import Bag
 from integrations.records.events import EventColumns
-from integrations.records.outbox import Consumer
+from integrations.records.outbox import LANES, Consumer
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres import bags, outbox
 from migrations.run import load_graph_schema
@@ -322,7 +322,7 @@ async def test_workers_share_the_lanes_and_tell_everything_once(airline: Builder
     for worker in workers:
         await outbox.release(stores.postgres, Consumer.GRAPH, worker.owner)
 
-    assert sum(owned.values()) == outbox.LANES
+    assert sum(owned.values()) == LANES
     assert sum(steps) == 60
     assert (await lag(stores.postgres)).notices == 0
     assert await lanes(stores) == {}
@@ -348,9 +348,9 @@ async def test_a_lane_is_nobody_elses_while_its_lease_holds_and_free_after_it(ai
     late = await outbox.waiting_messages(stores.postgres, Consumer.GRAPH, "vanished", 0.0, 10)
     await outbox.release(stores.postgres, Consumer.GRAPH, "other")
 
-    assert len(vanished) == outbox.LANES
+    assert len(vanished) == LANES
     assert (refused, early, late) == ([], [], [])
-    assert len(taken) == outbox.LANES
+    assert len(taken) == LANES
     assert len(waiting) == 1
 
 
@@ -437,7 +437,7 @@ async def test_it_waits_for_a_graph_that_is_away_and_catches_up(
         held = await lanes(stores)
 
     assert graph.failures == 0
-    assert held == {"patient": outbox.LANES}
+    assert held == {"patient": LANES}
     assert await lanes(stores) == {}, "given back"
     assert (await journey_of(airline, "one")).behind == 0
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from integrations.errors import Unavailable
 from integrations.records.bags import Bag
 from integrations.records.events import EventKind, Scan, ScanMethod
+from integrations.records.outbox import LANES
 from integrations.stores.postgres import outbox
 from integrations.stores.postgres.manager import count_statements
 from migrations.run import load_graph_schema
@@ -87,7 +88,7 @@ async def test_the_graphs_notice_names_the_new_events_of_each_bag(airline: Build
 
     assert told == {fresh[1].bag_id: [fresh[1].event_id], fresh[2].bag_id: [fresh[2].event_id]}
     assert rows[0]["events"] == [known.event_id]
-    assert {(row["subject"], row["lane"] == row["subject_id"] % 64, row["done_at"]) for row in rows} == {
+    assert {(row["subject"], row["lane"] == row["subject_id"] % LANES, row["done_at"]) for row in rows} == {
         ("BAG", True, None)
     }
 

@@ -5,7 +5,6 @@ Beside the control endpoints of ``faults`` and ``delivery_simulator``, ``POST /_
 message to ``callback``.
 """
 
-import re
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, date, datetime
@@ -23,9 +22,9 @@ from twilio.request_validator import RequestValidator
 
 from integrations.partners.mocks.delivery_simulator import NO_REPORT, DeliveryOutcome, DeliverySimulator, is_loopback
 from integrations.partners.mocks.faults import FaultInjector, mock_app
+from integrations.records.codes import E_164
 from integrations.records.sms import measure
 
-NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 LONGEST_BODY = 1600
 LARGEST_PAGE = 1000
 # Twilio tries once more if it could not connect.
@@ -218,7 +217,7 @@ class TwilioService:
     def _check(self, form: Mapping[str, str]) -> None:
         if "To" not in form:
             raise TwilioError(21604, "A 'To' phone number is required.")
-        if not NUMBER.fullmatch(form["To"]):
+        if not E_164.fullmatch(form["To"]):
             raise TwilioError(21211, "The 'To' number is not a valid phone number.")
         if "From" not in form and "MessagingServiceSid" not in form:
             raise TwilioError(21603, "A 'From' phone number is required.")

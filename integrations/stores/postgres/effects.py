@@ -15,10 +15,10 @@ from integrations.records.effects import (
     Service,
     ServiceCost,
 )
+from integrations.records.outbox import LANES
 from integrations.records.page import Page
 from integrations.stores.postgres.manager import Reader
 
-LANES = 64
 # Advisory lock that keeps two dispatchers from both sending the last message that a limit allows. The service's ordinal
 # is added to it.
 RATE_LOCK = 75_310

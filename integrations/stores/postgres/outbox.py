@@ -4,10 +4,9 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from integrations.records.outbox import Consumer, OutboxMessage, PendingChanges, Subject
+from integrations.records.outbox import LANES, Consumer, OutboxMessage, PendingChanges, Subject
 from integrations.stores.postgres.manager import Reader
 
-LANES = 64
 CHANNEL = "outbox"
 
 ENQUEUE_BAG_CHANGES = """
