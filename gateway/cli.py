@@ -82,8 +82,8 @@ def commands() -> list[Command]:
             [_argument("--journal", type=Path, help="file that keeps the WorldTracer mock's files across restarts")],
         ),
         Command(
-            "story",
-            _story,
+            "walkthrough",
+            _walkthrough,
             "walk through a missed connection on the running demo, by GraphQL only",
             [_argument("--url", help="base URL of the gateway (default: http://127.0.0.1:8000, or PORT)")],
         ),
@@ -161,10 +161,10 @@ def _demo(parsed: argparse.Namespace) -> int:
     return demo.reset() if parsed.reset else demo.run(check=parsed.check)
 
 
-def _story(parsed: argparse.Namespace) -> int:
+def _walkthrough(parsed: argparse.Namespace) -> int:
     from gateway.demo import commands as demo
 
-    return demo.story(parsed.url or f"http://127.0.0.1:{os.environ.get('PORT') or 8000}")
+    return demo.walk_through(parsed.url or f"http://127.0.0.1:{os.environ.get('PORT') or 8000}")
 
 
 def _serve(parsed: argparse.Namespace) -> int:

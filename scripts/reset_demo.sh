@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Returns the demo to its seeded state, the story anchored to now, whether the demo runs or not.
+# Restores the seeded state of the demo, with times relative to now, whether the demo runs or not.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/bootstrap.sh

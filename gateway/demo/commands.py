@@ -1,20 +1,20 @@
-"""The demo as a person meets it: its own keys, what it prints, what ``--check`` asks, and its reset."""
+"""The commands of the demo: run it, check it, reset it, and walk through a missed connection."""
 
 import asyncio
 import json
 import os
-import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import timedelta
 
 import httpx
 
 import seeds
 from gateway.config import Settings
-from gateway.console import console
+from gateway.console import Say, console
 from gateway.demo.keys import FOLDER, demo_secrets
 from gateway.demo.supervisor import run_demo, run_reset
 from gateway.demo.walkthrough import Walkthrough, WalkthroughError
+from gateway.errors import CommandError
 from gateway.http.jwt import issue_token
 from gateway.initialise import initialise, operator, seed
 from gateway.lifespan import open_stores
@@ -23,106 +23,12 @@ from integrations.partners.mocks.sendgrid import public_key
 from resolvers.actor import Role
 
 SIGN_IN = timedelta(hours=12)
-# Mocks stand for the partners: the number is kept free for fiction, the domain is reserved.
+# For the mocks of the partners: a number reserved for fiction and a reserved domain.
 ACCOUNTS = {
     "TWILIO_ACCOUNT_SID": "AC00000000000000000000000000000000",
     "TWILIO_PHONE_NUMBER": "+12025550100",
     "SENDGRID_FROM_EMAIL": "baggage@example.com",
 }
-
-Environment = Mapping[str, str]
-Say = Callable[[str], None]
-
-
-def run(*, check: bool) -> int:
-    """Brings the demo up until Ctrl-C; with ``check``, asks it a few questions and stops. Returns the exit code."""
-    environment, say = _environment(), console(os.environ)
-
-    async def init(complete: Environment) -> None:
-        await initialise(Settings.read(complete), say)
-
-    async def announce(complete: Environment) -> None:
-        _announce(complete, say)
-
-    async def ask(url: str) -> int:
-        return await _check(url, environment["JWT_SECRET"])
-
-    port = int(os.environ.get("PORT") or 8000)
-    return _told(
-        run_demo(
-            FOLDER,
-            environment=environment,
-            port=port,
-            initialise=init,
-            announce=announce,
-            check=ask if check else None,
-            say=say,
-        )
-    )
-
-
-def reset() -> int:
-    """Returns the demo to its seeded state, anchored to now, whether it runs or not. Returns the exit code."""
-    say = console(os.environ)
-
-    async def return_to_seed(complete: Environment) -> None:
-        settings = Settings.read(complete)
-        async with open_stores(settings) as stores:
-            await seeds.reset(operator(settings, stores), say)
-            await seed(settings, stores, say)
-
-    return _told(run_reset(FOLDER, environment=_environment(), reset=return_to_seed, say=say))
-
-
-def story(url: str) -> int:
-    """Tells the story of an irregularity by the running demo's GraphQL. Returns the exit code."""
-
-    async def tell() -> None:
-        token = issue_token(demo_secrets()["JWT_SECRET"], Role.SUPERVISOR, 1, timedelta(hours=1))
-        headers = {"Authorization": f"Bearer {token}"}
-        async with httpx.AsyncClient(timeout=30, trust_env=False, headers=headers) as client:
-            await Walkthrough(client, f"{url}/graphql", console(os.environ)).run()
-
-    try:
-        asyncio.run(tell())
-    except (WalkthroughError, httpx.HTTPError) as error:
-        print(f"\nThe story ended early: {error or type(error).__name__}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _environment() -> dict[str, str]:
-    own = demo_secrets()
-    verifies = {"SENDGRID_WEBHOOK_PUBLIC_KEY": public_key(own["SENDGRID_API_KEY"])}
-    return {**ACCOUNTS, **verifies, **os.environ, "ENVIRONMENT": "demo", **own}
-
-
-def _told(work: Coroutine[None, None, int]) -> int:
-    """Does the work; what keeps it from starting is told in a sentence."""
-    try:
-        return asyncio.run(work)
-    except StartError as error:
-        print(f"\n{error}", file=sys.stderr)
-        return 1
-
-
-def _announce(complete: Environment, say: Say) -> None:
-    url = f"http://127.0.0.1:{complete['PORT']}"
-    token = issue_token(complete["JWT_SECRET"], Role.SUPERVISOR, int(complete.get("COPA_AIRLINE_ID") or 1), SIGN_IN)
-    say("the demo is up; Ctrl-C stops everything")
-    print(
-        f"""
-  GraphiQL, signed in as a supervisor for 12 hours:
-    {url}/graphql#token={token}
-  GraphQL   {url}/graphql
-  Health    {url}/health
-
-  Other roles: .venv/bin/python -m gateway token --role AGENT
-""",
-        flush=True,
-    )
-
-
 CHECKS: dict[str, str] = {
     "health": "{ health { status services { name healthy latencyMs } } }",
     "a bag's journey": """
@@ -134,23 +40,111 @@ CHECKS: dict[str, str] = {
     "bags in exceptional states": """
         { bags(states: [LEFT_BEHIND, MISROUTED, DELAYED, RUSH_TAGGED, DAMAGED], first: 5) {
             nodes { printedTag state airport } } }""",
-    "open files": "{ pirs(statuses: [OPEN], first: 5) { nodes { reference kind station } } }",
-    "ways from MIA to GRU": """
+    "open PIRs": "{ pirs(statuses: [OPEN], first: 5) { nodes { reference kind station } } }",
+    "routes from MIA to GRU": """
         { routes(from: "MIA", to: "GRU") { source ageSeconds options { minutes legs { origin destination } } } }""",
     "a search": '{ search(text: "CM758", first: 1) { readAs found { __typename } } }',
 }
 
+Environment = Mapping[str, str]
+
+
+def run(*, check: bool) -> int:
+    """Runs the demo until Ctrl-C; with ``check``, runs a few queries and stops. Returns the exit code."""
+    environment, say = _environment(), console(os.environ)
+
+    async def initialise_demo(complete: Environment) -> None:
+        await initialise(Settings.read(complete), say)
+
+    async def announce(complete: Environment) -> None:
+        _announce(complete, say)
+
+    async def check_demo(url: str) -> int:
+        return await _check(url, environment["JWT_SECRET"])
+
+    return _run(
+        run_demo(
+            FOLDER,
+            environment=environment,
+            port=int(os.environ.get("PORT") or 8000),
+            initialise=initialise_demo,
+            announce=announce,
+            check=check_demo if check else None,
+            say=say,
+        )
+    )
+
+
+def reset() -> int:
+    """Restores the seeded state, with times relative to now, whether the demo runs or not. Returns the exit code."""
+    say = console(os.environ)
+
+    async def restore(complete: Environment) -> None:
+        settings = Settings.read(complete)
+        async with open_stores(settings) as stores:
+            await seeds.reset(operator(settings, stores), say)
+            await seed(settings, stores, say)
+
+    return _run(run_reset(FOLDER, environment=_environment(), reset=restore, say=say))
+
+
+def walk_through(url: str) -> int:
+    """Runs the walkthrough of a missed connection on the demo at a URL. Returns the exit code."""
+
+    async def run_walkthrough() -> None:
+        token = issue_token(demo_secrets()["JWT_SECRET"], Role.SUPERVISOR, 1, timedelta(hours=1))
+        headers = {"Authorization": f"Bearer {token}"}
+        async with httpx.AsyncClient(timeout=30, trust_env=False, headers=headers) as client:
+            await Walkthrough(client, f"{url}/graphql", console(os.environ)).run()
+
+    try:
+        asyncio.run(run_walkthrough())
+    except (WalkthroughError, httpx.HTTPError) as error:
+        raise CommandError(f"The walkthrough failed: {error or type(error).__name__}") from error
+    return 0
+
+
+def _environment() -> dict[str, str]:
+    own = demo_secrets()
+    webhook_key = {"SENDGRID_WEBHOOK_PUBLIC_KEY": public_key(own["SENDGRID_API_KEY"])}
+    return {**ACCOUNTS, **webhook_key, **os.environ, "ENVIRONMENT": "demo", **own}
+
+
+def _run(work: Coroutine[None, None, int]) -> int:
+    try:
+        return asyncio.run(work)
+    except StartError as error:
+        raise CommandError(str(error)) from error
+
+
+def _announce(complete: Environment, say: Say) -> None:
+    url = f"http://127.0.0.1:{complete['PORT']}"
+    token = issue_token(complete["JWT_SECRET"], Role.SUPERVISOR, int(complete.get("COPA_AIRLINE_ID") or 1), SIGN_IN)
+    say("the demo is ready; Ctrl-C stops it")
+    print(
+        f"""
+  GraphiQL, signed in as a supervisor for 12 hours:
+    {url}/graphql#token={token}
+  GraphQL   {url}/graphql
+  Health    {url}/health
+
+  A missed connection, step by step:  .venv/bin/python -m gateway walkthrough
+  A token for another role:           .venv/bin/python -m gateway token --role AGENT
+""",
+        flush=True,
+    )
+
 
 async def _check(url: str, secret: str) -> int:
-    """Asks the demo a few questions over HTTP and prints the answers; 1 where one has errors or nothing in it."""
+    """Runs a few queries and prints the responses; returns 1 if one has errors or no data."""
     token = issue_token(secret, Role.AGENT, 1, timedelta(minutes=5))
     failures = 0
     async with httpx.AsyncClient(timeout=15, trust_env=False, headers={"Authorization": f"Bearer {token}"}) as client:
         for title, query in CHECKS.items():
-            answer = (await client.post(f"{url}/graphql", json={"query": query})).json()
-            missing = "errors" in answer or not all((answer.get("data") or {"": None}).values())
-            failures += missing
-            print(f"\n{title}{': FAILED' if missing else ''}\n{json.dumps(answer, indent=2, ensure_ascii=False)}")
+            response = (await client.post(f"{url}/graphql", json={"query": query})).json()
+            failed = "errors" in response or not all((response.get("data") or {"": None}).values())
+            failures += failed
+            print(f"\n{title}{': FAILED' if failed else ''}\n{json.dumps(response, indent=2, ensure_ascii=False)}")
         health = await client.get(f"{url}/health")
         failures += health.status_code != httpx.codes.OK
         print(f"\nGET /health: {health.status_code} {health.text}")
