@@ -1,4 +1,4 @@
-"""The commands that people wait for import only what they need."""
+"""Commands import only what they need, and the demo's queries fit the schema."""
 
 import os
 import subprocess
@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from graphql import parse, validate
 
 from gateway.cli import commands
+from gateway.demo.commands import CHECKS
+from schema.build import build_schema
 
 ROOT = Path(__file__).parents[2]
 SLOW = {"asyncpg", "graphql", "httpx", "neo4j", "pydantic", "redis", "starlette", "strawberry", "twilio", "uvicorn"}
@@ -38,3 +41,8 @@ def test_token_and_help_import_no_slow_package(arguments: list[str]) -> None:
     )
     assert run.stdout
     assert SLOW & {name.partition(".")[0] for name in run.stderr.split()} == set()
+
+
+def test_the_queries_of_the_demo_check_are_valid() -> None:
+    schema = build_schema()._schema
+    assert [error for query in CHECKS.values() for error in validate(schema, parse(query))] == []
