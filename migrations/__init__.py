@@ -1,4 +1,4 @@
-"""The schemas of the stores, version by version, and the functions that bring open stores up to date."""
+"""Schemas of the stores, version by version, and functions that migrate open stores."""
 
 from migrations.run import MigrationError, load_graph_schema, migrate
 

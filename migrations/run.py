@@ -1,4 +1,4 @@
-"""Brings PostgreSQL and Neo4j to the schema that this version of the product expects."""
+"""Migration of PostgreSQL and Neo4j to the schema of this version."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from integrations.stores.postgres.manager import PostgresManager, Session
 VERSIONED = Path(__file__).parent / "versioned"
 GRAPH = Path(__file__).parent / "neo4j"
 
-# Several processes may start at once: one migrates, the others wait for it and find nothing left to do.
+# Several processes may start at once: one migrates, and the others wait for it and find nothing to do.
 LOCK_KEY = 7_533_230
 LOCK_SECONDS = 300.0
 FILE_SECONDS = 600.0
@@ -33,82 +33,86 @@ INSERT_MIGRATION = "INSERT INTO schema_migrations (name, sha256) VALUES ($1, $2)
 
 
 class MigrationError(Exception):
-    """The database's history and the files do not fit, or a file failed; the message names the file."""
+    """The database's history does not match the files, or a file failed; the message names the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One file of the history."""
+    """One file of a folder of migrations."""
 
     name: str
     sql: str = field(repr=False)
 
     @property
     def sha256(self) -> str:
-        """Digest of the text: what was applied must not change afterwards."""
+        """Digest of the text, by which a change after the file was applied is detected."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-async def migrate(records: PostgresManager, say: Callable[[str], None], folder: Path = VERSIONED) -> list[str]:
-    """Applies what is missing, file by file in the order of their names, each in a transaction of its own.
+async def migrate(records: PostgresManager, report: Callable[[str], None], folder: Path = VERSIONED) -> list[str]:
+    """Apply the missing files in order of their names, each in a transaction of its own.
 
     Safe to repeat, and to run in several processes at the same time. Uses a direct connection, since a pooler does not
     keep the lock.
 
     Args:
-        say: takes a line for the person at the console.
-        folder: holds the ``.sql`` files.
+        report: is called with a line of progress for each file.
+        folder: folder of the ``.sql`` files.
 
     Returns:
-        The names of the files that were applied now.
+        The names of the files that this call applied.
 
     Raises:
-        MigrationError: an applied file was changed or is missing, a new one comes before applied ones, or one failed;
-            what came before it stays applied.
-        Unavailable: PostgreSQL does not answer.
+        MigrationError: an applied file was changed or is missing, a new file comes before applied ones, or a file
+            failed; files before it stay applied.
+        Unavailable: PostgreSQL does not respond.
     """
     migrations = read_migrations(folder)
     async with records.direct() as session:
         await session.execute(LOCK_MIGRATIONS, LOCK_KEY, name="LOCK_MIGRATIONS", timeout=LOCK_SECONDS)
         await session.execute(CREATE_SCHEMA_MIGRATIONS, name="CREATE_SCHEMA_MIGRATIONS")
         rows = await session.fetch(APPLIED_MIGRATIONS, name="APPLIED_MIGRATIONS")
-        waiting = unapplied(migrations, {row["name"]: row["sha256"] for row in rows})
-        for migration in waiting:
-            say(f"applying {migration.name}")
+        pending = unapplied(migrations, {row["name"]: row["sha256"] for row in rows})
+        for migration in pending:
+            report(f"applying {migration.name}")
             await _apply(session, migration)
-    return [migration.name for migration in waiting]
+    return [migration.name for migration in pending]
 
 
 async def load_graph_schema(graph: Neo4jManager, folder: Path = GRAPH) -> int:
-    """Makes the graph's constraints and indexes; safe to repeat. Returns the number of statements."""
+    """Create the graph's constraints and indexes and return the number of statements; safe to repeat."""
     return await graph.load_schema(folder)
 
 
 def read_migrations(folder: Path) -> list[Migration]:
-    """The files of a folder in order of their names."""
+    """Return the files of a folder in order of their names."""
     return [Migration(path.name, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.sql"))]
 
 
 def unapplied(migrations: Sequence[Migration], applied: Mapping[str, str]) -> list[Migration]:
-    """The files that a database with this history (name -> sha256) still needs.
+    """Return the files that a database still needs.
+
+    Args:
+        migrations: all files, in order of their names.
+        applied: history of the database: name -> sha256.
 
     Raises:
-        MigrationError: the history is not how the files begin.
+        MigrationError: the history is not the beginning of the files.
     """
     known = {migration.name: migration.sha256 for migration in migrations}
     for name, sha256 in applied.items():
         if name not in known:
             raise MigrationError(
-                f"{name} was applied to this database and is not among the files: is this an older version?"
+                f"{name} was applied to this database and is not among the files; this version may be too old for it"
             )
         if known[name] != sha256:
             raise MigrationError(
-                f"{name} was changed after it was applied: restore it, and put the change into a new file."
+                f"{name} was changed after it was applied; restore it, and put the change into a new file"
             )
-    waiting = [migration for migration in migrations if migration.name not in applied]
-    if waiting and applied and waiting[0].name < max(applied):
-        raise MigrationError(f"{waiting[0].name} comes before {max(applied)}, which is applied: give it a later name.")
-    return waiting
+    pending = [migration for migration in migrations if migration.name not in applied]
+    if pending and applied and pending[0].name < max(applied):
+        raise MigrationError(f"{pending[0].name} comes before {max(applied)}, which is applied; give it a later name")
+    return pending
 
 
 async def _apply(session: Session, migration: Migration) -> None:
@@ -117,4 +121,4 @@ async def _apply(session: Session, migration: Migration) -> None:
             await transaction.execute(migration.sql, name=migration.name, timeout=FILE_SECONDS)
             await transaction.execute(INSERT_MIGRATION, migration.name, migration.sha256, name="INSERT_MIGRATION")
     except (Refused, Conflict) as error:
-        raise MigrationError(f"{migration.name} failed and left nothing behind: {error.reason}") from error
+        raise MigrationError(f"{migration.name} failed and was rolled back: {error.reason}") from error

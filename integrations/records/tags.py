@@ -57,8 +57,7 @@ def parse_tag(text: str) -> TagQuery:
     if counted := _COUNTED.fullmatch(plain):
         return TagQuery(numbers=_consecutive(counted[1], int(counted[2])))
     raise InvalidTagError(
-        "A tag must be ten digits (0230456781), a carrier and six digits (CM456781), or ten digits and a count (001 to "
-        "999)."
+        "A tag must be ten digits (0230456781), carrier and six digits (CM456781), or ten digits and a count of three."
     )
 
 

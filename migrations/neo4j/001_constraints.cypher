@@ -1,4 +1,5 @@
-// One node for each identity: what the projector merges by. Community edition offers uniqueness, not node keys.
+// One node for each identity, by which the projector merges. Community Edition has uniqueness constraints, but no node
+// keys.
 CREATE CONSTRAINT airport_iata IF NOT EXISTS FOR (a:Airport) REQUIRE a.iata IS UNIQUE;
 CREATE CONSTRAINT flight_id IF NOT EXISTS FOR (f:Flight) REQUIRE f.id IS UNIQUE;
 CREATE CONSTRAINT bag_id IF NOT EXISTS FOR (b:Bag) REQUIRE b.id IS UNIQUE;

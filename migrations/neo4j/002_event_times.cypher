@@ -1,2 +1,2 @@
-// Events of a place in a stretch of time, however long the graph remembers.
+// Events of a place within a period, whatever the number of events in the graph.
 CREATE INDEX event_place_at IF NOT EXISTS FOR (e:Event) ON (e.airport, e.place, e.at);

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,17 @@ import pytest
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres.manager import PostgresManager
 from migrations import MigrationError, load_graph_schema, migrate
+from migrations.run import VERSIONED
 from tests.conftest import Neo4jCredentials
 
 
 def quiet(_: str) -> None:
-    """Nobody listens."""
+    """Discards progress."""
 
 
 @pytest.fixture
 async def postgres(postgres_url: str) -> AsyncIterator[PostgresManager]:
-    """A manager over a database that holds nothing."""
+    """Manager of an empty database."""
     manager = PostgresManager(postgres_url, 0, 4)
     await manager.connect()
     await manager.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
@@ -28,20 +30,55 @@ async def postgres(postgres_url: str) -> AsyncIterator[PostgresManager]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two files: a table, and a row in it."""
+    """Folder of two files: a table, and a row in it."""
     (tmp_path / "001_table.sql").write_text("CREATE TABLE bag (id integer); -- first\nCREATE INDEX ON bag (id);")
     (tmp_path / "002_row.sql").write_text("INSERT INTO bag VALUES (230);")
     return tmp_path
 
 
 async def test_the_real_files_apply_to_an_empty_database_once(postgres: PostgresManager) -> None:
-    said: list[str] = []
-    names = await migrate(postgres, said.append)
+    progress: list[str] = []
+    names = await migrate(postgres, progress.append)
     assert names == sorted(names)
     assert names[0] == "001_initial_schema.sql"
-    assert said == [f"applying {name}" for name in names]
+    assert progress == [f"applying {name}" for name in names]
     assert await postgres.fetchval("SELECT designator FROM airlines") == "CM"
-    assert await migrate(postgres, said.append) == []
+    assert await migrate(postgres, progress.append) == []
+
+
+# Events of a month before the log was partitioned by month, and of a later one.
+EVENTS = """
+INSERT INTO events (id, airline_id, tag, kind, rank, at, received_at, airport, giver, holder, method)
+SELECT gen_random_uuid(), 1, '0230456781', 'ACCEPTED', 2, at, at, 'PTY', 'PASSENGER', 'CM', 'LASER'
+FROM unnest($1::timestamptz[]) AS at
+"""
+# The partition of each event, with the columns after the migration; the partition is read under the same names.
+CUSTODY = "SELECT tableoid::regclass::text AS name, released_by, custodian FROM events ORDER BY at"
+
+
+async def test_custodians_are_renamed_in_every_partition_and_in_new_ones(
+    postgres: PostgresManager, tmp_path: Path
+) -> None:
+    """Given events in two partitions, when the columns are renamed, then values stay and what reads events works."""
+    for path in sorted(VERSIONED.glob("*.sql")):
+        if path.name < "012":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    await migrate(postgres, quiet, tmp_path)
+    times = [datetime(2024, 11, 23, tzinfo=UTC), datetime(2026, 11, 23, tzinfo=UTC)]
+    await postgres.execute("SELECT ensure_event_partitions($1::date[])", times)
+    await postgres.execute(EVENTS, times)
+
+    assert (await migrate(postgres, quiet))[0] == "012_custodians.sql"
+
+    await postgres.execute("SELECT ensure_event_partitions(ARRAY['2027-01-01'::date])")
+    rows = [tuple(row) for row in await postgres.fetch(CUSTODY)]
+    assert rows == [(name, "PASSENGER", "CM") for name in ("events_before_2025", "events_2026_11")]
+    for name in ("events_before_2025", "events_2026_11", "events_2027_01"):
+        await postgres.fetch(f"SELECT released_by, custodian FROM {name}")
+    assert await postgres.fetch("SELECT * FROM inventory(1, ARRAY[1]::bigint[], now())") == []
+    assert await postgres.fetch("SELECT * FROM transfers") == []
+    left = "SELECT count(*) FROM information_schema.columns WHERE column_name IN ('holder', 'giver')"
+    assert await postgres.fetchval(left) == 0
 
 
 async def test_a_new_file_is_applied_to_a_database_with_history(postgres: PostgresManager, folder: Path) -> None:
@@ -67,7 +104,7 @@ async def test_two_processes_at_once_apply_each_file_once(postgres: PostgresMana
         (lambda folder: (folder / "000_late.sql").write_text("SELECT 1"), "000_late.sql comes before 002_row.sql"),
     ],
 )
-async def test_a_history_that_does_not_fit_is_refused_by_name(
+async def test_a_history_that_does_not_match_the_files_is_rejected_by_name(
     postgres: PostgresManager, folder: Path, change: Callable[[Path], object], message: str
 ) -> None:
     await migrate(postgres, quiet, folder)
@@ -82,12 +119,12 @@ async def test_a_history_that_does_not_fit_is_refused_by_name(
     "failure",
     [
         "INSERT INTO bag VALUES (1 / 0)",
-        "ALTER TABLE schema_migrations ADD CHECK (name <> '002_row.sql')",  # fails after the file, when it is noted
+        "ALTER TABLE schema_migrations ADD CHECK (name <> '002_row.sql')",  # fails after the file, on its history row
     ],
 )
 async def test_a_failing_file_leaves_nothing_half_done(postgres: PostgresManager, folder: Path, failure: str) -> None:
     (folder / "002_row.sql").write_text(f"INSERT INTO bag VALUES (230); {failure}")
-    with pytest.raises(MigrationError, match=r"002_row\.sql failed and left nothing behind"):
+    with pytest.raises(MigrationError, match=r"002_row\.sql failed and was rolled back"):
         await migrate(postgres, quiet, folder)
     assert await postgres.fetchval("SELECT count(*) FROM bag") == 0
     (folder / "002_row.sql").write_text("INSERT INTO bag VALUES (230)")
