@@ -13,7 +13,7 @@ from typing import Any
 from integrations.records.matches import TracedBagView
 from seeds.bag_factory import COLOURS, ELEMENTS, TYPES
 from seeds.network import read_rows
-from seeds.seeded_random import chance
+from seeds.seeded_random import random_for
 
 FIRST_DAY = datetime(2026, 10, 1, tzinfo=UTC)
 DAYS = 14
@@ -101,7 +101,7 @@ class Finds:
 
 def make(seed: int, files: int = 2_000, finds: int = 2_000) -> Finds:
     """So many files and finds; four fifths of the lesser number belong together."""
-    numbers = chance("finds", seed)
+    numbers = random_for("finds", seed)
     people = [(row["given_name"], row["surname"]) for row in read_rows("names.csv")]
     maker = _Maker(numbers, [given for given, _ in people], [surname for _, surname in people] + SURNAMES.split())
     bags = [maker.bag() for _ in range(files + finds // 5)]

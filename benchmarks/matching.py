@@ -25,7 +25,7 @@ from resolvers.rules.matching import (
     traits,
     wanted_keys,
 )
-from seeds.seeded_random import chance
+from seeds.seeded_random import random_for
 
 MEASURED = 2026
 TUNED = 753
@@ -124,7 +124,7 @@ def recalled(places: Sequence[int | None], depth: int) -> float:
 def _tune(rounds: int = 60) -> None:
     """Changes one weight at a time, and keeps what helps."""
     files = Files(make(TUNED))
-    numbers = chance("tuning", TUNED)
+    numbers = random_for("tuning", TUNED)
     sample = numbers.sample(sorted(files.truth), 600)
     agreed = {
         number: [

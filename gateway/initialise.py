@@ -102,7 +102,11 @@ async def verify_partners(settings: Settings) -> str:
 async def seed(settings: Settings, stores: Stores, say: Say) -> None:
     """Seeds the records, tells the graph of it, and warms the cache with what the graph then knows."""
     report = await seeds.seed(
-        operator(settings, stores), bags=settings.seed_bags, exceptions=settings.seed_exceptions, now=now(), say=say
+        operator(settings, stores),
+        bags=settings.seed_bags,
+        exceptions=settings.seed_exceptions,
+        now=now(),
+        progress=say,
     )
     say(
         f"seeds: {report.bags} bags ({report.exceptions} in trouble) on {report.flights} flights "

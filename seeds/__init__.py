@@ -1,4 +1,4 @@
-"""The demo's world: functions that fill open stores, safe to run twice, and ``python -m seeds``."""
+"""The demo's data: functions that fill and empty open stores and may be repeated, and ``python -m seeds``."""
 
 from seeds.reset import reset
 from seeds.run import AlreadyInUse, SeedReport, seed

@@ -1,4 +1,4 @@
-"""``python -m seeds``: fills the database that the settings name."""
+"""Command ``python -m seeds``: fills the database that the settings name."""
 
 import argparse
 import asyncio
@@ -19,36 +19,38 @@ from seeds.run import AlreadyInUse, SeedReport, seed
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Seeds, and prints what there is; returns the exit code."""
-    parsed = _parser().parse_args(arguments)
+    """Seeds the database and prints a summary; returns the exit code."""
+    options = _parser().parse_args(arguments)
     try:
-        report = asyncio.run(_seed(Settings.read(os.environ), parsed))
+        report = asyncio.run(_seed(Settings.read(os.environ), options))
     except (SettingsError, AlreadyInUse, OutsideError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     print(report.summary)
     for bag in report.guide:
-        print(f"  {bag.tag} ({bag.printed_tag}) {bag.story}", *filter(None, (bag.pir, bag.rush_tag)), sep=", ")
+        print(f"  {bag.tag} ({bag.printed_tag}) {bag.scenario}", *filter(None, (bag.pir, bag.rush_tag)), sep=", ")
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m seeds", description="Fills an empty database with a demo.")
-    parser.add_argument("--bags", type=int, default=50, help="how many bags; 50 if absent")
-    parser.add_argument("--exceptions", type=int, default=10, help="how many of them get into trouble; 10 if absent")
-    parser.add_argument("--seed", type=int, default=230, help="what chance begins with; 230 if absent")
-    parser.add_argument("--now", type=_moment, help="the moment to tell stories up to, as 2026-11-23T15:30:00Z")
+    parser = argparse.ArgumentParser(prog="python -m seeds", description="Fill an empty database with demo data.")
+    parser.add_argument("--bags", type=int, default=50, help="number of bags, up to 1,000,000 (default: 50)")
+    parser.add_argument("--exceptions", type=int, default=10, help="number of exceptions among them (default: 10)")
+    parser.add_argument("--seed", type=int, default=230, help="seed of the random numbers (default: 230)")
+    parser.add_argument(
+        "--now", type=_timestamp, help="timestamp up to which the scenarios run, such as 2026-11-23T15:30:00Z"
+    )
     return parser
 
 
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _timestamp(text: str) -> datetime:
+    timestamp = datetime.fromisoformat(text)
+    return timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
 
 
-async def _seed(settings: Settings, parsed: argparse.Namespace) -> SeedReport:
+async def _seed(settings: Settings, options: argparse.Namespace) -> SeedReport:
     postgres = PostgresManager(settings.neon_database_url.get_secret_value(), application_name="baggage-seeds")
-    # Neither graph nor cache is touched: the graph learns from the outbox.
+    # Graph and cache are not used: the graph follows from the outbox.
     graph = Neo4jManager(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password.get_secret_value())
     cache = RedisManager(settings.redis_url.get_secret_value())
     context = Context(
@@ -62,7 +64,12 @@ async def _seed(settings: Settings, parsed: argparse.Namespace) -> SeedReport:
     await postgres.connect()
     try:
         return await seed(
-            context, bags=parsed.bags, exceptions=parsed.exceptions, seed=parsed.seed, now=parsed.now, say=print
+            context,
+            bags=options.bags,
+            exceptions=options.exceptions,
+            seed=options.seed,
+            now=options.now,
+            progress=print,
         )
     finally:
         await postgres.disconnect()

@@ -1,6 +1,6 @@
-"""Which bag plays which part, what reservations know of it, and what is sent of it.
+"""Bags of a seeding: the scenario of each, its reservation, and the messages about it.
 
-A bag depends on nothing but the seed, the clock and its own number, so that any part of the cast can be made by itself.
+A bag depends only on the seed, the clock and its own number, so any range of bags can be created alone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,17 +16,17 @@ from integrations.stores.postgres.bookings import NewBooking
 from integrations.stores.postgres.passengers import NewPassenger
 from integrations.stores.postgres.pirs import NewPir
 from resolvers.rules import deadlines, pir_lifecycle
-from seeds import stories, type_b
+from seeds import scenario, type_b
 from seeds.network import CARRIER, Network
 from seeds.operations import Operations
 from seeds.people import PRIORITY_TIER, People
-from seeds.seeded_random import chance
+from seeds.scenario import BagScenario, ScenarioContext, ScenarioFunction, ScenarioPir
+from seeds.seeded_random import random_for
 from seeds.steps import BagSteps, Step
-from seeds.stories import BagStory, Role, StoryCase, StoryStage
-from seeds.type_b import Group, Telegram
+from seeds.type_b import PassengerGroup, SeedMessage
 
-# What an event makes of a delayed bag in its file.
-STATES = {
+# State of a delayed bag in its PIR after an event.
+PIR_BAG_STATES = {
     EventKind.LOCATED: PirBagState.LOCATED,
     EventKind.RUSH_TAGGED: PirBagState.LOCATED,
     EventKind.FORWARDED: PirBagState.FORWARDED,
@@ -34,8 +34,8 @@ STATES = {
     EventKind.DELIVERED: PirBagState.DELIVERED,
 }
 
-# What no Type B message says: agents enter it.
-ENTERED = frozenset(
+# Events without a Type B message: agents enter them.
+AGENT_EVENTS = frozenset(
     {
         EventKind.DELAYED,
         EventKind.LOCATED,
@@ -46,58 +46,58 @@ ENTERED = frozenset(
         EventKind.CLOSED,
     }
 )
-# What departure control says, not a scanner.
-ANNOUNCED = frozenset({EventKind.EXPECTED, EventKind.ACCEPTED})
+# Events that departure control reports, not a scanner.
+DEPARTURE_CONTROL_EVENTS = frozenset({EventKind.EXPECTED, EventKind.ACCEPTED})
 
-# Ten kinds of trouble; in each ten exceptions five bags have an open file.
-EXCEPTIONS: tuple[Role, ...] = (
-    stories.misconnected,
-    stories.out_for_delivery,
-    stories.left_behind,
-    stories.located,
-    stories.lost,
-    stories.damaged,
-    stories.repaired,
-    stories.misrouted,
-    stories.forwarded,
-    stories.rush_tagged,
+# Ten kinds of exception; of each ten exceptions, five bags have an open PIR.
+EXCEPTIONS: tuple[ScenarioFunction, ...] = (
+    scenario.misconnected,
+    scenario.out_for_delivery,
+    scenario.left_behind,
+    scenario.located,
+    scenario.lost,
+    scenario.damaged,
+    scenario.repaired,
+    scenario.misrouted,
+    scenario.forwarded,
+    scenario.rush_tagged,
 )
-# The first two are those that the guide to the demo tells of.
-FIRST_EXCEPTIONS: tuple[Role, ...] = (
-    stories.misconnected_at_first,
-    stories.out_for_delivery_at_first,
+# The first two are those of the demo's guide.
+FIRST_EXCEPTIONS: tuple[ScenarioFunction, ...] = (
+    scenario.misconnected_at_first,
+    scenario.out_for_delivery_at_first,
     *EXCEPTIONS[2:],
 )
 
-# One bag in each of the other states, and two gaps of Resolution 753; what comes after them is ordinary.
-OPENING: tuple[Role, ...] = (
-    stories.delivered,
-    stories.in_flight,
-    stories.expected,
-    stories.before_departure(EventKind.ACCEPTED),
-    stories.before_departure(EventKind.SCREENED),
-    stories.before_departure(EventKind.SORTED),
-    stories.before_departure(EventKind.LOADED),
-    stories.changing(EventKind.ARRIVED),
-    stories.changing(EventKind.TRANSFER_IN),
-    stories.at_claim,
-    stories.deleted,
-    stories.not_seen,
-    stories.offloaded,
-    stories.on_hand,
-    stories.with_gap(EventKind.LOADED),
-    stories.with_gap(EventKind.TRANSFER_IN),
+# One bag in each of the other states, and two gaps of Resolution 753; later bags are ordinary.
+FIRST_SCENARIOS: tuple[ScenarioFunction, ...] = (
+    scenario.delivered,
+    scenario.in_flight,
+    scenario.expected,
+    scenario.before_departure(EventKind.ACCEPTED),
+    scenario.before_departure(EventKind.SCREENED),
+    scenario.before_departure(EventKind.SORTED),
+    scenario.before_departure(EventKind.LOADED),
+    scenario.changing(EventKind.ARRIVED),
+    scenario.changing(EventKind.TRANSFER_IN),
+    scenario.at_claim,
+    scenario.deleted,
+    scenario.not_seen,
+    scenario.offloaded,
+    scenario.on_hand,
+    scenario.with_gap(EventKind.LOADED),
+    scenario.with_gap(EventKind.TRANSFER_IN),
 )
 
 # The guide's bags come first: delivered, misconnected, in flight, rush.
 GUIDE = 4
 
 MOST_BAGS = 1_000_000  # of one airline and leading digit
-MOST_EXCEPTIONS = 80_000  # numbers of files from FIRST_FILE to 99999, with room
+MOST_EXCEPTIONS = 80_000  # PIR numbers from FIRST_PIR to 99999, with room
 
 FIRST_SERIAL = 456_781
 FIRST_RUSH_SERIAL = 456
-FIRST_FILE = 12_345
+FIRST_PIR = 12_345
 
 COLOURS = {"BK": 40, "BU": 16, "GY": 14, "RD": 9, "GN": 6, "PU": 4, "BN": 4, "MC": 3, "PR": 2, "BE": 1, "YW": 1}
 TYPES = {"22": 55, "02": 14, "25": 10, "29": 8, "01": 5, "05": 4, "27": 4}
@@ -114,11 +114,11 @@ CONTENTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
-    """What check-in noted of a bag beside its messages.
+class TagDescription:
+    """Description of a bag that check-in recorded beside its messages.
 
     Args:
-        seen_at: a moment at which the tag was the bag's.
+        seen_at: a time at which the tag was the bag's.
         description: colour, type and elements, see ``_description``.
     """
 
@@ -129,7 +129,7 @@ class Looks:
 
 @dataclass(frozen=True, slots=True)
 class ReportedBag:
-    """The bag of a file, before it is known which one carries the tag."""
+    """Bag of a PIR, before it is known which bag carries the tag."""
 
     pir_id: int
     tag: str
@@ -140,83 +140,83 @@ class ReportedBag:
 
 
 @dataclass(slots=True)
-class Rows:
-    """What is written and sent of some bags.
+class SeedRows:
+    """Rows and messages of some bags.
 
     Args:
-        messages: those about each party.
-        scans: those that are entered by agents.
+        messages: messages about each party.
+        scans: events that agents enter.
     """
 
     bookings: list[NewBooking] = field(default_factory=list)
     passengers: list[NewPassenger] = field(default_factory=list)
-    messages: list[Sequence[Telegram]] = field(default_factory=list)
+    messages: list[Sequence[SeedMessage]] = field(default_factory=list)
     scans: list[Scan] = field(default_factory=list)
-    looks: list[Looks] = field(default_factory=list)
+    descriptions: list[TagDescription] = field(default_factory=list)
     pirs: list[NewPir] = field(default_factory=list)
     pir_bags: list[ReportedBag] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class Luggage:
-    """A bag with its story and its passenger.
+class SeededBag:
+    """A bag with its scenario and its passenger.
 
     Args:
-        exception: see ``Part``.
-        steps: in order of time.
-        numbers: chance of its looks.
+        exception: number of the exception, from 1; 0 for none.
+        steps: steps in order of time.
+        rng: random numbers of its description.
     """
 
     id: int
     exception: int
-    story: BagStory
+    scenario: BagScenario
     steps: Sequence[Step]
     passenger: NewPassenger
     locator: str
     kilos: int
     description: str
-    numbers: Random = field(repr=False)
+    rng: Random = field(repr=False)
 
     @property
     def tag(self) -> str:
-        """The first one."""
+        """First tag of the bag."""
         return tag(self.id)
 
     @property
-    def file(self) -> str | None:
-        """Reference of the file about it."""
-        case = self.story.case
-        return reference(case.station, self.exception) if case else None
+    def pir_reference(self) -> str | None:
+        """Reference of the PIR about the bag."""
+        pir = self.scenario.pir
+        return reference(pir.station, self.exception) if pir else None
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """What a bag plays: its story, and which exception it is, from 1; 0 for none."""
+class Assignment:
+    """Scenario of a bag, and the number of its exception, from 1; 0 for none."""
 
-    role: Role
+    scenario: ScenarioFunction
     exception: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class GuideBag:
-    """A bag that the guide to the demo tells of."""
+    """A bag that the demo's guide describes."""
 
     tag: str
     printed_tag: str
-    story: str
+    scenario: str
     pir: str | None
     rush_tag: str | None
 
 
-class Cast:
-    """All bags of a seeding.
+class BagFactory:
+    """Creates the bags of a seeding.
 
     Args:
-        network: where they can go.
-        operations: the flights they can take, up to now.
-        seed: another seed, other bags.
-        bags: how many there are; they are numbered from 1.
-        exceptions: how many of them get into trouble.
+        network: airports and routes.
+        operations: flights around now.
+        seed: seed of the random numbers.
+        bags: number of bags; their ids count from 1.
+        exceptions: number of bags among them with an exception.
     """
 
     def __init__(self, network: Network, operations: Operations, seed: int, bags: int, exceptions: int) -> None:
@@ -227,147 +227,148 @@ class Cast:
         self._people = People(seed)
         self._zones = {airport.iata: ZoneInfo(airport.time_zone) for airport in network.airports}
         self._security = {airport.iata for airport in network.airports if airport.country_code == "US"}
-        self._opening = _opening(bags - exceptions, exceptions)
+        self._opening = _first_assignments(bags - exceptions, exceptions)
 
-    def rows(self, ids: Iterable[int]) -> Rows:
-        """What is written and sent of these bags; those who travel together should be asked for together."""
-        rows = Rows()
-        for _, party in groupby(map(self._luggage, ids), lambda bag: bag.passenger.booking_id):
+    def rows(self, ids: Iterable[int]) -> SeedRows:
+        """Rows and messages of these bags. Bags of one party must be requested together."""
+        rows = SeedRows()
+        for _, party in groupby(map(self._bag, ids), lambda bag: bag.passenger.booking_id):
             bags = list(party)
-            rows.messages.append([*_announced(bags), *(telegram for bag in bags for telegram in _told(bag))])
+            rows.messages.append([*_party_messages(bags), *(message for bag in bags for message in _bag_messages(bag))])
             for bag in bags:
                 self._add(rows, bag)
         return rows
 
     def guide(self) -> list[GuideBag]:
-        """The bags that the guide to the demo tells of."""
+        """Bags that the demo's guide describes."""
         return [self._guide_bag(bag_id) for bag_id in range(1, min(GUIDE, self.bags) + 1)]
 
     def _guide_bag(self, bag_id: int) -> GuideBag:
-        story, _ = self._tell(bag_id)
-        exception = self._part(bag_id).exception
+        result, _ = self._build(bag_id)
+        exception = self._assignment(bag_id).exception
         return GuideBag(
             tag=tag(bag_id),
             printed_tag=f"{CARRIER}{tag(bag_id)[4:]}",
-            story=story.text,
-            pir=reference(story.case.station, exception) if story.case else None,
-            rush_tag=rush_tag(exception) if story.rush_tagged_at else None,
+            scenario=result.text,
+            pir=reference(result.pir.station, exception) if result.pir else None,
+            rush_tag=rush_tag(exception) if result.rush_tagged_at else None,
         )
 
-    def _part(self, bag_id: int) -> Part:
+    def _assignment(self, bag_id: int) -> Assignment:
         if bag_id <= len(self._opening):
             return self._opening[bag_id - 1]
         exception = bag_id - len(self._opening) + len(FIRST_EXCEPTIONS)
         if exception <= self.exceptions:
-            return Part(EXCEPTIONS[(exception - 1) % len(EXCEPTIONS)], exception)
-        return Part(stories.ordinary)
+            return Assignment(EXCEPTIONS[(exception - 1) % len(EXCEPTIONS)], exception)
+        return Assignment(scenario.ordinary)
 
-    def _tell(self, bag_id: int) -> tuple[BagStory, BagSteps]:
-        part = self._part(bag_id)
-        numbers = chance(self._seed, "bag", bag_id)
-        party = chance(self._seed, "party", self._booking_of(bag_id))
-        trail = BagSteps(tag(bag_id), numbers, party, self._security)
-        stage = StoryStage(self._operations, trail, rush_tag(part.exception), numbers, party)
-        return part.role(stage), trail
+    def _build(self, bag_id: int) -> tuple[BagScenario, BagSteps]:
+        assignment = self._assignment(bag_id)
+        rng = random_for(self._seed, "bag", bag_id)
+        party_rng = random_for(self._seed, "party", self._booking_of(bag_id))
+        steps = BagSteps(tag(bag_id), rng, party_rng, self._security)
+        context = ScenarioContext(self._operations, steps, rush_tag(assignment.exception), rng, party_rng)
+        return assignment.scenario(context), steps
 
     def _passenger_of(self, bag_id: int) -> int:
-        """Every fourth ordinary bag, and the misconnected one of the guide, is its passenger's second."""
-        role = self._part(bag_id).role
-        second = bag_id % 4 == 0 and role is self._part(bag_id - 1).role is stories.ordinary
-        second_of_guide = role is stories.misconnected_at_first and self._part(bag_id - 1).role is stories.delivered
+        """Passenger of a bag. Every fourth ordinary bag, and the misconnected one of the guide, is a second bag."""
+        assigned, before = self._assignment(bag_id).scenario, self._assignment(bag_id - 1).scenario
+        second = bag_id % 4 == 0 and assigned is before is scenario.ordinary
+        second_of_guide = assigned is scenario.misconnected_at_first and before is scenario.delivered
         return bag_id - 1 if second or second_of_guide else bag_id
 
     def _booking_of(self, bag_id: int) -> int:
-        """Every eighth pair of ordinary bags belongs to two who travel together."""
-        together = bag_id % 8 == 6 and self._part(bag_id).role is self._part(bag_id - 1).role is stories.ordinary
+        """Booking of a bag. Every eighth pair of ordinary bags belongs to two passengers who travel together."""
+        assigned, before = self._assignment(bag_id).scenario, self._assignment(bag_id - 1).scenario
+        together = bag_id % 8 == 6 and assigned is before is scenario.ordinary
         return bag_id - 1 if together else self._passenger_of(bag_id)
 
-    def _luggage(self, bag_id: int) -> Luggage:
-        story, trail = self._tell(bag_id)
+    def _bag(self, bag_id: int) -> SeededBag:
+        result, steps = self._build(bag_id)
         booking_id = self._booking_of(bag_id)
-        numbers = chance(self._seed, "looks", bag_id)
-        return Luggage(
+        rng = random_for(self._seed, "looks", bag_id)
+        return SeededBag(
             id=bag_id,
-            exception=self._part(bag_id).exception,
-            story=story,
-            steps=sorted(trail.steps, key=lambda step: step.at),
+            exception=self._assignment(bag_id).exception,
+            scenario=result,
+            steps=sorted(steps.steps, key=lambda step: step.at),
             passenger=self._people.passenger(self._passenger_of(bag_id), booking_id),
             locator=self._people.locator(booking_id),
-            kilos=numbers.randint(8, 32),
-            description=_description(numbers),
-            numbers=numbers,
+            kilos=rng.randint(8, 32),
+            description=_description(rng),
+            rng=rng,
         )
 
-    def _add(self, rows: Rows, bag: Luggage) -> None:
+    def _add(self, rows: SeedRows, bag: SeededBag) -> None:
         seen_at = bag.steps[0].at
         if bag.passenger.booking_id == bag.id:
-            booked_at = seen_at - timedelta(days=bag.numbers.randint(2, 120), minutes=bag.numbers.randrange(1440))
+            booked_at = seen_at - timedelta(days=bag.rng.randint(2, 120), minutes=bag.rng.randrange(1440))
             rows.bookings.append(NewBooking(bag.id, bag.locator, booked_at))
         if bag.passenger.id == bag.id:
             rows.passengers.append(bag.passenger)
-        rows.scans += [_entered(step) for step in bag.steps if step.kind in ENTERED]
-        rows.looks.append(Looks(bag.tag, seen_at, bag.description))
-        if bag.story.case is not None:
-            self._add_case(rows, bag, bag.story.case)
+        rows.scans += [_agent_event(step) for step in bag.steps if step.kind in AGENT_EVENTS]
+        rows.descriptions.append(TagDescription(bag.tag, seen_at, bag.description))
+        if bag.scenario.pir is not None:
+            self._add_pir(rows, bag, bag.scenario.pir)
 
-    def _add_case(self, rows: Rows, bag: Luggage, case: StoryCase) -> None:
-        status = PirStatus.CLOSED if case.closed_at else PirStatus.OPEN
-        expected = bag.story.legs[-1].lands
+    def _add_pir(self, rows: SeedRows, bag: SeededBag, pir: ScenarioPir) -> None:
+        status = PirStatus.CLOSED if pir.closed_at else PirStatus.OPEN
+        expected = bag.scenario.legs[-1].arrives_at
         delivered = next((step.at for step in bag.steps if step.kind == EventKind.DELIVERED), None)
-        counted = deadlines.LiabilityCase(case.kind, expected, delivered)
+        counted = deadlines.LiabilityCase(pir.kind, expected, delivered)
         rows.pirs.append(
             NewPir(
                 id=bag.exception,
-                reference=reference(case.station, bag.exception),
-                kind=case.kind,
+                reference=reference(pir.station, bag.exception),
+                kind=pir.kind,
                 status=status,
-                station=case.station,
+                station=pir.station,
                 passenger_id=bag.passenger.id,
-                opened_at=case.opened_at,
-                closed_at=case.closed_at,
-                remarks=case.remarks,
-                origin=bag.story.legs[0].origin,
-                destination=case.station,
+                opened_at=pir.opened_at,
+                closed_at=pir.closed_at,
+                remarks=pir.remarks,
+                origin=bag.scenario.legs[0].origin,
+                destination=pir.station,
                 expected_arrival_at=expected,
                 delivered_at=delivered,
-                due_at=deadlines.due_at(counted, status, self._zones[case.station]),
+                due_at=deadlines.due_at(counted, status, self._zones[pir.station]),
             )
         )
-        brand, contents = bag.numbers.choice(BRANDS), bag.numbers.choice(CONTENTS)
-        state = _state(case.kind, bag.steps)
+        brand, contents = bag.rng.choice(BRANDS), bag.rng.choice(CONTENTS)
+        state = _state(pir.kind, bag.steps)
         rows.pir_bags.append(ReportedBag(bag.exception, bag.tag, bag.description, brand, contents, state))
 
 
-def _announced(bags: Sequence[Luggage]) -> Iterator[Telegram]:
-    """What departure control says of the bags of a party: together of those that it checked in together."""
+def _party_messages(bags: Sequence[SeededBag]) -> Iterator[SeedMessage]:
+    """BSMs of a party: one message for those that were checked in together."""
     for _, together in groupby(bags, lambda bag: (bag.steps[0].kind, bag.steps[0].at)):
         of_one = [list(owned) for _, owned in groupby(together, lambda bag: bag.passenger.id)]
         first = of_one[0][0]
-        yield from type_b.announced(first.steps[0], first.story.legs, [_group(owned) for owned in of_one])
+        yield from type_b.new_bsms(first.steps[0], first.scenario.legs, [_group(owned) for owned in of_one])
 
 
-def _told(bag: Luggage) -> Iterator[Telegram]:
-    """What is said of a bag by itself."""
+def _bag_messages(bag: SeededBag) -> Iterator[SeedMessage]:
+    """Messages about one bag."""
     for step in bag.steps:
-        if step.kind in ANNOUNCED or step.kind in ENTERED:
+        if step.kind in DEPARTURE_CONTROL_EVENTS or step.kind in AGENT_EVENTS:
             continue
         if step.kind == EventKind.RUSH_TAGGED:
-            under_it = replace(_group([bag]), tags=[step.tag])
-            yield type_b.rush_tagged(step, bag.story.rush_legs, under_it, bag.tag, bag.file)
+            rush_group = replace(_group([bag]), tags=[step.tag])
+            yield type_b.rush_bsm(step, bag.scenario.rush_legs, rush_group, bag.tag, bag.pir_reference)
             continue
         if step.kind == EventKind.OFFLOADED:
-            yield type_b.ordered_off(step, _group([bag]))
+            yield type_b.bum(step, _group([bag]))
         if step.kind == EventKind.NOT_SEEN and step.inbound is not None:
-            yield type_b.withdrawn(step, _group([bag]))
-        yield type_b.processed(step)
-    if bag.story.deleted_at:
-        yield from type_b.deleted(bag.story.deleted_at, bag.story.legs, _group([bag]))
+            yield type_b.withdrawal_bsm(step, _group([bag]))
+        yield type_b.bpm(step)
+    if bag.scenario.deleted_at:
+        yield from type_b.deletion_bsms(bag.scenario.deleted_at, bag.scenario.legs, _group([bag]))
 
 
-def _group(bags: Sequence[Luggage]) -> Group:
-    """The bags of one passenger."""
+def _group(bags: Sequence[SeededBag]) -> PassengerGroup:
+    """Passenger group of one passenger's bags."""
     passenger = bags[0].passenger
-    return Group(
+    return PassengerGroup(
         tags=[bag.tag for bag in bags],
         kilos=sum(bag.kilos for bag in bags),
         surname=passenger.surname,
@@ -378,8 +379,8 @@ def _group(bags: Sequence[Luggage]) -> Group:
     )
 
 
-def _entered(step: Step) -> Scan:
-    """What an agent enters; a courier is given the bag by the airline."""
+def _agent_event(step: Step) -> Scan:
+    """Event that an agent enters. The airline releases a bag to a courier."""
     released_by, custodian = (CARRIER, "COURIER") if step.kind == EventKind.OUT_FOR_DELIVERY else (None, None)
     return Scan(
         tag=step.tag,
@@ -394,35 +395,33 @@ def _entered(step: Step) -> Scan:
 
 
 def _state(kind: PirKind, steps: Sequence[Step]) -> PirBagState:
-    """Where the bag stands in the file's work, by what happened to it last."""
-    reached = [STATES[step.kind] for step in steps if step.kind in STATES]
+    """State of the bag in its PIR, by its last relevant event."""
+    reached = [PIR_BAG_STATES[step.kind] for step in steps if step.kind in PIR_BAG_STATES]
     return reached[-1] if reached and kind == PirKind.DELAYED else pir_lifecycle.initial_state(kind)
 
 
-def _opening(others: int, exceptions: int) -> list[Part]:
-    """The first parts: the guide's, the first exceptions, and one bag in each of the other states."""
-    ordinary = [Part(role) for role in OPENING[:others]]
-    trouble = [Part(role, number) for number, role in enumerate(FIRST_EXCEPTIONS[:exceptions], start=1)]
+def _first_assignments(others: int, exceptions: int) -> list[Assignment]:
+    """First scenarios: the guide's, the first exceptions, and one bag in each of the other states."""
+    ordinary = [Assignment(assigned) for assigned in FIRST_SCENARIOS[:others]]
+    trouble = [Assignment(assigned, number) for number, assigned in enumerate(FIRST_EXCEPTIONS[:exceptions], start=1)]
     return [*ordinary[:1], *trouble[:1], *ordinary[1:2], *trouble[1:], *ordinary[2:]]
 
 
 def tag(bag_id: int) -> str:
-    """The licence plate of a bag: serials count up from the guide's."""
+    """Tag of a bag. Serials count up from the guide's."""
     return f"0230{(FIRST_SERIAL + bag_id - 1) % 1_000_000:06d}"
 
 
 def rush_tag(exception: int) -> str:
-    """The number of an exception's rush tag."""
+    """Rush tag of an exception."""
     return f"2230{(FIRST_RUSH_SERIAL + exception - 1) % 1_000_000:06d}"
 
 
 def reference(station: str, exception: int) -> str:
-    """The reference of an exception's file."""
-    return f"{station}{CARRIER}{(FIRST_FILE + exception - 1) % 100_000:05d}"
+    """Reference of an exception's PIR."""
+    return f"{station}{CARRIER}{(FIRST_PIR + exception - 1) % 100_000:05d}"
 
 
-def _description(numbers: Random) -> str:
+def _description(rng: Random) -> str:
     """Colour, type and three elements as CCTTDDD (IATA Resolution 743b)."""
-    return "".join(
-        numbers.choices(tuple(choices), tuple(choices.values()))[0] for choices in (COLOURS, TYPES, ELEMENTS)
-    )
+    return "".join(rng.choices(tuple(choices), tuple(choices.values()))[0] for choices in (COLOURS, TYPES, ELEMENTS))

@@ -1,4 +1,4 @@
-"""The network: airports and routes from the data files, corrected as ``seeds/data/README.md`` says."""
+"""The route network: airports and routes from the data files, corrected as ``seeds/data/README.md`` says."""
 
 import csv
 from collections.abc import Iterable
@@ -18,20 +18,20 @@ KM_PER_NAUTICAL_MILE = 1.852
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The airports served and the routes between each of them and the hub, in both directions."""
+    """Airports served, and routes between each of them and the hub in both directions."""
 
     airports: list[NewAirport]
     routes: list[NewRoute]
 
 
 def read_rows(name: str) -> list[dict[str, str]]:
-    """The rows of a data file by the names in its first line."""
+    """Rows of a data file by the names in its first line."""
     with (DATA / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def read_network() -> Network:
-    """The hub's network: what the airline itself flies to and from the hub, and destinations added since."""
+    """The hub's network: routes that the airline itself flies to and from the hub, and destinations added since."""
     airports = {row["iata"]: _airport(row) for row in read_rows("airports.csv")}
     equipment = {
         row["destination"]: row["equipment"]
@@ -95,7 +95,7 @@ def _both_ways(
 
 
 def distance_km(one: NewAirport, other: NewAirport) -> float:
-    """The great-circle distance."""
+    """Great-circle distance in kilometres."""
     latitude, longitude, other_latitude, other_longitude = map(
         radians, (one.latitude, one.longitude, other.latitude, other.longitude)
     )
@@ -107,12 +107,12 @@ def distance_km(one: NewAirport, other: NewAirport) -> float:
 
 
 def block_minutes(nautical_miles: float) -> int:
-    """Gate to gate: a line through published times of two routes, rounded to five minutes; a seed, not a timetable."""
+    """Gate-to-gate minutes: a line through published times of two routes, rounded to five minutes. Not a timetable."""
     return 5 * round((33 + 0.1465 * nautical_miles) / 5)
 
 
 def aircraft(equipment: str, nautical_miles: float) -> str:
-    """A type of today's fleet: the smallest where only the Embraer flew that is gone, the longest range far away."""
+    """Aircraft type of today's fleet: the smallest where only the retired Embraer flew, the longest range far away."""
     if nautical_miles > 2400:
         return "7M9"
     if nautical_miles > 2000:

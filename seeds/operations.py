@@ -1,4 +1,4 @@
-"""Flights around now: the timetable flown day by day, on time or late, and what a bag can find among them."""
+"""Flights around now: the timetable flown day by day, on time or late, and look-ups for the scenarios."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -12,7 +12,7 @@ from integrations.records.events import FlightKey
 from integrations.records.flights import FlightStatus
 from integrations.stores.postgres.flights import NewFlight
 from seeds.network import CARRIER, HUB, Network
-from seeds.seeded_random import chance
+from seeds.seeded_random import random_for
 from seeds.timetable import TimetableService, timetable
 
 HUB_ZONE = ZoneInfo("America/Panama")
@@ -23,7 +23,7 @@ DAYS_AHEAD = 2
 CONNECTION = timedelta(minutes=45)
 USUAL_CONNECTION = timedelta(hours=5)
 LONGEST_CONNECTION = timedelta(hours=12)
-# With so much between the planes a passenger just makes the connection, and the bag does not.
+# With this much time between the flights a passenger just makes the connection, and the bag does not.
 RUN = timedelta(minutes=10)
 TIGHT = timedelta(minutes=30)
 
@@ -31,7 +31,7 @@ LATE = timedelta(minutes=15)
 BOARDING = timedelta(minutes=40)
 ESTIMATED_AHEAD = timedelta(hours=3)
 
-# Where bags are checked in: over the last seven days and for the hours ahead.
+# Range of departures for which bags are checked in: the last seven days and the hours ahead.
 FIRST_DEPARTURE = timedelta(days=6, hours=20)
 LAST_DEPARTURE = timedelta(hours=6)
 
@@ -39,10 +39,10 @@ MAJOR = ("MIA", "BOG", "MEX", "GRU", "LIM")
 MAJOR_SHARE = 0.4
 CONNECTING_SHARE = 0.8
 
-# Minutes that the services of the demo's stories leave late, by number and days from the hub's today. CM335 and CM491
-# come too late for CM758 and CM156, which leave on time; those of yesterday see to it that there are missed bags at
-# any hour.
-STORY_DELAYS = {
+# Minutes by which services of the demo's scenarios depart late, by number and days from the hub's today. CM335 and
+# CM491 come too late for CM758 and CM156, which depart on time. The delays of yesterday ensure that there are missed
+# bags at any hour.
+SCENARIO_DELAYS = {
     (335, -2): 46,
     (758, -2): 3,
     (491, -2): 72,
@@ -58,9 +58,9 @@ class DatedFlight:
     """A service on one day.
 
     Args:
-        leaves: when it leaves or will leave, however late.
-        lands: when it arrives or will arrive.
-        gate: at the hub.
+        departs_at: actual or future departure, delay included.
+        arrives_at: actual or future arrival.
+        gate: gate at the hub; None elsewhere.
     """
 
     id: int
@@ -70,25 +70,25 @@ class DatedFlight:
     departure_date: date
     scheduled_departure: datetime
     scheduled_arrival: datetime
-    leaves: datetime
-    lands: datetime
+    departs_at: datetime
+    arrives_at: datetime
     aircraft: str
     gate: str | None
 
     @property
     def key(self) -> FlightKey:
-        """As scans name it."""
+        """Identity of the flight in scans."""
         return FlightKey(CARRIER, self.number, "", self.departure_date, self.origin)
 
     @property
     def designator(self) -> str:
-        """``CM758``."""
+        """Designator, such as ``CM758``."""
         return f"{CARRIER}{self.number}"
 
     def known_at(self, now: datetime) -> NewFlight:
-        """The row as it stands at that moment: what lies ahead is scheduled, or estimated where it is late."""
-        departed = self.leaves <= now
-        late = self.leaves - self.scheduled_departure >= LATE and self.scheduled_departure - now <= ESTIMATED_AHEAD
+        """The row as of that time: a future flight is scheduled, or estimated if it is late."""
+        departed = self.departs_at <= now
+        late = self.departs_at - self.scheduled_departure >= LATE and self.scheduled_departure - now <= ESTIMATED_AHEAD
         return NewFlight(
             id=self.id,
             carrier=CARRIER,
@@ -98,26 +98,26 @@ class DatedFlight:
             destination=self.destination,
             scheduled_departure=self.scheduled_departure,
             scheduled_arrival=self.scheduled_arrival,
-            estimated_departure=self.leaves if late else None,
-            estimated_arrival=self.lands if late or departed else None,
-            actual_departure=self.leaves if departed else None,
-            actual_arrival=self.lands if self.lands <= now else None,
+            estimated_departure=self.departs_at if late else None,
+            estimated_arrival=self.arrives_at if late or departed else None,
+            actual_departure=self.departs_at if departed else None,
+            actual_arrival=self.arrives_at if self.arrives_at <= now else None,
             status=self._status(now, late=late),
             aircraft=self.aircraft,
             gate=self.gate,
         )
 
     def _status(self, now: datetime, *, late: bool) -> FlightStatus:
-        if self.lands <= now:
+        if self.arrives_at <= now:
             return FlightStatus.ARRIVED
-        if self.leaves <= now:
+        if self.departs_at <= now:
             return FlightStatus.DEPARTED
         if late:
             return FlightStatus.DELAYED
         return FlightStatus.BOARDING if self.scheduled_departure - now <= BOARDING else FlightStatus.SCHEDULED
 
 
-def fly(network: Network, seed: int, now: datetime) -> list[DatedFlight]:
+def build_flights(network: Network, seed: int, now: datetime) -> list[DatedFlight]:
     """All flights from eight days ago to two days ahead in order of departure; their ids count from 1."""
     zones = {airport.iata: ZoneInfo(airport.time_zone) for airport in network.airports}
     today = now.astimezone(HUB_ZONE).date()
@@ -136,7 +136,7 @@ def fly(network: Network, seed: int, now: datetime) -> list[DatedFlight]:
     for departure, service in departures:
         days = (departure.astimezone(HUB_ZONE).date() - today).days
         flight = _flight(len(flights) + 1, service, departure, days, zones[service.origin], seed)
-        # Where clocks go back over midnight two days' flights have one local date, and a flight has no other name.
+        # Where clocks go back over midnight, two days' flights have one local date and therefore one identity.
         flights.setdefault(flight.key, flight)
     return list(flights.values())
 
@@ -146,8 +146,8 @@ def _flight(
 ) -> DatedFlight:
     arrival = departure + timedelta(minutes=service.block_minutes)
     local_date = departure.astimezone(zone).date()
-    numbers = chance(seed, "flight", service.number, local_date)
-    late = timedelta(minutes=STORY_DELAYS.get((service.number, days), _minutes_late(numbers)))
+    rng = random_for(seed, "flight", service.number, local_date)
+    late = timedelta(minutes=SCENARIO_DELAYS.get((service.number, days), _minutes_late(rng)))
     return DatedFlight(
         id=flight_id,
         number=service.number,
@@ -156,39 +156,38 @@ def _flight(
         departure_date=local_date,
         scheduled_departure=departure,
         scheduled_arrival=arrival,
-        leaves=departure + late,
-        lands=arrival + late + timedelta(minutes=numbers.randint(-6, 3)),
+        departs_at=departure + late,
+        arrives_at=arrival + late + timedelta(minutes=rng.randint(-6, 3)),
         aircraft=service.aircraft,
-        gate=str(numbers.randint(201, 220)) if service.origin == HUB else None,
+        gate=str(rng.randint(201, 220)) if service.origin == HUB else None,
     )
 
 
-def _minutes_late(numbers: Random) -> int:
-    """Nine of ten within fifteen minutes, as the airline reports; the others late, a few of them by hours."""
-    return numbers.choices((numbers.randint(-4, 12), numbers.randint(16, 45), numbers.randint(46, 170)), (91, 5, 4))[0]
+def _minutes_late(rng: Random) -> int:
+    """Minutes of delay: nine of ten flights within fifteen minutes, as the airline reports; a few late by hours."""
+    return rng.choices((rng.randint(-4, 12), rng.randint(16, 45), rng.randint(46, 170)), (91, 5, 4))[0]
 
 
 class Operations:
-    """The flights as a bag's story looks for them.
+    """Look-ups of flights for the scenarios of bags.
 
     Args:
-        flights: in order of departure.
-        now: the story's present.
+        flights: flights in order of departure.
+        now: timestamp up to which the scenarios run.
     """
 
     def __init__(self, flights: Sequence[DatedFlight], now: datetime) -> None:
         self.now = now
         self.flights = flights
-        by_leaving = sorted(flights, key=lambda flight: (flight.leaves, flight.id))
-        self.departed = [flight for flight in by_leaving if flight.leaves <= now]
-        self.upcoming = [flight for flight in by_leaving if flight.leaves > now]
-        self.airborne = [flight for flight in self.departed if flight.lands > now]
-        self.landed = sorted(
-            (flight for flight in flights if flight.lands <= now), key=lambda flight: (flight.lands, flight.id)
-        )
+        by_departure = sorted(flights, key=lambda flight: (flight.departs_at, flight.id))
+        self.departed = [flight for flight in by_departure if flight.departs_at <= now]
+        self.upcoming = [flight for flight in by_departure if flight.departs_at > now]
+        self.airborne = [flight for flight in self.departed if flight.arrives_at > now]
+        arrived = (flight for flight in flights if flight.arrives_at <= now)
+        self.landed = sorted(arrived, key=lambda flight: (flight.arrives_at, flight.id))
         self._between: dict[tuple[str, str], list[DatedFlight]] = defaultdict(list)
         self._checked_in: dict[tuple[str, str], list[DatedFlight]] = defaultdict(list)
-        for flight in by_leaving:
+        for flight in by_departure:
             ends = (flight.origin, flight.destination)
             self._between[ends].append(flight)
             if now - FIRST_DEPARTURE <= flight.scheduled_departure <= now + LAST_DEPARTURE:
@@ -199,11 +198,11 @@ class Operations:
             for inbound in self.landed
             if inbound.scheduled_departure >= now - FIRST_DEPARTURE and self._late_to_hub(inbound)
             for outbound in self._planned_onward(inbound)
-            if RUN <= outbound.leaves - inbound.lands < TIGHT
+            if RUN <= outbound.departs_at - inbound.arrives_at < TIGHT
         ]
 
     def service(self, number: int, days: int) -> DatedFlight:
-        """The flight of that number on the hub's day so many days from the present one."""
+        """The flight of that number, so many days from the hub's present day."""
         day = self.now.astimezone(HUB_ZONE).date() + timedelta(days=days)
         return next(
             flight
@@ -211,46 +210,46 @@ class Operations:
             if flight.number == number and flight.scheduled_departure.astimezone(HUB_ZONE).date() == day
         )
 
-    def itinerary(self, numbers: Random) -> list[DatedFlight]:
-        """The flights of some bag of the last days: most change at the hub, the others begin or end there."""
-        origin = self.station(numbers)
-        if numbers.random() < (1 - CONNECTING_SHARE) / 2:
-            return [numbers.choice(self._checked_in[HUB, origin])]
-        inbound = numbers.choice(self._checked_in[origin, HUB])
-        if numbers.random() < CONNECTING_SHARE:
-            for destination in (self.station(numbers) for _ in range(4)):
+    def itinerary(self, rng: Random) -> list[DatedFlight]:
+        """Flights of a random bag of the last days: most change at the hub, the others begin or end there."""
+        origin = self.station(rng)
+        if rng.random() < (1 - CONNECTING_SHARE) / 2:
+            return [rng.choice(self._checked_in[HUB, origin])]
+        inbound = rng.choice(self._checked_in[origin, HUB])
+        if rng.random() < CONNECTING_SHARE:
+            for destination in (self.station(rng) for _ in range(4)):
                 outbound = self.onward(inbound, destination)
                 if destination != origin and outbound is not None:
                     return [inbound, outbound]
         return [inbound]
 
     def onward(self, inbound: DatedFlight, destination: str) -> DatedFlight | None:
-        """The first flight from the hub that the bags of an inbound one make, as planned and as flown."""
-        for flight in self._leaving_after(HUB, destination, inbound.lands + CONNECTION):
-            if flight.leaves - inbound.lands > LONGEST_CONNECTION:
+        """First flight from the hub that bags of the inbound flight make, both as planned and as flown."""
+        for flight in self._departing_after(HUB, destination, inbound.arrives_at + CONNECTION):
+            if flight.departs_at - inbound.arrives_at > LONGEST_CONNECTION:
                 break
             if flight.scheduled_departure - inbound.scheduled_arrival >= CONNECTION:
                 return flight
         return None
 
-    def feeder(self, outbound: DatedFlight, numbers: Random) -> DatedFlight | None:
-        """Some flight to the hub whose bags make that one from it, in time for a usual connection."""
+    def feeder(self, outbound: DatedFlight, rng: Random) -> DatedFlight | None:
+        """A random flight to the hub whose bags make the outbound flight, in time for a usual connection."""
         candidates = [
             inbound
             for inbound in self.flights
             if inbound.destination == HUB
             and inbound.origin != outbound.destination
-            and CONNECTION <= outbound.leaves - inbound.lands <= USUAL_CONNECTION
+            and CONNECTION <= outbound.departs_at - inbound.arrives_at <= USUAL_CONNECTION
             and outbound.scheduled_departure - inbound.scheduled_arrival >= CONNECTION
         ]
-        return numbers.choice(candidates) if candidates else None
+        return rng.choice(candidates) if candidates else None
 
     def next_to(self, origin: str, destination: str, after: datetime) -> DatedFlight:
-        """The first flight between two airports that leaves later than that."""
-        return next(self._leaving_after(origin, destination, after))
+        """First flight between two airports that departs after that time."""
+        return next(self._departing_after(origin, destination, after))
 
     def next_departure(self, inbound: DatedFlight) -> DatedFlight:
-        """The first flight still at the hub that the bags of a landed one can be meant for."""
+        """First flight still at the hub for which bags of a landed flight may be booked."""
         return next(
             flight
             for flight in self.upcoming
@@ -259,21 +258,21 @@ class Operations:
             and flight.scheduled_departure - inbound.scheduled_arrival >= CONNECTION
         )
 
-    def station(self, numbers: Random) -> str:
-        """Some destination, often one of the five major ones."""
-        return numbers.choice(MAJOR if numbers.random() < MAJOR_SHARE else self._minor)
+    def station(self, rng: Random) -> str:
+        """A random destination, often one of the five major ones."""
+        return rng.choice(MAJOR if rng.random() < MAJOR_SHARE else self._minor)
 
     def _late_to_hub(self, flight: DatedFlight) -> bool:
-        return flight.destination == HUB and flight.lands - flight.scheduled_arrival > LATE
+        return flight.destination == HUB and flight.arrives_at - flight.scheduled_arrival > LATE
 
     def _planned_onward(self, inbound: DatedFlight) -> Iterator[DatedFlight]:
-        """The flight to each destination that an itinerary with the inbound flight would have continued on."""
+        """Flights to each destination on which an itinerary with the inbound flight would have continued."""
         for destination in (*MAJOR, *self._minor):
             after = inbound.scheduled_arrival + CONNECTION
             planned = next(
                 (
                     flight
-                    for flight in self._leaving_after(HUB, destination, after - LATE)
+                    for flight in self._departing_after(HUB, destination, after - LATE)
                     if flight.scheduled_departure >= after
                 ),
                 None,
@@ -281,7 +280,7 @@ class Operations:
             if destination != inbound.origin and planned and planned.scheduled_departure - after <= LONGEST_CONNECTION:
                 yield planned
 
-    def _leaving_after(self, origin: str, destination: str, moment: datetime) -> Iterator[DatedFlight]:
+    def _departing_after(self, origin: str, destination: str, after: datetime) -> Iterator[DatedFlight]:
         flights = self._between[origin, destination]
-        for index in range(bisect_right(flights, moment, key=lambda flight: flight.leaves), len(flights)):
+        for index in range(bisect_right(flights, after, key=lambda flight: flight.departs_at), len(flights)):
             yield flights[index]

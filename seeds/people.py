@@ -1,7 +1,7 @@
-"""Passengers: common names put together by chance, and contacts that reach nobody.
+"""Passengers: random combinations of common names, with contacts that reach no person.
 
-Phone numbers come from ranges that are kept free for fiction: 555-0100 to 555-0199 of North American area codes (NANPA)
-and 07700 900000 to 900999 of the United Kingdom (Ofcom). Mail addresses are of the domains reserved by RFC 2606.
+Phone numbers come from ranges reserved for fiction: 555-0100 to 555-0199 of North American area codes (NANPA) and 07700
+900000 to 900999 of the United Kingdom (Ofcom). Mail addresses use the domains reserved by RFC 2606.
 """
 
 from random import Random
@@ -9,15 +9,15 @@ from random import Random
 from integrations.records.passengers import Language, search_name, teletype
 from integrations.stores.postgres.passengers import NewPassenger
 from seeds.network import read_rows
-from seeds.seeded_random import chance
+from seeds.seeded_random import random_for
 
-# Of a hundred passengers.
+# Per hundred passengers.
 LANGUAGES = {Language.ES: 60, Language.EN: 25, Language.PT: 15}
 
 AREA_CODES = ("305", "212", "202", "312", "416", "514", "407", "713")
 MAIL_DOMAINS = ("example.com", "example.org", "example.net")
 
-# Programme, its tier, what Star Alliance partners see of it; of a hundred passengers.
+# Programme, its tier, and the tier that Star Alliance partners see; per hundred passengers.
 TIERS: dict[tuple[str | None, str | None, str | None], int] = {
     (None, None, None): 50,
     ("ConnectMiles", "Member", None): 28,
@@ -28,22 +28,22 @@ TIERS: dict[tuple[str | None, str | None, str | None], int] = {
     ("MileagePlus", "Premier Gold", "Star Alliance Gold"): 2,
     ("LifeMiles", "Silver", "Star Alliance Silver"): 2,
 }
-# Its members' bags have priority, whichever partner's members they are.
+# Bags of its members have priority, whichever programme they belong to.
 PRIORITY_TIER = "Star Alliance Gold"
 
-LOCATOR_SIGNS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+LOCATOR_CHARACTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
-# The passenger of the demo's first story, called as in the message samples.
+# The passenger of the demo's first scenario, named as in the message samples.
 PROTAGONIST = 1
 PROTAGONIST_NAME = ("González", "María")
 PROTAGONIST_LOCATOR = "F7K2QX"
 
 
 class People:
-    """Whoever has an id, always the same.
+    """Passengers and locators by id, always the same for a seed.
 
     Args:
-        seed: another seed, other people.
+        seed: seed of the random numbers.
     """
 
     def __init__(self, seed: int) -> None:
@@ -57,36 +57,36 @@ class People:
         }
 
     def passenger(self, passenger_id: int, booking_id: int) -> NewPassenger:
-        """The passenger of that id; people of one booking are of one family."""
-        numbers = chance(self._seed, "passenger", passenger_id)
+        """The passenger with that id. Passengers of one booking have one surname."""
+        rng = random_for(self._seed, "passenger", passenger_id)
         if passenger_id == PROTAGONIST:
-            return _passenger(numbers, passenger_id, booking_id, Language.ES, *PROTAGONIST_NAME)
-        family = chance(self._seed, "family", booking_id)
+            return _passenger(rng, passenger_id, booking_id, Language.ES, *PROTAGONIST_NAME)
+        family = random_for(self._seed, "family", booking_id)
         language = family.choices(tuple(LANGUAGES), tuple(LANGUAGES.values()))[0]
         surname = family.choice(self._surnames[language])
-        given_name = self._given_name(numbers, passenger_id, booking_id, language)
-        return _passenger(numbers, passenger_id, booking_id, language, surname, given_name)
+        given_name = self._given_name(rng, passenger_id, booking_id, language)
+        return _passenger(rng, passenger_id, booking_id, language, surname, given_name)
 
-    def _given_name(self, numbers: Random, passenger_id: int, booking_id: int, language: Language) -> str:
-        """Chance picks; another name than that of the first of the booking, since messages tell them by it."""
+    def _given_name(self, rng: Random, passenger_id: int, booking_id: int, language: Language) -> str:
+        """A random given name, but not that of the booking's first passenger: messages identify passengers by it."""
         names = self._given_names[language]
-        name = numbers.choice(names)
+        name = rng.choice(names)
         if passenger_id == booking_id:
             return name
-        first = chance(self._seed, "passenger", booking_id).choice(names)
+        first = random_for(self._seed, "passenger", booking_id).choice(names)
         return names[(names.index(name) + 1) % len(names)] if name == first else name
 
     def locator(self, booking_id: int) -> str:
-        """The record locator of that booking."""
+        """Record locator of a booking."""
         if booking_id == PROTAGONIST:
             return PROTAGONIST_LOCATOR
-        return "".join(chance(self._seed, "locator", booking_id).choices(LOCATOR_SIGNS, k=6))
+        return "".join(random_for(self._seed, "locator", booking_id).choices(LOCATOR_CHARACTERS, k=6))
 
 
 def _passenger(
-    numbers: Random, passenger_id: int, booking_id: int, language: Language, surname: str, given_name: str
+    rng: Random, passenger_id: int, booking_id: int, language: Language, surname: str, given_name: str
 ) -> NewPassenger:
-    programme, tier, alliance_tier = numbers.choices(tuple(TIERS), tuple(TIERS.values()))[0]
+    programme, tier, alliance_tier = rng.choices(tuple(TIERS), tuple(TIERS.values()))[0]
     return NewPassenger(
         id=passenger_id,
         booking_id=booking_id,
@@ -98,12 +98,12 @@ def _passenger(
         loyalty_tier=tier,
         alliance_tier=alliance_tier,
         language=language,
-        phone=_phone(numbers, language),
-        email=f"{teletype(given_name)}.{teletype(surname)}.{passenger_id}@{numbers.choice(MAIL_DOMAINS)}".lower(),
+        phone=_phone(rng, language),
+        email=f"{teletype(given_name)}.{teletype(surname)}.{passenger_id}@{rng.choice(MAIL_DOMAINS)}".lower(),
     )
 
 
-def _phone(numbers: Random, language: Language) -> str:
-    if language == Language.EN and numbers.random() < 0.25:
-        return f"+447700900{numbers.randrange(1000):03d}"
-    return f"+1{numbers.choice(AREA_CODES)}55501{numbers.randrange(100):02d}"
+def _phone(rng: Random, language: Language) -> str:
+    if language == Language.EN and rng.random() < 0.25:
+        return f"+447700900{rng.randrange(1000):03d}"
+    return f"+1{rng.choice(AREA_CODES)}55501{rng.randrange(100):02d}"

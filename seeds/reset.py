@@ -1,4 +1,4 @@
-"""Empties what a demo has filled, so that it can be seeded anew, while gateway and projector run."""
+"""Empties a seeded database, so that it can be seeded again, while gateway and projector run."""
 
 from asyncio import sleep
 from collections.abc import Callable
@@ -17,44 +17,48 @@ OWNER = "reset"
 LEASE_SECONDS = 90.0
 
 
-async def reset(context: Context, say: Callable[[str], None]) -> None:
-    """Empties the graph, then the records but for reference data, the network and users; the caller flushes the cache.
+async def reset(context: Context, progress: Callable[[str], None]) -> None:
+    """Empties the graph, then the records except reference data, network and users. The caller flushes the cache.
 
-    No projector writes meanwhile: it would bring old bags back, with versions that new ones never reach. All lanes are
-    taken first, and a batch that is under way is waited for. An interrupted reset can be repeated; the graph goes
-    first, since records without a graph are right and a graph of other records is not.
+    No projector may write meanwhile: it would restore old bags, with versions that new ones never reach. Therefore all
+    lanes are taken first, and a running batch is awaited. An interrupted reset can be repeated. The graph goes first,
+    since records without a graph are correct and a graph of other records is not.
+
+    Args:
+        context: the airline, and the stores.
+        progress: receives one line of text for each step.
 
     Raises:
-        AlreadyInUse: the database serves another airline as well; nothing is changed.
-        OutsideError: a store does not answer; the next run starts again.
+        AlreadyInUse: the database also serves another airline; nothing is changed.
+        OutsideError: a store does not respond; the next run starts again.
     """
     postgres = context.stores.postgres
     if await seedings.others_have_records(postgres, context.airline_id):
-        raise AlreadyInUse("Another airline has records in this database: it cannot be emptied.")
+        raise AlreadyInUse("The database has records of another airline and cannot be emptied.")
     await _stop_projectors(postgres)
     try:
-        await _empty_graph(postgres, context.stores.neo4j, say)
+        await _empty_graph(postgres, context.stores.neo4j, progress)
         async with postgres.transaction() as records:
             await seedings.empty(records)
-        say("the records are empty")
+        progress("records emptied")
     finally:
         await outbox.release(postgres, Consumer.GRAPH, OWNER)
 
 
 async def _stop_projectors(postgres: PostgresManager) -> None:
-    """Takes the lanes from their owners and waits until none of them can be in the middle of a batch.
+    """Takes the lanes from their owners and waits until no owner can be in the middle of a batch.
 
-    A batch is marked as done at its end: where nothing waits, nothing is under way.
+    A batch is marked as done at its end: if nothing is pending, nothing is running.
     """
     await seedings.seize_lanes(postgres, Consumer.GRAPH, OWNER, LEASE_SECONDS)
-    until = monotonic() + MARGIN_SECONDS
-    while monotonic() < until and (await outbox.lag(postgres, Consumer.GRAPH, 1))[0]:  # noqa: ASYNC110 # tables tell nobody
+    deadline = monotonic() + MARGIN_SECONDS
+    while monotonic() < deadline and (await outbox.lag(postgres, Consumer.GRAPH, 1))[0]:  # noqa: ASYNC110 # a table has no event
         await sleep(0.1)
 
 
-async def _empty_graph(postgres: PostgresManager, graph: Neo4jManager, say: Callable[[str], None]) -> None:
+async def _empty_graph(postgres: PostgresManager, graph: Neo4jManager, progress: Callable[[str], None]) -> None:
     deleted = 0
-    while some := await graph_seedings.delete_nodes(graph):
-        deleted += some
+    while count := await graph_seedings.delete_nodes(graph):
+        deleted += count
         await outbox.lease(postgres, Consumer.GRAPH, OWNER, LEASE_SECONDS)
-    say(f"the graph is empty: {deleted:,} nodes deleted")
+    progress(f"graph emptied: {deleted:,} nodes deleted")

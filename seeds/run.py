@@ -1,4 +1,4 @@
-"""Fills the records: network, flights, reservations, and bags that come about by messages, as all bags do."""
+"""Fills the records: network, flights and reservations, and bags, which messages create as in production."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,38 +17,38 @@ from resolvers.ingestion import events, pipeline
 from resolvers.ingestion.pipeline import IntakeChannel
 from resolvers.irregularities import matches
 from resolvers.publish import ChangeSet, publish
-from seeds.bag_factory import MOST_BAGS, MOST_EXCEPTIONS, Cast, GuideBag, Rows, tag
+from seeds.bag_factory import MOST_BAGS, MOST_EXCEPTIONS, BagFactory, GuideBag, SeedRows, tag
 from seeds.network import Network, read_network
-from seeds.operations import DatedFlight, Operations, fly
-from seeds.type_b import Telegram
+from seeds.operations import DatedFlight, Operations, build_flights
+from seeds.type_b import SeedMessage
 
-Say = Callable[[str], None]
+Progress = Callable[[str], None]
 
 # A multiple of eight, so that those who travel together are written together.
 BATCH = 400
-# One makes the next bags while PostgreSQL works for the others.
+# While PostgreSQL works for the others, one creates the next bags.
 WORKERS = 3
-# Statistics are taken anew each time the tables have grown so many times over.
+# Statistics are refreshed each time the tables have grown by this factor.
 GROWTH = 4
-SAY_SECONDS = 2.0
+PROGRESS_SECONDS = 2.0
 
 
 class AlreadyInUse(Exception):
-    """The database holds records that no seeding made: seeds are for an empty one."""
+    """The database holds records that no seeding wrote. Seeds require an empty database."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeedReport:
-    """What there is after a seeding.
+    """Result of a seeding.
 
     Args:
-        seed: what chance began with.
-        anchored_at: the moment that the stories are told up to.
-        fresh: whether this run made it, or found it.
-        states: how many bags stand in each state.
-        pirs: how many files stand in each status.
-        guide: the bags that the guide to the demo tells of.
-        seconds: what it took.
+        seed: seed of the random numbers.
+        anchored_at: timestamp up to which the scenarios run.
+        fresh: True if this run seeded the database, False if an earlier one did.
+        states: number of bags by state.
+        pirs: number of PIRs by status.
+        guide: bags that the demo's guide describes.
+        seconds: duration of this run.
     """
 
     seed: int
@@ -64,79 +64,87 @@ class SeedReport:
 
     @property
     def summary(self) -> str:
-        """In a sentence."""
+        """One sentence."""
         verb = "seeded" if self.fresh else "found"
-        trouble = f"{self.exceptions:,} exceptions, {self.pirs.get(PirStatus.OPEN, 0):,} open files"
+        exceptions = f"{self.exceptions:,} exceptions, {self.pirs.get(PirStatus.OPEN, 0):,} open PIRs"
         return (
-            f"{verb} {self.bags:,} bags ({trouble}) on {self.flights:,} flights "
+            f"{verb} {self.bags:,} bags ({exceptions}) on {self.flights:,} flights "
             f"around {self.anchored_at:%Y-%m-%d %H:%M} UTC with seed {self.seed} in {self.seconds:.1f} s"
         )
 
 
 async def seed(
-    context: Context, *, bags: int = 50, exceptions: int = 10, seed: int = 230, now: datetime | None = None, say: Say
+    context: Context,
+    *,
+    bags: int = 50,
+    exceptions: int = 10,
+    seed: int = 230,
+    now: datetime | None = None,
+    progress: Progress,
 ) -> SeedReport:
-    """Fills an empty database with a demo around ``now``; the same seed and clock give the same rows but for bags' ids.
+    """Fills an empty database with a demo around ``now``. Same seed and clock give the same rows except ids of bags.
 
-    Safe to repeat: seed and clock of the first run stay, and later runs change nothing, whatever they ask for. A run
-    that was interrupted is continued by the next one. Works in batches, in bounded memory.
+    Safe to repeat: seed and clock of the first run are kept, and later runs change nothing, whatever their arguments.
+    The next run continues an interrupted one. Works in batches, in bounded memory.
 
     Args:
-        context: whose airline, and the stores; what happens is recorded in its actor's name.
-        bags: up to 1,000,000; 0 for the network alone, without the invented flights.
-        exceptions: how many of the bags get into trouble.
-        seed: what chance begins with.
-        now: the moment that the stories are told up to, with a zone; rounded down to the minute. The context's if
-            absent.
-        say: takes a line for the person at the console.
+        context: the airline, and the stores; its actor is recorded as the author.
+        bags: number of bags, up to 1,000,000; 0 for the network alone, without flights.
+        exceptions: number of bags among them with an exception.
+        seed: seed of the random numbers.
+        now: timestamp up to which the scenarios run, with a zone, rounded down to the minute; the context's if absent.
+        progress: receives one line of text for each step.
 
     Raises:
-        ValueError: numbers out of range.
-        AlreadyInUse: there are records that no seeding made.
-        OutsideError: PostgreSQL does not answer or refuses; the next run continues.
+        ValueError: a number is out of range.
+        AlreadyInUse: the database has records that no seeding wrote.
+        OutsideError: PostgreSQL does not respond or rejects a statement; the next run continues.
     """
     if not 0 <= exceptions <= min(bags, MOST_EXCEPTIONS) or bags > MOST_BAGS:
-        raise ValueError(f"up to {MOST_BAGS} bags, and no more exceptions among them than bags or {MOST_EXCEPTIONS}")
-    began = monotonic()
+        raise ValueError(f"bags must be 0 to {MOST_BAGS}, exceptions 0 to bags and at most {MOST_EXCEPTIONS}")
+    started_at = monotonic()
     anchor = (now or context.now()).astimezone(UTC).replace(second=0, microsecond=0)
-    world = read_network()
-    seeding = await _begin(context, world, seed, anchor, bags, exceptions, say)
-    schedule = _schedule(world, seeding)
-    cast = Cast(world, Operations(schedule, seeding.anchored_at), seeding.seed, seeding.bags, seeding.exceptions)
+    route_network = read_network()
+    seeding = await _begin(context, route_network, seed, anchor, bags, exceptions, progress)
+    schedule = _schedule(route_network, seeding)
+    operations = Operations(schedule, seeding.anchored_at)
+    factory = BagFactory(route_network, operations, seeding.seed, seeding.bags, seeding.exceptions)
     if seeding.finished_at is None:
-        await _write_bags(context, cast, seeding.anchored_at, say)
+        await _write_bags(context, factory, seeding.anchored_at, progress)
         await seedings.finish(context.stores.postgres, context.airline_id)
-    return await _report(context, seeding, schedule, cast, monotonic() - began)
+    return await _report(context, seeding, schedule, factory, monotonic() - started_at)
 
 
-def _schedule(world: Network, seeding: Seeding) -> list[DatedFlight]:
-    return fly(world, seeding.seed, seeding.anchored_at) if seeding.bags else []
+def _schedule(route_network: Network, seeding: Seeding) -> list[DatedFlight]:
+    return build_flights(route_network, seeding.seed, seeding.anchored_at) if seeding.bags else []
 
 
 async def _begin(
-    context: Context, world: Network, seed: int, now: datetime, bags: int, exceptions: int, say: Say
+    context: Context, route_network: Network, seed: int, now: datetime, bags: int, exceptions: int, progress: Progress
 ) -> Seeding:
-    """Notes what is seeded and writes network and flights, all or nothing; or finds what an earlier run noted."""
+    """Records the seeding and writes network and flights in one transaction, or returns an earlier seeding."""
     airline_id = context.airline_id
     async with context.stores.postgres.transaction() as records:
         seeding = await seedings.start(records, airline_id, seed, now, bags, exceptions)
         if seeding is not None:
             if bags and await seedings.ids_are_taken(records):
-                raise AlreadyInUse("There are flights or bags that no seeding made: seeds need an empty database.")
-            await _write_world(records, world, seeding)
-            say(f"the network is there: {len(world.airports)} airports, {len(world.routes)} routes")
+                raise AlreadyInUse(
+                    "The database has flights or bags that no seeding wrote. Seeds require an empty one."
+                )
+            await _write_network(records, route_network, seeding)
+            progress(f"network written: {len(route_network.airports)} airports, {len(route_network.routes)} routes")
             return seeding
     found = await seedings.find(context.stores.postgres, airline_id)
     assert found is not None
-    done = "kept as it is" if found.finished_at else "continued"
-    say(f"seeded before with seed {found.seed} as of {found.anchored_at:%Y-%m-%d %H:%M} UTC: {done}")
+    done = "kept" if found.finished_at else "continued"
+    progress(f"seeded before with seed {found.seed} as of {found.anchored_at:%Y-%m-%d %H:%M} UTC: {done}")
     return found
 
 
-async def _write_world(records: Reader, world: Network, seeding: Seeding) -> None:
-    now, schedule = seeding.anchored_at, _schedule(world, seeding)
-    await network.write_airports(records, world.airports)
-    await network.write_routes(records, seeding.airline_id, world.routes)
+async def _write_network(records: Reader, route_network: Network, seeding: Seeding) -> None:
+    now, schedule = seeding.anchored_at, _schedule(route_network, seeding)
+    await network.write_airports(records, route_network.airports)
+    await network.write_routes(records, seeding.airline_id, route_network.routes)
     if schedule:
         await seedings.reserve_ids(records, len(schedule), seeding.bags, seeding.exceptions)
         await flights.insert(records, seeding.airline_id, now, [flight.known_at(now) for flight in schedule])
@@ -144,37 +152,39 @@ async def _write_world(records: Reader, world: Network, seeding: Seeding) -> Non
     await publish(records, seeding.airline_id, ChangeSet(network=True, new_flights=new_flights))
 
 
-async def _write_bags(context: Context, cast: Cast, now: datetime, say: Say) -> None:
-    progress = _Progress(cast.bags, say)
-    batches = (range(first, min(first + BATCH, cast.bags + 1)) for first in range(1, cast.bags + 1, BATCH))
+async def _write_bags(context: Context, factory: BagFactory, now: datetime, progress: Progress) -> None:
+    counter = _BagProgress(factory.bags, progress)
+    batches = (range(first, min(first + BATCH, factory.bags + 1)) for first in range(1, factory.bags + 1, BATCH))
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(WORKERS):
-                group.create_task(_work(context, cast, now, batches, progress))
+                group.create_task(_work(context, factory, now, batches, counter))
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
 
 
-async def _work(context: Context, cast: Cast, now: datetime, batches: Iterator[range], progress: "_Progress") -> None:
+async def _work(
+    context: Context, factory: BagFactory, now: datetime, batches: Iterator[range], counter: "_BagProgress"
+) -> None:
     for ids in batches:
         if not await _is_written(context, ids):
-            await _write(context, await asyncio.to_thread(cast.rows, ids), now)
-        if progress.add(len(ids)):
+            await _write(context, await asyncio.to_thread(factory.rows, ids), now)
+        if counter.add(len(ids)):
             await seedings.analyze(context.stores.postgres)
 
 
 async def _is_written(context: Context, ids: range) -> bool:
-    """Descriptions are written last, together with the files."""
+    """Whether these bags are complete. Descriptions are written last, together with the PIRs."""
     tags = [tag(bag_id) for bag_id in ids]
     return await seedings.count_described(context.stores.postgres, context.airline_id, tags) == len(tags)
 
 
-async def _write(context: Context, rows: Rows, now: datetime) -> None:
-    """Each step may be repeated: what is there stays as it is, and messages and scans are known again."""
+async def _write(context: Context, rows: SeedRows, now: datetime) -> None:
+    """Writes one batch. Each step may be repeated: existing rows stay, and known messages and scans are duplicates."""
     async with context.stores.postgres.transaction() as records:
         await bookings.insert(records, context.airline_id, rows.bookings)
         await passengers.insert(records, context.airline_id, rows.passengers)
-    for received_at, texts in _received(rows.messages, now):
+    for received_at, texts in _messages_by_receipt(rows.messages, now):
         await pipeline.ingest(context, pieces_of("".join(texts).encode()), received_at, IntakeChannel.SEED)
     if rows.scans:
         await events.record(context, rows.scans, now)
@@ -182,44 +192,46 @@ async def _write(context: Context, rows: Rows, now: datetime) -> None:
         await _describe(records, context.airline_id, rows)
 
 
-def _received(parties: Iterable[Sequence[Telegram]], now: datetime) -> Iterator[tuple[datetime, list[str]]]:
-    """Messages of parties as they are brought: what is said of a party within a day at once, at the end of that day.
+def _messages_by_receipt(
+    parties: Iterable[Sequence[SeedMessage]], now: datetime
+) -> Iterator[tuple[datetime, list[str]]]:
+    """Texts of messages by receipt time: messages of a party within a day arrive together, at the end of that day.
 
-    Their dates have no year, so that they are understood only near the time they were sent. Not more at once than
-    ``messages.BATCH``, and never a part of what is said within a day: then a bag moves once, and not once for each.
+    Dates in messages have no year, so they are resolved only near their receipt. A batch has at most ``pipeline.BATCH``
+    messages and never splits those of a party within a day: a bag is then recomputed once, not once a message.
     """
-    brought: dict[datetime, list[list[str]]] = {}
+    by_receipt: dict[datetime, list[list[str]]] = {}
     for party in parties:
-        for together in _within_days(sorted(party, key=lambda telegram: telegram.at)):
+        for together in _within_days(sorted(party, key=lambda message: message.at)):
             midnight = datetime.combine(together[-1].at.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
-            brought.setdefault(min(midnight, now), []).append([telegram.text for telegram in together])
-    for received_at in sorted(brought):
-        waiting: list[str] = []
-        for texts in brought[received_at]:
-            if len(waiting) + len(texts) > pipeline.BATCH:
-                yield received_at, waiting
-                waiting = []
-            waiting += texts
-        yield received_at, waiting
+            by_receipt.setdefault(min(midnight, now), []).append([message.text for message in together])
+    for received_at in sorted(by_receipt):
+        batch: list[str] = []
+        for texts in by_receipt[received_at]:
+            if len(batch) + len(texts) > pipeline.BATCH:
+                yield received_at, batch
+                batch = []
+            batch += texts
+        yield received_at, batch
 
 
-def _within_days(sent: Sequence[Telegram]) -> Iterator[list[Telegram]]:
-    """Messages in order of time, in parts of a day from their first."""
+def _within_days(sent: Sequence[SeedMessage]) -> Iterator[list[SeedMessage]]:
+    """Splits messages in order of time into parts of a day, counted from the first of each part."""
     part = [sent[0]]
-    for telegram in sent[1:]:
-        if telegram.at - part[0].at > timedelta(days=1):
+    for message in sent[1:]:
+        if message.at - part[0].at > timedelta(days=1):
             yield part
             part = []
-        part.append(telegram)
+        part.append(message)
     yield part
 
 
-async def _describe(records: Reader, airline_id: int, rows: Rows) -> None:
-    """What messages do not say of bags that they made known, and files about them."""
-    tags = [looks.tag for looks in rows.looks]
-    found = await bags.tagged_at(records, airline_id, tags, [looks.seen_at for looks in rows.looks])
+async def _describe(records: Reader, airline_id: int, rows: SeedRows) -> None:
+    """Writes what messages do not carry: descriptions of the bags, and PIRs about them."""
+    tags = [entry.tag for entry in rows.descriptions]
+    found = await bags.tagged_at(records, airline_id, tags, [entry.seen_at for entry in rows.descriptions])
     await seedings.describe(
-        records, airline_id, {found[place]: looks.description for place, looks in enumerate(rows.looks)}
+        records, airline_id, {found[place]: entry.description for place, entry in enumerate(rows.descriptions)}
     )
     if rows.pirs:
         ids = {tags[place]: bag_id for place, bag_id in found.items()}
@@ -232,25 +244,25 @@ async def _describe(records: Reader, airline_id: int, rows: Rows) -> None:
         await matches.index(records, airline_id, [pir.id for pir in rows.pirs])
 
 
-class _Progress:
-    """Says how far it has come, how fast, and for how long still."""
+class _BagProgress:
+    """Reports bags done, rate and remaining time."""
 
-    def __init__(self, total: int, say: Say) -> None:
+    def __init__(self, total: int, progress: Progress) -> None:
         self._total = total
-        self._say = say
-        self._began = self._said = monotonic()
+        self._progress = progress
+        self._started_at = self._reported_at = monotonic()
         self._done = 0
         self._analyzed = 0
 
     def add(self, bags: int) -> bool:
-        """Counts bags; answers whether the tables have grown enough for new statistics."""
+        """Counts bags; returns whether the tables have grown enough for new statistics."""
         self._done += bags
         now = monotonic()
-        if now - self._said >= SAY_SECONDS or self._done == self._total:
-            self._said = now
-            rate = self._done / (now - self._began)
+        if now - self._reported_at >= PROGRESS_SECONDS or self._done == self._total:
+            self._reported_at = now
+            rate = self._done / (now - self._started_at)
             left = (self._total - self._done) / rate
-            self._say(f"{self._done:,} of {self._total:,} bags, {rate:,.0f}/s, {left:,.0f} s left")
+            self._progress(f"{self._done:,} of {self._total:,} bags, {rate:,.0f}/s, {left:,.0f} s left")
         grown = self._done >= GROWTH * self._analyzed or self._done == self._total
         if grown:
             self._analyzed = self._done
@@ -258,7 +270,7 @@ class _Progress:
 
 
 async def _report(
-    context: Context, seeding: Seeding, schedule: list[DatedFlight], cast: Cast, seconds: float
+    context: Context, seeding: Seeding, schedule: list[DatedFlight], factory: BagFactory, seconds: float
 ) -> SeedReport:
     records: PostgresManager = context.stores.postgres
     return SeedReport(
@@ -270,6 +282,6 @@ async def _report(
         flights=len(schedule),
         states=await bags.count_by_state(records, context.airline_id),
         pirs=await pirs.count_by_status(records, context.airline_id),
-        guide=cast.guide(),
+        guide=factory.guide(),
         seconds=seconds,
     )

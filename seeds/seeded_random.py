@@ -1,8 +1,8 @@
-"""Chance that comes out the same every time."""
+"""Random numbers that are the same in every run."""
 
 from random import Random
 
 
-def chance(*what: object) -> Random:
-    """A source of numbers that depends on nothing but ``what``: the seed, and the thing the numbers are for."""
-    return Random("/".join(map(str, what)))  # noqa: S311 - tells stories, keeps no secrets
+def random_for(*key: object) -> Random:
+    """Random generator that depends only on the key: the seed, and what the numbers are for."""
+    return Random("/".join(map(str, key)))  # noqa: S311 - reproducible data, no secrets

@@ -1,6 +1,6 @@
-"""The timetable that the network is flown by: which service leaves when, in six banks at the hub.
+"""The timetable of the network: departure times of every service, in six banks at the hub.
 
-Invented but for the published numbers and times of ``seeds/data/flight_numbers.csv``.
+Invented, except for the published numbers and times of ``seeds/data/flight_numbers.csv``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ ARRIVAL_BANKS = (345, 455, 620, 875, 1035, 1185)
 DEPARTURE_BANKS = (435, 540, 700, 950, 1110, 1265)
 BANK_SPREAD = 15
 
-# At the far end, between arriving and leaving again.
+# Minutes at the outstation between arrival and departure.
 TURNAROUND = 65
 
 FIRST_INVENTED_NUMBER = 100
@@ -26,11 +26,11 @@ FIRST_INVENTED_NUMBER = 100
 
 @dataclass(frozen=True, slots=True)
 class TimetableService:
-    """A flight of every day.
+    """A flight that operates every day.
 
     Args:
-        departs: minutes after midnight at the hub, on the hub's clock also where it leaves from elsewhere; a service
-            back may leave on the day after.
+        departs: minutes after midnight on the hub's clock, also for a departure elsewhere. A return service may leave
+            on the next day.
     """
 
     number: int
@@ -42,15 +42,15 @@ class TimetableService:
 
     @property
     def hub_minutes(self) -> int:
-        """When it is at the hub, in minutes after that day's midnight."""
+        """Time at the hub, in minutes after that day's midnight."""
         return self.departs if self.origin == HUB else self.departs + self.block_minutes
 
 
 def timetable(routes: Sequence[NewRoute]) -> list[TimetableService]:
-    """A day's services: each route flown out and back as often as it says, published ones in place of invented ones."""
+    """Services of one day: each route out and back at its daily frequency, with published services in place."""
     published = read_rows("flight_numbers.csv")
-    taken = {int(row["number"]) for row in published}
-    numbers = (number for number in count(FIRST_INVENTED_NUMBER) if number not in taken)
+    published_numbers = {int(row["number"]) for row in published}
+    numbers = (number for number in count(FIRST_INVENTED_NUMBER) if number not in published_numbers)
     outbound = [route for route in routes if route.origin == HUB]
     services = [service for route in outbound for service in _rotations(route, numbers)]
     renumbered: set[int] = set()
@@ -65,7 +65,7 @@ def _rotations(route: NewRoute, numbers: Iterator[int]) -> Iterator[TimetableSer
     for rotation in range(route.daily_frequency):
         shift = crc32(f"{route.destination}{rotation}".encode())
         bank = (crc32(route.destination.encode()) + rotation * len(DEPARTURE_BANKS) // route.daily_frequency) % 6
-        out = TimetableService(
+        outbound_service = TimetableService(
             number=next(numbers),
             origin=HUB,
             destination=route.destination,
@@ -73,10 +73,10 @@ def _rotations(route: NewRoute, numbers: Iterator[int]) -> Iterator[TimetableSer
             block_minutes=route.block_minutes,
             aircraft=route.aircraft,
         )
-        yield out
-        earliest = out.departs + 2 * route.block_minutes + TURNAROUND
+        yield outbound_service
+        earliest = outbound_service.departs + 2 * route.block_minutes + TURNAROUND
         yield replace(
-            out,
+            outbound_service,
             number=next(numbers),
             origin=route.destination,
             destination=HUB,
@@ -89,14 +89,14 @@ def _jitter(shift: int) -> int:
 
 
 def _arrival(earliest: int, shift: int) -> int:
-    """The first bank that can be reached; flights through the night are spread over the first two of the morning."""
+    """Time of the first bank that can be reached. Overnight flights use the first two banks of the morning."""
     reachable = [bank + day * DAY for day in range(3) for bank in ARRIVAL_BANKS if bank + day * DAY >= earliest]
     overnight = reachable[0] % DAY == ARRIVAL_BANKS[0]
     return reachable[1] if overnight and shift % 2 else reachable[0]
 
 
 def _nearest(services: Sequence[TimetableService], row: dict[str, str], renumbered: set[int]) -> int:
-    """Index of the service of the row's route that is at the hub nearest to the published time."""
+    """Index of the service of the row's route whose time at the hub is nearest to the published one."""
     minutes = _clock(row["hub_time"])
     same_route = (
         index

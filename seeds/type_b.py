@@ -1,6 +1,6 @@
-"""What stations send about the bags of the demo: the steps of their trails as Type B messages.
+"""Type B messages about the bags of the demo, made from their steps.
 
-Which element says what: domain reference, sections 3.3 and 12 (rules 8 and 11).
+Elements and their meaning: ``docs/DOMAIN.md#elements``, ``docs/DOMAIN.md#rule-8``, ``docs/DOMAIN.md#rule-11``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,10 +17,10 @@ from integrations.records.passengers import teletype
 from seeds.operations import DatedFlight
 from seeds.steps import Step
 
-# A passenger who has not come is called for a while before the bags are ordered off.
+# A missing passenger is called for this long before the bags are ordered off.
 CALLED = timedelta(minutes=7)
 
-# By whom a bag is processed: sortation, reconciliation, ground, hand scan.
+# Processes: sortation, reconciliation, ground, hand scan.
 PROCESSES = {
     EventKind.SCREENED: "S",
     EventKind.SORTED: "S",
@@ -39,11 +39,12 @@ STATUSES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Telegram:
-    """A message as it stands on the line.
+class SeedMessage:
+    """A message and its time.
 
     Args:
-        at: when it was sent.
+        at: when it is sent.
+        text: the message with its envelope.
     """
 
     at: datetime
@@ -51,12 +52,12 @@ class Telegram:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """The bags of one passenger that a message speaks of.
+class PassengerGroup:
+    """Bags of one passenger in a message.
 
     Args:
-        tags: in ascending order.
-        kilos: of all of them together.
+        tags: tags in ascending order.
+        kilos: weight of all of them together.
     """
 
     tags: Sequence[str]
@@ -68,8 +69,8 @@ class Group:
     priority: bool
 
 
-def announced(step: Step, legs: Sequence[DatedFlight], groups: Sequence[Group]) -> Iterator[Telegram]:
-    """Departure control tells the station where bags of a party start, and those where they change flights.
+def new_bsms(step: Step, legs: Sequence[DatedFlight], groups: Sequence[PassengerGroup]) -> Iterator[SeedMessage]:
+    """BSMs of departure control about a party, for the first station and for those where the bags change flights.
 
     Bags that are not accepted at the airport itself are remote to it.
     """
@@ -77,31 +78,33 @@ def announced(step: Step, legs: Sequence[DatedFlight], groups: Sequence[Group]) 
     return _at_each_station(step.at, source, legs, groups)
 
 
-def deleted(at: datetime, legs: Sequence[DatedFlight], group: Group) -> Iterator[Telegram]:
-    """The bags go nowhere: told to the same stations."""
+def deletion_bsms(at: datetime, legs: Sequence[DatedFlight], group: PassengerGroup) -> Iterator[SeedMessage]:
+    """BSM DELs: the bags do not travel. They go to the same stations."""
     return _at_each_station(at, Source.LOCAL, legs, [group], change=InstructionAction.DEL, authority=("N",))
 
 
 def _at_each_station(
-    at: datetime, source: Source, legs: Sequence[DatedFlight], groups: Sequence[Group], **how: Any
-) -> Iterator[Telegram]:
-    """A BSM for the station where the way begins, and one for each where it goes on."""
-    yield _source(at, source, None, legs, groups, **how)
+    at: datetime, source: Source, legs: Sequence[DatedFlight], groups: Sequence[PassengerGroup], **options: Any
+) -> Iterator[SeedMessage]:
+    """A BSM for the first station, and one for each station at which the journey continues."""
+    yield _bsm(at, source, None, legs, groups, **options)
     for index, inbound in enumerate(legs[:-1], start=1):
-        yield _source(at, Source.TRANSFER, inbound, legs[index:], groups, **how)
+        yield _bsm(at, Source.TRANSFER, inbound, legs[index:], groups, **options)
 
 
-def rush_tagged(step: Step, legs: Sequence[DatedFlight], group: Group, original: str, file: str | None) -> Telegram:
-    """A bag goes on without its passenger, under another tag."""
-    remark = f"ORIG {original} FILE {file}" if file else f"ORIG {original}"
+def rush_bsm(
+    step: Step, legs: Sequence[DatedFlight], group: PassengerGroup, original: str, pir_reference: str | None
+) -> SeedMessage:
+    """BSM of a bag that is sent on without its passenger, under another tag."""
+    remark = f"ORIG {original} FILE {pir_reference}" if pir_reference else f"ORIG {original}"
     more = [Element("E", ("RUSH",)), Element("R", (remark,))]
-    return _source(step.at, Source.LOCAL, None, legs, [group], more)
+    return _bsm(step.at, Source.LOCAL, None, legs, [group], more)
 
 
-def withdrawn(step: Step, group: Group) -> Telegram:
-    """A bag that is not there when its flight closes may no longer be loaded."""
+def withdrawal_bsm(step: Step, group: PassengerGroup) -> SeedMessage:
+    """BSM CHG: a bag that is missing when its flight closes may no longer be loaded."""
     assert step.outbound is not None
-    return _source(
+    return _bsm(
         step.at,
         Source.TRANSFER,
         step.inbound,
@@ -112,8 +115,8 @@ def withdrawn(step: Step, group: Group) -> Telegram:
     )
 
 
-def ordered_off(step: Step, group: Group) -> Telegram:
-    """The bag of a passenger who has not boarded is to be taken off."""
+def bum(step: Step, group: PassengerGroup) -> SeedMessage:
+    """BUM: the bag of a passenger who has not boarded is to be taken off."""
     assert step.outbound is not None
     elements = [
         _flight("F", step.outbound, step.outbound.destination),
@@ -124,8 +127,8 @@ def ordered_off(step: Step, group: Group) -> Telegram:
     return _message(MessageKind.BUM, step.at - CALLED, Source.LOCAL, step.airport, elements)
 
 
-def processed(step: Step) -> Telegram:
-    """A bag was seen, or was not where it should have been."""
+def bpm(step: Step) -> SeedMessage:
+    """BPM: a bag was seen, or was not where it should be."""
     elements = [_processing(step)]
     if step.outbound is not None:
         elements.append(_flight("F", step.outbound, step.outbound.destination))
@@ -136,32 +139,32 @@ def processed(step: Step) -> Telegram:
         elements.append(_flight("I", step.inbound, step.inbound.origin))
     if step.kind == EventKind.SCREENED:
         elements.append(Element("X", ("SEL", "CLR", "D", "XRAY")))
-    return _message(MessageKind.BPM, step.at, _stands(step), step.airport, elements)
+    return _message(MessageKind.BPM, step.at, _source_of(step), step.airport, elements)
 
 
-def _stands(step: Step) -> Source:
+def _source_of(step: Step) -> Source:
     """How the bag stands to the station."""
     if step.inbound is None:
         return Source.LOCAL
     return Source.TERMINATING if step.outbound is None else Source.TRANSFER
 
 
-def _source(
+def _bsm(
     at: datetime,
     source: Source,
     inbound: DatedFlight | None,
     legs: Sequence[DatedFlight],
-    groups: Sequence[Group],
+    groups: Sequence[PassengerGroup],
     more: Sequence[Element] = (),
     *,
     change: InstructionAction = InstructionAction.NEW,
     authority: tuple[str, ...] = (),
-) -> Telegram:
-    """A BSM of the station that the first of the legs leaves from; flights in front are those of all groups.
+) -> SeedMessage:
+    """A BSM of the station from which the first leg departs. The flights stand before the groups and apply to all.
 
     Args:
         more: further elements of each group.
-        authority: the fields of ``.S``, where it says other than that the bags of a checked-in passenger may be loaded.
+        authority: fields of ``.S``, if the bags are not simply those of a checked-in passenger that may be loaded.
     """
     outbound, *onward = legs
     elements = [_flight("F", outbound, outbound.destination)]
@@ -185,7 +188,7 @@ def _message(
     airport: str,
     elements: Sequence[Element],
     change: InstructionAction = InstructionAction.NEW,
-) -> Telegram:
+) -> SeedMessage:
     message = TypeBMessage(
         kind=kind,
         change=change,
@@ -197,11 +200,11 @@ def _message(
         reference="",
         elements=(Element("V", (f"1{source}{airport}",)), *elements),
     )
-    return Telegram(at, write(message))
+    return SeedMessage(at, write(message))
 
 
 def _processing(step: Step) -> Element:
-    """``.J``; in UTC, since a local time is told twice where clocks go back."""
+    """Element ``.J``, in UTC, since local times are ambiguous where clocks go back."""
     at = step.at.astimezone(UTC)
     code = PROCESSES.get(step.kind, RECONCILIATION)
     to = (step.outbound.designator,) if step.outbound else ()
@@ -212,12 +215,12 @@ def _flight(name: str, flight: DatedFlight, airport: str) -> Element:
     return Element(name, (flight.designator, day_and_month(flight.departure_date), airport, "Y"))
 
 
-def _name(group: Group) -> Element:
+def _name(group: PassengerGroup) -> Element:
     return Element("P", (f"1{teletype(group.surname)}", teletype(group.given_names)))
 
 
 def _tags(tags: Sequence[str]) -> list[Element]:
-    """Counted from the first where they are in a row, which they are but where serials begin anew."""
+    """Tags with a count if they are consecutive, which they are unless serials wrap."""
     in_a_row = all(int(after) == int(before) + 1 for before, after in pairwise(tags))
     named = (f"{tags[0]}{len(tags):03d}",) if in_a_row else tuple(f"{tag}001" for tag in tags)
     return [Element("N", named)]

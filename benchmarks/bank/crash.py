@@ -17,7 +17,7 @@ from benchmarks.installation import Say
 from gateway.console import console
 from gateway.demo.supervisor import Program
 from integrations.embedded.server import EmbeddedServer
-from seeds.seeded_random import chance
+from seeds.seeded_random import random_for
 
 SHORT = {"kills": 4, "seconds": 20.0, "bags": 300}
 SENDERS = 4
@@ -36,7 +36,7 @@ async def run(parsed: argparse.Namespace) -> int:
         taken = Taken()
         async with asyncio.TaskGroup() as both:
             both.create_task(_send(ready, parsed.seconds, taken, lambda: (killed.total() + 1) / (parsed.kills + 1)))
-            both.create_task(_kill(ready, parsed.kills, chance(parsed.seed, "kills"), killed, say))
+            both.create_task(_kill(ready, parsed.kills, random_for(parsed.seed, "kills"), killed, say))
         say("all is sent and everything runs again; waiting for the graph")
         await ready.installed.until_healthy()
         await ready.until_told()

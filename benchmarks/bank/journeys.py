@@ -78,7 +78,7 @@ class Trip:
         if len(legs) > 1:
             there = MessageItinerary(inbound=first, outbound=legs[1])
             if self.speaks_late and self.one_in(6):
-                left = first.leaves + self.about(5)
+                left = first.departs_at + self.about(5)
                 self.add(self.telegrams.source(left, Place("T", HUB), there, self.party))
             else:
                 self.word(2, Place("T", HUB), there)
@@ -143,7 +143,7 @@ class Trip:
     def load(self, flight: DatedFlight, way: MessageItinerary, source: str, pace: float = 1.0) -> None:
         """Onto the aircraft, some time before it leaves."""
         place = Place(source, flight.origin, f"STAND{flight.gate or 12}")
-        since = flight.leaves - self.about(35 * pace)
+        since = flight.departs_at - self.about(35 * pace)
         chance = self.numbers.random()
         status = "LOD" if chance < 0.04 else "NAL" if chance < 0.05 else ""
         stowed = [f".U/BLK{self.numbers.randint(1, 4)}/{self.numbers.randint(1, 4)}"] if 0.05 < chance < 0.1 else []
@@ -151,7 +151,7 @@ class Trip:
 
     def change(self, inbound: DatedFlight, outbound: DatedFlight, loaded: DatedFlight | None = None) -> None:
         """From one flight to the next; ``loaded`` is the one that they are loaded on where that is another."""
-        pace = min(1.0, (outbound.leaves - inbound.lands) / EASY_CONNECTION)
+        pace = min(1.0, (outbound.departs_at - inbound.arrives_at) / EASY_CONNECTION)
         self.take_over(inbound, outbound, pace)
         way = MessageItinerary(inbound=inbound, outbound=outbound)
         if outbound.destination in self.screened_again:
@@ -165,7 +165,7 @@ class Trip:
         """Off the inbound flight and into the transfer system."""
         way = MessageItinerary(inbound=inbound, outbound=outbound)
         stand = Place("T", HUB, f"STAND{inbound.number % 20 + 1}")
-        self.scan(10 * pace, stand, way, "R", status="NOF", since=inbound.lands)
+        self.scan(10 * pace, stand, way, "R", status="NOF", since=inbound.arrives_at)
         self.scan(7 * pace, Place("T", HUB, "TRANSFERBELT3"), way, "S")
 
     @property
@@ -178,7 +178,7 @@ class Trip:
         way, airport = MessageItinerary(inbound=flight), flight.destination
         if stages > 0:
             stand = Place("X", airport, f"STAND{flight.number % 20 + 1}")
-            self.scan(12, stand, way, "R", status="NOF", since=flight.lands)
+            self.scan(12, stand, way, "R", status="NOF", since=flight.arrives_at)
             if self.one_in(20):
                 self.scan(4, Place("X", airport, "ARRIVALBELT"), way, "S")
         if stages > 1:
@@ -225,7 +225,7 @@ def missed_connection(trip: Trip) -> None:
     inbound, outbound = _inbound(trip, legs)
     transfer, way = Place("T", HUB), MessageItinerary(inbound=inbound, outbound=outbound)
     trip.take_over(inbound, outbound)
-    trip.clock = max(trip.clock, outbound.leaves - 9 * MINUTE)
+    trip.clock = max(trip.clock, outbound.departs_at - 9 * MINUTE)
     trip.word(1, transfer, way, "CHG", "N")
     trip.scan(3, Place("T", HUB, "STAND208"), way, "R", status="UNS")
     trip.scan(25, Place("T", HUB, "STORE1"), way, "H", status=trip.numbers.choice(("ONA", "LBA", "LBN")))
@@ -236,7 +236,7 @@ def missed_connection(trip: Trip) -> None:
 
 def _rush(trip: Trip, rush: DatedFlight, *, linked: bool) -> None:
     """A rush tag for each bag; what follows is told of these tags only."""
-    trip.clock = max(trip.clock + 30 * MINUTE, rush.leaves - 150 * MINUTE)
+    trip.clock = max(trip.clock + 30 * MINUTE, rush.departs_at - 150 * MINUTE)
     owner = trip.party.travellers[0]
     way = MessageItinerary(outbound=rush)
     retagged = []
@@ -258,11 +258,11 @@ def _rush(trip: Trip, rush: DatedFlight, *, linked: bool) -> None:
 def rebooked(trip: Trip) -> None:
     """The connection is missed by both, who take the next flight: by CHG, or by DEL and a new BSM."""
     inbound, outbound = _inbound(trip, trip.day.connection(trip.numbers))
-    later = trip.day.next_to(outbound.destination, outbound.leaves + timedelta(hours=1))
+    later = trip.day.next_to(outbound.destination, outbound.departs_at + timedelta(hours=1))
     if later is None:
         return
     transfer = Place("T", HUB)
-    trip.clock = max(trip.clock, inbound.lands + 4 * MINUTE)
+    trip.clock = max(trip.clock, inbound.arrives_at + 4 * MINUTE)
     if trip.one_in(2):
         trip.word(1, transfer, MessageItinerary(inbound=inbound, outbound=later), "CHG")
     else:
@@ -283,12 +283,12 @@ def no_show(trip: Trip) -> None:
     if len(legs) > 1:
         trip.change(*legs)
     source = "T" if len(legs) > 1 else "L"
-    trip.clock = max(trip.clock + 2 * MINUTE, last.leaves - 14 * MINUTE)
+    trip.clock = max(trip.clock + 2 * MINUTE, last.departs_at - 14 * MINUTE)
     trip.word(1, Place(source, last.origin), way, "CHG", "N")
     for traveller in trip.party.travellers:
         trip.add(trip.telegrams.unload(trip.then(1), Place(source, last.origin), last, traveller))
     trip.scan(3, Place(source, last.origin, f"STAND{last.gate or 12}"), way, "R", status="OFF")
-    later = trip.day.next_to(last.destination, last.leaves + timedelta(hours=2)) if last.origin == HUB else None
+    later = trip.day.next_to(last.destination, last.departs_at + timedelta(hours=2)) if last.origin == HUB else None
     if later is not None and trip.one_in(3):
         trip.word(20, Place(source, HUB), MessageItinerary(inbound=way.inbound, outbound=later), "CHG")
         trip.load(later, MessageItinerary(inbound=way.inbound, outbound=later), source)
@@ -306,7 +306,7 @@ def not_seen(trip: Trip) -> None:
     was_loaded = trip.one_in(2)
     if was_loaded and trip.one_in(2):
         trip.load(outbound, way, "T")
-    trip.scan(1, Place("T", HUB, "STAND208"), way, "R", status="UNS", since=outbound.leaves - 5 * MINUTE)
+    trip.scan(1, Place("T", HUB, "STAND208"), way, "R", status="UNS", since=outbound.departs_at - 5 * MINUTE)
     if was_loaded:
         trip.load(outbound, way, "T")
         trip.claim(outbound, trip.numbers.choice((0, 1, 3)))

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from integrations.stores.postgres.flights import NewFlight
 from seeds.network import HUB, Network, read_network
-from seeds.operations import HUB_ZONE, DatedFlight, Operations, fly
+from seeds.operations import HUB_ZONE, DatedFlight, Operations, build_flights
 
 CONNECTING_SHARE = 0.8
 # Between the last landing and the moment that the day is told at.
@@ -39,11 +39,11 @@ class Day:
         """The day as the seed has it."""
         network = read_network()
         told_at = datetime.combine(day + timedelta(days=1), time(18), HUB_ZONE)
-        flights = fly(network, seed, told_at)
+        flights = build_flights(network, seed, told_at)
         operations = Operations(flights, told_at)
         of_day = [flight for flight in flights if _at_hub(flight).astimezone(HUB_ZONE).date() == day]
-        arrivals = sorted((one for one in of_day if one.destination == HUB), key=lambda one: (one.lands, one.id))
-        departures = sorted((one for one in of_day if one.origin == HUB), key=lambda one: (one.leaves, one.id))
+        arrivals = sorted((one for one in of_day if one.destination == HUB), key=lambda one: (one.arrives_at, one.id))
+        departures = sorted((one for one in of_day if one.origin == HUB), key=lambda one: (one.departs_at, one.id))
         known = {flight.id for flight in of_day}
         missed = [pair for pair in operations.missed if {one.id for one in pair} <= known]
         zones = {airport.iata: ZoneInfo(airport.time_zone) for airport in network.airports}
@@ -76,7 +76,7 @@ class Day:
 
     def ends_before(self, flight: DatedFlight) -> bool:
         """Whether its bags have been claimed by the time that the day is told at."""
-        return flight.lands + CLAIM < self.told_at
+        return flight.arrives_at + CLAIM < self.told_at
 
     def other_departure(self, flight: DatedFlight, numbers: Random) -> DatedFlight:
         """One to somewhere else from the stands nearby, at about the same time."""

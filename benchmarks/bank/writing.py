@@ -23,7 +23,7 @@ from benchmarks.bank.telegrams import BankMessage, Party, Telegrams, Traveller
 from integrations.records.passengers import teletype
 from integrations.stores.postgres.passengers import NewPassenger
 from seeds.people import PRIORITY_TIER, People
-from seeds.seeded_random import chance
+from seeds.seeded_random import random_for
 
 SHUFFLED_SECONDS = 30 * 60
 DUPLICATES = 0.02
@@ -106,7 +106,7 @@ class Bank:
         return told
 
     def _about(self, told: WrittenMessages) -> dict[str, object]:
-        left = [one for one in self.day.operations.departed if one.leaves <= self.day.told_at]
+        left = [one for one in self.day.operations.departed if one.departs_at <= self.day.told_at]
         return {
             "toldAt": self.day.told_at.astimezone(UTC),
             "day": self._date,
@@ -117,7 +117,7 @@ class Bank:
 
     def _arrivals(self, told: WrittenMessages) -> Iterator[tuple[datetime, bytes]]:
         """What comes in, each with the moment of its arrival, not in order."""
-        numbers = chance(self._seed, "arrivals", self._date)
+        numbers = random_for(self._seed, "arrivals", self._date)
         for message in self._told(told):
             arrives = message.at + _late(numbers)
             yield arrives, message.text.encode()
@@ -146,19 +146,19 @@ class Bank:
             told.bags += sum(len(one.tags) for one in trip.party.travellers)
             what(trip)
             yield from trip.messages
-        writer = Telegrams(self.day.zones, chance(self._seed, "closing", self._date))
+        writer = Telegrams(self.day.zones, random_for(self._seed, "closing", self._date))
         for flight in (*self.day.arrivals, *self.day.departures):
-            if flight.leaves < self.day.told_at:
-                yield writer.closed(flight.leaves, flight)
+            if flight.departs_at < self.day.told_at:
+                yield writer.closed(flight.departs_at, flight)
 
     def _story(self, number: int) -> Story:
         """Each exception once, and then by chance."""
         if number <= len(EXCEPTIONS):
             return list(EXCEPTIONS)[number - 1]
-        return some_story(chance(self._seed, "story", self._date, number))
+        return some_story(random_for(self._seed, "story", self._date, number))
 
     def _trip(self, number: int, *, alone: bool) -> Trip:
-        numbers = chance(self._seed, "party", self._date, number)
+        numbers = random_for(self._seed, "party", self._date, number)
         booking = self._first + number
         issuer = numbers.choice(ISSUERS)
         together = 1 if alone else numbers.choice((1, 1, 1, 2, 2, 3))

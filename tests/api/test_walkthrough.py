@@ -54,7 +54,7 @@ async def test_a_bag_misses_its_connection_and_everything_follows(told: Settings
     """The walkthrough raises where a step is rejected, an effect fails, or the evidence shows no 55 or 56."""
     said: list[str] = []
     async with open_stores(told) as stores:
-        await seeds.seed(operator(told, stores), bags=50, exceptions=10, now=now(), say=lambda _: None)
+        await seeds.seed(operator(told, stores), bags=50, exceptions=10, now=now(), progress=lambda _: None)
     headers = credential(Role.SUPERVISOR)
     app = create_app(told, beside=partial(workers, told), build_schema=product_schema)
     async with (

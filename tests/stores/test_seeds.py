@@ -36,7 +36,7 @@ from resolvers.rules.bag_state import status_of
 from resolvers.workers.projector import Projector
 from seeds import AlreadyInUse, reset, seed
 from seeds import run as seeds_run
-from seeds.bag_factory import ENTERED
+from seeds.bag_factory import AGENT_EVENTS
 from tests.conftest import Neo4jCredentials, make_database
 
 NOW = datetime(2026, 11, 23, 15, 30, 42, tzinfo=UTC)
@@ -84,7 +84,7 @@ async def database(server: EmbeddedPostgres, name: str) -> AsyncIterator[Context
 async def seeded(embedded_postgres: EmbeddedPostgres) -> AsyncIterator[Context]:
     """The demo as it comes: 50 bags, 10 exceptions. For tests that only read."""
     async with database(embedded_postgres, "seeds_first") as context:
-        await seed(context, now=NOW, say=quiet)
+        await seed(context, now=NOW, progress=quiet)
         yield context
 
 
@@ -152,7 +152,7 @@ async def test_bags_come_about_by_messages_and_find_their_passengers(seeded: Con
         "BUM",
     }
     unread = await records.fetch("SELECT DISTINCT kind FROM events WHERE message_id IS NULL")
-    assert {row["kind"] for row in unread} == {kind.value for kind in ENTERED}
+    assert {row["kind"] for row in unread} == {kind.value for kind in AGENT_EVENTS}
     owned = await records.fetch(
         """
         SELECT bags.tag, weight_kg, priority, alliance_tier = 'Star Alliance Gold' AS gold, locator, description,
@@ -188,7 +188,7 @@ async def test_custody_moves_as_resolution_753_says(seeded: Context) -> None:
 
 async def test_the_bags_of_the_guide_are_found_by_their_tags(seeded: Context) -> None:
     records = seeded.stores.postgres
-    report = await seed(seeded, now=NOW, say=quiet)
+    report = await seed(seeded, now=NOW, progress=quiet)
     states = []
     for one in report.guide:
         (bag,) = await bags.by_tag(records, COPA, parse_tag(one.printed_tag), 5)
@@ -203,10 +203,10 @@ async def test_the_bags_of_the_guide_are_found_by_their_tags(seeded: Context) ->
 async def test_a_second_run_keeps_the_first_one_s_choice_and_changes_nothing(seeded: Context) -> None:
     before = await dump(seeded)
     said: list[str] = []
-    report = await seed(seeded, bags=70, exceptions=3, seed=4, now=NOW + timedelta(days=3), say=said.append)
+    report = await seed(seeded, bags=70, exceptions=3, seed=4, now=NOW + timedelta(days=3), progress=said.append)
     assert (report.seed, report.bags, report.fresh) == (230, 50, False)
     assert report.anchored_at == NOW.replace(second=0)
-    assert "kept as it is" in said[0]
+    assert ": kept" in said[0]
     assert await dump(seeded) == before
 
 
@@ -214,10 +214,10 @@ async def test_the_same_seed_and_clock_give_the_same_rows_elsewhere(
     seeded: Context, embedded_postgres: EmbeddedPostgres
 ) -> None:
     async with database(embedded_postgres, "seeds_twin") as twin:
-        await seed(twin, now=NOW, say=quiet)
+        await seed(twin, now=NOW, progress=quiet)
         assert await dump(twin) == await dump(seeded)
     async with database(embedded_postgres, "seeds_twin") as other:
-        await seed(other, seed=231, now=NOW, say=quiet)
+        await seed(other, seed=231, now=NOW, progress=quiet)
         assert (await dump(other))["events"] != (await dump(seeded))["events"]
 
 
@@ -237,19 +237,19 @@ async def test_an_interrupted_run_is_continued(
         await ingest(context, pieces, received_at, way)
 
     async with database(embedded_postgres, "seeds_whole") as whole:
-        await seed(whole, bags=128, exceptions=12, now=NOW, say=quiet)
+        await seed(whole, bags=128, exceptions=12, now=NOW, progress=quiet)
         expected = await dump(whole)
     async with database(embedded_postgres, "seeds_broken") as broken:
         monkeypatch.setattr(pipeline, "ingest", fail_at_thirtieth)
         with pytest.raises(Unavailable):
-            await seed(broken, bags=128, exceptions=12, now=NOW, say=quiet)
+            await seed(broken, bags=128, exceptions=12, now=NOW, progress=quiet)
         assert await dump(broken) != expected
         described = await broken.stores.postgres.fetch("SELECT tag FROM bags WHERE description IS NOT NULL")
         assert 0 < len(described) < 128
         brought.extend([""] * 30)
         tried = len(brought)
         said: list[str] = []
-        report = await seed(broken, say=said.append)
+        report = await seed(broken, progress=said.append)
         assert "continued" in said[0]
         assert report.bags == 128
         assert await dump(broken) == expected
@@ -259,7 +259,7 @@ async def test_an_interrupted_run_is_continued(
 
 async def test_two_runs_at_once_make_one_demo(seeded: Context, embedded_postgres: EmbeddedPostgres) -> None:
     async with database(embedded_postgres, "seeds_twin") as twin:
-        await asyncio.gather(seed(twin, now=NOW, say=quiet), seed(twin, seed=4, now=NOW, say=quiet))
+        await asyncio.gather(seed(twin, now=NOW, progress=quiet), seed(twin, seed=4, now=NOW, progress=quiet))
         seeding = await seedings.find(twin.stores.postgres, COPA)
         assert seeding
         assert await twin.stores.postgres.fetchval("SELECT count(*) FROM bags") == 50
@@ -271,9 +271,9 @@ async def test_records_that_no_seeding_made_are_left_alone(embedded_postgres: Em
     async with database(embedded_postgres, "seeds_live") as live:
         await events.record(live, [Scan("0230000001", EventKind.SORTED, NOW, "PTY")])
         with pytest.raises(AlreadyInUse):
-            await seed(live, say=quiet)
+            await seed(live, progress=quiet)
         assert await seedings.find(live.stores.postgres, COPA) is None
-        await seed(live, bags=0, exceptions=0, say=quiet)  # the network takes no ids
+        await seed(live, bags=0, exceptions=0, progress=quiet)  # the network takes no ids
         assert await live.stores.postgres.fetchval("SELECT count(*) FROM flights") == 0
         assert await live.stores.postgres.fetchval("SELECT count(*) FROM routes") == 142
 
@@ -282,7 +282,7 @@ async def test_flights_passengers_and_files_of_others_get_ids_after_the_seeded_o
     embedded_postgres: EmbeddedPostgres,
 ) -> None:
     async with database(embedded_postgres, "seeds_live") as live:
-        report = await seed(live, now=NOW, say=quiet)
+        report = await seed(live, now=NOW, progress=quiet)
         for table, seeded in (("flights", report.flights), ("passengers", 50), ("bookings", 50), ("pirs", 10)):
             assert await live.stores.postgres.fetchval(f"SELECT nextval(pg_get_serial_sequence('{table}', 'id'))") == (
                 seeded + 1
@@ -291,8 +291,8 @@ async def test_flights_passengers_and_files_of_others_get_ids_after_the_seeded_o
 
 @pytest.mark.parametrize(("number", "exceptions"), [(-1, 0), (5, 6), (5, -1), (1_000_001, 0)])
 async def test_numbers_out_of_range_are_refused(seeded: Context, number: int, exceptions: int) -> None:
-    with pytest.raises(ValueError, match="exceptions among them"):
-        await seed(seeded, bags=number, exceptions=exceptions, say=quiet)
+    with pytest.raises(ValueError, match="exceptions 0 to bags"):
+        await seed(seeded, bags=number, exceptions=exceptions, progress=quiet)
 
 
 async def graph_of(graph: Neo4jManager) -> dict[int, int]:
@@ -337,7 +337,7 @@ async def test_a_reset_leaves_nothing_behind_while_a_projector_runs(
         running = asyncio.create_task(Projector(postgres, graph, "worker").run())
         try:
             # Given a demo of 200 bags in the graph, and a worker in the middle of writing a higher version of one
-            await seed(context, bags=200, exceptions=10, now=NOW, say=quiet)
+            await seed(context, bags=200, exceptions=10, now=NOW, progress=quiet)
             await told(postgres)
             assert len(await graph_of(graph)) == 200
             writing.clear()
@@ -359,7 +359,7 @@ async def test_a_reset_leaves_nothing_behind_while_a_projector_runs(
             assert await postgres.fetchval("SELECT count(*) FROM routes") == 142
 
             # And the graph comes to hold the next demo, and nothing else
-            await seed(context, now=NOW + timedelta(hours=5), say=quiet)
+            await seed(context, now=NOW + timedelta(hours=5), progress=quiet)
             await told(postgres)
             rows = await postgres.fetch("SELECT id, version FROM bags")
             assert await graph_of(graph) == {row["id"]: row["version"] for row in rows}
@@ -412,4 +412,4 @@ async def test_the_command_seeds_and_tells_the_guide(embedded_postgres: Embedded
         assert "0230456784 (CM456784) LIM-PTY-MEX" in output
         code, _, errors = await run("--bags", "5", "--exceptions", "6")
         assert code == 1
-        assert errors.startswith("up to 1000000 bags")
+        assert errors.startswith("bags must be 0 to 1000000")

@@ -16,7 +16,7 @@ from resolvers.rules.bag_state import in_order
 from resolvers.rules.fault import FactName, Proposal, TagSwitch, propose
 from resolvers.rules.history import History
 from seeds.network import read_network
-from seeds.stories import Role, located, misconnected_at_first, misrouted, ordinary
+from seeds.scenario import ScenarioFunction, located, misconnected_at_first, misrouted, ordinary
 from tests.unit.test_seeds import World
 
 DAY = datetime(2025, 7, 1, tzinfo=UTC)
@@ -224,14 +224,14 @@ def test_15_needs_evidence_of_a_switch() -> None:
     assert facts(proposal) == {FactName.OWN_TAG: "0230456781", FactName.FOUND_TAG: "0230999999"}
 
 
-# The demo's stories
+# The demo's scenarios
 
 
 @pytest.mark.parametrize("hour", range(0, 24, 6))
-def test_the_demo_s_stories_have_the_reasons_that_they_tell(hour: int) -> None:
+def test_the_demo_s_scenarios_have_the_reasons_that_their_events_prove(hour: int) -> None:
     world = World(read_network(), 230 + hour, datetime(2026, 10, 30, hour, 17, tzinfo=UTC), bags=60)
     flights = {one.id: named(one.known_at(world.now)._asdict()) for one in world.flights}
-    proposed: dict[Role, list[Proposal | None]] = defaultdict(list)
+    proposed: dict[ScenarioFunction, list[Proposal | None]] = defaultdict(list)
     for bag_id in range(1, 61):
         events, planned = world.history_of(bag_id)
         history = History(
@@ -239,7 +239,7 @@ def test_the_demo_s_stories_have_the_reasons_that_they_tell(hour: int) -> None:
             cast("list[Leg]", [named(vars(leg)) for leg in planned]),
             cast("dict[int, FlightColumns]", flights),
         )
-        proposed[world.cast._part(bag_id).role].append(propose(history, minima(*FILED)))
+        proposed[world.factory._assignment(bag_id).scenario].append(propose(history, minima(*FILED)))
     assert [code(one) for one in proposed[misconnected_at_first]] == [("56", "PTY")]
     assert facts(proposed[misconnected_at_first][0])[FactName.OUTBOUND_FLIGHT].startswith("CM758 PTY-")
     assert {one.reason for one in proposed[located] if one} == {"21"}

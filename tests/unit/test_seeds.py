@@ -23,12 +23,12 @@ from resolvers.rules.bag_state import in_order, status_of
 from resolvers.rules.custody import custody_points
 from resolvers.rules.itinerary import Meant, meaning
 from resolvers.rules.itinerary import in_order as in_order_of_messages
-from seeds.bag_factory import Cast, Rows, reference, rush_tag, tag
+from seeds.bag_factory import BagFactory, SeedRows, reference, rush_tag, tag
 from seeds.network import HUB, Network, read_network
-from seeds.operations import CONNECTION, MAJOR, DatedFlight, Operations, fly
+from seeds.operations import CONNECTION, MAJOR, DatedFlight, Operations, build_flights
 from seeds.people import People
 from seeds.timetable import ARRIVAL_BANKS, BANK_SPREAD, DAY, DEPARTURE_BANKS, timetable
-from seeds.type_b import Telegram
+from seeds.type_b import SeedMessage
 
 NOON = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
 
@@ -96,7 +96,7 @@ def test_published_flights_leave_when_they_were_published(
 ) -> None:
     summer = datetime(2026, 7, 1, 12, tzinfo=UTC)
     zones = {airport.iata: ZoneInfo(airport.time_zone) for airport in network.airports}
-    flight = next(flight for flight in fly(network, 230, summer) if flight.number == number)
+    flight = next(flight for flight in build_flights(network, 230, summer) if flight.number == number)
     assert (flight.origin, flight.destination) == (origin, destination)
     assert f"{flight.scheduled_departure.astimezone(zones[origin]):%H:%M}" == local_departure
     assert f"{flight.scheduled_arrival.astimezone(zones[destination]):%H:%M}" == local_arrival
@@ -104,7 +104,7 @@ def test_published_flights_leave_when_they_were_published(
 
 def test_a_flight_has_one_name_even_where_clocks_go_back_over_midnight(network: Network) -> None:
     # CM320 leaves San Francisco at 00:43; on 1 November 2026 it leaves an hour earlier by the clock, on the same date.
-    flights = fly(network, 230, datetime(2026, 11, 2, 12, tzinfo=UTC))
+    flights = build_flights(network, 230, datetime(2026, 11, 2, 12, tzinfo=UTC))
     assert len({flight.key for flight in flights}) == len(flights)
     assert [flight.id for flight in flights] == list(range(1, len(flights) + 1))
     zone = ZoneInfo("America/Los_Angeles")
@@ -114,7 +114,7 @@ def test_a_flight_has_one_name_even_where_clocks_go_back_over_midnight(network: 
 
 
 def test_flights_stand_as_the_clock_says(network: Network) -> None:
-    rows = [flight.known_at(NOON) for flight in fly(network, 230, NOON)]
+    rows = [flight.known_at(NOON) for flight in build_flights(network, 230, NOON)]
     assert {row.status for row in rows} >= {"SCHEDULED", "DEPARTED", "ARRIVED"}
     for row in rows:
         assert row.actual_departure is None or row.actual_departure <= NOON
@@ -150,14 +150,14 @@ def test_those_who_travel_together_are_told_apart_by_their_names() -> None:
 
 
 class World:
-    """A cast and its flights at some moment."""
+    """A bag factory and its flights at one time."""
 
     def __init__(self, network: Network, seed: int, now: datetime, bags: int = 50, exceptions: int = 10) -> None:
         self.now = now
         self.bags = range(1, bags + 1)
-        self.flights = fly(network, seed, now)
-        self.cast = Cast(network, Operations(self.flights, now), seed, bags, exceptions)
-        self.rows = self.cast.rows(range(1, bags + 1))
+        self.flights = build_flights(network, seed, now)
+        self.factory = BagFactory(network, Operations(self.flights, now), seed, bags, exceptions)
+        self.rows = self.factory.rows(range(1, bags + 1))
         self._by_key = {flight.key: flight for flight in self.flights}
         self._told: defaultdict[str, list[tuple[UUID, Instruction]]] = defaultdict(list)
         self._seen: defaultdict[str, list[Scan]] = defaultdict(list)
@@ -170,7 +170,7 @@ class World:
             self._seen[self._first(scan.tag)].append(scan)
 
     @property
-    def telegrams(self) -> list[Telegram]:
+    def telegrams(self) -> list[SeedMessage]:
         """All messages, in order of time."""
         return sorted((one for party in self.rows.messages for one in party), key=lambda one: one.at)
 
@@ -279,9 +279,9 @@ def test_a_rush_tag_names_the_tag_and_the_file(network: Network) -> None:
 
 
 def test_the_bags_of_a_passenger_are_two_where_serials_begin_anew(network: Network) -> None:
-    cast = Cast(network, Operations(fly(network, 230, NOON), NOON), 230, 600_000, 0)
+    factory = BagFactory(network, Operations(build_flights(network, 230, NOON), NOON), 230, 600_000, 0)
     last, first = 543_219, 543_220
-    rows = cast.rows((last, first))
+    rows = factory.rows((last, first))
     assert (tag(last), tag(first), len(rows.passengers)) == ("0230999999", "0230000000", 1)
     assert "\n.N/0230999999001/0230000000001\n" in rows.messages[0][0].text
 
@@ -299,10 +299,10 @@ def test_some_delivered_bags_have_gaps_of_resolution_753(network: Network) -> No
 
 def test_a_bag_is_the_same_in_whatever_company_it_is_made(network: Network) -> None:
     world = World(network, 230, NOON, bags=160, exceptions=30)
-    apart = Rows()
+    apart = SeedRows()
     for first in (1, 81):
-        part = world.cast.rows(range(first, first + 80))
-        for name in Rows.__slots__:
+        part = world.factory.rows(range(first, first + 80))
+        for name in SeedRows.__slots__:
             getattr(apart, name).extend(getattr(part, name))
     assert apart == world.rows
 
@@ -310,24 +310,24 @@ def test_a_bag_is_the_same_in_whatever_company_it_is_made(network: Network) -> N
 @pytest.mark.parametrize("now", [NOON, datetime(2026, 3, 9, 5, 1, tzinfo=UTC), datetime(2026, 7, 2, 4, 59, tzinfo=UTC)])
 def test_the_guide_tells_the_same_stories_on_any_day(network: Network, now: datetime) -> None:
     world = World(network, now.day, now)
-    delivered, misconnected, in_flight, rush = world.cast.guide()
+    delivered, misconnected, in_flight, rush = world.factory.guide()
     assert delivered.tag == "0230456781"
-    assert "CM335 and CM758" in delivered.story
+    assert "CM335 and CM758" in delivered.scenario
     assert (misconnected.printed_tag, misconnected.pir) == ("CM456782", "GRUCM12345")
-    assert "in the air" in in_flight.story
+    assert "in the air" in in_flight.scenario
     assert (rush.tag, rush.rush_tag, rush.pir) == ("0230456784", "2230000457", "MEXCM12346")
-    assert "came by rush on CM152" in rush.story
+    assert "came by rush on CM152" in rush.scenario
     for bag_id in (2, 4):  # their flights came late, and the passengers still caught the ones that the bags missed
         inbound, outbound = world.legs_of(bag_id)[:2]
-        assert inbound.lands - inbound.scheduled_arrival > timedelta(minutes=30)
-        assert timedelta(minutes=10) <= outbound.leaves - inbound.lands <= CONNECTION
+        assert inbound.arrives_at - inbound.scheduled_arrival > timedelta(minutes=30)
+        assert timedelta(minutes=10) <= outbound.departs_at - inbound.arrives_at <= CONNECTION
 
 
 @pytest.mark.parametrize(("bags", "exceptions"), [(0, 0), (1, 0), (1, 1), (5, 5), (11, 10), (30, 0), (30, 30), (64, 3)])
 def test_any_number_of_bags_and_exceptions(network: Network, bags: int, exceptions: int) -> None:
     world = World(network, 230, NOON, bags, exceptions)
     rows = world.rows
-    assert [looks.tag for looks in rows.looks] == [tag(bag_id) for bag_id in world.bags]
+    assert [described.tag for described in rows.descriptions] == [tag(bag_id) for bag_id in world.bags]
     assert {passenger.booking_id for passenger in rows.passengers} == {booking.id for booking in rows.bookings}
     locators = {booking.id: booking.locator for booking in rows.bookings}
     booked = {(locators[one.booking_id or 0], one.search_name) for one in rows.passengers}
