@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from benchmarks.bank.schedule import Day
-from benchmarks.bank.telegrams import BankMessage, MessageItinerary, Party, Place, Telegrams, Traveller
+from benchmarks.bank.type_b_messages import BankMessage, MessageItinerary, Party, Place, Telegrams, Traveller
 from seeds.network import HUB
 from seeds.operations import DatedFlight
 

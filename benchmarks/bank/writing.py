@@ -19,7 +19,7 @@ import orjson
 from benchmarks.bank.disturbances import broken, noise
 from benchmarks.bank.journeys import EXCEPTIONS, Story, Trip, ordinary, some_story
 from benchmarks.bank.schedule import Day
-from benchmarks.bank.telegrams import BankMessage, Party, Telegrams, Traveller
+from benchmarks.bank.type_b_messages import BankMessage, Party, Telegrams, Traveller
 from integrations.records.passengers import teletype
 from integrations.stores.postgres.passengers import NewPassenger
 from seeds.people import PRIORITY_TIER, People

@@ -16,7 +16,7 @@ from integrations.stores.postgres.manager import PostgresManager
 from resolvers.actor import Role
 from tests.gateway import Api, credential
 from tests.stores.test_messages import LOCAL, SAMPLES, TRANSFER
-from tests.telegrams import LOADED_BPM
+from tests.type_b_messages import LOADED_BPM
 from tests.world import Builder, context_of
 
 RECEIVED = "2025-11-23T23:00:00+00:00"

@@ -19,7 +19,16 @@ from resolvers.installation import Stores
 from resolvers.workers.bag_rebuild import Rebuilt, rebuild
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
-from tests.telegrams import BUM, CHANGED_BSM, DELETED_BSM, LOADED_BPM, LOCAL_BSM, RUSH_BSM, TRANSFER_BSM, UNSEEN_BPM
+from tests.type_b_messages import (
+    BUM,
+    CHANGED_BSM,
+    DELETED_BSM,
+    LOADED_BPM,
+    LOCAL_BSM,
+    RUSH_BSM,
+    TRANSFER_BSM,
+    UNSEEN_BPM,
+)
 from tests.world import Builder, World, context_of, open_stores, our_day
 
 # The days of the samples in the domain reference.

@@ -10,7 +10,7 @@ from integrations.messages.typeb import TypeBError, parse
 from integrations.messages.typeb_reader import MOST_TAGS, MessageContent, read
 from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
 from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
-from tests import telegrams
+from tests import type_b_messages
 
 RECEIVED = datetime(2026, 11, 23, 19, 30, tzinfo=UTC)
 SENT = datetime(2026, 11, 23, 12, 5, tzinfo=UTC)
@@ -47,7 +47,7 @@ def refused(text: str, received_at: datetime = RECEIVED) -> tuple[int, int, str]
 
 
 def test_a_local_bsm_accepts_each_of_its_bags_and_says_whose_they_are() -> None:
-    said = reading(f"{ORIGIN}\n{telegrams.LOCAL_BSM}")
+    said = reading(f"{ORIGIN}\n{type_b_messages.LOCAL_BSM}")
     first = Instruction(
         tag="0230456781", kind=MessageKind.BSM, change=InstructionAction.NEW, at=SENT, airport="MIA",
         source=Source.LOCAL,
@@ -65,14 +65,16 @@ def test_a_local_bsm_accepts_each_of_its_bags_and_says_whose_they_are() -> None:
 
 
 def test_a_transfer_bsm_expects_its_bags_from_the_inbound_flight() -> None:
-    said = reading(f"{ORIGIN}\n{telegrams.TRANSFER_BSM}")
+    said = reading(f"{ORIGIN}\n{type_b_messages.TRANSFER_BSM}")
     assert {scan.kind for scan in said.scans} == {EventKind.EXPECTED}
     told = said.instructions[0]
     assert (told.outbound, told.inbound, told.onward, told.exceptions) == (PTY_GRU, MIA_PTY, None, ("PRIO",))
 
 
 def test_changes_and_deletions_are_instructions_without_events() -> None:
-    changed, deleted = (reading(f"{ORIGIN}\n{text}") for text in (telegrams.CHANGED_BSM, telegrams.DELETED_BSM))
+    changed, deleted = (
+        reading(f"{ORIGIN}\n{text}") for text in (type_b_messages.CHANGED_BSM, type_b_messages.DELETED_BSM)
+    )
     assert (changed.scans, deleted.scans) == ((), ())
     told = changed.instructions[0]
     assert (told.change, told.authorised, told.seat, told.passenger_status) == (InstructionAction.CHG, False, "", "N")
@@ -82,16 +84,16 @@ def test_changes_and_deletions_are_instructions_without_events() -> None:
 
 def test_a_bpm_says_what_happened_where_and_by_what() -> None:
     at = datetime(2026, 11, 23, 19, 12, 5, tzinfo=UTC)
-    assert reading(telegrams.LOADED_BPM) == MessageContent(
+    assert reading(type_b_messages.LOADED_BPM) == MessageContent(
         scans=(Scan("0230456781", LOADED, at, "PTY", "STAND208", PTY_GRU.key, None, None, LASER, "HHT112"),),
         flights=(PTY_GRU,),
     )
-    (unseen,) = reading(telegrams.UNSEEN_BPM).scans
+    (unseen,) = reading(type_b_messages.UNSEEN_BPM).scans
     assert (unseen.kind, unseen.flight, unseen.method) == (EventKind.NOT_SEEN, PTY_GRU.key, ScanMethod.MESSAGE)
 
 
 def test_a_bum_is_an_instruction_and_no_event() -> None:
-    said = reading(f"{ORIGIN}\n{telegrams.BUM}")
+    said = reading(f"{ORIGIN}\n{type_b_messages.BUM}")
     assert said.scans == ()
     assert [(one.kind, one.tag, one.remarks) for one in said.instructions] == [
         (MessageKind.BUM, "0230456781", ("PAX NOT BOARDED",))
@@ -99,7 +101,7 @@ def test_a_bum_is_an_instruction_and_no_event() -> None:
 
 
 def test_a_rush_bsm_names_the_tag_it_replaces() -> None:  # rule 11
-    said = reading(f"{ORIGIN}\n{telegrams.RUSH_BSM}")
+    said = reading(f"{ORIGIN}\n{type_b_messages.RUSH_BSM}")
     assert [(scan.tag, scan.kind) for scan in said.scans] == [("2230000457", EventKind.RUSH_TAGGED)]
     assert said.instructions[0].original_tag == "0230456782"
 
@@ -149,7 +151,7 @@ def test_a_flight_date_that_fits_no_year_is_a_dead_letter(written: str) -> None:
 
 
 def test_a_message_of_unknown_time_comes_before_every_scan() -> None:  # rule 2
-    said = reading(telegrams.TRANSFER_BSM)
+    said = reading(type_b_messages.TRANSFER_BSM)
     assert said.sent_at is None
     stated = [(one.at, one.assumed) for one in said.instructions] + [(scan.at, scan.assumed) for scan in said.scans]
     assert set(stated) == {(datetime(2026, 11, 20, tzinfo=UTC), True)}
@@ -169,14 +171,14 @@ def test_a_message_of_unknown_time_comes_before_every_scan() -> None:  # rule 2
 )
 def test_the_time_of_an_origin_line_is_the_one_nearest_to_receipt(received: str, origin: str, sent: str) -> None:
     said = reading(
-        f".MIAKMCM {origin} NOV\n{telegrams.BUM}".replace("23NOV", "01JAN"), datetime.fromisoformat(received)
+        f".MIAKMCM {origin} NOV\n{type_b_messages.BUM}".replace("23NOV", "01JAN"), datetime.fromisoformat(received)
     )
     assert said.sent_at == datetime.fromisoformat(sent)
 
 
 @pytest.mark.parametrize("origin", ["001205", "321205", "232405", "231260"])
 def test_an_origin_line_without_a_time_is_a_dead_letter(origin: str) -> None:
-    assert refused(f"QU PTYKPCM\n.MIAKMCM {origin}\n{telegrams.BUM}")[:2] == (2, 10)
+    assert refused(f"QU PTYKPCM\n.MIAKMCM {origin}\n{type_b_messages.BUM}")[:2] == (2, 10)
 
 
 @pytest.mark.parametrize(

@@ -163,14 +163,14 @@ class World:
         self._seen: defaultdict[str, list[Scan]] = defaultdict(list)
         self._original: dict[str, str] = {}
         zones = {airport.iata: ZoneInfo(airport.time_zone) for airport in network.airports}
-        for telegram in self.telegrams:
-            reading = read(parse(telegram.text), telegram.at, zones.get)
-            self._take(reading, UUID(bytes=identity(telegram.text)[:16]))
+        for message in self.messages:
+            reading = read(parse(message.text), message.at, zones.get)
+            self._take(reading, UUID(bytes=identity(message.text)[:16]))
         for scan in self.rows.scans:
             self._seen[self._first(scan.tag)].append(scan)
 
     @property
-    def telegrams(self) -> list[SeedMessage]:
+    def messages(self) -> list[SeedMessage]:
         """All messages, in order of time."""
         return sorted((one for party in self.rows.messages for one in party), key=lambda one: one.at)
 
@@ -238,7 +238,7 @@ def test_at_any_hour_there_is_a_bag_in_every_state(network: Network, hour: int) 
     assert sum(pir.status == PirStatus.OPEN for pir in world.rows.pirs) == 5
     moments = [scan.at for bag_id in world.bags for scan in world.scans_of(bag_id)]
     assert world.now - timedelta(days=7) <= min(moments)
-    assert max([*moments, *(telegram.at for telegram in world.telegrams)]) <= world.now
+    assert max([*moments, *(message.at for message in world.messages)]) <= world.now
 
 
 def test_no_scan_is_made_twice_and_none_is_of_another_time(network: Network) -> None:
@@ -248,13 +248,13 @@ def test_no_scan_is_made_twice_and_none_is_of_another_time(network: Network) -> 
     assert NOON - timedelta(days=7) <= min(moments)
     assert max(moments) <= NOON
     assert len({scan.identity(1) for scan in scans}) == len(scans)
-    assert len({identity(telegram.text) for telegram in world.telegrams}) == len(world.telegrams)
+    assert len({identity(message.text) for message in world.messages}) == len(world.messages)
 
 
 def test_messages_are_written_as_they_are_read_in_lines_that_teletype_takes(network: Network) -> None:
-    for telegram in World(network, 230, NOON, bags=200, exceptions=40).telegrams:
-        assert write(parse(telegram.text)) == telegram.text
-        assert all(LINE.fullmatch(line) for line in telegram.text.splitlines())
+    for message in World(network, 230, NOON, bags=200, exceptions=40).messages:
+        assert write(parse(message.text)) == message.text
+        assert all(LINE.fullmatch(line) for line in message.text.splitlines())
 
 
 def test_a_party_is_announced_at_once_and_every_bag_is_scanned_by_itself(network: Network) -> None:
@@ -268,7 +268,7 @@ def test_a_party_is_announced_at_once_and_every_bag_is_scanned_by_itself(network
 
 
 def test_a_rush_tag_names_the_tag_and_the_file(network: Network) -> None:
-    messages = [one.text for one in World(network, 230, NOON).telegrams if "2230000457001" in one.text]
+    messages = [one.text for one in World(network, 230, NOON).messages if "2230000457001" in one.text]
     assert "\n.E/RUSH\n.R/ORIG 0230456784 FILE MEXCM12346\n" in messages[0]
     assert [re.findall(r"\.(?:J/.|B/...)", text) for text in messages[1:]] == [
         [".J/S"],

@@ -15,7 +15,7 @@ from integrations.messages.split_input import LONGEST_LINE, LONGEST_MESSAGE, Inp
 from integrations.messages.typeb import Element, TypeBError, TypeBMessage, parse, write
 from integrations.messages.typeb_reader import MessageContent, read
 from integrations.records.instructions import InstructionAction, MessageKind, Source
-from tests.telegrams import BUM, LOADED_BPM, LOCAL_BSM, RUSH_BSM, SAMPLES
+from tests.type_b_messages import BUM, LOADED_BPM, LOCAL_BSM, RUSH_BSM, SAMPLES
 
 MESSAGE, BROKEN, OTHER = PieceKind
 RECEIVED = datetime(2026, 11, 23, 19, 30, tzinfo=UTC)
@@ -53,7 +53,7 @@ def test_every_line_end_gives_the_same_text_and_identity(end: str) -> None:
     assert piece.digest == identity(ENVELOPE + LOCAL_BSM)
 
 
-def test_frames_of_a_telegram_and_text_between_messages_are_told_apart() -> None:
+def test_frames_of_a_message_and_text_between_messages_are_told_apart() -> None:
     stream = (
         "ZCZC ABC123\r\n\x01QU PTYKPCM\r\n.MIAKMCM 231205\r\n\x02" + LOCAL_BSM + "\x03"
         "\x01QU PTYKPCM\r\n.MIAKMCM 231206\r\n\x02MVT\r\nCM335/23.HP1234CMP.MIA\r\nAD1205/1211 EA1510 PTY\r\n\x03"

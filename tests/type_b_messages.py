@@ -1,6 +1,6 @@
 """Type B messages as stations send them: two bags from MIA by PTY to GRU, and what goes wrong with them.
 
-Flight numbers are illustrative; the shapes follow the sources that the domain reference names in its section 3.
+Flight numbers are illustrative; the shapes follow the sources of ``docs/DOMAIN.md#samples``.
 """
 
 LOCAL_BSM = """\
