@@ -32,6 +32,7 @@ from graphql.execution.executor import Executor, invalid_return_type_error
 from graphql.pyutils import is_iterable
 from graphql.type.scalars import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT, specified_scalar_types
 
+from schema.execution.coroutines import close_coroutines
 from schema.execution.interfaces import OperationRun, PlannedField, PlannedSelection
 from schema.execution.response_path import Positions, ResponsePosition
 
@@ -362,23 +363,31 @@ class ListCompleter(Completer):
 
     def _read(self, iterable: Iterable[Any]) -> list[Any]:
         items: list[Any] = []
-        for item in iterable:
-            items.append(item)
-            if not self.item.nullable and self.item.always_fails(item):
-                break
+        try:
+            for item in iterable:
+                items.append(item)
+                if not self.item.nullable and self.item.always_fails(item):
+                    break
+        except BaseException:
+            close_coroutines(items)
+            raise
         return items
 
     async def _read_async(self, iterable: AsyncIterable[Any]) -> list[Any]:
         items: list[Any] = []
         iterator = aiter(iterable)
-        async for item in iterator:
-            items.append(item)
-            if not self.item.nullable and self.item.always_fails(item):
-                close = getattr(iterator, "aclose", None)
-                if close is not None:
-                    with suppress(Exception):
-                        await close()
-                break
+        try:
+            async for item in iterator:
+                items.append(item)
+                if not self.item.nullable and self.item.always_fails(item):
+                    close = getattr(iterator, "aclose", None)
+                    if close is not None:
+                        with suppress(Exception):
+                            await close()
+                    break
+        except BaseException:
+            close_coroutines(items)
+            raise
         return items
 
 

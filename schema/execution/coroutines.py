@@ -7,7 +7,8 @@ and cancel scopes do not support.
 """
 
 import asyncio
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Coroutine, Generator, Iterable, Sequence
+from types import CoroutineType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -80,26 +81,41 @@ class Coroutines:
         """
         if len(coroutines) == 1:
             return [await coroutines[0]]
-        results = [self.start(coroutine) for coroutine in coroutines]
-        waiting = [index for index, result in enumerate(results) if result is SUSPENDED]
-        if not waiting:
-            return results
-        await self.before_waiting()
-        first, *others = waiting
-        tasks = {index: asyncio.create_task(resume(coroutines[index])) for index in others}
         try:
-            results[first] = await resume(coroutines[first])
-            for index, task in tasks.items():
-                results[index] = await task
+            results = [self.start(coroutine) for coroutine in coroutines]
+            waiting = [index for index, result in enumerate(results) if result is SUSPENDED]
+            if waiting:
+                await self.before_waiting()
+                completed = await _resume_all([coroutines[index] for index in waiting])
+                for index, result in zip(waiting, completed, strict=True):
+                    results[index] = result
         except BaseException:
-            for task in tasks.values():
-                task.cancel()
-            await asyncio.gather(*tasks.values(), return_exceptions=True)
+            close_coroutines(coroutines)
             raise
         return results
+
+
+async def _resume_all(coroutines: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+    """Continue suspended coroutines concurrently, the first in the current task."""
+    first, *others = coroutines
+    tasks = [asyncio.create_task(resume(coroutine)) for coroutine in others]
+    try:
+        return [await resume(first), *[await task for task in tasks]]
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 async def resume(coroutine: Coroutine[Any, Any, T]) -> T:
     """Continue a coroutine that was started and is suspended."""
     result: T = await _Remainder(coroutine)
     return result
+
+
+def close_coroutines(values: Iterable[Any]) -> None:
+    """Close the coroutines among the values of an abandoned run; Python warns of each that is not awaited or closed."""
+    for value in values:
+        if isinstance(value, CoroutineType):
+            value.close()

@@ -14,6 +14,7 @@ from strawberry.types.field import StrawberryField
 from resolvers.selection import Layout, Selected, Selection
 from schema.execution.arguments import ArgumentConverter, FieldArguments, are_immutable
 from schema.execution.completion import Completer, LeafCompleter, ListCompleter, ObjectCompleter
+from schema.execution.coroutines import close_coroutines
 from schema.execution.fields import LAYOUT, SELECTED, BatchField, Reader, ReadField, Rule
 from schema.execution.info import ResolveInfo
 from schema.execution.instrumentation import FieldMetrics, FieldSpan, waiting
@@ -224,12 +225,15 @@ class ResolverPlan(FieldPlan):
         is_shared = are_immutable(arguments)
         values: list[Any] = []
         for index, parent in enumerate(call.parents):
-            if index and not is_shared:
-                arguments = self.arguments.coerced(run.executor)
             try:
+                if index and not is_shared:
+                    arguments = self.arguments.coerced(run.executor)
                 values.append(resolve(parent, ResolveInfo(shared, positions, index), **arguments))
             except Exception as error:  # noqa: BLE001 # a field error
                 values.append(error)
+            except BaseException:
+                close_coroutines(values)
+                raise
         if self.completer.is_plain(values):
             return values
         call.awaited = True

@@ -8,7 +8,7 @@ from graphql import ExecutionResult
 from graphql.execution.executor import Executor
 
 from resolvers.selection import JsonTexts
-from schema.execution.coroutines import Coroutines
+from schema.execution.coroutines import Coroutines, close_coroutines
 from schema.execution.fields import Read, Reader
 from schema.execution.info import ResolveInfo, SharedInfo
 from schema.execution.instrumentation import FieldSpan, Tracer, waiting
@@ -114,6 +114,9 @@ class Run:
                 results.append(function(value, ResolveInfo(shared, positions, index), *more))
             except Exception as error:  # noqa: BLE001 # a field error
                 results.append(error)
+            except BaseException:
+                close_coroutines(results)
+                raise
         return results
 
     async def resolve_awaitables(self, values: Sequence[Any], span: FieldSpan | None) -> Sequence[Any]:
@@ -130,7 +133,11 @@ class Run:
         indices = [index for index, value in enumerate(values) if is_awaitable(value)]
         if not indices:
             return values
-        await self.coroutines.before_waiting()
+        try:
+            await self.coroutines.before_waiting()
+        except BaseException:
+            close_coroutines(values)
+            raise
         with waiting(span):
             return await _resolved(list(values), indices)
 

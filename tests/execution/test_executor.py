@@ -6,8 +6,9 @@
 import asyncio
 import gc
 import pickle
+import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
@@ -76,6 +77,15 @@ class Query:
     async def waits(self, info: Info) -> Any:
         info.context.waiting.set()
         await asyncio.sleep(3600)
+
+    @strawberry.field(graphql_type=str, description="Stops the request.")
+    def stops(self) -> Any:
+        raise asyncio.CancelledError
+
+    @strawberry.field(graphql_type=list[str] | None, description="Fails after the first item.")
+    def breaks(self) -> Any:
+        yield asyncio.sleep(0, "item")
+        raise ValueError("no more")
 
 
 class Executor(BreadthFirstExecutor):
@@ -249,6 +259,18 @@ async def test_a_cancelled_request_leaves_no_task_behind(schema: strawberry.Sche
     with pytest.raises(asyncio.CancelledError):
         await request
     assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize("text", ["{waits stops}", "{waits stops animals{name}}", "{breaks}"])
+def test_an_abandoned_run_closes_the_coroutines_of_resolvers(schema: strawberry.Schema, text: str) -> None:
+    gc.collect()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with suppress(asyncio.CancelledError):
+            result: Any = execute(schema._schema, parse(text), context_value=context(), executor_class=Executor)
+            del result
+        gc.collect()
+    assert [str(warning.message) for warning in caught] == []
 
 
 # What other tests have left is collected here, and may complain.
