@@ -95,7 +95,7 @@ async def record(context: Context, tags: Sequence[str], rate: float, seconds: fl
             method=ScanMethod.LASER,
         )
         received = monotonic()
-        [recorded] = await events.record(context, [scan])
+        [recorded] = await events.record_scans(context, [scan])
         times.received[str(recorded.event_id)] = received
         times.committed[str(recorded.event_id)] = monotonic()
 

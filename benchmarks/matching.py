@@ -15,8 +15,8 @@ from statistics import quantiles
 from benchmarks.finds import Finds, make
 from integrations.records.matches import MatchElement
 from resolvers.rules.matching import (
-    MOST_CANDIDATES,
-    MOST_OF_A_KEY,
+    MAX_CANDIDATES,
+    MAX_PER_KEY,
     WEIGHTS,
     Traits,
     agreements,
@@ -80,9 +80,9 @@ class Files:
         """The files that share the most with the find: what the product's statement does."""
         weights: Counter[int] = Counter()
         for key, weight in wanted_keys(find).items():
-            for index in self._by_key.get(key, ())[:MOST_OF_A_KEY]:
+            for index in self._by_key.get(key, ())[:MAX_PER_KEY]:
                 weights[index] += weight
-        return [index for index, _ in weights.most_common(MOST_CANDIDATES)]
+        return [index for index, _ in weights.most_common(MAX_CANDIDATES)]
 
     def by_score(self, find: Traits, weights: Mapping[MatchElement, float] = WEIGHTS) -> Sequence[int]:
         """Candidates, the best first."""

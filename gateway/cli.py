@@ -225,7 +225,7 @@ def _rebuild(_parsed: argparse.Namespace) -> int:
     async def rebuild_all(settings: "Settings", stores: "Stores") -> int:
         say = console(os.environ)
         async for done in rebuild(operator(settings, stores)):
-            say(f"{done.looked_at:,} bags checked, {done.corrected:,} corrected")
+            say(f"{done.checked:,} bags checked, {done.corrected:,} corrected")
         return 0
 
     return _with_stores(rebuild_all)

@@ -21,7 +21,7 @@ async def check_graph(stores: Stores, airline_id: int, say: Say) -> int:
         nonlocal lines
         lines += 1
         if lines <= MOST_LINES:
-            say(f"{difference.subject.value.lower()} {difference.id}: {'; '.join(difference.what)}")
+            say(f"{difference.subject.value.lower()} {difference.id}: {'; '.join(difference.details)}")
 
     try:
         found = await graph_check.check(stores, airline_id, tell)
@@ -37,7 +37,7 @@ async def rebuild_graph(stores: Stores, airline_id: int, say: Say) -> int:
     """Makes the graph anew and says how far it is; answers the exit code."""
     try:
         await graph_check.rebuild(stores, airline_id, say)
-    except (OutsideError, graph_check.Moving) as error:
+    except (OutsideError, graph_check.ConcurrentChanges) as error:
         say(f"Not finished: {error}. Run it again: it may be repeated.")
         return 1
     return 0

@@ -6,7 +6,7 @@ from gateway.config import Settings
 from gateway.initialise import operator
 from gateway.lifespan import open_stores
 from integrations.streams.kafka import KafkaCluster, KafkaConsumer
-from resolvers.ingestion.kafka_loop import keep, take_in
+from resolvers.ingestion.kafka_loop import consume_topic, ingest_records
 
 
 async def consume(settings: Settings) -> None:
@@ -27,4 +27,4 @@ async def consume(settings: Settings) -> None:
     )
     consumer = KafkaConsumer(cluster, settings.kafka_topic or "", settings.kafka_group)
     async with open_stores(settings) as stores, consumer:
-        await take_in(consumer, partial(keep, operator(settings, stores)))
+        await consume_topic(consumer, partial(ingest_records, operator(settings, stores)))

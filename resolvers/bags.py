@@ -23,16 +23,16 @@ from resolvers.ingestion.events import RecordedScan
 from resolvers.selection import Selected, Selection
 
 # One printed form stands for ten numbers, and each number may have come round again: more are never worth reading.
-MOST_OF_A_TAG = 50
+MAX_PER_TAG = 50
 
-MOST_FELLOWS = 200
-MOST_MINUTES = 240
+MAX_FELLOWS = 200
+MAX_MINUTES = 240
 
 # The fields of a bag that its row can bring along.
 PASSENGER, FLIGHT, SCANS = "passenger", "flight", "scans"
 RELATED = frozenset({PASSENGER, FLIGHT, SCANS})
 # How many events of each bag its row brings along in a list.
-BROUGHT = range(1, 21)
+PREFETCHED_EVENTS = range(1, 21)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ async def by_ids(context: Context, ids: Sequence[int]) -> list[Bag | None]:
     return [found.get(bag_id) for bag_id in ids]
 
 
-async def by_tag(context: Context, text: str, limit: int = MOST_OF_A_TAG) -> list[Bag]:
+async def by_tag(context: Context, text: str, limit: int = MAX_PER_TAG) -> list[Bag]:
     """Bags that ever carried the tag, in any written form, the most recently tagged first.
 
     Raises:
@@ -85,14 +85,14 @@ async def carrying(context: Context, text: str, at: datetime | None, selected: S
     query = read_tag(text)
     records, airline_id = context.stores.postgres, context.airline_id
     if selected is None or RELATED.isdisjoint(selected) or len(query.numbers) != 1:
-        found: Sequence[Bag] = await bags.by_tag(records, airline_id, query, MOST_OF_A_TAG)
+        found: Sequence[Bag] = await bags.by_tag(records, airline_id, query, MAX_PER_TAG)
     else:
         layout, last = events.layout_of(selected.get(SCANS))
         layout = layout if last is None else None
         passenger = _columns(JoinedPassenger, selected, PASSENGER)
         flight = _columns(JoinedFlight, selected, FLIGHT)
         number = query.numbers[0]
-        found = await bags.related_by_tag(records, airline_id, number, MOST_OF_A_TAG, passenger, flight, layout)
+        found = await bags.related_by_tag(records, airline_id, number, MAX_PER_TAG, passenger, flight, layout)
     if len(found) < 2:
         return found[0] if found else None
     moment = at or context.now()
@@ -140,7 +140,7 @@ async def of_flights(
         rows: Sequence[BagOf] = await bags.of_flights(records, airline_id, list(found), page)
     else:
         layout, last = events.layout_of(selected.get(SCANS))
-        layout = layout if last in BROUGHT else None
+        layout = layout if last in PREFETCHED_EVENTS else None
         passenger = _columns(JoinedPassenger, selected, PASSENGER)
         rows = await bags.of_flights_with_passengers(records, airline_id, list(found), page, passenger, layout, last)
     for bag in rows:
@@ -226,10 +226,10 @@ async def fellows(
         BadInput: ``within_minutes`` or ``first`` is out of bounds.
         Unavailable: the graph cannot be reached; nothing else knows.
     """
-    if not 1 <= within_minutes <= MOST_MINUTES:
-        raise BadInput("withinMinutes", f"`withinMinutes` must be between 1 and {MOST_MINUTES}.")
-    if not 1 <= first <= MOST_FELLOWS:
-        raise BadInput("first", f"`first` must be between 1 and {MOST_FELLOWS}.")
+    if not 1 <= within_minutes <= MAX_MINUTES:
+        raise BadInput("withinMinutes", f"`withinMinutes` must be between 1 and {MAX_MINUTES}.")
+    if not 1 <= first <= MAX_FELLOWS:
+        raise BadInput("first", f"`first` must be between 1 and {MAX_FELLOWS}.")
     graph, airline_id, ids = context.stores.neo4j, context.airline_id, list({bag.id for bag in parents})
     if by == FellowsBy.FLIGHT:
         found = await journeys.fellows_on_flights(graph, airline_id, ids, first)

@@ -13,7 +13,7 @@ from resolvers.errors import BadInput
 from resolvers.ingestion import history
 from resolvers.rules.custody import completeness, custody_points
 
-MOST_GAPS = 200
+MAX_GAPS = 200
 
 
 async def of_flights(context: Context, parents: Sequence[FlightColumns]) -> list[CustodyCompleteness]:
@@ -42,6 +42,6 @@ async def gaps(
     Raises:
         BadInput: ``first`` is out of bounds.
     """
-    if not 1 <= first <= MOST_GAPS:
-        raise BadInput("first", f"`first` must be between 1 and {MOST_GAPS}.")
+    if not 1 <= first <= MAX_GAPS:
+        raise BadInput("first", f"`first` must be between 1 and {MAX_GAPS}.")
     return [one.gaps[:first] for one in parents]

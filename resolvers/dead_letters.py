@@ -12,7 +12,7 @@ from resolvers.audit import audit
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
 from resolvers.ingestion.pipeline import IntakeChannel, ingest
-from resolvers.ingestion.reading import checked
+from resolvers.ingestion.reading import check_messages
 
 
 async def by_ids(context: Context, ids: Sequence[int]) -> list[DeadLetter | None]:
@@ -44,7 +44,7 @@ async def replay(context: Context, letter_id: int, text: str | None) -> DeadLett
         raise NotFound("deadLetterId", "There is no such dead letter.")
     pieces = pieces_of_stored(letter.body) if text is None else pieces_of(text.encode())
     try:
-        replacements = await checked(context, pieces, letter.received_at)
+        replacements = await check_messages(context, pieces, letter.received_at)
     except TypeBError as fault:
         raise BadInput("text", f"It still cannot be read: {fault}") from None
     if not replacements:

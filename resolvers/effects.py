@@ -20,7 +20,7 @@ from resolvers.notifications.render import Mail
 DAY = timedelta(days=1)
 
 
-LONGEST_TIME = timedelta(days=366)
+MAX_WINDOW = timedelta(days=366)
 
 
 WAITING = frozenset({EffectState.PENDING, EffectState.SENDING, EffectState.UNSETTLED})
@@ -77,7 +77,7 @@ async def costs(context: Context, since: datetime, until: datetime) -> Costs:
     Raises:
         BadInput: no time, or more than a year.
     """
-    if not timedelta(0) < until - since <= LONGEST_TIME:
+    if not timedelta(0) < until - since <= MAX_WINDOW:
         raise BadInput("since", "Give a time before `until`, a year at most.")
     postgres, airline_id, budget = context.stores.postgres, context.airline_id, context.installation.daily_budget
     by_call = await effects.costs(postgres, airline_id, since, until)
@@ -119,9 +119,9 @@ async def preview(
         language: the passenger's where not given.
     """
     installation = replace(context.installation, airline_id=context.airline_id)
-    dossier = await case_file.load(context.stores.postgres, installation, pir_id)
-    if dossier is None:
+    case = await case_file.load(context.stores.postgres, installation, pir_id)
+    if case is None:
         return None
-    told = case_file.milestone(dossier, bags)
-    chosen = language or Language.__members__.get(dossier.language, Language.EN)
+    told = case_file.milestone(case, bags)
+    chosen = language or Language.__members__.get(case.language, Language.EN)
     return Preview(chosen, render.render_sms(trigger, chosen, told), render.render_email(trigger, chosen, told))

@@ -10,13 +10,13 @@ from resolvers.context import Context
 from resolvers.errors import BadInput
 from resolvers.selection import JsonTexts, Layout, Selected
 
-MOST_EVENTS = 500
+MAX_EVENTS = 500
 # The fields of an event that its brief form answers.
 BRIEF = frozenset({"kind", "at", "airport", "place", "local_time", "station"})
 # Rows with events.
-BRINGING = frozenset({BagWithPassenger, RelatedBag})
+WITH_EVENTS = frozenset({BagWithPassenger, RelatedBag})
 # For fewer bags it is not worth a statement of another form.
-WRITTEN_FROM = 10
+MIN_JSON_PARENTS = 10
 
 
 def check_last(last: int | None) -> None:
@@ -25,8 +25,8 @@ def check_last(last: int | None) -> None:
     Raises:
         BadInput: ``last`` is out of bounds.
     """
-    if last is not None and not 1 <= last <= MOST_EVENTS:
-        raise BadInput("last", f"`last` must be between 1 and {MOST_EVENTS}.")
+    if last is not None and not 1 <= last <= MAX_EVENTS:
+        raise BadInput("last", f"`last` must be between 1 and {MAX_EVENTS}.")
 
 
 async def of_bags(
@@ -47,7 +47,7 @@ async def of_bags(
         BadInput: ``last`` is out of bounds.
     """
     check_last(last)
-    if layout and len(parents) >= WRITTEN_FROM and _is_written(layout):
+    if layout and len(parents) >= MIN_JSON_PARENTS and _is_written(layout):
         return await _written(context, parents, last, layout)
     found: dict[int, list[Event | BriefEvent]] = {bag.id: [] for bag in parents}
     brief = selected is not None and selected.keys() <= BRIEF
@@ -65,7 +65,7 @@ def layout_of(selected: Selected) -> tuple[Layout | None, int | None]:
 
 def prefetched(parents: Sequence[Any], *, last: int | None = None) -> JsonTexts | None:  # noqa: ARG001 # was asked for so
     """The events that bags prefetched, if all have; as many and laid out as the bags were asked for them."""
-    if not BRINGING.issuperset(map(type, parents)):
+    if not WITH_EVENTS.issuperset(map(type, parents)):
         return None
     texts = [parent.events_json for parent in parents]
     return None if None in texts else JsonTexts(texts)

@@ -17,10 +17,10 @@ from integrations.stores.neo4j.journeys import Fellows
 from integrations.stores.postgres import flights
 from resolvers.context import Context
 from resolvers.errors import BadInput
-from resolvers.ingestion.flight_updates import FlightChange, UpdatedFlight, change_many
+from resolvers.ingestion.flight_updates import FlightChange, UpdatedFlight, update_flights
 
 # More flights than one designator has in a fortnight are never asked for.
-MOST_OF_A_DESIGNATOR = 50
+MAX_PER_DESIGNATOR = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def prefetched(parents: Sequence[Any]) -> Sequence[JoinedFlight | None] | None:
 
 
 async def by_designator(
-    context: Context, text: str, departure_date: date | None, limit: int = MOST_OF_A_DESIGNATOR
+    context: Context, text: str, departure_date: date | None, limit: int = MAX_PER_DESIGNATOR
 ) -> list[Flight]:
     """Flights so called, on that local departure date or on any, the one departing nearest to now first.
 
@@ -120,4 +120,4 @@ async def update(context: Context, flight_id: int, change: FlightChange) -> Upda
         BadInput: an arrival before the departure, an actual arrival without a departure, or a time far from the plan.
     """
     async with context.stores.postgres.transaction() as records:
-        return (await change_many(context, records, {flight_id: change}))[flight_id]
+        return (await update_flights(context, records, {flight_id: change}))[flight_id]

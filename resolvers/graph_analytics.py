@@ -11,11 +11,11 @@ from integrations.stores.postgres import bags
 from resolvers.context import Context
 from resolvers.errors import BadInput
 
-MOST_BAGS = 200
-MOST_MINUTES = 2 * 24 * 60
-MOST_BOTTLENECKS = 500
+MAX_BAGS = 200
+MAX_MINUTES = 2 * 24 * 60
+MAX_BOTTLENECKS = 500
 # Each event of the time is looked at: a hub has 400,000 a day.
-LONGEST = timedelta(hours=6)
+MAX_WINDOW = timedelta(hours=6)
 
 
 async def planned_against_actual(
@@ -27,8 +27,8 @@ async def planned_against_actual(
         BadInput: ``first`` is out of bounds.
         Unavailable: the graph cannot be reached; nothing else knows.
     """
-    if not 1 <= first <= MOST_BAGS:
-        raise BadInput("first", f"`first` must be between 1 and {MOST_BAGS}.")
+    if not 1 <= first <= MAX_BAGS:
+        raise BadInput("first", f"`first` must be between 1 and {MAX_BAGS}.")
     ids = list({flight.id for flight in parents})
     found = await analytics.planned_against_actual(context.stores.neo4j, context.airline_id, ids, first)
     return [found.get(flight.id) for flight in parents]
@@ -43,10 +43,10 @@ async def blast_radius(
         BadInput: ``minutes_late`` or ``bags_of_each`` is out of bounds.
         Unavailable: the graph cannot be reached; nothing else knows.
     """
-    if minutes_late is not None and not 0 <= minutes_late <= MOST_MINUTES:
-        raise BadInput("minutesLate", f"`minutesLate` must be between 0 and {MOST_MINUTES}.")
-    if not 1 <= bags_of_each <= MOST_BAGS:
-        raise BadInput("bagsOfEach", f"`bagsOfEach` must be between 1 and {MOST_BAGS}.")
+    if minutes_late is not None and not 0 <= minutes_late <= MAX_MINUTES:
+        raise BadInput("minutesLate", f"`minutesLate` must be between 0 and {MAX_MINUTES}.")
+    if not 1 <= bags_of_each <= MAX_BAGS:
+        raise BadInput("bagsOfEach", f"`bagsOfEach` must be between 1 and {MAX_BAGS}.")
     ids = list({flight.id for flight in parents})
     found = await analytics.blast_radius(context.stores.neo4j, context.airline_id, ids, minutes_late, bags_of_each)
     return [found.get(flight.id, []) for flight in parents]
@@ -80,8 +80,8 @@ async def bottlenecks(context: Context, airport: str, since: datetime, until: da
         BadInput: the time or ``first`` is out of bounds.
         Unavailable: the graph cannot be reached; nothing else knows.
     """
-    if not timedelta(0) < until - since <= LONGEST:
-        raise BadInput("to", f"`to` must be after `from`, by {LONGEST // timedelta(hours=1)} hours at most.")
-    if not 1 <= first <= MOST_BOTTLENECKS:
-        raise BadInput("first", f"`first` must be between 1 and {MOST_BOTTLENECKS}.")
+    if not timedelta(0) < until - since <= MAX_WINDOW:
+        raise BadInput("to", f"`to` must be after `from`, by {MAX_WINDOW // timedelta(hours=1)} hours at most.")
+    if not 1 <= first <= MAX_BOTTLENECKS:
+        raise BadInput("first", f"`first` must be between 1 and {MAX_BOTTLENECKS}.")
     return await analytics.bottlenecks(context.stores.neo4j, context.airline_id, airport, since, until, first)

@@ -23,7 +23,7 @@ VERSION = "0.1.0"
 PARTNERS = {Service.WORLDTRACER: "worldtracer", Service.SMS: "twilio", Service.EMAIL: "sendgrid"}
 EXTERNAL = "external"
 # A dispatcher looks at its partner every ten seconds; one that has not for so long is away itself.
-UNHEARD_AFTER = timedelta(seconds=60)
+STALE_AFTER = timedelta(seconds=60)
 LAST_SUCCESS_WITHIN = timedelta(days=7)
 # Partners are a matter of records: whoever asks for health does not wait for those.
 EXTERNAL_SECONDS = 0.05
@@ -31,7 +31,7 @@ LAG_SECONDS = 0.05
 
 
 # Without it nothing can be answered; without the others something can.
-INDISPENSABLE = "database"
+REQUIRED = "database"
 
 
 async def check(
@@ -52,15 +52,13 @@ async def check(
         "cache": stores.redis.health_check,
     }
     asked = [name for name in names if name != EXTERNAL]
-    partners = external(stores, now, installation) if EXTERNAL in names else _nobody()
-    behind = graph_lag(stores) if "graph" in names else _nothing()
+    partners = partner_health(stores, now, installation) if EXTERNAL in names else _no_partners()
+    behind = graph_lag(stores) if "graph" in names else _no_lag()
     answers, found, lagging = await asyncio.gather(asyncio.gather(*(pings[name]() for name in asked)), partners, behind)
     services = [_service(name, answer) for name, answer in zip(asked, answers, strict=True)]
-    services += [_partner(one) for one in found]
+    services += [_partner_service(one) for one in found]
     away = {service.name for service in services if not service.healthy}
-    status = (
-        HealthStatus.UNHEALTHY if INDISPENSABLE in away else HealthStatus.DEGRADED if away else HealthStatus.HEALTHY
-    )
+    status = HealthStatus.UNHEALTHY if REQUIRED in away else HealthStatus.DEGRADED if away else HealthStatus.HEALTHY
     return Health(status, VERSION, now(), services, found, lagging)
 
 
@@ -73,7 +71,9 @@ async def graph_lag(stores: Stores) -> Lag | None:
         return None
 
 
-async def external(stores: Stores, now: Callable[[], datetime], installation: Installation) -> list[PartnerHealth]:
+async def partner_health(
+    stores: Stores, now: Callable[[], datetime], installation: Installation
+) -> list[PartnerHealth]:
     """How the partners are that are switched on; empty where the records cannot be asked in time."""
     moment = now()
     today = moment.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -82,19 +82,19 @@ async def external(stores: Stores, now: Callable[[], datetime], installation: In
             rows = await effects.partners(stores.postgres, installation.airline_id, today, moment - LAST_SUCCESS_WITHIN)
     except OutsideError:
         return []
-    return [_found(row, moment) for row in rows if Service(row.service) in installation.partners]
+    return [_partner_health(row, moment) for row in rows if Service(row.service) in installation.partners]
 
 
-async def _nothing() -> None:
+async def _no_lag() -> None:
     return None
 
 
-async def _nobody() -> list[PartnerHealth]:
+async def _no_partners() -> list[PartnerHealth]:
     return []
 
 
-def _found(row: PartnerStatus, moment: datetime) -> PartnerHealth:
-    heard = row.checked_at is not None and row.checked_at > moment - UNHEARD_AFTER
+def _partner_health(row: PartnerStatus, moment: datetime) -> PartnerHealth:
+    heard = row.checked_at is not None and row.checked_at > moment - STALE_AFTER
     return PartnerHealth(
         name=PARTNERS[Service(row.service)],
         service=row.service,
@@ -111,7 +111,7 @@ def _found(row: PartnerStatus, moment: datetime) -> PartnerHealth:
     )
 
 
-def _partner(found: PartnerHealth) -> ServiceHealth:
+def _partner_service(found: PartnerHealth) -> ServiceHealth:
     details = {
         "mock": found.mock,
         "breaker": found.breaker,

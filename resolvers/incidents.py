@@ -14,7 +14,7 @@ from integrations.stores.postgres.manager import Reader
 from resolvers.audit import audit
 from resolvers.context import Context
 from resolvers.errors import InvalidState, NotFound
-from resolvers.transfers import judged
+from resolvers.transfers import judge_transfers
 
 Decide = Callable[[Reader, int, int, datetime, str, str], Awaitable[Incident | None]]
 
@@ -59,7 +59,7 @@ async def transfers(context: Context, parents: Sequence[AffectedBag]) -> list[Tr
     """How each bag's connection stands now, None for one that changes flights there no longer."""
     records, airline_id = context.stores.postgres, context.airline_id
     rows = await connections.of_bags(records, airline_id, sorted({one.bag_id for one in parents}))
-    found = {(one.bag_id, one.airport): one for one in await judged(records, airline_id, rows, context.now())}
+    found = {(one.bag_id, one.airport): one for one in await judge_transfers(records, airline_id, rows, context.now())}
     return [found.get((one.bag_id, one.airport)) for one in parents]
 
 

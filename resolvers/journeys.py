@@ -12,7 +12,7 @@ from integrations.stores.neo4j.journeys import GraphJourney
 from resolvers.context import Context
 from resolvers.events import check_last
 from resolvers.ingestion import history
-from resolvers.rules.bag_state import flown
+from resolvers.rules.bag_state import flown_legs
 from resolvers.rules.custody import custody_points
 from resolvers.rules.history import History
 
@@ -44,7 +44,7 @@ def _from_graph(bag: Bag, journey: GraphJourney) -> Journey:
         version=journey.version,
         behind=max(0, bag.version - journey.version),
         planned=planned,
-        flown=flown(events, flights),
+        flown=flown_legs(events, flights),
         events=events,
         custodian=journey.custodian,
         points=custody_points(events, planned),
@@ -59,7 +59,7 @@ def _from_records(bag: Bag, known: History) -> Journey:
         version=bag.version,
         behind=0,
         planned=known.planned,
-        flown=flown(known.events, known.flights),
+        flown=flown_legs(known.events, known.flights),
         events=known.events,
         custodian=bag.custodian,
         points=custody_points(known.events, known.planned),

@@ -9,7 +9,7 @@ from integrations.stores.postgres import matches, pirs
 from resolvers.context import Context
 from resolvers.errors import BadInput
 
-MOST_MATCHES = 50
+MAX_MATCHES = 50
 
 
 # Elements that are masked as personal data.
@@ -28,8 +28,8 @@ async def of_pirs(context: Context, parents: Sequence[Pir], *, first: int = 20) 
     Raises:
         BadInput: ``first`` is out of bounds.
     """
-    if not 1 <= first <= MOST_MATCHES:
-        raise BadInput("first", f"Ask for 1 to {MOST_MATCHES} matches.")
+    if not 1 <= first <= MAX_MATCHES:
+        raise BadInput("first", f"Ask for 1 to {MAX_MATCHES} matches.")
     found: dict[int, list[Match]] = {pir.id: [] for pir in parents}
     for match in await matches.of_pirs(context.stores.postgres, context.airline_id, list(found), first):
         found[match.parent_id].append(match)

@@ -8,7 +8,7 @@ from integrations.stores.postgres import messages
 from resolvers.context import Context
 from resolvers.errors import BadInput
 
-MOST_SHOWN = 200
+MAX_MESSAGES = 200
 
 
 async def of_bags(context: Context, parents: Sequence[Bag], *, last: int = 50) -> list[list[Received]]:
@@ -17,7 +17,7 @@ async def of_bags(context: Context, parents: Sequence[Bag], *, last: int = 50) -
     Raises:
         BadInput: not between 1 and 200 of them.
     """
-    if not 1 <= last <= MOST_SHOWN:
-        raise BadInput("last", f"`last` must be between 1 and {MOST_SHOWN}.")
+    if not 1 <= last <= MAX_MESSAGES:
+        raise BadInput("last", f"`last` must be between 1 and {MAX_MESSAGES}.")
     found = await messages.of_bags(context.stores.postgres, context.airline_id, list({bag.id for bag in parents}), last)
     return [found.get(bag.id, []) for bag in parents]

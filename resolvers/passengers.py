@@ -12,7 +12,7 @@ from resolvers.context import Context
 from resolvers.errors import Forbidden
 
 # Rows with the columns of a passenger.
-BRINGING = frozenset({BagWithPassenger, RelatedBag})
+WITH_PASSENGER = frozenset({BagWithPassenger, RelatedBag})
 
 
 async def by_ids(context: Context, ids: Sequence[int]) -> list[Passenger | None]:
@@ -30,7 +30,7 @@ async def of_owned(context: Context, parents: Sequence[Bag | Pir]) -> list[Passe
 
 def prefetched(parents: Sequence[Any]) -> Sequence[JoinedPassenger | None] | None:
     """The passengers that bags prefetched, if all have."""
-    return [parent.passenger for parent in parents] if BRINGING.issuperset(map(type, parents)) else None
+    return [parent.passenger for parent in parents] if WITH_PASSENGER.issuperset(map(type, parents)) else None
 
 
 async def by_name(context: Context, text: str, limit: int) -> list[Passenger]:

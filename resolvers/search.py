@@ -17,7 +17,7 @@ from resolvers.errors import BadInput
 _LOCATOR = re.compile(r"(?=.*[A-Z])[A-Z0-9]{6}")
 
 
-MOST_RESULTS = 100
+MAX_RESULTS = 100
 
 
 class SearchKind(StrEnum):
@@ -46,8 +46,8 @@ async def search(context: Context, text: str, limit: int) -> SearchResults:
     Raises:
         BadInput: ``limit`` is out of bounds, the text is too short to find anything by, or holds no letter or digit.
     """
-    if not 1 <= limit <= MOST_RESULTS:
-        raise BadInput("first", f"`first` must be between 1 and {MOST_RESULTS}.")
+    if not 1 <= limit <= MAX_RESULTS:
+        raise BadInput("first", f"`first` must be between 1 and {MAX_RESULTS}.")
     plain = re.sub(r"[\s\-]", "", text).upper()
     if len(plain) < 2 or not any(sign.isalnum() for sign in plain):
         raise BadInput("text", "Give at least two letters or digits: a tag, a locator, a name, a file or a flight.")

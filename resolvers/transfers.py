@@ -23,19 +23,21 @@ from integrations.stores.postgres import airports, bags, events, transfers
 from integrations.stores.postgres.manager import Reader
 from resolvers.context import Context
 from resolvers.errors import BadInput
-from resolvers.rules.transfers import Minima, evidence_of_bag, judge, pairs_of
+from resolvers.rules.transfers import Minima, judge, pairs_of, with_bag_evidence
 
 BOARD_BACK = timedelta(minutes=30)
 BOARD_AHEAD = timedelta(hours=4)
-LONGEST_BOARD = timedelta(hours=12)
-FURTHEST_BOARD = timedelta(days=3_660)
-MOST_PAIRS = 1_000
+MAX_BOARD = timedelta(hours=12)
+MAX_BOARD_OFFSET = timedelta(days=3_660)
+MAX_PAIRS = 1_000
 
 
 # What is known of many
 
 
-async def judged(records: Reader, airline_id: int, rows: Sequence[TransferRow], now: datetime) -> list[Transfer]:
+async def judge_transfers(
+    records: Reader, airline_id: int, rows: Sequence[TransferRow], now: datetime
+) -> list[Transfer]:
     """Each transfer with how it stands; two statements for any number of them."""
     flights, table = await _references(records, airline_id, rows)
     minima = Minima(table)
@@ -54,7 +56,7 @@ async def judged(records: Reader, airline_id: int, rows: Sequence[TransferRow], 
                 position=position,
                 bag_version=row.bag_version,
                 minimum=minimum,
-                judgement=replace(judgement, evidence=evidence_of_bag(judgement.evidence, row)),
+                judgement=replace(judgement, evidence=with_bag_evidence(judgement.evidence, row)),
             )
         )
     return found
@@ -75,7 +77,7 @@ async def of_bags(context: Context, parents: Sequence[Bag]) -> list[list[Transfe
     found: dict[int, list[Transfer]] = {bag.id: [] for bag in parents}
     records, airline_id = context.stores.postgres, context.airline_id
     rows = await transfers.of_bags(records, airline_id, list(found))
-    for transfer in await judged(records, airline_id, rows, context.now()):
+    for transfer in await judge_transfers(records, airline_id, rows, context.now()):
         found[transfer.bag_id].append(transfer)
     for of_bag in found.values():
         of_bag.sort(key=lambda transfer: transfer.outbound.scheduled_departure)
@@ -86,7 +88,7 @@ async def onto_flights(context: Context, parents: Sequence[FlightColumns], page:
     """Bags that change onto each flight; ``page`` counts for every flight by itself."""
     found: dict[int, list[Transfer]] = {flight.id: [] for flight in parents}
     rows = await transfers.onto_flights(context.stores.postgres, context.airline_id, list(found), page)
-    for transfer in await judged(context.stores.postgres, context.airline_id, rows, context.now()):
+    for transfer in await judge_transfers(context.stores.postgres, context.airline_id, rows, context.now()):
         found[transfer.outbound.id].append(transfer)
     return [found[flight.id] for flight in parents]
 
@@ -95,7 +97,7 @@ async def off_flights(context: Context, parents: Sequence[FlightColumns], page: 
     """Bags that change from each flight to others; ``page`` counts for every flight by itself."""
     found: dict[int, list[Transfer]] = {flight.id: [] for flight in parents}
     rows = await transfers.off_flights(context.stores.postgres, context.airline_id, list(found), page)
-    for transfer in await judged(context.stores.postgres, context.airline_id, rows, context.now()):
+    for transfer in await judge_transfers(context.stores.postgres, context.airline_id, rows, context.now()):
         found[transfer.inbound.id].append(transfer)
     return [found[flight.id] for flight in parents]
 
@@ -136,13 +138,13 @@ async def board(
     """
     now = context.now()
     since = since or now - BOARD_BACK
-    if abs(since - now) > FURTHEST_BOARD:
-        raise BadInput("from", f"More than {FURTHEST_BOARD.days} days from now.")
+    if abs(since - now) > MAX_BOARD_OFFSET:
+        raise BadInput("from", f"More than {MAX_BOARD_OFFSET.days} days from now.")
     until = until or since + BOARD_BACK + BOARD_AHEAD
-    if not timedelta() < until - since <= LONGEST_BOARD:
-        raise BadInput("to", f"The board is of more than no time and at most {LONGEST_BOARD // timedelta(hours=1)} h.")
-    if not 1 <= first <= MOST_PAIRS:
-        raise BadInput("first", f"`first` must be between 1 and {MOST_PAIRS}.")
+    if not timedelta() < until - since <= MAX_BOARD:
+        raise BadInput("to", f"The board is of more than no time and at most {MAX_BOARD // timedelta(hours=1)} h.")
+    if not 1 <= first <= MAX_PAIRS:
+        raise BadInput("first", f"`first` must be between 1 and {MAX_PAIRS}.")
     records, airline_id = context.stores.postgres, context.airline_id
     groups = await transfers.at_airport(records, airline_id, airport, since, until)
     flights, table = await _references(records, airline_id, groups)

@@ -187,7 +187,7 @@ async def _write(context: Context, rows: SeedRows, now: datetime) -> None:
     for received_at, texts in _messages_by_receipt(rows.messages, now):
         await pipeline.ingest(context, pieces_of("".join(texts).encode()), received_at, IntakeChannel.SEED)
     if rows.scans:
-        await events.record(context, rows.scans, now)
+        await events.record_scans(context, rows.scans, now)
     async with context.stores.postgres.transaction() as records:
         await _describe(records, context.airline_id, rows)
 

@@ -256,7 +256,7 @@ class Builder:
     async def record(self, *happened: Scan, received_at: datetime | None = None) -> list[events.RecordedScan]:
         """Records scans as a service of the airline would."""
         context = context_of(self.stores, Role.SERVICE, self.airline_id)
-        return await events.record(context, happened, received_at)
+        return await events.record_scans(context, happened, received_at)
 
     async def network(self) -> None:
         """Publishes airports, routes and all flights to the graph."""

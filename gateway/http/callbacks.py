@@ -48,7 +48,9 @@ def callback_routes(settings: Settings, now: Callable[[], datetime]) -> list[Bas
             body = await request.body()
             try:
                 told = read(request, body)
-                await delivery_reports.take(request.state.stores.postgres, settings.copa_airline_id, told, now)
+                await delivery_reports.receive_reports(
+                    request.state.stores.postgres, settings.copa_airline_id, told, now
+                )
             except ForgedReport as error:
                 logger.warning("a callback to %s was not believed: %s", request.url.path, error)
                 return Response(status_code=HTTPStatus.FORBIDDEN)

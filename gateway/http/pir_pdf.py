@@ -28,10 +28,10 @@ def print_routes(installation: Installation, signing_key: bytes, now: Callable[[
     async def show(request: Request) -> Response:
         pir_id = int(request.path_params["pir_id"])
         try:
-            wanted = pir_pdf_link.read(signing_key, pir_id, request.query_params, now())
+            wanted = pir_pdf_link.verify(signing_key, pir_id, request.query_params, now())
             with deadline(SECONDS):
                 postgres, request_id = request.state.stores.postgres, record_of(request.scope).id
-                report = await pir_pdf_link.report(postgres, installation, wanted, request_id, now())
+                report = await pir_pdf_link.load_pir(postgres, installation, wanted, request_id, now())
         except InvalidLink as error:
             return PlainTextResponse(str(error), HTTPStatus.FORBIDDEN)
         except OutsideError:

@@ -1,7 +1,7 @@
-"""A property irregularity report on paper: one page where it fits, in the passenger's language, signed by both sides.
+"""Printable PIR: a PDF in the passenger's language, of one page if it fits, to be signed by passenger and agent.
 
-The same values give the same bytes. What the font cannot show (it has the Latin letters of most European languages) is
-shown by its plain letters, else as ``[?]``; texts are cut where they would fill pages, and say by how much.
+The same values give the same bytes. The font has the Latin letters of most European languages; other characters are
+printed as plain letters, or as ``[?]``. Long texts are cut and say how many characters are missing.
 """
 
 import re
@@ -38,7 +38,7 @@ from resolvers.rules.deadlines import Deadline, Deadlines
 
 
 class PaperSize(StrEnum):
-    """What it is printed on."""
+    """Paper size of the report."""
 
     A4 = "A4"
     LETTER = "LETTER"
@@ -46,10 +46,11 @@ class PaperSize(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PrintedBag:
-    """A bag as the report names it.
+    """A bag of the report.
 
     Args:
-        tags: as people read them, with all ten digits: ``CM456781 (0230456781)``; the rush tag apart.
+        seq: number of the bag in the PIR.
+        tag: printed form with all ten digits: ``CM456781 (0230456781)``; so is ``rush_tag``.
         description: colour, type and descriptors as CCTTDDD.
     """
 
@@ -64,8 +65,8 @@ class PrintedBag:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """A moment on the clock of a place."""
+class ZonedTime:
+    """A timestamp with the time zone that it is printed in."""
 
     at: datetime
     zone: ZoneInfo
@@ -73,16 +74,17 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class PrintedPir:
-    """All that a report says; what is not known is empty and is not printed.
+    """The values of a report; unknown values are empty and are not printed.
 
     Args:
-        airline: its name.
-        reference: WorldTracer's; None until it has been assigned.
-        number: the file's own here, which stands for the reference until then.
-        station: IATA code and name of where it was opened; so are ``origin`` and ``destination``.
-        previous: reference of the file that this one follows.
-        flights: ``CM758 PTY-GRU 24NOV2026`` each, in travel order.
-        closed_at: when the file was closed; reason for loss and fault station are printed from then on.
+        airline: name of the airline.
+        reference: assigned by WorldTracer; None until then.
+        number: our id of the PIR, printed in place of a missing reference.
+        station: IATA code and city of the station that opened the PIR; so are ``origin`` and ``destination``.
+        previous: reference of the PIR that this one follows.
+        flights: in travel order, such as ``CM758 PTY-GRU 24NOV2026``.
+        closed_at: when the PIR was closed; reason for loss and fault station are printed only then.
+        spoken: code of the passenger's language.
     """
 
     airline: str
@@ -90,16 +92,16 @@ class PrintedPir:
     reference: str | None
     number: int
     station: str
-    opened_at: Moment
-    printed_at: Moment
+    opened_at: ZonedTime
+    printed_at: ZonedTime
     deadlines: Deadlines | None
     bags: tuple[PrintedBag, ...]
     flights: tuple[str, ...] = ()
     origin: str = ""
     destination: str = ""
-    expected_arrival_at: Moment | None = None
-    delivered_at: Moment | None = None
-    closed_at: Moment | None = None
+    expected_arrival_at: ZonedTime | None = None
+    delivered_at: ZonedTime | None = None
+    closed_at: ZonedTime | None = None
     previous: str = ""
     surname: str = field(default="", repr=False)
     given_names: str = field(default="", repr=False)
@@ -114,16 +116,16 @@ class PrintedPir:
     fault_station: str = ""
 
 
-def of_dossier(dossier: CaseFile, airline: str, deadlines: Deadlines | None, now: datetime) -> PrintedPir:
-    """What the report of a file says.
+def printed_pir(case: CaseFile, airline: str, deadlines: Deadlines | None, now: datetime) -> PrintedPir:
+    """The values of the report of a PIR.
 
     Args:
-        airline: its name.
-        deadlines: the law's; None for a found bag.
-        now: when it is printed.
+        airline: name of the airline.
+        deadlines: legal deadlines; None for a found bag.
+        now: when the report is printed, UTC.
     """
-    pir, passenger = dossier.pir, dossier.passenger
-    station = ZoneInfo(dossier.airports[pir.station].time_zone) if pir.station in dossier.airports else dossier.zone
+    pir, passenger = case.pir, case.passenger
+    station = ZoneInfo(case.airports[pir.station].time_zone) if pir.station in case.airports else case.zone
     loyalty = (passenger.loyalty_programme, passenger.loyalty_tier, passenger.loyalty_number) if passenger else ()
     closed = pir.closed_at is not None
     return PrintedPir(
@@ -131,25 +133,25 @@ def of_dossier(dossier: CaseFile, airline: str, deadlines: Deadlines | None, now
         kind=PirKind(pir.kind),
         reference=pir.reference,
         number=pir.id,
-        station=_place(dossier, pir.station),
-        opened_at=Moment(pir.opened_at, station),
-        printed_at=Moment(now, station),
+        station=_place(case, pir.station),
+        opened_at=ZonedTime(pir.opened_at, station),
+        printed_at=ZonedTime(now, station),
         deadlines=deadlines,
-        bags=tuple(_bag(dossier, bag) for bag in dossier.bags),
-        flights=tuple(map(_flight, dossier.itinerary)),
-        origin=_place(dossier, pir.origin),
-        destination=_place(dossier, pir.destination),
-        expected_arrival_at=Moment(pir.expected_arrival_at, dossier.zone) if pir.expected_arrival_at else None,
-        delivered_at=Moment(pir.delivered_at, dossier.zone) if pir.delivered_at else None,
-        closed_at=Moment(pir.closed_at, station) if pir.closed_at else None,
-        previous=dossier.old_reference or "",
+        bags=tuple(_bag(case, bag) for bag in case.bags),
+        flights=tuple(map(_flight, case.itinerary)),
+        origin=_place(case, pir.origin),
+        destination=_place(case, pir.destination),
+        expected_arrival_at=ZonedTime(pir.expected_arrival_at, case.zone) if pir.expected_arrival_at else None,
+        delivered_at=ZonedTime(pir.delivered_at, case.zone) if pir.delivered_at else None,
+        closed_at=ZonedTime(pir.closed_at, station) if pir.closed_at else None,
+        previous=case.old_reference or "",
         surname=passenger.surname if passenger else "",
         given_names=passenger.given_names if passenger else "",
         locator=(passenger.locator or "") if passenger else "",
         frequent_flyer=" ".join(part for part in loyalty if part),
-        phone=dossier.phone or "",
-        email=dossier.email or "",
-        spoken=dossier.language,
+        phone=case.phone or "",
+        email=case.email or "",
+        spoken=case.language,
         address=pir.delivery_address or "",
         remarks=pir.remarks,
         reason_for_loss=(pir.reason_for_loss or "") if closed else "",
@@ -157,16 +159,16 @@ def of_dossier(dossier: CaseFile, airline: str, deadlines: Deadlines | None, now
     )
 
 
-def _place(dossier: CaseFile, code: str | None) -> str:
-    airport = dossier.airports.get(code or "")
+def _place(case: CaseFile, code: str | None) -> str:
+    airport = case.airports.get(code or "")
     return f"{airport.iata} {airport.city}" if airport else code or ""
 
 
-def _bag(dossier: CaseFile, bag: PirBag) -> PrintedBag:
+def _bag(case: CaseFile, bag: PirBag) -> PrintedBag:
     return PrintedBag(
         seq=bag.seq,
-        tag=_tag(dossier, bag.tag),
-        rush_tag=_tag(dossier, bag.rush_tag),
+        tag=_tag(case, bag.tag),
+        rush_tag=_tag(case, bag.rush_tag),
         description=bag.description,
         brand=bag.brand,
         name_on_bag=bag.name_on_bag,
@@ -175,18 +177,16 @@ def _bag(dossier: CaseFile, bag: PirBag) -> PrintedBag:
     )
 
 
-def _tag(dossier: CaseFile, number: str | None) -> str:
+def _tag(case: CaseFile, number: str | None) -> str:
     if not number:
         return ""
-    printed = printed_form(number, dossier.issuers.get(number[1:4]))
+    printed = printed_form(number, case.issuers.get(number[1:4]))
     return number if printed == number else f"{printed} ({number})"
 
 
 def _flight(flight: FlightColumns) -> str:
     return f"{flight.designator} {flight.origin}-{flight.destination} {_day(flight.departure_date)}"
 
-
-# On paper.
 
 FONT, BOLD = "Vera", "VeraBd"  # Bitstream Vera, free to be embedded and passed on; they come with reportlab
 MARGIN = 14 * mm
@@ -202,17 +202,20 @@ TITLE = ParagraphStyle("title", TEXT, fontName=BOLD, fontSize=12, leading=15, te
 REFERENCE = ParagraphStyle("reference", TITLE, fontSize=15, leading=20)
 SIZES = {PaperSize.A4: A4, PaperSize.LETTER: LETTER}
 
-# Characters that are printed of a short value, and of a list or remark.
+# Maximum number of characters of a short value, and of a list or remark.
 SHORT, LONG = 240, 1_200
-MOST_BAGS = 12
+MAX_BAGS = 12
 UNKNOWN = "[?]"
 
-# A font of reportlab reads its file by one position, whichever document asks.
-_ALONE = Lock()
+# All documents share the fonts, and a font of reportlab reads its file at one position: rendering is not thread-safe.
+_RENDER_LOCK = Lock()
 
 
 def render(pir: PrintedPir, language: Language, size: PaperSize = PaperSize.A4) -> bytes:
-    """The report as a PDF. Takes some tens of milliseconds of CPU: not for the event loop. Threads take turns."""
+    """Renders the report as a PDF; one thread at a time.
+
+    Takes some tens of milliseconds of CPU, too long for the event loop.
+    """
     words = PRINTED_WORDS[language]
     paper = BytesIO()
     document = SimpleDocTemplate(
@@ -223,7 +226,7 @@ def render(pir: PrintedPir, language: Language, size: PaperSize = PaperSize.A4) 
         topMargin=MARGIN,
         bottomMargin=MARGIN,
         title=f"{words.title} {_name(pir)}",
-        author=_shown(pir.airline, SHORT),
+        author=_printable(pir.airline, SHORT),
         lang=language.value.lower(),
         invariant=1,
     )
@@ -231,11 +234,11 @@ def render(pir: PrintedPir, language: Language, size: PaperSize = PaperSize.A4) 
     def footer(canvas: Canvas, _document: Any) -> None:
         canvas.saveState()
         canvas.setFont(FONT, 6.5)
-        canvas.drawString(MARGIN + PADDING, 9 * mm, f"{_name(pir)} · {words.printed} {_moment(pir.printed_at)}")
+        canvas.drawString(MARGIN + PADDING, 9 * mm, f"{_name(pir)} · {words.printed} {_zoned_time(pir.printed_at)}")
         canvas.drawRightString(SIZES[size][0] - MARGIN - PADDING, 9 * mm, f"{words.page} {canvas.getPageNumber()}")
         canvas.restoreState()
 
-    with _ALONE:
+    with _RENDER_LOCK:
         _register_fonts()
         document.build(_story(pir, words, document.width - 2 * PADDING), onFirstPage=footer, onLaterPages=footer)
     return paper.getvalue()
@@ -249,7 +252,7 @@ def _register_fonts() -> None:
 
 @cache
 def _letters() -> frozenset[str]:
-    """What the font can show."""
+    """The characters that the font has."""
     return frozenset(map(chr, TTFont(FONT, f"{FONT}.ttf").face.charToGlyph))
 
 
@@ -264,7 +267,7 @@ def _story(pir: PrintedPir, words: PrintedWords, width: float) -> list[Flowable]
             "",
             [
                 (words.station, pir.station),
-                (words.opened, _moment(pir.opened_at)),
+                (words.opened, _zoned_time(pir.opened_at)),
                 (words.previous, pir.previous),
             ],
             width,
@@ -288,8 +291,8 @@ def _story(pir: PrintedPir, words: PrintedWords, width: float) -> list[Flowable]
             [
                 (words.itinerary, ", ".join(pir.flights)),
                 (words.route, " - ".join(filter(None, (pir.origin, pir.destination)))),
-                (words.expected_arrival, _moment(pir.expected_arrival_at)),
-                (words.delivered, _moment(pir.delivered_at)),
+                (words.expected_arrival, _zoned_time(pir.expected_arrival_at)),
+                (words.delivered, _zoned_time(pir.delivered_at)),
             ],
             width,
         ),
@@ -298,7 +301,7 @@ def _story(pir: PrintedPir, words: PrintedWords, width: float) -> list[Flowable]
         *_section(
             words.closed if pir.closed_at else "",
             [
-                (words.closed, _moment(pir.closed_at)),
+                (words.closed, _zoned_time(pir.closed_at)),
                 (words.reason_for_loss, pir.reason_for_loss),
                 (words.fault_station, pir.fault_station),
             ],
@@ -319,12 +322,12 @@ def _head(pir: PrintedPir, words: PrintedWords, width: float) -> Flowable:
     right.append(Paragraph(_markup(pir.reference or f"no. {pir.number}", SHORT), REFERENCE))
     if pir.reference:
         right.append(Spacer(0, 2))
-        right.append(Code128(_shown(pir.reference, SHORT), barHeight=9 * mm, barWidth=0.9, quiet=False))
+        right.append(Code128(_printable(pir.reference, SHORT), barHeight=9 * mm, barWidth=0.9, quiet=False))
     return _table([[left, right]], [width * 0.62, width * 0.38], [("LINEBELOW", (0, 0), (-1, 0), 1, DARK)])
 
 
 def _section(heading: str, values: Iterable[tuple[str, str]], width: float, columns: int = 3) -> list[Flowable]:
-    """Labelled values side by side; nothing where none is known."""
+    """Labelled values side by side; nothing if all are empty."""
     known = [[Paragraph(label, LABEL), Paragraph(_markup(value, SHORT), TEXT)] for label, value in values if value]
     if not known:
         return []
@@ -335,18 +338,18 @@ def _section(heading: str, values: Iterable[tuple[str, str]], width: float, colu
 
 
 def _bags(bags: Sequence[PrintedBag], words: PrintedWords, width: float) -> list[Flowable]:
-    printed = [flowable for bag in bags[:MOST_BAGS] for flowable in _bag_section(bag, words, width)]
-    further = len(bags) - MOST_BAGS
+    printed = [flowable for bag in bags[:MAX_BAGS] for flowable in _bag_section(bag, words, width)]
+    further = len(bags) - MAX_BAGS
     return [*printed, Paragraph(f"+ {further} {words.more_bags}", TEXT)] if further > 0 else printed
 
 
 def _bag_section(bag: PrintedBag, words: PrintedWords, width: float) -> list[Flowable]:
     looks = [words.colours.get(bag.description[:2], ""), words.types.get(bag.description[2:4], "")]
-    said = ", ".join(filter(None, looks))
+    in_words = ", ".join(filter(None, looks))
     values = [
         (words.tag, bag.tag),
         (words.rush_tag, bag.rush_tag),
-        (words.looks, f"{bag.description} ({said})" if said else bag.description),
+        (words.looks, f"{bag.description} ({in_words})" if in_words else bag.description),
         (words.brand, bag.brand),
         (words.name_on_bag, bag.name_on_bag),
     ]
@@ -406,13 +409,13 @@ def _table(rows: list[list[Any]], widths: list[float], lines: Sequence[Any]) -> 
     return Table(rows, colWidths=widths, style=TableStyle([*plain, *lines]))
 
 
-def _moment(moment: Moment | None) -> str:
+def _zoned_time(time: ZonedTime | None) -> str:
     """``24NOV2026 14:05 America/Panama (UTC-05:00)``."""
-    if moment is None:
+    if time is None:
         return ""
-    local = moment.at.astimezone(moment.zone)
+    local = time.at.astimezone(time.zone)
     offset = f"{local:%z}"
-    return f"{_day(local.date())} {local:%H:%M} {moment.zone.key} (UTC{offset[:3]}:{offset[3:5]})"
+    return f"{_day(local.date())} {local:%H:%M} {time.zone.key} (UTC{offset[:3]}:{offset[3:5]})"
 
 
 def _last_day(deadline: Deadline | None) -> str:
@@ -424,11 +427,11 @@ def _day(day: date) -> str:
 
 
 def _markup(text: str, limit: int) -> str:
-    return escape(_shown(text, limit))
+    return escape(_printable(text, limit))
 
 
-def _shown(text: str, limit: int) -> str:
-    """The text in one line, in letters that the font has, cut to so many characters."""
+def _printable(text: str, limit: int) -> str:
+    """The text in one line, in characters that the font has, cut to a number of characters."""
     kept = unicodedata.normalize("NFC", text[:limit])
     letters = "".join(map(_letter, kept))
     line = re.sub(r"\s+", " ", re.sub(r"(\[\?\])(\s*\[\?\])+", r"\1", letters)).strip()

@@ -1,4 +1,4 @@
-"""Links to printable files: good for whoever holds one, for a quarter of an hour, and each print is audited."""
+"""Signed links to printable PIRs: valid for 15 minutes without authentication; each use is audited."""
 
 import hashlib
 import hmac
@@ -18,20 +18,22 @@ from resolvers.documents.pir_pdf import PaperSize, PrintedPir
 from resolvers.installation import Installation
 from resolvers.notifications import case_file
 
-GOOD_FOR = timedelta(minutes=15)
+LINK_LIFETIME = timedelta(minutes=15)
 PATH = "/pirs/{pir_id}.pdf"
 
 
 class InvalidLink(ValueError):
-    """The link was not made here, was changed, or has expired."""
+    """The link is incomplete, is not signed by this service, or has expired."""
 
 
 @dataclass(frozen=True, slots=True)
-class Print:
-    """What a link is to.
+class PrintRequest:
+    """The content of a link.
 
     Args:
-        actor: who asked for it, for the audit trail.
+        actor: id of the actor that requested the link, for the audit trail.
+        role: role of that actor; empty for none.
+        expires_at: UTC.
     """
 
     pir_id: int
@@ -43,7 +45,7 @@ class Print:
     expires_at: datetime
 
     def values(self) -> dict[str, str]:
-        """The parts of the link's query."""
+        """The parameters of the link's query."""
         return {
             "airline": str(self.airline_id),
             "actor": self.actor,
@@ -55,21 +57,21 @@ class Print:
 
 
 def link(context: Context, pir_id: int, language: Language, paper: PaperSize) -> str:
-    """The address of a file's printable form, from the root of this service."""
+    """The link to the printable form of a PIR, relative to the root of this service."""
     actor, role = context.actor.id, context.actor.role or ""
-    wanted = Print(pir_id, context.airline_id, actor, role, language, paper, context.now() + GOOD_FOR)
-    signed = {**wanted.values(), "signature": _signature(context.signing_key, pir_id, wanted.values())}
+    request = PrintRequest(pir_id, context.airline_id, actor, role, language, paper, context.now() + LINK_LIFETIME)
+    signed = {**request.values(), "signature": _signature(context.signing_key, pir_id, request.values())}
     return f"{PATH.format(pir_id=pir_id)}?{urlencode(signed)}"
 
 
-def read(signing_key: bytes, pir_id: int, query: Mapping[str, str], now: datetime) -> Print:
-    """What a link asks for.
+def verify(signing_key: bytes, pir_id: int, query: Mapping[str, str], now: datetime) -> PrintRequest:
+    """Verifies a link and returns its content.
 
     Raises:
-        InvalidLink: it is not one of ours, or not any more.
+        InvalidLink: the link is incomplete, is not signed by this service, or has expired.
     """
     try:
-        wanted = Print(
+        request = PrintRequest(
             pir_id=pir_id,
             airline_id=int(query["airline"]),
             actor=query["actor"],
@@ -79,13 +81,13 @@ def read(signing_key: bytes, pir_id: int, query: Mapping[str, str], now: datetim
             expires_at=datetime.fromtimestamp(int(query["expires"]), UTC),
         )
     except (KeyError, ValueError, OverflowError, OSError):
-        raise InvalidLink("The link is incomplete: ask for a new one.") from None
-    signature = _signature(signing_key, pir_id, wanted.values())
+        raise InvalidLink("The link is incomplete. Request a new one.") from None
+    signature = _signature(signing_key, pir_id, request.values())
     if not hmac.compare_digest(signature.encode(), query.get("signature", "").encode()):
-        raise InvalidLink("The link was not made here: ask for a new one.")
-    if now > wanted.expires_at:
-        raise InvalidLink("The link has expired: ask for a new one.")
-    return wanted
+        raise InvalidLink("The signature of the link is invalid. Request a new one.")
+    if now > request.expires_at:
+        raise InvalidLink("The link has expired. Request a new one.")
+    return request
 
 
 def _signature(signing_key: bytes, pir_id: int, values: Mapping[str, str]) -> str:
@@ -93,15 +95,15 @@ def _signature(signing_key: bytes, pir_id: int, values: Mapping[str, str]) -> st
     return hmac.new(signing_key, text.encode(), hashlib.sha256).hexdigest()
 
 
-async def report(
-    postgres: PostgresManager, installation: Installation, wanted: Print, request_id: str, now: datetime
+async def load_pir(
+    postgres: PostgresManager, installation: Installation, request: PrintRequest, request_id: str, now: datetime
 ) -> PrintedPir | None:
-    """What is printed, with a word in the audit trail; None where there is no such file."""
-    dossier = await case_file.load(postgres, replace(installation, airline_id=wanted.airline_id), wanted.pir_id)
-    if dossier is None:
+    """Loads the values of the report and writes an audit row; returns None if there is no such PIR."""
+    case = await case_file.load(postgres, replace(installation, airline_id=request.airline_id), request.pir_id)
+    if case is None:
         return None
-    actor = Actor(wanted.actor, Role(wanted.role) if wanted.role else None, wanted.airline_id)
-    detail = {"language": wanted.language}
-    await audit_actor(postgres, wanted.airline_id, actor, request_id, "PRINT_PIR", "PIR", [wanted.pir_id], detail)
-    deadlines = None if dossier.pir.kind == PirKind.ON_HAND else dossier.deadlines
-    return pir_pdf.of_dossier(dossier, installation.brand, deadlines, now)
+    actor = Actor(request.actor, Role(request.role) if request.role else None, request.airline_id)
+    detail = {"language": request.language}
+    await audit_actor(postgres, request.airline_id, actor, request_id, "PRINT_PIR", "PIR", [request.pir_id], detail)
+    deadlines = None if case.pir.kind == PirKind.ON_HAND else case.deadlines
+    return pir_pdf.printed_pir(case, installation.brand, deadlines, now)

@@ -1,4 +1,4 @@
-"""What a printed report says around the values of a file, in each language of passengers: texts only."""
+"""Labels and fixed texts of the printed report, in each language of passengers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,13 +9,14 @@ from integrations.records.pirs import LiabilityRegime, PirKind
 
 @dataclass(frozen=True, slots=True)
 class PrintedWords:
-    """The words of one language.
+    """The texts of one language.
 
     Args:
-        kinds: what a report is about, with WorldTracer's name for such a file.
-        complaint: until when the passenger complains, as long as the days are not counted yet.
-        regimes: which law the deadlines are of.
-        colours: those of IATA Resolution 743b, by code; so are ``types``.
+        kinds: title of each kind of PIR, with WorldTracer's file type.
+        complaint: the deadlines of complaints in general.
+        regimes: the law that the deadlines come from.
+        colours: colours of IATA Resolution 743b, by code.
+        types: bag types of IATA Resolution 743b, by code.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Recording what happens to bags: the one way in for scans, whoever sends them."""
+"""Recording of scans as events of bags; the only way in for scans of every source."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from resolvers.ingestion.bag_tags import bags_for_tags
 from resolvers.publish import ChangeSet, publish
 from resolvers.rules.bag_state import status_of
 
-# A scanner's clock may run a little ahead of ours.
+# A scanner's clock may be ahead of ours.
 CLOCK_TOLERANCE = timedelta(minutes=10)
 
 
 class ScanOutcome(StrEnum):
-    """What became of a scan."""
+    """The outcome of a scan."""
 
     RECORDED = "RECORDED"
     DUPLICATE = "DUPLICATE"
@@ -35,11 +35,11 @@ class ScanOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordedScan:
-    """The answer to one scan.
+    """The result of one scan.
 
     Args:
-        event_id: the event's identity; None where the scan was refused.
-        bag_id: the bag it was recorded for; None where refused or where the tag could not be read.
+        event_id: id of the event; None if the scan was rejected.
+        bag_id: id of the bag; None if the scan was rejected or its tag could not be read.
     """
 
     outcome: ScanOutcome
@@ -47,17 +47,19 @@ class RecordedScan:
     bag_id: int | None = None
 
 
-async def record(context: Context, scans: Sequence[Scan], received_at: datetime | None = None) -> list[RecordedScan]:
-    """Stores scans as events, moves their bags, and leaves word for the graph: one transaction.
+async def record_scans(
+    context: Context, scans: Sequence[Scan], received_at: datetime | None = None
+) -> list[RecordedScan]:
+    """Stores scans as events, recomputes the status of their bags and publishes the changes, in one transaction.
 
-    Safe to repeat: an event is known by its content. Scans may come late, twice and in any order. A scan of an unknown
-    tag makes the bag. The number of statements does not depend on the number of scans.
+    Safe to repeat: an event is identified by its content. Scans may arrive late, twice and in any order. A scan of an
+    unknown tag creates the bag. The number of statements does not depend on the number of scans.
 
     Args:
-        received_at: when the scans reached the airline; now where not given.
+        received_at: when the scans reached the airline, UTC; None for now.
 
     Returns:
-        One outcome for each scan, in order. Refused scans leave no trace; the others are stored.
+        One result for each scan, in order. Rejected scans are not stored.
     """
     received = received_at or context.now()
     latest = received + CLOCK_TOLERANCE
@@ -77,12 +79,12 @@ async def record(context: Context, scans: Sequence[Scan], received_at: datetime 
         if accepted:
             if flight_ids:
                 await flights.lock_shared(records, context.airline_id, list(flight_ids.values()))
-            chosen = [scans[index] for index in accepted]
+            to_store = [scans[index] for index in accepted]
             bag_ids = await bags_for_tags(
-                records, context.airline_id, [scan.tag for scan in chosen], [scan.at for scan in chosen]
+                records, context.airline_id, [scan.tag for scan in to_store], [scan.at for scan in to_store]
             )
-            named = [flight_ids[scan.flight] if scan.flight else None for scan in chosen]
-            stored = await store(context, records, received, chosen, bag_ids, named)
+            scan_flights = [flight_ids[scan.flight] if scan.flight else None for scan in to_store]
+            stored = await store_scans(context, records, received, to_store, bag_ids, scan_flights)
             if recorded := [scan for scan in stored if scan.outcome == ScanOutcome.RECORDED]:
                 recorded_bags = sorted({scan.bag_id for scan in recorded if scan.bag_id is not None})
                 await audit(context, records, "RECORD_SCANS", "BAG", recorded_bags, {"events": len(recorded)})
@@ -91,7 +93,7 @@ async def record(context: Context, scans: Sequence[Scan], received_at: datetime 
     return [outcome for outcome in outcomes if outcome is not None]
 
 
-async def store(
+async def store_scans(
     context: Context,
     records: Reader,
     received_at: datetime,
@@ -99,30 +101,30 @@ async def store(
     bag_ids: Sequence[int | None],
     flight_ids: Sequence[int | None],
 ) -> list[RecordedScan]:
-    """Stores scans as events of bags, moves the bags, and leaves word for the graph; part of a transaction.
+    """Stores scans as events of bags, as ``record_scans``; part of a transaction.
 
     Args:
         bag_ids: the bag of each scan; None for a tag that could not be read.
-        flight_ids: the flight of each scan, which this transaction has locked; None where it names none.
+        flight_ids: the flight of each scan, which this transaction has locked; None for a scan without a flight.
     """
     await context.stores.partitions.ensure(records, [scan.at for scan in scans])
     known = {bag_id for bag_id in bag_ids if bag_id is not None}
     locked = await bags.lock(records, context.airline_id, sorted(known))
-    happened = [
+    resolved = [
         ResolvedScan(scan, bag_id, flight_id)
         for scan, bag_id, flight_id in zip(scans, bag_ids, flight_ids, strict=True)
     ]
-    return await append_events(records, context.airline_id, received_at, locked, happened)
+    return await append_events(records, context.airline_id, received_at, locked, resolved)
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedScan:
-    """A scan with what the product has found out about it.
+    """A scan with its bag, flight and message.
 
     Args:
         bag_id: None for a tag that could not be read.
-        flight_id: None where it names none.
-        message_id: the message that it was read from, if any.
+        flight_id: None for a scan without a flight.
+        message_id: the message that the scan was read from; None for a scan that came without one.
     """
 
     scan: Scan
@@ -136,70 +138,72 @@ async def append_events(
     airline_id: int,
     received_at: datetime,
     locked: Mapping[int, BagWithAuthority],
-    happened: Sequence[ResolvedScan],
+    resolved: Sequence[ResolvedScan],
     changed: Collection[tuple[int, UUID | None]] = (),
     replanned: Collection[int] = (),
 ) -> list[RecordedScan]:
-    """Stores events of bags that are locked, moves the bags, and leaves word for the graph.
+    """Stores events of locked bags, recomputes the status of these bags and publishes the changes.
 
     Args:
-        locked: the bags as they are now; others that ``changed`` names are gone.
-        changed: bags that move for another reason as well, each with an event of which the graph must learn, or None.
-        replanned: those of them whose plan, tags or passenger changed.
+        locked: the current rows of the bags, locked by this transaction. Bags in ``changed`` without a row were merged
+            into other bags.
+        changed: further bags that changed, each with an event to publish, or with None.
+        replanned: ids of those bags whose plan, tags or passenger changed.
     """
-    ids = [one.scan.identity(airline_id) for one in happened]
-    fresh: set[UUID] = set()
+    ids = [one.scan.identity(airline_id) for one in resolved]
+    inserted: set[UUID] = set()
     changes = set(changed)
-    if happened:
-        kinds, corrected = await _taken_over(records, airline_id, ids, happened)
-        fresh = await events.insert(
+    if resolved:
+        kinds, corrected = await _transfer_kinds(records, airline_id, ids, resolved)
+        inserted = await events.insert(
             records,
             airline_id,
             received_at,
             [
                 NewEvent(event_id, one.scan, kind, one.bag_id, one.flight_id, *_parties(one.scan, kind), one.message_id)
-                for event_id, one, kind in zip(ids, happened, kinds, strict=True)
+                for event_id, one, kind in zip(ids, resolved, kinds, strict=True)
             ],
         )
         changes.update((one.bag_id, one.id) for one in corrected)
         changes.update(
             (one.bag_id, event_id)
-            for event_id, one in zip(ids, happened, strict=True)
-            if one.bag_id is not None and event_id in fresh
+            for event_id, one in zip(ids, resolved, strict=True)
+            if one.bag_id is not None and event_id in inserted
         )
     if changes:
-        moved = {bag_id: locked[bag_id] for bag_id in sorted({bag_id for bag_id, _ in changes}) if bag_id in locked}
-        await recompute_status(records, airline_id, moved, always=True)
+        affected = {bag_id: locked[bag_id] for bag_id in sorted({bag_id for bag_id, _ in changes}) if bag_id in locked}
+        await recompute_status(records, airline_id, affected, always=True)
         await publish(records, airline_id, ChangeSet(bags=changes, replanned=replanned))
     seen: set[UUID] = set()
     outcomes = []
-    for event_id, one in zip(ids, happened, strict=True):
-        first = event_id in fresh and event_id not in seen
+    for event_id, one in zip(ids, resolved, strict=True):
+        first = event_id in inserted and event_id not in seen
         seen.add(event_id)
         outcomes.append(RecordedScan(ScanOutcome.RECORDED if first else ScanOutcome.DUPLICATE, event_id, one.bag_id))
     return outcomes
 
 
-async def _taken_over(
-    records: Reader, airline_id: int, ids: Sequence[UUID], happened: Sequence[ResolvedScan]
+async def _transfer_kinds(
+    records: Reader, airline_id: int, ids: Sequence[UUID], resolved: Sequence[ResolvedScan]
 ) -> tuple[list[EventKind], list[EventTransfer]]:
-    """What each scan says, given the others, and stored ones that now say something else.
+    """The kind of each new event, and the stored events whose kind changes because of them.
 
-    Of the sortations of a transfer bag at one airport the first takes the bag over (rule 8).
+    The first sortation of a transfer bag at an airport is TRANSFER_IN, later ones are SORTED
+    (``docs/DOMAIN.md#rule-8``).
     """
-    sortations = {one.bag_id for one in happened if one.scan.transfer and one.bag_id is not None}
-    if not sortations:
-        return [one.scan.kind for one in happened], []
-    known = await events.transfers(records, airline_id, sorted(sortations))
+    bag_ids = {one.bag_id for one in resolved if one.scan.transfer and one.bag_id is not None}
+    if not bag_ids:
+        return [one.scan.kind for one in resolved], []
+    known = await events.transfers(records, airline_id, sorted(bag_ids))
     first: dict[tuple[int | None, str], tuple[datetime, UUID]] = {}
     stored = [((one.bag_id, one.airport), (one.at, one.id)) for one in known]
     new = [
         ((one.bag_id, one.scan.airport), (one.scan.at, event_id))
-        for event_id, one in zip(ids, happened, strict=True)
+        for event_id, one in zip(ids, resolved, strict=True)
         if one.scan.transfer and one.bag_id is not None
     ]
-    for where, when in (*stored, *new):
-        first[where] = min(first.get(where, when), when)
+    for bag_at_airport, event in (*stored, *new):
+        first[bag_at_airport] = min(first.get(bag_at_airport, event), event)
     corrected = [
         one._replace(kind=EventKind.SORTED)
         for one in known
@@ -207,17 +211,17 @@ async def _taken_over(
     ]
     if corrected:
         await events.update_transfers(records, airline_id, corrected)
-    takes_over = set(first.values())
+    transfers_in = set(first.values())
     return [
-        EventKind.TRANSFER_IN if one.scan.transfer and (one.scan.at, event_id) in takes_over else one.scan.kind
-        for event_id, one in zip(ids, happened, strict=True)
+        EventKind.TRANSFER_IN if one.scan.transfer and (one.scan.at, event_id) in transfers_in else one.scan.kind
+        for event_id, one in zip(ids, resolved, strict=True)
     ], corrected
 
 
 def _parties(scan: Scan, kind: EventKind) -> tuple[str | None, str | None]:
-    """Who had the bag and who has it from now on, where the kind of event leaves no doubt and the scan does not say.
+    """The releasing party and the custodian of an event, filled in from its kind where the scan names none.
 
-    As Resolution 753 lets custody move: domain reference, section 2.
+    Rules: ``docs/DOMAIN.md#custodians``.
     """
     carrier = scan.flight.carrier if scan.flight else None
     released_by, custodian = None, None
@@ -233,24 +237,24 @@ def _parties(scan: Scan, kind: EventKind) -> tuple[str | None, str | None]:
 async def recompute_status(
     records: Reader, airline_id: int, locked: Mapping[int, BagWithAuthority], *, always: bool
 ) -> list[int]:
-    """Computes anew where bags stand and writes it; three reads and one write for any number of bags.
+    """Computes the status of bags from their events and stores it; three reads and one write for any number of bags.
 
     Args:
-        locked: the bags as they are now, held by this transaction.
-        always: count the version up even where the standing is the same, because there are new events to tell of.
+        locked: the current rows of the bags, locked by this transaction.
+        always: whether to increase the version of a bag even if its status is unchanged, because it has new events.
 
     Returns:
-        The bags that were written.
+        The ids of the bags that were written.
     """
-    histories = await history.sighted(records, airline_id, list(locked))
-    moved: dict[int, BagStatus] = {}
+    histories = await history.sightings_of_bags(records, airline_id, list(locked))
+    changed: dict[int, BagStatus] = {}
     for bag_id, bag in locked.items():
         known = histories[bag_id]
         new = status_of(known.events, known.planned, known.flights, bag.created_at, deleted=bag.deleted)
         old = BagStatus(bag.state, bag.state_at, bag.airport, bag.place, bag.custodian, bag.flight_id)
         if always or new != old:
-            moved[bag_id] = new
-    if moved:
-        first = {bag_id: histories[bag_id].events[0].at for bag_id in moved if histories[bag_id].events}
-        await bags.update_statuses(records, airline_id, moved, first)
-    return list(moved)
+            changed[bag_id] = new
+    if changed:
+        first = {bag_id: histories[bag_id].events[0].at for bag_id in changed if histories[bag_id].events}
+        await bags.update_statuses(records, airline_id, changed, first)
+    return list(changed)

@@ -17,13 +17,13 @@ from resolvers.ingestion import events
 from resolvers.ingestion.reading import ParsedPiece
 from resolvers.publish import ChangeSet, publish
 
-# A time further from the planned one is a slip of the pen: a flight so late is planned anew.
-FURTHEST_FROM_PLAN = timedelta(days=14)
+# A time further from the schedule is a typing error: a flight that late is scheduled again.
+MAX_FROM_SCHEDULE = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
 class FlightChange:
-    """New values of a flight; None leaves what is there."""
+    """New values of a flight; None leaves a value unchanged."""
 
     estimated_departure: datetime | None = None
     estimated_arrival: datetime | None = None
@@ -35,48 +35,59 @@ class FlightChange:
 
 @dataclass(frozen=True, slots=True)
 class UpdatedFlight:
-    """The flight after a change, and how many bags stand elsewhere because of it."""
+    """A flight after an update.
+
+    Args:
+        changed: whether the update changed any value.
+        moved_bags: number of bags whose status changed because of it.
+    """
 
     flight: Flight
     changed: bool
     moved_bags: int
 
 
-async def change_many(context: Context, records: Reader, new: Mapping[int, FlightChange]) -> dict[int, UpdatedFlight]:
-    """Changes flights as ``update`` does, as part of a transaction that has locked no bag yet.
+async def update_flights(
+    context: Context, records: Reader, new: Mapping[int, FlightChange]
+) -> dict[int, UpdatedFlight]:
+    """Updates flights and the status of their bags; part of a transaction that has locked no bag yet.
 
     The number of statements does not depend on the number of flights.
 
+    Args:
+        new: new values by flight id.
+
     Raises:
-        NotFound: one of the flights is not there.
-        BadInput: as ``update``, of any of them; nothing is changed then.
+        NotFound: one of the flights does not exist.
+        BadInput: a time is more than 14 days from the schedule, an arrival is not after the departure, or an actual
+            arrival has no actual departure.
     """
     airline_id = context.airline_id
     locked = await flights.lock(records, airline_id, sorted(new))
     if len(locked) < len(new):
         raise NotFound("flightId", "There is no such flight.")
-    values = [_changed(flight, new[flight.id]) for flight in locked.values()]
-    values = [one for one in values if one != _changing(locked[one.id])]
+    values = [one for flight in locked.values() if (one := _new_values(flight, new[flight.id])) != _values_of(flight)]
     if not values:
         return {flight.id: UpdatedFlight(flight, changed=False, moved_bags=0) for flight in locked.values()}
     updated = await flights.update(records, airline_id, context.now(), values)
     of_flights = await flights.bag_ids(records, airline_id, list(updated))
     affected = sorted({bag_id for bag_ids in of_flights.values() for bag_id in bag_ids})
     locked_bags = await bags.lock(records, airline_id, affected)
-    moved = set(await events.recompute_status(records, airline_id, locked_bags, always=False))
-    await publish(records, airline_id, ChangeSet(flights=list(updated), bags=[(bag_id, None) for bag_id in moved]))
-    await audit(context, records, "UPDATE_FLIGHT", "FLIGHT", list(updated), {"movedBags": len(moved)})
+    changed_bags = set(await events.recompute_status(records, airline_id, locked_bags, always=False))
+    bag_changes = [(bag_id, None) for bag_id in changed_bags]
+    await publish(records, airline_id, ChangeSet(flights=list(updated), bags=bag_changes))
+    await audit(context, records, "UPDATE_FLIGHT", "FLIGHT", list(updated), {"movedBags": len(changed_bags)})
     return {
         flight_id: UpdatedFlight(
             updated.get(flight_id, flight),
             changed=flight_id in updated,
-            moved_bags=len(moved.intersection(of_flights.get(flight_id, ()))),
+            moved_bags=len(changed_bags.intersection(of_flights.get(flight_id, ()))),
         )
         for flight_id, flight in locked.items()
     }
 
 
-def _changing(flight: Flight) -> FlightValues:
+def _values_of(flight: Flight) -> FlightValues:
     return FlightValues(
         flight.id,
         flight.estimated_departure,
@@ -88,42 +99,42 @@ def _changing(flight: Flight) -> FlightValues:
     )
 
 
-def _changed(flight: Flight, change: FlightChange) -> FlightValues:
-    old = _changing(flight)
+def _new_values(flight: Flight, change: FlightChange) -> FlightValues:
+    old = _values_of(flight)
     _check_times(flight, change)
     new = FlightValues(
         flight.id,
-        _seconds(change.estimated_departure) or old.estimated_departure,
-        _seconds(change.estimated_arrival) or old.estimated_arrival,
-        _seconds(change.actual_departure) or old.actual_departure,
-        _seconds(change.actual_arrival) or old.actual_arrival,
+        _whole_seconds(change.estimated_departure) or old.estimated_departure,
+        _whole_seconds(change.estimated_arrival) or old.estimated_arrival,
+        _whole_seconds(change.actual_departure) or old.actual_departure,
+        _whole_seconds(change.actual_arrival) or old.actual_arrival,
         change.status or _status(flight.status, change),
         change.gate if change.gate is not None else old.gate,
     )
     if new.actual_arrival is not None and new.actual_departure is None:
-        raise BadInput("actualArrival", "A flight that has not departed cannot have arrived: give actualDeparture.")
+        raise BadInput("actualArrival", "actualArrival requires actualDeparture: the flight has not departed.")
     if new.actual_arrival and new.actual_departure and new.actual_arrival <= new.actual_departure:
-        raise BadInput("actualArrival", "The arrival must be after the departure.")
+        raise BadInput("actualArrival", "actualArrival must be after actualDeparture.")
     return new
 
 
 def _check_times(flight: Flight, change: FlightChange) -> None:
-    for field, planned, moment in (
+    for field, scheduled, at in (
         ("estimatedDeparture", flight.scheduled_departure, change.estimated_departure),
         ("estimatedArrival", flight.scheduled_arrival, change.estimated_arrival),
         ("actualDeparture", flight.scheduled_departure, change.actual_departure),
         ("actualArrival", flight.scheduled_arrival, change.actual_arrival),
     ):
-        if moment is not None and abs(moment - planned) > FURTHEST_FROM_PLAN:
-            raise BadInput(field, f"More than {FURTHEST_FROM_PLAN.days} days from the plan: check the date.")
+        if at is not None and abs(at - scheduled) > MAX_FROM_SCHEDULE:
+            raise BadInput(field, f"{field} must be within {MAX_FROM_SCHEDULE.days} days of the schedule.")
 
 
-def _seconds(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(microsecond=0)
+def _whole_seconds(at: datetime | None) -> datetime | None:
+    return None if at is None else at.replace(microsecond=0)
 
 
 def _status(old: str, change: FlightChange) -> str:
-    """What the times say where the caller does not."""
+    """The status that the new times imply where the caller gives none."""
     if change.actual_arrival is not None:
         return FlightStatus.ARRIVED
     if change.actual_departure is not None:
@@ -131,26 +142,26 @@ def _status(old: str, change: FlightChange) -> str:
     return old
 
 
-async def close_flights(context: Context, came: Sequence[ParsedPiece]) -> None:
-    """A close-out tells when its flight left (rule 10), where nobody has told it better.
+async def close_flights(context: Context, parsed: Sequence[ParsedPiece]) -> None:
+    """Sets the actual departure of flights from their close-outs, where it is unknown (``docs/DOMAIN.md#rule-10``).
 
-    A transaction before that of the messages, in which flights are shared by others who may wait for us; it may be
-    repeated, and the messages are stored only after it.
+    Runs in a transaction of its own before that of the messages, which shares locks of flights with transactions that
+    may wait for this one. Safe to repeat: the messages are stored after it.
     """
-    closing = [one.reading for one in came if one.reading and one.reading.flight_closed]
+    closing = [one.reading for one in parsed if one.reading and one.reading.flight_closed]
     if not closing:
         return
     async with context.stores.postgres.transaction() as records:
         flight_ids = await flight_ids_of(context, records, closing)
-        left_at = {
+        departed_at = {
             flight_ids[reading.flight_closed.key]: reading.sent_at for reading in closing if reading.flight_closed
         }
-        known = await flights.by_id(records, context.airline_id, sorted(left_at))
-        await change_many(
+        known = await flights.by_id(records, context.airline_id, sorted(departed_at))
+        await update_flights(
             context,
             records,
             {
-                flight_id: FlightChange(actual_departure=left_at[flight_id])
+                flight_id: FlightChange(actual_departure=departed_at[flight_id])
                 for flight_id, flight in known.items()
                 if flight.actual_departure is None
             },
@@ -158,7 +169,7 @@ async def close_flights(context: Context, came: Sequence[ParsedPiece]) -> None:
 
 
 async def flight_ids_of(context: Context, records: Reader, readings: Sequence[MessageContent]) -> dict[FlightKey, int]:
-    """The flights that messages name, made where nobody knows them."""
+    """Ids of the flights that messages name; creates unknown flights whose destination is named."""
     named = {flight.key: flight for reading in readings for flight in reading.flights}
     keys = named.keys() | {scan.flight for reading in readings for scan in reading.scans if scan.flight}
     if not keys:

@@ -1,4 +1,4 @@
-"""What messages mean for bags becomes their record: itinerary, passenger, authority to load."""
+"""Itinerary, passenger and authority to load of bags, recomputed from their messages."""
 
 import re
 from collections.abc import Mapping
@@ -15,184 +15,188 @@ from integrations.stores.postgres.flights import PlannedLegRow
 from integrations.stores.postgres.manager import Reader
 from integrations.stores.postgres.passengers import NamedPassenger, NewPassenger
 from resolvers.publish import ChangeSet, publish
-from resolvers.rules.itinerary import Meant, in_order, meaning
+from resolvers.rules.itinerary import MergedInstructions, merge_instructions, sort_instructions
 
-# Tickets are sold up to about a year ahead, and a locator is reused by its system over the years.
+# Tickets are sold up to about a year ahead, and a reservation system reuses locators over the years.
 BOOKING_WINDOW = timedelta(days=365)
 
 _LOCATOR = re.compile(r"[A-Z0-9]{6}")
-# Behind the given names, as reservation systems glue them there.
+# Reservation systems append a title to the given names (docs/DOMAIN.md#rule-18).
 _TITLE = re.compile(r"(?<=[A-Z])\s?(?:MRS|MR|MSTR|MISS|MS|DR)$")
 
 
-class Followed(NamedTuple):
-    """Bags for which messages mean something else than before.
+class RecomputedBags(NamedTuple):
+    """Ids of bags whose messages give a new result.
 
     Args:
         changed: all of them.
-        replanned: those with another passenger, tag or way; for the others, only how they are to be treated is new.
+        replanned: those with another passenger, tag or itinerary; for the others only the authority to load, the
+            priority or the weight changed.
     """
 
     changed: set[int]
     replanned: set[int]
 
 
-async def follow(
+async def recompute_itineraries(
     records: Reader, airline_id: int, locked: Mapping[int, BagWithAuthority], flight_ids: Mapping[FlightKey, int]
-) -> Followed:
-    """Writes anew what messages mean for bags; statements do not grow with their number.
+) -> RecomputedBags:
+    """Merges all messages of bags and stores the result where it differs.
+
+    The number of statements does not depend on the number of bags.
 
     Args:
-        locked: the bags as they are now, held by this transaction.
-        flight_ids: those of the flights that the newest messages name; older ones are looked up.
+        locked: the current rows of the bags, locked by this transaction.
+        flight_ids: ids of the flights that the newest messages name; older ones are looked up.
     """
-    told = await instructions.of_bags(records, airline_id, list(locked))
-    meant = {
-        bag_id: meaning(in_order((one.message_id, one.instruction) for one in said))
-        for bag_id, said in told.items()
-        if said
+    by_bag = await instructions.of_bags(records, airline_id, list(locked))
+    merged = {
+        bag_id: merge_instructions(sort_instructions((one.message_id, one.instruction) for one in of_bag))
+        for bag_id, of_bag in by_bag.items()
+        if of_bag
     }
-    if not meant:
-        return Followed(set(), set())
-    owners = await _owners(records, airline_id, locked, meant)
+    if not merged:
+        return RecomputedBags(set(), set())
+    passenger_ids = await _passenger_ids(records, airline_id, locked, merged)
     changed = [
-        new for bag_id, one in meant.items() if (new := _new(locked[bag_id], one, owners.get(bag_id))) is not None
+        values
+        for bag_id, one in merged.items()
+        if (values := _changed_values(locked[bag_id], one, passenger_ids.get(bag_id))) is not None
     ]
     if changed:
         await bags.update_values(records, airline_id, changed)
-    before = [locked[bag_id].passenger_id for bag_id in owners]
-    if left := [owner for owner in before if owner is not None]:
-        await passengers.delete_unbooked(records, airline_id, left)
-    rerouted = await _write_legs(records, airline_id, meant, flight_ids)
-    renamed = {
-        new.bag_id
-        for new in changed
-        if (new.tag, new.passenger_id) != (locked[new.bag_id].tag, locked[new.bag_id].passenger_id)
+    before = [locked[bag_id].passenger_id for bag_id in passenger_ids]
+    if replaced := [passenger_id for passenger_id in before if passenger_id is not None]:
+        await passengers.delete_unbooked(records, airline_id, replaced)
+    rerouted = await _write_legs(records, airline_id, merged, flight_ids)
+    reassigned = {
+        values.bag_id
+        for values in changed
+        if (values.tag, values.passenger_id) != (locked[values.bag_id].tag, locked[values.bag_id].passenger_id)
     }
-    return Followed({new.bag_id for new in changed} | rerouted.changed, renamed | rerouted.replanned)
+    return RecomputedBags({values.bag_id for values in changed} | rerouted.changed, reassigned | rerouted.replanned)
 
 
-def _new(bag: BagWithAuthority, meant: Meant, owner: int | None) -> BagValues | None:
-    """What is to be written of a bag; None where it is there already."""
+def _changed_values(bag: BagWithAuthority, merged: MergedInstructions, passenger_id: int | None) -> BagValues | None:
+    """The values of a bag to store; None if they are unchanged."""
     new = BagValues(
         bag.id,
-        meant.tag,
-        owner or bag.passenger_id,
-        meant.weight_kg or bag.weight_kg,
-        meant.priority,
-        meant.authorised,
-        meant.deleted,
+        merged.tag,
+        passenger_id or bag.passenger_id,
+        merged.weight_kg or bag.weight_kg,
+        merged.priority,
+        merged.authorised,
+        merged.deleted,
     )
     old = (bag.id, bag.tag, bag.passenger_id, bag.weight_kg, bag.priority, bag.authorised, bag.deleted)
     return None if new == old else new
 
 
 async def _write_legs(
-    records: Reader, airline_id: int, meant: Mapping[int, Meant], flight_ids: Mapping[FlightKey, int]
-) -> Followed:
-    named = {leg.flight.key for one in meant.values() for leg in one.legs}
+    records: Reader, airline_id: int, merged: Mapping[int, MergedInstructions], flight_ids: Mapping[FlightKey, int]
+) -> RecomputedBags:
+    named = {leg.flight.key for one in merged.values() for leg in one.legs}
     ids = dict(flight_ids)
     if older := named - ids.keys():
         ids.update(await flights.ids_by_key(records, airline_id, list(older)))
-    there = await flights.planned_leg_rows(records, airline_id, list(meant))
+    stored = await flights.planned_leg_rows(records, airline_id, list(merged))
     changed: dict[int, list[PlannedLegRow]] = {}
-    for bag_id, one in meant.items():
-        spoken = {leg.tag for leg in one.legs}
-        way = [(ids[leg.flight.key], leg.tag, leg.authorised) for leg in one.legs]
-        way += [
+    for bag_id, one in merged.items():
+        tags = {leg.tag for leg in one.legs}
+        legs = [(ids[leg.flight.key], leg.tag, leg.authorised) for leg in one.legs]
+        legs += [
             (leg.flight_id, leg.tag, leg.authorised)
-            for leg in there[bag_id]
-            if leg.tag is not None and leg.tag not in spoken
+            for leg in stored[bag_id]
+            if leg.tag is not None and leg.tag not in tags
         ]
-        new = [PlannedLegRow(bag_id, seq, *leg) for seq, leg in enumerate(way, start=1)]
-        if new != there[bag_id]:
+        new = [PlannedLegRow(bag_id, seq, *leg) for seq, leg in enumerate(legs, start=1)]
+        if new != stored[bag_id]:
             changed[bag_id] = new
     if changed:
-        legs = [leg for of_bag in changed.values() for leg in of_bag]
-        await flights.replace_legs(records, airline_id, list(changed), legs)
-        # Who watches a flight that a bag was taken off hears of it: the bag itself is not of that flight any more.
-        stay = {(leg.bag_id, leg.flight_id) for leg in legs}
-        left = {leg.flight_id for bag_id in changed for leg in there[bag_id] if (bag_id, leg.flight_id) not in stay}
-        if left:
-            await publish(records, airline_id, ChangeSet(reduced_flights=left))
-    return Followed(
+        new_legs = [leg for of_bag in changed.values() for leg in of_bag]
+        await flights.replace_legs(records, airline_id, list(changed), new_legs)
+        # Subscribers of a flight get no event of a bag that was taken off it, so the flight itself has to change.
+        kept = {(leg.bag_id, leg.flight_id) for leg in new_legs}
+        reduced = {leg.flight_id for bag_id in changed for leg in stored[bag_id] if (bag_id, leg.flight_id) not in kept}
+        if reduced:
+            await publish(records, airline_id, ChangeSet(reduced_flights=reduced))
+    return RecomputedBags(
         set(changed),
         {
             bag_id
             for bag_id, new in changed.items()
-            if [leg.flight_id for leg in new] != [leg.flight_id for leg in there[bag_id]]
+            if [leg.flight_id for leg in new] != [leg.flight_id for leg in stored[bag_id]]
         },
     )
 
 
-async def _owners(
-    records: Reader, airline_id: int, known: Mapping[int, Bag], meant: Mapping[int, Meant]
+async def _passenger_ids(
+    records: Reader, airline_id: int, locked: Mapping[int, Bag], merged: Mapping[int, MergedInstructions]
 ) -> dict[int, int]:
-    """The passenger of each bag whose messages name one, made where nobody is so named; absent where nothing changes.
+    """The new passenger of each bag whose messages name one; creates unknown passengers.
 
-    Two of one name in one booking are taken for one: messages tell no more of them.
+    Bags whose passenger does not change are absent. Two passengers of the same name in one booking are taken for one,
+    since the messages do not distinguish them (``docs/DOMAIN.md#rule-18``).
     """
-    named = {bag_id: one for bag_id, one in meant.items() if one.surname}
+    named = {bag_id: one for bag_id, one in merged.items() if one.surname}
     people = await passengers.by_id(
-        records, airline_id, sorted({bag.passenger_id for bag in known.values() if bag.passenger_id is not None})
+        records, airline_id, sorted({bag.passenger_id for bag in locked.values() if bag.passenger_id is not None})
     )
     wanted: dict[int, NamedPassenger] = {}
     for bag_id, one in named.items():
-        name, untitled = _names(one)
-        owner = people.get(known[bag_id].passenger_id or 0)
+        name, untitled = _search_names(one)
+        current = people.get(locked[bag_id].passenger_id or 0)
         locator = one.locator if one.locator and _LOCATOR.fullmatch(one.locator) else ""
-        same = owner is not None and search_name(owner.surname, owner.given_names) in (name, untitled)
-        # One who was known by name alone is found again in a booking once a message tells it.
-        if owner is not None and same and (owner.booking_id is not None or not locator):
+        same = current is not None and search_name(current.surname, current.given_names) in (name, untitled)
+        # A passenger known by name alone is looked up again once a message gives the locator of the booking.
+        if current is not None and same and (current.booking_id is not None or not locator):
             continue
         wanted[bag_id] = NamedPassenger(locator, name, untitled, one.known_at)
     if not wanted:
         return {}
-    return await _book(records, airline_id, wanted, named)
+    return await _assign_passengers(records, airline_id, wanted, named)
 
 
-async def _book(
-    records: Reader, airline_id: int, wanted: Mapping[int, NamedPassenger], named: Mapping[int, Meant]
+async def _assign_passengers(
+    records: Reader, airline_id: int, wanted: Mapping[int, NamedPassenger], named: Mapping[int, MergedInstructions]
 ) -> dict[int, int]:
     locators = {one.locator for one in wanted.values() if one.locator}
     if locators:
         await passengers.lock_locators(records, airline_id, locators)
     found = await passengers.match_bookings(records, airline_id, list(wanted.values()), BOOKING_WINDOW)
-    owners: dict[int, int] = {}
-    made: dict[tuple[str, str], int] = {}
-    booked: dict[str, int] = {}
+    passenger_ids: dict[int, int] = {}
+    created: dict[tuple[str, str], int] = {}
+    booking_ids: dict[str, int] = {}
     new_people: list[NewPassenger] = []
     new_bookings: list[NewBooking] = []
     ids = iter(await passengers.reserve_ids(records, len(wanted) - len([b for b in found.values() if b.passenger_id])))
-    for place, (bag_id, one) in enumerate(wanted.items()):
-        booking = found.get(place)
+    for index, (bag_id, one) in enumerate(wanted.items()):
+        booking = found.get(index)
         if booking is not None and booking.passenger_id is not None:
-            owners[bag_id] = booking.passenger_id
+            passenger_ids[bag_id] = booking.passenger_id
             continue
-        who = (one.locator, one.untitled_name) if one.locator else (str(bag_id), "")
-        if who not in made:
+        # Without a locator each bag has a passenger of its own.
+        key = (one.locator, one.untitled_name) if one.locator else (str(bag_id), "")
+        if key not in created:
             passenger_id, booking_id = next(ids)
             if booking is not None:
-                booked[one.locator] = booking.booking_id
-            elif one.locator and one.locator not in booked:
-                booked[one.locator] = booking_id
+                booking_ids[one.locator] = booking.booking_id
+            elif one.locator and one.locator not in booking_ids:
+                booking_ids[one.locator] = booking_id
                 new_bookings.append(NewBooking(booking_id, one.locator, one.at))
-            made[who] = passenger_id
-            meant = named[bag_id]
-            new_people.append(
-                NewPassenger(
-                    passenger_id, booked.get(one.locator), meant.surname or "", meant.given_names or "", one.name
-                )
-            )
-        owners[bag_id] = made[who]
+            created[key] = passenger_id
+            merged = named[bag_id]
+            surname, given_names = merged.surname or "", merged.given_names or ""
+            new_people.append(NewPassenger(passenger_id, booking_ids.get(one.locator), surname, given_names, one.name))
+        passenger_ids[bag_id] = created[key]
     if new_bookings:
         await bookings.insert(records, airline_id, new_bookings)
     if new_people:
         await passengers.insert(records, airline_id, new_people)
-    return owners
+    return passenger_ids
 
 
-def _names(meant: Meant) -> tuple[str, str]:
-    """As a search by name compares it, with the title behind the given names and without."""
-    given = meant.given_names or ""
-    return search_name(meant.surname or "", given), search_name(meant.surname or "", _TITLE.sub("", given))
+def _search_names(merged: MergedInstructions) -> tuple[str, str]:
+    """The passenger's name in the form of a search, with and without the title."""
+    given = merged.given_names or ""
+    return search_name(merged.surname or "", given), search_name(merged.surname or "", _TITLE.sub("", given))

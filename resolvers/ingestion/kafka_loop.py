@@ -1,4 +1,4 @@
-"""What a stream brings, taken in batch by batch: at least once, and never committed before it is in the records."""
+"""Ingestion from Kafka in batches: at least once; offsets are committed after the records are stored."""
 
 import asyncio
 import logging
@@ -17,16 +17,16 @@ from resolvers.ingestion.pipeline import BATCH, IntakeChannel, ingest
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 10.0
+MAX_PAUSE_SECONDS = 10.0
 
 Handle = Callable[[Sequence[KafkaRecord]], Awaitable[object]]
 
 
-async def take_in(consumer: KafkaConsumer, handle: Handle) -> None:
-    """Handles a topic's records until cancelled. A store that is away is waited for, without leaving the group.
+async def consume_topic(consumer: KafkaConsumer, handle: Handle) -> None:
+    """Handles the records of a topic until cancelled; while a store is unavailable, retries without leaving the group.
 
     Args:
-        handle: takes a batch; it must be safe to repeat, and must itself put aside what it cannot read.
+        handle: handles a batch. It must be safe to repeat and must itself set aside records that it cannot read.
     """
     limit, failures = BATCH, 0
     while True:
@@ -37,24 +37,24 @@ async def take_in(consumer: KafkaConsumer, handle: Handle) -> None:
                         async with asyncio.timeout(HANDLE_SECONDS):
                             await handle(records)
         except (OutsideError, TimeoutError) as error:
-            # A batch that is too much for a store at the moment may not be in smaller parts.
+            # A store that cannot take the whole batch may take smaller parts.
             limit = max(1, limit // 2)
-            pause = backoff(failures, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+            pause = backoff(failures, FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS)
             failures += 1
-            logger.warning("intake waits: %s; next try in %.1f s", str(error) or "not handled in time", pause)
+            logger.warning("ingestion failed: %s; next attempt in %.1f s", str(error) or "deadline exceeded", pause)
             await asyncio.sleep(pause)
         else:
             limit, failures = min(BATCH, limit * 2), 0
 
 
-async def keep(context: Context, records: Sequence[KafkaRecord]) -> None:
-    """Keeps the messages of a batch of records, each of them text of its own.
+async def ingest_records(context: Context, records: Sequence[KafkaRecord]) -> None:
+    """Ingests the messages of a batch of records; the text of each record stands by itself.
 
-    What was written within the same minute is kept at once, as received when the last of it was written: a year that
-    a message leaves out is found by that, however long its record has waited.
+    Records written within the same minute are ingested together, with the last of their timestamps as the time of
+    receipt. It determines the year of dates without one, however long the record has waited.
 
     Raises:
-        OutsideError: PostgreSQL does not answer or refuses; the same batch may be handled again.
+        OutsideError: PostgreSQL is unavailable or rejects the batch; the batch may be handled again.
     """
     for _, group in groupby(sorted(records, key=_minute), _minute):
         together = list(group)

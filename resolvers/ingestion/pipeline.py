@@ -1,7 +1,7 @@
-"""Messages come in: each is kept word for word, and what it says of bags becomes their plans and events.
+"""Ingestion pipeline: stores each message word for word and turns its content into itineraries and events.
 
-The one way in for Type B, scans as JSON and Baggage XML, whoever brings them. Safe to repeat: a Type B message is known
-by its origin line and body, the others by their bytes.
+The only way in for Type B, JSON scans and Baggage XML from every channel. Safe to repeat: a Type B message is
+identified by its origin line and body, the others by their bytes (``docs/DOMAIN.md#rule-3``).
 """
 
 import logging
@@ -29,14 +29,14 @@ from resolvers.ingestion.reading import ParsedPiece, read_all, with_known_flight
 
 logger = logging.getLogger(__name__)
 
-# Messages at once: enough that a transaction's own cost does not count, few enough that nobody waits long for a bag.
+# Messages in a transaction: enough to make its own cost negligible, few enough to release locked bags soon.
 BATCH = 500
-# Batches that touch the same bags at the same time may have to wait for each other in a ring; PostgreSQL ends one.
+# Batches that lock the same bags at the same time may deadlock; PostgreSQL then aborts one, which is repeated.
 ATTEMPTS = 5
 
 
 class IntakeChannel(StrEnum):
-    """The way in that a message took."""
+    """The channel that a message came in by."""
 
     HTTP = "HTTP"
     GRAPHQL = "GRAPHQL"
@@ -48,15 +48,15 @@ class IntakeChannel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:
-    """What became of texts that came in.
+    """Counts of what became of a text.
 
     Args:
-        messages: stored now.
-        duplicates: known before, or twice among these; they change nothing.
-        dead_letters: could not be read; kept until somebody corrects them, those known before not counted again.
-        others: text that is no baggage message; kept.
-        events: that bags had not had.
-        bags: that these say something new of.
+        messages: new messages.
+        duplicates: messages that were stored before or come twice in the text; they change nothing.
+        dead_letters: new unreadable messages, kept until they are corrected.
+        others: texts other than baggage messages; stored.
+        events: new events of bags.
+        bags: bags that the new messages name.
     """
 
     messages: int = 0
@@ -78,7 +78,14 @@ class IngestResult:
 
 
 async def ingest_text(context: Context, data: bytes, received_at: datetime, intake: IntakeChannel) -> IngestResult:
-    """Ingests text of any number of messages, as ``ingest``, in transactions of at most ``BATCH`` pieces each."""
+    """Ingests a text of any number of messages, in transactions of at most ``BATCH`` pieces each.
+
+    Args:
+        received_at: when the text was received, UTC; dates without a year resolve against it.
+
+    Raises:
+        OutsideError: PostgreSQL is unavailable; the same text may be sent again.
+    """
     pieces = pieces_of(data)
     result = IngestResult()
     for start in range(0, len(pieces), BATCH):
@@ -89,46 +96,52 @@ async def ingest_text(context: Context, data: bytes, received_at: datetime, inta
 async def ingest(
     context: Context, pieces: Sequence[InputPiece], received_at: datetime, channel: IntakeChannel
 ) -> IngestResult:
-    """Keeps what came in, moves the bags that it speaks of, and leaves word for the graph: one transaction.
+    """Stores pieces of input, applies them to bags and flights, and publishes the changes, in one transaction.
 
-    The number of statements does not depend on the number of pieces, of which there should be at most ``BATCH``. Where
-    PostgreSQL refuses one of them, the others are stored without it, and it is a dead letter.
+    The number of statements does not depend on the number of pieces, of which there should be at most ``BATCH``. A
+    piece that PostgreSQL rejects becomes a dead letter, and the others are stored without it.
+
+    Args:
+        received_at: when the pieces were received, UTC; dates without a year resolve against it.
 
     Raises:
-        OutsideError: PostgreSQL does not answer; the same may be sent again.
+        OutsideError: PostgreSQL is unavailable; the same pieces may be sent again.
     """
-    came = await read_all(context, pieces, received_at)
-    moments = [scan.at for one in came if one.reading for scan in one.reading.scans]
-    await context.stores.partitions.ensure(context.stores.postgres, moments)
-    await close_flights(context, came)
-    return await _store(context, came, received_at, channel)
+    parsed = await read_all(context, pieces, received_at)
+    times = [scan.at for one in parsed if one.reading for scan in one.reading.scans]
+    await context.stores.partitions.ensure(context.stores.postgres, times)
+    await close_flights(context, parsed)
+    return await _store(context, parsed, received_at, channel)
 
 
 async def _store(
-    context: Context, came: Sequence[ParsedPiece], received_at: datetime, channel: IntakeChannel
+    context: Context, parsed: Sequence[ParsedPiece], received_at: datetime, channel: IntakeChannel
 ) -> IngestResult:
-    """A message that the records refuse, for a reason that nobody has thought of, must not keep the others out."""
+    """Stores pieces; halves the batch until the piece that PostgreSQL rejects stands alone, and sets it aside.
+
+    A message that is rejected for an unforeseen reason must not keep the others out.
+    """
     try:
-        return await _store_together(context, came, received_at, channel)
+        return await _store_together(context, parsed, received_at, channel)
     except Refused as error:
-        if len(came) == 1:
-            if came[0].fault is not None:
+        if len(parsed) == 1:
+            if parsed[0].fault is not None:
                 raise
-            logger.warning("the records refuse a message: %s", error)
-            refused = [came[0].failed(1, 1, "The records refuse it.")]
-            return await _store_together(context, refused, received_at, channel)
-    half = len(came) // 2
-    done = await _store(context, came[:half], received_at, channel)
-    return done + await _store(context, came[half:], received_at, channel)
+            logger.warning("PostgreSQL rejected a message: %s", error)
+            rejected = [parsed[0].failed(1, 1, "The database rejected the message.")]
+            return await _store_together(context, rejected, received_at, channel)
+    half = len(parsed) // 2
+    first = await _store(context, parsed[:half], received_at, channel)
+    return first + await _store(context, parsed[half:], received_at, channel)
 
 
 async def _store_together(
-    context: Context, came: Sequence[ParsedPiece], received_at: datetime, channel: IntakeChannel
+    context: Context, parsed: Sequence[ParsedPiece], received_at: datetime, channel: IntakeChannel
 ) -> IngestResult:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async with context.stores.postgres.transaction() as records:
-                return await _Batch(context, records, received_at, channel).take(came)
+                return await _Batch(context, records, received_at, channel).store(parsed)
         except Conflict:
             if attempt == ATTEMPTS:
                 raise
@@ -136,7 +149,7 @@ async def _store_together(
 
 
 class _Batch:
-    """The transaction that takes one batch in."""
+    """One batch of pieces in its transaction."""
 
     def __init__(self, context: Context, records: Reader, received_at: datetime, channel: IntakeChannel) -> None:
         self._context = context
@@ -145,40 +158,40 @@ class _Batch:
         self._received_at = received_at
         self._channel = channel
 
-    async def take(self, read: Sequence[ParsedPiece]) -> IngestResult:
-        readings = [one.reading for one in read if one.reading is not None]
+    async def store(self, parsed: Sequence[ParsedPiece]) -> IngestResult:
+        readings = [one.reading for one in parsed if one.reading is not None]
         flight_ids = await flight_ids_of(self._context, self._records, readings)
         if flight_ids:
             await flights.lock_shared(self._records, self._airline_id, list(flight_ids.values()))
-        came = [with_known_flights(one, flight_ids) for one in read]
-        broken = [one for one in came if one.fault is not None]
-        dead = await self._keep_dead_letters(broken) if broken else 0
-        whole = {one.id: one for one in came if one.fault is None}
-        fresh = await self._keep(list(whole.values())) if whole else set()
-        new = [one for message_id, one in whole.items() if message_id in fresh]
-        understood = [(one.id, one.reading) for one in new if one.reading is not None]
-        events, moved = await self._apply(understood, flight_ids)
+        pieces = [with_known_flights(one, flight_ids) for one in parsed]
+        unreadable = [one for one in pieces if one.fault is not None]
+        dead_letters = await self._insert_dead_letters(unreadable) if unreadable else 0
+        readable = {one.id: one for one in pieces if one.fault is None}
+        inserted = await self._insert_messages(list(readable.values())) if readable else set()
+        new = [one for message_id, one in readable.items() if message_id in inserted]
+        new_readings = [(one.id, one.reading) for one in new if one.reading is not None]
+        events, bag_count = await self._apply(new_readings, flight_ids)
         others = sum(one.reading is None for one in new)
         return IngestResult(
             messages=len(new) - others,
-            duplicates=len(came) - len(broken) - len(new),
-            dead_letters=dead,
+            duplicates=len(pieces) - len(unreadable) - len(new),
+            dead_letters=dead_letters,
             others=others,
             events=events,
-            bags=moved,
+            bags=bag_count,
         )
 
-    async def _keep_dead_letters(self, broken: Sequence[ParsedPiece]) -> int:
+    async def _insert_dead_letters(self, unreadable: Sequence[ParsedPiece]) -> int:
         letters = {
             one.id: NewDeadLetter(one.id, one.piece.text, one.fault.line, one.fault.column, one.fault.reason)
-            for one in broken
+            for one in unreadable
             if one.fault is not None
         }
         return await messages.insert_dead_letters(
             self._records, self._airline_id, self._received_at, self._channel, list(letters.values())
         )
 
-    async def _keep(self, whole: Sequence[ParsedPiece]) -> set[UUID]:
+    async def _insert_messages(self, readable: Sequence[ParsedPiece]) -> set[UUID]:
         return await messages.insert(
             self._records,
             self._airline_id,
@@ -191,86 +204,94 @@ class _Batch:
                     None if one.reading is None else one.reading.sent_at,
                     one.piece.text,
                 )
-                for one in whole
+                for one in readable
             ],
         )
 
     async def _apply(
         self, readings: Sequence[tuple[UUID, MessageContent]], flight_ids: Mapping[FlightKey, int]
     ) -> tuple[int, int]:
-        """Answers how many events were new, and of how many bags there is news."""
-        said = [(message_id, one) for message_id, reading in readings for one in reading.instructions]
-        seen = [(message_id, scan) for message_id, reading in readings for scan in reading.scans]
-        if not said and not seen:
+        """Applies the content of new messages; returns the number of new events and of bags that they name."""
+        new_instructions = [(message_id, one) for message_id, reading in readings for one in reading.instructions]
+        scans = [(message_id, scan) for message_id, reading in readings for scan in reading.scans]
+        if not new_instructions and not scans:
             return 0, 0
-        links = {one.tag: (one.original_tag, one.at) for _, one in said if one.original_tag}
-        tags = [(one.tag, one.at) for _, one in said] + [(scan.tag, scan.at) for _, scan in seen]
-        into = await self._link(links, tags) if links else {}
-        bag_ids = await bag_tags.bags_for_tags(
-            self._records, self._airline_id, [tag for tag, _ in tags], [moment for _, moment in tags]
+        rush_tags = {one.tag: (one.original_tag, one.at) for _, one in new_instructions if one.original_tag}
+        tags = [(one.tag, one.at) for _, one in new_instructions] + [(scan.tag, scan.at) for _, scan in scans]
+        merged = await self._attach_rush_tags(rush_tags, tags) if rush_tags else {}
+        found = await bag_tags.bags_for_tags(
+            self._records, self._airline_id, [tag for tag, _ in tags], [at for _, at in tags]
         )
-        concerned = {bag_id for bag_id in bag_ids if bag_id is not None}
-        concerned |= into.keys() | set(into.values())
-        locked = await bags.lock(self._records, self._airline_id, sorted(concerned))
-        moved_events = await self._merge(into) if into else []
-        now_of = [into.get(bag_id, bag_id) if bag_id is not None else None for bag_id in bag_ids]
-        spoken = [
+        affected = {bag_id for bag_id in found if bag_id is not None} | merged.keys() | set(merged.values())
+        locked = await bags.lock(self._records, self._airline_id, sorted(affected))
+        transferred_events = await self._merge(merged) if merged else []
+        bag_ids = [merged.get(bag_id, bag_id) if bag_id is not None else None for bag_id in found]
+        of_bags = [
             BagInstruction(bag_id, message_id, one)
-            for (message_id, one), bag_id in zip(said, now_of, strict=False)
+            for (message_id, one), bag_id in zip(new_instructions, bag_ids, strict=False)
             if bag_id is not None
         ]
-        replanned = set(into.values()) | {one.bag_id for one in spoken if one.instruction.original_tag}
-        changed: set[tuple[int, UUID | None]] = {*moved_events, *((bag_id, None) for bag_id in replanned | into.keys())}
-        if spoken:
-            await instructions.insert(self._records, self._airline_id, spoken)
-            planned = {bag_id: locked[bag_id] for bag_id in {one.bag_id for one in spoken} | set(into.values())}
-            followed = await itineraries.follow(self._records, self._airline_id, planned, flight_ids)
-            if followed.changed:
-                locked |= await bags.by_id(self._records, self._airline_id, sorted(followed.changed))
-            changed |= {(bag_id, None) for bag_id in followed.changed}
-            replanned |= followed.replanned
-        happened = [
+        replanned = set(merged.values()) | {one.bag_id for one in of_bags if one.instruction.original_tag}
+        changed: set[tuple[int, UUID | None]] = {
+            *transferred_events,
+            *((bag_id, None) for bag_id in replanned | merged.keys()),
+        }
+        if of_bags:
+            await instructions.insert(self._records, self._airline_id, of_bags)
+            instructed = {bag_id: locked[bag_id] for bag_id in {one.bag_id for one in of_bags} | set(merged.values())}
+            recomputed = await itineraries.recompute_itineraries(
+                self._records, self._airline_id, instructed, flight_ids
+            )
+            if recomputed.changed:
+                locked |= await bags.by_id(self._records, self._airline_id, sorted(recomputed.changed))
+            changed |= {(bag_id, None) for bag_id in recomputed.changed}
+            replanned |= recomputed.replanned
+        resolved = [
             ResolvedScan(scan, bag_id, flight_ids.get(scan.flight) if scan.flight else None, message_id)
-            for (message_id, scan), bag_id in zip(seen, now_of[len(said) :], strict=True)
+            for (message_id, scan), bag_id in zip(scans, bag_ids[len(new_instructions) :], strict=True)
         ]
-        there = {bag_id: bag for bag_id, bag in locked.items() if bag_id not in into}
+        remaining = {bag_id: bag for bag_id, bag in locked.items() if bag_id not in merged}
         outcomes = await append_events(
-            self._records, self._airline_id, self._received_at, there, happened, changed, replanned
+            self._records, self._airline_id, self._received_at, remaining, resolved, changed, replanned
         )
         events = sum(one.outcome == ScanOutcome.RECORDED for one in outcomes)
-        return events, len({bag_id for bag_id in now_of if bag_id is not None})
+        return events, len({bag_id for bag_id in bag_ids if bag_id is not None})
 
-    async def _link(
-        self, links: Mapping[str, tuple[str, datetime]], tags: Sequence[tuple[str, datetime]]
+    async def _attach_rush_tags(
+        self, rush_tags: Mapping[str, tuple[str, datetime]], tags: Sequence[tuple[str, datetime]]
     ) -> dict[int, int]:
-        """Ties rush tags to the bags whose tags they replace (rule 11).
+        """Attaches rush tags to the bags whose tags they replace (``docs/DOMAIN.md#rule-11``).
 
-        The other tags are looked up together with those: a bag that nobody knows is as old as the first word of it.
+        Args:
+            rush_tags: the original tag of each rush tag, and the time of the message.
+            tags: all tags of the batch with their times. They are resolved together with the original tags, so that
+                the bag of an unknown tag dates from the earliest message or scan of the batch.
 
-        Answers bags that are no bags of their own, since scans of a rush tag came before the message that ties it, each
-        with the bag it is.
+        Returns:
+            Bags to merge, each with the bag that it is merged into: a scan of a rush tag that came before its message
+            created a bag of its own.
         """
-        numbers = list(links)
-        moments = [at for _, at in links.values()]
-        named = [*links.values(), *((tag, at) for tag, at in tags if tag not in links)]
+        numbers = list(rush_tags)
+        times = [at for _, at in rush_tags.values()]
+        named = [*rush_tags.values(), *((tag, at) for tag, at in tags if tag not in rush_tags)]
         originals = await bag_tags.bags_for_tags(
             self._records, self._airline_id, [tag for tag, _ in named], [at for _, at in named]
         )
         await bags.lock_unknown_tags(self._records, self._airline_id, numbers)
-        carried = await bags.tagged_at(self._records, self._airline_id, numbers, moments)
-        into: dict[int, int] = {}
-        ties: list[tuple[int, str, datetime]] = []
-        for place, (number, moment, original) in enumerate(zip(numbers, moments, originals, strict=False)):
+        carried = await bags.tagged_at(self._records, self._airline_id, numbers, times)
+        merged: dict[int, int] = {}
+        new_tags: list[tuple[int, str, datetime]] = []
+        for index, (number, at, original) in enumerate(zip(numbers, times, originals, strict=False)):
             if original is None:
                 continue
-            if place not in carried:
-                ties.append((original, number, moment))
-            elif carried[place] != original:
-                into[carried[place]] = original
-        if ties:
-            await bags.insert_rush_tags(self._records, self._airline_id, ties, UNKNOWN_TAG_WINDOW)
-        return into
+            if index not in carried:
+                new_tags.append((original, number, at))
+            elif carried[index] != original:
+                merged[carried[index]] = original
+        if new_tags:
+            await bags.insert_rush_tags(self._records, self._airline_id, new_tags, UNKNOWN_TAG_WINDOW)
+        return merged
 
-    async def _merge(self, into: Mapping[int, int]) -> list[tuple[int, UUID]]:
-        await flights.replace_legs(self._records, self._airline_id, list(into), [])
-        return await bags.merge_bags(self._records, self._airline_id, into)
+    async def _merge(self, merged: Mapping[int, int]) -> list[tuple[int, UUID]]:
+        await flights.replace_legs(self._records, self._airline_id, list(merged), [])
+        return await bags.merge_bags(self._records, self._airline_id, merged)

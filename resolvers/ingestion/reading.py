@@ -1,4 +1,4 @@
-"""Reading of input: pieces of text become parsed messages with what they say of bags and flights."""
+"""Reading of input: pieces of text are parsed into messages with their instructions, scans and flights."""
 
 import hashlib
 import re
@@ -19,19 +19,21 @@ from integrations.records.instructions import MessageKind
 from resolvers.context import Context
 from resolvers.ingestion.events import CLOCK_TOLERANCE
 
-# A flight may leave late, and its date is local; a close-out further from it is of another flight.
+# A flight may leave late, and its date is local; a close-out further from the date belongs to another flight.
 CLOSED_WITHIN = timedelta(days=3)
-
-
 OTHER = "OTHER"
-
 
 _CODES_IN_XML = re.compile(r">\s*([A-Z]{3})\s*<")
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedPiece:
-    """A piece with what it was found to be: a message of a kind and its reading, a broken one, or other text."""
+    """A piece of input with its kind: a message with its reading, an unreadable message with its fault, or other text.
+
+    Args:
+        id: derived from the airline and the content.
+        fault: where and why the piece cannot be read.
+    """
 
     id: UUID
     piece: InputPiece
@@ -42,43 +44,44 @@ class ParsedPiece:
 
     @property
     def stations(self) -> Sequence[str]:
-        """Airports whose local time the reading may need."""
+        """IATA codes of airports whose time zone the reading may need."""
         if self.kind == MessageKind.XML:
             return _CODES_IN_XML.findall(self.piece.text)
         return [self.message.airport] if self.message else []
 
     def failed(self, line: int, column: int, reason: str) -> "ParsedPiece":
-        """The same, found to be broken."""
+        """The same piece with a fault."""
         return ParsedPiece(self.id, self.piece, self.kind, fault=TypeBError(line, column, reason))
 
 
-async def checked(context: Context, pieces: Sequence[InputPiece], received_at: datetime) -> list[UUID]:
-    """The ids that the messages among these pieces have, where all of them can be read.
+async def check_messages(context: Context, pieces: Sequence[InputPiece], received_at: datetime) -> list[UUID]:
+    """Checks that all pieces can be read; returns the ids of the messages among them.
 
     Raises:
-        TypeBError: of the first that cannot.
+        TypeBError: the fault of the first piece that cannot be read.
     """
-    came = await read_all(context, pieces, received_at)
-    flight_ids = {flight.key: 0 for one in came if one.reading for flight in one.reading.flights if flight.destination}
-    for one in came:
+    parsed = await read_all(context, pieces, received_at)
+    readings = [one.reading for one in parsed if one.reading]
+    flight_ids = {flight.key: 0 for reading in readings for flight in reading.flights if flight.destination}
+    for one in parsed:
         if fault := with_known_flights(one, flight_ids).fault:
             raise fault
-    return [one.id for one in came if one.reading is not None]
+    return [one.id for one in parsed if one.reading is not None]
 
 
 async def read_all(context: Context, pieces: Sequence[InputPiece], received_at: datetime) -> list[ParsedPiece]:
-    """Parses pieces of input and reads what they say of bags and flights; a constant number of statements."""
-    parsed = [_parsed(context.airline_id, piece) for piece in pieces]
+    """Parses pieces of input and reads their instructions, scans and flights; a constant number of statements."""
+    parsed = [_parse_piece(context.airline_id, piece) for piece in pieces]
     records, reference = context.stores.postgres, context.stores.reference
     stations = await reference.airports(records, sorted({code for one in parsed for code in one.stations}))
     zones = {code: ZoneInfo(airport.time_zone) for code, airport in stations.items()}
-    came = [_understood(one, zones, received_at) for one in parsed]
-    named = {code for one in came if one.reading for code in _airports(one.reading)}
+    read = [_read_piece(one, zones, received_at) for one in parsed]
+    named = {code for one in read if one.reading for code in _airports(one.reading)}
     airports = await reference.airports(records, sorted(named))
-    return [_placed(one, airports) for one in came]
+    return [_with_known_airports(one, airports) for one in read]
 
 
-def _parsed(airline_id: int, piece: InputPiece) -> ParsedPiece:
+def _parse_piece(airline_id: int, piece: InputPiece) -> ParsedPiece:
     digest = hashlib.sha256(f"{airline_id}\x1f".encode() + piece.digest).digest()
     one = ParsedPiece(UUID(bytes=digest[:16]), piece)
     if piece.kind == PieceKind.BROKEN:
@@ -96,7 +99,7 @@ def _parsed(airline_id: int, piece: InputPiece) -> ParsedPiece:
     return replace(one, kind=message.kind, message=message)
 
 
-def _understood(one: ParsedPiece, zones: Mapping[str, ZoneInfo], received_at: datetime) -> ParsedPiece:
+def _read_piece(one: ParsedPiece, zones: Mapping[str, ZoneInfo], received_at: datetime) -> ParsedPiece:
     if one.fault is not None or one.kind == OTHER:
         return one
     try:
@@ -112,21 +115,26 @@ def _understood(one: ParsedPiece, zones: Mapping[str, ZoneInfo], received_at: da
     except ScanError as fault:
         return one.failed(1, 1, str(fault))
     if any(scan.at > received_at + CLOCK_TOLERANCE for scan in reading.scans):
-        return one.failed(1, 1, "A scan of it lies in the future: check the clock.")
+        minutes = CLOCK_TOLERANCE // timedelta(minutes=1)
+        return one.failed(1, 1, f"The time of a scan must be at most {minutes} minutes after receipt: check the clock.")
     closed, sent_at = reading.flight_closed, reading.sent_at
     if closed and sent_at and abs((sent_at.date() - closed.departure_date).days) > CLOSED_WITHIN.days:
-        return one.failed(1, 1, f"A flight is closed within {CLOSED_WITHIN.days} days of its date.")
+        return one.failed(1, 1, f"A close-out must be within {CLOSED_WITHIN.days} days of the flight's date.")
     return replace(one, reading=reading)
 
 
-def _placed(one: ParsedPiece, airports: Mapping[str, object]) -> ParsedPiece:
-    """An unknown airport has no time zone, and no flight can be made to it."""
+def _with_known_airports(one: ParsedPiece, airports: Mapping[str, object]) -> ParsedPiece:
+    """The piece, with a fault if it names an unknown airport, which has no time zone and no flights."""
     unknown = sorted(code for code in _airports(one.reading) if code not in airports) if one.reading else []
     return one.failed(1, 1, f"The airport {unknown[0]} is not in the reference data.") if unknown else one
 
 
 def with_known_flights(one: ParsedPiece, flight_ids: Mapping[FlightKey, int]) -> ParsedPiece:
-    """A flight that nobody knows can be made only where it is said where it goes."""
+    """The piece, with a fault if it names an unknown flight without a destination, which cannot be created.
+
+    Args:
+        flight_ids: the flights that are known or can be created.
+    """
     if one.fault is not None or one.reading is None:
         return one
     named = {scan.flight for scan in one.reading.scans if scan.flight} | {flight.key for flight in one.reading.flights}
@@ -135,9 +143,9 @@ def with_known_flights(one: ParsedPiece, flight_ids: Mapping[FlightKey, int]) ->
         return one
     key = unknown[0]
     name = f"{key.carrier}{key.number}{key.suffix} of {key.departure_date} from {key.origin}"
-    return one.failed(1, 1, f"The flight {name} is not known, and the message does not say where it goes.")
+    return one.failed(1, 1, f"The flight {name} is unknown, and the message does not name its destination.")
 
 
 def _airports(reading: MessageContent) -> set[str]:
     named = {code for flight in reading.flights for code in (flight.origin, flight.destination) if code}
-    return named | {scan.airport for scan in reading.scans} | {said.airport for said in reading.instructions}
+    return named | {scan.airport for scan in reading.scans} | {one.airport for one in reading.instructions}

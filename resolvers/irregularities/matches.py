@@ -16,9 +16,9 @@ from resolvers.context import Context
 from resolvers.errors import InvalidState, NotFound
 from resolvers.rules.fault import TagSwitch
 from resolvers.rules.matching import (
-    MOST_CANDIDATES,
-    MOST_OF_A_KEY,
-    Compared,
+    MAX_CANDIDATES,
+    MAX_PER_KEY,
+    ElementComparison,
     Traits,
     agreements,
     keys,
@@ -71,12 +71,12 @@ def _keys(one: Traits) -> Iterable[NewKey]:
 
 async def _others(records: Reader, airline_id: int, own: Sequence[Traits], kind: PirKind) -> list[Traits]:
     """Returns the bags of the other side to compare with: all if they are few, else those that share most keys."""
-    ids = await matches.newest(records, airline_id, kind, MOST_CANDIDATES + 1)
-    if len(ids) > MOST_CANDIDATES:
+    ids = await matches.newest(records, airline_id, kind, MAX_CANDIDATES + 1)
+    if len(ids) > MAX_CANDIDATES:
         wanted: dict[str, int] = {}
         for one in own:
             wanted |= wanted_keys(one)
-        ids = await matches.candidates(records, airline_id, kind, wanted, MOST_OF_A_KEY, MOST_CANDIDATES)
+        ids = await matches.candidates(records, airline_id, kind, wanted, MAX_PER_KEY, MAX_CANDIDATES)
     return [traits(bag) for bag in await matches.traced(records, airline_id, ids)]
 
 
@@ -105,7 +105,7 @@ def _proposal(found: Traits, missed: Traits) -> dict[str, Any]:
     }
 
 
-def _rows(compared: Iterable[Compared]) -> list[dict[str, Any]]:
+def _rows(compared: Iterable[ElementComparison]) -> list[dict[str, Any]]:
     return [asdict(one) for one in compared]
 
 

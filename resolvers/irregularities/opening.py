@@ -13,7 +13,7 @@ from integrations.records.tags import parse_tag
 from integrations.stores.postgres import airports, bags, flights, passengers, pirs
 from integrations.stores.postgres.manager import Reader
 from integrations.stores.postgres.pirs import NewPirBag
-from resolvers.bags import MOST_OF_A_TAG
+from resolvers.bags import MAX_PER_TAG
 from resolvers.context import Context
 from resolvers.errors import AlreadyOpen, BadInput, InvalidState, NotFound
 from resolvers.ingestion import bag_tags, history
@@ -157,7 +157,7 @@ async def _number(context: Context, records: Reader, text: str, field: str) -> s
     if query.printed is None:
         candidates = set(query.numbers)
     else:
-        found = await bags.by_tag(records, context.airline_id, query, MOST_OF_A_TAG)
+        found = await bags.by_tag(records, context.airline_id, query, MAX_PER_TAG)
         candidates = {
             tag.number
             for tag in await bags.tags(records, context.airline_id, [bag.id for bag in found])

@@ -213,7 +213,7 @@ class PirUnit:
             for bag in known
         ]
         flight_ids = [flight.id if flight else None] * len(known)
-        await events.store(self.context, self.records, self.at, scans, [bag.bag_id for bag in known], flight_ids)
+        await events.store_scans(self.context, self.records, self.at, scans, [bag.bag_id for bag in known], flight_ids)
 
     async def trace(self, call: TracingCall, **detail: Any) -> None:
         """Requests a call to WorldTracer because of this change."""

@@ -1,4 +1,4 @@
-"""Dossiers: a file with everything that a partner may have to be told of it, as it stands now."""
+"""Case files: the current content of a PIR with everything that a partner may need of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,20 +32,22 @@ FILE_TYPES = {
     PirKind.PILFERED: FileType.DAMAGED,
     PirKind.ON_HAND: FileType.ON_HAND,
 }
-MOST_CONTENTS = 40
-# WorldTracer's carrier of a flight that nobody knows: YY/20SEP.
+MAX_CONTENTS = 40
+# WorldTracer's carrier code for an unknown flight: YY/20SEP.
 UNKNOWN_FLIGHT = "YY"
 
 
 @dataclass(frozen=True, slots=True)
 class CaseFile:
-    """One file, its bags and their flights, its passenger, and the places that they name.
+    """One PIR with its bags and their flights, its passenger, and the airports that they name.
 
     Args:
-        itinerary: the flights that the first known bag was booked on, in travel order.
-        issuers: designators of those who issued the tags, by accounting code.
-        old_reference: of the closed file that this one takes the place of.
-        deadlines: what the law counts for it.
+        itinerary: planned flights of the first known bag, in travel order.
+        flights: by id.
+        airports: by IATA code.
+        issuers: designators of the issuers of the tags, by accounting code.
+        old_reference: reference of the closed PIR that this one replaces; None without one.
+        deadlines: legal deadlines of the PIR.
     """
 
     installation: Installation
@@ -61,42 +63,42 @@ class CaseFile:
 
     @property
     def file_type(self) -> FileType:
-        """What WorldTracer calls a file of this kind."""
+        """WorldTracer's file type for this kind of PIR."""
         return FILE_TYPES[PirKind(self.pir.kind)]
 
     @property
     def language(self) -> str:
-        """What the passenger is written to in; empty where nobody knows."""
+        """The passenger's language; empty if unknown."""
         return self.pir.language or (self.passenger.language if self.passenger else "")
 
     @property
     def phone(self) -> str | None:
-        """Where short messages go."""
+        """Phone number for SMS."""
         return self.pir.phone or (self.passenger.phone if self.passenger else None)
 
     @property
     def email(self) -> str | None:
-        """Where emails go."""
+        """Email address."""
         return self.pir.email or (self.passenger.email if self.passenger else None)
 
     @property
     def destination(self) -> str:
-        """Where the passenger waits for the bag."""
+        """IATA code of the airport where the passenger waits for the bag."""
         return self.pir.destination or self.pir.station
 
     @property
     def zone(self) -> ZoneInfo:
-        """The clock of the passenger's place."""
+        """Time zone of the destination."""
         airport = self.airports.get(self.destination)
         return ZoneInfo(airport.time_zone if airport else "UTC")
 
     def chosen(self, seqs: Sequence[int] | None) -> Sequence[PirBag]:
-        """The bags of these places in the file; all where none are named."""
+        """The bags with these numbers in the PIR; all bags if none are given."""
         return [bag for bag in self.bags if bag.seq in seqs] if seqs else self.bags
 
 
 async def load(records: Reader, installation: Installation, pir_id: int) -> CaseFile | None:
-    """The dossier of a file, None where there is no such file. The number of statements does not depend on it."""
+    """Loads the case file of a PIR; None if there is no such PIR. The number of statements is constant."""
     airline_id = installation.airline_id
     found = await pirs.by_id(records, airline_id, [pir_id])
     if pir_id not in found:
@@ -136,117 +138,117 @@ async def _deadlines(records: Reader, pir: Pir, places: Mapping[str, Airport]) -
     return deadlines.of_pir(pir, places, bound, await liability.limits(records))
 
 
-def baggage_data(dossier: CaseFile) -> BaggageData:
-    """What a new WorldTracer file says of the bags."""
-    route = [flight.origin for flight in dossier.itinerary] + [flight.destination for flight in dossier.itinerary[-1:]]
-    found = dossier.flights.get(dossier.pir.found_flight_id) if dossier.pir.found_flight_id is not None else None
-    named = [traced_flight(flight) for flight in ([found] if found else dossier.itinerary)]
-    if dossier.file_type is FileType.ON_HAND:
-        # A found bag's file needs a flight and a way, whether they are known or not.
-        named = named or [TracedFlight(UNKNOWN_FLIGHT, None, dossier.pir.opened_at.astimezone(dossier.zone).date())]
-        route = route or [dossier.pir.station]
+def baggage_data(case: CaseFile) -> BaggageData:
+    """The bags of a new WorldTracer file."""
+    route = [flight.origin for flight in case.itinerary] + [flight.destination for flight in case.itinerary[-1:]]
+    found = case.flights.get(case.pir.found_flight_id) if case.pir.found_flight_id is not None else None
+    named = [traced_flight(flight) for flight in ([found] if found else case.itinerary)]
+    if case.file_type is FileType.ON_HAND:
+        # The file of a found bag needs a flight and a routing even if they are unknown.
+        named = named or [TracedFlight(UNKNOWN_FLIGHT, None, case.pir.opened_at.astimezone(case.zone).date())]
+        route = route or [case.pir.station]
     return BaggageData(
-        file_type=dossier.file_type,
-        station=dossier.pir.station,
-        airline=dossier.installation.designator,
-        bags=tuple(traced_bag(bag) for bag in dossier.bags),
+        file_type=case.file_type,
+        station=case.pir.station,
+        airline=case.installation.designator,
+        bags=tuple(traced_bag(bag) for bag in case.bags),
         flights=tuple(named),
         routing=tuple(route),
-        storage_location=dossier.pir.storage_location or "",
-        recreated_from=dossier.old_reference if dossier.pir.link == "RECREATED" else None,
+        storage_location=case.pir.storage_location or "",
+        recreated_from=case.old_reference if case.pir.link == "RECREATED" else None,
     )
 
 
-def file_updates(dossier: CaseFile) -> FileUpdates:
-    """What a WorldTracer file says now."""
-    reason = dossier.pir.reason_for_loss
+def file_updates(case: CaseFile) -> FileUpdates:
+    """The current content of a WorldTracer file."""
+    reason = case.pir.reason_for_loss
     return FileUpdates(
-        bags=tuple(traced_bag(bag) for bag in dossier.bags),
-        passenger=passenger_data(dossier),
-        storage_location=dossier.pir.storage_location,
+        bags=tuple(traced_bag(bag) for bag in case.bags),
+        passenger=passenger_data(case),
+        storage_location=case.pir.storage_location,
         reason_for_loss=int(reason) if reason else None,
-        fault_station=dossier.pir.fault_station,
+        fault_station=case.pir.fault_station,
     )
 
 
-def passenger_data(dossier: CaseFile) -> PassengerData:
-    """Whose bags they are; all empty where nobody knows."""
-    passenger = dossier.passenger
+def passenger_data(case: CaseFile) -> PassengerData:
+    """The passenger of a WorldTracer file; empty if unknown, except for a name on the bag."""
+    passenger = case.passenger
     if passenger is None:
-        return PassengerData(surname=teletype(dossier.bags[0].name_on_bag) if dossier.bags else "")
+        return PassengerData(surname=teletype(case.bags[0].name_on_bag) if case.bags else "")
     return PassengerData(
         surname=teletype(passenger.surname),
         given_names=teletype(passenger.given_names),
         locator=passenger.locator or "",
         frequent_flyer=passenger.loyalty_number or "",
-        phone=dossier.phone or "",
-        email=dossier.email or "",
-        temporary_address=dossier.pir.delivery_address or "",
-        language=dossier.language.lower(),
+        phone=case.phone or "",
+        email=case.email or "",
+        temporary_address=case.pir.delivery_address or "",
+        language=case.language.lower(),
     )
 
 
 def traced_bag(bag: PirBag) -> TracedBag:
-    """A bag as WorldTracer describes it."""
+    """A bag in WorldTracer's form."""
     contents = tuple(part.strip() for part in bag.contents.replace("\n", ",").split(",") if part.strip())
     return TracedBag(
         tag=bag.tag,
         colour_type=bag.description,
         brand=bag.brand,
-        contents=contents[:MOST_CONTENTS],
+        contents=contents[:MAX_CONTENTS],
         damage=bag.damage,
     )
 
 
 def traced_flight(flight: FlightColumns) -> TracedFlight:
-    """A flight as WorldTracer names it."""
+    """A flight in WorldTracer's form."""
     return TracedFlight(flight.carrier, flight.number, flight.departure_date, flight.origin, flight.destination)
 
 
-def forwarding(dossier: CaseFile, bag: PirBag) -> Forwarding:
-    """A bag that is flown again without its passenger."""
-    flight = dossier.flights.get(bag.forward_flight_id) if bag.forward_flight_id is not None else None
-    reason = dossier.pir.reason_for_loss or dossier.pir.proposed_reason
+def forwarding(case: CaseFile, bag: PirBag) -> Forwarding:
+    """The forwarding of a bag, which flies again without its passenger."""
+    flight = case.flights.get(bag.forward_flight_id) if bag.forward_flight_id is not None else None
+    reason = case.pir.reason_for_loss or case.pir.proposed_reason
     return Forwarding(
-        station=flight.origin if flight else bag.located_airport or dossier.pir.station,
-        airline=dossier.installation.designator,
+        station=flight.origin if flight else bag.located_airport or case.pir.station,
+        airline=case.installation.designator,
         tag=bag.tag,
         rush_tag=bag.rush_tag,
         flights=(traced_flight(flight),) if flight else (),
         colour_type=bag.description,
-        surname=passenger_data(dossier).surname,
+        surname=passenger_data(case).surname,
         reason_for_loss=int(reason) if reason else None,
-        fault_station=dossier.pir.fault_station or dossier.pir.proposed_station,
+        fault_station=case.pir.fault_station or case.pir.proposed_station,
     )
 
 
-def milestone(dossier: CaseFile, seqs: Sequence[int] | None) -> Milestone:
-    """What the passenger is told of, for these bags of the file or all of them."""
-    bags = dossier.chosen(seqs)
+def milestone(case: CaseFile, seqs: Sequence[int] | None) -> Milestone:
+    """The content of a message to the passenger about some bags of the PIR, or about all of them."""
+    bags = case.chosen(seqs)
     last = bags[-1] if bags else None
-    flight = dossier.flights.get(last.forward_flight_id) if last and last.forward_flight_id is not None else None
-    station = dossier.airports.get(dossier.destination)
-    place = dossier.airports.get(last.located_airport) if last and last.located_airport else None
+    flight = case.flights.get(last.forward_flight_id) if last and last.forward_flight_id is not None else None
+    station = case.airports.get(case.destination)
+    place = case.airports.get(last.located_airport) if last and last.located_airport else None
     window = (last.window_start, last.window_end) if last and last.window_start and last.window_end else None
     return Milestone(
-        airline=dossier.installation.brand,
-        station=dossier.destination,
-        zone=dossier.zone,
-        tags=tuple(printed_form(bag.tag, dossier.issuers.get(bag.tag[1:4])) for bag in bags if bag.tag),
-        reference=dossier.pir.reference,
+        airline=case.installation.brand,
+        station=case.destination,
+        zone=case.zone,
+        tags=tuple(printed_form(bag.tag, case.issuers.get(bag.tag[1:4])) for bag in bags if bag.tag),
+        reference=case.pir.reference,
         station_city=station.city if station else None,
-        surname=dossier.passenger.surname if dossier.passenger else None,
+        surname=case.passenger.surname if case.passenger else None,
         place=place.iata if place else None,
         place_city=place.city if place else None,
         flight=flight.designator if flight else None,
         flight_date=flight.departure_date if flight else None,
         window=window,
         courier=last.courier if last else None,
-        damage_claim_by=_day(dossier.deadlines.damage_complaint),
-        delay_claim_by=_day(dossier.deadlines.delay_complaint),
-        suit_by=_day(dossier.deadlines.suit),
-        liability_limit_sdr=dossier.deadlines.liability_limit_sdr,
-        tracking_url=dossier.installation.tracking_url,
+        damage_claim_by=_day(case.deadlines.damage_complaint),
+        delay_claim_by=_day(case.deadlines.delay_complaint),
+        suit_by=_day(case.deadlines.suit),
+        liability_limit_sdr=case.deadlines.liability_limit_sdr,
+        tracking_url=case.installation.tracking_url,
     )
 
 

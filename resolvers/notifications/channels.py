@@ -1,4 +1,4 @@
-"""Channels: how an effect of each service is made ready, sent, and found out about where nobody saw how it ended."""
+"""Channels: how an effect of each service is prepared, sent, and looked up when its outcome is unknown."""
 
 import hashlib
 import re
@@ -22,28 +22,28 @@ from resolvers.notifications.case_file import CaseFile
 from resolvers.notifications.partner_links import PartnerLink, PortT
 from resolvers.rules.contact_hours import ContactRules, day_began, next_allowed
 
-# A passenger is told without a file reference rather than later than this.
-REFERENCE_PATIENCE = timedelta(minutes=2)
+# After this time a message goes without the reference of the PIR.
+MAX_REFERENCE_WAIT = timedelta(minutes=2)
 REFERENCE_PAUSE = timedelta(seconds=2)
 
-# A provider's clock may be so far from ours.
-CLOCKS_DIFFER = timedelta(minutes=1)
+# A provider's clock may differ from ours by this much.
+CLOCK_TOLERANCE = timedelta(minutes=1)
 
-# Each makes a file: done twice, there are two. What else WorldTracer is asked for may be asked again.
-MADE_ONCE = frozenset({TracingCall.CREATE.value, TracingCall.FORWARD.value})
+# These calls create a file at WorldTracer, and a repeated call would create another one. Other calls may be repeated.
+NOT_REPEATABLE = frozenset({TracingCall.CREATE.value, TracingCall.FORWARD.value})
 
 ADDRESS = re.compile(r"[^@\s\x00-\x1f<>(),;:\"\\\[\]]{1,64}@[A-Za-z0-9.-]{1,253}\.[A-Za-z]{2,63}")
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a partner took.
+    """What a partner accepted.
 
     Args:
-        provider_id: its own name for it, such as a message's number or a file's reference.
-        units: what it is charged by.
-        mock: a stand-in took it; one that says so itself is believed.
-        incomplete: it was taken, and what was asked for is not done: elements are missing.
+        provider_id: the partner's identifier, such as the id of a message or the reference of a file.
+        mock: whether a mock accepted it; a mock that says so itself counts as one.
+        units: number of charged units.
+        incomplete: whether the partner accepted the call without doing what was requested, since elements are missing.
     """
 
     provider_id: str
@@ -54,11 +54,12 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Ready(Generic[PortT]):
-    """May be sent now: ``send`` makes the call.
+    """An effect that may be sent now.
 
     Args:
-        recipient: whom it goes to, or the file that it is about.
-        fingerprint: of the words, by which they are known again.
+        recipient: recipient of the message, or reference of the file that the call concerns.
+        send: makes the call.
+        fingerprint: digest of the text, by which a look-up recognises it.
     """
 
     recipient: str
@@ -68,7 +69,7 @@ class Ready(Generic[PortT]):
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Not before then."""
+    """An effect that must wait until a time (UTC)."""
 
     until: datetime
     reason: EffectReason
@@ -76,155 +77,159 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Not at all; ``failed`` where an agent should look at it."""
+    """An effect that is not sent.
+
+    Args:
+        failed: whether an agent should look at it.
+    """
 
     reason: EffectReason
     failed: bool = False
 
 
 class Channel(ABC, Generic[PortT]):
-    """How effects of one service are sent.
+    """Preparation, call and look-up of the effects of one service.
 
     Args:
-        link: the partner.
+        link: the link to the partner.
     """
 
-    # Whether ``find`` tells in the end that a send did not arrive.
+    # Whether ``find`` finally proves that a call did not arrive.
     can_find = True
 
     def __init__(self, link: PartnerLink[PortT]) -> None:
         self.link = link
 
     @abstractmethod
-    async def ready(
-        self, records: Reader, effect: Effect, dossier: CaseFile, now: datetime
+    async def prepare(
+        self, records: Reader, effect: Effect, case: CaseFile, now: datetime
     ) -> Ready[PortT] | Wait | Drop:
-        """What is to be done with an effect now."""
+        """Decides whether an effect is sent now, waits, or is dropped."""
 
-    def patience(self, effect: Effect) -> timedelta:
-        """For how long after its beginning a call may still turn out to have been done."""
+    def settle_timeout(self, effect: Effect) -> timedelta:
+        """How long after its start a call of unknown outcome may still turn out to have been accepted."""
         return timedelta(seconds=60)
 
     @abstractmethod
-    async def find(self, port: PortT, effect: Effect, dossier: CaseFile, last: Send) -> Sent | None:
-        """What became of a send whose end nobody saw; None where the partner knows nothing of it so far."""
+    async def find(self, port: PortT, effect: Effect, case: CaseFile, last: Send) -> Sent | None:
+        """Looks up a call of unknown outcome; returns None while the partner does not know it.
+
+        Args:
+            last: the attempt.
+        """
 
 
 class TracingChannel(Channel[WorldTracer]):
-    """Calls to WorldTracer: those of one file in their order, each about the file as it stands now."""
+    """Calls to WorldTracer: those of one PIR in their order, each with the current content of the PIR."""
 
-    async def ready(
+    async def prepare(
         self,
         records: Reader,
         effect: Effect,
-        dossier: CaseFile,
+        case: CaseFile,
         now: datetime,
     ) -> Ready[WorldTracer] | Wait | Drop:
-        """Everything but the creation of a file needs the file's reference."""
-        reference = dossier.pir.reference
+        """Every call except the creation of a file needs the reference of the file."""
+        reference = case.pir.reference
         if effect.action == TracingCall.CREATE:
-            return Ready("", lambda port: self._create(port, effect, dossier))
+            return Ready("", lambda port: self._create(port, effect, case))
         if reference is None:
             return Drop(EffectReason.REFERENCE_AWAITED, failed=True)
-        return Ready(reference, lambda port: self._call(port, effect, dossier, reference))
+        return Ready(reference, lambda port: self._call(port, effect, case, reference))
 
-    def patience(self, effect: Effect) -> timedelta:
-        """What may be repeated is repeated at once."""
-        return timedelta(seconds=60) if effect.action in MADE_ONCE else timedelta(0)
+    def settle_timeout(self, effect: Effect) -> timedelta:
+        """Zero for calls that may be repeated."""
+        return timedelta(seconds=60) if effect.action in NOT_REPEATABLE else timedelta(0)
 
-    async def find(self, port: WorldTracer, effect: Effect, dossier: CaseFile, last: Send) -> Sent | None:
-        """Files are found by our key."""
-        if effect.action not in MADE_ONCE:
+    async def find(self, port: WorldTracer, effect: Effect, case: CaseFile, last: Send) -> Sent | None:
+        """Looks up a file by our key."""
+        if effect.action not in NOT_REPEATABLE:
             return None
         files = await port.search_bags(SearchCriteria(our_key=effect.our_key))
         return next((Sent(file.reference, file.mock) for file in files if file.our_key == effect.our_key), None)
 
-    async def _create(self, port: WorldTracer, effect: Effect, dossier: CaseFile) -> Sent:
-        return _done(
-            await port.create_pir(
-                case_file.baggage_data(dossier), case_file.passenger_data(dossier), our_key=effect.our_key
-            )
+    async def _create(self, port: WorldTracer, effect: Effect, case: CaseFile) -> Sent:
+        return _sent_to_worldtracer(
+            await port.create_pir(case_file.baggage_data(case), case_file.passenger_data(case), our_key=effect.our_key)
         )
 
-    async def _call(self, port: WorldTracer, effect: Effect, dossier: CaseFile, reference: str) -> Sent:
-        bags = dossier.chosen(effect.detail.get("bags"))
+    async def _call(self, port: WorldTracer, effect: Effect, case: CaseFile, reference: str) -> Sent:
+        bags = case.chosen(effect.detail.get("bags"))
         seqs = [bag.seq for bag in bags]
         match TracingCall(effect.action):
             case TracingCall.SUSPEND:
-                return _done(await port.suspend(reference, seqs))
+                return _sent_to_worldtracer(await port.suspend(reference, seqs))
             case TracingCall.REINSTATE:
-                return _done(await port.reinstate(reference, seqs))
+                return _sent_to_worldtracer(await port.reinstate(reference, seqs))
             case TracingCall.FORWARD:
-                return _done(await self._forward(port, effect, dossier, reference, bags[0]))
+                return _sent_to_worldtracer(await self._forward(port, effect, case, reference, bags[0]))
             case TracingCall.CLOSE:
-                return await self._close(port, dossier, reference)
+                return await self._close(port, case, reference)
             case _:
-                return _done(
-                    await port.update_pir(reference, case_file.file_updates(dossier), file_type=dossier.file_type)
+                return _sent_to_worldtracer(
+                    await port.update_pir(reference, case_file.file_updates(case), file_type=case.file_type)
                 )
 
-    async def _close(self, port: WorldTracer, dossier: CaseFile, reference: str) -> Sent:
-        reason = dossier.pir.reason_for_loss
+    async def _close(self, port: WorldTracer, case: CaseFile, reference: str) -> Sent:
+        reason = case.pir.reason_for_loss
         try:
-            return _done(
+            return _sent_to_worldtracer(
                 await port.close(
                     reference,
                     int(reason) if reason else None,
-                    dossier.pir.fault_station,
-                    file_type=dossier.file_type,
+                    case.pir.fault_station,
+                    file_type=case.file_type,
                 )
             )
         except FileClosed:
-            # By an earlier try whose answer was lost, or by WorldTracer itself: what was asked for is so.
+            # Closed by an earlier attempt whose response was lost, or by WorldTracer itself.
             return Sent(reference, port.mock)
 
     async def _forward(
-        self, port: WorldTracer, effect: Effect, dossier: CaseFile, reference: str, bag: PirBag
+        self, port: WorldTracer, effect: Effect, case: CaseFile, reference: str, bag: PirBag
     ) -> TracingResult:
         return await port.forward(
-            reference, case_file.forwarding(dossier, bag), our_key=effect.our_key, file_type=dossier.file_type
+            reference, case_file.forwarding(case, bag), our_key=effect.our_key, file_type=case.file_type
         )
 
 
-def _done(result: TracingResult) -> Sent:
+def _sent_to_worldtracer(result: TracingResult) -> Sent:
     return Sent(result.reference, result.mock, incomplete=result.incomplete)
 
 
 class SmsChannel(Channel[SmsSender]):
-    """Short messages: by day, not too many, and not to those who do not want them.
+    """SMS to passengers, within the contact rules and not to passengers who opted out.
 
     Args:
-        rules: when and how often.
+        rules: contact rules of the tenant.
     """
 
     def __init__(self, link: PartnerLink[SmsSender], rules: ContactRules) -> None:
         super().__init__(link)
         self._rules = rules
 
-    async def ready(
-        self, records: Reader, effect: Effect, dossier: CaseFile, now: datetime
+    async def prepare(
+        self, records: Reader, effect: Effect, case: CaseFile, now: datetime
     ) -> Ready[SmsSender] | Wait | Drop:
-        """The words are made from the file as it stands now."""
-        number = dossier.phone
+        """Renders the text from the current content of the PIR."""
+        number = case.phone
         if (obstacle := await _obstacle(records, effect, number, E_164)) is not None:
             return obstacle
         assert number is not None
-        sent = await effects.count_sent_to(
-            records, effect.airline_id, Service.SMS, number, day_began(now, dossier.zone)
-        )
+        sent = await effects.count_sent_to(records, effect.airline_id, Service.SMS, number, day_began(now, case.zone))
         trigger = Trigger(effect.action)
-        free = next_allowed(trigger, effect.created_at, now, dossier.zone, sent, self._rules)
-        if free.reason is not None:
-            return Wait(free.at, free.reason)
-        if (wait := _reference_wait(effect, dossier, now)) is not None:
+        allowed = next_allowed(trigger, effect.created_at, now, case.zone, sent, self._rules)
+        if allowed.reason is not None:
+            return Wait(allowed.at, allowed.reason)
+        if (wait := _reference_wait(effect, case, now)) is not None:
             return wait
-        told = case_file.milestone(dossier, effect.detail.get("bags"))
-        text = render.render_sms(trigger, dossier.language, told).text
+        milestone = case_file.milestone(case, effect.detail.get("bags"))
+        text = render.render_sms(trigger, case.language, milestone).text
         return Ready(number, lambda port: self._send(port, number, text, effect), _fingerprint(text))
 
-    async def find(self, port: SmsSender, effect: Effect, dossier: CaseFile, last: Send) -> Sent | None:
-        """By recipient, time and words: the provider knows no key of ours."""
-        messages = await port.sent_since(last.recipient, last.started_at - CLOCKS_DIFFER)
+    async def find(self, port: SmsSender, effect: Effect, case: CaseFile, last: Send) -> Sent | None:
+        """Looks up a message by recipient, time and text, since the provider stores no key of ours."""
+        messages = await port.sent_since(last.recipient, last.started_at - CLOCK_TOLERANCE)
         return next(
             (
                 Sent(one.provider_id, one.mock, one.units)
@@ -235,7 +240,7 @@ class SmsChannel(Channel[SmsSender]):
         )
 
     async def _send(self, port: SmsSender, number: str, text: str, effect: Effect) -> Sent:
-        return _taken(await port.send_sms(number, text, our_key=effect.our_key))
+        return _sent_message(await port.send_sms(number, text, our_key=effect.our_key))
 
 
 def _fingerprint(text: str) -> str:
@@ -243,45 +248,45 @@ def _fingerprint(text: str) -> str:
 
 
 class MailChannel(Channel[MailSender]):
-    """Emails. What became of one without an answer, only the provider's signed events tell."""
+    """Emails to passengers. Only the provider's signed events settle an email of unknown outcome."""
 
     can_find = False
 
-    def patience(self, effect: Effect) -> timedelta:
-        """For how long an event is waited for."""
+    def settle_timeout(self, effect: Effect) -> timedelta:
+        """How long to wait for an event of the provider."""
         return timedelta(minutes=15)
 
-    async def ready(
-        self, records: Reader, effect: Effect, dossier: CaseFile, now: datetime
+    async def prepare(
+        self, records: Reader, effect: Effect, case: CaseFile, now: datetime
     ) -> Ready[MailSender] | Wait | Drop:
-        """The words are made from the file as it stands now."""
-        address = dossier.email
+        """Renders the email from the current content of the PIR."""
+        address = case.email
         if (obstacle := await _obstacle(records, effect, address, ADDRESS)) is not None:
             return obstacle
         assert address is not None
-        if (wait := _reference_wait(effect, dossier, now)) is not None:
+        if (wait := _reference_wait(effect, case, now)) is not None:
             return wait
-        told = case_file.milestone(dossier, effect.detail.get("bags"))
-        mail = render.render_email(Trigger(effect.action), dossier.language, told)
+        milestone = case_file.milestone(case, effect.detail.get("bags"))
+        mail = render.render_email(Trigger(effect.action), case.language, milestone)
 
         async def send(port: MailSender) -> Sent:
-            return _taken(
+            return _sent_message(
                 await port.send_email(address, mail.subject, mail.html, text_content=mail.text, our_key=effect.our_key)
             )
 
         return Ready(address, send)
 
-    async def find(self, port: MailSender, effect: Effect, dossier: CaseFile, last: Send) -> Sent | None:
-        """An event that carries our key moves the effect when it comes; there is nobody to ask."""
+    async def find(self, port: MailSender, effect: Effect, case: CaseFile, last: Send) -> Sent | None:
+        """Returns None, since the provider has no look-up; an event with our key settles the effect."""
         return None
 
 
-def _taken(result: SendResult) -> Sent:
+def _sent_message(result: SendResult) -> Sent:
     return Sent(result.provider_id, result.mock, result.units)
 
 
 async def _obstacle(records: Reader, effect: Effect, contact: str | None, form: re.Pattern[str]) -> Drop | None:
-    """Why the passenger cannot be told in this way at all."""
+    """Why the passenger cannot be reached by this contact; None if there is no obstacle."""
     if not contact:
         return Drop(EffectReason.NO_CONTACT)
     if not form.fullmatch(contact):
@@ -291,7 +296,7 @@ async def _obstacle(records: Reader, effect: Effect, contact: str | None, form: 
     return None
 
 
-def _reference_wait(effect: Effect, dossier: CaseFile, now: datetime) -> Wait | None:
-    """A reference that is about to come is waited for a little."""
-    awaited = dossier.pir.reference is None and now < effect.created_at + REFERENCE_PATIENCE
+def _reference_wait(effect: Effect, case: CaseFile, now: datetime) -> Wait | None:
+    """A short wait for the reference of the PIR, while it may still be assigned."""
+    awaited = case.pir.reference is None and now < effect.created_at + MAX_REFERENCE_WAIT
     return Wait(now + REFERENCE_PAUSE, EffectReason.REFERENCE_AWAITED) if awaited else None

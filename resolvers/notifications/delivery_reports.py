@@ -1,4 +1,4 @@
-"""What providers and passengers say back: delivery reports, and who does not want to be told any more."""
+"""Delivery reports of providers, and consent changes of passengers."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -10,24 +10,29 @@ from integrations.stores.postgres.manager import PostgresManager, Reader
 from resolvers.publish import ChangeSet, publish
 
 
-async def take(
+async def receive_reports(
     postgres: PostgresManager,
     airline_id: int,
-    told: Sequence[DeliveryReport | ConsentChange],
+    reports: Sequence[DeliveryReport | ConsentChange],
     now: Callable[[], datetime],
 ) -> None:
-    """Keeps what was told and moves the effects that it is about; told twice or out of order, it is the same."""
-    for one in told:
+    """Stores delivery reports and consent changes, and updates the effects that they concern.
+
+    Repeated and out-of-order reports give the same result.
+    """
+    for one in reports:
         match one:
             case DeliveryReport():
-                await _report(postgres, airline_id, one, now())
+                await _receive_report(postgres, airline_id, one, now())
             case ConsentChange(opted_out=True):
                 await effects.opt_out(postgres, airline_id, one.service, one.recipient, one.at)
             case ConsentChange():
                 await effects.opt_in(postgres, airline_id, one.service, one.recipient)
 
 
-async def _report(postgres: PostgresManager, airline_id: int, report: DeliveryReport, received_at: datetime) -> None:
+async def _receive_report(
+    postgres: PostgresManager, airline_id: int, report: DeliveryReport, received_at: datetime
+) -> None:
     async with postgres.transaction() as records:
         effect_id = await _effect_of(records, airline_id, report.our_key)
         if await effects.insert_report(records, airline_id, report, effect_id, received_at):
@@ -37,7 +42,7 @@ async def _report(postgres: PostgresManager, airline_id: int, report: DeliveryRe
 
 
 async def _effect_of(records: Reader, airline_id: int, our_key: str | None) -> int | None:
-    """The id of the effect with that key; of an effect that was emptied with the records, none."""
+    """The id of the effect with a key of ours; None if the effect no longer exists after a reset of the records."""
     effect_id = effect_of_key(airline_id, our_key)
     if effect_id is None:
         return None

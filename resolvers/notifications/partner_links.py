@@ -1,4 +1,4 @@
-"""Lines: a partner as a dispatcher uses it: whom to ask, with which breaker, at what price and pace."""
+"""Partner links: a partner as a dispatcher uses it, with port, breaker, fallback, price and rate limit."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,14 +16,14 @@ PortT = TypeVar("PortT", bound=PartnerPort)
 
 @dataclass(frozen=True, slots=True)
 class PartnerLink(Generic[PortT]):
-    """One partner.
+    """A link to one partner.
 
     Args:
-        port: whom to ask first: the partner, or a stand-in where the configuration says so.
-        fallback: a stand-in that is asked while the partner is away; None where effects wait for it.
-        enabled: whether anything is sent at all.
-        price_micros: of one unit (a part of a message, an email, a call), in millionths of a US dollar.
-        a_minute: the most messages that may be sent in 60 seconds; None for no limit.
+        port: the partner, or its mock if so configured.
+        fallback: a mock to use while the partner is unavailable; None to let effects wait.
+        enabled: whether effects are sent at all.
+        price_micros: price of one unit (part of an SMS, email or call), in millionths of a US dollar.
+        max_per_minute: maximum number of messages in 60 seconds; None for no limit.
     """
 
     service: Service
@@ -32,18 +32,18 @@ class PartnerLink(Generic[PortT]):
     breaker: Breaker
     enabled: bool = True
     price_micros: int = 0
-    a_minute: int | None = None
+    max_per_minute: int | None = None
 
     def partner(self) -> PortT:
-        """Whom to ask now: the stand-in only while the partner is not to be asked."""
+        """The port to use now: the fallback, if there is one, while the breaker is open; else the partner's."""
         return self.fallback if self.fallback is not None and self.breaker_retry_after() > 0 else self.port
 
     @contextmanager
     def guarded(self, port: PortT) -> Iterator[None]:
-        """Around one call to ``port``: the partner's calls pass its breaker.
+        """Context of one call to ``port``; calls to the partner pass its breaker.
 
         Raises:
-            Unavailable: the breaker is open; carries when to ask again.
+            Unavailable: the breaker is open; has the time until the next attempt.
         """
         if port is self.fallback:
             yield
@@ -52,25 +52,25 @@ class PartnerLink(Generic[PortT]):
                 yield
 
     def retry_after(self) -> float:
-        """Seconds for which there is nobody to ask; 0 where somebody may be asked now."""
+        """Seconds until a call may be made; 0 if partner or fallback may be called now."""
         return 0.0 if self.fallback is not None else self.breaker_retry_after()
 
     def breaker_retry_after(self) -> float:
-        """Seconds for which the partner is not to be asked; 0 where it may be asked now."""
+        """Seconds until the partner may be called; 0 if it may be called now."""
         return self.breaker.snapshot().retry_after_seconds or 0.0
 
     def capacity(self, most: int) -> int:
-        """How many calls may be under way at a time: one while it is not known whether the partner is back."""
+        """Maximum number of concurrent calls: one while the breaker is not closed, else ``most``."""
         whole = self.fallback is not None or self.breaker.snapshot().state is BreakerState.CLOSED
         return most if whole else 1
 
 
 @dataclass(frozen=True, slots=True)
 class PartnerLinks:
-    """All partners.
+    """The links to all partners.
 
     Args:
-        rules: when and how often a passenger may be sent a short message.
+        rules: contact rules for SMS to passengers.
     """
 
     worldtracer: PartnerLink[WorldTracer]
@@ -82,5 +82,5 @@ class PartnerLinks:
     def by_service(
         self,
     ) -> Mapping[Service, PartnerLink[WorldTracer] | PartnerLink[SmsSender] | PartnerLink[MailSender]]:
-        """The links by what they do."""
+        """The links by service."""
         return {Service.WORLDTRACER: self.worldtracer, Service.SMS: self.sms, Service.EMAIL: self.email}

@@ -1,7 +1,7 @@
-"""What passengers are told of their files: one milestone as a short message and as an email, in their language.
+"""Rendering of a milestone of a PIR as SMS and as email, in the passenger's language.
 
-A short message names the airline first, then tags, file, airports by code and at most one link; no name, address or
-contents. An email repeats it with names of cities, deadlines and what to do about expenses.
+Rules: ``docs/DOMAIN.md#wording-rules``. An SMS names the airline first, then tags, reference, airports by code and at
+most one link; no name, address or contents. An email adds names of cities, deadlines and advice about expenses.
 """
 
 from collections.abc import Mapping
@@ -22,40 +22,41 @@ from resolvers.notifications.wording.words import Phrasebook, fill
 
 PHRASEBOOKS = {Language.ES: SPANISH, Language.EN: ENGLISH, Language.PT: PORTUGUESE}
 
-# Teletype months, as on tags and tickets, in every language.
-
-# What the table of an email shows beside the file, its tags and its destination.
+# Rows of the table of an email besides reference, tags and destination.
 DETAILS = {
     Trigger.BAG_LOCATED: ("place",),
     Trigger.BAG_FORWARDED: ("flight_on",),
     Trigger.OUT_FOR_DELIVERY: ("window", "courier"),
 }
 
-# What is known to fit 320 characters with everything else at its longest.
+# With these limits an SMS fits 320 characters when everything else is at its longest.
 SMS_TAGS = 3
 SMS_COURIER = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
-    """A file at the moment its passenger is told of it. What is not known is not spoken of.
+    """The content of a message about a PIR. Unknown values are None and are left out of the message.
 
     Args:
-        airline: the brand.
-        station: the passenger's destination, by IATA code; with its city for emails.
-        zone: the station's time zone.
-        tags: of all bags of the file, in printed form: ``CM456781``.
+        airline: brand of the airline.
+        station: IATA code of the passenger's destination.
+        zone: time zone of the station.
+        tags: of all bags of the PIR, in printed form: ``CM456781``.
         reference: ``GRUCM12345``; None until WorldTracer has assigned it.
+        station_city: city of the station, for emails.
         surname: for the greeting of an email.
-        place: where the bag was seen last, by IATA code; with its city for emails.
-        flight: the designator of the flight that carries the bag to the station, and its local date of departure.
-        window: when the delivery begins and ends.
-        courier: who delivers.
-        damage_claim_by: the last day for a complaint about damage; this and the next two by the station's calendar.
-        delay_claim_by: the last day for a complaint about the delay.
-        suit_by: the last day for legal action.
-        liability_limit_sdr: where the Montreal Convention governs the journey.
-        tracking_url: the page of a file is this, a slash and its reference.
+        place: IATA code of the airport where the bag was seen last.
+        place_city: city of that airport, for emails.
+        flight: designator of the flight that carries the bag to the station.
+        flight_date: local departure date of that flight.
+        window: start and end of the delivery, aware datetimes.
+        courier: name of the courier.
+        damage_claim_by: last day for a complaint about damage, in the station's calendar.
+        delay_claim_by: last day for a complaint about the delay, likewise.
+        suit_by: last day for legal action, likewise.
+        liability_limit_sdr: limit of liability in special drawing rights; None unless the Montreal Convention applies.
+        tracking_url: page of the airline; with a slash and the reference it is the page of the PIR.
     """
 
     airline: str
@@ -80,7 +81,7 @@ class Milestone:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """An email ready to be sent; html and text say the same."""
+    """A rendered email; html and text have the same content."""
 
     subject: str
     html: str = field(repr=False)
@@ -88,7 +89,7 @@ class Mail:
 
 
 def render_sms(trigger: Trigger, language: str, milestone: Milestone) -> Sms:
-    """The milestone as a short message in GSM-7 of at most 320 characters; in English for an unknown language."""
+    """The SMS of a milestone: GSM-7, at most 320 characters; in English for an unknown language."""
     book = phrasebook(language)
     values = {
         **_common_values(milestone),
@@ -97,16 +98,16 @@ def render_sms(trigger: Trigger, language: str, milestone: Milestone) -> Sms:
         "place": milestone.place,
         "tags": _short_list(milestone.tags),
         "courier": milestone.courier[:SMS_COURIER].strip() if milestone.courier else None,
-        "damage_claim_by": _teletype_day(milestone.damage_claim_by),
+        "damage_claim_by": day_and_month(milestone.damage_claim_by) if milestone.damage_claim_by else None,
     }
     safe = {name: value if name == "link" or value is None else gsm_safe(value) for name, value in values.items()}
     known = _with_baggage(book, safe)
-    said = " ".join(fill(book.milestones[trigger].sms, known))
-    return measure(f"{known['airline']}: {said}")
+    text = " ".join(fill(book.milestones[trigger].sms, known))
+    return measure(f"{known['airline']}: {text}")
 
 
 def render_email(trigger: Trigger, language: str, milestone: Milestone) -> Mail:
-    """The milestone as an email; in English for an unknown language."""
+    """The email of a milestone; in English for an unknown language."""
     book = phrasebook(language)
     known = _email_values(book, milestone)
     words = book.milestones[trigger]
@@ -144,7 +145,7 @@ def render_email(trigger: Trigger, language: str, milestone: Milestone) -> Mail:
 
 
 def phrasebook(language: str) -> Phrasebook:
-    """The words of a language; English for one that has none here (SITA's rule of a company default)."""
+    """The phrasebook of a language; the English one for a language without (``docs/DOMAIN.md#wording-rules``)."""
     return PHRASEBOOKS[Language(language)] if language in Language.__members__ else ENGLISH
 
 
@@ -153,7 +154,7 @@ def _common_values(milestone: Milestone) -> dict[str, str | None]:
     return {
         "reference": milestone.reference,
         "flight": milestone.flight if milestone.flight_date else None,
-        "flight_date": _teletype_day(milestone.flight_date),
+        "flight_date": day_and_month(milestone.flight_date) if milestone.flight_date else None,
         "window": _window(milestone),
         "link": f"{milestone.tracking_url}/{milestone.reference}" if filed else None,
     }
@@ -181,7 +182,7 @@ def _email_values(book: Phrasebook, milestone: Milestone) -> Mapping[str, str]:
 
 
 def _with_baggage(book: Phrasebook, values: Mapping[str, str | None]) -> dict[str, str]:
-    """What is known of the values, and the baggage as it is named in and at the head of a sentence."""
+    """The known values, with the name of the baggage within a sentence and at its start."""
     known = {name: value for name, value in values.items() if value}
     baggage = _line(book.baggage, known)
     return {**known, "baggage": baggage, "Baggage": baggage[0].upper() + baggage[1:]}
@@ -202,16 +203,12 @@ def _place(code: str | None, city: str | None) -> str | None:
 
 
 def _window(milestone: Milestone) -> str | None:
-    """``24NOV 14:00-18:00`` on the clock of the station; the second day is named where it is another."""
+    """``24NOV 14:00-18:00`` in the time zone of the station; with the date of the end if it is another one."""
     if milestone.window is None:
         return None
-    start, end = (moment.astimezone(milestone.zone) for moment in milestone.window)
-    other_day = f"{_teletype_day(end.date())} " if end.date() != start.date() else ""
-    return f"{_teletype_day(start.date())} {start:%H:%M}-{other_day}{end:%H:%M}"
-
-
-def _teletype_day(day: date | None) -> str | None:
-    return day_and_month(day) if day else None
+    start, end = (at.astimezone(milestone.zone) for at in milestone.window)
+    other_day = f"{day_and_month(end.date())} " if end.date() != start.date() else ""
+    return f"{day_and_month(start.date())} {start:%H:%M}-{other_day}{end:%H:%M}"
 
 
 def _day(book: Phrasebook, day: date | None) -> str | None:

@@ -1,6 +1,6 @@
-"""From events to where a bag stands and what it flew. Pure: the order of arrival never matters.
+"""Status and flown flights of a bag, computed from its events.
 
-Rules: design section 4, and the binding readings of the domain reference, section 12 (numbers in the comments below).
+The order in which events arrive has no influence on the result (``docs/DOMAIN.md#bag-states``).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,12 +14,12 @@ from integrations.records.journeys import BagStatus, FlownLeg
 
 EventT = TypeVar("EventT", bound=EventColumns)
 
-# What a message can say of a bag that nobody has seen yet.
-_WORDS = frozenset({EventKind.EXPECTED, EventKind.ACCEPTED})
+# Kinds that a message can report about a bag before its first scan.
+_MESSAGE_KINDS = frozenset({EventKind.EXPECTED, EventKind.ACCEPTED})
 
 
-def in_order(events: Iterable[EventT]) -> list[EventT]:
-    """By event time, then in the order of states, then by a digest of the content (rule 15)."""
+def sort_events(events: Iterable[EventT]) -> list[EventT]:
+    """Events sorted by event time, then by rank of their state, then by id (``docs/DOMAIN.md#rule-15``)."""
     return sorted(events, key=lambda event: (event.at, event.rank, event.id))
 
 
@@ -31,19 +31,20 @@ def status_of(
     *,
     deleted: bool = False,
 ) -> BagStatus:
-    """Where the bag stands.
+    """The status of a bag.
 
     Args:
-        events: all events of the bag, in order (``in_order``).
-        planned: its itinerary in travel order; empty where no booking is known.
+        events: all events of the bag, in order (``sort_events``).
+        planned: its itinerary in travel order; empty if no booking is known.
         flights: the flights that events or plan name, by id.
-        created_at: when the bag became known; it is expected from then on, or from its first event if that is earlier.
-        deleted: the last word of messages is that the bag is not to be (rule 4): whatever was scanned, it is not
-            expected anywhere.
+        created_at: when the bag became known. The bag is expected from then on, or from its first event if that is
+            earlier.
+        deleted: whether the last instruction is a deletion; the state is then DELETED whatever was scanned
+            (``docs/DOMAIN.md#rule-4``).
     """
     stations = {leg.destination for leg in planned} | {leg.origin for leg in planned}
     loaded = {leg.id for leg, _ in _loadings(events, flights)}
-    # Of a bag that only its scans made known, the first to arrive need not be the first that was taken.
+    # The first scan to arrive need not be the earliest one: a bag known by scans only may be older than its row.
     state, state_at = str(BagState.EXPECTED), min([created_at, *(event.at for event in events[:1])])
     airport: str | None = None
     place: str | None = None
@@ -52,21 +53,22 @@ def status_of(
     for event in events:
         kind = event.kind
         if kind == EventKind.NOT_SEEN and event.flight_id in loaded:
-            continue  # rule 9: a load scan for the same flight wins, whichever is dated later
-        if kind in _WORDS and event.method == ScanMethod.MESSAGE and state not in (BagState.EXPECTED, kind):
-            continue  # a message speaks of a bag before it moves: it is not expected or accepted once more
+            continue  # docs/DOMAIN.md#rule-9: a load scan for the same flight beats it, whichever is later
+        if kind in _MESSAGE_KINDS and event.method == ScanMethod.MESSAGE and state not in (BagState.EXPECTED, kind):
+            continue  # docs/DOMAIN.md#bag-states: a message does not replace the state of a bag that a scan has set
         if kind in SCANS:
             airport, place = event.airport, event.place or None
         custodian = event.custodian or custodian
         flight_id = event.flight_id or flight_id
         if kind != EventKind.POSITION:
-            off_plan = kind == EventKind.ARRIVED and stations and event.airport not in stations  # rule 12
+            # docs/DOMAIN.md#rule-12
+            off_plan = kind == EventKind.ARRIVED and stations and event.airport not in stations
             state, state_at = str(BagState.MISROUTED) if off_plan else kind, event.at
     if deleted:
         return BagStatus(BagState.DELETED, state_at, airport, place, custodian, flight_id)
     if state == BagState.LOADED and flight_id is not None and flight_id in flights:
         departed_at = flights[flight_id].actual_departure
-        if departed_at is not None:  # rule 10: never the clock alone
+        if departed_at is not None:  # docs/DOMAIN.md#rule-10: never by the clock alone
             return BagStatus(BagState.IN_FLIGHT, max(state_at, departed_at), None, None, custodian, flight_id)
     return BagStatus(state, state_at, airport, place, custodian, flight_id)
 
@@ -74,7 +76,7 @@ def status_of(
 def _loadings(
     events: Sequence[EventColumns], flights: Mapping[int, FlightColumns]
 ) -> list[tuple[FlightColumns, EventColumns]]:
-    """Flights that the bag was loaded on and not taken off again, with the loading."""
+    """Flights that the bag was loaded on and not offloaded from, each with the load event."""
     loadings: dict[int, EventColumns] = {}
     for event in events:
         if event.kind == EventKind.LOADED and event.flight_id is not None:
@@ -85,8 +87,8 @@ def _loadings(
     return [(flights[flight_id], event) for flight_id, event in loadings.items() if flight_id in flights]
 
 
-def flown(events: Sequence[EventColumns], flights: Mapping[int, FlightColumns]) -> list[FlownLeg]:
-    """The flights that the bag was on, in order: loaded and not taken off, or arrived from (rule 9)."""
+def flown_legs(events: Sequence[EventColumns], flights: Mapping[int, FlightColumns]) -> list[FlownLeg]:
+    """The flights that the bag was on, in order: loaded and not offloaded, or arrived (``docs/DOMAIN.md#rule-9``)."""
     evidence: dict[int, tuple[FlightColumns, EventColumns | None, EventColumns | None]] = {
         flight.id: (flight, loading, None) for flight, loading in _loadings(events, flights)
     }

@@ -1,10 +1,14 @@
-"""Words for what is in a bag, across the languages that agents write in. Our own list: WorldTracer's is not public."""
+"""Synonyms for the contents of a bag in English, Spanish and Portuguese.
+
+The list is our own, since WorldTracer's is not public (``docs/DOMAIN.md#contents-synonyms``).
+"""
 
 from collections.abc import Mapping
 from functools import cache
 
-# One thing a line: the same thing in English, Spanish and Portuguese, in the teletype alphabet and without a plural S.
-_SAME_THINGS = """
+# One thing a line, in English, Spanish and Portuguese, in the teletype alphabet and without a plural S. The first word
+# of a line stands for all of them.
+_SYNONYMS = """
 CLOTHE CLOTHING CLOTH ROPA ROUPA VESTIMENTA
 SHOE ZAPATO SAPATO CALZADO CALCADO
 SNEAKER TRAINER TENI ZAPATILLA
@@ -77,28 +81,30 @@ WALLET BILLETERA CARTEIRA
 BACKPACK MOCHILA
 """
 
-# In so many bags that they tell little.
-EVERYDAY = frozenset(
+# Contents of most bags, which therefore count little in matching.
+COMMON_WORDS = frozenset(
     {"CLOTHE", "SHOE", "SHIRT", "TSHIRT", "TROUSER", "TOILET", "UNDERWEAR", "SOCK", "CHARGER", "COSMETIC", "JEAN"}
 )
 
-_LITTLE_WORDS = frozenset({"AND", "THE", "WITH", "CON", "COM", "PARA", "FOR", "LOS", "LAS", "DEL", "DOS", "DAS", "UNA"})
-_SHORTEST = 3
+_STOP_WORDS = frozenset({"AND", "THE", "WITH", "CON", "COM", "PARA", "FOR", "LOS", "LAS", "DEL", "DOS", "DAS", "UNA"})
+_MIN_LENGTH = 3
 
 
 @cache
-def _things() -> Mapping[str, str]:
-    """Any of the words for a thing -> the one that stands for it."""
-    return {word: line.split()[0] for line in _SAME_THINGS.strip().splitlines() for word in line.split()}
+def _canonical_words() -> Mapping[str, str]:
+    """The first word of the line of each word."""
+    return {word: line.split()[0] for line in _SYNONYMS.strip().splitlines() for word in line.split()}
 
 
-def thing(word: str) -> str | None:
-    """What a word of a list of contents stands for, itself where it is not known; None for one that says nothing.
+def canonical_word(word: str) -> str | None:
+    """The first synonym of a word of a list of contents; the word without a plural S if it is unknown.
+
+    None for words without a meaning of their own, such as articles.
 
     Args:
         word: in the teletype alphabet.
     """
-    if len(word) < _SHORTEST or word in _LITTLE_WORDS:
+    if len(word) < _MIN_LENGTH or word in _STOP_WORDS:
         return None
     stem = word.removesuffix("S") or word
-    return _things().get(stem, stem)
+    return _canonical_words().get(stem, stem)

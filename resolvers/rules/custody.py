@@ -1,4 +1,4 @@
-"""Custody points of IATA Resolution 753: which are due, which are proved, and by what."""
+"""Custody points of IATA Resolution 753 (``docs/DOMAIN.md#custody-points``): due, proved, and by which event."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,11 +7,15 @@ from integrations.records.events import SCANS, EventColumns, EventKind
 from integrations.records.flights import LegColumns
 from integrations.records.inventory import CustodyCompleteness, CustodyGap, PointCount
 from integrations.records.journeys import CustodyPoint, CustodyPointKind
-from resolvers.rules.bag_state import flown
+from resolvers.rules.bag_state import flown_legs
 
 
 def completeness(of_bags: Mapping[int, Sequence[CustodyPoint]]) -> CustodyCompleteness:
-    """The custody points due and proved of the bags of a flight, by kind, with the gaps."""
+    """Number of custody points due and proved for the bags of a flight, by kind, with the gaps.
+
+    Args:
+        of_bags: custody points of each bag, by bag id.
+    """
     due, proved = Counter[CustodyPointKind](), Counter[CustodyPointKind]()
     for points in of_bags.values():
         due.update(point.kind for point in points)
@@ -24,9 +28,13 @@ def completeness(of_bags: Mapping[int, Sequence[CustodyPoint]]) -> CustodyComple
 
 
 def custody_points(events: Sequence[EventColumns], planned: Sequence[LegColumns]) -> list[CustodyPoint]:
-    """The points of Resolution 753 that the bag has reached or passed, in travel order (rule 14).
+    """The custody points that a bag has reached or passed, in travel order (``docs/DOMAIN.md#rule-14``).
 
-    A point without proof is a gap, and is listed only once a scan further along shows that the bag has passed it.
+    A point without proof is a gap. It is listed only once a later scan shows that the bag has passed it.
+
+    Args:
+        events: of the bag, in order.
+        planned: its itinerary in travel order.
     """
     planned = _as_travelled(events, planned)
     if not planned:
@@ -48,9 +56,9 @@ def custody_points(events: Sequence[EventColumns], planned: Sequence[LegColumns]
 
 
 def _as_travelled(events: Sequence[EventColumns], planned: Sequence[LegColumns]) -> list[LegColumns]:
-    """The plan without missed legs: those not flown that a later one from the same airport replaces."""
+    """The plan without missed legs, which were not flown and which a later leg from the same airport replaces."""
     by_id = {leg.id: leg for leg in planned}
-    flown_ids = {leg.flight.id for leg in flown(events, by_id)}
+    flown_ids = {leg.flight.id for leg in flown_legs(events, by_id)}
     return [
         leg
         for index, leg in enumerate(planned, start=1)
@@ -59,7 +67,7 @@ def _as_travelled(events: Sequence[EventColumns], planned: Sequence[LegColumns])
 
 
 def _points(planned: Sequence[LegColumns]) -> list[tuple[int, CustodyPointKind, str, int]]:
-    """Each point's position along the journey, its airport and the planned leg it belongs to, from 1."""
+    """Position along the journey, kind, airport and leg number (from 1) of each custody point."""
     points = [(0, CustodyPointKind.ACCEPTANCE, planned[0].origin, 1)]
     for leg in range(1, len(planned) + 1):
         end = CustodyPointKind.ARRIVAL if leg == len(planned) else CustodyPointKind.TRANSFER
@@ -80,7 +88,7 @@ def _proves(event: EventColumns, kind: CustodyPointKind, airport: str, leg: LegC
 
 
 def _progress(event: EventColumns, planned: Sequence[LegColumns]) -> float | None:
-    """How far along the plan a scan shows the bag to be, in positions of ``_points``; None where it shows nothing."""
+    """Position along the journey that a scan shows, in positions of ``_points``; None if it shows none."""
     if event.kind == EventKind.ACCEPTED:
         return 0
     if event.kind in (EventKind.AT_CLAIM, EventKind.DELIVERED):
@@ -93,5 +101,5 @@ def _progress(event: EventColumns, planned: Sequence[LegColumns]) -> float | Non
     if event.kind == EventKind.TRANSFER_IN:
         return None if arriving is None else 2 * arriving
     if event.kind in (EventKind.SCREENED, EventKind.SORTED) and leaving is not None:
-        return 2 * leaving - 1.5  # in the system of the station it leaves from: accepted, or taken over
-    return None if arriving is None else 2 * arriving - 0.5  # seen where the leg ends: it was loaded there
+        return 2 * leaving - 1.5  # in the baggage system of the origin of a leg: after acceptance or transfer
+    return None if arriving is None else 2 * arriving - 0.5  # at the destination of a leg: after loading

@@ -1,9 +1,10 @@
-"""The law's deadlines of a file. Pure.
+"""Legal deadlines of a PIR (``docs/DOMAIN.md#liability-deadlines``).
 
-Montreal Convention 1999: damage is complained of within 7 days of receipt, delay within 21 days of the day the bag was
-placed at the passenger's disposal (Article 31); a bag that is missing more than 21 days after it should have arrived
-counts as lost (Article 17); suit within two years of the arrival, or of when it was due (Article 35). Days are calendar
-days of the destination airport's local date; a deadline ends with its day.
+Montreal Convention 1999: a complaint about damage is due within 7 days of receipt, one about delay within 21 days of
+the day on which the bag was placed at the passenger's disposal (article 31). A bag that is missing more than 21 days
+after it should have arrived counts as lost (article 17). Legal action is due within two years of the arrival, or of
+when it was due (article 35). Days are calendar days of the destination airport's local date; a deadline ends with its
+day.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,10 +29,11 @@ NOTES = {
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The last day for something, on the clock of the destination.
+    """A deadline on the clock of the destination.
 
     Args:
-        ends_at: when that day is over, UTC.
+        date: last day, local to the destination.
+        ends_at: end of that day, UTC.
         zone: name in the time zone database.
     """
 
@@ -42,10 +44,11 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """What the law counts for a file; None where it does not count, or not yet.
+    """Deadlines of a PIR; None for a deadline that does not apply or does not run yet.
 
     Args:
-        liability_limit_sdr: special drawing rights a passenger at the date of the event; None under domestic law.
+        liability_limit_sdr: limit of liability in special drawing rights a passenger, at the date of the event; None
+            under domestic law.
     """
 
     damage_complaint: Deadline | None
@@ -59,11 +62,11 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True)
 class LiabilityCase:
-    """What deadlines are counted from.
+    """The facts that deadlines are counted from.
 
     Args:
-        expected_arrival_at: when the bag should have arrived, or did, with its passenger.
-        delivered_at: when it was placed at the passenger's disposal; None before that.
+        expected_arrival_at: when the bag arrived with its passenger, or should have.
+        delivered_at: when the bag was placed at the passenger's disposal; None before that.
     """
 
     kind: PirKind
@@ -71,56 +74,57 @@ class LiabilityCase:
     delivered_at: datetime | None
 
 
-def after_days(moment: datetime, days: int, zone: ZoneInfo) -> Deadline:
-    """The deadline so many calendar days after a moment."""
-    return _end_of(moment.astimezone(zone).date() + timedelta(days=days), zone)
+def after_days(start: datetime, days: int, zone: ZoneInfo) -> Deadline:
+    """The deadline a number of calendar days after a start."""
+    return _end_of(start.astimezone(zone).date() + timedelta(days=days), zone)
 
 
-def after_years(moment: datetime, years: int, zone: ZoneInfo) -> Deadline:
-    """The deadline so many calendar years after a moment; 28 February where there is no 29th."""
-    day = moment.astimezone(zone).date()
+def after_years(start: datetime, years: int, zone: ZoneInfo) -> Deadline:
+    """The deadline a number of calendar years after a start; 28 February in a year without a 29th."""
+    day = start.astimezone(zone).date()
     leap = (day.month, day.day) == (2, 29)
     return _end_of(day.replace(year=day.year + years, day=28 if leap else day.day), zone)
 
 
 def _end_of(day: date, zone: ZoneInfo) -> Deadline:
-    # Where clocks skip midnight, or a date, the earlier offset gives the moment of the change.
+    # Where the clocks skip midnight, or a whole date, the earlier offset gives the time of the change.
     midnight = datetime.combine(day + timedelta(days=1), time.min, tzinfo=zone)
     return Deadline(day, midnight.astimezone(UTC), zone.key)
 
 
 def damage_complaint(case: LiabilityCase, zone: ZoneInfo) -> Deadline | None:
-    """Until when damage, or missing contents, is complained of."""
+    """Deadline for a complaint about damage or missing contents; None until the bag is delivered."""
     if case.kind not in (PirKind.DAMAGED, PirKind.PILFERED) or case.delivered_at is None:
         return None
     return after_days(case.delivered_at, DAMAGE_DAYS, zone)
 
 
 def delay_complaint(case: LiabilityCase, zone: ZoneInfo) -> Deadline | None:
-    """Until when delay is complained of; None until the bag is delivered."""
+    """Deadline for a complaint about delay; None until the bag is delivered."""
     if case.kind != PirKind.DELAYED or case.delivered_at is None:
         return None
     return after_days(case.delivered_at, DELAY_DAYS, zone)
 
 
 def deemed_lost(case: LiabilityCase, zone: ZoneInfo) -> Deadline | None:
-    """After which day a delayed bag counts as lost."""
+    """The day after which a delayed bag counts as lost."""
     if case.kind != PirKind.DELAYED or case.expected_arrival_at is None:
         return None
     return after_days(case.expected_arrival_at, LOST_DAYS, zone)
 
 
 def suit(case: LiabilityCase, zone: ZoneInfo) -> Deadline | None:
-    """Until when the airline can be sued."""
+    """Deadline for legal action."""
     if case.kind == PirKind.ON_HAND or case.expected_arrival_at is None:
         return None
     return after_years(case.expected_arrival_at, SUIT_YEARS, zone)
 
 
 def due_at(case: LiabilityCase, status: PirStatus, zone: ZoneInfo) -> datetime | None:
-    """The next deadline that matters for what is still to be done; None for a closed file and for a found bag.
+    """The next deadline of an open PIR, UTC; None for a closed PIR and for a found bag.
 
-    For a delayed bag the day it counts as lost, and once it is delivered the end of the time to complain.
+    For a delayed bag the end of the day after which it counts as lost; once it is delivered, the end of the time for a
+    complaint.
     """
     if status == PirStatus.CLOSED:
         return None
@@ -129,10 +133,12 @@ def due_at(case: LiabilityCase, status: PirStatus, zone: ZoneInfo) -> datetime |
 
 
 def regime(origin_country: str | None, destination_country: str | None, bound: Iterable[str]) -> LiabilityRegime:
-    """Which law governs carriage between two countries (ISO 3166-1 alpha-2, None where unknown).
+    """The law that governs carriage between two countries (``docs/DOMAIN.md#rule-16``).
 
     Args:
-        bound: the countries known to be bound by the Montreal Convention at the date.
+        origin_country: ISO 3166-1 alpha-2; None if unknown.
+        destination_country: likewise.
+        bound: countries known to be bound by the Montreal Convention at the date.
     """
     if origin_country is None or destination_country is None:
         return LiabilityRegime.UNKNOWN
@@ -142,7 +148,7 @@ def regime(origin_country: str | None, destination_country: str | None, bound: I
 
 
 def limit_at(limits: Iterable[LiabilityLimit], day: date) -> int | None:
-    """The limit of liability for an event of that day; None before the first."""
+    """Limit of liability for an event of a day, in special drawing rights; None before the first limit."""
     known = [limit for limit in limits if limit.valid_from <= day]
     return max(known, key=lambda limit: limit.valid_from).baggage_sdr if known else None
 
@@ -150,7 +156,7 @@ def limit_at(limits: Iterable[LiabilityLimit], day: date) -> int | None:
 def of_case(
     case: LiabilityCase, zone: ZoneInfo, regime: LiabilityRegime, limits: Iterable[LiabilityLimit]
 ) -> Deadlines:
-    """All deadlines of a file. The limit is that of the day the bag should have arrived."""
+    """All deadlines of a case. The limit of liability is that of the day on which the bag should have arrived."""
     event_day = case.expected_arrival_at and case.expected_arrival_at.astimezone(zone).date()
     return Deadlines(
         damage_complaint=damage_complaint(case, zone),
@@ -166,11 +172,11 @@ def of_case(
 def of_pir(
     pir: Pir, places: Mapping[str, Airport], bound: Iterable[str], limits: Iterable[LiabilityLimit]
 ) -> Deadlines:
-    """All deadlines of a file.
+    """All deadlines of a PIR.
 
     Args:
-        places: airports by code, those of the file among them.
-        bound: the countries known to be bound by the Montreal Convention.
+        places: airports by code, including those of the PIR.
+        bound: countries known to be bound by the Montreal Convention.
     """
     origin, destination = places.get(pir.origin or ""), places[pir.destination or pir.station]
     case = LiabilityCase(PirKind(pir.kind), pir.expected_arrival_at, pir.delivered_at)

@@ -1,9 +1,9 @@
-"""Reason for loss and fault station, proposed from what the records prove. Pure; an agent decides.
+"""Proposal of the reason for loss and the fault station from the records of a bag; an agent decides.
 
-Codes: WorldTracer's public help, RP1743e; the split of late transfers (available or not available) compares the minutes
-between the inbound flight's actual on-blocks and the outbound's actual off-blocks with the station's minimum for bags.
-Nothing is guessed: where the evidence fits several reasons (a bag taken off before departure may have been removed for
-space, for security or by error), there is no proposal.
+Rules: ``docs/DOMAIN.md#fault-station``. The codes of late transfers depend on the minutes between the actual on-block
+of the inbound flight and the actual off-block of the outbound flight, compared with the station's minimum for bags.
+There is no proposal where the evidence fits several reasons: a bag offloaded before departure may have been removed for
+space, for security or by error.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,16 +16,16 @@ from typing import Any
 from integrations.records.airports import ConnectionTime
 from integrations.records.events import SCANS, EventColumns, EventKind
 from integrations.records.flights import FlightColumns, LegColumns
-from resolvers.rules.bag_state import flown
+from resolvers.rules.bag_state import flown_legs
 from resolvers.rules.history import History
 from resolvers.rules.transfers import minimum_of
 
-# After one of these a bag travels on new flights, which need not be in its plan.
-_SENT_ON = frozenset({EventKind.LEFT_BEHIND, EventKind.RUSH_TAGGED, EventKind.FORWARDED})
+# After an event of one of these kinds a bag travels on new flights, which need not be in its plan.
+_SENT_ON_KINDS = frozenset({EventKind.LEFT_BEHIND, EventKind.RUSH_TAGGED, EventKind.FORWARDED})
 
 
 class FactName(StrEnum):
-    """What a fact of the evidence is about."""
+    """The subject of a fact of the evidence."""
 
     INBOUND_FLIGHT = "INBOUND_FLIGHT"
     INBOUND_ON_BLOCKS = "INBOUND_ON_BLOCKS"
@@ -44,11 +44,11 @@ class FactName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that the records say.
+    """One fact from the records.
 
     Args:
-        value: in words that need no translation: a flight, a station, a number of minutes.
-        at: when it happened; None for what has no moment.
+        value: text that needs no translation: a flight, a station, a number of minutes.
+        at: when it happened, UTC; None for a fact without a time.
     """
 
     name: FactName
@@ -58,12 +58,12 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What the records say about a loss.
+    """A proposed reason for loss.
 
     Args:
         reason: code of the list ``REASON_FOR_LOSS``.
         station: fault station: where the bag was left, or where the error was made.
-        evidence: every fact that was used.
+        evidence: all facts that the proposal rests on.
     """
 
     reason: str
@@ -73,10 +73,10 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class TagSwitch:
-    """The bag was found under the tag of another bag that was checked in at the same station.
+    """Evidence that the bag was found under the tag of another bag that was checked in at the same station.
 
     Args:
-        at: when an agent confirmed that the found bag is this one.
+        at: when an agent confirmed that the found bag is this one, UTC.
     """
 
     own_tag: str
@@ -92,26 +92,26 @@ def propose(
     final_destination: str | None = None,
     switch: TagSwitch | None = None,
 ) -> Proposal | None:
-    """The reason for loss of a delayed bag and the station at fault; None where the records do not prove one.
+    """The reason for loss of a delayed bag and the station at fault; None if the records prove none.
 
     Args:
         history: events in order, plan and flights of the bag.
-        connection_times: the airline's, of all stations.
-        final_destination: IATA code of where the passenger's journey ends, as the file says; None where unknown.
-        switch: what shows that its tag was exchanged for another's, if anything does.
+        connection_times: the airline's minimum connecting times at all stations.
+        final_destination: IATA code of the end of the passenger's journey, from the PIR; None if unknown.
+        switch: evidence that the bag's tag was exchanged with another one; None without.
     """
     if switch is not None:
-        return Proposal("15", switch.station, _switched(switch))
+        return Proposal("15", switch.station, _switch_evidence(switch))
     return (
         _wrong_aircraft(history)
         or _not_offloaded(history)
         or _offloaded_on_the_way(history)
-        or _missed(history, connection_times)
+        or _missed_flight(history, connection_times)
         or _checked_short(history, final_destination)
     )
 
 
-def _switched(switch: TagSwitch) -> tuple[Fact, ...]:
+def _switch_evidence(switch: TagSwitch) -> tuple[Fact, ...]:
     return (
         Fact(FactName.OWN_TAG, switch.own_tag),
         Fact(FactName.FOUND_TAG, switch.found_tag, switch.at),
@@ -119,11 +119,11 @@ def _switched(switch: TagSwitch) -> tuple[Fact, ...]:
 
 
 def _wrong_aircraft(history: History) -> Proposal | None:
-    """31: loaded, where one of its flights left from, on another that goes to no station of its plan."""
+    """31: loaded at the origin of a planned flight, on another flight that goes to no station of the plan."""
     for loading in _of_the_first_journey(history, EventKind.LOADED):
         flight = history.flights.get(loading.flight_id or 0)
         planned = _planned_from(history, flight.origin) if flight else None
-        if flight is None or planned is None or _is_planned(history, flight) or _undone(history, loading):
+        if flight is None or planned is None or _is_planned(history, flight) or _not_flown(history, loading):
             continue
         destinations = {leg.destination for leg in history.planned}
         if flight.actual_departure is not None and flight.destination not in destinations:
@@ -137,7 +137,7 @@ def _wrong_aircraft(history: History) -> Proposal | None:
 
 
 def _not_offloaded(history: History) -> Proposal | None:
-    """33: loaded for a station, never scanned there, and taken off a flight that left it and was not planned."""
+    """33: loaded for a station, never scanned there, and arrived on an unplanned flight from that station."""
     for arrival in _of_the_first_journey(history, EventKind.ARRIVED):
         flight = history.flights.get(arrival.flight_id or 0)
         if flight is None or _is_planned(history, flight):
@@ -147,8 +147,8 @@ def _not_offloaded(history: History) -> Proposal | None:
         loading = _loading(history, planned) if planned else None
         if planned is None or loading is None or any(one.airport == station for one in _scans(history)):
             continue
-        came, left = planned.actual_arrival, flight.actual_departure
-        if came is None or left is None or left < came:
+        arrived_at, departed_at = planned.actual_arrival, flight.actual_departure
+        if arrived_at is None or departed_at is None or departed_at < arrived_at:
             continue
         evidence = (
             _flight(FactName.PLANNED_FLIGHT, planned, planned.actual_arrival),
@@ -161,7 +161,7 @@ def _not_offloaded(history: History) -> Proposal | None:
 
 
 def _offloaded_on_the_way(history: History) -> Proposal | None:
-    """32: taken off its flight at neither end of it, although that went on to where it was to go."""
+    """32: arrived from a planned flight at neither end of it, although the flight reached its destination."""
     for arrival in _of_the_first_journey(history, EventKind.ARRIVED):
         leg = next((one for one in history.planned if one.id == arrival.flight_id), None)
         if leg is None or arrival.airport in (leg.origin, leg.destination):
@@ -172,15 +172,15 @@ def _offloaded_on_the_way(history: History) -> Proposal | None:
     return None
 
 
-def _missed(history: History, connection_times: Sequence[ConnectionTime]) -> Proposal | None:
+def _missed_flight(history: History, connection_times: Sequence[ConnectionTime]) -> Proposal | None:
     """The first planned flight that left without the bag: 21 at the origin, 52, 53, 55 or 56 at a transfer."""
-    flown_ids = {leg.flight.id for leg in flown(history.events, history.flights)}
+    flown_ids = {leg.flight.id for leg in flown_legs(history.events, history.flights)}
     inbound: LegColumns | None = None
     for leg in history.planned:
         if leg.id in flown_ids:
             inbound = leg
             continue
-        proof = _stayed(history, leg)
+        proof = _proof_of_staying(history, leg)
         if proof is None:
             return None
         if inbound is None:
@@ -192,7 +192,7 @@ def _missed(history: History, connection_times: Sequence[ConnectionTime]) -> Pro
 
 
 def _left_at_origin(history: History, leg: LegColumns, proof: EventColumns) -> Proposal | None:
-    """21, where the acceptance shows that the bag was there in time, under the tag that its plan belongs to."""
+    """21: accepted in time at the origin, under the tag of the plan, and left behind by the first flight."""
     accepted = next((one for one in history.events if one.kind == EventKind.ACCEPTED), None)
     if accepted is None or accepted.airport != leg.origin or leg.actual_departure is None:
         return None
@@ -205,20 +205,20 @@ def _left_at_origin(history: History, leg: LegColumns, proof: EventColumns) -> P
 def _missed_connection(
     inbound: LegColumns, outbound: LegColumns, proof: EventColumns, connection_times: Sequence[ConnectionTime]
 ) -> Proposal | None:
-    came, left = inbound.actual_arrival, outbound.actual_departure
+    arrived_at, departed_at = inbound.actual_arrival, outbound.actual_departure
     minimum = minimum_of(connection_times, outbound.origin, inbound.carrier, outbound.carrier)
-    if came is None or left is None or minimum is None:
+    if arrived_at is None or departed_at is None or minimum is None:
         return None
-    available = (left - came) // timedelta(minutes=1)
+    available = (departed_at - arrived_at) // timedelta(minutes=1)
     in_time = available >= minimum.bag_minutes
     online = inbound.carrier == outbound.carrier
     reason = ("55" if in_time else "56") if online else ("52" if in_time else "53")
     pair = f"{minimum.inbound_carrier or 'ANY'}-{minimum.outbound_carrier or 'ANY'}"
     evidence = (
         _flight(FactName.INBOUND_FLIGHT, inbound),
-        Fact(FactName.INBOUND_ON_BLOCKS, inbound.destination, came),
+        Fact(FactName.INBOUND_ON_BLOCKS, inbound.destination, arrived_at),
         _flight(FactName.OUTBOUND_FLIGHT, outbound),
-        Fact(FactName.OUTBOUND_OFF_BLOCKS, outbound.origin, left),
+        Fact(FactName.OUTBOUND_OFF_BLOCKS, outbound.origin, departed_at),
         Fact(FactName.MINUTES_AVAILABLE, str(available)),
         Fact(FactName.MINUTES_NEEDED, str(minimum.bag_minutes)),
         Fact(FactName.MINIMUM_SOURCE, f"{minimum.airport} {pair}"),
@@ -228,11 +228,11 @@ def _missed_connection(
 
 
 def _checked_short(history: History, final_destination: str | None) -> Proposal | None:
-    """12: flew its whole plan, and that ends before the passenger's journey does."""
+    """12: flew its whole plan, which ends before the passenger's journey does."""
     if final_destination is None or not history.planned:
         return None
     end = history.planned[-1].destination
-    journey = flown(history.events, history.flights)
+    journey = flown_legs(history.events, history.flights)
     if not {leg.id for leg in history.planned} <= {leg.flight.id for leg in journey}:
         return None
     arrived = journey[-1].arrived
@@ -248,24 +248,24 @@ def _checked_short(history: History, final_destination: str | None) -> Proposal 
     return Proposal("12", history.planned[0].origin, evidence)
 
 
-def _stayed(history: History, leg: LegColumns) -> EventColumns | None:
-    """What shows that the bag was still at the station when its flight left; None where nothing does.
+def _proof_of_staying(history: History, leg: LegColumns) -> EventColumns | None:
+    """The event that proves that the bag was still at the origin when its flight left; None without one.
 
-    An offload is no proof (nobody knows why), and a bag that is next seen elsewhere may have flown unscanned.
+    An offload is no proof, since its cause is unknown. A bag that is next seen elsewhere may have flown unscanned.
     """
-    left = leg.actual_departure
-    if left is None or any(_offloaded(event, leg) for event in history.events):
+    departed_at = leg.actual_departure
+    if departed_at is None or any(_offloaded(event, leg) for event in history.events):
         return None
-    after = [event for event in _scans(history) if event.at > left]
+    after = [event for event in _scans(history) if event.at > departed_at]
     if after and after[0].airport != leg.origin:
         return None
-    told = (
+    reports = (
         event
         for event in history.events
         if (event.kind == EventKind.LEFT_BEHIND and event.airport == leg.origin)
         or (event.kind == EventKind.NOT_SEEN and event.flight_id == leg.id)
     )
-    return next(told, after[0] if after else None)
+    return next(reports, after[0] if after else None)
 
 
 def _offloaded(event: EventColumns, leg: LegColumns) -> bool:
@@ -275,13 +275,13 @@ def _offloaded(event: EventColumns, leg: LegColumns) -> bool:
 
 
 def _scans(history: History) -> list[EventColumns]:
-    """Events that prove where the bag was; a rush tag is tied on by hand."""
+    """Events that prove where the bag was; a rush tag is attached by hand."""
     return [event for event in history.events if event.kind in SCANS or event.kind == EventKind.RUSH_TAGGED]
 
 
 def _of_the_first_journey(history: History, kind: EventKind) -> list[EventColumns]:
-    """Events of a kind from before the bag was left behind or sent on: later flights belong to no plan."""
-    first = takewhile(lambda event: event.kind not in _SENT_ON, history.events)
+    """Events of a kind before the bag was left behind or sent on, after which its flights belong to no plan."""
+    first = takewhile(lambda event: event.kind not in _SENT_ON_KINDS, history.events)
     return [event for event in first if event.kind == kind]
 
 
@@ -294,11 +294,11 @@ def _is_planned(history: History, flight: FlightColumns) -> bool:
 
 
 def _loading(history: History, leg: LegColumns) -> EventColumns | None:
-    return next((one.loaded for one in flown(history.events, history.flights) if one.flight.id == leg.id), None)
+    return next((one.loaded for one in flown_legs(history.events, history.flights) if one.flight.id == leg.id), None)
 
 
-def _undone(history: History, loading: EventColumns) -> bool:
-    return all(leg.flight.id != loading.flight_id for leg in flown(history.events, history.flights))
+def _not_flown(history: History, loading: EventColumns) -> bool:
+    return all(leg.flight.id != loading.flight_id for leg in flown_legs(history.events, history.flights))
 
 
 def _flight(name: FactName, flight: FlightColumns, at: datetime | None = None) -> Fact:
@@ -309,6 +309,6 @@ def _scan(event: EventColumns) -> Fact:
     return Fact(FactName.SCAN, f"{event.kind} {event.airport}", event.at)
 
 
-def moment(entry: Mapping[str, Any]) -> datetime | None:
-    """When a fact happened, from its stored form; None for what has no moment."""
+def fact_time(entry: Mapping[str, Any]) -> datetime | None:
+    """When a fact happened, from its stored form; None for a fact without a time."""
     return datetime.fromisoformat(entry["at"]) if entry.get("at") else None

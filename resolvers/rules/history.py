@@ -1,4 +1,4 @@
-"""The history of a bag: what its events, plan and flights say."""
+"""The history of a bag: events, plan and flights."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +9,12 @@ from integrations.records.flights import FlightColumns, Leg
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One bag's events in order, its planned legs in travel order, and the flights they name, by id.
+    """Events and plan of one bag, with the flights that they name.
 
-    The flights are those of all bags that were asked for together.
+    Args:
+        events: in order.
+        planned: in travel order.
+        flights: by id; those of all bags that were read together.
     """
 
     events: Sequence[Event]

@@ -1,8 +1,9 @@
-"""Whether a found bag may be one that is missed: elements compared one by one, and a score. Pure.
+"""Matching of a found bag with a missed bag: elements compared one by one, and a score.
 
-The rule is WorldTracer's: each element that both sides have earns points by how well it agrees; the score is the points
-earned of the points possible, as a percentage. WorldTracer's weights are not public: those here are ours (assumed),
-tuned by ``python -m benchmarks.matching --tune`` on a generated set of files and finds, and measured on another.
+The rule is WorldTracer's (``docs/DOMAIN.md#matching-of-found-bags``): each element that both sides have earns points by
+how well it agrees; the score is the points earned of the points possible, as a percentage. WorldTracer's weights are
+not public. The weights here are assumed, tuned by ``python -m benchmarks.matching --tune`` on a generated set of missed
+and found bags, and measured on another.
 """
 
 import re
@@ -15,7 +16,7 @@ from rapidfuzz.distance import OSA
 
 from integrations.records.matches import MatchElement, TracedBagColumns
 from integrations.records.passengers import teletype
-from resolvers.rules.contents_synonyms import EVERYDAY, thing
+from resolvers.rules.contents_synonyms import COMMON_WORDS, canonical_word
 
 WEIGHTS: Mapping[MatchElement, float] = {
     MatchElement.TAG: 18.0,
@@ -31,14 +32,14 @@ WEIGHTS: Mapping[MatchElement, float] = {
     MatchElement.DATE: 4.0,
 }
 
-# From here on an element counts for the match, below against it.
+# An element counts for the match from this agreement on, and against it below.
 AGREES = 0.5
 
-# Agreement of tags that are not the same (assumed).
-SAME_BUT_FIRST_DIGIT = 0.95  # the printed form has lost it
-ONE_DIGIT_OFF = 0.7  # wrong, lost or exchanged; tags are issued in a row, so that others' are as near
+# Agreement of similar tags (assumed).
+SAME_BUT_FIRST_DIGIT = 0.95  # the printed form does not show the first digit
+ONE_DIGIT_OFF = 0.7  # wrong, lost or exchanged; not higher, since tags are issued in sequence and others are as near
 
-# Colours and types that people take for each other, and how much such a pair counts (assumed).
+# Colours and types that people confuse, and the agreement of such a pair (assumed).
 NEAR = 0.5
 NEAR_COLOURS: Mapping[str, frozenset[str]] = {
     "BK": frozenset({"BU", "GY"}),
@@ -71,20 +72,20 @@ NEAR_TYPES: Mapping[str, frozenset[str]] = {
 MIXED_COLOURS = frozenset({"MC", "PR", "TD"})
 MIXED = 0.25  # any colour may be one of several
 
-# What people write where there is no brand to name.
+# Words that people write for a bag without a brand.
 NO_BRAND = frozenset({"UNBRANDED", "UNKNOWN", "NONE", "NOT", "KNOWN", "NO", "BRAND", "OWN", "LABEL", "WORN", "OFF"})
 
-# A bag is found about when its passenger misses it; how much the date still tells falls from day to day.
+# A bag is found at about the time when its passenger misses it; the agreement of the dates falls from day to day.
 EARLIEST = timedelta(days=-3)
 FULL_AGREEMENT = timedelta(days=3)
 NO_AGREEMENT = timedelta(days=45)
 OTHER_DAY = 0.6  # the same flight a day earlier or later
 
-# Longer texts are cut: what tells bags apart does not come so late.
-MOST_CHARACTERS = 2_000
-MOST_SHOWN = 200
-MOST_WORDS = 40
-LONGEST_WORD = 24
+# Longer texts are cut; distinguishing words come early.
+MAX_CHARACTERS = 2_000
+MAX_SHOWN = 200
+MAX_WORDS = 40
+MAX_WORD_LENGTH = 24
 
 _PUNCTUATION = re.compile(r"[\W_]+")
 _WORD = re.compile(r"[A-Z0-9]+")
@@ -95,14 +96,15 @@ _LETTERS = str.maketrans({"C": "K", "Z": "S", "V": "B", "W": "B", "Y": "I", "H":
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """A bag as it is compared: its texts in the teletype alphabet, cut into words.
+    """A bag prepared for comparison: its texts in the teletype alphabet, split into words.
 
     Args:
-        bag: the record itself, for what people are shown.
-        near_tags: its tags with one digit left out: tags that share such a number are one digit apart.
+        bag: the record itself, for display.
+        near_tags: its tags with one digit left out; two tags that share such a number are one digit apart.
         names: words of the surname, and of the given names.
         label: words of the name on the bag.
-        contents: things, whatever the language they were written down in.
+        contents: canonical words, independent of language.
+        flights: departure date of each flight, by designator.
     """
 
     bag: TracedBagColumns
@@ -121,12 +123,14 @@ class Traits:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """One element of two bags.
+class ElementComparison:
+    """Comparison of one element of two bags.
 
     Args:
-        found: what is said of the found bag, as people wrote it; of the missed one: ``reported``.
-        earned: points, of ``possible``.
+        found: the element of the found bag, as written.
+        reported: the element of the missed bag, as written.
+        earned: points earned.
+        possible: points possible.
     """
 
     element: MatchElement
@@ -138,21 +142,21 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How well two bags agree.
+    """Agreement of two bags.
 
     Args:
-        percentage: 0 to 100, of the elements that both sides have.
-        points: earned in all: of two matches with one percentage, the one with more is better founded.
+        percentage: points earned of the points possible, 0 to 100, over the elements that both sides have.
+        points: points earned; of two matches with the same percentage, the one with more points has more evidence.
     """
 
     percentage: float
     points: float
-    matched: tuple[Compared, ...]
-    contradicting: tuple[Compared, ...]
+    matched: tuple[ElementComparison, ...]
+    contradicting: tuple[ElementComparison, ...]
 
 
 def traits(bag: TracedBagColumns) -> Traits:
-    """What a bag is compared by."""
+    """The traits of a bag."""
     tags = frozenset(bag.tags)
     description = bag.description or "       "
     return Traits(
@@ -165,7 +169,7 @@ def traits(bag: TracedBagColumns) -> Traits:
         type=description[2:4].strip(),
         descriptors=frozenset(description[4:]) - {"X", " "},
         brand=tuple(word for word in _words(bag.brand, _WORD) if word not in NO_BRAND),
-        contents=frozenset(filter(None, map(thing, _words(bag.contents, _WORD)))),
+        contents=frozenset(filter(None, map(canonical_word, _words(bag.contents, _WORD)))),
         stations=tuple(dict.fromkeys(bag.stations)),
         flights={designator: date.fromisoformat(day) for designator, _, day in map(_split, bag.flights)},
         at=bag.at,
@@ -177,16 +181,18 @@ def _split(flight: str) -> tuple[str, str, str]:
 
 
 def _words(text: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
-    composed = unicodedata.normalize("NFKC", text[:MOST_CHARACTERS])
+    composed = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS])
     plain = teletype(_PUNCTUATION.sub(" ", composed))
-    return tuple(word[:LONGEST_WORD] for word in pattern.findall(plain))[:MOST_WORDS]
+    return tuple(word[:MAX_WORD_LENGTH] for word in pattern.findall(plain))[:MAX_WORDS]
 
 
 def score(found: Traits, missed: Traits) -> Score:
-    """How well a found bag and a missed one agree, element by element."""
+    """The agreement of a found bag and a missed bag, element by element."""
     agreed = agreements(found, missed)
     compared = [
-        Compared(element, *_said(element, found, missed), round(agreement * WEIGHTS[element], 2), WEIGHTS[element])
+        ElementComparison(
+            element, *_texts(element, found, missed), round(agreement * WEIGHTS[element], 2), WEIGHTS[element]
+        )
         for element, agreement in agreed.items()
     ]
     return Score(
@@ -197,14 +203,14 @@ def score(found: Traits, missed: Traits) -> Score:
 
 
 def rate(agreed: Mapping[MatchElement, float], weights: Mapping[MatchElement, float] = WEIGHTS) -> tuple[float, float]:
-    """Points earned of the points possible as a percentage, 0 to 100, and the points: more of them prove more."""
+    """Points earned of the points possible as a percentage, 0 to 100, and the points earned."""
     possible = sum(weights[element] for element in agreed)
     earned = sum(weights[element] * agreement for element, agreement in agreed.items())
     return (round(100 * earned / possible, 1) if possible else 0.0), round(earned, 2)
 
 
 def agreements(found: Traits, missed: Traits) -> dict[MatchElement, float]:
-    """How well each element agrees that both sides have, 0 to 1."""
+    """The agreement of each element that both sides have, 0 to 1."""
     on_found_bag = found.label + found.names[0] + found.names[1]
     compared = {
         MatchElement.TAG: _tags(found, missed),
@@ -229,21 +235,21 @@ def _tags(found: Traits, missed: Traits) -> float | None:
         return 1.0
     if {tag[1:] for tag in found.tags} & {tag[1:] for tag in missed.tags}:
         return SAME_BUT_FIRST_DIGIT
-    # A nine-digit reading is itself a tag with one digit left out.
+    # A nine-digit number is itself a tag with one digit left out.
     if (found.near_tags | found.tags) & (missed.near_tags | missed.tags):
         return ONE_DIGIT_OFF
     return 0.0
 
 
 def _names(found: Sequence[str], reported: Sequence[str]) -> float | None:
-    """How well the best pair of words agrees: people leave out second surnames and write names in any order."""
+    """The agreement of the best pair of words; people omit second surnames and write names in any order."""
     if not found or not reported:
         return None
     return max(_similar(one, other) for one in found for other in reported)
 
 
 def _similar(one: str, other: str) -> float:
-    """1 for the same word, 0 where half of the letters differ; an initial counts a little."""
+    """Similarity of two words: 1 for the same word, 0 if half of the letters differ, ``AGREES`` for an initial."""
     if one != other and min(len(one), len(other)) == 1:
         return AGREES if one[0] == other[0] else 0.0
     return max(0.0, 2 * OSA.normalized_similarity(one, other, score_cutoff=0.5) - 1)
@@ -267,16 +273,16 @@ def _shared(found: frozenset[str], reported: frozenset[str]) -> float | None:
 
 
 def _contents(found: frozenset[str], reported: frozenset[str]) -> float | None:
-    """The share of the shorter list that is in the other one; things that are in most bags count little."""
+    """The weighted share of the shorter list that is in the longer one; contents of most bags count little."""
     if not found or not reported:
         return None
-    shorter, longer = sorted((found, reported), key=_telling)
-    agreed = _telling(frozenset(one for one in shorter if one in longer or _misspelt(one, longer)))
-    return min(1.0, agreed / _telling(shorter))
+    shorter, longer = sorted((found, reported), key=_weight)
+    agreed = _weight(frozenset(one for one in shorter if one in longer or _misspelt(one, longer)))
+    return min(1.0, agreed / _weight(shorter))
 
 
-def _telling(things: frozenset[str]) -> float:
-    return sum(0.25 if one in EVERYDAY else 1.0 for one in things)
+def _weight(things: frozenset[str]) -> float:
+    return sum(0.25 if one in COMMON_WORDS else 1.0 for one in things)
 
 
 def _misspelt(word: str, words: frozenset[str]) -> bool:
@@ -304,8 +310,8 @@ def _date(later: timedelta) -> float:
     return min(1.0, max(0.0, 1 - (later - FULL_AGREEMENT) / (NO_AGREEMENT - FULL_AGREEMENT)))
 
 
-def _said(element: MatchElement, found: Traits, missed: Traits) -> tuple[str, str]:
-    """The element of both bags as people wrote it."""
+def _texts(element: MatchElement, found: Traits, missed: Traits) -> tuple[str, str]:
+    """The element of both bags, as written."""
     return _text(element, found), _text(element, missed)
 
 
@@ -324,10 +330,10 @@ def _text(element: MatchElement, one: Traits) -> str:
         MatchElement.FLIGHT: ", ".join(bag.flights),
         MatchElement.DATE: f"{bag.at:%Y-%m-%d}",
     }
-    return texts[element][:MOST_SHOWN]
+    return texts[element][:MAX_SHOWN]
 
 
-# Candidates: bags that share a key. A key weighs what it tells, so that the best founded candidates come first.
+# Candidates are bags that share a key. Keys have weights, so that the candidates with the most evidence come first.
 
 TAG_KEY, NEAR_TAG_KEY, NAME_KEY, FLIGHT_KEY, BRAND_KEY, LOOKS_KEY, NEAR_LOOKS_KEY, CONTENTS_KEY = (
     20,
@@ -339,18 +345,18 @@ TAG_KEY, NEAR_TAG_KEY, NAME_KEY, FLIGHT_KEY, BRAND_KEY, LOOKS_KEY, NEAR_LOOKS_KE
     1,
     1,
 )
-MOST_KEYS = 80
-MOST_OF_A_KEY = 200  # the newest files
-MOST_CANDIDATES = 500
+MAX_KEYS = 80
+MAX_PER_KEY = 200  # the newest files
+MAX_CANDIDATES = 500
 
 
 def keys(one: Traits) -> list[str]:
-    """What a bag is found by."""
+    """The keys that a bag is indexed by."""
     return _bounded([*_tag_keys(one), *_common_keys(one), *_looks_keys(one, [(one.colour, one.type)])])
 
 
 def wanted_keys(one: Traits) -> dict[str, int]:
-    """Keys of bags that may be this one, and the weight of each."""
+    """The keys of bags that may be this one, each with its weight."""
     tags = dict.fromkeys(_tag_keys(one), NEAR_TAG_KEY) | {f"T{tag}": TAG_KEY for tag in one.tags}
     weights = {"N": NAME_KEY, "F": FLIGHT_KEY, "B": BRAND_KEY, "C": CONTENTS_KEY}
     common = {key: weights[key[0]] for key in _common_keys(one)}
@@ -363,7 +369,7 @@ def wanted_keys(one: Traits) -> dict[str, int]:
 
 
 def _bounded(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))[:MOST_KEYS]
+    return list(dict.fromkeys(names))[:MAX_KEYS]
 
 
 def _tag_keys(one: Traits) -> list[str]:
@@ -372,12 +378,12 @@ def _tag_keys(one: Traits) -> list[str]:
 
 def _common_keys(one: Traits) -> list[str]:
     names = dict.fromkeys((*one.label, *one.names[0], *one.names[1]))
-    telling = sorted(one.contents - EVERYDAY)
+    distinctive = sorted(one.contents - COMMON_WORDS)
     return [
         *(f"N{sound(name)}" for name in names if len(name) > 1),
         *(f"F{designator}/{day}" for designator, day in one.flights.items()),
         *(f"B{sound(word)}{one.colour}" for word in one.brand[:2]),
-        *(f"C{word}" for word in telling[:10]),
+        *(f"C{word}" for word in distinctive[:10]),
     ]
 
 
@@ -386,7 +392,7 @@ def _looks_keys(one: Traits, looks: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def sound(word: str) -> str:
-    """A word by how it sounds in Spanish, Portuguese or English, roughly: GONZALES and GONSALEZ are one."""
+    """A rough phonetic key of a word in Spanish, Portuguese or English: GONZALES and GONSALEZ have the same."""
     for written, spoken in _SOUNDS:
         word = word.replace(written, spoken)
     letters = word.translate(_LETTERS)

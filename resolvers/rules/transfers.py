@@ -1,14 +1,6 @@
-"""Connection risk of a bag: whether it makes its next flight, with the evidence.
+"""Connection risk: whether a bag makes its next flight, with the evidence.
 
-The rule, for a bag that has not left the airport yet:
-
-- It is MISSED where a flight of the two is cancelled, where the next one left without it, where it was left behind or
-  went astray, and where it is still coming on a flight that is on block only when the next one is off.
-- Otherwise it has the minutes from now, or from on-block if that is later, until the next flight is off block. Once it
-  is in the transfer system, they count from its scan there, and it needs only a share of the minimum. Flights count by
-  their actual times, else the estimated, else the scheduled ones.
-- Fewer than it needs is AT_RISK; not ``SPARE_MINUTES`` more is TIGHT; else SAFE. Without a flight's time, or a minimum
-  for the two carriers at the airport, it is UNKNOWN.
+``docs/DOMAIN.md#missed-connections`` states the rule.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,24 +25,23 @@ from integrations.records.transfers import (
     TransferRow,
 )
 
-# No source tells how a transfer system's time divides: half of the minimum lies before its first scan is assumed.
+# Share of the minimum that a bag in the transfer system still needs. Assumed: no source divides the minimum.
 TRANSFERRED_SHARE = 0.5
 
 
+# A connection with fewer minutes to spare is TIGHT.
 SPARE_MINUTES = 15
-
-
 URGENCY = {level: rank for rank, level in enumerate(ConnectionLevel)}
 
 
 @dataclass(frozen=True, slots=True)
-class Clocked:
-    """One end of a flight: the time that counts.
+class BlockTime:
+    """The time of a flight's on-block or off-block that counts.
 
     Args:
-        at: None where it is not known.
+        at: UTC; None if unknown.
         source: ACTUAL, ESTIMATED, SCHEDULED or UNKNOWN.
-        late: minutes after the scheduled time, negative before; None where one of the two is not known.
+        late: minutes after the scheduled time, negative if earlier; None if one of the two times is unknown.
     """
 
     at: datetime | None
@@ -58,47 +49,47 @@ class Clocked:
     late: int | None
 
 
-def on_block(flight: ConnectingFlight) -> Clocked:
-    """When a flight comes."""
-    return _clocked(flight, flight.actual_arrival, flight.estimated_arrival, flight.scheduled_arrival)
+def on_block(flight: ConnectingFlight) -> BlockTime:
+    """The arrival of a flight: actual, else estimated, else scheduled."""
+    return _block_time(flight, flight.actual_arrival, flight.estimated_arrival, flight.scheduled_arrival)
 
 
-def off_block(flight: ConnectingFlight) -> Clocked:
-    """When a flight leaves."""
-    return _clocked(flight, flight.actual_departure, flight.estimated_departure, flight.scheduled_departure)
+def off_block(flight: ConnectingFlight) -> BlockTime:
+    """The departure of a flight: actual, else estimated, else scheduled."""
+    return _block_time(flight, flight.actual_departure, flight.estimated_departure, flight.scheduled_departure)
 
 
-def _clocked(
+def _block_time(
     flight: ConnectingFlight, actual: datetime | None, estimated: datetime | None, scheduled: datetime
-) -> Clocked:
+) -> BlockTime:
     source = "ACTUAL" if actual else "ESTIMATED" if estimated else "SCHEDULED" if flight.times_known else "UNKNOWN"
     at = actual or estimated or (scheduled if flight.times_known else None)
-    return Clocked(at, source, minutes(scheduled, at) if at and flight.times_known else None)
+    return BlockTime(at, source, minutes_between(scheduled, at) if at and flight.times_known else None)
 
 
-def minutes(since: datetime, until: datetime) -> int:
-    """Whole minutes between two moments, rounded down."""
+def minutes_between(since: datetime, until: datetime) -> int:
+    """Whole minutes between two timestamps, rounded down."""
     return int((until - since) // timedelta(minutes=1))
 
 
 def minimum_of(
     connection_times: Iterable[ConnectionTime], airport: str, inbound_carrier: str, outbound_carrier: str
 ) -> ConnectionTime | None:
-    """The minimum of the two carriers where one is filed, else that of one of them, else that of any."""
+    """The minimum connecting time of the two carriers, else of one of them, else of any carriers."""
     filed = {(one.inbound_carrier, one.outbound_carrier): one for one in connection_times if one.airport == airport}
     pairs = ((inbound_carrier, outbound_carrier), (inbound_carrier, ""), ("", outbound_carrier), ("", ""))
     return next((filed[pair] for pair in pairs if pair in filed), None)
 
 
 class Minima:
-    """Minutes that bags need, looked up once for each airport and two carriers."""
+    """Minimum connecting times of bags, looked up once for each airport and pair of carriers."""
 
     def __init__(self, connection_times: Sequence[ConnectionTime]) -> None:
         self._connection_times = connection_times
         self._found: dict[tuple[str, str, str], int | None] = {}
 
     def of(self, airport: str, inbound_carrier: str, outbound_carrier: str) -> int | None:
-        """Minutes between the two carriers there; None where no minimum is filed."""
+        """Minimum for bags between two carriers at an airport, in minutes; None if none is filed."""
         key = airport, inbound_carrier, outbound_carrier
         if key not in self._found:
             filed = minimum_of(self._connection_times, *key)
@@ -114,24 +105,26 @@ def judge(
     minimum: int | None,
     now: datetime,
 ) -> Judgement:
-    """How a bag's connection stands, by the rule above.
+    """The connection risk of a bag (``docs/DOMAIN.md#missed-connections``).
 
     Args:
-        state_at: when it came to its position, to the minute; None where nobody asks.
-        minimum: minutes that the airport needs between the two carriers.
+        state_at: when the bag reached its position, to the minute; None for a group of bags.
+        minimum: minimum connecting time of bags between the two carriers, in minutes; None if none is filed.
     """
     scan = TransferEvidence(EvidenceKind.LAST_SCAN, position.value, at=state_at)
     if position is TransferPosition.BEYOND:
         return Judgement(ConnectionLevel.MADE, None, None, [scan])
-    if lost := _lost(position, inbound, outbound):
-        return Judgement(ConnectionLevel.MISSED, None, None, [lost, scan] if lost.kind != scan.kind else [scan])
+    if miss := _certain_miss(position, inbound, outbound):
+        return Judgement(ConnectionLevel.MISSED, None, None, [miss, scan] if miss.kind != scan.kind else [scan])
     if position is TransferPosition.ON_BOARD:
         return Judgement(ConnectionLevel.MADE, None, None, [scan])
     return _by_time(scan, position, inbound, outbound, minimum, now)
 
 
-def _lost(position: TransferPosition, inbound: ConnectingFlight, outbound: ConnectingFlight) -> TransferEvidence | None:
-    """Why there is nothing left to wait for."""
+def _certain_miss(
+    position: TransferPosition, inbound: ConnectingFlight, outbound: ConnectingFlight
+) -> TransferEvidence | None:
+    """Why the connection is missed whatever the times are; None if it may still be made."""
     if outbound.status == FlightStatus.CANCELLED:
         return TransferEvidence(EvidenceKind.OUTBOUND_CANCELLED, outbound.designator, flight=outbound)
     if position is TransferPosition.COMING and inbound.status == FlightStatus.CANCELLED:
@@ -152,26 +145,27 @@ def _by_time(
     minimum: int | None,
     now: datetime,
 ) -> Judgement:
-    came, leaves = on_block(inbound), off_block(outbound)
+    arrival, departure = on_block(inbound), off_block(outbound)
     evidence = [
-        TransferEvidence(EvidenceKind.OUTBOUND_TIME, leaves.source, leaves.late, leaves.at, outbound),
-        TransferEvidence(EvidenceKind.INBOUND_TIME, came.source, came.late, came.at, inbound),
+        TransferEvidence(EvidenceKind.OUTBOUND_TIME, departure.source, departure.late, departure.at, outbound),
+        TransferEvidence(EvidenceKind.INBOUND_TIME, arrival.source, arrival.late, arrival.at, inbound),
         TransferEvidence(EvidenceKind.MINIMUM, f"{inbound.carrier}-{outbound.carrier}", minimum),
         scan,
     ]
-    if came.at is None or leaves.at is None:
+    if arrival.at is None or departure.at is None:
         return Judgement(ConnectionLevel.UNKNOWN, None, minimum, evidence)
     transferred = position is TransferPosition.TRANSFERRED
-    since = scan.at if transferred and scan.at is not None else came.at
+    since = scan.at if transferred and scan.at is not None else arrival.at
     if now > since:
-        evidence.insert(0, TransferEvidence(EvidenceKind.CLOCK, outbound.designator, minutes(now, leaves.at), now))
-    has = minutes(max(since, now), leaves.at)
-    if position is TransferPosition.COMING and leaves.at <= came.at:
-        return Judgement(ConnectionLevel.MISSED, minutes(came.at, leaves.at), minimum, evidence)
+        left = minutes_between(now, departure.at)
+        evidence.insert(0, TransferEvidence(EvidenceKind.CLOCK, outbound.designator, left, now))
+    available = minutes_between(max(since, now), departure.at)
+    if position is TransferPosition.COMING and departure.at <= arrival.at:
+        return Judgement(ConnectionLevel.MISSED, minutes_between(arrival.at, departure.at), minimum, evidence)
     if minimum is None:
-        return Judgement(ConnectionLevel.UNKNOWN, has, None, evidence)
+        return Judgement(ConnectionLevel.UNKNOWN, available, None, evidence)
     needed = round(minimum * TRANSFERRED_SHARE) if transferred else minimum
-    return Judgement(_level(has - needed), has, needed, evidence)
+    return Judgement(_level(available - needed), available, needed, evidence)
 
 
 def _level(spare: int) -> ConnectionLevel:
@@ -180,15 +174,15 @@ def _level(spare: int) -> ConnectionLevel:
     return ConnectionLevel.SAFE if spare >= SPARE_MINUTES else ConnectionLevel.TIGHT
 
 
-def evidence_of_bag(evidence: Sequence[TransferEvidence], row: TransferRow) -> list[TransferEvidence]:
-    """With whose last scan it is and its moment, and with a word on the authority to load where that is withheld."""
-    told = [
+def with_bag_evidence(evidence: Sequence[TransferEvidence], row: TransferRow) -> list[TransferEvidence]:
+    """The evidence with the bag and time of the last scan, and with the authority to load where it is withheld."""
+    completed = [
         replace(one, bag_id=row.bag_id, at=row.state_at) if one.kind == EvidenceKind.LAST_SCAN else one
         for one in evidence
     ]
     if row.authorised is False:
-        told.append(TransferEvidence(EvidenceKind.NOT_AUTHORISED, "N", bag_id=row.bag_id))
-    return told
+        completed.append(TransferEvidence(EvidenceKind.NOT_AUTHORISED, "N", bag_id=row.bag_id))
+    return completed
 
 
 def pairs_of(
@@ -198,7 +192,7 @@ def pairs_of(
     table: Sequence[ConnectionTime],
     now: datetime,
 ) -> list[ConnectionPair]:
-    """The pairs that groups of bags make, the most urgent first: by level, then by off-block time."""
+    """The pairs of flights of groups of bags, the most urgent first: by level, then by off-block time."""
     by_pair: dict[tuple[int, int], list[TransferGroup]] = {}
     for group in groups:
         by_pair.setdefault((group.inbound_id, group.outbound_id), []).append(group)
@@ -228,13 +222,13 @@ def _pair(
         position = TransferPosition(group.position)
         counts[judge(position, group.state_at, inbound, outbound, minimum, now).level] += group.bags
     levels = [LevelCount(level, bags) for level, bags in counts.items() if bags]
-    came, leaves = on_block(inbound).at, off_block(outbound).at
+    arrival, departure = on_block(inbound).at, off_block(outbound).at
     return ConnectionPair(
         inbound=inbound,
         outbound=outbound,
         bags=sum(counts.values()),
-        minutes=minutes(came, leaves) if came and leaves else None,
-        minutes_left=minutes(now, leaves) if leaves else None,
+        minutes=minutes_between(arrival, departure) if arrival and departure else None,
+        minutes_left=minutes_between(now, departure) if departure else None,
         minimum=minimum,
         level=levels[0].level,
         levels=levels,
@@ -251,30 +245,34 @@ def _status(inbound: ConnectingFlight, outbound: ConnectingFlight) -> PairStatus
 
 
 def _urgency(pair: ConnectionPair) -> tuple[int, datetime, int, int]:
-    leaves = off_block(pair.outbound).at or pair.outbound.scheduled_departure
-    return URGENCY[pair.level], leaves, pair.inbound.id, pair.outbound.id
+    departure = off_block(pair.outbound).at or pair.outbound.scheduled_departure
+    return URGENCY[pair.level], departure, pair.inbound.id, pair.outbound.id
 
 
-ENDANGERED = frozenset({ConnectionLevel.AT_RISK, ConnectionLevel.MISSED})
-
-
+# A cause and the id of the flight that it concerns.
 Cause = tuple[IncidentCause, int]
+
+AT_STAKE = frozenset({ConnectionLevel.AT_RISK, ConnectionLevel.MISSED})
 
 
 def cause_of(transfer: Transfer) -> Cause | None:
-    """What of which flight puts a bag's connection at stake; None where it is not, or no flight does."""
-    if transfer.judgement.level not in ENDANGERED:
+    """The incident that a transfer belongs to (``docs/DOMAIN.md#incidents``); None if it belongs to none.
+
+    The connection must be at risk or missed, the flights' times must leave less than the minimum, and the flight must
+    be off its schedule: of a late inbound and an early outbound flight, the one that takes more minutes.
+    """
+    if transfer.judgement.level not in AT_STAKE:
         return None
     inbound, outbound = transfer.inbound, transfer.outbound
     if outbound.status == FlightStatus.CANCELLED:
         return IncidentCause.OUTBOUND_CANCELLED, outbound.id
     if inbound.status == FlightStatus.CANCELLED and transfer.position is TransferPosition.COMING:
         return IncidentCause.INBOUND_CANCELLED, inbound.id
-    came, leaves = on_block(inbound), off_block(outbound)
-    if came.at is None or leaves.at is None or transfer.minimum is None:
+    arrival, departure = on_block(inbound), off_block(outbound)
+    if arrival.at is None or departure.at is None or transfer.minimum is None:
         return None
-    late, early = max(came.late or 0, 0), max(-(leaves.late or 0), 0)
-    if minutes(came.at, leaves.at) >= transfer.minimum or late == early == 0:
+    late, early = max(arrival.late or 0, 0), max(-(departure.late or 0), 0)
+    if minutes_between(arrival.at, departure.at) >= transfer.minimum or late == early == 0:
         return None
     if late >= early:
         return IncidentCause.LATE_INBOUND, inbound.id

@@ -1,4 +1,4 @@
-"""The records' projections made anew: what is computed from messages and events, beside live traffic."""
+"""Rebuild of the computed columns of bags from messages and events, beside live traffic."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -12,33 +12,38 @@ BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
-    """How far a rebuild has come: bags that it has looked at, and those of them that were not what they should be."""
+class RebuildProgress:
+    """Progress of a rebuild.
 
-    looked_at: int
+    Args:
+        checked: number of bags checked so far.
+        corrected: number of those that differed and were corrected.
+    """
+
+    checked: int
     corrected: int
 
 
-async def rebuild(context: Context) -> AsyncIterator[Rebuilt]:
-    """Computes plan, passenger, authority and state of each bag anew and writes what differs; tells after each batch.
+async def rebuild(context: Context) -> AsyncIterator[RebuildProgress]:
+    """Recomputes plan, passenger, authority and status of each bag and stores what differs; yields after each batch.
 
-    Safe to repeat and to interrupt. A bag that is right is not touched: a second run corrects nothing.
+    Safe to repeat and to interrupt. A bag without differences is not written, so a second run corrects nothing.
 
     Raises:
-        OutsideError: PostgreSQL does not answer or refuses; what was corrected so far stays so.
+        OutsideError: PostgreSQL is unavailable or rejects a statement; earlier corrections persist.
     """
-    airline_id, last, looked_at, corrected = context.airline_id, 0, 0, 0
+    airline_id, last, checked, corrected = context.airline_id, 0, 0, 0
     while bag_ids := await bags.ids_after(context.stores.postgres, airline_id, last, BATCH):
         async with context.stores.postgres.transaction() as records:
             locked = await bags.lock(records, airline_id, bag_ids)
-            changed, _ = await itineraries.follow(records, airline_id, locked, {})
-            right = {bag_id: bag for bag_id, bag in locked.items() if bag_id not in changed}
-            moved = set(await events.recompute_status(records, airline_id, right, always=False))
+            changed, _ = await itineraries.recompute_itineraries(records, airline_id, locked, {})
+            unchanged = {bag_id: bag for bag_id, bag in locked.items() if bag_id not in changed}
+            differing = set(await events.recompute_status(records, airline_id, unchanged, always=False))
             if changed:
                 replanned = await bags.by_id(records, airline_id, sorted(changed))
-                moved |= set(await events.recompute_status(records, airline_id, replanned, always=True))
-            if moved:
-                corrections = [(bag_id, None) for bag_id in sorted(moved)]
-                await publish(records, airline_id, ChangeSet(bags=corrections, replanned=moved))
-        last, looked_at, corrected = bag_ids[-1], looked_at + len(bag_ids), corrected + len(moved)
-        yield Rebuilt(looked_at, corrected)
+                differing |= set(await events.recompute_status(records, airline_id, replanned, always=True))
+            if differing:
+                corrections = [(bag_id, None) for bag_id in sorted(differing)]
+                await publish(records, airline_id, ChangeSet(bags=corrections, replanned=differing))
+        last, checked, corrected = bag_ids[-1], checked + len(bag_ids), corrected + len(differing)
+        yield RebuildProgress(checked, corrected)

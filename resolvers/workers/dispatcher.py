@@ -1,7 +1,7 @@
-"""The dispatcher: sends what is to leave the product, once, and finds out what became of what nobody saw the end of.
+"""Dispatcher: sends effects to partners, each once, and looks up the outcome of calls that returned none.
 
-A send is written down before the call. Whatever happens after that, its effect is being sent until a worker knows how
-it ended: by the answer, by what the partner knows of it, or by an agent's decision.
+An attempt is stored before its call. The effect then stays SENDING until its outcome is known: from the response of the
+call, from a look-up at the partner, or from an agent's decision (``docs/DELIVERY.md#effects``).
 """
 
 import asyncio
@@ -40,27 +40,27 @@ from resolvers.workers.lanes import LaneWorker
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 8
-# A call ends within the first; a worker begins none unless its lanes are its own for the second; and what another
-# worker left in mid-call is touched only when that call has ended for certain.
+MAX_CONCURRENT_CALLS = 8
+# A call ends within CALL_SECONDS. A worker starts one only if its lanes are leased for MARGIN_SECONDS more, and settles
+# the call of another worker only after ENDED_AFTER, when the call has certainly ended.
 CALL_SECONDS = 18.0
 MARGIN_SECONDS = 20.0
 LEASE_SECONDS = 30.0
 ENDED_AFTER = timedelta(seconds=25)
 
-# Between two looks for what became of a send.
-LOOK_AGAIN = timedelta(seconds=5)
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
-# What could not be sent for so long is no news any more: an agent decides.
+# Time between two look-ups of an unknown outcome.
+SETTLE_INTERVAL = timedelta(seconds=5)
+FIRST_PAUSE, MAX_PAUSE = 1.0, 300.0
+# An effect that could not be sent for this long is outdated; an agent decides about it.
 GIVE_UP_AFTER = timedelta(hours=72)
 RATE_WINDOW = timedelta(seconds=60)
-OUR_FAULT_PAUSE = timedelta(minutes=1)
+INTERNAL_ERROR_PAUSE = timedelta(minutes=1)
 
 CHECK_SECONDS = 10.0
 PING_SECONDS = 3.0
-FORGET_AFTER = timedelta(minutes=10)
+STATUS_KEPT_FOR = timedelta(minutes=10)
 
-REASONS = {
+REASON_OF_REFUSAL = {
     DeliveryRefusal.INVALID_RECIPIENT: EffectReason.INVALID_CONTACT,
     DeliveryRefusal.OPTED_OUT: EffectReason.OPTED_OUT,
     DeliveryRefusal.OTHER: EffectReason.REFUSED,
@@ -68,8 +68,15 @@ REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
-    """How a call ended: the send's outcome, and what its effect becomes."""
+class _CallResult:
+    """The result of a call.
+
+    Args:
+        outcome: of the attempt.
+        state: of the effect, with its reason.
+        due_at: when the effect is due again, UTC; None if it is settled.
+        sent: what the partner accepted; None if it accepted nothing.
+    """
 
     outcome: SendOutcome
     state: EffectState
@@ -79,12 +86,13 @@ class _End:
 
 
 class Dispatcher(LaneWorker, Generic[PortT]):
-    """One worker of one partner's lanes.
+    """A worker of the lanes of one partner.
 
     Args:
-        installation: whose effects it sends.
-        owner: a name no other worker has.
-        now: the clock; gives an aware datetime in UTC.
+        installation: the airline whose effects are sent.
+        channel: prepares, sends and looks up the effects of the partner.
+        owner: unique name of the worker, stored with each lease.
+        now: the clock; returns an aware datetime in UTC.
     """
 
     def __init__(
@@ -102,28 +110,28 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         self.installation = installation
         self.airline_id = installation.airline_id
         self.now = now
-        self._under_way: dict[int, asyncio.Task[None]] = {}
-        self._rests_until = float("-inf")
+        self._in_progress: dict[int, asyncio.Task[None]] = {}
+        self._paused_until = float("-inf")
 
     @property
-    def under_way(self) -> list[asyncio.Task[None]]:
-        """What it is at, one task a file."""
-        return list(self._under_way.values())
+    def in_progress(self) -> list[asyncio.Task[None]]:
+        """The tasks of effects in progress, one for each PIR."""
+        return list(self._in_progress.values())
 
     async def run(self) -> None:
-        """Works until cancelled, and tells how the partner is; calls under way may end first."""
-        watching = asyncio.create_task(self._watch())
+        """Sends effects and reports the partner's condition until cancelled; calls in progress may end first."""
+        monitoring = asyncio.create_task(self._monitor())
         try:
             await super().run()
         finally:
-            watching.cancel()
-            await asyncio.wait([watching, *self.under_way], timeout=CALL_SECONDS)
+            monitoring.cancel()
+            await asyncio.wait([monitoring, *self.in_progress], timeout=CALL_SECONDS)
 
     async def process_batch(self) -> int:
-        """Begins what is due, as far as there is capacity; answers how much that was."""
-        if self.link.retry_after() > 0 or monotonic() < self._rests_until:
+        """Starts the effects that are due, within the partner's capacity; returns their number."""
+        if self.link.retry_after() > 0 or monotonic() < self._paused_until:
             return 0
-        capacity = self.link.capacity(AT_ONCE) - len(self._under_way)
+        capacity = self.link.capacity(MAX_CONCURRENT_CALLS) - len(self._in_progress)
         if capacity <= 0:
             return 0
         due = await effects.due(
@@ -132,59 +140,59 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             self.service,
             self.owner,
             MARGIN_SECONDS,
-            list(self._under_way),
+            list(self._in_progress),
             self.now(),
             capacity,
         )
         for effect in due:
             task = asyncio.create_task(self._handle(effect))
-            self._under_way[effect.pir_id] = task
+            self._in_progress[effect.pir_id] = task
             task.add_done_callback(partial(self._ended, effect.pir_id))
         return len(due)
 
     def _ended(self, pir_id: int, _task: asyncio.Task[None]) -> None:
-        del self._under_way[pir_id]
+        del self._in_progress[pir_id]
         self.wake(self.consumer)
 
     async def _handle(self, effect: Effect) -> None:
         try:
-            dossier = await case_file.load(self.postgres, self.installation, effect.pir_id)
-            assert dossier is not None, "an effect belongs to a file"
+            case = await case_file.load(self.postgres, self.installation, effect.pir_id)
+            assert case is not None, "an effect belongs to a PIR"
             if effect.state == EffectState.PENDING:
-                await self._try(effect, dossier)
+                await self._attempt(effect, case)
             else:
-                await self._settle(effect, dossier)
+                await self._settle(effect, case)
         except OutsideError as error:
-            logger.warning("%s: effect %d stays as it is: %s", self.consumer, effect.id, error)
+            logger.warning("%s: effect %d is unchanged: %s", self.consumer, effect.id, error)
             self._pause_for(backoff(1))
         except Exception:
-            logger.exception("%s: effect %d", self.consumer, effect.id)
+            logger.exception("%s: effect %d failed", self.consumer, effect.id)
             with suppress(OutsideError):
                 async with self.postgres.transaction() as records:
-                    pause = self.now() + OUR_FAULT_PAUSE
+                    pause = self.now() + INTERNAL_ERROR_PAUSE
                     if await self._update_state(records, effect, EffectState(effect.state), None, due_at=pause):
                         await self._publish(records, effect)
 
-    async def _try(self, effect: Effect, dossier: CaseFile) -> None:
-        """Whether it may go and that it goes is one transaction, so that whoever counts sends counts this one."""
+    async def _attempt(self, effect: Effect, case: CaseFile) -> None:
+        """Makes one attempt. It is checked and stored in one transaction, so that limits count it exactly."""
         port = self.link.partner()
         async with self.postgres.transaction() as records:
-            ready = await self._ready(records, effect, dossier)
+            ready = await self._prepare(records, effect, case)
             send_id = await self._begin(records, effect, ready, mock=port.mock) if ready is not None else None
         if ready is not None and send_id is not None:
             await self._send(effect, ready, send_id, port)
 
-    async def _ready(self, records: Session, effect: Effect, dossier: CaseFile) -> Ready[PortT] | None:
-        """How to send it; None where it has to wait or is dropped, which is written down."""
+    async def _prepare(self, records: Session, effect: Effect, case: CaseFile) -> Ready[PortT] | None:
+        """The prepared call; None if the effect has to wait or is dropped, which is stored."""
         now = self.now()
-        ready = (
-            await self.channel.ready(records, effect, dossier, now)
+        prepared = (
+            await self.channel.prepare(records, effect, case, now)
             if self.link.enabled
             else Drop(EffectReason.SERVICE_DISABLED)
         )
-        match ready:
+        match prepared:
             case Ready():
-                return ready
+                return prepared
             case Wait(until, reason):
                 changed = await self._update_state(records, effect, EffectState.PENDING, reason, due_at=until)
             case Drop(reason, failed):
@@ -195,13 +203,13 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         return None
 
     async def _begin(self, records: Session, effect: Effect, ready: Ready[PortT], *, mock: bool) -> int | None:
-        """Writes the send down; None where it may not be made now."""
+        """Stores the attempt and returns its id; None if it may not be made now."""
         now = self.now()
-        if self.link.a_minute is not None:
+        if self.link.max_per_minute is not None:
             last = await effects.last_sends(
-                records, self.airline_id, self.service, now - RATE_WINDOW, self.link.a_minute
+                records, self.airline_id, self.service, now - RATE_WINDOW, self.link.max_per_minute
             )
-            if len(last) >= self.link.a_minute:
+            if len(last) >= self.link.max_per_minute:
                 self._pause_for((last[-1] + RATE_WINDOW - now).total_seconds())
                 return None
         if not await effects.mark_sending(records, self.airline_id, effect.id, now + ENDED_AFTER):
@@ -216,80 +224,80 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             with deadline(CALL_SECONDS), self.link.guarded(port):
                 sent = await ready.send(port)
         except OutsideError as error:
-            end = self._failure(effect, error)
+            result = self._failure(effect, error)
         else:
-            end = _success(sent)
-        await self._finish(effect, send_id, end, mock=port.mock)
+            result = _success(sent)
+        await self._record(effect, send_id, result, mock=port.mock)
 
-    def _failure(self, effect: Effect, error: OutsideError) -> _End:
-        """What becomes of an effect whose call failed."""
+    def _failure(self, effect: Effect, error: OutsideError) -> _CallResult:
+        """The result of a call that raised an error."""
         now = self.now()
         match error:
             case MessageRefused(refusal=DeliveryRefusal.OPTED_OUT):
-                return _End(SendOutcome.REFUSED, EffectState.SUPPRESSED, EffectReason.OPTED_OUT)
+                return _CallResult(SendOutcome.REFUSED, EffectState.SUPPRESSED, EffectReason.OPTED_OUT)
             case MessageRefused():
-                return _End(SendOutcome.REFUSED, EffectState.FAILED, REASONS[error.refusal])
+                return _CallResult(SendOutcome.REFUSED, EffectState.FAILED, REASON_OF_REFUSAL[error.refusal])
             case Unsettled():
                 unknown = EffectReason.OUTCOME_UNKNOWN
-                return _End(SendOutcome.UNSETTLED, EffectState.UNSETTLED, unknown, now + LOOK_AGAIN)
+                return _CallResult(SendOutcome.UNSETTLED, EffectState.UNSETTLED, unknown, now + SETTLE_INTERVAL)
             case Unavailable() if now < effect.created_at + GIVE_UP_AFTER:
-                wait = max(backoff(effect.tries, FIRST_PAUSE, LONGEST_PAUSE), error.retry_after_seconds)
+                wait = max(backoff(effect.tries, FIRST_PAUSE, MAX_PAUSE), error.retry_after_seconds)
                 again = now + timedelta(seconds=wait)
-                return _End(SendOutcome.UNREACHED, EffectState.PENDING, EffectReason.PARTNER_AWAY, again)
+                return _CallResult(SendOutcome.UNREACHED, EffectState.PENDING, EffectReason.PARTNER_AWAY, again)
             case Unavailable():
-                return _End(SendOutcome.UNREACHED, EffectState.FAILED, EffectReason.TRIES_EXHAUSTED)
+                return _CallResult(SendOutcome.UNREACHED, EffectState.FAILED, EffectReason.TRIES_EXHAUSTED)
             case _:
-                logger.warning("%s: effect %d was refused: %s", self.consumer, effect.id, error)
-                return _End(SendOutcome.REFUSED, EffectState.FAILED, EffectReason.REFUSED)
+                logger.warning("%s: effect %d was rejected: %s", self.consumer, effect.id, error)
+                return _CallResult(SendOutcome.REFUSED, EffectState.FAILED, EffectReason.REFUSED)
 
-    async def _settle(self, effect: Effect, dossier: CaseFile) -> None:
-        """Finds out what became of a send, and lets it be repeated only where the partner knows nothing of it."""
+    async def _settle(self, effect: Effect, case: CaseFile) -> None:
+        """Looks up an unknown outcome; repeats the call only if the partner does not know it."""
         last = (await effects.sends(self.postgres, self.airline_id, [effect.id]))[-1]
-        again = self.now() + LOOK_AGAIN
+        again = self.now() + SETTLE_INTERVAL
         try:
-            found = await self._find(effect, dossier, last)
+            found = await self._find(effect, case, last)
         except OutsideError as error:
-            logger.warning("%s: what became of effect %d is not known: %s", self.consumer, effect.id, error)
+            logger.warning("%s: the outcome of effect %d is unknown: %s", self.consumer, effect.id, error)
             async with self.postgres.transaction() as records:
                 unknown = EffectReason.OUTCOME_UNKNOWN
                 if await self._update_state(records, effect, EffectState.UNSETTLED, unknown, due_at=again):
                     await self._publish(records, effect)
             return
         if found is not None:
-            await self._finish(effect, last.id, _success(found), mock=last.mock)
-        elif self.now() < last.started_at + self.channel.patience(effect):
+            await self._record(effect, last.id, _success(found), mock=last.mock)
+        elif self.now() < last.started_at + self.channel.settle_timeout(effect):
             async with self.postgres.transaction() as records:
                 unknown = EffectReason.OUTCOME_UNKNOWN
                 changed = await self._update_state(records, effect, EffectState.UNSETTLED, unknown, due_at=again)
-                # A report may have come while the effect was still being sent.
+                # A delivery report may have come while the effect was still being sent.
                 reported = await effects.apply_reports(records, self.airline_id, self.service, effect.id, None)
                 if changed or reported:
                     await self._publish(records, effect)
         elif self.channel.can_find:
-            end = _End(SendOutcome.UNREACHED, EffectState.PENDING, due_at=self.now())
-            await self._finish(effect, last.id, end, mock=last.mock)
+            result = _CallResult(SendOutcome.UNREACHED, EffectState.PENDING, due_at=self.now())
+            await self._record(effect, last.id, result, mock=last.mock)
         else:
-            end = _End(SendOutcome.UNSETTLED, EffectState.FAILED, EffectReason.OUTCOME_UNKNOWN)
-            await self._finish(effect, last.id, end, mock=last.mock)
+            result = _CallResult(SendOutcome.UNSETTLED, EffectState.FAILED, EffectReason.OUTCOME_UNKNOWN)
+            await self._record(effect, last.id, result, mock=last.mock)
 
-    async def _find(self, effect: Effect, dossier: CaseFile, last: Send) -> Sent | None:
+    async def _find(self, effect: Effect, case: CaseFile, last: Send) -> Sent | None:
         fallback = self.link.fallback
         port = fallback if last.mock and fallback is not None else self.link.port
         with deadline(CALL_SECONDS), self.link.guarded(port):
-            return await self.channel.find(port, effect, dossier, last)
+            return await self.channel.find(port, effect, case, last)
 
-    async def _finish(self, effect: Effect, send_id: int, end: _End, *, mock: bool) -> None:
-        """Writes down how a call ended, and what follows from it: one transaction."""
+    async def _record(self, effect: Effect, send_id: int, result: _CallResult, *, mock: bool) -> None:
+        """Stores the result of a call and applies its consequences, in one transaction."""
         now = self.now()
-        settled = None if end.state in (EffectState.PENDING, EffectState.UNSETTLED) else now
-        sent = end.sent
+        settled = None if result.state in (EffectState.PENDING, EffectState.UNSETTLED) else now
+        sent = result.sent
         async with self.postgres.transaction() as records:
             await effects.end_send(
                 records,
                 self.airline_id,
                 send_id,
                 now,
-                end.outcome,
+                result.outcome,
                 provider_id=sent.provider_id if sent else None,
                 units=sent.units if sent else 0,
                 mock=sent.mock if sent else mock,
@@ -299,27 +307,27 @@ class Dispatcher(LaneWorker, Generic[PortT]):
                 records,
                 self.airline_id,
                 effect.id,
-                end.state,
-                end.reason,
-                due_at=end.due_at,
+                result.state,
+                result.reason,
+                due_at=result.due_at,
                 settled_at=settled,
                 provider_id=sent.provider_id if sent else None,
                 mock=sent.mock if sent else mock,
             )
             if sent is not None:
-                await self._follow(records, effect, sent, now)
-                await self._mind_budget(records, sent, now)
+                await self._apply_acceptance(records, effect, sent, now)
+                await self._check_budget(records, sent, now)
             await self._publish(records, effect)
 
-    async def _follow(self, records: Session, effect: Effect, sent: Sent, now: datetime) -> None:
+    async def _apply_acceptance(self, records: Session, effect: Effect, sent: Sent, now: datetime) -> None:
         if self.service is not Service.WORLDTRACER:
-            # The provider's reports may have come before its answer.
+            # Delivery reports may have come before the response of the call.
             await effects.apply_reports(records, self.airline_id, self.service, effect.id, sent.provider_id)
         elif effect.action == TracingCall.CREATE:
             await pirs.assign_reference(records, self.airline_id, effect.pir_id, sent.provider_id, now)
 
-    async def _mind_budget(self, records: Session, sent: Sent, now: datetime) -> None:
-        """Says so in the log once a day: when a send makes the day's cost exceed the budget."""
+    async def _check_budget(self, records: Session, sent: Sent, now: datetime) -> None:
+        """Logs a warning once a day, when an attempt makes the day's cost exceed the budget."""
         budget = self.installation.daily_budget
         cost = sent.units * self.link.price_micros
         if budget is None or cost == 0:
@@ -339,7 +347,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         due_at: datetime | None = None,
         settled_at: datetime | None = None,
     ) -> bool:
-        """Sets the state of an effect while no call is under way. Returns whether its state or reason changed."""
+        """Sets the state of an effect without a call in progress; returns whether state or reason changed."""
         updated = await effects.update_state(
             records, self.airline_id, effect.id, state, reason, due_at=due_at, settled_at=settled_at
         )
@@ -349,17 +357,17 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         await publish(records, self.airline_id, ChangeSet(pirs=[effect.pir_id]))
 
     def _pause_for(self, seconds: float) -> None:
-        self._rests_until = max(self._rests_until, monotonic() + seconds)
+        self._paused_until = max(self._paused_until, monotonic() + seconds)
 
-    async def _watch(self) -> None:
-        """Tells at intervals how the partner is; its sign of life is the breaker's probe as well."""
+    async def _monitor(self) -> None:
+        """Stores the partner's condition at intervals; its ping also serves as the breaker's probe."""
         while True:
             with suppress(OutsideError):
-                await self._tell()
+                await self._write_condition()
             await asyncio.sleep(CHECK_SECONDS)
 
-    async def _tell(self) -> None:
-        began = monotonic()
+    async def _write_condition(self) -> None:
+        started_at = monotonic()
         healthy = False
         if self.link.enabled:
             with suppress(OutsideError), deadline(PING_SECONDS), self.link.breaker.attempt():
@@ -371,17 +379,17 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             enabled=self.link.enabled,
             mock=self.link.partner().mock,
             healthy=healthy,
-            latency_ms=(monotonic() - began) * 1000,
+            latency_ms=(monotonic() - started_at) * 1000,
         )
         now = self.now()
         await effects.write_status(self.postgres, self.airline_id, self.owner, condition, now)
-        await effects.delete_statuses(self.postgres, self.airline_id, now - FORGET_AFTER)
+        await effects.delete_statuses(self.postgres, self.airline_id, now - STATUS_KEPT_FOR)
 
 
-def _success(sent: Sent) -> _End:
+def _success(sent: Sent) -> _CallResult:
     if sent.incomplete:
-        return _End(SendOutcome.ACCEPTED, EffectState.FAILED, EffectReason.INCOMPLETE, sent=sent)
-    return _End(SendOutcome.ACCEPTED, EffectState.ACCEPTED, sent=sent)
+        return _CallResult(SendOutcome.ACCEPTED, EffectState.FAILED, EffectReason.INCOMPLETE, sent=sent)
+    return _CallResult(SendOutcome.ACCEPTED, EffectState.ACCEPTED, sent=sent)
 
 
 def dispatchers(

@@ -1,12 +1,12 @@
-"""The graph against the records: what differs, and the graph made anew.
+"""Check and rebuild of the graph against the records.
 
-Both work bag by bag in batches, beside the projector and all traffic, with no transaction longer than one batch.
+Both run in batches beside the projector and all traffic, with no transaction longer than one batch.
 
-A rebuild writes every bag and flight that the records know from nothing, under its version: one that the graph has
-newer was told a moment ago by a projector, which may have told only what had changed, so that it is read again and
-written from nothing as well. What was written carries the run's stamp. The sweep then takes out what has another stamp
-and is not in the records; a bag that came during the rebuild has none, and is found there. A rebuild that was
-interrupted has done part of the work: the next begins anew.
+A rebuild writes every bag and flight of the records completely, under its version. Where the graph has a newer version,
+a projector has just written the bag, possibly only its changes, so the rebuild reads the bag again and writes it
+completely too. Everything written carries the run's stamp. The sweep then deletes what has another stamp and is not in
+the records; a bag created during the rebuild has no stamp, but is in the records. An interrupted rebuild has done part
+of the work, and the next one starts from the beginning.
 """
 
 import asyncio
@@ -24,42 +24,45 @@ from integrations.stores.neo4j.time import micros, micros_or_none
 from integrations.stores.postgres import airports, bags, flights, outbox
 from integrations.stores.postgres.manager import PostgresManager
 from resolvers.installation import Stores
-from resolvers.workers.projector import ensure_flights, in_full
+from resolvers.workers.projector import ensure_flights, full_projections
 
 BATCH = 200
-ROUNDS = 20
-# How long a bag of which a notice waits is asked for again, and how often.
-PATIENCE_SECONDS = 30.0
+MAX_ROUNDS = 20
+# How long, and how often, a bag with pending changes is compared again.
+RETRY_SECONDS = 30.0
 PAUSE_SECONDS = 0.5
-SAY_EVERY = 5_000
+PROGRESS_EVERY = 5_000
 
-Say = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
-class Moving(Exception):
-    """Bags change faster than they can be written."""
+class ConcurrentChanges(Exception):
+    """Bags changed faster than the rebuild could write them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What the graph has of a bag or flight that the records say otherwise.
+    """A bag or flight that differs between graph and records.
 
     Args:
         subject: BAG or FLIGHT.
-        what: each thing that differs, with both values in words.
+        details: one text for each difference, with both values.
     """
 
     subject: Subject
     id: int
-    what: Sequence[str]
+    details: Sequence[str]
 
 
 @dataclass(slots=True)
 class Comparison:
-    """What a check found.
+    """Counts of a check.
 
     Args:
-        undecided: bags and flights that changed all the while, or of which the graph was still to be told.
+        bags: bags compared.
+        flights: flights compared.
+        different: bags and flights that differ.
+        undecided: bags and flights that kept changing, or had pending changes, until the end of the check.
     """
 
     bags: int = 0
@@ -68,11 +71,14 @@ class Comparison:
     undecided: int = 0
 
 
-async def rebuild(stores: Stores, airline_id: int, say: Say) -> None:
-    """Makes an airline's part of the graph what the records say, beside all traffic; may be interrupted and repeated.
+async def rebuild(stores: Stores, airline_id: int, report: Progress) -> None:
+    """Rewrites an airline's part of the graph from the records; safe to interrupt and to repeat.
+
+    Args:
+        report: receives one line of text for each step.
 
     Raises:
-        Moving: some bags changed all the while; a later run may have more luck.
+        ConcurrentChanges: some bags kept changing; a later run may succeed.
     """
     stamp = uuid4().hex
     records = stores.postgres
@@ -87,36 +93,40 @@ async def rebuild(stores: Stores, airline_id: int, say: Say) -> None:
     async for ids in _pages(records, airline_id, Subject.FLIGHT):
         await _rewrite_flights(stores, airline_id, ids, stamp)
         written += len(ids)
-    say(f"{written:,} flights written")
+    report(f"{written:,} flights written")
     written = 0
     async for ids in _pages(records, airline_id, Subject.BAG):
         await _rewrite_bags(stores, airline_id, ids, stamp)
         written += len(ids)
-        if written % SAY_EVERY < len(ids):
-            say(f"{written:,} bags written")
-    say(f"{written:,} bags written")
+        if written % PROGRESS_EVERY < len(ids):
+            report(f"{written:,} bags written")
+    report(f"{written:,} bags written")
     for subject in (Subject.BAG, Subject.FLIGHT):
-        gone = await _sweep(stores, airline_id, subject, stamp)
-        say(f"{gone:,} {subject.value.lower()}s swept that no record knows")
-    loose = 0
-    while swept := await drift.sweep_orphans(stores.neo4j):
-        loose += swept
-    say(f"{loose:,} loose events, tags and the like swept")
+        deleted = await _sweep(stores, airline_id, subject, stamp)
+        report(f"{deleted:,} {subject.value.lower()}s deleted that are not in the records")
+    orphans = 0
+    while deleted := await drift.sweep_orphans(stores.neo4j):
+        orphans += deleted
+    report(f"{orphans:,} orphaned events, tags and other nodes deleted")
 
 
-async def check(stores: Stores, airline_id: int, say: Callable[[Difference], None]) -> Comparison:
-    """Compares all bags and flights of an airline; says each that differs, when it is sure."""
+async def check(stores: Stores, airline_id: int, report: Callable[[Difference], None]) -> Comparison:
+    """Compares all bags and flights of an airline between graph and records.
+
+    Args:
+        report: receives each confirmed difference.
+    """
     found = Comparison()
     for subject in (Subject.FLIGHT, Subject.BAG):
         async for ids in _pages(stores.postgres, airline_id, subject):
-            await _check(stores, airline_id, subject, ids, found, say)
+            await _check(stores, airline_id, subject, ids, found, report)
         async for ids in _unknown(stores, airline_id, subject):
-            await _check(stores, airline_id, subject, ids, found, say)
+            await _check(stores, airline_id, subject, ids, found, report)
     return found
 
 
 async def _pages(records: PostgresManager, airline_id: int, subject: Subject) -> AsyncIterator[list[int]]:
-    """All ids of the records in ascending order."""
+    """All ids in the records, in ascending order."""
     ids = bags.ids_after if subject == Subject.BAG else flights.ids_after
     after = 0
     while page := await ids(records, airline_id, after, BATCH):
@@ -127,7 +137,7 @@ async def _pages(records: PostgresManager, airline_id: int, subject: Subject) ->
 async def _unknown(
     stores: Stores, airline_id: int, subject: Subject, stamp: str | None = None
 ) -> AsyncIterator[list[int]]:
-    """Ids that the graph has, without this stamp, and the records do not."""
+    """Ids of the graph, without this stamp, that are not in the records."""
     in_graph = drift.bag_ids_in_graph if subject == Subject.BAG else drift.flight_ids_in_graph
     in_records = bags.by_id if subject == Subject.BAG else flights.by_id
     after = -1
@@ -139,13 +149,13 @@ async def _unknown(
 
 
 async def _sweep(stores: Stores, airline_id: int, subject: Subject, stamp: str) -> int:
-    gone = 0
+    deleted = 0
     sweep = drift.sweep_bags if subject == Subject.BAG else drift.sweep_flights
     async for ids in _unknown(stores, airline_id, subject, stamp):
         for first in range(0, len(ids), BATCH):
             await sweep(stores.neo4j, airline_id, ids[first : first + BATCH])
-        gone += len(ids)
-    return gone
+        deleted += len(ids)
+    return deleted
 
 
 async def _rewrite_flights(stores: Stores, airline_id: int, ids: Sequence[int], stamp: str) -> None:
@@ -155,15 +165,15 @@ async def _rewrite_flights(stores: Stores, airline_id: int, ids: Sequence[int], 
 
 async def _rewrite_bags(stores: Stores, airline_id: int, ids: Sequence[int], stamp: str) -> None:
     left = list(ids)
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ROUNDS):
         current = await bags.by_id(stores.postgres, airline_id, left)
-        told = await in_full(stores.postgres, airline_id, list(current.values()))
-        await ensure_flights(stores.postgres, stores.neo4j, airline_id, told)
-        newer = await drift.rewrite_bags(stores.neo4j, airline_id, told, stamp)
+        full = await full_projections(stores.postgres, airline_id, list(current.values()))
+        await ensure_flights(stores.postgres, stores.neo4j, airline_id, full)
+        newer = await drift.rewrite_bags(stores.neo4j, airline_id, full, stamp)
         if not newer:
             return
         left = newer
-    raise Moving(f"{len(left)} bags changed all the while, such as {left[0]}")
+    raise ConcurrentChanges(f"{len(left)} bags kept changing during the rebuild, such as {left[0]}")
 
 
 async def _check(
@@ -172,20 +182,20 @@ async def _check(
     subject: Subject,
     ids: Sequence[int],
     found: Comparison,
-    say: Callable[[Difference], None],
+    report: Callable[[Difference], None],
 ) -> None:
     clock = asyncio.get_running_loop().time
-    ends_at = clock() + PATIENCE_SECONDS
+    ends_at = clock() + RETRY_SECONDS
     if subject == Subject.BAG:
         found.bags += len(ids)
     else:
         found.flights += len(ids)
     left: Sequence[int] = ids
     while True:
-        sure, left = await _compare(stores, airline_id, subject, left)
-        found.different += len(sure)
-        for difference in sure:
-            say(difference)
+        confirmed, left = await _compare(stores, airline_id, subject, left)
+        found.different += len(confirmed)
+        for difference in confirmed:
+            report(difference)
         if not left or clock() > ends_at:
             found.undecided += len(left)
             return
@@ -195,55 +205,61 @@ async def _check(
 async def _compare(
     stores: Stores, airline_id: int, subject: Subject, ids: Sequence[int]
 ) -> tuple[list[Difference], list[int]]:
-    """What differs for sure, and the ids of what differs but may only be on its way.
+    """Confirmed differences, and the ids of subjects that differ but may still be on their way to the graph.
 
-    The graph has been told all that the records said when no notice waited after they were read; whatever it lacks then
-    it lacks for good, unless the records have moved on meanwhile.
+    If no change of a subject was pending after the records were read, the graph has received all of them. A difference
+    is then confirmed, unless the records have changed since.
     """
     read = _bags_of_records if subject == Subject.BAG else _flights_of_records
     read_graph = drift.bags_in_graph if subject == Subject.BAG else drift.flights_in_graph
-    said = await read(stores.postgres, airline_id, ids)
-    waiting = await outbox.pending_subjects(stores.postgres, airline_id, Consumer.GRAPH, subject, ids)
-    has = await read_graph(stores.neo4j, airline_id, ids)
-    different = {one: what for one in ids if (what := _differences(said.get(one), has.get(one)))}
+    recorded = await read(stores.postgres, airline_id, ids)
+    pending = await outbox.pending_subjects(stores.postgres, airline_id, Consumer.GRAPH, subject, ids)
+    projected = await read_graph(stores.neo4j, airline_id, ids)
+    different = {one: details for one in ids if (details := _differences(recorded.get(one), projected.get(one)))}
     if not different:
         return [], []
     again = await read(stores.postgres, airline_id, list(different))
-    unsure = [one for one in different if one in waiting or again.get(one) != said.get(one)]
-    sure = [Difference(subject, one, what) for one, what in different.items() if one not in unsure]
-    return sure, unsure
+    uncertain = [one for one in different if one in pending or again.get(one) != recorded.get(one)]
+    confirmed = [Difference(subject, one, details) for one, details in different.items() if one not in uncertain]
+    return confirmed, uncertain
 
 
-def _differences(said: Mapping[str, Any] | None, has: Mapping[str, Any] | None) -> list[str]:
-    if said is None:
-        return [] if has is None else ["in the graph and not in the records"]
-    if has is None:
-        # Nothing has happened to such a bag since it was made: it is told with its first event.
-        return [] if said["version"] == 1 and said.get("events") == [] else ["in the records and not in the graph"]
-    return [_difference(name, value, _plain(has[name])) for name, value in said.items() if _plain(has[name]) != value]
+def _differences(recorded: Mapping[str, Any] | None, projected: Mapping[str, Any] | None) -> list[str]:
+    if recorded is None:
+        return [] if projected is None else ["in the graph and not in the records"]
+    if projected is None:
+        # A bag without events since its creation is projected with its first event.
+        unused = recorded["version"] == 1 and recorded.get("events") == []
+        return [] if unused else ["in the records and not in the graph"]
+    return [
+        _difference(name, value, _sorted_rows(projected[name]))
+        for name, value in recorded.items()
+        if _sorted_rows(projected[name]) != value
+    ]
 
 
-def _plain(value: Any) -> Any:
-    """Lists of rows in an order of their own, to be compared."""
+def _sorted_rows(value: Any) -> Any:
+    """A list of rows in a fixed order, for comparison; any other value unchanged."""
     return sorted(value, key=repr) if isinstance(value, list) and value and isinstance(value[0], list) else value
 
 
-def _difference(name: str, said: Any, has: Any) -> str:
-    if isinstance(said, list) and len(said) + len(has) > 8 and any(isinstance(one, list) for one in (*said, *has)):
-        missing = sum(one not in has for one in said)
-        return f"{name}: {missing} missing, {sum(one not in said for one in has)} too many"
-    return f"{name}: records {said}, graph {has}"
+def _difference(name: str, recorded: Any, projected: Any) -> str:
+    many = isinstance(recorded, list) and len(recorded) + len(projected) > 8
+    if many and any(isinstance(one, list) for one in (*recorded, *projected)):
+        missing = sum(one not in projected for one in recorded)
+        return f"{name}: {missing} missing, {sum(one not in recorded for one in projected)} too many"
+    return f"{name}: records {recorded}, graph {projected}"
 
 
 async def _bags_of_records(records: PostgresManager, airline_id: int, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     current = await bags.by_id(records, airline_id, ids)
-    return {one.bag.id: _bag(one) for one in await in_full(records, airline_id, list(current.values()))}
+    return {one.bag.id: _bag(one) for one in await full_projections(records, airline_id, list(current.values()))}
 
 
 def _bag(one: BagProjection) -> dict[str, Any]:
     assert one.plan is not None
     assert one.flown is not None
-    said: dict[str, Any] = {
+    recorded: dict[str, Any] = {
         "version": one.bag.version,
         "state": one.bag.state,
         "custodian": one.bag.custodian,
@@ -267,7 +283,7 @@ def _bag(one: BagProjection) -> dict[str, Any]:
             for event in one.events
         ],
     }
-    return {name: _plain(value) for name, value in said.items()}
+    return {name: _sorted_rows(value) for name, value in recorded.items()}
 
 
 async def _flights_of_records(
@@ -286,7 +302,7 @@ def _flight(flight: FlightColumns) -> dict[str, Any]:
         flight.actual_departure,
         flight.actual_arrival,
     ]
-    seconds = [None if moment is None else moment // 1_000_000 for moment in map(micros_or_none, times)]
+    seconds = [None if at is None else at // 1_000_000 for at in map(micros_or_none, times)]
     return {
         "version": flight.version,
         "designator": flight.designator,

@@ -1,4 +1,7 @@
-"""Background work on leased lanes: one worker has a bag or a file at a time, and workers can come and go."""
+"""Workers of leased lanes: a bag or PIR has one worker at a time, and any number of workers can run.
+
+``docs/DELIVERY.md#lanes-and-leases`` describes the leases.
+"""
 
 import asyncio
 import logging
@@ -12,19 +15,19 @@ from integrations.stores.postgres.manager import PostgresManager
 
 logger = logging.getLogger(__name__)
 
-# Often, so that lanes which become free, or were taken from us and given back, are soon worked on.
+# Short, so that lanes that become free or are given back find a worker soon.
 RENEW_SECONDS = 2.0
 POLL_SECONDS = 0.5
-LONGEST_PAUSE_SECONDS = 10.0
+MAX_PAUSE_SECONDS = 10.0
 
 
 class LaneWorker(ABC):
-    """One worker of a consumer's lanes; at least once, any number of workers at a time.
+    """A worker of a consumer's lanes. Delivery is at least once.
 
     Args:
-        consumer: whose lanes it leases.
-        owner: a name no other worker has; it stands in the lease.
-        lease_seconds: for how long a lane stays its own after it was last heard of; longer than any piece of work.
+        consumer: the consumer whose lanes are leased.
+        owner: unique name of the worker, stored with each lease.
+        lease_seconds: duration of a lease since its last renewal; longer than any batch.
     """
 
     def __init__(self, postgres: PostgresManager, consumer: Consumer, owner: str, lease_seconds: float) -> None:
@@ -38,15 +41,15 @@ class LaneWorker(ABC):
 
     @abstractmethod
     async def process_batch(self) -> int:
-        """Does what is next on the leased lanes; answers how much that was, 0 where nothing waits."""
+        """Processes the next batch of the leased lanes; returns its size, 0 if nothing is pending."""
 
     def wake(self, consumer: str) -> None:
-        """Looks for work at once instead of at the next poll, where a notification is for this consumer."""
+        """Looks for work now instead of at the next poll, if the notification is for this consumer."""
         if consumer in ("", self.consumer):  # empty: notifications may have been lost
             self._wake.set()
 
     async def run(self) -> None:
-        """Works until cancelled; a store that is away is waited for. Gives its lanes back at the end."""
+        """Processes batches until cancelled, then releases the lanes; while a store is unavailable, retries."""
         try:
             while True:
                 if await self.try_step() == 0:
@@ -56,19 +59,19 @@ class LaneWorker(ABC):
                 await outbox.release(self.postgres, self.consumer, self.owner)
 
     async def try_step(self) -> int | None:
-        """As ``step``; None where a store was away: it has paused then."""
+        """As ``step``; returns None after a pause if a store was unavailable."""
         try:
             worked = await self.step()
         except OutsideError as error:
-            self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
-            logger.warning("%s waits: %s; next try in %.1f s", self.consumer, error, self._pause)
+            self._pause = min(self._pause * 2, MAX_PAUSE_SECONDS)
+            logger.warning("%s: %s; next attempt in %.1f s", self.consumer, error, self._pause)
             await asyncio.sleep(self._pause)
             return None
         self._pause = POLL_SECONDS
         return worked
 
     async def step(self) -> int:
-        """Renews the lease where it is time to, and works; answers how much was done, 0 where nothing waits."""
+        """Renews the leases if they are due and processes a batch; returns its size, 0 if nothing is pending."""
         clock = asyncio.get_running_loop().time()
         if clock > self._leased_at + RENEW_SECONDS:
             await outbox.lease(self.postgres, self.consumer, self.owner, self._lease_seconds)
@@ -76,7 +79,7 @@ class LaneWorker(ABC):
         return await self.process_batch()
 
     async def wait_for_work(self, seconds: float) -> None:
-        """Waits until woken, at most so long."""
+        """Waits until woken, at most for a number of seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()

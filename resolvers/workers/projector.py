@@ -1,6 +1,7 @@
-"""The projector: tells the graph what changed in the records.
+"""Projector: writes changes of the records to the graph.
 
-At least once, safe to repeat, any number of projectors at a time: each works on lanes that it has leased.
+Delivery is at least once and safe to repeat. Any number of projectors can run, each on leased lanes
+(``docs/DELIVERY.md#outbox-consumer-graph``).
 """
 
 import asyncio
@@ -19,27 +20,31 @@ from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres import airports, bags, events, flights, outbox, passengers
 from integrations.stores.postgres.manager import PostgresManager, Reader
 from resolvers.ingestion import history
-from resolvers.rules.bag_state import flown
+from resolvers.rules.bag_state import flown_legs
 from resolvers.workers.lanes import LaneWorker
 
 BATCH = 2_000
-# A batch of more bags than that is written in two transactions at a time.
-PART = 125
-EVENTS_AT_ONCE = 2_000
+# A batch of more bags is written in two concurrent transactions.
+SPLIT_ABOVE = 125
+EVENTS_PER_WRITE = 2_000
 LEASE_SECONDS = 24.0
-# A batch is started only while its lanes are ours for longer than it may take.
+# A batch starts only if its lanes are leased for longer than the batch may take.
 MARGIN_SECONDS = 11.0
-# A graph that has just started needs seconds to plan a statement it has not seen.
+# A graph database that has just started needs seconds to plan a statement for the first time.
 WRITE_SECONDS = 10.0
 CLEAN_SECONDS = 60.0
 KEEP_DONE = timedelta(hours=24)
 
-# The kinds that ``flown`` looks at: without a new one of them a bag's flown flights stay.
+# The kinds that ``flown_legs`` depends on; without a new event of these kinds the flown flights of a bag are unchanged.
 BOARDINGS = frozenset({EventKind.LOADED, EventKind.OFFLOADED, EventKind.ARRIVED})
 
 
-async def in_full(records: Reader, airline_id: int, changed: Sequence[Bag]) -> list[BagProjection]:
-    """Bags with all that the records know of them, read after the bags' own rows."""
+async def full_projections(records: Reader, airline_id: int, changed: Sequence[Bag]) -> list[BagProjection]:
+    """Complete projections of bags, read after the rows of the bags.
+
+    Args:
+        changed: the rows of the bags, read before.
+    """
     if not changed:
         return []
     bag_ids = [bag.id for bag in changed]
@@ -51,7 +56,7 @@ async def in_full(records: Reader, airline_id: int, changed: Sequence[Bag]) -> l
             events=known[bag.id].events,
             as_of=_newest(known[bag.id].events, bag),
             plan=plans[bag.id],
-            flown=flown(known[bag.id].events, known[bag.id].flights),
+            flown=flown_legs(known[bag.id].events, known[bag.id].flights),
         )
         for bag in changed
     ]
@@ -68,27 +73,27 @@ async def _plans(
     return {bag.id: BagPlan(tags[bag.id], planned[bag.id], owners.get(bag.passenger_id or 0)) for bag in changed}
 
 
-async def ensure_flights(records: Reader, graph: Neo4jManager, airline_id: int, told: Sequence[BagProjection]) -> None:
-    """Tells the graph of flights that bags name and that nobody has told it of."""
-    named = {event.flight_id for bag in told for event in bag.events if event.flight_id is not None}
-    named.update(leg.id for bag in told if bag.plan is not None for leg in bag.plan.legs)
-    named.update(leg.flight.id for bag in told for leg in bag.flown or ())
+async def ensure_flights(records: Reader, graph: Neo4jManager, airline_id: int, batch: Sequence[BagProjection]) -> None:
+    """Writes the flights that a batch of bags names and that the graph does not have."""
+    named = {event.flight_id for bag in batch for event in bag.events if event.flight_id is not None}
+    named.update(leg.id for bag in batch if bag.plan is not None for leg in bag.plan.legs)
+    named.update(leg.flight.id for bag in batch for leg in bag.flown or ())
     if named:
         known = await projections.known_flights(graph, airline_id, sorted(named), WRITE_SECONDS)
-        await _tell_flights(records, graph, airline_id, named - known)
+        await _write_flights(records, graph, airline_id, named - known)
 
 
-async def _tell_flights(records: Reader, graph: Neo4jManager, airline_id: int, flight_ids: set[int]) -> None:
+async def _write_flights(records: Reader, graph: Neo4jManager, airline_id: int, flight_ids: set[int]) -> None:
     if flight_ids:
         current = await flights.by_id(records, airline_id, sorted(flight_ids))
         await projections.write_flights(graph, list(current.values()), WRITE_SECONDS)
 
 
 class Projector(LaneWorker):
-    """One worker of the graph's lanes.
+    """A worker of the lanes of the consumer ``graph``.
 
     Args:
-        owner: a name no other worker has; it stands in the lease.
+        owner: unique name of the worker, stored with each lease.
     """
 
     def __init__(self, postgres: PostgresManager, graph: Neo4jManager, owner: str) -> None:
@@ -98,43 +103,44 @@ class Projector(LaneWorker):
         self._batch = BATCH
 
     async def process_batch(self) -> int:
-        """Tells the graph of one batch of changes; answers how many notices were told, 0 where none wait."""
-        notices = await outbox.waiting_messages(self.postgres, Consumer.GRAPH, self.owner, MARGIN_SECONDS, self._batch)
+        """Projects a batch of outbox messages; returns their number, 0 if none is pending."""
+        messages = await outbox.waiting_messages(self.postgres, Consumer.GRAPH, self.owner, MARGIN_SECONDS, self._batch)
         try:
-            for airline_id, group in groupby(sorted(notices, key=_airline), _airline):
-                await self._tell(airline_id, list(group))
+            for airline_id, group in groupby(sorted(messages, key=_airline), _airline):
+                await self._project(airline_id, list(group))
         except OutsideError:
-            # A batch that is too much for the graph at the moment may not be in smaller parts.
+            # A graph that cannot take the whole batch may take smaller parts.
             self._batch = max(1, self._batch // 2)
             raise
         self._batch = min(BATCH, self._batch * 2)
-        if notices:
-            await outbox.mark_done(self.postgres, [notice.id for notice in notices])
+        if messages:
+            await outbox.mark_done(self.postgres, [message.id for message in messages])
         else:
-            await self._clean()
-        return len(notices)
+            await self._delete_done()
+        return len(messages)
 
-    async def _clean(self) -> None:
+    async def _delete_done(self) -> None:
         clock = asyncio.get_running_loop().time()
         if clock > self._cleaned_at + CLEAN_SECONDS:
             self._cleaned_at = clock
             await outbox.delete_done(self.postgres, KEEP_DONE, 10_000)
 
-    async def _tell(self, airline_id: int, notices: Sequence[OutboxMessage]) -> None:
-        if any(notice.subject == Subject.NETWORK for notice in notices):
-            await self._tell_network(airline_id)
-        flight_ids = {notice.subject_id for notice in notices if notice.subject == Subject.FLIGHT}
-        await _tell_flights(self.postgres, self.graph, airline_id, flight_ids)
-        bag_ids = sorted({notice.subject_id for notice in notices if notice.subject == Subject.BAG})
-        # Neighbours belong to one passenger: apart, their transactions would wait for each other.
+    async def _project(self, airline_id: int, messages: Sequence[OutboxMessage]) -> None:
+        if any(message.subject == Subject.NETWORK for message in messages):
+            await self._write_network(airline_id)
+        flight_ids = {message.subject_id for message in messages if message.subject == Subject.FLIGHT}
+        await _write_flights(self.postgres, self.graph, airline_id, flight_ids)
+        bag_ids = sorted({message.subject_id for message in messages if message.subject == Subject.BAG})
+        # Bags with neighbouring ids often share a passenger; in two transactions they would wait for each other.
         half = len(bag_ids) // 2
-        parts = [bag_ids[:half], bag_ids[half:]] if len(bag_ids) > PART else [bag_ids] if bag_ids else []
-        failures = await asyncio.gather(*(self._tell_bags(airline_id, part) for part in parts), return_exceptions=True)
+        parts = [bag_ids[:half], bag_ids[half:]] if len(bag_ids) > SPLIT_ABOVE else [bag_ids] if bag_ids else []
+        writes = (self._project_bags(airline_id, part) for part in parts)
+        failures = await asyncio.gather(*writes, return_exceptions=True)
         for failure in failures:
             if failure is not None:
                 raise failure
 
-    async def _tell_network(self, airline_id: int) -> None:
+    async def _write_network(self, airline_id: int) -> None:
         await network.write(
             self.graph,
             airline_id,
@@ -143,33 +149,35 @@ class Projector(LaneWorker):
             await airports.connection_times(self.postgres, airline_id),
         )
 
-    async def _tell_bags(self, airline_id: int, bag_ids: Sequence[int]) -> None:
-        # The bags' rows are read first: what is read after them is as new or newer, so that a version in the graph
-        # never stands for less than it says. For the same reason all news of a bag are told, also those whose notices
-        # come in a later batch.
+    async def _project_bags(self, airline_id: int, bag_ids: Sequence[int]) -> None:
+        # The rows of the bags are read first, so that everything read after them is as new or newer and the graph has
+        # at least what its version of a bag states. For the same reason all pending changes of a bag are projected,
+        # including those whose messages come in a later batch.
         current = await bags.by_id(self.postgres, airline_id, bag_ids)
-        news = await outbox.pending(self.postgres, airline_id, Consumer.GRAPH, bag_ids)
+        pending = await outbox.pending(self.postgres, airline_id, Consumer.GRAPH, bag_ids)
         known = await projections.known_bags(self.graph, airline_id, list(current), WRITE_SECONDS)
-        told = [
-            *await self._told_before(airline_id, current, {bag_id: news[bag_id] for bag_id in known & news.keys()}),
-            *await in_full(self.postgres, airline_id, [bag for bag in current.values() if bag.id not in known]),
+        pending_of_known = {bag_id: pending[bag_id] for bag_id in known & pending.keys()}
+        new_bags = [bag for bag in current.values() if bag.id not in known]
+        batch = [
+            *await self._changes_of(airline_id, current, pending_of_known),
+            *await full_projections(self.postgres, airline_id, new_bags),
         ]
-        await ensure_flights(self.postgres, self.graph, airline_id, told)
-        for part in _parts(told):
-            await projections.write_bags(self.graph, airline_id, part, WRITE_SECONDS)
-        await projections.delete_bags(self.graph, airline_id, sorted(news.keys() - current.keys()), WRITE_SECONDS)
+        await ensure_flights(self.postgres, self.graph, airline_id, batch)
+        for chunk in _chunks(batch):
+            await projections.write_bags(self.graph, airline_id, chunk, WRITE_SECONDS)
+        await projections.delete_bags(self.graph, airline_id, sorted(pending.keys() - current.keys()), WRITE_SECONDS)
 
-    async def _told_before(
-        self, airline_id: int, current: Mapping[int, Bag], news: Mapping[int, PendingChanges]
+    async def _changes_of(
+        self, airline_id: int, current: Mapping[int, Bag], pending: Mapping[int, PendingChanges]
     ) -> list[BagProjection]:
-        """Bags that the graph knows: what is new of them."""
-        happened: dict[int, list[Event]] = {bag_id: [] for bag_id in news}
-        if told_of := {bag_id: one.events for bag_id, one in news.items() if one.events}:
-            for event in await events.by_id(self.postgres, airline_id, told_of):
-                happened[event.bag_id].append(event)
-        boarded = [bag_id for bag_id, of_bag in happened.items() if any(event.kind in BOARDINGS for event in of_bag)]
+        """The pending changes of bags that the graph has."""
+        new_events: dict[int, list[Event]] = {bag_id: [] for bag_id in pending}
+        if event_ids := {bag_id: one.events for bag_id, one in pending.items() if one.events}:
+            for event in await events.by_id(self.postgres, airline_id, event_ids):
+                new_events[event.bag_id].append(event)
+        boarded = [bag_id for bag_id, of_bag in new_events.items() if any(event.kind in BOARDINGS for event in of_bag)]
         all_flown = await self._flown(airline_id, boarded) if boarded else {}
-        replanned = [current[bag_id] for bag_id, one in news.items() if one.replanned]
+        replanned = [current[bag_id] for bag_id, one in pending.items() if one.replanned]
         plans = await self._replanned(airline_id, replanned) if replanned else {}
         return [
             BagProjection(
@@ -179,7 +187,7 @@ class Projector(LaneWorker):
                 plan=plans.get(bag_id),
                 flown=all_flown.get(bag_id),
             )
-            for bag_id, of_bag in happened.items()
+            for bag_id, of_bag in new_events.items()
         ]
 
     async def _replanned(self, airline_id: int, changed: Sequence[Bag]) -> dict[int, BagPlan]:
@@ -190,26 +198,26 @@ class Projector(LaneWorker):
 
     async def _flown(self, airline_id: int, bag_ids: Sequence[int]) -> dict[int, Sequence[FlownLeg]]:
         known = await history.of_bags(self.postgres, airline_id, bag_ids)
-        return {bag_id: flown(one.events, one.flights) for bag_id, one in known.items()}
+        return {bag_id: flown_legs(one.events, one.flights) for bag_id, one in known.items()}
 
 
-def _parts(told: Sequence[BagProjection]) -> Iterator[Sequence[BagProjection]]:
-    """Bags in parts that the graph takes well within ``WRITE_SECONDS``."""
-    part: list[BagProjection] = []
-    events_of_part = 0
-    for projection in told:
-        part.append(projection)
-        events_of_part += len(projection.events)
-        if events_of_part >= EVENTS_AT_ONCE:
-            yield part
-            part, events_of_part = [], 0
-    if part:
-        yield part
+def _chunks(batch: Sequence[BagProjection]) -> Iterator[Sequence[BagProjection]]:
+    """Chunks of a batch that the graph writes in much less than ``WRITE_SECONDS``."""
+    chunk: list[BagProjection] = []
+    event_count = 0
+    for projection in batch:
+        chunk.append(projection)
+        event_count += len(projection.events)
+        if event_count >= EVENTS_PER_WRITE:
+            yield chunk
+            chunk, event_count = [], 0
+    if chunk:
+        yield chunk
 
 
-def _newest(happened: Sequence[Event], bag: Bag) -> datetime:
-    return max((event.received_at for event in happened), default=bag.created_at)
+def _newest(of_bag: Sequence[Event], bag: Bag) -> datetime:
+    return max((event.received_at for event in of_bag), default=bag.created_at)
 
 
-def _airline(notice: OutboxMessage) -> int:
-    return notice.airline_id
+def _airline(message: OutboxMessage) -> int:
+    return message.airline_id

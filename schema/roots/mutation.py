@@ -90,7 +90,7 @@ class UpdateFlightPayload(Payload):
 
 async def _record_scans(context: Context, scans: Sequence[Scan | BadInput]) -> ScanReport:
     """Records the scans that can be used; the others keep their place and their error."""
-    recorded = iter(await events.record(context, [scan for scan in scans if isinstance(scan, Scan)]))
+    recorded = iter(await events.record_scans(context, [scan for scan in scans if isinstance(scan, Scan)]))
     results = [next(recorded) if isinstance(scan, Scan) else RecordedScan(ScanOutcome.INVALID) for scan in scans]
     errors = [
         scan if isinstance(scan, BadInput) else _rejected(index, result.outcome)

@@ -90,7 +90,7 @@ class ReasonEvidence:
 
     name: FactName = read(itemgetter("name"), description="What it is about.")
     value: str = read(itemgetter("value"), description="A flight, a station, a number of minutes.")
-    at: datetime | None = read(fault.moment, description="When it happened; null for what has no moment.")
+    at: datetime | None = read(fault.fact_time, description="When it happened; null for what has no moment.")
 
 
 @strawberry.type(description="Why a bag was lost, proposed from its journey.")

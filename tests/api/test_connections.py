@@ -100,7 +100,7 @@ class Hub:
 
     async def look(self) -> None:
         """Lets the worker look until nothing waits; what it looks at by itself is due."""
-        self.keeper._gathered_at = self.keeper._boards_at = self.keeper._swept_at = float("-inf")
+        self.keeper._reassessed_at = self.keeper._boards_at = self.keeper._swept_at = float("-inf")
         while await self.keeper.step():
             pass
 

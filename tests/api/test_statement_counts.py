@@ -8,7 +8,7 @@ from gateway.config import Settings
 from integrations.records.events import Scan
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres.manager import count_statements
-from resolvers.events import WRITTEN_FROM
+from resolvers.events import MIN_JSON_PARENTS
 from schema.runtime.executors import ExecutorName
 from tests.executor import chosen
 from tests.gateway import Api, serving
@@ -82,7 +82,7 @@ async def full_flight(world: World) -> Builder:
 
 def named(what: str, first: int) -> list[str]:
     """The statements of a list; the events of many bags come as JSON."""
-    if chosen() is ExecutorName.GRAPHQL_CORE or first < WRITTEN_FROM:
+    if chosen() is ExecutorName.GRAPHQL_CORE or first < MIN_JSON_PARENTS:
         return EXPECTED[what]
     return [f"{name}_AS_JSON" if name == "EVENTS_OF_BAGS" else name for name in EXPECTED[what]]
 

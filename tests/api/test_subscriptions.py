@@ -103,7 +103,7 @@ async def listening(
 
 async def scan(builder: Builder, tag: str, kind: str, at: str) -> str:
     """Records a scan; answers the event's id."""
-    [recorded] = await scans.record(
+    [recorded] = await scans.record_scans(
         context_of(builder.stores, Role.SERVICE, builder.airline_id), [builder.scan(tag, kind, "PTY", at)]
     )
     return str(recorded.event_id)
@@ -329,7 +329,7 @@ class PirChanges:
         await effects.update_state(postgres, airline_id, effect_id, EffectState.ACCEPTED, provider_id="SM1")
         now = datetime.now(UTC)
         report = DeliveryReport(Service.SMS, "r1", "SM1", None, DeliveryStatus.DELIVERED, now)
-        await delivery_reports.take(postgres, airline_id, [report], lambda: now)
+        await delivery_reports.receive_reports(postgres, airline_id, [report], lambda: now)
 
 
 @pytest.fixture

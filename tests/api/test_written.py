@@ -9,7 +9,7 @@ from graphql import GraphQLObjectType, get_named_type, is_leaf_type, is_required
 
 from integrations.stores.postgres.manager import count_statements
 from resolvers.actor import Role
-from resolvers.events import WRITTEN_FROM
+from resolvers.events import MIN_JSON_PARENTS
 from resolvers.installation import Stores
 from schema.build import build_schema
 from schema.runtime.executors import ExecutorName
@@ -35,7 +35,7 @@ async def airline(world: World) -> Builder:
     """Bags with events at strange places and moments, and one without any."""
     airline = await world.another_airline()
     scans = []
-    for number in range(WRITTEN_FROM + 2):
+    for number in range(MIN_JSON_PARENTS + 2):
         tag = f"0230{number:06d}"
         await airline.bag(f"bag{number}", tag, None, ["CM335"])
         if number == 0:
@@ -59,7 +59,7 @@ async def test_written_lists_are_what_rows_are(airline: Builder, stores: Stores,
         assert result.errors is None
         bodies.append(orjson.dumps(result.data))
     assert bodies[0] == bodies[1]
-    assert len(orjson.loads(bodies[0])["bags"]["nodes"]) == WRITTEN_FROM + 2
+    assert len(orjson.loads(bodies[0])["bags"]["nodes"]) == MIN_JSON_PARENTS + 2
 
 
 @pytest.mark.parametrize("selection", QUERIES)
@@ -80,7 +80,7 @@ async def test_events_that_come_with_their_bags_are_what_rows_are(
             assert result.errors is None
             bodies.append(orjson.dumps(result.data))
         assert bodies[0] == bodies[1]
-        assert len(orjson.loads(bodies[0])["flight"]["bags"]["nodes"]) == WRITTEN_FROM + 2
+        assert len(orjson.loads(bodies[0])["flight"]["bags"]["nodes"]) == MIN_JSON_PARENTS + 2
 
 
 async def test_a_bag_that_carried_a_number_twice_is_one(airline: Builder, stores: Stores) -> None:
@@ -97,7 +97,7 @@ async def test_a_bag_that_carried_a_number_twice_is_one(airline: Builder, stores
 
 async def test_long_lists_are_written_and_short_ones_are_not(airline: Builder, stores: Stores) -> None:
     schema = build_schema()
-    for first, written in ((WRITTEN_FROM, True), (WRITTEN_FROM - 1, False)):
+    for first, written in ((MIN_JSON_PARENTS, True), (MIN_JSON_PARENTS - 1, False)):
         context = context_of(stores, Role.AGENT, airline.airline_id)
         result = await schema.answer(f"{{ bags(first: {first}) {{ nodes {{ scans {{ kind }} }} }} }}", context)
         await context.loaders.close()

@@ -62,7 +62,7 @@ class Gateway:
             self.ours.scan(tag, "POSITION", "PTY", f"+{minute // 60 % 24:02}:{minute % 60:02}", place=f"P{minute}")
             for tag in tags
         ]
-        recorded = await scans.record(context_of(self.stores, Role.SERVICE), news)
+        recorded = await scans.record_scans(context_of(self.stores, Role.SERVICE), news)
         return [str(one.event_id) for one in recorded]
 
 

@@ -118,7 +118,7 @@ class Bench:
         """Steps the service's dispatcher until nothing is due."""
         worker = self.workers.get(service) or self.worker(service)
         while await worker.step():
-            await asyncio.gather(*worker.under_way)
+            await asyncio.gather(*worker.in_progress)
 
     async def close(self) -> None:
         await self._closing.aclose()
@@ -209,7 +209,7 @@ async def test_each_change_of_an_effect_is_published(bench: Bench) -> None:
         counts.append(await published())
     sid = (await bench.effect(sms)).provider_id or ""
     report = DeliveryReport(Service.SMS, "r1", sid, None, DeliveryStatus.DELIVERED, bench.clock())
-    await delivery_reports.take(bench.postgres, OURS, [report], bench.clock)
+    await delivery_reports.receive_reports(bench.postgres, OURS, [report], bench.clock)
 
     assert counts == [1, 1, 1, 3], "waiting; being sent and accepted"
     assert await published() == 4
@@ -309,7 +309,7 @@ async def test_an_email_of_unknown_outcome_waits_for_its_event(bench: Bench) -> 
     bench.clock.advance(minutes=3)
     key = (await bench.effect(taken)).our_key
     report = DeliveryReport(Service.EMAIL, "event-1", "id-1", key, DeliveryStatus.DELIVERED, bench.clock())
-    await delivery_reports.take(bench.postgres, OURS, [report], bench.clock)
+    await delivery_reports.receive_reports(bench.postgres, OURS, [report], bench.clock)
     settled = await bench.state(taken)
     for _ in range(4):
         bench.clock.advance(minutes=6)
@@ -328,7 +328,7 @@ async def test_a_worker_that_dies_in_mid_call_is_replaced_by_one_that_looks_the_
     await bench.mocks[Service.SMS].order("latency", seconds=30, match={"method": "POST"})
     await dying.step()
     await asyncio.sleep(0.1)
-    for task in dying.under_way:
+    for task in dying.in_progress:
         task.cancel()
     await bench.postgres.execute("UPDATE lanes SET leased_until = '-infinity'", name="TEST")
     dead = await bench.state(sms)
@@ -414,15 +414,15 @@ async def test_the_rate_limit_of_ten_a_minute_delays_the_others(bench: Bench) ->
         )
         await _give_reference(bench)
         await bench.request(Service.SMS, Trigger.BAG_LOCATED)
-    bench.worker(Service.SMS, a_minute=10)
+    bench.worker(Service.SMS, max_per_minute=10)
     await bench.work(Service.SMS)
     first = len(await bench.texts())
-    bench.worker(Service.SMS, a_minute=10)
+    bench.worker(Service.SMS, max_per_minute=10)
     await bench.postgres.execute("UPDATE lanes SET leased_until = '-infinity'", name="TEST")
     bench.clock.advance(seconds=30)
     await bench.work(Service.SMS)
     after_half_a_minute = len(await bench.texts())
-    bench.worker(Service.SMS, a_minute=10)
+    bench.worker(Service.SMS, max_per_minute=10)
     await bench.postgres.execute("UPDATE lanes SET leased_until = '-infinity'", name="TEST")
     bench.clock.advance(seconds=31)
     await bench.work(Service.SMS)
@@ -451,12 +451,12 @@ async def test_a_passenger_without_a_usable_contact(
 async def test_an_opted_out_passenger_is_not_notified(bench: Bench) -> None:
     await _give_reference(bench)
     stop = ConsentChange(Service.SMS, PHONE, opted_out=True, at=bench.clock())
-    await delivery_reports.take(bench.postgres, OURS, [stop], bench.clock)
+    await delivery_reports.receive_reports(bench.postgres, OURS, [stop], bench.clock)
     sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
     await bench.work(Service.SMS)
     stopped = await bench.state(sms)
     start = ConsentChange(Service.SMS, PHONE, opted_out=False, at=bench.clock())
-    await delivery_reports.take(bench.postgres, OURS, [start], bench.clock)
+    await delivery_reports.receive_reports(bench.postgres, OURS, [start], bench.clock)
     again = await bench.request(Service.SMS, Trigger.BAG_FORWARDED)
     await bench.work(Service.SMS)
 
@@ -509,7 +509,7 @@ async def test_reports_count_once_in_any_order(bench: Bench, reverse: bool) -> N
         DeliveryReport(Service.SMS, f"{sid}-{status}", sid, None, status, bench.clock() + timedelta(seconds=second))
         for second, status in enumerate((DeliveryStatus.QUEUED, DeliveryStatus.SENT, DeliveryStatus.DELIVERED))
     ] * 2
-    await delivery_reports.take(bench.postgres, OURS, reports[::-1] if reverse else reports, bench.clock)
+    await delivery_reports.receive_reports(bench.postgres, OURS, reports[::-1] if reverse else reports, bench.clock)
 
     assert await bench.state(sms) == (EffectState.DELIVERED, None)
 
@@ -520,7 +520,7 @@ async def test_a_message_that_could_not_be_delivered_can_be_sent_again(bench: Be
     await bench.work(Service.SMS)
     sid = (await bench.effect(sms)).provider_id or ""
     report = DeliveryReport(Service.SMS, "1", sid, None, DeliveryStatus.UNDELIVERED, bench.clock())
-    await delivery_reports.take(bench.postgres, OURS, [report], bench.clock)
+    await delivery_reports.receive_reports(bench.postgres, OURS, [report], bench.clock)
     failed = await bench.state(sms)
     await effects.resend(bench.postgres, OURS, sms, bench.clock())
     await bench.work(Service.SMS)

@@ -41,7 +41,7 @@ def context(airline: Builder) -> Context:
 
 async def change(airline: Builder, changes: dict[int, FlightChange]) -> dict[int, UpdatedFlight]:
     async with airline.stores.postgres.transaction() as records:
-        return await flight_updates.change_many(context(airline), records, changes)
+        return await flight_updates.update_flights(context(airline), records, changes)
 
 
 async def test_each_flight_gets_its_change_and_moves_its_bags(airline: Builder) -> None:

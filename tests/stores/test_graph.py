@@ -14,7 +14,7 @@ from migrations.run import load_graph_schema
 from resolvers.installation import Stores
 from resolvers.workers import graph_check
 from resolvers.workers.graph_check import Comparison, Difference
-from resolvers.workers.projector import Projector, in_full
+from resolvers.workers.projector import Projector, full_projections
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
 from tests.world import DELIVERED, MISSED, NOBODYS, Builder, World, at, open_stores, our_day, tell_graph, their_day
@@ -104,7 +104,7 @@ async def test_each_difference_is_found_and_mended(world: World, kind: str) -> N
     mended, left = await checked(ours)
 
     assert broken.different == len(said) > 0
-    assert [what for one in said for what in one.what if words in what], said
+    assert [text for one in said for text in one.details if words in text], said
     assert (left, mended.different) == ([], 0)
     assert await world.stores.neo4j.execute_read(LOOSE) == [{"loose": 0}]
 
@@ -130,7 +130,7 @@ async def test_what_the_graph_is_still_to_be_told_is_no_difference(
     await airline.network()
     await airline.bag("one", DELIVERED, None, ["CM335"])
     await airline.record(airline.scan(DELIVERED, "LOADED", "MIA", "11:00", "CM335"))
-    monkeypatch.setattr(graph_check, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(graph_check, "RETRY_SECONDS", 0.0)
     found, said = await checked(airline)
     monkeypatch.undo()
     looking = asyncio.create_task(checked(airline))
@@ -152,7 +152,7 @@ async def test_an_older_word_changes_nothing(world: World, how: str) -> None:
     await airline.record(airline.scan(DELIVERED, "SORTED", "MIA", "10:00"))
     await _tell_all(airline)
     bag_id, flight_id = airline.bags["one"], airline.flights["CM335"]
-    told = await in_full(records, airline_id, [*(await bags.by_id(records, airline_id, [bag_id])).values()])
+    told = await full_projections(records, airline_id, [*(await bags.by_id(records, airline_id, [bag_id])).values()])
     told_flights = [*(await flights.by_id(records, airline_id, [flight_id])).values()]
     await records.execute("DELETE FROM bag_legs WHERE bag_id = $1 AND seq = 2", bag_id)
     await records.execute("UPDATE events SET kind = 'SCREENED', rank = 3 WHERE bag_id = $1 AND kind = 'SORTED'", bag_id)

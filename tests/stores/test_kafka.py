@@ -19,7 +19,7 @@ from aiokafka.admin import NewTopic
 from integrations.embedded.kafka import EmbeddedKafka
 from integrations.errors import Refused, Unavailable
 from integrations.streams.kafka import KafkaCluster, KafkaConsumer, KafkaRecord
-from resolvers.ingestion.kafka_loop import Handle, take_in
+from resolvers.ingestion.kafka_loop import Handle, consume_topic
 from tests.faults.processes import eventually
 from tests.world import INSERT_AIRPORT
 
@@ -79,7 +79,7 @@ class Intake:
     @asynccontextmanager
     async def running(self, handle: Handle | None = None) -> AsyncIterator[KafkaConsumer]:
         async with KafkaConsumer(*self._consumers, session_seconds=2) as consumer:
-            task = asyncio.create_task(take_in(consumer, handle or self.handle))
+            task = asyncio.create_task(consume_topic(consumer, handle or self.handle))
             try:
                 yield consumer
             finally:
@@ -173,7 +173,7 @@ async def test_any_bytes_of_any_time_reach_the_handler(cluster: KafkaCluster, to
 DIES = """
 import asyncio, sys
 from integrations.streams.kafka import KafkaCluster, KafkaConsumer
-from resolvers.ingestion.kafka_loop import take_in
+from resolvers.ingestion.kafka_loop import consume_topic
 
 async def main():
     servers, username, password, topic = sys.argv[1:]
@@ -188,7 +188,7 @@ async def main():
             await asyncio.Event().wait()
 
     async with KafkaConsumer(cluster, topic, topic, session_seconds=2) as consumer:
-        await take_in(consumer, handle)
+        await consume_topic(consumer, handle)
 
 asyncio.run(main())
 """
@@ -219,7 +219,7 @@ async def test_what_a_killed_consumer_handled_and_did_not_commit_comes_again(
 async def test_a_store_that_is_away_is_waited_for_without_committing(
     embedded_kafka: EmbeddedKafka, cluster: KafkaCluster, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("resolvers.ingestion.kafka_loop.LONGEST_PAUSE_SECONDS", 0.5)
+    monkeypatch.setattr("resolvers.ingestion.kafka_loop.MAX_PAUSE_SECONDS", 0.5)
     await write(cluster, topic, messages(300))
     intake, is_away, tries = Intake(cluster, topic), True, 0
 

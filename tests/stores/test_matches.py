@@ -186,7 +186,7 @@ async def test_closed_and_located_bags_are_not_looked_for(airline: Builder) -> N
 async def test_among_many_files_those_are_compared_that_share_the_most(
     airline: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(match_commands, "MOST_CANDIDATES", 3)
+    monkeypatch.setattr(match_commands, "MAX_CANDIDATES", 3)
     wanted = [await file(airline)]
     wanted.append(await file(airline, tag=TAG[:-1] + "0", bag_id=None, description="BU22RHW"))
     for number in range(6):
@@ -208,7 +208,7 @@ async def test_among_many_files_those_are_compared_that_share_the_most(
 async def test_files_written_by_others_are_found_once_they_are_indexed(
     airline: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(match_commands, "MOST_CANDIDATES", 1)
+    monkeypatch.setattr(match_commands, "MAX_CANDIDATES", 1)
     missed = await file(airline)
     for _ in range(2):
         await file(airline, description="GN25LXX", tag=None, bag_id=None, contents="", brand="")

@@ -16,7 +16,7 @@ from integrations.stores.postgres.manager import count_statements
 from resolvers.ingestion import itineraries
 from resolvers.ingestion.pipeline import IngestResult, IntakeChannel, ingest
 from resolvers.installation import Stores
-from resolvers.workers.bag_rebuild import Rebuilt, rebuild
+from resolvers.workers.bag_rebuild import RebuildProgress, rebuild
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
 from tests.type_b_messages import (
@@ -325,8 +325,8 @@ async def test_a_rebuild_makes_the_same_again_and_changes_nothing_that_is_right(
     scrambled = await known(airline)
     corrected = [done async for done in rebuild(context)]
 
-    assert untouched == [Rebuilt(2, 0)]
-    assert corrected == [Rebuilt(2, 2)]
+    assert untouched == [RebuildProgress(2, 0)]
+    assert corrected == [RebuildProgress(2, 2)]
     assert scrambled != before
     assert await known(airline) == before
     assert [done.corrected async for done in rebuild(context)] == [0]
@@ -334,20 +334,20 @@ async def test_a_rebuild_makes_the_same_again_and_changes_nothing_that_is_right(
 
 async def test_a_full_disk_is_no_fault_of_a_message(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given no room for what messages mean, when they come, then none is stored, and all are when they come again."""
-    store = itineraries.follow
+    store = itineraries.recompute_itineraries
 
-    async def find_no_room(records: Any, *_: Any) -> itineraries.Followed:
+    async def find_no_room(records: Any, *_: Any) -> itineraries.RecomputedBags:
         await records.execute("DO $$ BEGIN RAISE 'full' USING ERRCODE = 'disk_full'; END $$", name="FULL")
         raise AssertionError
 
-    monkeypatch.setattr(itineraries, "follow", find_no_room)
+    monkeypatch.setattr(itineraries, "recompute_itineraries", find_no_room)
     with pytest.raises(Unavailable, match="DiskFull"):
         await bring(airline, LOCAL, TRANSFER)
     kept = await rows(
         airline,
         "SELECT digest FROM dead_letters WHERE airline_id = $1 UNION SELECT id FROM messages WHERE airline_id = $1",
     )
-    monkeypatch.setattr(itineraries, "follow", store)
+    monkeypatch.setattr(itineraries, "recompute_itineraries", store)
     stored = await bring(airline, LOCAL, TRANSFER)
 
     assert kept == []
@@ -357,16 +357,16 @@ async def test_a_full_disk_is_no_fault_of_a_message(airline: Builder, monkeypatc
 async def test_a_message_that_the_records_refuse_keeps_no_other_out(
     airline: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = itineraries.follow
+    store = itineraries.recompute_itineraries
 
-    async def refuse_one(records: Any, airline_id: int, locked: Any, flight_ids: Any) -> itineraries.Followed:
+    async def refuse_one(records: Any, airline_id: int, locked: Any, flight_ids: Any) -> itineraries.RecomputedBags:
         if await records.fetchval("SELECT count(*) FROM bags WHERE tag = '0230888888'"):
             raise Refused("records", "it is what it is")
         return await store(records, airline_id, locked, flight_ids)
 
-    monkeypatch.setattr(itineraries, "follow", refuse_one)
+    monkeypatch.setattr(itineraries, "recompute_itineraries", refuse_one)
     stored = await bring(airline, LOCAL, LOCAL.replace("0230456781002", "0230888888001"), TRANSFER, LOADED_BPM)
     [letter] = await rows(airline, "SELECT reason, body FROM dead_letters WHERE airline_id = $1")
 
     assert (stored.messages, stored.dead_letters) == (3, 1)
-    assert (letter["reason"], "0230888888" in letter["body"]) == ("The records refuse it.", True)
+    assert (letter["reason"], "0230888888" in letter["body"]) == ("The database rejected the message.", True)

@@ -21,7 +21,7 @@ from resolvers.health import lag
 from resolvers.ingestion import history
 from resolvers.installation import Stores
 from resolvers.publish import ChangeSet, publish
-from resolvers.rules.bag_state import flown
+from resolvers.rules.bag_state import flown_legs
 from resolvers.rules.custody import custody_points
 from resolvers.workers import lanes as worker_module
 from resolvers.workers.graph_check import Difference, check
@@ -114,7 +114,9 @@ async def test_the_graph_says_what_the_records_say(world: World, name: str) -> N
 
     assert (journey.source, journey.behind) == ("GRAPH", 0)
     assert told(journey)[0] == [event.id for event in known.events]
-    assert [leg.flight.id for leg in journey.flown] == [leg.flight.id for leg in flown(known.events, known.flights)]
+    assert [leg.flight.id for leg in journey.flown] == [
+        leg.flight.id for leg in flown_legs(known.events, known.flights)
+    ]
     assert [point.proved for point in journey.points] == [
         point.proved for point in custody_points(known.events, known.planned)
     ]

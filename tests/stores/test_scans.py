@@ -24,7 +24,7 @@ from resolvers.ingestion.bag_tags import UNKNOWN_TAG_WINDOW
 from resolvers.ingestion.events import CLOCK_TOLERANCE, RecordedScan, ScanOutcome
 from resolvers.ingestion.flight_updates import FlightChange
 from resolvers.installation import Stores
-from resolvers.rules.bag_state import flown
+from resolvers.rules.bag_state import flown_legs
 from resolvers.rules.custody import custody_points
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
@@ -169,7 +169,7 @@ async def test_a_scanners_clock_may_run_a_little_ahead(airline: Builder) -> None
     now = at("12:00")
     ahead = [CLOCK_TOLERANCE, CLOCK_TOLERANCE + timedelta(microseconds=1)]
     made = [airline.scan(TAG, "POSITION", "PTY", now + some) for some in ahead]
-    recorded = await scans.record(context_of(airline.stores, airline_id=airline.airline_id, now=now), made)
+    recorded = await scans.record_scans(context_of(airline.stores, airline_id=airline.airline_id, now=now), made)
     assert [one.outcome for one in recorded] == [ScanOutcome.RECORDED, ScanOutcome.IN_THE_FUTURE]
 
 
@@ -286,7 +286,7 @@ async def outcome_of(airline: Builder, batches: list[list[Any]], *, booked: bool
     return {
         "row": {name: value for name, value in row.items() if name not in counted},
         "events": [(event.id, event.at, event.kind) for event in known.events],
-        "journey": _journey(known.events, flown(known.events, known.flights), known.planned),
+        "journey": _journey(known.events, flown_legs(known.events, known.flights), known.planned),
         "graph": (
             journey.source,
             journey.behind,

@@ -269,7 +269,7 @@ async def test_two_runs_at_once_make_one_demo(seeded: Context, embedded_postgres
 
 async def test_records_that_no_seeding_made_are_left_alone(embedded_postgres: EmbeddedPostgres) -> None:
     async with database(embedded_postgres, "seeds_live") as live:
-        await events.record(live, [Scan("0230000001", EventKind.SORTED, NOW, "PTY")])
+        await events.record_scans(live, [Scan("0230000001", EventKind.SORTED, NOW, "PTY")])
         with pytest.raises(AlreadyInUse):
             await seed(live, progress=quiet)
         assert await seedings.find(live.stores.postgres, COPA) is None
@@ -325,7 +325,7 @@ async def test_a_reset_leaves_nothing_behind_while_a_projector_runs(
         await write_bags(*arguments)
 
     async def scan_and_empty(records: Reader) -> None:
-        await events.record(context, [replace(lost, place="CLOAKROOM")])
+        await events.record_scans(context, [replace(lost, place="CLOAKROOM")])
         await asyncio.sleep(1)
         await empty_records(records)
 
@@ -342,7 +342,7 @@ async def test_a_reset_leaves_nothing_behind_while_a_projector_runs(
             assert len(await graph_of(graph)) == 200
             writing.clear()
             go_on.clear()
-            await events.record(context, [lost])
+            await events.record_scans(context, [lost])
             async with asyncio.timeout(10):
                 await writing.wait()
 
@@ -382,7 +382,7 @@ async def test_a_database_that_serves_another_airline_is_not_emptied(embedded_po
         await live.stores.postgres.execute("INSERT INTO airlines VALUES (2, 'AV', '134', 'Avianca', 'BOG')")
         theirs = context_of(live.stores.postgres)
         theirs.actor = Actor("tester", Role.SERVICE, 2)
-        await events.record(theirs, [Scan("0134000001", EventKind.SORTED, NOW, "BOG")])
+        await events.record_scans(theirs, [Scan("0134000001", EventKind.SORTED, NOW, "BOG")])
         with pytest.raises(AlreadyInUse):
             await reset(live, quiet)
         assert await live.stores.postgres.fetchval("SELECT count(*) FROM bags") == 1

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.records.matches import MatchElement, TracedBagView
-from resolvers.rules.contents_synonyms import thing
+from resolvers.rules.contents_synonyms import canonical_word
 from resolvers.rules.matching import (
-    MOST_CHARACTERS,
-    MOST_KEYS,
-    MOST_WORDS,
+    MAX_CHARACTERS,
+    MAX_KEYS,
+    MAX_WORDS,
     NEAR_COLOURS,
     NEAR_TYPES,
     WEIGHTS,
@@ -134,8 +134,8 @@ def test_contents_in_another_language_and_with_everyday_things_that_tell_little(
     assert (same, misspelt, part, whole) == (1.0, 1.0, 1.0, 1.0)
     assert everyday is not None
     assert everyday < 0.5
-    assert {thing(word) for word in ("ZAPATOS", "SAPATO", "SHOES")} == {"SHOE"}
-    assert thing("CON") is thing("A") is None
+    assert {canonical_word(word) for word in ("ZAPATOS", "SAPATO", "SHOES")} == {"SHOE"}
+    assert canonical_word("CON") is canonical_word("A") is None
 
 
 @pytest.mark.parametrize(
@@ -220,11 +220,11 @@ def test_names_are_found_by_their_sound(spellings: tuple[str, ...]) -> None:
 
 def test_what_is_compared_is_bounded() -> None:
     huge = bag(
-        contents="a" * MOST_CHARACTERS + " tripod", surname="Ana " * 500, tags=[f"02304567{n}" for n in range(10, 40)]
+        contents="a" * MAX_CHARACTERS + " tripod", surname="Ana " * 500, tags=[f"02304567{n}" for n in range(10, 40)]
     )
     assert "TRIPOD" not in huge.contents
-    assert len(huge.names[0]) <= MOST_WORDS
-    assert len(keys(huge)) == len(wanted_keys(huge)) == MOST_KEYS
+    assert len(huge.names[0]) <= MAX_WORDS
+    assert len(keys(huge)) == len(wanted_keys(huge)) == MAX_KEYS
 
 
 TEXTS = st.text(max_size=3_000)
@@ -236,5 +236,5 @@ def test_any_text_is_compared_with_itself(name: str, contents: str, tags: list[s
     agreed = score(one, one)
     assert agreed.contradicting == ()
     assert agreed.percentage == 100.0
-    assert len(keys(one)) <= MOST_KEYS
-    assert len(wanted_keys(one)) <= MOST_KEYS
+    assert len(keys(one)) <= MAX_KEYS
+    assert len(wanted_keys(one)) <= MAX_KEYS

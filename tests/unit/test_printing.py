@@ -18,7 +18,7 @@ from reportlab.platypus import SimpleDocTemplate
 
 from integrations.records.passengers import Language
 from integrations.records.pirs import LiabilityRegime, PirKind
-from resolvers.documents.pir_pdf import Moment, PaperSize, PrintedBag, PrintedPir, of_dossier, render
+from resolvers.documents.pir_pdf import PaperSize, PrintedBag, PrintedPir, ZonedTime, printed_pir, render
 from resolvers.documents.pir_pdf_words import PRINTED_WORDS, PrintedWords
 from resolvers.notifications.case_file import CaseFile
 from resolvers.rules.deadlines import Deadlines, LiabilityCase, deemed_lost, suit
@@ -45,16 +45,16 @@ REPORT = PrintedPir(
     reference="GRUCM12345",
     number=17,
     station="GRU São Paulo",
-    opened_at=Moment(NIGHT, SAO_PAULO),
-    printed_at=Moment(NIGHT + timedelta(minutes=20), PANAMA),
+    opened_at=ZonedTime(NIGHT, SAO_PAULO),
+    printed_at=ZonedTime(NIGHT + timedelta(minutes=20), PANAMA),
     deadlines=LAW,
     bags=(BAG,),
     flights=("CM335 MIA-PTY 23NOV2026", "CM758 PTY-GRU 23NOV2026"),
     origin="MIA Miami",
     destination="GRU Guarulhos",
-    expected_arrival_at=Moment(NIGHT, SAO_PAULO),
-    delivered_at=Moment(NIGHT + timedelta(days=2), SAO_PAULO),
-    closed_at=Moment(NIGHT + timedelta(days=3), SAO_PAULO),
+    expected_arrival_at=ZonedTime(NIGHT, SAO_PAULO),
+    delivered_at=ZonedTime(NIGHT + timedelta(days=2), SAO_PAULO),
+    closed_at=ZonedTime(NIGHT + timedelta(days=3), SAO_PAULO),
     previous="GRUCM00007",
     surname="González Peña",
     given_names="María José Conceição",
@@ -103,8 +103,8 @@ def test_nothing_is_printed_of_what_is_not_known() -> None:
         reference=None,
         number=17,
         station="PTY",
-        opened_at=Moment(NIGHT, PANAMA),
-        printed_at=Moment(NIGHT, PANAMA),
+        opened_at=ZonedTime(NIGHT, PANAMA),
+        printed_at=ZonedTime(NIGHT, PANAMA),
         deadlines=None,
         bags=(
             replace(BAG, tag="", rush_tag="", brand="", name_on_bag="", contents=" ", damage="", description="ZZ98XXX"),
@@ -251,21 +251,21 @@ def test_what_a_file_says_becomes_a_report() -> None:
         email="jose@example.com",
         zone=SAO_PAULO,
     )
-    report = of_dossier(cast(CaseFile, dossier), "Copa Airlines", LAW, NIGHT)
+    report = printed_pir(cast(CaseFile, dossier), "Copa Airlines", LAW, NIGHT)
     assert report == PrintedPir(
         airline="Copa Airlines",
         kind=PirKind.DELAYED,
         reference="GRUCM12345",
         number=17,
         station="PTY Panamá",
-        opened_at=Moment(NIGHT, PANAMA),
-        printed_at=Moment(NIGHT, PANAMA),
+        opened_at=ZonedTime(NIGHT, PANAMA),
+        printed_at=ZonedTime(NIGHT, PANAMA),
         deadlines=LAW,
         bags=(PrintedBag(1, "CM456782 (0230456782)", "2999000457", "BK22RHW", "Samsonite", "GONZALEZ", "Ropa", ""),),
         flights=("CM758 PTY-GRU 24NOV2026",),
         origin="MIA",
         destination="GRU",
-        expected_arrival_at=Moment(NIGHT, SAO_PAULO),
+        expected_arrival_at=ZonedTime(NIGHT, SAO_PAULO),
         surname="Peña",
         given_names="José",
         frequent_flyer="ConnectMiles 7",

@@ -13,7 +13,7 @@ from integrations.records.bags import BagState
 from integrations.records.events import SCANS, EventKind, GraphEvent
 from integrations.records.flights import FlightColumns, GraphFlight, GraphLeg
 from integrations.records.journeys import BagStatus, CustodyPointKind
-from resolvers.rules.bag_state import flown, in_order, status_of
+from resolvers.rules.bag_state import flown_legs, sort_events, status_of
 from resolvers.rules.custody import custody_points
 
 DAY = datetime(2025, 7, 1, tzinfo=UTC)
@@ -71,7 +71,7 @@ def flights(*, departed: Sequence[int] = ()) -> dict[int, FlightColumns]:
 
 
 def stand(*events: GraphEvent, planned: Sequence[int] = (MIA_PTY, PTY_GRU), departed: Sequence[int] = ()) -> BagStatus:
-    return status_of(in_order(events), plan(*planned), flights(departed=departed), at(0))
+    return status_of(sort_events(events), plan(*planned), flights(departed=departed), at(0))
 
 
 # Where it stands
@@ -173,7 +173,7 @@ def test_rule_15_events_of_one_moment_follow_the_order_of_states_then_a_digest()
 
 
 def flights_of(*events: GraphEvent) -> list[tuple[int, int, bool, bool]]:
-    legs = flown(in_order(events), flights())
+    legs = flown_legs(sort_events(events), flights())
     return [(leg.seq, leg.flight.id, leg.loaded is not None, leg.arrived is not None) for leg in legs]
 
 
@@ -214,7 +214,7 @@ def test_a_bag_loaded_again_flies() -> None:
 
 
 def points(*events: GraphEvent, planned: Sequence[int] = (MIA_PTY, PTY_GRU)) -> list[tuple[Any, ...]]:
-    found = custody_points(in_order(events), plan(*planned))
+    found = custody_points(sort_events(events), plan(*planned))
     return [(point.kind, point.airport, point.leg, point.proved) for point in found]
 
 
@@ -292,7 +292,7 @@ def test_a_missed_flight_that_a_rush_flight_replaces_is_no_gap() -> None:
         event("AT_CLAIM", "GRU", 48),
     ]
 
-    points = custody_points(in_order(events), planned)
+    points = custody_points(sort_events(events), planned)
 
     assert [(point.kind, point.leg, point.proved) for point in points] == [
         (ACCEPTANCE, 1, True),
@@ -309,7 +309,7 @@ def test_a_gap_names_who_had_the_bag_before() -> None:
         event("SORTED", "MIA", 10.5, custodian="HANDLER"),
         event("ARRIVED", "PTY", 15, MIA_PTY, custodian="OTHER"),
     )
-    gap = next(point for point in custody_points(in_order(events), plan(MIA_PTY, PTY_GRU)) if not point.proved)
+    gap = next(point for point in custody_points(sort_events(events), plan(MIA_PTY, PTY_GRU)) if not point.proved)
     assert (gap.kind, gap.last_custodian, gap.proof) == (LOADING, "HANDLER", None)
 
 
@@ -334,16 +334,16 @@ def test_the_order_of_arrival_never_matters(data: Any, events: list[GraphEvent],
     shuffled = data.draw(st.permutations(events))
     known, planned = flights(departed=sorted(departed)), plan(MIA_PTY, PTY_GRU)
 
-    assert [one.id for one in in_order(shuffled)] == [one.id for one in in_order(events)]
-    one, other = in_order(events), in_order(shuffled)
+    assert [one.id for one in sort_events(shuffled)] == [one.id for one in sort_events(events)]
+    one, other = sort_events(events), sort_events(shuffled)
     assert status_of(one, planned, known, at(0)) == status_of(other, planned, known, at(0))
-    assert flown(one, known) == flown(other, known)
+    assert flown_legs(one, known) == flown_legs(other, known)
     assert custody_points(one, planned) == custody_points(other, planned)
 
 
 @given(histories)
 def test_proof_is_listed_in_travel_order_each_point_once(events: list[GraphEvent]) -> None:
-    found = [(point.leg, point.kind) for point in custody_points(in_order(events), plan(MIA_PTY, PTY_GRU))]
+    found = [(point.leg, point.kind) for point in custody_points(sort_events(events), plan(MIA_PTY, PTY_GRU))]
     order = [(1, ACCEPTANCE), (1, LOADING), (1, TRANSFER), (2, LOADING), (2, ARRIVAL)]
     assert found == [point for point in order if point in found]
 
@@ -353,7 +353,9 @@ def test_what_is_proved_stays_proved_and_what_was_passed_stays_passed(
     events: list[GraphEvent], another: GraphEvent
 ) -> None:
     planned = plan(MIA_PTY, PTY_GRU)
-    before = {(point.leg, point.kind): point.proved for point in custody_points(in_order(events), planned)}
-    after = {(point.leg, point.kind): point.proved for point in custody_points(in_order([*events, another]), planned)}
+    before = {(point.leg, point.kind): point.proved for point in custody_points(sort_events(events), planned)}
+    after = {
+        (point.leg, point.kind): point.proved for point in custody_points(sort_events([*events, another]), planned)
+    }
     assert before.keys() <= after.keys()
     assert all(after[point] for point, proved in before.items() if proved)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from integrations.records.effects import EffectReason, Trigger
 from resolvers.rules.contact_hours import (
-    AT_ONCE,
-    AT_ONCE_FOR,
+    URGENT,
+    URGENT_FOR,
     ContactRules,
     NextContact,
     day_began,
@@ -80,9 +80,9 @@ def test_some_milestones_do_not_wait_for_the_morning(trigger: Trigger) -> None:
     night = at("2026-11-24T02:00:00-05:00")
     morning = NextContact(at("2026-11-24T07:00:00-05:00"), EffectReason.QUIET_HOURS)
     assert next_allowed(trigger, night, night, PANAMA, 0, RULES) == (
-        NextContact(night, None) if trigger in AT_ONCE else morning
+        NextContact(night, None) if trigger in URGENT else morning
     )
-    assert next_allowed(trigger, night - AT_ONCE_FOR - timedelta(seconds=1), night, PANAMA, 0, RULES) == morning
+    assert next_allowed(trigger, night - URGENT_FOR - timedelta(seconds=1), night, PANAMA, 0, RULES) == morning
 
 
 def test_by_day_everything_goes() -> None:

@@ -12,7 +12,7 @@ import pytest
 from integrations.records.airports import ConnectionTime
 from integrations.records.events import Event, EventKind, GraphEvent
 from integrations.records.flights import FlightColumns, GraphFlight, GraphLeg, Leg
-from resolvers.rules.bag_state import in_order
+from resolvers.rules.bag_state import sort_events
 from resolvers.rules.fault import FactName, Proposal, TagSwitch, propose
 from resolvers.rules.history import History
 from seeds.network import read_network
@@ -78,7 +78,7 @@ def why(
     known = {number: row | ({unknown: None} if unknown else {}) for number, row in known.items()}
     legs = [GraphLeg(known[number] | {"seq": seq}) for seq, number in enumerate(planned, start=1)]
     named: dict[int, FlightColumns] = {number: GraphFlight(row) for number, row in known.items()}
-    history = History(cast("list[Event]", in_order(events)), cast("list[Leg]", legs), named)
+    history = History(cast("list[Event]", sort_events(events)), cast("list[Leg]", legs), named)
     return propose(history, minima(*filed), **more)
 
 

@@ -19,10 +19,9 @@ from integrations.records.instructions import Instruction
 from integrations.records.journeys import CustodyPointKind
 from integrations.records.passengers import search_name
 from integrations.records.pirs import PirStatus
-from resolvers.rules.bag_state import in_order, status_of
+from resolvers.rules.bag_state import sort_events, status_of
 from resolvers.rules.custody import custody_points
-from resolvers.rules.itinerary import Meant, meaning
-from resolvers.rules.itinerary import in_order as in_order_of_messages
+from resolvers.rules.itinerary import MergedInstructions, merge_instructions, sort_instructions
 from seeds.bag_factory import BagFactory, SeedRows, reference, rush_tag, tag
 from seeds.network import HUB, Network, read_network
 from seeds.operations import CONNECTION, MAJOR, DatedFlight, Operations, build_flights
@@ -197,9 +196,9 @@ class World:
         """As messages plan them."""
         return [self._by_key[leg.flight.key] for leg in self.meant(bag_id).legs]
 
-    def meant(self, bag_id: int) -> Meant:
+    def meant(self, bag_id: int) -> MergedInstructions:
         """What messages mean for the bag."""
-        return meaning(in_order_of_messages(self._told[tag(bag_id)]))
+        return merge_instructions(sort_instructions(self._told[tag(bag_id)]))
 
     def history_of(self, bag_id: int) -> tuple[list[SimpleNamespace], list[SimpleNamespace]]:
         """Events and plan in the form the projection reads them."""
@@ -221,7 +220,7 @@ class World:
         for seq, flight in enumerate(self.legs_of(bag_id), start=1):
             planned.append(SimpleNamespace(seq=seq, **flight.known_at(self.now)._asdict()))
             planned[-1].flight = planned[-1]
-        return in_order(events), planned  # type: ignore[type-var] # has the columns of an event
+        return sort_events(events), planned  # type: ignore[type-var] # has the columns of an event
 
     def state_of(self, bag_id: int) -> str:
         events, planned = self.history_of(bag_id)

@@ -1,7 +1,7 @@
-"""How an email looks: one column in tables, styles inline, as mail readers of every age show it.
+"""Layout of an email: one column of tables with inline styles, which mail readers of every age display.
 
-Nothing is fetched from elsewhere. Colours have a contrast of 4.5 or more on their ground (WCAG 2.2, 1.4.3), light or
-dark; readers that know no media queries keep the light ones.
+An email loads nothing from elsewhere. Colours have a contrast of at least 4.5 to their background (WCAG 2.2, 1.4.3) in
+light and dark mode; readers without media queries show the light mode.
 """
 
 from string import Template

@@ -1,8 +1,8 @@
-"""The shape of the words, and the one way they are filled in.
+"""Structure of the wording of a language, and the function that fills in its values.
 
-A text has one sentence a line. A line that begins with ``|`` is said in place of the line above it where that one names
-a value that is not known; a sentence none of whose forms can be filled is left out. Paragraphs have an empty line
-between them. Values stand as ``$name``; ``resolvers.notifications.render`` lists them.
+A text has one sentence a line. A line that begins with ``|`` replaces the line above it if that one names an unknown
+value; a sentence without a form that can be filled is left out. An empty line separates paragraphs. Values are written
+``$name``; ``resolvers.notifications.render`` lists them.
 """
 
 from collections.abc import Mapping
@@ -14,15 +14,15 @@ from integrations.records.effects import Trigger
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What is said at one milestone.
+    """The texts of one milestone.
 
     Args:
-        sms: goes on after the airline's name and a colon. Worded without characters outside GSM-7 (no á í ó ú ã õ ç),
-            never misspelt.
-        subject: of the email, in full spelling as are all that follow.
-        headline: the email's first line, read at a glance.
-        body: the email's paragraphs.
-        button: what the link of the email says.
+        sms: follows the airline's name and a colon. Worded so that it needs no characters outside GSM-7 (no á í ó ú ã
+            õ ç) and has no misspelling (``docs/DOMAIN.md#gsm-7``).
+        subject: subject of the email, with all accents, as are the following texts.
+        headline: first line of the email.
+        body: paragraphs of the email.
+        button: label of the email's link.
     """
 
     sms: str
@@ -34,16 +34,19 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Phrasebook:
-    """A language.
+    """The texts of one language.
 
     Args:
-        tag: its BCP 47 tag, for readers aloud and hyphenation.
-        baggage: how the baggage is named in the middle of a sentence. Always a mass noun, so that one bag and several
-            are worded alike.
-        date: a day with ``$day``, ``$month`` and ``$year``.
-        thousands: what groups the digits of a number.
-        details: labels of the rows in the email's table, by the value that each shows.
-        notes: said below every email, in paragraphs.
+        tag: BCP 47 tag, for screen readers and hyphenation.
+        milestones: texts by milestone.
+        baggage: name of the baggage within a sentence. Always a mass noun, so that the texts are the same for one bag
+            and for several.
+        greeting: first line of an email's body.
+        date: format of a date, with ``$day``, ``$month`` and ``$year``.
+        months: names of the months.
+        thousands: separator of groups of digits.
+        details: labels of the rows of the email's table, by the value that each shows.
+        notes: paragraphs below every email.
     """
 
     tag: str
@@ -58,7 +61,7 @@ class Phrasebook:
 
 
 def fill(text: str, values: Mapping[str, str]) -> list[str]:
-    """The paragraphs of a text with its values in place."""
+    """The paragraphs of a text, with its values filled in."""
     paragraphs = (" ".join(_sentences(block, values)) for block in text.strip().split("\n\n"))
     return [paragraph for paragraph in paragraphs if paragraph]
 
