@@ -1,4 +1,4 @@
-"""Airports and who works there."""
+"""Airports, routes and parties: reads."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from resolvers.context import Context
 
 
 async def by_codes(context: Context, codes: Sequence[str | None]) -> list[Airport | None]:
-    """The airport of each IATA code, None for an unknown one."""
+    """The airport of each IATA code; None for an unknown one."""
     wanted = list({code for code in codes if code})
     found = await context.stores.reference.airports(context.stores.postgres, wanted)
     return [found.get(code) if code else None for code in codes]
@@ -36,7 +36,7 @@ async def of_places(context: Context, parents: Sequence[Bag | EventColumns]) -> 
 
 
 async def of_stations(context: Context, parents: Sequence[Pir]) -> list[Airport | None]:
-    """The station of each file."""
+    """The station of each PIR."""
     return await by_codes(context, [pir.station for pir in parents])
 
 
@@ -54,17 +54,17 @@ async def departures(context: Context, parents: Sequence[Airport]) -> list[list[
 
 
 async def releasers(context: Context, parents: Sequence[EventColumns]) -> list[Party | None]:
-    """Who had the bag before each event."""
+    """The releasing party of each event."""
     return await _parties(context, [event.released_by for event in parents])
 
 
 async def custodians(context: Context, parents: Sequence[Bag | EventColumns | Journey]) -> list[Party | None]:
-    """Who has the bag: now, or from each event on."""
+    """The custodian of each bag now, or after each event."""
     return await _parties(context, [parent.custodian for parent in parents])
 
 
 async def last_custodians(context: Context, parents: Sequence[CustodyPoint]) -> list[Party | None]:
-    """Who had the bag before each point, with proof."""
+    """The last custodian with proof before each custody point."""
     return await _parties(context, [point.last_custodian for point in parents])
 
 

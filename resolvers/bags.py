@@ -1,4 +1,4 @@
-"""Bags: finding them, and what belongs to each of many."""
+"""Bags: reads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,26 +18,26 @@ from integrations.stores.neo4j.journeys import Fellows
 from integrations.stores.postgres import bags, flights
 from resolvers import events
 from resolvers.context import Context
-from resolvers.errors import BadInput
+from resolvers.errors import BadInput, check_range
 from resolvers.ingestion.events import RecordedScan
 from resolvers.selection import Selected, Selection
 
-# One printed form stands for ten numbers, and each number may have come round again: more are never worth reading.
+# A printed form stands for ten numbers, and each number may have been reused several times.
 MAX_PER_TAG = 50
 
 MAX_FELLOWS = 200
 MAX_MINUTES = 240
 
-# The fields of a bag that its row can bring along.
+# Fields of a bag whose values a statement can fetch with the bag's row.
 PASSENGER, FLIGHT, SCANS = "passenger", "flight", "scans"
 RELATED = frozenset({PASSENGER, FLIGHT, SCANS})
-# How many events of each bag its row brings along in a list.
+# Numbers of events of a bag that a list of bags fetches with the rows.
 PREFETCHED_EVENTS = range(1, 21)
 
 
 @dataclass(frozen=True, slots=True)
 class FellowBag:
-    """A bag that shares something with another; times as in ``integrations.stores.neo4j.journeys.Fellow``."""
+    """A fellow bag of another bag; times as in ``integrations.stores.neo4j.journeys.Fellow``."""
 
     bag: Bag
     at: datetime | None
@@ -45,10 +45,10 @@ class FellowBag:
 
 
 def read_tag(text: str) -> TagQuery:
-    """What a written tag may stand for.
+    """The tags that a written tag may stand for.
 
     Raises:
-        BadInput: it cannot be a tag.
+        BadInput: the text is not a tag.
     """
     try:
         return parse_tag(text)
@@ -57,30 +57,33 @@ def read_tag(text: str) -> TagQuery:
 
 
 async def by_ids(context: Context, ids: Sequence[int]) -> list[Bag | None]:
-    """The bag of each id, None for an unknown one."""
+    """The bag of each id; None for an unknown one."""
     found = await bags.by_id(context.stores.postgres, context.airline_id, ids)
     return [found.get(bag_id) for bag_id in ids]
 
 
 async def by_tag(context: Context, text: str, limit: int = MAX_PER_TAG) -> list[Bag]:
-    """Bags that ever carried the tag, in any written form, the most recently tagged first.
+    """Bags that ever carried a tag, the most recently tagged first.
+
+    Args:
+        text: the tag in any written form (``docs/DOMAIN.md#written-forms``).
 
     Raises:
-        BadInput: the text cannot be a tag.
+        BadInput: the text is not a tag.
     """
     return await bags.by_tag(context.stores.postgres, context.airline_id, read_tag(text), limit)
 
 
 async def carrying(context: Context, text: str, at: datetime | None, selected: Selected = None) -> Bag | None:
-    """The one bag that carried the tag at that moment, now where none is given; None where no bag did.
-
-    A number that no bag carries at the moment still finds the bag that carried it last.
+    """The bag that carried a tag at a time, else the bag that carried it last; None if no bag ever did.
 
     Args:
-        selected: the fields that the bag is asked for; None where nobody can say.
+        text: the tag in any written form.
+        at: the time, UTC; None for now.
+        selected: the selected fields of the bag; None if unknown.
 
     Raises:
-        BadInput: the text cannot be a tag, or the printed form fits several bags of that time.
+        BadInput: the text is not a tag, or the printed form fits several bags at that time.
     """
     query = read_tag(text)
     records, airline_id = context.stores.postgres, context.airline_id
@@ -95,26 +98,24 @@ async def carrying(context: Context, text: str, at: datetime | None, selected: S
         found = await bags.related_by_tag(records, airline_id, number, MAX_PER_TAG, passenger, flight, layout)
     if len(found) < 2:
         return found[0] if found else None
-    moment = at or context.now()
+    time = at or context.now()
     tags = await bags.tags(records, airline_id, [bag.id for bag in found])
-    then = {
-        tag.bag_id: tag.number
-        for tag in tags
-        if tag.valid_from <= moment < tag.valid_until and _fits(query, tag.number)
+    carried = {
+        tag.bag_id: tag.number for tag in tags if tag.valid_from <= time < tag.valid_until and _fits(query, tag.number)
     }
-    candidates = [bag for bag in found if bag.id in then]
+    candidates = [bag for bag in found if bag.id in carried]
     if len(candidates) > 1:
-        numbers = ", ".join(sorted(then.values()))
-        raise BadInput("tag", f"{text} fits several bags ({numbers}): give all ten digits, use tagAt, or use search.")
+        numbers = ", ".join(sorted(carried.values()))
+        raise BadInput("tag", f"tag must fit one bag, not {numbers}: give all ten digits, or use tagAt or search")
     return candidates[0] if candidates else found[0]
 
 
 def _columns(record: type, selected: Selection, field: str) -> tuple[str, ...]:
-    """The columns that a field's values are wanted with; none where the field is not asked."""
+    """The columns of a record that a field's selection needs; none if the field is not selected."""
     if field not in selected:
         return ()
-    asked = selected.get(field)
-    return columns_for(record, None if asked is None else frozenset(asked))
+    subfields = selected.get(field)
+    return columns_for(record, None if subfields is None else frozenset(subfields))
 
 
 def _fits(query: TagQuery, number: str) -> bool:
@@ -122,17 +123,22 @@ def _fits(query: TagQuery, number: str) -> bool:
 
 
 async def page(context: Context, states: Sequence[str] | None, airport: str | None, page: Page) -> list[Bag]:
-    """The newest bags first; ``airport`` is where a bag was seen last."""
+    """A page of bags, the newest first.
+
+    Args:
+        states: None for all.
+        airport: IATA code of the airport where a bag was seen last; None for any.
+    """
     return await bags.page(context.stores.postgres, context.airline_id, states, airport, page)
 
 
 async def of_flights(
     context: Context, parents: Sequence[Flight], page: Page, *, selected: Selected = None
 ) -> list[list[Bag]]:
-    """Bags planned on each flight; ``page`` counts for every flight by itself.
+    """Bags planned on each flight; ``page`` applies to each flight.
 
     Args:
-        selected: the fields that the bags are asked for; None where nobody can say.
+        selected: the selected fields of the bags; None if unknown.
     """
     found: dict[int, list[Bag]] = {flight.id: [] for flight in parents}
     records, airline_id = context.stores.postgres, context.airline_id
@@ -157,7 +163,7 @@ async def of_passengers(context: Context, parents: Sequence[PassengerColumns]) -
 
 
 async def of_pirs(context: Context, parents: Sequence[Pir]) -> list[list[Bag]]:
-    """The known bags of each file."""
+    """The known bags of each PIR."""
     found: dict[int, list[Bag]] = {pir.id: [] for pir in parents}
     for bag in await bags.of_pirs(context.stores.postgres, context.airline_id, list(found)):
         found[bag.parent_id].append(bag)
@@ -165,7 +171,7 @@ async def of_pirs(context: Context, parents: Sequence[Pir]) -> list[list[Bag]]:
 
 
 async def of_recorded(context: Context, parents: Sequence[RecordedScan]) -> list[Bag | None]:
-    """The bag that each scan was recorded for."""
+    """The bag of each recorded scan; None for a rejected scan and an unreadable tag."""
     found = await bags.by_id(
         context.stores.postgres, context.airline_id, [one.bag_id for one in parents if one.bag_id is not None]
     )
@@ -173,7 +179,7 @@ async def of_recorded(context: Context, parents: Sequence[RecordedScan]) -> list
 
 
 async def of_described(context: Context, parents: Sequence[PirBag]) -> list[Bag | None]:
-    """The bag that each description is of, None where it is not known."""
+    """The bag of each description in a PIR; None if unknown."""
     found = await bags.by_id(
         context.stores.postgres, context.airline_id, [one.bag_id for one in parents if one.bag_id is not None]
     )
@@ -181,7 +187,7 @@ async def of_described(context: Context, parents: Sequence[PirBag]) -> list[Bag 
 
 
 async def tags(context: Context, parents: Sequence[Bag]) -> list[list[BagTag]]:
-    """All tags of each bag, the first tied first."""
+    """All tags of each bag, by start of validity."""
     found: dict[int, list[BagTag]] = {bag.id: [] for bag in parents}
     for tag in await bags.tags(context.stores.postgres, context.airline_id, list(found)):
         found[tag.bag_id].append(tag)
@@ -189,7 +195,7 @@ async def tags(context: Context, parents: Sequence[Bag]) -> list[list[BagTag]]:
 
 
 async def printed_tags(context: Context, parents: Sequence[Bag | BagTag]) -> list[str]:
-    """Each tag as people read it: ``CM456781``; ten digits where the issuer is unknown."""
+    """The printed form of each tag, such as ``CM456781``; ten digits if the issuer is unknown."""
     numbers = [parent.tag if isinstance(parent, Bag) else parent.number for parent in parents]
     wanted = list({number[1:4] for number in numbers})
     issuers = await context.stores.reference.issuers(context.stores.postgres, wanted)
@@ -197,7 +203,7 @@ async def printed_tags(context: Context, parents: Sequence[Bag | BagTag]) -> lis
 
 
 async def authorities(context: Context, parents: Sequence[Bag]) -> list[bool | None]:
-    """Whether each bag may be loaded, as messages say; None where none does."""
+    """The authority to load of each bag, as the messages say; None if none does."""
     known = await bags.by_id(context.stores.postgres, context.airline_id, list({bag.id for bag in parents}))
     return [known[bag.id].authorised if bag.id in known else None for bag in parents]
 
@@ -218,18 +224,22 @@ async def fellows(
     within_minutes: int = 30,
     first: int = 25,
 ) -> list[Fellows | None]:
-    """Who came on the same inbound flight as each bag, or was at the same place, from the graph.
+    """Bags that shared the inbound flight or a place with each bag, from the graph.
 
-    None for a bag that flew nowhere yet, or was scanned at no such place.
+    Args:
+        by: what the bags shared.
+        within_minutes: maximum time between two bags at a place, 1 to 240 minutes.
+        first: maximum number of fellow bags of a bag, 1 to 200.
+
+    Returns:
+        One result for each bag; None for a bag that has not flown, or was not scanned at such a place.
 
     Raises:
         BadInput: ``within_minutes`` or ``first`` is out of bounds.
-        Unavailable: the graph cannot be reached; nothing else knows.
+        Unavailable: the graph is unavailable.
     """
-    if not 1 <= within_minutes <= MAX_MINUTES:
-        raise BadInput("withinMinutes", f"`withinMinutes` must be between 1 and {MAX_MINUTES}.")
-    if not 1 <= first <= MAX_FELLOWS:
-        raise BadInput("first", f"`first` must be between 1 and {MAX_FELLOWS}.")
+    check_range("withinMinutes", within_minutes, 1, MAX_MINUTES)
+    check_range("first", first, 1, MAX_FELLOWS)
     graph, airline_id, ids = context.stores.neo4j, context.airline_id, list({bag.id for bag in parents})
     if by == FellowsBy.FLIGHT:
         found = await journeys.fellows_on_flights(graph, airline_id, ids, first)
@@ -240,12 +250,12 @@ async def fellows(
 
 
 async def of_fellows(context: Context, parents: Sequence[Fellows]) -> list[list[Bag]]:
-    """The records of the fellow bags."""
+    """The fellow bags themselves."""
     return [[fellow.bag for fellow in of_one] for of_one in await with_times(context, parents)]
 
 
 async def with_times(context: Context, parents: Sequence[Fellows]) -> list[list[FellowBag]]:
-    """The fellow bags with the times between, without those that the records know no more."""
+    """The fellow bags with their times, except those that are no longer in the records."""
     ids = sorted({bag_id for fellows in parents for bag_id in fellows.fellow_ids})
     found = await bags.by_id(context.stores.postgres, context.airline_id, ids)
     return [

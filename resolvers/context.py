@@ -1,4 +1,4 @@
-"""What one request may touch."""
+"""Context of a request: actor, clock, stores and installation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,19 +13,19 @@ from resolvers.ports import LiveUpdates
 
 @dataclass(slots=True)
 class Context:
-    """One request: who asks, under which id, at what time, over which stores.
+    """The context of one request.
 
     Args:
-        actor: who asks.
-        request_id: ties the answer, the log and a masked error together.
-        now: the clock; gives an aware datetime in UTC.
+        actor: the person or program that makes the request.
+        request_id: correlates the response, the log and a masked error.
+        now: the clock; returns an aware datetime in UTC.
         stores: the open stores.
-        installation: whose it is.
-        signing_key: signs what leaves the process and comes back: cursors and links.
-        loaders: the batches of this request; the GraphQL layer's own.
+        installation: the airline of the installation.
+        signing_key: signs cursors and links, which clients send back.
+        loaders: the batches of this request. Set by the GraphQL layer.
         tracer: traces the execution of the request; None if it is not traced. Set by the GraphQL layer.
-        live: where changes are watched; None where nothing is.
-        resume: the cursor from which a stream goes on that was cut, as its transport tells.
+        live: source of live updates; None without subscriptions.
+        resume: cursor from which an interrupted stream resumes, as its transport gives it; None for a new stream.
     """
 
     actor: Actor
@@ -44,7 +44,7 @@ class Context:
         """The tenant that every statement is limited to.
 
         Raises:
-            Unauthenticated: nobody is signed in.
+            Unauthenticated: the request has no credential.
         """
         if self.actor.airline_id is None:
             raise Unauthenticated

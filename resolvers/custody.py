@@ -1,7 +1,4 @@
-"""Custody (Resolution 753): which points of a bag's journey are proved, by what, and where proof is missing.
-
-Rules: the binding readings of the domain reference, section 12 (numbers in the comments below).
-"""
+"""Custody of the bags of flights (``docs/DOMAIN.md#custody-points``): reads."""
 
 from collections.abc import Sequence
 
@@ -9,7 +6,7 @@ from integrations.records.flights import FlightColumns
 from integrations.records.inventory import CustodyCompleteness, CustodyGap
 from integrations.stores.postgres import flights
 from resolvers.context import Context
-from resolvers.errors import BadInput
+from resolvers.errors import check_range
 from resolvers.ingestion import history
 from resolvers.rules.custody import completeness, custody_points
 
@@ -17,7 +14,7 @@ MAX_GAPS = 200
 
 
 async def of_flights(context: Context, parents: Sequence[FlightColumns]) -> list[CustodyCompleteness]:
-    """How complete the proof is for the bags of each flight; four statements for any number of flights."""
+    """The custody completeness of each flight; four statements for any number of flights."""
     records, airline_id = context.stores.postgres, context.airline_id
     of_flight = await flights.bag_ids(records, airline_id, sorted({flight.id for flight in parents}))
     known = await history.of_bags(records, airline_id, sorted({one for ids in of_flight.values() for one in ids}))
@@ -37,11 +34,13 @@ async def of_flights(context: Context, parents: Sequence[FlightColumns]) -> list
 async def gaps(
     _context: Context, parents: Sequence[CustodyCompleteness], *, first: int = 25
 ) -> list[Sequence[CustodyGap]]:
-    """The first gaps of each flight.
+    """The gaps of each flight.
+
+    Args:
+        first: maximum number of gaps of a flight, 1 to 200.
 
     Raises:
         BadInput: ``first`` is out of bounds.
     """
-    if not 1 <= first <= MAX_GAPS:
-        raise BadInput("first", f"`first` must be between 1 and {MAX_GAPS}.")
+    check_range("first", first, 1, MAX_GAPS)
     return [one.gaps[:first] for one in parents]

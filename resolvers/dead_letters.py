@@ -1,4 +1,7 @@
-"""Texts that could not be read: listed, corrected and brought in again, or set aside."""
+"""Dead letters, texts that could not be read: listed, replayed with or without a correction, or set aside.
+
+Rules: ``docs/DOMAIN.md#rule-13``.
+"""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -16,51 +19,59 @@ from resolvers.ingestion.reading import check_messages
 
 
 async def by_ids(context: Context, ids: Sequence[int]) -> list[DeadLetter | None]:
-    """The letter of each id, None for an unknown one."""
+    """The dead letter of each id; None for an unknown one."""
     found = await messages.dead_letters_by_id(context.stores.postgres, context.airline_id, ids)
     return [found.get(letter_id) for letter_id in ids]
 
 
 async def page(context: Context, settled: bool, page: Page) -> list[DeadLetter]:
-    """The newest first; those that are done with only where ``settled``."""
+    """A page of dead letters, the newest first.
+
+    Args:
+        settled: whether settled dead letters are included.
+    """
     return await messages.dead_letters(context.stores.postgres, context.airline_id, settled=settled, page=page)
 
 
 async def replay(context: Context, letter_id: int, text: str | None) -> DeadLetter:
-    """Brings a letter in again, corrected or as it is (its airport may be known by now), and settles it.
+    """Ingests a dead letter again and settles it.
 
-    Dates without a year are read as of when the letter came in.
+    Dates without a year resolve against the original time of receipt.
 
     Args:
-        text: what it should have said; what it says where None.
+        text: corrected text; None for the original one, whose airport may be known by now.
 
     Raises:
-        NotFound: no such letter.
-        InvalidState: it was settled before.
-        BadInput: the text still cannot be read; says where and why.
+        NotFound: the dead letter does not exist.
+        InvalidState: the dead letter is settled.
+        BadInput: the text cannot be read; the message has place and reason.
     """
     [letter] = await by_ids(context, [letter_id])
     if letter is None:
-        raise NotFound("deadLetterId", "There is no such dead letter.")
+        raise _not_found()
     pieces = pieces_of_stored(letter.body) if text is None else pieces_of(text.encode())
     try:
         replacements = await check_messages(context, pieces, letter.received_at)
     except TypeBError as fault:
-        raise BadInput("text", f"It still cannot be read: {fault}") from None
+        raise BadInput("text", f"text cannot be read: {fault}") from None
     if not replacements:
-        raise BadInput("text", "There is no message in it.")
+        raise BadInput("text", "text must hold at least one message")
     await ingest(context, pieces, letter.received_at, IntakeChannel.REPLAY)
     return await _settle(context, letter_id, replacements[0])
 
 
 async def set_aside(context: Context, letter_id: int) -> DeadLetter:
-    """Notes that nobody will correct it; it stays among the settled ones.
+    """Settles a dead letter without a replacement.
 
     Raises:
-        NotFound: no such letter.
-        InvalidState: it was settled before.
+        NotFound: the dead letter does not exist.
+        InvalidState: the dead letter is settled.
     """
     return await _settle(context, letter_id, None)
+
+
+def _not_found() -> NotFound:
+    return NotFound("deadLetterId", "deadLetterId must be the id of an existing dead letter")
 
 
 async def _settle(context: Context, letter_id: int, replacement_id: UUID | None) -> DeadLetter:
@@ -68,9 +79,9 @@ async def _settle(context: Context, letter_id: int, replacement_id: UUID | None)
     async with context.stores.postgres.transaction() as records:
         letter = await messages.lock_dead_letter(records, airline_id, letter_id)
         if letter is None:
-            raise NotFound("deadLetterId", "There is no such dead letter.")
+            raise _not_found()
         if letter.settled_at is not None:
-            raise InvalidState("deadLetterId", "It was replayed or set aside before.")
+            raise InvalidState("deadLetterId", "The dead letter has already been replayed or set aside")
         action = "DISCARD_DEAD_LETTER" if replacement_id is None else "REPLAY_DEAD_LETTER"
         await audit(context, records, action, "DEAD_LETTER", [letter_id])
         return await messages.settle_dead_letter(

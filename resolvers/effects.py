@@ -18,8 +18,6 @@ from resolvers.notifications import case_file, render
 from resolvers.notifications.render import Mail
 
 DAY = timedelta(days=1)
-
-
 MAX_WINDOW = timedelta(days=366)
 
 
@@ -27,13 +25,13 @@ WAITING = frozenset({EffectState.PENDING, EffectState.SENDING, EffectState.UNSET
 
 
 async def by_ids(context: Context, ids: Sequence[int]) -> list[Effect | None]:
-    """The effect of each id, None for an unknown one."""
+    """The effect of each id; None for an unknown one."""
     found = await effects.by_id(context.stores.postgres, context.airline_id, ids)
     return [found.get(effect_id) for effect_id in ids]
 
 
 async def of_pirs(context: Context, parents: Sequence[Pir]) -> list[list[Effect]]:
-    """What was asked for because of each file, in order."""
+    """The effects of each PIR, in order."""
     found: dict[int, list[Effect]] = {pir.id: [] for pir in parents}
     for effect in await effects.of_pirs(context.stores.postgres, context.airline_id, list(found)):
         found[effect.pir_id].append(effect)
@@ -43,12 +41,12 @@ async def of_pirs(context: Context, parents: Sequence[Pir]) -> list[list[Effect]
 async def page(
     context: Context, states: Sequence[str] | None, services: Sequence[str] | None, page: Page
 ) -> list[Effect]:
-    """The newest first."""
+    """A page of effects, the newest first."""
     return await effects.page(context.stores.postgres, context.airline_id, states, services, page)
 
 
 async def sends(context: Context, parents: Sequence[Effect]) -> list[list[Send]]:
-    """The tries of each effect, in order."""
+    """The attempts of each effect, in order."""
     found: dict[int, list[Send]] = {effect.id: [] for effect in parents}
     for send in await effects.sends(context.stores.postgres, context.airline_id, list(found)):
         found[send.effect_id].append(send)
@@ -57,10 +55,13 @@ async def sends(context: Context, parents: Sequence[Effect]) -> list[list[Send]]
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What partners cost in a time, its end excluded; US dollars by the configured price list.
+    """Cost of partners in a window, in US dollars by the configured price list.
 
     Args:
-        budget_exceeded: whether the last day of that time cost more than the daily budget.
+        since: start of the window, UTC.
+        until: end of the window, UTC, excluded.
+        budget_exceeded: whether the last 24 hours of the window cost more than the daily budget.
+        by_call: cost of each call of each partner.
     """
 
     since: datetime
@@ -72,13 +73,13 @@ class Costs:
 
 
 async def costs(context: Context, since: datetime, until: datetime) -> Costs:
-    """What each call of each partner came to.
+    """The cost of partners in a window.
 
     Raises:
-        BadInput: no time, or more than a year.
+        BadInput: the window is empty or longer than 366 days.
     """
     if not timedelta(0) < until - since <= MAX_WINDOW:
-        raise BadInput("since", "Give a time before `until`, a year at most.")
+        raise BadInput("since", f"since must be before until, at most {MAX_WINDOW.days} days")
     postgres, airline_id, budget = context.stores.postgres, context.airline_id, context.installation.daily_budget
     by_call = await effects.costs(postgres, airline_id, since, until)
     last_day = by_call if until - since <= DAY else await effects.costs(postgres, airline_id, until - DAY, until)
@@ -91,18 +92,18 @@ def _dollars(costs: Sequence[ServiceCost]) -> Decimal:
 
 
 def dollars(record: Send | ServiceCost) -> Decimal:
-    """What it cost, from millionths."""
+    """The cost of an attempt or service in US dollars."""
     return Decimal(record.cost_micros) / 1_000_000
 
 
 def next_at(effect: Effect) -> datetime | None:
-    """When an effect that has not ended is tried, or looked for, next."""
+    """When an unsettled effect is sent or looked up next, UTC; None for a settled effect."""
     return effect.due_at if effect.state in WAITING else None
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a passenger would be told now."""
+    """The messages that a passenger would get now."""
 
     language: Language
     sms: Sms
@@ -112,16 +113,18 @@ class Preview:
 async def preview(
     context: Context, pir_id: int, trigger: Trigger, bags: Sequence[int] | None, language: Language | None
 ) -> Preview | None:
-    """The words of a milestone of a file as it stands; None where there is no such file.
+    """The messages of a milestone with the current content of a PIR; None if there is no such PIR.
 
     Args:
-        bags: their places in the file; all of them for None.
-        language: the passenger's where not given.
+        bags: numbers of bags in the PIR; None for all.
+        language: None for the passenger's language.
     """
     installation = replace(context.installation, airline_id=context.airline_id)
     case = await case_file.load(context.stores.postgres, installation, pir_id)
     if case is None:
         return None
-    told = case_file.milestone(case, bags)
+    milestone = case_file.milestone(case, bags)
     chosen = language or Language.__members__.get(case.language, Language.EN)
-    return Preview(chosen, render.render_sms(trigger, chosen, told), render.render_email(trigger, chosen, told))
+    return Preview(
+        chosen, render.render_sms(trigger, chosen, milestone), render.render_email(trigger, chosen, milestone)
+    )

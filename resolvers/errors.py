@@ -1,41 +1,41 @@
-"""What a caller may be told.
+"""Errors that a caller can act on.
 
 CallerError
-├── BadInput         an argument's value cannot be used; names the argument
-├── Unauthenticated  nobody is signed in
-├── Forbidden        who is signed in may not do this
-├── NotFound         a command names something that is not there (a query answers null instead)
-├── CursorExpired    a subscription cannot go on from its cursor
-└── Refusal          a command does not fit how things stand; part of a mutation's payload
-    ├── InvalidState     what is to be changed is not in a state for it; names what is allowed
-    ├── PirClosed        the file is closed
+├── BadInput         the value of an argument cannot be used; names the argument
+├── Unauthenticated  the request has no valid credential
+├── Forbidden        the actor's role does not allow the request
+├── NotFound         a command names an object that does not exist (a query returns null instead)
+├── CursorExpired    a subscription cannot resume from its cursor
+└── Refusal          a command is rejected in the current state of its object; part of a mutation's payload
+    ├── InvalidState     the state of the object does not allow the command; names the allowed commands
+    ├── PirClosed        the PIR is closed
     ├── ReasonRequired   reason for loss or fault station is missing
-    ├── AlreadyOpen      there is an open file for the bag; names it
-    ├── VersionConflict  somebody changed it since it was read
+    ├── AlreadyOpen      the bag has an open PIR; names it
+    ├── VersionConflict  the object has changed since it was read
     └── KeyReused        the idempotency key was used for another input
 
-The message is written for the caller and reaches it as it is: no driver's words, no personal data.
-``extensions`` is what a GraphQL error carries beside it.
+Messages are written for the caller and reach it unchanged: they hold no driver's text and no personal data.
+``extensions`` are the extensions of a GraphQL error.
 """
 
 
 class CallerError(Exception):
-    """The caller, not the product, has to change something; ``code`` is stable and documented."""
+    """An error that the caller has to resolve; ``code`` is stable and documented."""
 
     code = "BAD_USER_INPUT"
 
     @property
     def extensions(self) -> dict[str, object]:
-        """The machine-readable part of a GraphQL error."""
+        """The extensions of a GraphQL error."""
         return {"code": self.code}
 
 
 class BadInput(CallerError):
-    """A value that passed its type and still cannot be used.
+    """A value of the right type that cannot be used.
 
     Args:
         field: the argument or input field, as the caller wrote it.
-        message: what is wrong and what would be right.
+        message: names the argument, the constraint and the limit.
     """
 
     def __init__(self, field: str, message: str) -> None:
@@ -44,34 +44,34 @@ class BadInput(CallerError):
 
     @property
     def extensions(self) -> dict[str, object]:
-        """Adds which argument it is."""
+        """The extensions with the name of the argument."""
         return {**super().extensions, "field": self.field}
 
 
 class Unauthenticated(CallerError):
-    """No valid credential came with the request."""
+    """The request has no valid credential."""
 
     code = "UNAUTHENTICATED"
 
-    def __init__(self, message: str = "Sign in: this field needs a bearer token.") -> None:
+    def __init__(self, message: str = "This field requires a bearer token") -> None:
         super().__init__(message)
 
 
 class Forbidden(CallerError):
-    """The actor's role does not allow this."""
+    """The actor's role does not allow the request."""
 
     code = "FORBIDDEN"
 
-    def __init__(self, message: str = "Your role does not allow this.") -> None:
+    def __init__(self, message: str = "Your role does not allow this") -> None:
         super().__init__(message)
 
 
 class NotFound(CallerError):
-    """A command names a thing that does not exist or belongs to another airline.
+    """A command names an object that does not exist or belongs to another airline.
 
     Args:
-        field: the argument that names it.
-        message: what was not found, in the caller's words.
+        field: the argument that names the object.
+        message: what was not found.
     """
 
     code = "NOT_FOUND"
@@ -82,32 +82,32 @@ class NotFound(CallerError):
 
     @property
     def extensions(self) -> dict[str, object]:
-        """Adds which argument named it."""
+        """The extensions with the name of the argument."""
         return {**super().extensions, "field": self.field}
 
 
 class CursorExpired(CallerError):
-    """What follows a subscription's cursor is no longer kept.
+    """The change log no longer holds the changes after a cursor.
 
     Args:
-        hours: for which it is.
+        hours: lifetime of a cursor.
     """
 
     code = "CURSOR_EXPIRED"
 
     def __init__(self, hours: float) -> None:
         super().__init__(
-            f"This cursor is older than {hours:g} hours, or of other records: ask for what you show anew, "
-            "then subscribe without `after`."
+            f"after must be at most {hours:g} hours old and from this database: query the current state, "
+            "then subscribe without after"
         )
 
 
 class Refusal(CallerError):
-    """A command that does not fit how things stand.
+    """A command is rejected in the current state of its object.
 
     Args:
-        field: the input field that it is about.
-        message: what stands in the way and what would be right.
+        field: the input field that the rejection concerns.
+        message: the obstacle, and what the caller can do.
     """
 
     code = "INVALID_STATE"
@@ -118,34 +118,47 @@ class Refusal(CallerError):
 
 
 class InvalidState(Refusal):
-    """What is to be changed is not in a state for it."""
+    """The state of the object does not allow the command."""
 
 
 class PirClosed(Refusal):
-    """A closed file is never reopened."""
+    """The PIR is closed, and closed PIRs are never reopened."""
 
     code = "PIR_CLOSED"
 
 
 class ReasonRequired(Refusal):
-    """A delayed file is closed with reason for loss and fault station only."""
+    """A PIR of the kind DELAYED is closed only with reason for loss and fault station."""
 
     code = "REASON_REQUIRED"
 
 
 class AlreadyOpen(Refusal):
-    """A bag has one open file of a kind."""
+    """The bag has an open PIR of the same kind."""
 
     code = "ALREADY_OPEN"
 
 
 class VersionConflict(Refusal):
-    """Somebody changed it since the caller read it."""
+    """The object has changed since the caller read it."""
 
     code = "VERSION_CONFLICT"
 
 
 class KeyReused(Refusal):
-    """An idempotency key stands for one input."""
+    """The idempotency key was used for another input."""
 
     code = "IDEMPOTENCY_KEY_REUSED"
+
+
+def check_range(field: str, value: int, lowest: int, highest: int) -> None:
+    """Checks that a whole number lies within bounds.
+
+    Args:
+        field: the argument, as the caller wrote it.
+
+    Raises:
+        BadInput: the value is out of bounds.
+    """
+    if not lowest <= value <= highest:
+        raise BadInput(field, f"{field} must be between {lowest} and {highest}")

@@ -1,4 +1,4 @@
-"""Events of many bags."""
+"""Events of bags: reads."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,26 +7,26 @@ from integrations.records.bags import Bag, BagWithPassenger, RelatedBag
 from integrations.records.events import BriefEvent, Event
 from integrations.stores.postgres import events
 from resolvers.context import Context
-from resolvers.errors import BadInput
+from resolvers.errors import check_range
 from resolvers.selection import JsonTexts, Layout, Selected
 
 MAX_EVENTS = 500
-# The fields of an event that its brief form answers.
+# The fields of an event that its brief form holds.
 BRIEF = frozenset({"kind", "at", "airport", "place", "local_time", "station"})
-# Rows with events.
+# Records that hold the events of a bag as JSON text.
 WITH_EVENTS = frozenset({BagWithPassenger, RelatedBag})
-# For fewer bags it is not worth a statement of another form.
+# For fewer bags JSON texts save no time.
 MIN_JSON_PARENTS = 10
 
 
 def check_last(last: int | None) -> None:
-    """Bounds how many events of a bag are asked for.
+    """Checks the maximum number of events of a bag; None stands for all.
 
     Raises:
         BadInput: ``last`` is out of bounds.
     """
-    if last is not None and not 1 <= last <= MAX_EVENTS:
-        raise BadInput("last", f"`last` must be between 1 and {MAX_EVENTS}.")
+    if last is not None:
+        check_range("last", last, 1, MAX_EVENTS)
 
 
 async def of_bags(
@@ -37,10 +37,11 @@ async def of_bags(
     selected: Selected = None,
     layout: Layout | None = None,
 ) -> Sequence[Any]:
-    """The newest ``last`` events of each bag, all where None, in order of event time.
+    """The newest events of each bag, in order of event time.
 
     Args:
-        selected: the fields that the events are asked for; None where nobody can say.
+        last: maximum number of events of a bag, 1 to 500; None for all.
+        selected: the selected fields of the events; None if unknown.
         layout: of each event, if JSON texts may be returned; then long results are JSON texts.
 
     Raises:
@@ -57,14 +58,17 @@ async def of_bags(
 
 
 def layout_of(selected: Selected) -> tuple[Layout | None, int | None]:
-    """How a bag's events are laid out if they may come as JSON with its row, None if they may not; and ``last``."""
+    """Layout and argument ``last`` of a bag's events, if its row may hold them as JSON text; two Nones otherwise."""
     if selected is None or selected.layout is None or selected.arguments is None or not _is_written(selected.layout):
         return None, None
     return selected.layout, selected.arguments["last"]
 
 
 def prefetched(parents: Sequence[Any], *, last: int | None = None) -> JsonTexts | None:  # noqa: ARG001 # was asked for so
-    """The events that bags prefetched, if all have; as many and laid out as the bags were asked for them."""
+    """The events of bags whose rows hold them; None if any row does not.
+
+    Number and layout are those of the selection that the rows were read for.
+    """
     if not WITH_EVENTS.issuperset(map(type, parents)):
         return None
     texts = [parent.events_json for parent in parents]

@@ -1,4 +1,4 @@
-"""Flights: finding them, and changing their times."""
+"""Flights: reads, and updates of their times."""
 
 import re
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ from resolvers.context import Context
 from resolvers.errors import BadInput
 from resolvers.ingestion.flight_updates import FlightChange, UpdatedFlight, update_flights
 
-# More flights than one designator has in a fortnight are never asked for.
+# More than one designator has in two weeks.
 MAX_PER_DESIGNATOR = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Designator:
-    """``CM758``: carrier, number, operational suffix (empty for none)."""
+    """A flight designator such as ``CM758``: carrier, number, operational suffix (empty for none)."""
 
     carrier: str
     number: int
@@ -33,19 +33,19 @@ class Designator:
 
 
 def parse_designator(text: str) -> Designator | None:
-    """Reads a flight's designator, padded or not (``CM0758``, ``cm 758``); None for anything else."""
+    """Parses a flight designator, padded or not (``CM0758``, ``cm 758``); None for any other text."""
     match = DESIGNATOR.fullmatch(re.sub(r"\s", "", text).upper())
     return Designator(match[1], int(match[2]), match[3]) if match else None
 
 
 async def by_ids(context: Context, ids: Sequence[int]) -> list[Flight | None]:
-    """The flight of each id, None for an unknown one."""
+    """The flight of each id; None for an unknown one."""
     found = await flights.by_id(context.stores.postgres, context.airline_id, ids)
     return [found.get(flight_id) for flight_id in ids]
 
 
 async def of_forwarded(context: Context, parents: Sequence[PirBag]) -> list[Flight | None]:
-    """The flight that brings each bag of a file."""
+    """The flight that carries each forwarded bag of a PIR; None for a bag that is not forwarded."""
     ids = list({bag.forward_flight_id for bag in parents if bag.forward_flight_id is not None})
     found = await flights.by_id(context.stores.postgres, context.airline_id, ids) if ids else {}
     return [found.get(bag.forward_flight_id) if bag.forward_flight_id is not None else None for bag in parents]
@@ -61,17 +61,20 @@ async def of_flight_ids(
 
 
 def prefetched(parents: Sequence[Any]) -> Sequence[JoinedFlight | None] | None:
-    """The flights that bags prefetched, if all have."""
+    """The flights of bags whose rows hold them; None if any row does not."""
     return [parent.flight for parent in parents] if set(map(type, parents)) == {RelatedBag} else None
 
 
 async def by_designator(
     context: Context, text: str, departure_date: date | None, limit: int = MAX_PER_DESIGNATOR
 ) -> list[Flight]:
-    """Flights so called, on that local departure date or on any, the one departing nearest to now first.
+    """Flights with a designator, the one departing nearest to now first.
+
+    Args:
+        departure_date: local date at the origin; None for any date.
 
     Raises:
-        BadInput: the text is no designator.
+        BadInput: the text is not a designator.
     """
     designator = parse_designator(text)
     if designator is None:
@@ -96,14 +99,14 @@ async def page(
     departing_before: datetime | None,
     page: Page,
 ) -> list[Flight]:
-    """Flights in order of scheduled departure."""
+    """A page of flights, by scheduled departure."""
     return await flights.page(
         context.stores.postgres, context.airline_id, origin, destination, departing_from, departing_before, page
     )
 
 
 async def bag_counts(context: Context, parents: Sequence[Flight]) -> list[int]:
-    """How many bags are planned on each flight."""
+    """The number of bags planned on each flight."""
     found = await flights.bag_counts(
         context.stores.postgres, context.airline_id, list({flight.id for flight in parents})
     )
@@ -111,13 +114,14 @@ async def bag_counts(context: Context, parents: Sequence[Flight]) -> list[int]:
 
 
 async def update(context: Context, flight_id: int, change: FlightChange) -> UpdatedFlight:
-    """Changes a flight's times, status or gate, and moves the bags that this moves: one transaction.
+    """Updates times, status or gate of a flight and the status of its bags, in one transaction.
 
-    Safe to repeat: the same values again change nothing. An actual departure puts the bags loaded on it in flight.
+    Safe to repeat: the same values change nothing. With an actual departure the bags loaded on the flight become
+    IN_FLIGHT.
 
     Raises:
-        NotFound: no such flight.
-        BadInput: an arrival before the departure, an actual arrival without a departure, or a time far from the plan.
+        NotFound: the flight does not exist.
+        BadInput: as ``update_flights``.
     """
     async with context.stores.postgres.transaction() as records:
         return (await update_flights(context, records, {flight_id: change}))[flight_id]

@@ -1,4 +1,4 @@
-"""Questions that only the graph answers: while it is away there is no answer."""
+"""Graph analytics: reads that only the graph can serve, unavailable while it is."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,26 +9,28 @@ from integrations.stores.neo4j import analytics
 from integrations.stores.neo4j.analytics import Bottleneck, MissedOnwardFlight, PlannedAgainstActual
 from integrations.stores.postgres import bags
 from resolvers.context import Context
-from resolvers.errors import BadInput
+from resolvers.errors import BadInput, check_range
 
 MAX_BAGS = 200
 MAX_MINUTES = 2 * 24 * 60
 MAX_BOTTLENECKS = 500
-# Each event of the time is looked at: a hub has 400,000 a day.
+# The statement reads every event of the window, and a hub has 400,000 a day.
 MAX_WINDOW = timedelta(hours=6)
 
 
 async def planned_against_actual(
     context: Context, parents: Sequence[FlightColumns], *, first: int = 25
 ) -> list[PlannedAgainstActual | None]:
-    """Who was planned on each flight and who flew; None for a flight that the graph does not know yet.
+    """Planned and flown bags of each flight; None for a flight that the graph does not have yet.
+
+    Args:
+        first: maximum number of bags of each difference, 1 to 200.
 
     Raises:
         BadInput: ``first`` is out of bounds.
-        Unavailable: the graph cannot be reached; nothing else knows.
+        Unavailable: the graph is unavailable.
     """
-    if not 1 <= first <= MAX_BAGS:
-        raise BadInput("first", f"`first` must be between 1 and {MAX_BAGS}.")
+    check_range("first", first, 1, MAX_BAGS)
     ids = list({flight.id for flight in parents})
     found = await analytics.planned_against_actual(context.stores.neo4j, context.airline_id, ids, first)
     return [found.get(flight.id) for flight in parents]
@@ -39,14 +41,17 @@ async def blast_radius(
 ) -> list[list[MissedOnwardFlight]]:
     """The onward flights that bags of each inbound flight would miss, by departure.
 
+    Args:
+        minutes_late: assumed delay of the inbound flight, 0 to 2,880 minutes; None for its current delay.
+        bags_of_each: maximum number of bags of each onward flight, 1 to 200.
+
     Raises:
         BadInput: ``minutes_late`` or ``bags_of_each`` is out of bounds.
-        Unavailable: the graph cannot be reached; nothing else knows.
+        Unavailable: the graph is unavailable.
     """
-    if minutes_late is not None and not 0 <= minutes_late <= MAX_MINUTES:
-        raise BadInput("minutesLate", f"`minutesLate` must be between 0 and {MAX_MINUTES}.")
-    if not 1 <= bags_of_each <= MAX_BAGS:
-        raise BadInput("bagsOfEach", f"`bagsOfEach` must be between 1 and {MAX_BAGS}.")
+    if minutes_late is not None:
+        check_range("minutesLate", minutes_late, 0, MAX_MINUTES)
+    check_range("bagsOfEach", bags_of_each, 1, MAX_BAGS)
     ids = list({flight.id for flight in parents})
     found = await analytics.blast_radius(context.stores.neo4j, context.airline_id, ids, minutes_late, bags_of_each)
     return [found.get(flight.id, []) for flight in parents]
@@ -74,14 +79,18 @@ async def _records(context: Context, wanted: Sequence[Sequence[int]]) -> list[li
 
 
 async def bottlenecks(context: Context, airport: str, since: datetime, until: datetime, first: int) -> list[Bottleneck]:
-    """The places of an airport by hour, where bags stay longest first.
+    """Places of an airport by hour, those where bags stay longest first.
+
+    Args:
+        since: start of the window, UTC.
+        until: end of the window, UTC; at most 6 hours later.
+        first: maximum number of places and hours, 1 to 500.
 
     Raises:
-        BadInput: the time or ``first`` is out of bounds.
-        Unavailable: the graph cannot be reached; nothing else knows.
+        BadInput: the window or ``first`` is out of bounds.
+        Unavailable: the graph is unavailable.
     """
     if not timedelta(0) < until - since <= MAX_WINDOW:
-        raise BadInput("to", f"`to` must be after `from`, by {MAX_WINDOW // timedelta(hours=1)} hours at most.")
-    if not 1 <= first <= MAX_BOTTLENECKS:
-        raise BadInput("first", f"`first` must be between 1 and {MAX_BOTTLENECKS}.")
+        raise BadInput("to", f"to must be after from and at most {MAX_WINDOW // timedelta(hours=1)} hours later")
+    check_range("first", first, 1, MAX_BOTTLENECKS)
     return await analytics.bottlenecks(context.stores.neo4j, context.airline_id, airport, since, until, first)

@@ -1,4 +1,4 @@
-"""Whether everything the product leans on is there: every store at once, each with a deadline, never an exception."""
+"""Service health: stores and partners, checked concurrently, each with a deadline; never raises."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,22 +15,20 @@ from integrations.stores.postgres import effects, outbox
 from integrations.stores.postgres.manager import PostgresManager
 from resolvers.installation import Installation, Stores
 
-# The product's version; pyproject.toml has the same.
+# Version of the product, equal to the one in pyproject.toml.
 VERSION = "0.1.0"
 
-
-# What partners are called in health.
+# Names of the partners in health.
 PARTNERS = {Service.WORLDTRACER: "worldtracer", Service.SMS: "twilio", Service.EMAIL: "sendgrid"}
 EXTERNAL = "external"
-# A dispatcher looks at its partner every ten seconds; one that has not for so long is away itself.
+# A dispatcher reports the condition of its partner every 10 seconds; an older report means that it does not run.
 STALE_AFTER = timedelta(seconds=60)
 LAST_SUCCESS_WITHIN = timedelta(days=7)
-# Partners are a matter of records: whoever asks for health does not wait for those.
+# Partners and lag are read from PostgreSQL; a health check does not wait longer for them.
 EXTERNAL_SECONDS = 0.05
 LAG_SECONDS = 0.05
 
-
-# Without it nothing can be answered; without the others something can.
+# Without this store the service cannot serve requests; without the others it is degraded.
 REQUIRED = "database"
 
 
@@ -40,30 +38,31 @@ async def check(
     installation: Installation,
     names: Sequence[str] = ("database", "graph", "cache", EXTERNAL),
 ) -> Health:
-    """Asks the named services at once; of partners it tells what their dispatchers found last.
+    """Checks services concurrently; partners have the condition that their dispatchers reported last.
 
     Args:
-        installation: whose partners.
-        names: of ``database`` (PostgreSQL), ``graph`` (Neo4j), ``cache`` (Redis) and ``external`` (the partners).
+        installation: the airline whose partners are reported.
+        names: any of ``database`` (PostgreSQL), ``graph`` (Neo4j), ``cache`` (Redis) and ``external`` (the partners).
     """
     pings: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
         "database": stores.postgres.health_check,
         "graph": stores.neo4j.health_check,
         "cache": stores.redis.health_check,
     }
-    asked = [name for name in names if name != EXTERNAL]
+    store_names = [name for name in names if name != EXTERNAL]
     partners = partner_health(stores, now, installation) if EXTERNAL in names else _no_partners()
-    behind = graph_lag(stores) if "graph" in names else _no_lag()
-    answers, found, lagging = await asyncio.gather(asyncio.gather(*(pings[name]() for name in asked)), partners, behind)
-    services = [_service(name, answer) for name, answer in zip(asked, answers, strict=True)]
+    lag = graph_lag(stores) if "graph" in names else _no_lag()
+    checks = asyncio.gather(*(pings[name]() for name in store_names))
+    results, found, current_lag = await asyncio.gather(checks, partners, lag)
+    services = [_service(name, result) for name, result in zip(store_names, results, strict=True)]
     services += [_partner_service(one) for one in found]
-    away = {service.name for service in services if not service.healthy}
-    status = HealthStatus.UNHEALTHY if REQUIRED in away else HealthStatus.DEGRADED if away else HealthStatus.HEALTHY
-    return Health(status, VERSION, now(), services, found, lagging)
+    failed = {service.name for service in services if not service.healthy}
+    status = HealthStatus.UNHEALTHY if REQUIRED in failed else HealthStatus.DEGRADED if failed else HealthStatus.HEALTHY
+    return Health(status, VERSION, now(), services, found, current_lag)
 
 
 async def graph_lag(stores: Stores) -> Lag | None:
-    """How far the graph is behind the records; None where these cannot be asked in time."""
+    """The lag of the graph behind the records; None if PostgreSQL does not respond in time."""
     try:
         with deadline(LAG_SECONDS):
             return await lag(stores.postgres)
@@ -74,15 +73,15 @@ async def graph_lag(stores: Stores) -> Lag | None:
 async def partner_health(
     stores: Stores, now: Callable[[], datetime], installation: Installation
 ) -> list[PartnerHealth]:
-    """How the partners are that are switched on; empty where the records cannot be asked in time."""
-    moment = now()
-    today = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    """The health of the enabled partners; empty if PostgreSQL does not respond in time."""
+    time = now()
+    today = time.replace(hour=0, minute=0, second=0, microsecond=0)
     try:
         with deadline(EXTERNAL_SECONDS):
-            rows = await effects.partners(stores.postgres, installation.airline_id, today, moment - LAST_SUCCESS_WITHIN)
+            rows = await effects.partners(stores.postgres, installation.airline_id, today, time - LAST_SUCCESS_WITHIN)
     except OutsideError:
         return []
-    return [_partner_health(row, moment) for row in rows if Service(row.service) in installation.partners]
+    return [_partner_health(row, time) for row in rows if Service(row.service) in installation.partners]
 
 
 async def _no_lag() -> None:
@@ -93,15 +92,15 @@ async def _no_partners() -> list[PartnerHealth]:
     return []
 
 
-def _partner_health(row: PartnerStatus, moment: datetime) -> PartnerHealth:
-    heard = row.checked_at is not None and row.checked_at > moment - STALE_AFTER
+def _partner_health(row: PartnerStatus, now: datetime) -> PartnerHealth:
+    current = row.checked_at is not None and row.checked_at > now - STALE_AFTER
     return PartnerHealth(
         name=PARTNERS[Service(row.service)],
         service=row.service,
         mock=row.mock,
-        healthy=heard and row.healthy,
+        healthy=current and row.healthy,
         latency_ms=row.latency_ms,
-        breaker=row.breaker if heard else None,
+        breaker=row.breaker if current else None,
         checked_at=row.checked_at,
         waiting=row.waiting,
         oldest_waiting_at=row.oldest_waiting_at,
@@ -125,11 +124,15 @@ def _partner_service(found: PartnerHealth) -> ServiceHealth:
     return ServiceHealth(found.name, found.healthy, found.latency_ms, details)
 
 
-def _service(name: str, answer: dict[str, Any]) -> ServiceHealth:
-    details = {key: value for key, value in answer.items() if key not in ("status", "latency_ms")}
-    return ServiceHealth(name, answer["status"] == "healthy", answer["latency_ms"], details)
+def _service(name: str, result: dict[str, Any]) -> ServiceHealth:
+    details = {key: value for key, value in result.items() if key not in ("status", "latency_ms")}
+    return ServiceHealth(name, result["status"] == "healthy", result["latency_ms"], details)
 
 
 async def lag(postgres: PostgresManager) -> Lag:
-    """Measures how far the graph is behind."""
+    """The lag of the graph behind the records.
+
+    Raises:
+        OutsideError: PostgreSQL is unavailable.
+    """
     return Lag(*await outbox.lag(postgres, Consumer.GRAPH))

@@ -1,4 +1,4 @@
-"""Incidents: reads, and an agent's decisions."""
+"""Incidents: reads, and decisions of agents."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -20,25 +20,25 @@ Decide = Callable[[Reader, int, int, datetime, str, str], Awaitable[Incident | N
 
 
 async def by_ids(context: Context, ids: Sequence[int]) -> list[Incident | None]:
-    """The incident of each id, None for an unknown one."""
+    """The incident of each id; None for an unknown one."""
     found = await incidents.by_id(context.stores.postgres, context.airline_id, ids)
     return [found.get(incident_id) for incident_id in ids]
 
 
 async def page(context: Context, airport: str | None, is_open: bool | None, page: Page) -> list[Incident]:
-    """The newest incidents first."""
+    """A page of incidents, the newest first."""
     return await incidents.page(context.stores.postgres, context.airline_id, airport, is_open, page)
 
 
 async def flights_of(context: Context, parents: Sequence[Incident]) -> list[Flight | None]:
-    """The flight that each incident comes from."""
+    """The flight that causes each incident."""
     ids = sorted({incident.flight_id for incident in parents})
     found = await flights.by_id(context.stores.postgres, context.airline_id, ids)
     return [found.get(incident.flight_id) for incident in parents]
 
 
 async def levels(context: Context, parents: Sequence[Incident]) -> list[list[LevelCount]]:
-    """How many bags of each incident are of each level, the most urgent first."""
+    """The number of bags of each incident by level, the most urgent first."""
     ids = sorted({incident.id for incident in parents})
     found = await incidents.levels(context.stores.postgres, context.airline_id, ids)
     return [
@@ -48,7 +48,7 @@ async def levels(context: Context, parents: Sequence[Incident]) -> list[list[Lev
 
 
 async def bags_of(context: Context, parents: Sequence[Incident], page: Page) -> list[list[AffectedBag]]:
-    """The bags of each incident; ``page`` counts for every incident by itself."""
+    """The bags of each incident; ``page`` applies to each incident."""
     found: dict[int, list[AffectedBag]] = {incident.id: [] for incident in parents}
     for bag in await incidents.bags(context.stores.postgres, context.airline_id, list(found), page):
         found[bag.incident_id].append(bag)
@@ -56,7 +56,7 @@ async def bags_of(context: Context, parents: Sequence[Incident], page: Page) -> 
 
 
 async def transfers(context: Context, parents: Sequence[AffectedBag]) -> list[Transfer | None]:
-    """How each bag's connection stands now, None for one that changes flights there no longer."""
+    """The current transfer of each bag at the incident's airport; None if the bag no longer changes flights there."""
     records, airline_id = context.stores.postgres, context.airline_id
     rows = await connections.of_bags(records, airline_id, sorted({one.bag_id for one in parents}))
     found = {(one.bag_id, one.airport): one for one in await judge_transfers(records, airline_id, rows, context.now())}
@@ -64,27 +64,27 @@ async def transfers(context: Context, parents: Sequence[AffectedBag]) -> list[Tr
 
 
 async def records_of(context: Context, parents: Sequence[AffectedBag]) -> list[Bag | None]:
-    """The bags themselves."""
+    """The bag of each affected bag."""
     found = await bags.by_id(context.stores.postgres, context.airline_id, sorted({one.bag_id for one in parents}))
     return [found.get(one.bag_id) for one in parents]
 
 
 async def acknowledge(context: Context, incident_id: int, comment: str) -> Incident:
-    """Notes that the caller takes care of an incident.
+    """Acknowledges an incident: the caller takes care of it.
 
     Raises:
-        NotFound: no such incident.
-        InvalidState: it is closed.
+        NotFound: the incident does not exist.
+        InvalidState: the incident is closed.
     """
     return await _decide(context, incident_id, comment, incidents.acknowledge, "ACKNOWLEDGE_INCIDENT")
 
 
 async def close(context: Context, incident_id: int, comment: str) -> Incident:
-    """Closes an incident though bags are at stake; the same bags do not open another one.
+    """Closes an incident although bags are at stake; the same bags do not open another one.
 
     Raises:
-        NotFound: no such incident.
-        InvalidState: it is closed.
+        NotFound: the incident does not exist.
+        InvalidState: the incident is closed.
     """
     return await _decide(context, incident_id, comment, incidents.close, "CLOSE_INCIDENT")
 
@@ -95,7 +95,7 @@ async def _decide(context: Context, incident_id: int, comment: str, decide: Deci
         decided = await decide(records, airline_id, incident_id, context.now(), context.actor.id, comment)
         if decided is None:
             if not await incidents.by_id(records, airline_id, [incident_id]):
-                raise NotFound("incidentId", "There is no such incident.")
-            raise InvalidState("incidentId", "The incident is closed.")
+                raise NotFound("incidentId", "incidentId must be the id of an existing incident")
+            raise InvalidState("incidentId", "The incident is closed")
         await audit(context, records, action, "INCIDENT", [incident_id])
     return decided

@@ -1,4 +1,4 @@
-"""The installation: its stores and what identifies the airline to passengers and partners."""
+"""Installation: the open stores of a process, and how passengers and partners know the airline."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,7 +13,12 @@ from integrations.stores.redis.manager import RedisManager
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The open stores of the process, and what it keeps of them: reference data, and which partitions are there."""
+    """The open stores of a process, with what it caches of PostgreSQL.
+
+    Args:
+        reference: cached reference data.
+        partitions: partitions of the event log that are known to exist.
+    """
 
     postgres: PostgresManager
     neo4j: Neo4jManager
@@ -24,15 +29,15 @@ class Stores:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Whose installation it is, and what passengers and partners know the airline by.
+    """The airline of an installation.
 
     Args:
         airline_id: the tenant that partners and health belong to.
-        brand: in messages: ``Copa``.
-        designator: of its files: ``CM``.
-        tracking_url: the page of a file is this, a slash and its reference.
-        partners: those that are switched on.
-        daily_budget: US dollars a day for all partners; None for no alert.
+        brand: name in messages: ``Copa``.
+        designator: airline code of WorldTracer references: ``CM``.
+        tracking_url: page of the airline; with a slash and the reference it is the page of a PIR.
+        partners: enabled partners.
+        daily_budget: budget of all partners in US dollars a day; None for no alert.
     """
 
     airline_id: int

@@ -1,4 +1,4 @@
-"""Inventories of flights: what is on board, and what should be (Resolution 753)."""
+"""Inventories of flights (``docs/DOMAIN.md#inventory-of-a-flight``): reads."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ from resolvers.context import Context
 
 
 async def of_flights(context: Context, parents: Sequence[FlightColumns]) -> list[Inventory]:
-    """The inventory of each flight: at its actual departure, now before it."""
+    """The inventory of each flight at its actual departure, or now if it has not departed."""
     now = context.now()
     ids = sorted({flight.id for flight in parents})
     found = await inventory.counts(context.stores.postgres, context.airline_id, ids, now)
@@ -27,16 +27,16 @@ async def of_flights(context: Context, parents: Sequence[FlightColumns]) -> list
 
 
 def count_of(category: InventoryCategory) -> Callable[[Inventory], int]:
-    """Reads how many bags of an inventory are of a category."""
+    """A function that returns the number of bags of a category in an inventory."""
     return lambda parent: parent.counts.get(category, 0)
 
 
 async def bags_of(
     context: Context, parents: Sequence[Inventory], page: Page, *, category: InventoryCategory | None = None
 ) -> list[list[InventoryBag]]:
-    """The bags of each inventory; ``page`` counts for every one by itself."""
+    """The bags of each inventory; ``page`` applies to each inventory."""
     found: dict[int, list[InventoryBag]] = {one.flight_id: [] for one in parents}
-    # Of a flight that has not left, the same moment for counts and bags.
+    # Counts and bags of a flight that has not departed are taken at the same time.
     now = max(one.as_of for one in parents)
     wanted = None if category is None else category.value
     for bag in await inventory.bags(context.stores.postgres, context.airline_id, list(found), now, wanted, page):
@@ -45,6 +45,6 @@ async def bags_of(
 
 
 async def records_of(context: Context, parents: Sequence[InventoryBag | CustodyGap]) -> list[Bag | None]:
-    """The bags themselves."""
+    """The bag of each entry."""
     found = await bags.by_id(context.stores.postgres, context.airline_id, sorted({one.bag_id for one in parents}))
     return [found.get(one.bag_id) for one in parents]

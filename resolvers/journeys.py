@@ -1,4 +1,4 @@
-"""Journeys of bags: from the graph, and from the records while the graph is away."""
+"""Journeys of bags: from the graph, or from the records while the graph is unavailable."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,10 +18,10 @@ from resolvers.rules.history import History
 
 
 async def of_bags(context: Context, bags: Sequence[Bag]) -> list[Journey]:
-    """The journey of each bag, one round trip for all of them.
+    """The journey of each bag, in one round trip.
 
-    While the graph cannot be reached, or has not heard of a bag yet, the journey is rebuilt from the records and says
-    so.
+    While the graph is unavailable, or does not have a bag yet, the journey comes from the records, and its ``source``
+    says so.
     """
     ids = list({bag.id for bag in bags})
     try:
@@ -69,7 +69,10 @@ def _from_records(bag: Bag, known: History) -> Journey:
 async def scans(
     _context: Context, parents: Sequence[Journey], *, last: int | None = None
 ) -> list[Sequence[EventColumns]]:
-    """The newest ``last`` events of each journey, all where None, in order of event time.
+    """The newest events of each journey, in order of event time.
+
+    Args:
+        last: maximum number of events of a journey; None for all.
 
     Raises:
         BadInput: ``last`` is out of bounds.

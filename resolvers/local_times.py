@@ -1,4 +1,4 @@
-"""Local times: a moment stands beside the clock of the airport where it matters."""
+"""Local times: timestamps in the time zone of the airport where they matter."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,22 +13,22 @@ from resolvers.context import Context
 
 
 async def of_events(context: Context, parents: Sequence[EventColumns]) -> list[LocalTime | None]:
-    """When each event happened, on the clock of its station."""
+    """The local time of each event at its station."""
     return await _local(context, [(event.airport, event.at) for event in parents])
 
 
 async def of_bags(context: Context, parents: Sequence[Bag]) -> list[LocalTime | None]:
-    """Since when each bag stands where it stands, on the clock of the airport where it was seen last."""
+    """The local time of each bag's last change of state, at the airport where the bag was seen last."""
     return await _local(context, [(bag.airport, bag.state_at) for bag in parents])
 
 
 async def of_pirs(context: Context, parents: Sequence[Pir]) -> list[LocalTime | None]:
-    """When each file was opened, on the clock of its station."""
+    """The local time of the opening of each PIR at its station."""
     return await _local(context, [(pir.station, pir.opened_at) for pir in parents])
 
 
 async def of_departures(context: Context, parents: Sequence[FlightColumns]) -> list[LocalFlightTimes | None]:
-    """Each flight's departure on the clock of its origin."""
+    """The local departure times of each flight at its origin."""
     zones = await _zones(context, [flight.origin for flight in parents])
     return [
         _flight_times(
@@ -39,7 +39,7 @@ async def of_departures(context: Context, parents: Sequence[FlightColumns]) -> l
 
 
 async def of_arrivals(context: Context, parents: Sequence[FlightColumns]) -> list[LocalFlightTimes | None]:
-    """Each flight's arrival on the clock of its destination."""
+    """The local arrival times of each flight at its destination."""
     zones = await _zones(context, [flight.destination for flight in parents])
     return [
         _flight_times(
@@ -55,13 +55,13 @@ async def _zones(context: Context, codes: Sequence[str | None]) -> dict[str, Zon
     return {code: ZoneInfo(airport.time_zone) for code, airport in found.items()}
 
 
-async def _local(context: Context, moments: Sequence[tuple[str | None, datetime]]) -> list[LocalTime | None]:
-    zones = await _zones(context, [airport for airport, _ in moments])
+async def _local(context: Context, times: Sequence[tuple[str | None, datetime]]) -> list[LocalTime | None]:
+    zones = await _zones(context, [airport for airport, _ in times])
     return [
-        LocalTime(moment.astimezone(zone).isoformat(timespec="seconds"), zone.key)
+        LocalTime(at.astimezone(zone).isoformat(timespec="seconds"), zone.key)
         if airport and (zone := zones.get(airport))
         else None
-        for airport, moment in moments
+        for airport, at in times
     ]
 
 
@@ -71,7 +71,7 @@ def _flight_times(
     if zone is None:
         return None
 
-    def local(moment: datetime | None) -> str | None:
-        return None if moment is None else moment.astimezone(zone).isoformat(timespec="seconds")
+    def local(at: datetime | None) -> str | None:
+        return None if at is None else at.astimezone(zone).isoformat(timespec="seconds")
 
     return LocalFlightTimes(zone.key, local(scheduled) or "", local(estimated), local(actual))

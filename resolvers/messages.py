@@ -6,18 +6,20 @@ from integrations.records.bags import Bag
 from integrations.records.messages import Message as Received
 from integrations.stores.postgres import messages
 from resolvers.context import Context
-from resolvers.errors import BadInput
+from resolvers.errors import check_range
 
 MAX_MESSAGES = 200
 
 
 async def of_bags(context: Context, parents: Sequence[Bag], *, last: int = 50) -> list[list[Received]]:
-    """The newest messages that spoke of each bag, in order of receipt.
+    """The newest messages about each bag, in order of receipt.
+
+    Args:
+        last: maximum number of messages of a bag, 1 to 200.
 
     Raises:
-        BadInput: not between 1 and 200 of them.
+        BadInput: ``last`` is out of bounds.
     """
-    if not 1 <= last <= MAX_MESSAGES:
-        raise BadInput("last", f"`last` must be between 1 and {MAX_MESSAGES}.")
+    check_range("last", last, 1, MAX_MESSAGES)
     found = await messages.of_bags(context.stores.postgres, context.airline_id, list({bag.id for bag in parents}), last)
     return [found.get(bag.id, []) for bag in parents]

@@ -1,4 +1,4 @@
-"""Ways through the network: from the cache, filled from the graph."""
+"""Routes through the network: from the cache, which is filled from the graph."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -15,18 +15,18 @@ from resolvers.context import Context
 
 logger = logging.getLogger(__name__)
 
-# Nobody waits for the warming, and a graph that has just started needs seconds to plan the statement.
+# No request waits for the warming, and a graph database that has just started needs seconds to plan the statement.
 WARMING_SECONDS = 60.0
 
 
 async def between(context: Context, origin: str, destination: str) -> Routes:
-    """The ways from one airport to another, the quickest first.
+    """The routes from one airport to another, the quickest first.
 
-    A cached answer younger than ten minutes is given as it is. An older one is computed anew, and given all the same
-    while the graph is away. A cache that is away costs time, never the answer.
+    A cached result younger than ten minutes is returned as it is. An older one is computed again, and is returned while
+    the graph is unavailable. Without the cache the routes come from the graph.
 
     Raises:
-        Unavailable: the graph is away and the cache has no answer.
+        Unavailable: the graph is unavailable and the cache has no result.
     """
     pair = (origin, destination)
     now = context.now()
@@ -42,7 +42,7 @@ async def between(context: Context, origin: str, destination: str) -> Routes:
     try:
         await routes.write_cache(context.stores.redis, context.airline_id, [found])
     except OutsideError as error:
-        logger.info("routes are not cached: %s", error)
+        logger.info("routes were not cached: %s", error)
     return found
 
 
@@ -50,7 +50,7 @@ async def _cached(context: Context, pair: tuple[str, str]) -> Routes | None:
     try:
         return (await routes.read_cache(context.stores.redis, context.airline_id, [pair], context.now())).get(pair)
     except OutsideError as error:
-        logger.info("routes are read from the graph: %s", error)
+        logger.info("routes were not read from the cache: %s", error)
         return None
 
 
@@ -61,7 +61,11 @@ async def compute(
     now: datetime,
     seconds: float | None = None,
 ) -> list[Routes]:
-    """The ways between each pair, from the graph, in one round trip."""
+    """The routes between each pair of airports, from the graph, in one round trip.
+
+    Args:
+        seconds: deadline of the statement; None for the default.
+    """
     options: dict[tuple[str, str], list[RouteOption]] = {pair: [] for pair in pairs}
     for path in await routes.paths(graph, airline_id, pairs, seconds):
         options[path.pair].append(_option(path))
@@ -74,7 +78,11 @@ async def compute(
 async def warm_entries(
     graph: Neo4jManager, airline_id: int, hub: str, stations: Sequence[str], now: datetime
 ) -> Mapping[str, tuple[Any, int]]:
-    """Cache entries of the ways between the hub and each station, both directions: key -> (value, seconds to keep)."""
+    """Cache entries of the routes between the hub and each station, in both directions.
+
+    Returns:
+        The value of each key and its lifetime in seconds.
+    """
     pairs = [(hub, station) for station in stations] + [(station, hub) for station in stations]
     found = await compute(graph, airline_id, pairs, now, WARMING_SECONDS)
     return {key: (value, CACHE_SECONDS) for key, value in routes.cache_entries(airline_id, found).items()}
@@ -85,13 +93,13 @@ def _option(path: Path) -> RouteOption:
     transfers = [
         RouteTransfer(first.destination, _minimum(path.times, first, second)) for first, second in pairwise(legs)
     ]
-    flying = sum(leg.block_minutes for leg in legs)
-    changing = sum(transfer.minimum_minutes or 0 for transfer in transfers)
-    return RouteOption(flying + changing, legs, transfers)
+    block_minutes = sum(leg.block_minutes for leg in legs)
+    transfer_minutes = sum(transfer.minimum_minutes or 0 for transfer in transfers)
+    return RouteOption(block_minutes + transfer_minutes, legs, transfers)
 
 
 def _minimum(times: Sequence[Mapping[str, Any]], first: RouteLeg, second: RouteLeg) -> int | None:
-    """The minimum of the two carriers where one is filed, else that of any carriers."""
+    """The minimum connecting time of the two carriers, else of one of them, else of any; None if none is filed."""
     here = {
         (time["inbound"], time["outbound"]): time["minutes"] for time in times if time["airport"] == first.destination
     }

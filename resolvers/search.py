@@ -1,4 +1,4 @@
-"""One box for everything an agent may hold in hand: tag, locator, name, file reference, flight."""
+"""Search by any text that an agent may have: tag, locator, name, PIR reference or flight."""
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,7 +12,7 @@ from integrations.records.pirs import Pir
 from integrations.records.tags import InvalidTagError, parse_tag
 from resolvers import bags, flights, passengers, pirs
 from resolvers.context import Context
-from resolvers.errors import BadInput
+from resolvers.errors import BadInput, check_range
 
 _LOCATOR = re.compile(r"(?=.*[A-Z])[A-Z0-9]{6}")
 
@@ -21,7 +21,7 @@ MAX_RESULTS = 100
 
 
 class SearchKind(StrEnum):
-    """What a text was taken for."""
+    """A reading of a search text."""
 
     TAG = "TAG"
     LOCATOR = "LOCATOR"
@@ -32,25 +32,33 @@ class SearchKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SearchResults:
-    """What was found, and what the text was taken for; best readings first."""
+    """The result of a search.
+
+    Args:
+        read_as: the readings of the text, the best first.
+        found: results of the readings in this order.
+    """
 
     read_as: Sequence[SearchKind]
     found: Sequence[Bag | Passenger | Flight | Pir]
 
 
 async def search(context: Context, text: str, limit: int) -> SearchResults:
-    """Finds bags, passengers, flights and files by whatever the text can be.
+    """Finds bags, passengers, flights and PIRs by each reading of a text.
 
-    At most two of the readings apply to one text; each costs one statement.
+    At most two readings apply to one text; each takes one statement.
+
+    Args:
+        limit: maximum number of results, 1 to 100.
 
     Raises:
-        BadInput: ``limit`` is out of bounds, the text is too short to find anything by, or holds no letter or digit.
+        BadInput: ``limit`` is out of bounds, or the text has fewer than two characters or no letter or digit.
     """
-    if not 1 <= limit <= MAX_RESULTS:
-        raise BadInput("first", f"`first` must be between 1 and {MAX_RESULTS}.")
+    check_range("first", limit, 1, MAX_RESULTS)
     plain = re.sub(r"[\s\-]", "", text).upper()
     if len(plain) < 2 or not any(sign.isalnum() for sign in plain):
-        raise BadInput("text", "Give at least two letters or digits: a tag, a locator, a name, a file or a flight.")
+        kinds = "a tag, a locator, a name, a PIR reference or a flight"
+        raise BadInput("text", f"text must have at least 2 letters or digits: {kinds}")
     readings = _readings(text.strip(), plain)
     found: list[Bag | Passenger | Flight | Pir] = []
     for _, find in readings:

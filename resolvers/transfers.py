@@ -22,7 +22,7 @@ from integrations.records.transfers import (
 from integrations.stores.postgres import airports, bags, events, transfers
 from integrations.stores.postgres.manager import Reader
 from resolvers.context import Context
-from resolvers.errors import BadInput
+from resolvers.errors import BadInput, check_range
 from resolvers.rules.transfers import Minima, judge, pairs_of, with_bag_evidence
 
 BOARD_BACK = timedelta(minutes=30)
@@ -32,13 +32,10 @@ MAX_BOARD_OFFSET = timedelta(days=3_660)
 MAX_PAIRS = 1_000
 
 
-# What is known of many
-
-
 async def judge_transfers(
     records: Reader, airline_id: int, rows: Sequence[TransferRow], now: datetime
 ) -> list[Transfer]:
-    """Each transfer with how it stands; two statements for any number of them."""
+    """Transfers with their connection risk; two statements for any number of rows."""
     flights, table = await _references(records, airline_id, rows)
     minima = Minima(table)
     found = []
@@ -73,7 +70,7 @@ async def _references(
 
 
 async def of_bags(context: Context, parents: Sequence[Bag]) -> list[list[Transfer]]:
-    """The changes of flight of each bag, in travel order."""
+    """The transfers of each bag, in travel order."""
     found: dict[int, list[Transfer]] = {bag.id: [] for bag in parents}
     records, airline_id = context.stores.postgres, context.airline_id
     rows = await transfers.of_bags(records, airline_id, list(found))
@@ -85,7 +82,7 @@ async def of_bags(context: Context, parents: Sequence[Bag]) -> list[list[Transfe
 
 
 async def onto_flights(context: Context, parents: Sequence[FlightColumns], page: Page) -> list[list[Transfer]]:
-    """Bags that change onto each flight; ``page`` counts for every flight by itself."""
+    """Transfers onto each flight; ``page`` applies to each flight."""
     found: dict[int, list[Transfer]] = {flight.id: [] for flight in parents}
     rows = await transfers.onto_flights(context.stores.postgres, context.airline_id, list(found), page)
     for transfer in await judge_transfers(context.stores.postgres, context.airline_id, rows, context.now()):
@@ -94,7 +91,7 @@ async def onto_flights(context: Context, parents: Sequence[FlightColumns], page:
 
 
 async def off_flights(context: Context, parents: Sequence[FlightColumns], page: Page) -> list[list[Transfer]]:
-    """Bags that change from each flight to others; ``page`` counts for every flight by itself."""
+    """Transfers from each flight to others; ``page`` applies to each flight."""
     found: dict[int, list[Transfer]] = {flight.id: [] for flight in parents}
     rows = await transfers.off_flights(context.stores.postgres, context.airline_id, list(found), page)
     for transfer in await judge_transfers(context.stores.postgres, context.airline_id, rows, context.now()):
@@ -111,40 +108,37 @@ async def bags_of(context: Context, parents: Sequence[Transfer]) -> list[Bag | N
 
 
 async def last_scans(context: Context, parents: Sequence[TransferEvidence]) -> list[Event | None]:
-    """The newest event of the bag for evidence that is its last scan, None for other evidence."""
+    """The newest event of the bag for evidence of the kind LAST_SCAN; None for other evidence."""
     ids = sorted({one.bag_id for one in parents if one.bag_id and one.kind == EvidenceKind.LAST_SCAN})
     rows = await events.last_of_bags(context.stores.postgres, context.airline_id, ids, 1) if ids else []
     found = {event.bag_id: event for event in rows}
     return [found.get(one.bag_id) if one.bag_id and one.kind == EvidenceKind.LAST_SCAN else None for one in parents]
 
 
-# The board
-
-
 async def board(
     context: Context, airport: str, since: datetime | None, until: datetime | None, first: int
 ) -> ConnectionBoard:
-    """The pairs of flights between which bags change at an airport, the most urgent first.
+    """The connection board of an airport: pairs of flights with transfers, the most urgent first.
 
     Three statements for any number of bags.
 
     Args:
-        since: outbound flights that leave then or later; half an hour ago where None.
-        until: outbound flights that leave before; four and a half hours after ``since`` where None.
-        first: the most pairs.
+        since: earliest departure of outbound flights; None for half an hour ago.
+        until: outbound flights depart before; None for four and a half hours after ``since``.
+        first: maximum number of pairs, 1 to 1,000.
 
     Raises:
-        BadInput: the time is empty, too long or far away, or ``first`` is out of bounds.
+        BadInput: the window is empty, longer than 12 hours or more than 3,660 days from now, or ``first`` is out of
+            bounds.
     """
     now = context.now()
     since = since or now - BOARD_BACK
     if abs(since - now) > MAX_BOARD_OFFSET:
-        raise BadInput("from", f"More than {MAX_BOARD_OFFSET.days} days from now.")
+        raise BadInput("from", f"from must be within {MAX_BOARD_OFFSET.days} days of now")
     until = until or since + BOARD_BACK + BOARD_AHEAD
     if not timedelta() < until - since <= MAX_BOARD:
-        raise BadInput("to", f"The board is of more than no time and at most {MAX_BOARD // timedelta(hours=1)} h.")
-    if not 1 <= first <= MAX_PAIRS:
-        raise BadInput("first", f"`first` must be between 1 and {MAX_PAIRS}.")
+        raise BadInput("to", f"to must be after from and at most {MAX_BOARD // timedelta(hours=1)} hours later")
+    check_range("first", first, 1, MAX_PAIRS)
     records, airline_id = context.stores.postgres, context.airline_id
     groups = await transfers.at_airport(records, airline_id, airport, since, until)
     flights, table = await _references(records, airline_id, groups)

@@ -65,7 +65,7 @@ async def update_flights(
     airline_id = context.airline_id
     locked = await flights.lock(records, airline_id, sorted(new))
     if len(locked) < len(new):
-        raise NotFound("flightId", "There is no such flight.")
+        raise NotFound("flightId", "flightId must be the id of an existing flight")
     values = [one for flight in locked.values() if (one := _new_values(flight, new[flight.id])) != _values_of(flight)]
     if not values:
         return {flight.id: UpdatedFlight(flight, changed=False, moved_bags=0) for flight in locked.values()}
@@ -112,9 +112,9 @@ def _new_values(flight: Flight, change: FlightChange) -> FlightValues:
         change.gate if change.gate is not None else old.gate,
     )
     if new.actual_arrival is not None and new.actual_departure is None:
-        raise BadInput("actualArrival", "actualArrival requires actualDeparture: the flight has not departed.")
+        raise BadInput("actualArrival", "actualArrival requires actualDeparture: the flight has not departed")
     if new.actual_arrival and new.actual_departure and new.actual_arrival <= new.actual_departure:
-        raise BadInput("actualArrival", "actualArrival must be after actualDeparture.")
+        raise BadInput("actualArrival", "actualArrival must be after actualDeparture")
     return new
 
 
@@ -126,7 +126,7 @@ def _check_times(flight: Flight, change: FlightChange) -> None:
         ("actualArrival", flight.scheduled_arrival, change.actual_arrival),
     ):
         if at is not None and abs(at - scheduled) > MAX_FROM_SCHEDULE:
-            raise BadInput(field, f"{field} must be within {MAX_FROM_SCHEDULE.days} days of the schedule.")
+            raise BadInput(field, f"{field} must be within {MAX_FROM_SCHEDULE.days} days of the schedule")
 
 
 def _whole_seconds(at: datetime | None) -> datetime | None:
