@@ -43,7 +43,7 @@ async def _sent(schema: GatewaySchema, settings: Settings, stores: Stores, opera
     )
     before = _calls(stores)
     with count_statements() as sent:
-        result = await schema.answer(operation.document, context, variables=operation.variables[0])
+        result = await schema.run_operation(operation.document, context, variables=operation.variables[0])
     await context.loaders.close()
     assert not result.errors, result.errors
     cypher = [name for name, calls in _calls(stores).items() for _ in range(calls - before.get(name, 0))]

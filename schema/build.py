@@ -1,4 +1,4 @@
-"""The schema, made of its roots."""
+"""Construction of the product's schema from its roots."""
 
 from schema import enums  # noqa: F401 # describes the enums, before a type is made of one
 from schema.gateway_schema import GatewaySchema
@@ -10,5 +10,10 @@ from schema.runtime.limits import Limits
 
 
 def build_schema(limits: Limits | None = None, executor: ExecutorName = ExecutorName.BREADTH_FIRST) -> GatewaySchema:
-    """The product's schema; ``limits`` is what one document may hold, ``executor`` runs operations."""
+    """Builds the product's schema.
+
+    Args:
+        limits: limits of one document; None for the defaults.
+        executor: runs operations.
+    """
     return GatewaySchema(Query, Mutation, Subscription, limits=limits, executor=executor)

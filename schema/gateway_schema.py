@@ -1,4 +1,4 @@
-"""The GraphQL schema with what every request passes through, whichever way it comes in.
+"""The GraphQL schema with the stages that every request passes through, on every transport.
 
 Documents are cached and limited (``schema.runtime.documents``, ``schema.runtime.limits``), root fields are guarded
 (``schema.runtime.permissions``), objects with global ids registered (``schema.fields.node``), and errors translated
@@ -30,25 +30,25 @@ from schema.runtime.limits import Limits
 from schema.runtime.operations import Operation
 from schema.runtime.permissions import guard_roots
 from schema.runtime.scalars import scalar_map
-from schema.runtime.streaming import Contexts, Streamed, events_of
+from schema.runtime.streaming import ContextFactory, StreamedResult, results_of
 
 # As in graphql-core's execute(): further errors of one request are not listed.
 MAX_VARIABLE_ERRORS = 50
 
 
 class GatewaySchema(strawberry.Schema):
-    """A Strawberry schema that is safe to be asked by anybody.
+    """A Strawberry schema with limits, permissions and error translation, for untrusted clients.
 
     Args:
-        query: the type of the root fields that read.
-        mutation: the type of the root fields that change.
-        subscription: the type of the root fields that go on telling.
-        types: types that are reached through an interface only.
-        limits: what one document may hold.
+        query: root type of queries.
+        mutation: root type of mutations.
+        subscription: root type of subscriptions.
+        types: types that only an interface refers to.
+        limits: limits of one document.
         executor: runs operations.
 
     Raises:
-        ValueError: a root field does not say who may use it, or the schema is invalid.
+        ValueError: a root field has no roles, or the schema is invalid.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class GatewaySchema(strawberry.Schema):
         self.nodes = NodeRegistry.install(self._schema)
         self.documents = DocumentCache(self._schema, limits or Limits())
 
-    async def answer(
+    async def run_operation(
         self,
         text: str,
         context: Context,
@@ -84,28 +84,28 @@ class GatewaySchema(strawberry.Schema):
         operation_name: str | None = None,
         allowed: Collection[OperationType] = frozenset({OperationType.QUERY, OperationType.MUTATION}),
     ) -> ExecutionResult:
-        """What ``execute`` answers, without what Strawberry does around the executor for extensions it does not have.
+        """Executes a query or mutation.
 
-        It has the same documents, limits, executor and errors; a test holds both to the same answers. Moments and days
-        stay as they are, for orjson to write.
+        Has the same result as Strawberry's ``execute``, which a test verifies, without its overhead for extensions that
+        this schema does not use. Timestamps and dates stay as they are, for orjson to serialize.
 
         Raises:
-            CannotGetOperationTypeError: the document has no such operation.
-            InvalidOperationTypeError: the operation is none of the allowed ones.
+            CannotGetOperationTypeError: the document has no operation of this name.
+            InvalidOperationTypeError: the type of the operation is not allowed.
         """
         try:
-            result = await self._answer(text, context, variables or {}, operation_name, allowed)
+            result = await self._run_operation(text, context, variables or {}, operation_name, allowed)
         except (CannotGetOperationTypeError, InvalidOperationTypeError):
             raise
         except GraphQLError as error:
             result = ExecutionResult(None, [error])
-        except Exception as error:  # noqa: BLE001 - whatever fails, the caller gets an answer and the log the failure
+        except Exception as error:  # noqa: BLE001 - every failure becomes a response, and ``translate`` logs it
             result = ExecutionResult(None, [GraphQLError(str(error), original_error=error)])
         if result.errors:
             translate(result.errors, context.request_id)
         return result
 
-    async def _answer(
+    async def _run_operation(
         self,
         text: str,
         context: Context,
@@ -117,42 +117,42 @@ class GatewaySchema(strawberry.Schema):
         if isinstance(prepared, list):
             return ExecutionResult(None, prepared)
         operation, values = prepared
-        result: Any = self._executor(operation, context, values).execute_operation()
-        answer: ExecutionResult = result if isinstance(result, ExecutionResult) else await result
-        return answer
+        executed: Any = self._executor(operation, context, values).execute_operation()
+        result: ExecutionResult = executed if isinstance(executed, ExecutionResult) else await executed
+        return result
 
     def _prepare(
         self, text: str, variables: Mapping[str, Any], operation_name: str | None, allowed: Collection[OperationType]
     ) -> tuple[Operation, VariableValues] | list[GraphQLError]:
-        """The operation to run with its variables, or why it is not run."""
+        """The operation to run with its variables, or the errors that prevent it."""
         prepared = self.documents.of(text)
         operation = prepared.operation(operation_name)
         if operation.kind not in allowed:
             raise InvalidOperationTypeError(operation.kind)
-        errors = prepared.refusals(operation, operation_name, variables)
+        errors = prepared.errors_of(operation, operation_name, variables)
         if errors:
             return errors
         definitions = operation.node.variable_definitions or ()
         values = get_variable_values(self._schema, definitions, dict(variables), MAX_VARIABLE_ERRORS)
         return values if isinstance(values, list) else (operation, values)
 
-    async def answers(
+    async def stream_operation(
         self,
         text: str,
-        contexts: Contexts,
+        contexts: ContextFactory,
         *,
         variables: Mapping[str, Any] | None = None,
         operation_name: str | None = None,
         allowed: Collection[OperationType] = frozenset(OperationType),
-    ) -> AsyncGenerator[Streamed, None]:
-        """The answers to an operation: one to a query or mutation, one for each event to a subscription.
+    ) -> AsyncGenerator[StreamedResult, None]:
+        """Executes an operation; one result for a query or mutation, one for each event of a subscription.
 
         Args:
-            contexts: gives one for each answer, for as long as it is worked on.
+            contexts: opens a context for each result.
 
         Raises:
-            CannotGetOperationTypeError: the document has no such operation.
-            InvalidOperationTypeError: the operation is none of the allowed ones.
+            CannotGetOperationTypeError: the document has no operation of this name.
+            InvalidOperationTypeError: the type of the operation is not allowed.
         """
         try:
             prepared = self._prepare(text, variables or {}, operation_name, allowed)
@@ -161,20 +161,24 @@ class GatewaySchema(strawberry.Schema):
         if not isinstance(prepared, list) and prepared[0].kind is OperationType.SUBSCRIPTION:
             operation, values = prepared
             execute = partial(self._executor, operation, values=values)
-            async with aclosing(events_of(execute, contexts)) as streamed:
+            async with aclosing(results_of(execute, contexts)) as streamed:
                 async for one in streamed:
                     yield one
             return
         async with contexts() as context:
-            result = await self.answer(
+            result = await self.run_operation(
                 text, context, variables=variables, operation_name=operation_name, allowed=allowed
             )
-        yield Streamed(result)
+        yield StreamedResult(result)
 
     def _executor(
         self, operation: Operation, context: Context, values: VariableValues, event: Any = None
     ) -> Executor[Any]:
-        """What ``Executor.build`` makes, of parts that are known already; ``event`` is of a subscription."""
+        """The executor that ``Executor.build`` would make, from parts prepared with the document.
+
+        Args:
+            event: root value of a subscription's result.
+        """
         executor: Executor[Any] = self._orjson_executor(
             self._schema,
             *operation.fragments,
@@ -192,10 +196,10 @@ class GatewaySchema(strawberry.Schema):
 
     @property
     def plans(self) -> PlanCache:
-        """The plans of operations that ran."""
+        """The execution plans of this schema's operations."""
         return plans_of(self._schema)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Translate the errors of an answer; Strawberry calls this once for each answer, before it goes out."""
+        """Translates the errors of a result. Strawberry calls this once for each result of ``execute``."""
         context: Any = execution_context and execution_context.context
         translate(errors, getattr(context, "request_id", "-"))

@@ -149,7 +149,7 @@ class GraphQLView:
             )
             result = await self._in_time(scope["method"], receive, question, context)
             if context.tracer is not None:
-                result.extensions = {"plan": context.tracer.shown()}
+                result.extensions = {"plan": context.tracer.as_dict()}
             return response_of(result, media_type, record.id)
         except RequestError as refusal:
             return error_response(refusal, media_type)
@@ -182,7 +182,7 @@ class GraphQLView:
 
     async def _answer(self, method: str, question: GraphQLRequest, context: Context) -> ExecutionResult:
         try:
-            return await self._schema.answer(
+            return await self._schema.run_operation(
                 question.query,
                 context,
                 variables=question.variables,

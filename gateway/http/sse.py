@@ -23,7 +23,7 @@ from gateway.http.middleware import record_of
 from gateway.http.subscriptions import SEND_SECONDS, LimitReached, SubscriptionService, failure
 from resolvers.actor import Actor
 from schema.runtime.errors import ErrorCode
-from schema.runtime.streaming import Streamed
+from schema.runtime.streaming import StreamedResult
 
 logger = logging.getLogger("gateway.http.sse")
 HEARTBEAT_SECONDS = 15.0
@@ -139,7 +139,7 @@ async def _first(*coroutines: Coroutine[Any, Any, bytes | None]) -> bytes | None
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _event(streamed: Streamed, request_id: str) -> bytes:
+def _event(streamed: StreamedResult, request_id: str) -> bytes:
     data = response_of(streamed.result, JSON, request_id).body
     mark = b"" if streamed.cursor is None else b"id: " + streamed.cursor.encode() + b"\n"
     return b"event: next\n" + mark + b"data: " + data + b"\n\n"

@@ -25,7 +25,7 @@ from resolvers.installation import Installation
 from schema.execution import Loaders
 from schema.gateway_schema import GatewaySchema
 from schema.runtime.errors import ErrorCode
-from schema.runtime.streaming import Contexts, Streamed
+from schema.runtime.streaming import ContextFactory, StreamedResult
 
 # A client that takes nothing for so long is cut off; it may come back with its cursor.
 SEND_SECONDS = 60.0
@@ -115,14 +115,14 @@ class SubscriptionService:
         question: GraphQLRequest,
         allowed: Collection[OperationType],
         resume: str | None,
-    ) -> AsyncGenerator[Streamed, None]:
+    ) -> AsyncGenerator[StreamedResult, None]:
         """The answers to a question; the last one is a failure where it could not begin or go on.
 
         Args:
             allowed: kinds of operations.
             resume: a cursor to go on from, instead of the one that the question may hold.
         """
-        answers = self.schema.answers(
+        answers = self.schema.stream_operation(
             question.query,
             self._contexts(scope, actor, resume),
             variables=question.variables,
@@ -139,7 +139,7 @@ class SubscriptionService:
         finally:
             await answers.aclose()
 
-    def _contexts(self, scope: Scope, actor: Actor, resume: str | None) -> Contexts:
+    def _contexts(self, scope: Scope, actor: Actor, resume: str | None) -> ContextFactory:
         state, request_id = scope["state"], record_of(scope).id
 
         @asynccontextmanager
@@ -164,9 +164,9 @@ class SubscriptionService:
         return context
 
 
-def failure(code: ErrorCode, message: str) -> Streamed:
+def failure(code: ErrorCode, message: str) -> StreamedResult:
     """That a stream does not begin or go on, and why."""
-    return Streamed(ExecutionResult(None, [GraphQLError(message, extensions={"code": code})]))
+    return StreamedResult(ExecutionResult(None, [GraphQLError(message, extensions={"code": code})]))
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from gateway.http.middleware import record_of
 from gateway.http.subscriptions import SEND_SECONDS, LimitReached, SubscriptionService, failure
 from resolvers.actor import Actor
 from schema.runtime.errors import UNEXPECTED, ErrorCode
-from schema.runtime.streaming import Streamed
+from schema.runtime.streaming import StreamedResult
 
 logger = logging.getLogger("gateway.http.websocket")
 PROTOCOL = "graphql-transport-ws"
@@ -261,7 +261,7 @@ class _Connection:
             if self._running.get(operation_id) is asyncio.current_task():
                 del self._running[operation_id]
 
-    async def _tell(self, operation_id: str, one: Streamed) -> None:
+    async def _tell(self, operation_id: str, one: StreamedResult) -> None:
         body = response_of(one.result, JSON, record_of(self._scope).id).body
         kind, payload = ("next", body) if not one.is_failure else ("error", orjson.dumps(orjson.loads(body)["errors"]))
         await self._say({"id": operation_id, "type": kind, "payload": orjson.Fragment(payload)})

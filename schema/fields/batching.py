@@ -1,15 +1,16 @@
-"""The declarations of fields that are answered for all parents at once, or read off them.
+"""Declarations of fields that are resolved for all parents at once, or read from each parent.
 
-``batched`` takes a function of all parents and gives the field::
+``batched`` declares a field by a function of all parents::
 
     @strawberry.type(description="A checked bag.")
     class Bag(Node, record=records.Bag, load=bags.by_keys):
         passenger: Passenger | None = batched(passengers.of_bags, description="Who checked it in.")
 
-The annotation is the field's GraphQL type; the function answers with records, one for each parent. Its keyword-only
-parameters are the field's arguments.
+The annotation is the field's GraphQL type; the function returns one record for each parent. Its keyword-only parameters
+are the field's arguments.
 
-``read`` takes a function of one parent, ``masked`` one that says how the caller reads an attribute::
+``read`` declares a field by a function of one parent, ``masked`` by a function that returns how the caller may read an
+attribute::
 
         masked_phone: str | None = read(passengers.masked_phone, description="The phone's last digits.")
         surname: str = masked(passengers.names, description="Family name.")
@@ -40,23 +41,23 @@ def batched(
     prefetched: Prefetch | None = None,
     deprecation_reason: str | None = None,
 ) -> Any:
-    """Declare a field of all parents; assign it to an annotated attribute of a Strawberry type.
+    """Declares a field of all parents; assign it to an annotated attribute of a Strawberry type.
 
     Args:
-        function: ``async def f(context, parents, *, argument=default)``: a value, None or an exception per parent. A
-            parameter ``selected`` is no argument: it gets the fields that the values are asked for; nor is
-            ``layout``, see ``BatchField``.
-        description: the field's, for the caller.
-        arguments: descriptions of the keyword-only parameters, by name; one that is ``Annotated`` with
-            ``strawberry.argument(description=...)`` needs none here.
-        requires: roles that may ask, checked once for each batch.
-        max_parents: the most parents for one call of the function.
-        prefetched: ``def f(parents, *, argument=default)``: what the function would return where all parents already
-            hold it, else None.
-        deprecation_reason: as GraphQL shows it.
+        function: ``async def f(context, parents, *, argument=default)``; returns a value, None or an exception for
+            each parent. The parameters ``selected``, which receives the selected fields of the values, and ``layout``
+            (see ``BatchField``) are not arguments of the field.
+        description: the description in the schema.
+        arguments: descriptions of the keyword-only parameters by name, except those ``Annotated`` with
+            ``strawberry.argument(description=...)``.
+        requires: roles that may select the field, checked once for each batch.
+        max_parents: maximum number of parents of one call.
+        prefetched: ``def f(parents, *, argument=default)``; returns the values if all parents already hold them, else
+            None.
+        deprecation_reason: the deprecation in the schema.
 
     Raises:
-        TypeError: a parameter that cannot be an argument, or an argument without a description.
+        TypeError: a parameter cannot be an argument, or an argument has no description.
     """
     parameters = list(inspect.signature(function).parameters.values())[2:]
     return declare(
@@ -86,7 +87,11 @@ def declare(
     prefetched: Prefetch | None = None,
     deprecation_reason: str | None,
 ) -> BatchField:
-    """Make the field; ``parameters`` are those of the function that GraphQL shows as arguments."""
+    """Builds a batch field.
+
+    Args:
+        parameters: parameters of the function that are arguments of the field.
+    """
     field = BatchField(description=description, deprecation_reason=deprecation_reason)
     field.function, field.max_parents = function, max_parents
     field.takes_selected, field.takes_layout, field.prefetched = takes_selected, takes_layout, prefetched
@@ -96,12 +101,12 @@ def declare(
 
 
 def read(function: Callable[[Any], Any], *, description: str, deprecation_reason: str | None = None) -> Any:
-    """Declare a field that a function reads off each parent; assign it to an annotated attribute.
+    """Declares a field that a function reads from each parent; assign it to an annotated attribute.
 
     Args:
-        function: of a parent; without effects.
-        description: the field's, for the caller.
-        deprecation_reason: as GraphQL shows it.
+        function: a function of one parent, without side effects.
+        description: the description in the schema.
+        deprecation_reason: the deprecation in the schema.
     """
     return masked(lambda _context: function, description=description, deprecation_reason=deprecation_reason)
 
@@ -112,13 +117,13 @@ def masked(
     description: str,
     deprecation_reason: str | None = None,
 ) -> Any:
-    """Declare a field that not every caller reads alike; assign it to an annotated attribute.
+    """Declares a field that some callers read masked; assign it to an annotated attribute.
 
     Args:
-        reader: asked once a request: gives what this caller is shown of a parent, as a function without effects, or
-            None where it is the attribute itself.
-        description: the field's, for the caller.
-        deprecation_reason: as GraphQL shows it.
+        reader: called once for each request; returns a function of a parent, without side effects, or None if the
+            caller reads the attribute itself.
+        description: the description in the schema.
+        deprecation_reason: the deprecation in the schema.
     """
     field = ReadField(description=description, deprecation_reason=deprecation_reason)
     field.reader = reader

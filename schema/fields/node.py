@@ -1,11 +1,11 @@
 """Objects with a global id.
 
-A type says once what its records are and how to find them by key; the rest follows::
+A type names its records and the function that loads them by key::
 
     @strawberry.type(description="A checked bag.")
     class Bag(Node, record=records.Bag, load=bags.by_keys): ...
 
-A global id is base64url of ``Type:key`` without padding: opaque to callers, readable in a log. Keys are whole numbers
+A global id is ``Type:key`` in base64url without padding: opaque to callers, readable in a log. Keys are whole numbers
 unless ``key_type=str`` says otherwise.
 """
 
@@ -35,12 +35,12 @@ LoadFunction = Callable[[Context, Sequence[Any]], Awaitable[Sequence[Any]]]
 
 @dataclass(frozen=True, slots=True)
 class NodeSource:
-    """Where a type's objects come from.
+    """Source of the objects of a type.
 
     Args:
-        record: the class, or classes, of its records.
-        load: takes all keys at once; gives a record or None for each, in order.
-        key: the record's attribute that tells it from others of its type.
+        record: class or classes of its records.
+        load: takes all keys at once; returns a record or None for each, in order.
+        key: attribute of a record that identifies it within its type.
         key_type: ``int`` for a whole number up to 2^63-1, ``str`` for up to 64 visible ASCII characters.
     """
 
@@ -50,10 +50,10 @@ class NodeSource:
     key_type: type[int] | type[str]
 
     def parse(self, text: str) -> int | str:
-        """The key that a global id carries as text.
+        """Parses the key of a global id.
 
         Raises:
-            ValueError: it cannot be a key of this type.
+            ValueError: the text is not a key of this type.
         """
         if self.key_type is str:
             if TEXT_KEY.fullmatch(text):
@@ -63,7 +63,7 @@ class NodeSource:
         raise ValueError(text)
 
 
-@strawberry.interface(description="An object that can be fetched again by its global id.")
+@strawberry.interface(description="An object with a global id, by which it can be fetched again.")
 class Node:
     """A type whose objects have a global id; subclasses name their records and how to load them."""
 
@@ -71,7 +71,7 @@ class Node:
     is_type_of: ClassVar[Callable[[Any, Any], bool]]
 
     id: strawberry.ID = strawberry.field(
-        description="The object's global id: opaque, stable, and unique over all types."
+        description="Global id of the object: opaque, stable and unique among all types."
     )
 
     def __init_subclass__(
@@ -88,7 +88,7 @@ class Node:
 
     @classmethod
     def key_of(cls, global_id: str, field: str = "id") -> Any:
-        """The key of an object of this type; for an argument or input field that takes its id.
+        """The key of a global id of this type, for an argument or input field.
 
         Raises:
             BadInput: the id is malformed or belongs to another type.
@@ -96,22 +96,19 @@ class Node:
         wanted = cls.__strawberry_definition__.name  # type: ignore[attr-defined] # set by strawberry.type
         name, key = split(global_id, field)
         if name != wanted:
-            raise BadInput(field, f"This is not the id of a {wanted}.")
+            raise BadInput(field, f"{field} must be the id of a {wanted}, not of a {name}")
         return _parse(cls.node_source, key, field)
 
 
 class NodeRegistry:
-    """The types with global ids of one built schema.
-
-    ``install`` makes it and lets the schema's ``id`` fields answer with global ids.
-    """
+    """The node types of one built schema."""
 
     def __init__(self, sources: Mapping[str, NodeSource]) -> None:
         self._sources = sources
 
     @classmethod
     def install(cls, schema: GraphQLSchema) -> Self:
-        """Collect the schema's node types and give each its ``id``."""
+        """Collects the node types of a schema and sets the resolvers of their ``id`` fields."""
         sources = {}
         for name, graphql_type in schema.type_map.items():
             definition = graphql_type.extensions.get(DEFINITION)
@@ -123,13 +120,13 @@ class NodeRegistry:
         return cls(sources)
 
     async def fetch(self, context: Context, global_ids: Sequence[str], field: str = "ids") -> list[Any]:
-        """The objects of the ids, in order; None where there is none, an exception where its type cannot be loaded.
+        """The object of each id, in order; None for an unknown id, an exception if the type cannot be loaded.
 
         Raises:
             BadInput: an id is malformed, or there are more than ``MAX_NODES``.
         """
         if len(global_ids) > MAX_NODES:
-            raise BadInput(field, f"At most {MAX_NODES} ids at once.")
+            raise BadInput(field, f"{field} must have at most {MAX_NODES} items, not {len(global_ids)}")
         wanted = [self._locate(global_id, field) for global_id in global_ids]
         keys: dict[str, dict[Any, None]] = {}
         for name, key in wanted:
@@ -147,7 +144,7 @@ class NodeRegistry:
     async def _load(self, context: Context, name: str, keys: list[Any]) -> dict[Any, Any]:
         try:
             return dict(zip(keys, await self._sources[name].load(context, keys), strict=True))
-        except Exception as error:  # noqa: BLE001 # the other types' objects are answered all the same
+        except Exception as error:  # noqa: BLE001 # the objects of other types are still returned
             return dict.fromkeys(keys, error)
 
 
@@ -159,15 +156,18 @@ def node_registry(info: strawberry.Info[Context, None]) -> NodeRegistry:
 
 
 def join(name: str, key: object) -> str:
-    """The global id of a type's object."""
+    """The global id of an object."""
     return base64.urlsafe_b64encode(f"{name}:{key}".encode()).rstrip(b"=").decode()
 
 
 def split(global_id: str, field: str) -> tuple[str, str]:
-    """The type's name and the key's text in a global id.
+    """Splits a global id into type name and key.
+
+    Args:
+        field: the argument that holds the id.
 
     Raises:
-        BadInput: it is not a global id; ``field`` is the argument that held it.
+        BadInput: the text is not a global id.
     """
     if not GLOBAL_ID.fullmatch(global_id):
         raise _malformed(field)
@@ -175,7 +175,7 @@ def split(global_id: str, field: str) -> tuple[str, str]:
         name, _, key = base64.urlsafe_b64decode(global_id + "=" * (-len(global_id) % 4)).decode().partition(":")
     except ValueError:
         raise _malformed(field) from None
-    # Spare bits at the end would give one object several ids.
+    # Unused bits at the end would give one object several ids.
     if join(name, key) != global_id:
         raise _malformed(field)
     return name, key
@@ -189,7 +189,7 @@ def _parse(source: NodeSource, key: str, field: str) -> int | str:
 
 
 def _malformed(field: str) -> BadInput:
-    return BadInput(field, "This is not a global id of this service.")
+    return BadInput(field, f"{field} must be a global id of this service")
 
 
 def _id_resolver(name: str, key: str) -> Callable[[Any, Any], str]:

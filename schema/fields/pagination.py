@@ -1,14 +1,13 @@
-"""Connections: pieces of an ordered list with cursors that survive inserts.
+"""Keyset pagination: connections over ordered lists, with cursors that survive inserts.
 
-A cursor holds the sort values of its row (keyset, not an offset), the list it belongs to and the tenant, signed: what
-comes back is what went out, for the same list and tenant. Sort by times, numbers and keys, not by personal data: the
-values are signed, not encrypted.
+A cursor holds the sort values of its row. Its signature covers list and tenant, so a cursor is valid only for both.
+Sort by times, numbers and keys, never by personal data, since the values are signed and not encrypted.
 
 A root field::
 
     return await connection(info.context, NEWEST, partial(bags.newest, info.context), first, after, last, before)
 
-A field of all parents, whose function gets the page as its third argument and gives a list for each parent::
+A batch field, whose function takes the page as its third argument and returns a list for each parent::
 
     bags: Connection[Bag] = paged(bags.pages_of_flights, order=BY_TAG, description="The flight's bags by tag.")
 """
@@ -29,7 +28,7 @@ import strawberry
 from integrations.records.page import Page
 from resolvers.actor import Role
 from resolvers.context import Context
-from resolvers.errors import BadInput
+from resolvers.errors import BadInput, check_range
 from schema.execution import SELECTED
 from schema.fields.batching import declare
 
@@ -47,53 +46,56 @@ READERS: Mapping[type, Callable[[Any], Any]] = {
 T = TypeVar("T")
 First = Annotated[
     int | None,
-    strawberry.argument(description=f"How many from the start: 1 to {MAX_SIZE}. {DEFAULT_SIZE} if `last` is absent."),
+    strawberry.argument(
+        description=f"Maximum number of objects from the start: 1 to {MAX_SIZE}. {DEFAULT_SIZE} if `last` is absent."
+    ),
 ]
-After = Annotated[str | None, strawberry.argument(description="With `first`: only what follows this cursor.")]
-Last = Annotated[int | None, strawberry.argument(description=f"How many from the end: 1 to {MAX_SIZE}.")]
-Before = Annotated[str | None, strawberry.argument(description="With `last`: only what precedes this cursor.")]
+After = Annotated[str | None, strawberry.argument(description="With `first`: only objects after this cursor.")]
+Last = Annotated[
+    int | None, strawberry.argument(description=f"Maximum number of objects from the end: 1 to {MAX_SIZE}.")
+]
+Before = Annotated[str | None, strawberry.argument(description="With `last`: only objects before this cursor.")]
 PagedFunction = Callable[Concatenate[Context, Sequence[Any], Page, ...], Awaitable[Sequence[Any]]]
 
 
-@strawberry.type(description="Where a piece of a list stands in the whole.")
+@strawberry.type(description="Position of a page in its list.")
 class PageInfo:
     """Relay's PageInfo."""
 
-    has_next_page: bool = strawberry.field(description="Whether the list goes on after this piece.")
-    has_previous_page: bool = strawberry.field(description="Whether the list has something before this piece.")
-    start_cursor: str | None = strawberry.field(description="The cursor of the first edge; null for an empty piece.")
-    end_cursor: str | None = strawberry.field(description="The cursor of the last edge; null for an empty piece.")
+    has_next_page: bool = strawberry.field(description="Whether objects follow this page.")
+    has_previous_page: bool = strawberry.field(description="Whether objects precede this page.")
+    start_cursor: str | None = strawberry.field(description="Cursor of the first edge; null for an empty page.")
+    end_cursor: str | None = strawberry.field(description="Cursor of the last edge; null for an empty page.")
 
 
-@strawberry.type(description="One object of a list with its place.")
+@strawberry.type(description="One object of a list, with its cursor.")
 class Edge(Generic[T]):
     """Relay's edge."""
 
     passes_on: ClassVar = ("node",)
 
-    cursor: str = strawberry.field(description="The object's place in this list, for `after` and `before`.")
+    cursor: str = strawberry.field(description="Position of the object in this list, for `after` and `before`.")
     node: T = strawberry.field(description="The object.")
 
 
-@strawberry.type(description="A piece of an ordered list.")
+@strawberry.type(description="A page of an ordered list.")
 class Connection(Generic[T]):
-    """Relay's connection; its values are ``Piece`` objects."""
+    """Relay's connection; its values are ``PageRequest`` objects."""
 
     passes_on: ClassVar = ("edges", "nodes")
 
-    edges: list[Edge[T]] = strawberry.field(description="The objects with their cursors, in the list's order.")
-    nodes: list[T] = strawberry.field(description="The objects alone, in the list's order.")
-    page_info: PageInfo = strawberry.field(description="Where this piece stands in the whole.")
+    edges: list[Edge[T]] = strawberry.field(description="Objects with their cursors, in the order of the list.")
+    nodes: list[T] = strawberry.field(description="Objects without their cursors, in the order of the list.")
+    page_info: PageInfo = strawberry.field(description="Position of this page in the list.")
 
 
 class Order:
-    """How a list is ordered: its name and the record's attributes that it is sorted by, the last of them unique.
-
-    Changing either makes cursors of the old order invalid, as it should.
+    """Order of a list. A change of name or columns invalidates the cursors of the old order.
 
     Args:
-        name: unique among the service's lists, such as ``flights by departure``.
-        columns: attribute names with their types, in sort order: int, str, datetime, date or UUID, never null.
+        name: unique name of the list, such as ``flights by departure``.
+        columns: attributes of the records with their types, in sort order, the last one unique: int, str, datetime,
+            date or UUID, never null.
     """
 
     def __init__(self, name: str, **columns: type) -> None:
@@ -103,23 +105,26 @@ class Order:
         self._fingerprint = hashlib.sha256("\0".join(described).encode()).digest()
 
     def cursor(self, context: Context, row: Any) -> str:
-        """The row's place in this list."""
+        """The cursor of a row."""
         values = orjson.dumps([getattr(row, column) for column in self.columns])
         return base64.urlsafe_b64encode(self._signature(context, values) + values).rstrip(b"=").decode()
 
     def key(self, context: Context, cursor: str, field: str) -> tuple[Any, ...]:
-        """The sort values that a cursor holds.
+        """The sort values of a cursor.
+
+        Args:
+            field: the argument that holds the cursor.
 
         Raises:
-            BadInput: the cursor is none, or one of another list or tenant; ``field`` is the argument that held it.
+            BadInput: the text is not a cursor of this list and tenant.
         """
         try:
             token = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
         except ValueError:
-            raise _foreign(field) from None
+            raise _foreign_cursor(field) from None
         signature, values = token[:SIGNATURE_BYTES], token[SIGNATURE_BYTES:]
         if not hmac.compare_digest(signature, self._signature(context, values)):
-            raise _foreign(field)
+            raise _foreign_cursor(field)
         return tuple(read(value) for read, value in zip(self._readers, orjson.loads(values), strict=True))
 
     def _signature(self, context: Context, values: bytes) -> bytes:
@@ -129,7 +134,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class KeysetCursor:
-    """An edge's value: a row and the list it stands in."""
+    """The value of an edge: a row and the order of its list."""
 
     context: Context
     order: Order
@@ -137,15 +142,15 @@ class KeysetCursor:
 
     @property
     def cursor(self) -> str:
-        """The row's place in the list."""
+        """The cursor of the row."""
         return self.order.cursor(self.context, self.node)
 
 
 class PageRequest:
-    """A connection's value: the rows of a page, in the list's order.
+    """The value of a connection: the rows of a page, in the order of the list.
 
     Args:
-        rows: as the store gave them: one more than the page's limit where there are more, from the end if backward.
+        rows: as the store returns them: one more than the limit if there are more, from the end if backward.
     """
 
     __slots__ = ("_context", "_more", "_order", "_page", "nodes")
@@ -161,12 +166,12 @@ class PageRequest:
 
     @property
     def edges(self) -> list[KeysetCursor]:
-        """The rows with their places."""
+        """The rows with their cursors."""
         return [KeysetCursor(self._context, self._order, node) for node in self.nodes]
 
     @property
     def page_info(self) -> PageInfo:
-        """What lies before and after; what the page's key cut off is taken to be there."""
+        """Whether rows precede and follow the page; rows beyond the page's key are assumed to exist."""
         cut = self._page.key is not None
         before, after = (self._more, cut) if self._page.backward else (cut, self._more)
         ends = [self._order.cursor(self._context, node) for node in (*self.nodes[:1], *self.nodes[-1:])]
@@ -182,24 +187,24 @@ def page_of(
     last: int | None = None,
     before: str | None = None,
 ) -> Page:
-    """The page that a field's arguments ask for.
+    """The page that the arguments of a field request.
 
     Raises:
-        BadInput: a size outside 1 to 1,000, both directions at once, a cursor of the other direction or another list.
+        BadInput: a size outside 1 to 1,000, both directions at once, or a cursor of the other direction or of another
+            list.
     """
     if first is not None and last is not None:
-        raise BadInput("last", "Ask for `first` or for `last`, not for both.")
+        raise BadInput("last", "last must not be combined with first")
     backward = last is not None
     if backward and after is not None:
-        raise BadInput("after", "`after` goes with `first`; with `last` use `before`.")
+        raise BadInput("after", "after must not be combined with last: use before")
     if not backward and before is not None:
-        raise BadInput("before", "`before` goes with `last`; with `first` use `after`.")
-    asked, cursor = ("last", "before") if backward else ("first", "after")
+        raise BadInput("before", "before must be combined with last; with first use after")
+    size, cursor = ("last", "before") if backward else ("first", "after")
     limit = last if backward else first
     if limit is None:
         limit = DEFAULT_SIZE
-    if not 1 <= limit <= MAX_SIZE:
-        raise BadInput(asked, f"`{asked}` must be between 1 and {MAX_SIZE}.")
+    check_range(size, limit, 1, MAX_SIZE)
     given = before if backward else after
     return Page(limit, None if given is None else order.key(context, given, cursor), backward)
 
@@ -213,7 +218,10 @@ async def connection(
     last: int | None = None,
     before: str | None = None,
 ) -> Any:
-    """The connection of a root field; ``fetch`` gives the rows of a page as ``Page`` asks for them.
+    """The connection of a root field.
+
+    Args:
+        fetch: returns the rows of a page.
 
     Raises:
         BadInput: as ``page_of``.
@@ -232,20 +240,20 @@ def paged(
     max_parents: int = 1000,
     deprecation_reason: str | None = None,
 ) -> Any:
-    """Declare a connection of all parents, as ``schema.fields.batching.batched`` does for other fields.
+    """Declares a connection of all parents, as ``schema.fields.batching.batched`` declares other fields.
 
     Args:
-        function: ``async def f(context, parents, page, *, argument=default)``: for each parent its rows, or an
-            exception; the page counts for every parent by itself. ``selected`` is as in ``batched``.
-        order: how each parent's list is ordered.
-        description: the field's, for the caller.
-        arguments: descriptions of the function's keyword-only parameters; those of the page have theirs.
-        requires: roles that may ask.
-        max_parents: the most parents for one call of the function.
-        deprecation_reason: as GraphQL shows it.
+        function: ``async def f(context, parents, page, *, argument=default)``; returns the rows of each parent, or an
+            exception. The page applies to each parent. ``selected`` is as in ``batched``.
+        order: order of the list of each parent.
+        description: the description in the schema.
+        arguments: descriptions of the function's keyword-only parameters; those of the page have their own.
+        requires: roles that may select the field.
+        max_parents: maximum number of parents of one call.
+        deprecation_reason: the deprecation in the schema.
     """
 
-    async def pieces(
+    async def connections(
         context: Context,
         parents: Sequence[Any],
         *,
@@ -261,9 +269,9 @@ def paged(
 
     parameters = list(inspect.signature(function).parameters.values())[3:]
     own = [parameter for parameter in parameters if parameter.name != SELECTED]
-    page_parameters = list(inspect.signature(pieces).parameters.values())[2:-1]
+    page_parameters = list(inspect.signature(connections).parameters.values())[2:-1]
     return declare(
-        pieces,
+        connections,
         [*own, *page_parameters],
         description=description,
         arguments=arguments or {},
@@ -274,5 +282,5 @@ def paged(
     )
 
 
-def _foreign(field: str) -> BadInput:
-    return BadInput(field, "This cursor does not belong to this list.")
+def _foreign_cursor(field: str) -> BadInput:
+    return BadInput(field, f"{field} must be a cursor of this list")

@@ -1,1 +1,1 @@
-"""What every operation passes through: documents, limits, permissions, errors and tracing."""
+"""Stages that every operation passes through: documents, limits, permissions, errors and tracing."""

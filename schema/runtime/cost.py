@@ -1,7 +1,7 @@
-"""What the answer to a document may cost: the number of objects it can hold, page by page.
+"""Cost of a document: the number of objects that its response may hold, page by page.
 
-Selections are unfolded and merged as an executor does it, so only a document that ``schema.runtime.limits`` let pass
-may come here. A length that a variable decides stays open in the measure and is filled in for each request.
+Selections are unfolded and merged as an executor does, so a document must first pass ``schema.runtime.limits``. A
+length that depends on a variable stays open in the measure and is filled in for each request.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -38,14 +38,14 @@ COMPOSITE = (GraphQLObjectType, GraphQLInterfaceType, GraphQLUnionType)
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The objects that a selection can answer: itself and what is below, as many times as its list is long.
+    """Number of objects that a selection may return: the object and the objects below it, times the list's length.
 
     Args:
-        length: of the list as far as it is known; 1 where there is no list.
-        variables: those that may make it longer.
-        own: objects in each entry that no variable multiplies: 1 for an object, 0 for a connection, which only holds
-            others, and what is below as far as its number is known.
-        below: the costs of the objects inside that depend on variables.
+        length: known length of the list; 1 without a list.
+        variables: names of the variables that may make the list longer.
+        own: objects of each entry that no variable multiplies: 1 for an object, 0 for a connection, which only holds
+            others, and the objects below whose number is known.
+        below: costs of the selections below that depend on variables.
     """
 
     length: int
@@ -54,7 +54,7 @@ class Cost:
     below: "tuple[Cost, ...]"
 
     def total(self, limits: Limits, given: Mapping[str, Any]) -> int:
-        """The number of objects with a request's variables, as the client sent them."""
+        """Number of objects with the variables of a request, as the client sent them."""
         length = self.length
         for name in self.variables:
             length = max(length, _length(given.get(name), limits))
@@ -62,7 +62,7 @@ class Cost:
 
     @classmethod
     def of(cls, length: int, variables: tuple[str, ...], own: int, below: "Iterable[Cost]", limits: Limits) -> "Cost":
-        """A cost in which all that does not depend on variables is summed up already."""
+        """A cost with everything that does not depend on variables summed up."""
         open_costs = []
         for cost in below:
             if cost.variables or cost.below:
@@ -74,11 +74,11 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What a document may cost.
+    """Costs of a document.
 
     Args:
-        costs: of its operations, by name; None for the anonymous one.
-        introspection: of the parts that ask for the schema, in all of them.
+        costs: costs of the operations, by name; None names the anonymous one.
+        introspection: cost of all introspection fields together.
     """
 
     costs: Mapping[str | None, Cost]
@@ -86,44 +86,46 @@ class Measure:
 
 
 class CostMeter:
-    """Measures documents of one schema and checks what they cost."""
+    """Measures documents of one schema and checks their cost."""
 
     def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
         self._schema = schema
         self._limits = limits
-        # Tools ask for the whole schema, some with more than the standard query.
-        self._introspection = 2 * _Unfolding(schema, limits, parse(get_introspection_query())).measure().introspection
+        # Tools query the whole schema, some with more than the standard introspection query.
+        self._introspection = (
+            2 * _CostMeasurement(schema, limits, parse(get_introspection_query())).measure().introspection
+        )
 
     def measure(self, document: DocumentNode) -> Measure:
-        """Measure a document that is within the limits of its extent.
+        """Measures a document that has passed ``check_extent``.
 
         Raises:
-            LimitExceeded: too many root fields, merged fields, or parts of the schema.
+            LimitExceeded: too many root fields, fields to merge or introspection fields.
         """
-        measure = _Unfolding(self._schema, self._limits, document).measure()
+        measure = _CostMeasurement(self._schema, self._limits, document).measure()
         if measure.introspection > self._introspection:
-            raise LimitExceeded("The document asks for too much of the schema at once.")
+            raise LimitExceeded("The document selects too many introspection fields: query the schema in parts")
         return measure
 
     def open_cost(self, cost: Cost) -> Cost | None:
-        """The cost, if it has to be checked for each request; None if it is within the limits whatever is asked."""
+        """The cost, if it must be checked for each request; None if it is within the limits for all variables."""
         depends = bool(cost.variables or cost.below)
         return cost if depends or cost.total(self._limits, {}) > self._limits.cost else None
 
     def check(self, cost: Cost, variables: Mapping[str, Any]) -> None:
-        """Check what one request's answer may cost.
+        """Checks the cost of one request.
 
         Raises:
-            LimitExceeded: it may hold too many objects.
+            LimitExceeded: the response may hold too many objects.
         """
         total = cost.total(self._limits, variables)
         if total > self._limits.cost:
             raise LimitExceeded(
-                f"The answer may hold {total} objects; {self._limits.cost} are allowed. Ask for shorter pages."
+                f"The response may hold at most {self._limits.cost} objects, not {total}: request shorter pages"
             )
 
 
-class _Unfolding:
+class _CostMeasurement:
     def __init__(self, schema: GraphQLSchema, limits: Limits, document: DocumentNode) -> None:
         self._schema = schema
         self._limits = limits
@@ -138,7 +140,7 @@ class _Unfolding:
         for node in self._document.definitions:
             if isinstance(node, OperationDefinitionNode):
                 costs[node.name.value if node.name else None] = self._operation(node)
-        # Validation refuses these, but only after it has compared their fields.
+        # Validation rejects unused fragments, but only after it has compared their fields.
         while self._unreached:
             fragment = self._fragments[self._unreached.pop()]
             parent = self._schema.type_map.get(fragment.type_condition.name.value)
@@ -149,7 +151,9 @@ class _Unfolding:
         root = self._schema.get_root_type(node.operation)
         fields = len(self._groups(root, [node.selection_set]))
         if fields > self._limits.root_fields:
-            raise LimitExceeded(f"{fields} fields at the top; {self._limits.root_fields} are allowed.", node)
+            raise LimitExceeded(
+                f"An operation may have at most {self._limits.root_fields} root fields, not {fields}", node
+            )
         defaults = {
             variable.variable.name.value: variable.default_value
             for variable in node.variable_definitions or ()
@@ -163,12 +167,16 @@ class _Unfolding:
     def _below(
         self, parent: Any, selection_sets: list[SelectionSetNode], defaults: Mapping[str, ValueNode], *, paged: bool
     ) -> tuple[Cost, ...]:
-        """The costs of what some merged selections answer; ``paged`` if the lists among it are counted already."""
+        """Costs of merged selections.
+
+        Args:
+            paged: whether the lists among them are counted already, as the entries of a connection are.
+        """
         costs = []
         for (owner, _), nodes in self._groups(parent, selection_sets).items():
             self._merges += len(nodes) * (len(nodes) - 1) // 2
             if self._merges > self._limits.merges:
-                raise LimitExceeded("Too many fields share a response name; select each field once.", nodes[0])
+                raise LimitExceeded("Too many fields share a response name: select each field once", nodes[0])
             deeper = [node.selection_set for node in nodes if node.selection_set]
             if deeper:
                 costs.append(self._cost(owner, nodes[0], deeper, defaults, paged=paged))
@@ -185,7 +193,7 @@ class _Unfolding:
     ) -> Cost | None:
         name = node.name.value
         definition = self._schema.get_field(owner, name) if isinstance(owner, COMPOSITE) else None
-        if definition is None:  # validation refuses it
+        if definition is None:  # validation rejects it
             self._below(None, deeper, defaults, paged=False)
             return None
         is_list = is_list_type(get_nullable_type(definition.type))
@@ -208,7 +216,7 @@ class _Unfolding:
     def _given(
         self, node: FieldNode, names: Collection[str], defaults: Mapping[str, ValueNode]
     ) -> tuple[int, tuple[str, ...]]:
-        """The length that some arguments give, and the variables among them."""
+        """The length that page arguments give as literals, and the variables among them."""
         length, variables = 0, []
         for argument in node.arguments or ():
             if argument.name.value not in names:
@@ -229,7 +237,7 @@ class _Unfolding:
     def _groups(
         self, parent: Any, selection_sets: Iterable[SelectionSetNode]
     ) -> dict[tuple[Any, str], list[FieldNode]]:
-        """The selected fields by the type that owns them and their response name."""
+        """The selected fields by owning type and response name."""
         groups: dict[tuple[Any, str], list[FieldNode]] = {}
         for selection_set in selection_sets:
             for owner, node in self._fields(parent, selection_set):
@@ -252,7 +260,7 @@ class _Unfolding:
 
 
 def _length(value: object, limits: Limits) -> int:
-    """The length that a variable's value asks for; what cannot be one is refused when it is coerced."""
+    """The length that the value of a variable gives; coercion rejects a value that is none."""
     if isinstance(value, int):
         return min(max(value, 0), limits.largest_page)
     return len(value) if isinstance(value, list) else limits.page

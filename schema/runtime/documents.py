@@ -1,7 +1,8 @@
-"""Documents that were parsed, measured and validated before, by their text.
+"""Cache of documents by their text: parsed, measured and validated.
 
-Clients send few documents many times; one takes milliseconds to prepare and microseconds to find. What validation or
-the limits refused is kept too, with its errors; what is no GraphQL at all is not, since finding that out is cheap.
+Clients send few documents many times. A document takes milliseconds to prepare and microseconds to find. Documents
+that validation or the limits reject are kept with their errors; a text that cannot be parsed is not, since parsing is
+cheap.
 """
 
 from collections import OrderedDict
@@ -29,13 +30,13 @@ BYTES_PER_DOCUMENT = 2_500
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A document and all that is known about it before it runs.
+class PreparedDocument:
+    """A document with its operations.
 
     Args:
-        document: parsed.
-        operations: of the document, in order.
-        errors: why none of them is to be run.
+        document: the parsed document.
+        operations: its operations, in order.
+        errors: errors that prevent all operations.
         size: estimated bytes.
     """
 
@@ -45,30 +46,30 @@ class Prepared:
     size: int
 
     def operation(self, name: str | None) -> Operation:
-        """The operation with a name; the first one if none is given.
+        """The operation of a name; the first one for None.
 
         Raises:
-            CannotGetOperationTypeError: there is no such operation.
+            CannotGetOperationTypeError: the document has no operation of this name.
         """
         for operation in self.operations:
             if name is None or operation.name == name:
                 return operation
         raise CannotGetOperationTypeError(name)
 
-    def refusals(self, operation: Operation, name: str | None, variables: Mapping[str, Any]) -> list[GraphQLError]:
-        """Why a request is not answered: what is wrong with the document, with the choice, or with its cost.
+    def errors_of(self, operation: Operation, name: str | None, variables: Mapping[str, Any]) -> list[GraphQLError]:
+        """The errors that prevent a request: of the document, of the operation's name, or of the cost.
 
         Args:
-            operation: the one that is found for ``name``.
-            name: as the request gives it.
-            variables: likewise.
+            operation: the operation found for ``name``.
+            name: as in the request.
+            variables: as in the request.
         """
         if self.errors:
             return list(self.errors)
         try:
             if name is None and len(self.operations) > 1:
-                # Strawberry would take the first; nobody should have to guess.
-                message = "Name the operation to run: the document has several."
+                # Strawberry would run the first one silently.
+                message = "operationName must be given for a document with several operations"
                 code = ErrorCode.OPERATION_RESOLUTION_FAILED
                 raise GraphQLError(message, self.operations[1].node, extensions={"code": code})
             operation.check_cost(variables)
@@ -78,13 +79,13 @@ class Prepared:
 
 
 class DocumentCache:
-    """Prepared documents of one schema; the least recently used go first.
+    """Prepared documents of one schema; discards the least recently used.
 
     Args:
-        schema: that the documents are for.
-        limits: that they are held to.
-        entries: the most documents kept.
-        size: the most bytes kept, by estimate.
+        schema: the schema of the documents.
+        limits: limits of one document.
+        entries: maximum number of documents.
+        size: maximum estimated bytes.
     """
 
     def __init__(self, schema: GraphQLSchema, limits: Limits, *, entries: int = 1_000, size: int = 64_000_000) -> None:
@@ -96,13 +97,13 @@ class DocumentCache:
         self._schema = schema
         self._entries = entries
         self._max_size = size
-        self._prepared: OrderedDict[str, Prepared] = OrderedDict()
+        self._prepared: OrderedDict[str, PreparedDocument] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._prepared)
 
-    def find(self, text: str) -> Prepared | None:
-        """The prepared document of a text, if it is kept."""
+    def find(self, text: str) -> PreparedDocument | None:
+        """The cached document of a text; None if it is not cached."""
         prepared = self._prepared.get(text)
         if prepared is None:
             self.misses += 1
@@ -111,11 +112,11 @@ class DocumentCache:
             self._prepared.move_to_end(text)
         return prepared
 
-    def of(self, text: str) -> Prepared:
-        """The prepared document of a text, from the cache or made now.
+    def of(self, text: str) -> PreparedDocument:
+        """The document of a text, from the cache or prepared now.
 
         Raises:
-            GraphQLError: it is no GraphQL, or longer than the limits allow.
+            GraphQLError: the text cannot be parsed, or is longer than the limits allow.
         """
         prepared = self.find(text)
         if prepared is None:
@@ -123,14 +124,14 @@ class DocumentCache:
             prepared = self.prepare(text, parse(text, **options))
         return prepared
 
-    def prepare(self, text: str, document: DocumentNode) -> Prepared:
-        """Measure and validate a parsed document, and keep what comes out."""
+    def prepare(self, text: str, document: DocumentNode) -> PreparedDocument:
+        """Measures and validates a parsed document, and caches the result."""
         operations, errors = self._check(document)
-        for refusal in errors:
-            # A traceback would keep the frames of the validation as long as the document.
-            refusal.__traceback__ = refusal.__context__ = None
+        for error in errors:
+            # A traceback would keep the frames of the validation alive with the document.
+            error.__traceback__ = error.__context__ = None
         size = len(text) + document.token_count * BYTES_PER_TOKEN + BYTES_PER_DOCUMENT
-        prepared = self._prepared[text] = Prepared(document, operations, errors, size)
+        prepared = self._prepared[text] = PreparedDocument(document, operations, errors, size)
         self.size += size
         while len(self._prepared) > self._entries or self.size > self._max_size:
             _, oldest = self._prepared.popitem(last=False)
@@ -147,20 +148,20 @@ class DocumentCache:
             errors = validate(self._schema, document, RULES, max_errors=MAX_ERRORS)
             if not errors:
                 return operations_of(document, self.meter, measure), ()
-        for refusal in errors:
-            refusal.extensions = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED, **(refusal.extensions or {})}
+        for invalid in errors:
+            invalid.extensions = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED, **(invalid.extensions or {})}
         return operations_of(document, self.meter, None), tuple(errors)
 
 
 class CachedDocuments(SchemaExtension):
-    """Takes documents from the cache, and holds each request to the cost it may have with its variables."""
+    """Strawberry extension that takes documents from the cache and checks the cost of each request."""
 
     def __init__(self, cache: DocumentCache) -> None:
         self._cache = cache
-        self._prepared: Prepared | None = None
+        self._prepared: PreparedDocument | None = None
 
     def on_parse(self) -> Iterator[None]:
-        """Find the document; one that is not there is parsed within the limits."""
+        """Finds the document in the cache; else lets Strawberry parse it within the limits."""
         execution = self.execution_context
         self._prepared = self._cache.find(execution.query or "")
         if self._prepared is not None:
@@ -170,13 +171,13 @@ class CachedDocuments(SchemaExtension):
         yield
 
     def on_validate(self) -> Iterator[None]:
-        """Find the document's errors or have it validated; then check what this request costs."""
+        """Finds the errors of the document, or validates it; then checks the cost of the request."""
         execution = self.execution_context
         document = execution.graphql_document
         assert document is not None
         prepared = self._prepared or self._cache.prepare(execution.query or "", document)
         execution.validation_rules = ()
         name = execution._provided_operation_name
-        errors = prepared.refusals(prepared.operation(name), name, execution.variables or {})
+        errors = prepared.errors_of(prepared.operation(name), name, execution.variables or {})
         execution.pre_execution_errors = errors or None
         yield

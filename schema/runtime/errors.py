@@ -1,12 +1,12 @@
-"""What a client is told when something goes wrong: the only place that decides it.
+"""Translation of errors for clients; the only place that decides what a client sees.
 
-An error reaches the client with a message it may read and a code it can act on. Refusals of the product
-(``resolvers.errors``) keep their message; a store's failure (``integrations.errors``) gets one from its code, since its
-own may hold a driver's words; GraphQL's own errors about the document or its variables stay as they are; everything
-else is masked and carries the request id, under which the log has it.
+An error reaches the client with a message and a code. Errors of the caller (``resolvers.errors``) keep their message.
+An error of a store or partner (``integrations.errors``) gets a message by its code, since its own may hold a driver's
+text. GraphQL's own errors about the document or its variables stay as they are. Every other error is masked and carries
+the request id, by which it is found in the log.
 
-Each error is logged once, however many fields it emptied: a failure of ours at error level with its traceback, a
-store's at warning, a caller's mistake at info, and then without its message, which may quote what the caller sent.
+Each error is logged once, however many fields it affects: an internal error at level ERROR with its traceback, an error
+of a store at WARNING, an error of the caller at INFO, without its message, which may quote the input.
 """
 
 import logging
@@ -21,89 +21,86 @@ from resolvers.errors import CallerError
 
 logger = logging.getLogger("gateway.errors")
 MAX_MESSAGE = 500
-UNEXPECTED = "Something went wrong on our side."
+UNEXPECTED = "Internal error: the request id identifies it in the log"
 
 
 class ErrorCode(StrEnum):
-    """Every ``extensions.code`` a client can meet."""
+    """Every value of ``extensions.code``."""
 
     BAD_REQUEST = "BAD_REQUEST"
-    """The HTTP request is no GraphQL request: not JSON, a part of the wrong type, no query."""
+    """The HTTP request is not a GraphQL request: no JSON, a part of the wrong type, or no query."""
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
-    """Only GET, for queries, and POST."""
+    """The method is not GET, for queries, or POST."""
     NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
-    """The client accepts no media type that GraphQL is answered in."""
+    """The client accepts no media type of a GraphQL response."""
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
     """The body exceeds the limit."""
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     """The body is not application/json in UTF-8."""
     GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
-    """The document is no GraphQL."""
+    """The document cannot be parsed."""
     GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
-    """The document does not fit the schema."""
+    """The document is not valid for the schema."""
     OPERATION_RESOLUTION_FAILED = "OPERATION_RESOLUTION_FAILED"
-    """It is not clear which operation of the document to run."""
+    """The request does not name exactly one operation of the document."""
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
-    """The document asks for more than one request may."""
+    """The document exceeds a limit of one request."""
     BAD_USER_INPUT = "BAD_USER_INPUT"
-    """A variable or argument cannot be used; ``field`` names it where one can be named."""
+    """A variable or argument cannot be used; ``field`` names it if one can be named."""
     UNAUTHENTICATED = "UNAUTHENTICATED"
-    """No credential, or one that is invalid or expired."""
+    """The request has no credential, or an invalid or expired one."""
     FORBIDDEN = "FORBIDDEN"
-    """The role does not allow it."""
+    """The role does not allow the request."""
     NOT_FOUND = "NOT_FOUND"
-    """A command names something that is not there."""
+    """A command names an object that does not exist."""
     INVALID_STATE = "INVALID_STATE"
-    """What is to be changed is not in a state for it; the message names what is allowed."""
+    """The state of the object does not allow the command; the message names the allowed ones."""
     PIR_CLOSED = "PIR_CLOSED"
-    """The file is closed, and closed files are never reopened."""
+    """The PIR is closed, and closed PIRs are never reopened."""
     REASON_REQUIRED = "REASON_REQUIRED"
-    """A delayed file is closed with reason for loss and fault station only."""
+    """A PIR of the kind DELAYED is closed only with reason for loss and fault station."""
     ALREADY_OPEN = "ALREADY_OPEN"
-    """There is an open file for the bag; the message names it."""
+    """The bag has an open PIR; the message names it."""
     VERSION_CONFLICT = "VERSION_CONFLICT"
-    """Somebody changed the file since the version that was given."""
+    """The PIR has changed since the given version."""
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
     """The idempotency key was used for another input."""
     CURSOR_EXPIRED = "CURSOR_EXPIRED"
-    """What follows a subscription's cursor is no longer kept: ask anew, then subscribe without it."""
+    """The changes after a subscription's cursor are deleted: query the current state, then subscribe without it."""
     TOO_MANY_SUBSCRIPTIONS = "TOO_MANY_SUBSCRIPTIONS"
-    """This caller, or this process, has as many subscriptions as are allowed."""
+    """The caller or the process has the maximum number of subscriptions."""
     CONFLICT = "CONFLICT"
-    """Somebody else changed or made the same thing first."""
+    """Another request changed or created the same object first."""
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
-    """A store cannot be reached; ``store`` names it, ``retryAfterSeconds`` says when to try again."""
+    """A store is unavailable; ``store`` names it, ``retryAfterSeconds`` says when to retry."""
     STORE_REFUSED = "STORE_REFUSED"
-    """A store refused; trying again does not help."""
+    """A store rejected the request; a retry does not help."""
     STORE_ERROR = "STORE_ERROR"
     """A store failed in another way."""
     OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
-    """A partner was asked and its answer never came: it may have been done."""
+    """A partner was called and did not respond; the call may have been executed."""
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
-    """The time for the request was used up."""
+    """The deadline of the request has passed."""
     INTERNAL_ERROR = "INTERNAL_ERROR"
-    """A fault of ours; ``requestId`` finds it in the log."""
+    """An internal error; ``requestId`` identifies it in the log."""
 
 
 STORE_MESSAGES = {
-    ErrorCode.STORE_UNAVAILABLE: "The store '{store}' cannot be reached at the moment.",
-    ErrorCode.STORE_REFUSED: "The store '{store}' refused.",
-    ErrorCode.STORE_ERROR: "The store '{store}' failed.",
-    ErrorCode.OUTCOME_UNKNOWN: "'{store}' was asked and its answer never came: it may have been done.",
-    ErrorCode.CONFLICT: "Somebody else changed this first; read it again.",
-    ErrorCode.DEADLINE_EXCEEDED: "The time for this request was used up while waiting for '{store}'.",
+    ErrorCode.STORE_UNAVAILABLE: "The store '{store}' is unavailable",
+    ErrorCode.STORE_REFUSED: "The store '{store}' rejected the request",
+    ErrorCode.STORE_ERROR: "The store '{store}' failed",
+    ErrorCode.OUTCOME_UNKNOWN: "'{store}' did not respond; the call may have been executed",
+    ErrorCode.CONFLICT: "Another request changed this first: read it again",
+    ErrorCode.DEADLINE_EXCEEDED: "The deadline of the request passed while waiting for '{store}'",
 }
 
 
 def translate(errors: list[GraphQLError], request_id: str) -> None:
-    """Replace the errors of one answer by what its client is told, and log each cause once.
-
-    The list is changed in place: it is the one that becomes the answer.
-    """
+    """Replaces the errors of one response by their translations, in place, and logs each cause once."""
     logged: set[int] = set()
     for index, error in enumerate(errors):
         cause = _cause(error)
-        message, extensions = _told(error, cause, request_id)
+        message, extensions = _client_error(error, cause, request_id)
         if id(cause) not in logged:
             logged.add(id(cause))
             _log(error, cause, str(extensions["code"]), request_id)
@@ -113,23 +110,23 @@ def translate(errors: list[GraphQLError], request_id: str) -> None:
 
 
 def _cause(error: GraphQLError) -> Exception:
-    """What was raised first, below the errors that only say where; GraphQL's own complaints are causes."""
+    """The error that was raised first; those above it only add a path. GraphQL's request errors are causes."""
     cause: Exception = error
-    while isinstance(cause, GraphQLError) and cause.original_error is not None and not _is_complaint(cause):
+    while isinstance(cause, GraphQLError) and cause.original_error is not None and not _is_request_error(cause):
         cause = cause.original_error
     return cause
 
 
-def _is_complaint(error: GraphQLError) -> bool:
-    """Whether GraphQL itself refuses what the caller sent.
+def _is_request_error(error: GraphQLError) -> bool:
+    """Whether an error is GraphQL's own, about the request.
 
-    Such an error points into the document and has no path: it comes before its field runs, if any runs at all. A value
-    of ours that does not fit its type is reported without a place in the document, and its message quotes the value.
+    Such an error has a location in the document and no path, since it is raised before its field runs. A value of ours
+    that does not fit its type is reported without a location, and its message quotes the value.
     """
     return error.path is None and error.nodes is not None
 
 
-def _told(error: GraphQLError, cause: Exception, request_id: str) -> tuple[str, dict[str, Any]]:
+def _client_error(error: GraphQLError, cause: Exception, request_id: str) -> tuple[str, dict[str, Any]]:
     """The message and the extensions for the client."""
     match cause:
         case CallerError():
@@ -142,7 +139,7 @@ def _told(error: GraphQLError, cause: Exception, request_id: str) -> tuple[str, 
             return cause.message, {"code": ErrorCode.GRAPHQL_PARSE_FAILED}
         case CannotGetOperationTypeError():
             return cause.as_http_error_reason(), {"code": ErrorCode.OPERATION_RESOLUTION_FAILED}
-        case GraphQLError() if _is_complaint(cause) or (cause is error and error.path is None):
+        case GraphQLError() if _is_request_error(cause) or (cause is error and error.path is None):
             return cause.message, {"code": ErrorCode.BAD_USER_INPUT, **(cause.extensions or {})}
     return UNEXPECTED, {"code": ErrorCode.INTERNAL_ERROR, "requestId": request_id}
 
@@ -154,4 +151,4 @@ def _log(error: GraphQLError, cause: Exception, code: str, request_id: str) -> N
     elif isinstance(cause, OutsideError):
         logger.warning("request %s: %s: %s", request_id, where, cause)
     else:
-        logger.info("request %s: refused with %s", request_id, code)
+        logger.info("request %s: rejected with %s", request_id, code)

@@ -1,7 +1,7 @@
-"""How much one document may ask for, decided before anything runs and before GraphQL validates it.
+"""Limits of one document, checked before validation and execution.
 
-Counting takes each fragment once, so that a bomb of fragments is only multiplied and never unfolded. What passes is
-small enough for ``schema.runtime.cost`` to unfold.
+Each fragment is counted once and multiplied, never unfolded, so that a fragment bomb is cheap to reject. A document
+that passes is small enough for ``schema.runtime.cost`` to unfold.
 """
 
 from dataclasses import dataclass
@@ -30,26 +30,26 @@ from schema.runtime.errors import ErrorCode
 
 INTROSPECTION = ("__schema", "__type")
 MAX_NESTING = 100
-MAX_NUMBER = 40
+MAX_NUMBER_LENGTH = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one document may hold.
+    """Limits of one document; each is a maximum, except ``page`` and ``list``.
 
     Args:
-        characters: of its text.
-        tokens: names, punctuators and values; one takes about 4 us to parse and 430 bytes to keep.
+        characters: characters of the text.
+        tokens: names, punctuators and values. A token takes about 4 us to parse and 430 bytes of memory.
         depth: levels of fields.
         fields: selected fields, with every fragment unfolded wherever it is spread.
-        aliases: fields with a name given by the caller.
-        root_fields: fields of one operation at the top.
+        aliases: fields with an alias.
+        root_fields: root fields of one operation.
         merges: pairs of selected fields that share a response name in one object; comparing them is the most
             expensive part of validation.
-        cost: objects that the answer may hold, as far as lengths of lists can be told beforehand.
-        page: the length of a page where the caller names none.
-        largest_page: no page is longer, whatever the caller names: a larger number is refused by its field.
-        list: the length assumed for a list without a page.
+        cost: objects that the response may hold, as far as the lengths of lists are known beforehand.
+        page: length of a page without an argument.
+        largest_page: length of a page; a field rejects a larger argument.
+        list: assumed length of a list that has no pages.
     """
 
     characters: int = 32_768
@@ -66,7 +66,7 @@ class Limits:
 
     @property
     def parse_options(self) -> dict[str, int]:
-        """What the parser checks by itself; how deep values and selections nest, it bounds at 200."""
+        """The limits that the parser checks; it also limits the nesting of values and selections to 200."""
         return {
             "max_source_length": self.characters,
             "max_lexical_tokens": self.tokens,
@@ -75,14 +75,14 @@ class Limits:
 
 
 class LimitExceeded(GraphQLError):
-    """A document asks for more than one request may."""
+    """A document exceeds a limit."""
 
     def __init__(self, message: str, node: Node | None = None) -> None:
         super().__init__(message, node, extensions={"code": ErrorCode.LIMIT_EXCEEDED})
 
 
 class Extent(NamedTuple):
-    """A selection's size: fields with fragments unfolded, levels of fields, levels of selections and fragments."""
+    """Size of a selection: fields with fragments unfolded, levels of fields, levels of selections and fragments."""
 
     fields: int = 0
     depth: int = 0
@@ -90,13 +90,13 @@ class Extent(NamedTuple):
 
 
 def check_extent(document: DocumentNode, limits: Limits) -> None:
-    """Count a document's fields, levels and aliases, and look at its literals.
+    """Counts the fields, levels and aliases of a document, and checks its literals.
 
     Raises:
         LimitExceeded: the first limit that is exceeded.
-        GraphQLError: a fragment spreads itself, or a text holds U+0000, which no store takes.
+        GraphQLError: a fragment spreads itself, or a text holds U+0000, which no store accepts.
     """
-    _Count(document, limits).check()
+    _ExtentCounter(document, limits).check()
 
 
 def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
@@ -104,7 +104,7 @@ def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
     return {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
 
 
-class _Count:
+class _ExtentCounter:
     def __init__(self, document: DocumentNode, limits: Limits) -> None:
         self._document = document
         self._limits = limits
@@ -126,20 +126,20 @@ class _Count:
                 _check_value(variable.default_value)
         depth = self._selection(operation.selection_set, 0).depth
         if depth > self._limits.depth:
-            raise LimitExceeded(f"Fields are nested {depth} deep; {self._limits.depth} are allowed.", operation)
+            raise LimitExceeded(f"Fields may be nested at most {self._limits.depth} deep, not {depth}", operation)
 
     def _selection(self, selection_set: SelectionSetNode, level: int) -> Extent:
-        # Checked on the way down, since counting recurses, and on the way up, since a counted fragment does not.
+        # Checked on the way down because counting recurses, and on the way up because a counted fragment does not.
         if level > MAX_NESTING:
-            raise LimitExceeded(f"Selections are nested more than {MAX_NESTING} deep.", selection_set)
+            raise LimitExceeded(f"Selections may be nested at most {MAX_NESTING} deep", selection_set)
         parts = [self._part(node, level + 1) for node in selection_set.selections]
         fields = sum(part.fields for part in parts)
         depth = max((part.depth for part in parts), default=0)
         nesting = 1 + max((part.nesting for part in parts), default=0)
         if nesting > MAX_NESTING:
-            raise LimitExceeded(f"Selections are nested more than {MAX_NESTING} deep.", selection_set)
+            raise LimitExceeded(f"Selections may be nested at most {MAX_NESTING} deep", selection_set)
         if fields > self._limits.fields:
-            raise LimitExceeded(f"More than {self._limits.fields} fields are selected.", selection_set)
+            raise LimitExceeded(f"A document may select at most {self._limits.fields} fields", selection_set)
         return Extent(fields, depth, nesting)
 
     def _part(self, node: SelectionNode, level: int) -> Extent:
@@ -155,11 +155,11 @@ class _Count:
         if node.alias:
             self._aliases += 1
             if self._aliases > self._limits.aliases:
-                raise LimitExceeded(f"More than {self._limits.aliases} aliases are used.", node)
+                raise LimitExceeded(f"A document may have at most {self._limits.aliases} aliases", node)
         for argument in node.arguments or ():
             _check_value(argument.value)
         below = self._selection(node.selection_set, level) if node.selection_set else Extent()
-        # A schema's parts nest deeper than the product's objects and have a bound of their own.
+        # Introspection nests deeper than the product's objects and has a limit of its own.
         depth = 0 if node.name.value in INTROSPECTION else below.depth + 1
         return Extent(below.fields + 1, depth, below.nesting)
 
@@ -175,7 +175,7 @@ class _Count:
 
 
 def _check_value(value: ValueNode) -> None:
-    """Refuse a literal that would pass validation and then trouble a store or Python's number parser."""
+    """Rejects literals that pass validation but that a store or Python's number parser cannot handle."""
     values: list[ValueNode] = [value]
     while values:
         node = values.pop()
@@ -183,9 +183,9 @@ def _check_value(value: ValueNode) -> None:
             values.extend(node.values)
         elif isinstance(node, ObjectValueNode):
             values.extend(part.value for part in node.fields)
-        elif isinstance(node, (IntValueNode, FloatValueNode)) and len(node.value) > MAX_NUMBER:
-            raise LimitExceeded(f"A number has at most {MAX_NUMBER} characters.", node)
+        elif isinstance(node, (IntValueNode, FloatValueNode)) and len(node.value) > MAX_NUMBER_LENGTH:
+            raise LimitExceeded(f"A number may have at most {MAX_NUMBER_LENGTH} characters", node)
         elif isinstance(node, StringValueNode) and "\0" in node.value:
             raise GraphQLError(
-                "Text must not hold the character U+0000.", node, extensions={"code": ErrorCode.BAD_USER_INPUT}
+                "A text must not hold the character U+0000", node, extensions={"code": ErrorCode.BAD_USER_INPUT}
             )

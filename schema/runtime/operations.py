@@ -1,4 +1,4 @@
-"""The operations of a document, with everything about them that is the same for every request."""
+"""Operations of a document, with everything that is the same for every request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ class Operation:
     """One operation of a document.
 
     Args:
-        node: in the document.
+        node: its node in the document.
         name: None for the anonymous one.
         kind: query, mutation or subscription.
-        fragments: of the document by name, as graphql-core's executor keeps them: the nodes, and their details.
-        cost: of the answer; None where it is within the limits whatever the variables, or the document is not to be
-            run.
-        meter: holds the cost to the limits.
+        fragments: the document's fragments by name in the forms of graphql-core's executor: nodes, and details.
+        cost: cost to check for each request; None if it is within the limits for all variables, or if the document
+            has errors.
+        meter: checks the cost.
     """
 
     node: OperationDefinitionNode
@@ -34,19 +34,23 @@ class Operation:
     meter: CostMeter
 
     def check_cost(self, given: Mapping[str, Any]) -> None:
-        """Check what the answer may cost with a request's variables, as the client sent them.
+        """Checks the cost with the variables of a request, as the client sent them.
 
         Raises:
-            LimitExceeded: it may hold too many objects.
+            LimitExceeded: the response may hold too many objects.
         """
         if self.cost is not None:
             self.meter.check(self.cost, given)
 
 
 def operations_of(document: DocumentNode, meter: CostMeter, measure: Measure | None) -> tuple[Operation, ...]:
-    """The operations of a document, in order; ``measure`` is None where it is not to be run."""
+    """The operations of a document, in order.
+
+    Args:
+        measure: costs of the document; None if it has errors.
+    """
     nodes = fragments_of(document)
-    # The parser knows no fragments with variables of their own.
+    # The parser does not support fragments with variables of their own.
     fragments = nodes, {name: FragmentDetails(node) for name, node in nodes.items()}
     return tuple(
         Operation(

@@ -1,7 +1,7 @@
-"""Operations with more than one answer: a subscription is executed once for each of its events.
+"""Execution of subscriptions: once for each event of the source stream.
 
-A subscription's resolver gives events; one that has an attribute ``cursor`` says by it from where a subscriber who is
-cut off can go on.
+The resolver of a subscription yields events. An event with an attribute ``cursor`` gives the position from which a
+disconnected subscriber can resume.
 """
 
 import asyncio
@@ -16,18 +16,18 @@ from graphql.execution import Executor, create_source_event_stream
 from resolvers.context import Context
 from schema.runtime.errors import translate
 
-# A context for one answer: opened for it, and closed after it.
-Contexts = Callable[[], AbstractAsyncContextManager[Context]]
+# Opens a context for one result; it is closed after the result.
+ContextFactory = Callable[[], AbstractAsyncContextManager[Context]]
 Execute = Callable[..., Executor[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Streamed:
-    """One answer of a stream.
+class StreamedResult:
+    """One result of a stream.
 
     Args:
-        result: the answer, its errors translated.
-        cursor: everything up to this answer lies before it; None where there is none.
+        result: the result, with translated errors.
+        cursor: position after this result; None without one.
     """
 
     result: ExecutionResult
@@ -35,16 +35,16 @@ class Streamed:
 
     @property
     def is_failure(self) -> bool:
-        """Whether nothing was executed: the operation is refused, or its stream has broken off."""
+        """Whether nothing was executed: the operation was rejected, or its stream failed."""
         return self.result.data is None and not any(error.path for error in self.result.errors or ())
 
 
-async def events_of(execute: Execute, contexts: Contexts) -> AsyncGenerator[Streamed, None]:
-    """The answers to a subscription; the last one is a failure if it could not begin or go on.
+async def results_of(execute: Execute, contexts: ContextFactory) -> AsyncGenerator[StreamedResult, None]:
+    """The results of a subscription; the last one is a failure if it could not start or continue.
 
     Args:
-        execute: makes the executor for a context, and for an event by ``event``.
-        contexts: gives a context for each answer.
+        execute: builds the executor for a context and, by the argument ``event``, for an event.
+        contexts: opens a context for each result.
     """
     async with contexts() as context:
         request_id = context.request_id
@@ -57,22 +57,22 @@ async def events_of(execute: Execute, contexts: Contexts) -> AsyncGenerator[Stre
     try:
         async with aclosing(source):
             async for event in source:
-                yield await _answer(execute, contexts, event)
-    except Exception as error:  # noqa: BLE001 - whatever fails, the subscriber is told and the log has it
+                yield await _execute_event(execute, contexts, event)
+    except Exception as error:  # noqa: BLE001 - every failure becomes a result, and ``translate`` logs it
         yield _failed([GraphQLError(str(error), original_error=error)], request_id)
 
 
-async def _answer(execute: Execute, contexts: Contexts, event: Any) -> Streamed:
+async def _execute_event(execute: Execute, contexts: ContextFactory, event: Any) -> StreamedResult:
     async with contexts() as context:
-        result: Any = execute(context, event=event).execute_operation(False)
-        answer: ExecutionResult = result if isinstance(result, ExecutionResult) else await result
-        if answer.errors:
-            translate(answer.errors, context.request_id)
-    return Streamed(answer, getattr(event, "cursor", None))
+        executed: Any = execute(context, event=event).execute_operation(False)
+        result: ExecutionResult = executed if isinstance(executed, ExecutionResult) else await executed
+        if result.errors:
+            translate(result.errors, context.request_id)
+    return StreamedResult(result, getattr(event, "cursor", None))
 
 
-def _failed(errors: list[GraphQLError], request_id: str) -> Streamed:
-    """Why a stream ends; without the place in the answer, since there is none."""
-    told = [GraphQLError(error.message, original_error=error.original_error) for error in errors]
-    translate(told, request_id)
-    return Streamed(ExecutionResult(None, told))
+def _failed(errors: list[GraphQLError], request_id: str) -> StreamedResult:
+    """The failure that ends a stream; its errors have no path, since there is no response."""
+    translated = [GraphQLError(error.message, original_error=error.original_error) for error in errors]
+    translate(translated, request_id)
+    return StreamedResult(ExecutionResult(None, translated))

@@ -1,4 +1,4 @@
-"""How one request was executed, for the people who run the product: its stages and what each asked of the stores."""
+"""Trace of one request for operators: its stages and the calls of each stage to stores."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ MAX_STAGES = 1_000
 
 
 class TracedField:
-    """One field, asked of all parents at one place; times are seconds on the monotonic clock."""
+    """One field at one response path, resolved for all its parents; times are seconds of the monotonic clock."""
 
     def __init__(self, path: tuple[str, ...], field: str, kind: str, parents: int) -> None:
         self._path = path
@@ -24,12 +24,12 @@ class TracedField:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """What is sent to stores in here is this stage's."""
+        """Context in which calls to stores belong to this stage."""
         with observe_calls(lambda store, name, seconds: self.calls.append((store, name, seconds))):
             yield
 
     def resolved(self, values: Sequence[Any]) -> None:
-        """Count what there is: values, and the items of those that are lists."""
+        """Counts the values, and the items of values that are lists."""
         self._answered = monotonic()
         self._values = len(values)
         self._nulls = sum(value is None for value in values)
@@ -37,11 +37,11 @@ class TracedField:
         self._rows = sum(len(value) if type(value) is list else value is not None for value in values) - self._errors
 
     def completed(self) -> None:
-        """Take the time."""
+        """Records the end of completion."""
         self._completed = monotonic()
 
-    def shown(self, origin: float) -> dict[str, Any]:
-        """As it is answered; times in milliseconds, beginning at ``origin``."""
+    def as_dict(self, origin: float) -> dict[str, Any]:
+        """The stage in ``extensions.plan``; times in milliseconds since ``origin``."""
         return {
             "path": list(self._path),
             "field": self._field,
@@ -58,7 +58,7 @@ class TracedField:
 
 
 class Trace:
-    """Watches one run and tells its plan."""
+    """Tracer of one run."""
 
     def __init__(self) -> None:
         self._origin = monotonic()
@@ -66,7 +66,7 @@ class Trace:
         self._left_out = 0
 
     def start_field(self, path: tuple[str, ...], field: str, kind: str, parents: int) -> TracedField:
-        """A stage begins; of very many the first are told."""
+        """Starts a stage; only the first ``MAX_STAGES`` are in the trace."""
         stage = TracedField(path, field, kind, parents)
         if len(self._stages) < MAX_STAGES:
             self._stages.append(stage)
@@ -74,7 +74,7 @@ class Trace:
             self._left_out += 1
         return stage
 
-    def shown(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """The value of ``extensions.plan``."""
         stores: dict[str, dict[str, Any]] = {}
         for stage in self._stages:
@@ -84,7 +84,7 @@ class Trace:
                 sums["ms"] = round(sums["ms"] + seconds * 1000, 3)
         return {
             "totalMs": _milliseconds(monotonic() - self._origin),
-            "stages": [stage.shown(self._origin) for stage in self._stages],
+            "stages": [stage.as_dict(self._origin) for stage in self._stages],
             "stagesLeftOut": self._left_out,
             "stores": stores,
         }

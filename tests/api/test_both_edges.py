@@ -166,7 +166,7 @@ async def test_answer_and_execute_are_alike(case: Case, caplog: pytest.LogCaptur
         context_value=context_of(library, case.role),
         operation_name=case.operation_name,
     )
-    ours = await schema.answer(
+    ours = await schema.run_operation(
         case.query, context_of(library, case.role), variables=case.variables, operation_name=case.operation_name
     )
     # Moments and days go out as they are, for orjson to write.

@@ -117,6 +117,6 @@ async def test_without_records_questions_are_refused_and_nothing_is_said_of_the_
 
     assert response.status_code == 200
     assert answer["data"] == {"bag": None}
-    assert answer["errors"][0]["message"] == "The store 'records' cannot be reached at the moment."
+    assert answer["errors"][0]["message"] == "The store 'records' is unavailable"
     assert answer["errors"][0]["extensions"]["code"] == "STORE_UNAVAILABLE"
     assert answer["errors"][0]["extensions"]["store"] == "records"

@@ -26,7 +26,7 @@ from resolvers.notifications import delivery_reports
 from schema.build import build_schema
 from schema.fields.node import join
 from schema.roots.subscription import CHANGES, Checkpoint
-from schema.runtime.streaming import Streamed
+from schema.runtime.streaming import StreamedResult
 from tests.executor import product_schema
 from tests.gateway import Api
 from tests.world import DELIVERED, LOADED, Builder, World, at, context_of
@@ -62,7 +62,7 @@ def live(stores: Stores) -> Live:
 class Ear:
     """Hears what one subscriber is told."""
 
-    def __init__(self, answers: AsyncIterator[Streamed]) -> None:
+    def __init__(self, answers: AsyncIterator[StreamedResult]) -> None:
         self._answers = answers
 
     async def hear(self) -> Any:
@@ -97,7 +97,7 @@ async def listening(
         yield made
 
     schema = product_schema()
-    async with aclosing(schema.answers(query, context, variables=variables)) as answers:
+    async with aclosing(schema.stream_operation(query, context, variables=variables)) as answers:
         yield Ear(answers)
 
 

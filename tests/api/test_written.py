@@ -54,7 +54,7 @@ async def test_written_lists_are_what_rows_are(airline: Builder, stores: Stores,
     bodies = []
     for name in ExecutorName:
         context = context_of(stores, Role.AGENT, airline.airline_id)
-        result = await build_schema(executor=name).answer(query, context)
+        result = await build_schema(executor=name).run_operation(query, context)
         await context.loaders.close()
         assert result.errors is None
         bodies.append(orjson.dumps(result.data))
@@ -75,7 +75,7 @@ async def test_events_that_come_with_their_bags_are_what_rows_are(
         for name in ExecutorName:
             context = context_of(stores, Role.AGENT, airline.airline_id)
             variables = {"tag": tag, "flight": airline.id("Flight", "CM335")}
-            result = await build_schema(executor=name).answer(query, context, variables=variables)
+            result = await build_schema(executor=name).run_operation(query, context, variables=variables)
             await context.loaders.close()
             assert result.errors is None
             bodies.append(orjson.dumps(result.data))
@@ -90,7 +90,7 @@ async def test_a_bag_that_carried_a_number_twice_is_one(airline: Builder, stores
     await stores.postgres.execute(again, airline.bags["bag2"])
     context = context_of(stores, Role.AGENT, airline.airline_id)
     with count_statements() as counted:
-        result = await build_schema().answer('{ bag(by: {tag: "0230000002"}) { tag scans { at } } }', context)
+        result = await build_schema().run_operation('{ bag(by: {tag: "0230000002"}) { tag scans { at } } }', context)
     assert result.errors is None
     assert counted.names == ["RELATED_BAGS_BY_TAG"]
 
@@ -99,7 +99,7 @@ async def test_long_lists_are_written_and_short_ones_are_not(airline: Builder, s
     schema = build_schema()
     for first, written in ((MIN_JSON_PARENTS, True), (MIN_JSON_PARENTS - 1, False)):
         context = context_of(stores, Role.AGENT, airline.airline_id)
-        result = await schema.answer(f"{{ bags(first: {first}) {{ nodes {{ scans {{ kind }} }} }} }}", context)
+        result = await schema.run_operation(f"{{ bags(first: {first}) {{ nodes {{ scans {{ kind }} }} }} }}", context)
         await context.loaders.close()
         assert result.data is not None
         lists = [node["scans"] for node in result.data["bags"]["nodes"]]
@@ -137,7 +137,7 @@ async def test_what_comes_with_a_bag_has_the_columns_of_every_field(world: World
     bodies = []
     for name in ExecutorName:
         context = context_of(stores, Role.AGENT, world.ours.airline_id)
-        result = await build_schema(executor=name).answer(query, context, variables=variables)
+        result = await build_schema(executor=name).run_operation(query, context, variables=variables)
         await context.loaders.close()
         assert result.errors is None
         bodies.append(orjson.dumps(result.data))
@@ -153,7 +153,7 @@ async def test_one_bag_asked_for_twice_has_the_columns_of_both(world: World, sto
     bodies = []
     for name in ExecutorName:
         context = context_of(stores, Role.AGENT, world.ours.airline_id)
-        result = await build_schema(executor=name).answer(query, context, variables={"tag": DELIVERED})
+        result = await build_schema(executor=name).run_operation(query, context, variables={"tag": DELIVERED})
         await context.loaders.close()
         assert result.errors is None
         bodies.append(orjson.dumps(result.data))

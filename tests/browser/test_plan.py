@@ -187,7 +187,7 @@ def _plan() -> dict[str, Any]:
             timings.add(f"STATEMENT_{number}", 0.001)
         stage.resolved([[1, 2], None, ValueError("Not here.")])
         stage.completed()
-    return trace.shown()
+    return trace.as_dict()
 
 
 async def test_a_thousand_stages_with_long_names_do_not_freeze_it(tmp_path: Path) -> None:

@@ -48,16 +48,16 @@ async def failing(schema: GatewaySchema, failure: Exception) -> dict[str, Any]:
             logging.INFO,
         ),
         (NotFound("id", "No such bag."), {"message": "No such bag.", "code": "NOT_FOUND", "field": "id"}, logging.INFO),
-        (Forbidden(), {"message": "Your role does not allow this.", "code": "FORBIDDEN"}, logging.INFO),
+        (Forbidden(), {"message": "Your role does not allow this", "code": "FORBIDDEN"}, logging.INFO),
         (
             Unauthenticated(),
-            {"message": "Sign in: this field needs a bearer token.", "code": "UNAUTHENTICATED"},
+            {"message": "This field requires a bearer token", "code": "UNAUTHENTICATED"},
             logging.INFO,
         ),
         (
             Unavailable("graph", SECRET, 7),
             {
-                "message": "The store 'graph' cannot be reached at the moment.",
+                "message": "The store 'graph' is unavailable",
                 "code": "STORE_UNAVAILABLE",
                 "store": "graph",
                 "retryAfterSeconds": 7,
@@ -66,13 +66,13 @@ async def failing(schema: GatewaySchema, failure: Exception) -> dict[str, Any]:
         ),
         (
             Refused("records", SECRET),
-            {"message": "The store 'records' refused.", "code": "STORE_REFUSED", "store": "records"},
+            {"message": "The store 'records' rejected the request", "code": "STORE_REFUSED", "store": "records"},
             logging.WARNING,
         ),
         (
             Conflict("records", SECRET),
             {
-                "message": "Somebody else changed this first; read it again.",
+                "message": "Another request changed this first: read it again",
                 "code": "CONFLICT",
                 "store": "records",
             },
@@ -81,7 +81,7 @@ async def failing(schema: GatewaySchema, failure: Exception) -> dict[str, Any]:
         (
             DeadlineExceeded("records", SECRET),
             {
-                "message": "The time for this request was used up while waiting for 'records'.",
+                "message": "The deadline of the request passed while waiting for 'records'",
                 "code": "DEADLINE_EXCEEDED",
                 "store": "records",
                 "retryAfterSeconds": 5.0,
@@ -91,7 +91,7 @@ async def failing(schema: GatewaySchema, failure: Exception) -> dict[str, Any]:
         (
             RuntimeError(SECRET),
             {
-                "message": "Something went wrong on our side.",
+                "message": "Internal error: the request id identifies it in the log",
                 "code": "INTERNAL_ERROR",
                 "requestId": "request-1",
             },
@@ -137,7 +137,7 @@ async def test_one_failure_that_empties_many_fields_is_logged_once(
         ("query($n:Genre){echo(genre:$n)}", {"n": "x" * 9_999}, "BAD_USER_INPUT", "Variable '$n' has invalid value"),
         ("query($n:ID!){author(id:$n){name}}", {}, "BAD_USER_INPUT", "Variable '$n' has invalid value"),
         ("query($m:DateTime){echo(moment:$m)}", {"m": "0000-01-01T00:00:00Z"}, "BAD_USER_INPUT", "Variable '$m' has"),
-        ('{echo(moment:"tomorrow")}', {}, "GRAPHQL_VALIDATION_FAILED", "A DateTime is text such as"),
+        ('{echo(moment:"tomorrow")}', {}, "GRAPHQL_VALIDATION_FAILED", "A DateTime must be text such as"),
         ("{echo(number:99999999999)}", {}, "GRAPHQL_VALIDATION_FAILED", "Int cannot represent"),
     ],
 )
@@ -162,7 +162,9 @@ async def test_what_graphql_itself_refuses_stays_readable(
 
 async def test_a_value_of_ours_that_does_not_fit_its_type_is_not_quoted(schema: GatewaySchema) -> None:
     result = await ask(schema, "{overflow crash}", context_of(Library.of(authors=1)))
-    assert [error.message for error in result.errors or ()] == ["Something went wrong on our side."] * 2
+    assert [error.message for error in result.errors or ()] == [
+        "Internal error: the request id identifies it in the log"
+    ] * 2
 
 
 async def test_every_way_to_execute_translates(schema: GatewaySchema) -> None:

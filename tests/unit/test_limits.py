@@ -41,12 +41,12 @@ def whole_schema(times: int) -> str:
 
 
 HOSTILE = {
-    "a cycle of lists": ("{authors{nodes" + "{friends" * 12 + "{name}" + "}" * 12 + "}}", "nested 15 deep|objects"),
+    "a cycle of lists": ("{authors{nodes" + "{friends" * 12 + "{name}" + "}" * 12 + "}}", "at most 15 deep|objects"),
     "a deeper cycle of lists": ("{authors{nodes" + "{friends" * 90 + "{name}" + "}" * 90 + "}}", "deep"),
-    "levels of nothing but inline fragments": ("{" + "...{" * 150 + "health" + "}" * 150 + "}", "more than 100 deep"),
-    "a bomb of fragments": (bomb_of_fragments(60), "More than 1000 fields"),
-    "a row of fragments": (fragments_in_a_row(*range(350)), "more than 100 deep"),
-    "a row of fragments, the last first": (fragments_in_a_row(*reversed(range(350))), "more than 100 deep"),
+    "levels of nothing but inline fragments": ("{" + "...{" * 150 + "health" + "}" * 150 + "}", "at most 100 deep"),
+    "a bomb of fragments": (bomb_of_fragments(60), "at most 1000 fields"),
+    "a row of fragments": (fragments_in_a_row(*range(350)), "at most 100 deep"),
+    "a row of fragments, the last first": (fragments_in_a_row(*reversed(range(350))), "at most 100 deep"),
     "a fragment that spreads itself": ("{...f} fragment f on Query {health ...f}", "within itself"),
     "fragments that spread each other": (
         "{...f0}" + "".join(f"fragment f{n} on Query {{{' '.join(f'...f{m}' for m in range(20))}}}" for n in range(20)),
@@ -55,7 +55,7 @@ HOSTILE = {
     "10,000 aliases": ("{" + " ".join(f"a{n}:health" for n in range(10_000)) + "}", "code points"),
     "2,000 aliases": ("{" + " ".join(f"a{n}:health" for n in range(2_000)) + "}", "tokens"),
     "101 aliases": ("{books{" + " ".join(f"a{n}:title" for n in range(101)) + "}}", "aliases"),
-    "21 root fields": ("{" + " ".join(f"a{n}:health" for n in range(21)) + "}", "at the top"),
+    "21 root fields": ("{" + " ".join(f"a{n}:health" for n in range(21)) + "}", "at most 20 root fields"),
     "a field many times": ("{" + "books{title} " * 300 + "}", "share a response name"),
     "a field many times, unused": (unused_fragment(), "share a response name"),
     "a field many times below many times": ("{" + "books{" * 2 + "title " * 400 + "}" * 2 + "}", "share a response"),
@@ -65,10 +65,10 @@ HOSTILE = {
     "a long number as a default": ("query($n:Int=" + "9" * 5_000 + "){echo(number:$n)}", "at most 40 characters"),
     "lists in lists": ("{echo(texts:" + "[" * 10_000 + "]" * 10_000 + ")}", "deep"),
     "objects in objects": ("{echo(texts:" + "{a:" * 1_000 + "1" + "}" * 1_000 + ")}", "deep"),
-    "the whole schema three times": (whole_schema(3), "too much of the schema"),
+    "the whole schema three times": (whole_schema(3), "too many introspection fields"),
     "types of types": (
         "{__schema{types" + "{fields{type" * 6 + "{name}" + "}}" * 6 + "}}",
-        "introspection depth|too much of the schema",
+        "introspection depth|too many introspection fields",
     ),
 }
 

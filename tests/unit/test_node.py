@@ -87,7 +87,7 @@ async def test_a_malformed_id_is_refused(schema: GatewaySchema, global_id: str) 
     library = Library.of(authors=1)
     result = await ask(schema, NODES, context_of(library), ids=[global_id])
     assert [(error.message, error.extensions) for error in result.errors or ()] == [
-        ("This is not a global id of this service.", {"code": "BAD_USER_INPUT", "field": "ids"})
+        ("ids must be a global id of this service", {"code": "BAD_USER_INPUT", "field": "ids"})
     ]
     assert library.calls == []
 
@@ -99,7 +99,7 @@ async def test_too_many_ids_are_refused(schema: GatewaySchema) -> None:
 
 def test_the_id_of_another_type_is_refused() -> None:
     assert Author.key_of(join("Author", 2**63 - 1)) == 2**63 - 1
-    with pytest.raises(BadInput, match="not the id of a Book") as refused:
+    with pytest.raises(BadInput, match="must be the id of a Book") as refused:
         Book.key_of(join("Author", 1), "bookId")
     assert refused.value.field == "bookId"
 

@@ -44,7 +44,7 @@ def test_times_with_an_offset_are_read(text: str, moment: datetime) -> None:
     ],
 )
 def test_anything_else_is_refused(value: object) -> None:
-    with pytest.raises(GraphQLError, match="A DateTime is text such as"):
+    with pytest.raises(GraphQLError, match="A DateTime must be text such as"):
         read_date_time(value)
 
 
@@ -60,5 +60,5 @@ def test_reading_gives_utc_or_a_refusal(text: str) -> None:
 def test_times_are_answered_in_utc() -> None:
     panama = timezone(timedelta(hours=-5))
     assert write_date_time(datetime(2026, 11, 23, 5, tzinfo=panama)) == "2026-11-23T10:00:00+00:00"
-    with pytest.raises(TypeError, match="without an offset"):
+    with pytest.raises(TypeError, match="with an offset"):
         write_date_time(datetime(2026, 11, 23, 5))  # noqa: DTZ001 # that is what is refused
