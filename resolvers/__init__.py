@@ -1,1 +1,1 @@
-"""What the product does, per noun and batch first; knows no GraphQL library and no HTTP."""
+"""Business logic by noun, batch first; independent of GraphQL and HTTP."""

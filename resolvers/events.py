@@ -64,7 +64,7 @@ def layout_of(selected: Selected) -> tuple[Layout | None, int | None]:
     return selected.layout, selected.arguments["last"]
 
 
-def prefetched(parents: Sequence[Any], *, last: int | None = None) -> JsonTexts | None:  # noqa: ARG001 # was asked for so
+def prefetched(parents: Sequence[Any], *, last: int | None = None) -> JsonTexts | None:  # noqa: ARG001 # the selection has applied it
     """The events of bags whose rows hold them; None if any row does not.
 
     Number and layout are those of the selection that the rows were read for.

@@ -6,7 +6,8 @@ from random import Random
 
 Damage = Callable[[str], str]
 
-# Each of these must leave no trace (rule 13); a message that has nothing of what one damages is damaged otherwise.
+# A message damaged by one of these must leave no trace (docs/DOMAIN.md#rule-13). A message without the element that one
+# of them damages is damaged by another.
 DAMAGES: tuple[Damage, ...] = (
     lambda text: re.sub(r"(?m)^END[A-Z]{3}\r?\n", "", text),
     lambda text: re.sub(r"(?m)^END[A-Z]{3}", "ENDBXX", text),

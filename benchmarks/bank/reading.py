@@ -1,7 +1,7 @@
-"""A small reader of Type B text for the recount, by regular expressions and by nobody else's hands.
+"""A small reader of Type B text for the recount, by regular expressions.
 
-It imports nothing of the product (a test sees to that): were a message misread by both in the same way, the recount
-would prove nothing. Numbers of rules are those of section 12 of the domain reference.
+It imports nothing of the product, which a test verifies: if both misread a message in the same way, the recount would
+prove nothing. Rules: ``docs/DOMAIN.md#the-twenty-rules``.
 """
 
 import csv
@@ -36,11 +36,11 @@ STATION = re.compile(r"1([LTRX])([A-Z]{3})")
 
 
 class Unreadable(Exception):
-    """A message of which nothing is applied (rule 13)."""
+    """A message of which nothing is applied (``docs/DOMAIN.md#rule-13``)."""
 
 
 class Flight(NamedTuple):
-    """A flight by name: ``CM758`` of that local day at its own origin (rule 7)."""
+    """A flight by name: ``CM758`` of that local day at its own origin (``docs/DOMAIN.md#rule-7``)."""
 
     designator: str
     date: str
@@ -93,7 +93,7 @@ class ParsedMessage:
     Args:
         kind: ``BSM``, ``BPM``, ``BUM``, ``BCM`` ...
         action: ``CHG`` or ``DEL`` of a BSM, the sub-type of a BCM; empty otherwise.
-        at: of a BPM that of ``.J``, otherwise that of the origin line; None where there is none (rule 2).
+        at: time of ``.J`` in a BPM, else time of the origin line; None without one (``docs/DOMAIN.md#rule-2``).
         scan: the fields of ``.J``.
     """
 
@@ -127,7 +127,7 @@ class MessageReader:
     """Reads a text once, in the order in which it stands there.
 
     Args:
-        told_at: when the text was received: years are found from there (rule 1).
+        told_at: when the text was received: years are found from there (``docs/DOMAIN.md#rule-1``).
     """
 
     def __init__(self, told_at: datetime) -> None:
@@ -140,7 +140,7 @@ class MessageReader:
     def read(self, lines: Iterable[str]) -> Iterator[ParsedMessage]:
         """The messages, each once, without those that cannot be read."""
         for frame in _frames(lines):
-            # Rule 3: origin line and body, whoever relayed it. Two that cannot be read count once as well.
+            # docs/DOMAIN.md#rule-3: origin line and body, without the relays. Two unreadable texts also count once.
             digest = hashlib.sha256("\n".join((frame.origin, *frame.body)).encode()).digest()[:16]
             if digest in self._known:
                 self.tally.duplicates += 1
@@ -277,7 +277,7 @@ def _give_back_envelope(frame: _Frame) -> str:
 
 
 def _groups(found: Sequence[tuple[str, Sequence[str]]]) -> Iterator[Sequence[tuple[str, Sequence[str]]]]:
-    """Rule 5: where one passenger's elements end and the next one's begin, and what the next one inherits."""
+    """Passenger groups of a message, with what each inherits (``docs/DOMAIN.md#rule-5``)."""
     before_first_flight: list[tuple[str, Sequence[str]]] = []
     group: list[tuple[str, Sequence[str]]] = []
     seen_flight = False

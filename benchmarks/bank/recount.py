@@ -1,7 +1,7 @@
 """What became of each bag, counted from the text alone: states, flights, plans and proofs by the domain's rules.
 
-Written apart from the product and importing nothing of it, so that the two can be compared bag for bag. Rules are those
-of section 12 of the domain reference, the order of states that of its section 8.
+Written apart from the product and importing nothing of it, so that the two can be compared bag for bag. Rules:
+``docs/DOMAIN.md#the-twenty-rules``; order of states: ``docs/DOMAIN.md#bag-states``.
 """
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ from benchmarks.bank.reading import Flight, Group, Leg, MessageReader, ParsedMes
 UNREADABLE_TAG = "0000000000"
 BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
-# Section 8; what is later in the list comes later where the time is the same (rule 15).
+# Order of events of the same time (docs/DOMAIN.md#rule-15).
 ORDER = (
     *("POSITION", "EXPECTED", "ACCEPTED", "SCREENED", "SORTED", "LOADED", "ARRIVED", "TRANSFER_IN", "AT_CLAIM"),
     *("DELIVERED", "NOT_SEEN", "OFFLOADED", "LEFT_BEHIND", "ON_HAND", "RUSH_TAGGED"),
@@ -28,7 +28,7 @@ RANKS = {kind: rank for rank, kind in enumerate(ORDER)}
 WORDS = frozenset({"EXPECTED", "NOT_SEEN", "RUSH_TAGGED"})
 # What a message says before the bag moves: of one that has moved, it does not say that it is back.
 SAID = frozenset({"EXPECTED", "ACCEPTED"})
-# Rule 8.
+# docs/DOMAIN.md#rule-8
 STATUSES = {
     "OFF": "OFFLOADED",
     "NAL": "LOADED",
@@ -47,7 +47,7 @@ class RecountEvent(NamedTuple):
     """Something that happened to a bag.
 
     Args:
-        at: ``BEFORE_ALL`` where the message has no time (rule 2).
+        at: ``BEFORE_ALL`` where the message has no time (``docs/DOMAIN.md#rule-2``).
         said: what else tells this event from another one.
         takes_over: a sortation of a transfer bag, which may be the transfer itself.
     """
@@ -128,7 +128,7 @@ class Recount:
 
     Args:
         told_at: when the text was received.
-        departed: flights that have left, beside those that the text closes (rule 10).
+        departed: flights that have left, beside those that the text closes (``docs/DOMAIN.md#rule-10``).
     """
 
     def __init__(self, told_at: datetime, departed: Iterable[Flight] = ()) -> None:
@@ -200,7 +200,7 @@ class Recount:
         state, airport, flight = "EXPECTED", None, None
         for event in events:
             if event.kind == "NOT_SEEN" and event.flight in loaded:
-                continue  # rule 9
+                continue  # docs/DOMAIN.md#rule-9
             if event.kind in SAID and RANKS[state] > RANKS[event.kind]:
                 continue  # a scan beats what is only said
             if event.kind not in WORDS:
@@ -208,14 +208,14 @@ class Recount:
             if event.kind != "POSITION":
                 state, flight = event.kind, event.flight
             if event.kind == "ARRIVED" and stations and event.airport not in stations:
-                state = "MISROUTED"  # rule 12
+                state = "MISROUTED"  # docs/DOMAIN.md#rule-12
         if state == "LOADED" and flight in self._departed:
-            return "IN_FLIGHT", None  # rule 10
+            return "IN_FLIGHT", None  # docs/DOMAIN.md#rule-10
         return state, airport
 
 
 def _scan(message: ParsedMessage, group: Group, tag: str) -> RecountEvent:
-    """Rule 8, first match."""
+    """The first matching row of ``docs/DOMAIN.md#rule-8``."""
     assert message.at is not None
     code = message.scan[0]
     takes_over = False
@@ -274,7 +274,7 @@ def _plan(words: Sequence[Word]) -> list[Leg]:
         group = word.group
         before = threads.get(word.airport)
         if word.action == "CHG" and before is not None:
-            # Rule 6: what is absent stays.
+            # docs/DOMAIN.md#rule-6: what is absent stays.
             group = replace(
                 group,
                 outbound=group.outbound or before.outbound,
@@ -317,7 +317,7 @@ def _loaded(events: Sequence[RecountEvent]) -> set[Flight | None]:
 
 
 def _flown(events: Sequence[RecountEvent]) -> set[Flight]:
-    """Rule 9: loaded and not taken off, or taken off where it came in."""
+    """Flights that the bag was on: loaded and not offloaded, or arrived (``docs/DOMAIN.md#rule-9``)."""
     arrived = {event.flight for event in events if event.kind == "ARRIVED"}
     return {flight for flight in _loaded(events) | arrived if flight is not None}
 
@@ -325,7 +325,10 @@ def _flown(events: Sequence[RecountEvent]) -> set[Flight]:
 def _proved(
     events: Sequence[RecountEvent], planned: Sequence[Leg], flown: set[Flight]
 ) -> Iterator[tuple[str, str, int]]:
-    """Rule 14, over the plan without missed flights: not flown, and followed by another one from the same airport."""
+    """Custody points (``docs/DOMAIN.md#rule-14``) of the plan without missed flights.
+
+    A missed flight was not flown, and another one from the same airport follows it.
+    """
     legs = [
         (seq, leg)
         for seq, leg in enumerate(planned, 1)

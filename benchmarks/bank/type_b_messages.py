@@ -1,7 +1,7 @@
 """Type B messages (RP1745) about the bags of people who travel together, as airports send them.
 
-Written from the domain reference (3.2 to 3.6), not by the product's own writer: both readers of the text, the product
-and ``benchmarks.bank.recount``, are to be surprised by the same things.
+Written from ``docs/DOMAIN.md#type-b-messages``, not by the product's own writer, so that the text is new to both of
+its readers, the product and ``benchmarks.bank.recount``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -144,7 +144,7 @@ def test_states_of_a_journey(scans: tuple[str, ...], state: str, airport: str | 
 
 
 def test_it_flies_when_its_flight_has_left_and_not_before() -> None:
-    """Rule 10."""
+    """``docs/DOMAIN.md#rule-10``."""
     closed = ".PTYKMCM 231900\nBCM\nFCM\n.V/1LPTY\n.F/CM758/23NOV/GRU\nENDBCM\n"
     assert answer(LOCAL, LOADED_PTY)["state"] == "LOADED"
     assert answer(LOCAL, LOADED_PTY, departed=(CM335,))["state"] == "LOADED"
@@ -153,7 +153,7 @@ def test_it_flies_when_its_flight_has_left_and_not_before() -> None:
 
 
 def test_loaded_beats_not_seen_on_the_same_flight_whichever_is_later() -> None:
-    """Rule 9."""
+    """``docs/DOMAIN.md#rule-9``."""
     scan = "R///23NOV/{}Z/ST9"
     earlier, later = (
         processed("1TPTY", scan.format(time), flights=BOTH, tags=".B/UNS/0230456781001") for time in ("1745", "1850")
@@ -165,7 +165,7 @@ def test_loaded_beats_not_seen_on_the_same_flight_whichever_is_later() -> None:
 
 
 def test_a_no_show_has_not_flown() -> None:
-    """Rule 9: taken off again; the instruction to do so changes nothing, the withdrawn authority is the last word."""
+    """``docs/DOMAIN.md#rule-9``: offloaded; the instruction alone changes nothing, and authority stays withdrawn."""
     withdrawn = TRANSFER.replace("231207", "231830").replace("BSM\n.V", "BSM\nCHG\n.V").replace(".S/Y", ".S/N")
     order = ".PTYKMCM 231831\nBUM\n.V/1TPTY\n.F/CM758/23NOV/GRU\n.N/0230456781001\nENDBUM\n"
     off = processed("1TPTY", "R/AG2/D5/23NOV/1840Z/ST9", flights=BOTH, tags=".B/OFF/0230456781001")
@@ -186,7 +186,7 @@ def test_a_message_does_not_bring_back_a_bag_that_has_moved() -> None:
 
 
 def test_deleted_is_the_last_word_by_origin_time() -> None:
-    """Rule 4, in whatever order they arrive."""
+    """``docs/DOMAIN.md#rule-4``, in whatever order they arrive."""
     gone = LOCAL.replace("231205", "231230").replace("BSM\n.V", "BSM\nDEL\n.V").replace(".S/Y", ".S/N")
     back = LOCAL.replace("231205", "231300")
     for texts in ((LOCAL, gone), (gone, LOCAL)):
@@ -198,7 +198,7 @@ def test_deleted_is_the_last_word_by_origin_time() -> None:
 
 
 def test_a_change_replaces_what_it_names_and_keeps_the_rest() -> None:
-    """Rule 6: another onward flight from the hub; no authority is named, so it stays."""
+    """``docs/DOMAIN.md#rule-6``: another onward flight from the hub; no authority is named, so it stays."""
     change = (
         ".PTYKMCM 231530\nBSM\nCHG\n.V/1TPTY\n.F/CM702/24NOV/GRU/Y\n.N/0230456781001\n.P/1GONZALEZ/MARIAMRS\nENDBSM\n"
     )
@@ -226,7 +226,7 @@ RUSH_LOADED = processed("1LPTY", "R/AG2/D5/24NOV/1000Z/ST9", flights=(".F/CM702/
 
 
 def test_a_rush_tag_is_another_tag_of_the_same_bag() -> None:
-    """Rule 11, also where its scans or its message come first."""
+    """``docs/DOMAIN.md#rule-11``, also where its scans or its message come first."""
     left = processed("1TPTY", "H/AG2/D9/23NOV/1900Z/STORE", flights=BOTH, tags=".B/ONA/0230456781001")
     texts = (LOCAL, TRANSFER, LOADED_MIA, OFF_335, IN, left, RUSH)
     tagged = answer(*texts)
@@ -243,7 +243,7 @@ def test_a_rush_tag_is_another_tag_of_the_same_bag() -> None:
 
 
 def test_a_flight_that_was_missed_is_no_part_of_the_way() -> None:
-    """Rule 14: loaded on it and taken off again, then sent with another one from there."""
+    """``docs/DOMAIN.md#rule-14``: loaded on it and taken off again, then sent with another one from there."""
     off = processed("1TPTY", "R/AG2/D5/23NOV/1840Z/ST9", flights=BOTH, tags=".B/OFF/0230456781001")
     found = answer(LOCAL, TRANSFER, LOADED_MIA, IN, LOADED_PTY, off, RUSH, RUSH_LOADED)
     assert found["proved"] == [
@@ -252,14 +252,14 @@ def test_a_flight_that_was_missed_is_no_part_of_the_way() -> None:
 
 
 def test_a_rush_bag_without_its_first_tag_stands_by_itself() -> None:
-    """Rule 11."""
+    """``docs/DOMAIN.md#rule-11``."""
     alone = answers(LOCAL, RUSH.replace(".R/ORIG 0230456781 FILE GRUCM12345\n", ""))
     assert {tag: one["state"] for tag, one in alone.items()} == {TAG: "ACCEPTED", "2230000457": "RUSH_TAGGED"}
     assert alone["2230000457"]["planned"] == [LEG_702]
 
 
 def test_a_station_off_the_plan_is_a_misroute_and_an_unknown_bag_has_no_plan() -> None:
-    """Rule 12."""
+    """``docs/DOMAIN.md#rule-12``."""
     wrong = processed(
         "1XBOG", "R/AG3/D6/23NOV/2100Z/ST1", flights=(".I/CM150/23NOV/PTY/Y",), tags=".B/NOF/0230456781001"
     )
@@ -270,7 +270,7 @@ def test_a_station_off_the_plan_is_a_misroute_and_an_unknown_bag_has_no_plan() -
 
 
 def test_a_message_without_time_stands_before_every_scan() -> None:
-    """Rule 2."""
+    """``docs/DOMAIN.md#rule-2``."""
     untimed = LOCAL.partition("\n")[2].partition("\n")[2]
     assert untimed.startswith("BSM")
     found = answer(SCREENED, untimed)
@@ -299,7 +299,7 @@ ENDBSM
 
 
 def test_groups_of_passengers_inherit_what_they_should() -> None:
-    """Rule 5: by tags behind a name with the flights, by a flight with the inbound one in front of the first."""
+    """``docs/DOMAIN.md#rule-5``: a group begins with tags behind a name, or with a flight."""
     found = answers(GROUPS)
     assert {tag: (one["planned"], one["authorised"]) for tag, one in found.items()} == {
         "0230000001": ([LEG_335, LEG_758], True),
@@ -329,7 +329,7 @@ HARM = processed("1TPTY", "R/AG2/D5/23NOV/2300Z/ST9", flights=BOTH, tags=".B/OFF
     ],
 )
 def test_what_cannot_be_read_leaves_no_trace(broken: str) -> None:
-    """Rule 13, with another message right behind it, whose origin line is its own, and the same bytes once more."""
+    """``docs/DOMAIN.md#rule-13``, with another message and its origin line behind it, and the same bytes again."""
     recount = counted(LOADED_PTY, broken, LOCAL, "MVT\nCM335/23\nAD1205/1218\n", broken, TRANSFER)
     assert recount.reader.tally.dead == 1
     (found,) = recount.answers()
@@ -337,7 +337,7 @@ def test_what_cannot_be_read_leaves_no_trace(broken: str) -> None:
 
 
 def test_a_bad_date_that_nobody_uses_does_no_harm() -> None:
-    """Rule 13."""
+    """``docs/DOMAIN.md#rule-13``."""
     assert answer(LOCAL.replace(".P/", ".D/DTN/HOTEL/99XXX/2561L\n.P/"))["state"] == "ACCEPTED"
 
 

@@ -31,7 +31,7 @@ from tests.type_b_messages import (
 )
 from tests.world import Builder, World, context_of, open_stores, our_day
 
-# The days of the samples in the domain reference.
+# The dates of the samples in docs/DOMAIN.md#samples.
 NOW = datetime(2025, 11, 23, 23, 0, tzinfo=UTC)
 
 LOCAL = ".MIAKMCM 231205\n" + LOCAL_BSM
@@ -177,7 +177,7 @@ async def test_the_same_twice_changes_nothing(airline: Builder) -> None:
     ],
 )
 async def test_the_last_word_counts_in_order_of_origin_time(world: World, texts: list[str], state: str) -> None:
-    """Rule 4."""
+    """``docs/DOMAIN.md#rule-4``."""
     for order in permutations(texts):
         airline = await world.another_airline()
         for text in order:
@@ -274,7 +274,7 @@ async def test_statements_do_not_grow_with_messages(airline: Builder, number: in
 
 
 async def test_an_untimed_message_stands_before_every_scan(airline: Builder) -> None:
-    """Rule 2."""
+    """``docs/DOMAIN.md#rule-2``."""
     untimed = LOCAL.split("\n", 1)[1]
     await bring(airline, LOADED_BPM)
     await bring(airline, untimed, at=NOW + timedelta(hours=1))
@@ -292,7 +292,7 @@ ENDBCM
 
 
 async def test_a_close_out_puts_the_bags_of_its_flight_in_flight(world: World) -> None:
-    """Rule 10."""
+    """``docs/DOMAIN.md#rule-10``."""
     for texts in ([LOADED_BPM, CLOSED], [CLOSED, LOADED_BPM]):
         airline = await world.another_airline()
         for text in texts:

@@ -1,4 +1,4 @@
-"""What Type B messages say; numbers are the rules of the domain reference, section 12."""
+"""Content of Type B messages, by the rules of ``docs/DOMAIN.md#the-twenty-rules``."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -43,7 +43,7 @@ def refused(text: str, received_at: datetime = RECEIVED) -> tuple[int, int, str]
     return caught.value.line, caught.value.column, caught.value.reason
 
 
-# --- the samples --------------------------------------------------------------------------------------------------
+# Samples of docs/DOMAIN.md#samples
 
 
 def test_a_local_bsm_accepts_each_of_its_bags_and_says_whose_they_are() -> None:
@@ -100,7 +100,7 @@ def test_a_bum_is_an_instruction_and_no_event() -> None:
     ]
 
 
-def test_a_rush_bsm_names_the_tag_it_replaces() -> None:  # rule 11
+def test_a_rush_bsm_names_the_tag_it_replaces() -> None:  # docs/DOMAIN.md#rule-11
     said = reading(f"{ORIGIN}\n{type_b_messages.RUSH_BSM}")
     assert [(scan.tag, scan.kind) for scan in said.scans] == [("2230000457", EventKind.RUSH_TAGGED)]
     assert said.instructions[0].original_tag == "0230456782"
@@ -122,7 +122,7 @@ def test_what_is_not_one_whole_tag_is_not_guessed(remark: str) -> None:
     assert told.original_tag is None
 
 
-# --- time ---------------------------------------------------------------------------------------------------------
+# Time
 
 
 @pytest.mark.parametrize(
@@ -144,13 +144,13 @@ def test_a_flight_is_of_the_year_that_is_nearest(received: str, written: str, me
 
 
 @pytest.mark.parametrize("written", ["19NOV", "20OCT", "29FEB", "31NOV", "00NOV", "3NOV", "23NVO", "23NOV26", ""])
-def test_a_flight_date_that_fits_no_year_is_a_dead_letter(written: str) -> None:  # rule 13
+def test_a_flight_date_that_fits_no_year_is_a_dead_letter(written: str) -> None:  # docs/DOMAIN.md#rule-13
     line, column, reason = refused(f"BSM\n.V/1LMIA\n.F/CM335/{written}/PTY\n.N/0230456781001\nENDBSM")
     assert (line, column) == (3, 10)
     assert "a flight" in reason
 
 
-def test_a_message_of_unknown_time_comes_before_every_scan() -> None:  # rule 2
+def test_a_message_of_unknown_time_comes_before_every_scan() -> None:  # docs/DOMAIN.md#rule-2
     said = reading(type_b_messages.TRANSFER_BSM)
     assert said.sent_at is None
     stated = [(one.at, one.assumed) for one in said.instructions] + [(scan.at, scan.assumed) for scan in said.scans]
@@ -227,7 +227,7 @@ def test_a_scan_without_j_has_the_time_of_the_origin_line() -> None:
     assert (scan.at, scan.kind) == (SENT, EventKind.SORTED)
 
 
-# --- what happened (rule 8) ---------------------------------------------------------------------------------------
+# Events: docs/DOMAIN.md#rule-8
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_a_bns_says_which_bags_were_not_seen() -> None:
         ]
 
 
-def test_a_close_out_names_the_flight_that_left() -> None:  # rule 10
+def test_a_close_out_names_the_flight_that_left() -> None:  # docs/DOMAIN.md#rule-10
     text = "BCM\n{}\n.V/1LPTY\n.F/CM758/23NOV/GRU/Y\nENDBCM"
     closed = reading(f"{ORIGIN}\n{text.format('FCM')}")
     assert (closed.flight_closed, closed.sent_at, closed.flights) == (PTY_GRU, SENT, (PTY_GRU,))
@@ -307,7 +307,7 @@ def test_messages_about_no_single_bag_are_kept_by_structure(kind: str) -> None:
     assert reading(f"{kind}\n.V/1LPTY/1\n.F/NOT READ/99XXX\n.N/1\nWORDS\nEND{kind}") == MessageContent()
 
 
-# --- groups (rule 5) ----------------------------------------------------------------------------------------------
+# Passenger groups: docs/DOMAIN.md#rule-5
 
 
 def groups(*lines: str) -> list[tuple[str, Any, Any, Any, Any]]:
@@ -371,7 +371,7 @@ def test_both_named_and_irregular_bags_may_stand_in_a_group() -> None:
     ]  # fmt: skip
 
 
-# --- elements -----------------------------------------------------------------------------------------------------
+# Elements
 
 
 @pytest.mark.parametrize(
@@ -437,7 +437,7 @@ def test_a_flight_whose_origin_is_not_said_is_not_named(elements: tuple[str, ...
         (".N/0000000000001", 4, "identifies no bag"),
     ],
 )
-def test_what_cannot_be_applied_is_a_dead_letter(line: str, column: int, reason: str) -> None:  # rule 13
+def test_what_cannot_be_applied_is_a_dead_letter(line: str, column: int, reason: str) -> None:  # docs/DOMAIN.md#rule-13
     kept = () if line.startswith((".N", ".B")) else (".N/0230456781001",)
     found = refused(
         "\n".join((ORIGIN, "BSM", ".V/1TPTY", *([".F/CM758/23NOV"] if line[1] in "ONB" else []), line, *kept, "ENDBSM"))
@@ -457,7 +457,7 @@ def test_a_message_about_bags_without_a_tag_is_a_dead_letter(kind: str) -> None:
     assert refused(f"{ORIGIN}\n{kind}\n.V/1TPTY\n{F1}\n{N1}\n{F2}\n{P2}\nEND{kind}")[0] == 7
 
 
-def test_a_bad_date_in_what_is_not_used_sinks_nothing() -> None:  # rule 13
+def test_a_bad_date_in_what_is_not_used_sinks_nothing() -> None:  # docs/DOMAIN.md#rule-13
     assert len(bpm(".F/CM758/23NOV/GRU", ".I/CM335/31FEB/MIA", ".M/0230456781/31FEB", ".N/0230456781001").scans) == 1
 
 

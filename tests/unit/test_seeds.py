@@ -31,7 +31,7 @@ from seeds.type_b import SeedMessage
 
 NOON = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
 
-# Destination, kilometres, block time: the routes of the domain reference, section 9.4.
+# Destination, kilometres and block time of docs/DOMAIN.md#routes-from-the-hub.
 REFERENCE_ROUTES = """
 SJO 539 1h15, MDE 543 1h15, CTG 451 1h10, CLO 698 1h30, BOG 755 1h35, MGA 816 1h40, UIO 1029 1h55, SAL 1161 2h05,
 GYE 1250 2h10, GUA 1358 2h20, CCS 1368 2h20, SDQ 1477 2h30, CUN 1554 2h35, HAV 1581 2h40, PUJ 1590 2h40, MEX 2411 3h45,

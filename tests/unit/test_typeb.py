@@ -1,4 +1,4 @@
-"""Type B text: cut from a stream, parsed and written; rule 13 of the domain reference, section 12."""
+"""Type B text: split from a stream, parsed and written (``docs/DOMAIN.md#rule-13``)."""
 
 import hashlib
 import tracemalloc
