@@ -128,7 +128,7 @@ class TagDescription:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportedBag:
+class SeededPirBag:
     """Bag of a PIR, before it is known which bag carries the tag."""
 
     pir_id: int
@@ -154,7 +154,7 @@ class SeedRows:
     scans: list[Scan] = field(default_factory=list)
     descriptions: list[TagDescription] = field(default_factory=list)
     pirs: list[NewPir] = field(default_factory=list)
-    pir_bags: list[ReportedBag] = field(default_factory=list)
+    pir_bags: list[SeededPirBag] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +336,7 @@ class BagFactory:
         )
         brand, contents = bag.rng.choice(BRANDS), bag.rng.choice(CONTENTS)
         state = _state(pir.kind, bag.steps)
-        rows.pir_bags.append(ReportedBag(bag.exception, bag.tag, bag.description, brand, contents, state))
+        rows.pir_bags.append(SeededPirBag(bag.exception, bag.tag, bag.description, brand, contents, state))
 
 
 def _party_messages(bags: Sequence[SeededBag]) -> Iterator[SeedMessage]:
