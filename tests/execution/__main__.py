@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     until = time.monotonic() + parsed.minutes * 60
     workers = [
         context.Process(
-            target=work,
+            target=compare_cases,
             args=(range(parsed.first + number, parsed.first + parsed.cases, parsed.processes), real_rows, until, queue),
             daemon=True,
         )
@@ -106,16 +106,16 @@ def followed(workers: Sequence[Any], queue: "Queue[Found]", wanted: int) -> tupl
     return failures, done
 
 
-def work(numbers: Sequence[int], real_rows: Sequence[Any], until: float, queue: "Queue[Found]") -> None:
+def compare_cases(numbers: Sequence[int], real_rows: Sequence[Any], until: float, queue: "Queue[Found]") -> None:
     """Goes through the cases of one process."""
     # graphql-core's executor leaves coroutines and futures behind when a null makes them needless.
     warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     sys.unraisablehook = lambda _: None
-    asyncio.run(worked(numbers, real_rows, until, queue))
+    asyncio.run(_compare_cases(numbers, real_rows, until, queue))
 
 
-async def worked(numbers: Sequence[int], real_rows: Sequence[Any], until: float, queue: "Queue[Found]") -> None:
-    """As ``work``, on an event loop."""
+async def _compare_cases(numbers: Sequence[int], real_rows: Sequence[Any], until: float, queue: "Queue[Found]") -> None:
+    """As ``compare_cases``, on an event loop."""
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     executor = counting()
     bench = Bench(executor, real_rows)

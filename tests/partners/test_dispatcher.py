@@ -114,7 +114,7 @@ class Bench:
         self.workers[service] = Dispatcher(self.postgres, INSTALLATION, channels[service](), owner, self.clock)
         return self.workers[service]
 
-    async def work(self, service: Service) -> None:
+    async def run_until_idle(self, service: Service) -> None:
         """Steps the service's dispatcher until nothing is due."""
         worker = self.workers.get(service) or self.worker(service)
         while await worker.step():
@@ -172,13 +172,13 @@ async def test_a_file_is_created_and_its_passenger_notified_in_spanish(bench: Be
     sms = await bench.request(Service.SMS, Trigger.FILE_OPENED)
     email = await bench.request(Service.EMAIL, Trigger.FILE_OPENED)
 
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
     first_state = await bench.state(sms)
-    await bench.work(Service.WORLDTRACER)
+    await bench.run_until_idle(Service.WORLDTRACER)
     reference = (await pirs.by_id(bench.postgres, OURS, [bench.pir]))[bench.pir].reference
     bench.clock.advance(seconds=3)
     for service in (Service.SMS, Service.EMAIL):
-        await bench.work(service)
+        await bench.run_until_idle(service)
 
     assert first_state == (EffectState.PENDING, EffectReason.REFERENCE_AWAITED)
     assert reference is not None
@@ -205,7 +205,7 @@ async def test_each_change_of_an_effect_is_published(bench: Bench) -> None:
     counts = []
     for seconds in (0, 60, 30, 33):
         bench.clock.advance(seconds=seconds)
-        await bench.work(Service.SMS)
+        await bench.run_until_idle(Service.SMS)
         counts.append(await published())
     sid = (await bench.effect(sms)).provider_id or ""
     report = DeliveryReport(Service.SMS, "r1", sid, None, DeliveryStatus.DELIVERED, bench.clock())
@@ -218,10 +218,10 @@ async def test_each_change_of_an_effect_is_published(bench: Bench) -> None:
 async def test_a_passenger_is_notified_without_a_reference_after_two_minutes(bench: Bench) -> None:
     sms = await bench.request(Service.SMS, Trigger.FILE_OPENED)
     bench.clock.advance(seconds=119)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
     before = await bench.state(sms)
     bench.clock.advance(seconds=3)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
 
     assert before == (EffectState.PENDING, EffectReason.REFERENCE_AWAITED)
     assert await bench.state(sms) == (EffectState.ACCEPTED, None)
@@ -236,14 +236,14 @@ async def test_an_unknown_outcome_is_settled_without_a_second_message(bench: Ben
     more = {"seconds": 0.6} if kind == "late" else {}
     order = "latency" if kind == "late" else kind
     await bench.mocks[Service.SMS].order(order, match={"method": "POST"}, **more)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
     unknown = await bench.state(sms)
     await asyncio.sleep(0.7 if kind == "late" else 0.0)
     bench.clock.advance(seconds=6)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
     for _ in range(20):
         bench.clock.advance(seconds=6)
-        await bench.work(Service.SMS)
+        await bench.run_until_idle(Service.SMS)
 
     assert unknown == (EffectState.UNSETTLED, EffectReason.OUTCOME_UNKNOWN)
     assert await bench.state(sms) == (EffectState.ACCEPTED, None)
@@ -254,12 +254,12 @@ async def test_what_did_not_arrive_is_sent_again(bench: Bench) -> None:
     await _give_reference(bench)
     sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
     await bench.mocks[Service.SMS].order("reset_before", match={"method": "POST"})
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
     bench.clock.advance(seconds=50)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
     early = await bench.state(sms)
     bench.clock.advance(seconds=12)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
 
     assert early == (EffectState.UNSETTLED, EffectReason.OUTCOME_UNKNOWN)
     assert await bench.state(sms) == (EffectState.ACCEPTED, None)
@@ -269,10 +269,10 @@ async def test_what_did_not_arrive_is_sent_again(bench: Bench) -> None:
 async def test_a_file_whose_creation_has_no_response_is_found_and_not_created_twice(bench: Bench) -> None:
     create = await bench.request(Service.WORLDTRACER, TracingCall.CREATE)
     await bench.mocks[Service.WORLDTRACER].order("reset_after", match={"path": "*CreateRQ"})
-    await bench.work(Service.WORLDTRACER)
+    await bench.run_until_idle(Service.WORLDTRACER)
     unknown = await bench.state(create)
     bench.clock.advance(seconds=6)
-    await bench.work(Service.WORLDTRACER)
+    await bench.run_until_idle(Service.WORLDTRACER)
 
     assert unknown == (EffectState.UNSETTLED, EffectReason.OUTCOME_UNKNOWN)
     assert (await bench.effect(create)).state == EffectState.ACCEPTED
@@ -282,13 +282,13 @@ async def test_a_file_whose_creation_has_no_response_is_found_and_not_created_tw
 
 async def test_a_closure_whose_response_is_lost_is_closed(bench: Bench) -> None:
     await bench.request(Service.WORLDTRACER, TracingCall.CREATE)
-    await bench.work(Service.WORLDTRACER)
+    await bench.run_until_idle(Service.WORLDTRACER)
     await bench.postgres.execute(REASON, bench.pir, name="TEST")
     close = await bench.request(Service.WORLDTRACER, TracingCall.CLOSE)
     await bench.mocks[Service.WORLDTRACER].order("reset_after", match={"path": "*CloseRecordsRQ"})
-    await bench.work(Service.WORLDTRACER)
+    await bench.run_until_idle(Service.WORLDTRACER)
     bench.clock.advance(seconds=6)
-    await bench.work(Service.WORLDTRACER)
+    await bench.run_until_idle(Service.WORLDTRACER)
 
     assert await bench.state(close) == (EffectState.ACCEPTED, None)
 
@@ -296,7 +296,7 @@ async def test_a_closure_whose_response_is_lost_is_closed(bench: Bench) -> None:
 async def test_a_file_without_the_mandatory_elements_stays_open(bench: Bench) -> None:
     await bench.request(Service.WORLDTRACER, TracingCall.CREATE)
     close = await bench.request(Service.WORLDTRACER, TracingCall.CLOSE)
-    await bench.work(Service.WORLDTRACER)
+    await bench.run_until_idle(Service.WORLDTRACER)
 
     assert await bench.state(close) == (EffectState.FAILED, EffectReason.INCOMPLETE)
 
@@ -305,7 +305,7 @@ async def test_an_email_of_unknown_outcome_waits_for_its_event(bench: Bench) -> 
     await _give_reference(bench)
     taken, lost = [await bench.request(Service.EMAIL, Trigger.BAG_LOCATED) for _ in range(2)]
     await bench.mocks[Service.EMAIL].order("reset_after", match={"method": "POST"}, times=2)
-    await bench.work(Service.EMAIL)
+    await bench.run_until_idle(Service.EMAIL)
     bench.clock.advance(minutes=3)
     key = (await bench.effect(taken)).our_key
     report = DeliveryReport(Service.EMAIL, "event-1", "id-1", key, DeliveryStatus.DELIVERED, bench.clock())
@@ -313,7 +313,7 @@ async def test_an_email_of_unknown_outcome_waits_for_its_event(bench: Bench) -> 
     settled = await bench.state(taken)
     for _ in range(4):
         bench.clock.advance(minutes=6)
-        await bench.work(Service.EMAIL)
+        await bench.run_until_idle(Service.EMAIL)
 
     assert settled == (EffectState.DELIVERED, None)
     assert await bench.state(lost) == (EffectState.FAILED, EffectReason.OUTCOME_UNKNOWN)
@@ -334,11 +334,11 @@ async def test_a_worker_that_dies_in_mid_call_is_replaced_by_one_that_looks_the_
     dead = await bench.state(sms)
     bench.worker(Service.SMS)
     bench.clock.advance(seconds=20)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
     untouched = await bench.state(sms)
     for _ in range(9):
         bench.clock.advance(seconds=6)
-        await bench.work(Service.SMS)
+        await bench.run_until_idle(Service.SMS)
 
     assert dead == untouched == (EffectState.SENDING, None)
     assert await bench.state(sms) == (EffectState.ACCEPTED, None)
@@ -349,10 +349,10 @@ async def test_effects_of_a_file_are_sent_in_order(bench: Bench) -> None:
     create = await bench.request(Service.WORLDTRACER, TracingCall.CREATE)
     update = await bench.request(Service.WORLDTRACER, TracingCall.UPDATE)
     await bench.mocks[Service.WORLDTRACER].order("status", status=503, match={"path": "*CreateRQ"})
-    await bench.work(Service.WORLDTRACER)
+    await bench.run_until_idle(Service.WORLDTRACER)
     first = [await bench.state(one) for one in (create, update)]
     bench.clock.advance(minutes=1)
-    await bench.work(Service.WORLDTRACER)
+    await bench.run_until_idle(Service.WORLDTRACER)
 
     assert first == [(EffectState.PENDING, EffectReason.PARTNER_AWAY), (EffectState.PENDING, None)]
     assert [await bench.state(one) for one in (create, update)] == [(EffectState.ACCEPTED, None)] * 2
@@ -373,13 +373,13 @@ async def test_an_unavailable_partner_opens_the_breaker_and_nothing_is_lost(benc
         await _give_reference(bench)
         ids.append(await bench.request(Service.SMS, Trigger.BAG_LOCATED))
     worker = bench.worker(Service.SMS)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
     resting = worker.link.retry_after()
     counts = await bench.mocks[Service.SMS].counts()
     worker = bench.worker(Service.SMS)  # a minute later
     await bench.postgres.execute("UPDATE lanes SET leased_until = '-infinity'", name="TEST")
     bench.clock.advance(minutes=1)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
 
     assert resting > 50
     assert counts["injected"] == {"status": 3}
@@ -397,7 +397,7 @@ async def test_the_fallback_mock_takes_effects_of_an_unavailable_partner_and_is_
     bench.workers[Service.SMS] = Dispatcher(bench.postgres, INSTALLATION, channel, "with a fallback", bench.clock)
     sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
     for _ in range(4):
-        await bench.work(Service.SMS)
+        await bench.run_until_idle(Service.SMS)
         bench.clock.advance(minutes=5)
     await asyncio.gather(nowhere.close_connections(), fallback.close_connections())
 
@@ -415,17 +415,17 @@ async def test_the_rate_limit_of_ten_a_minute_delays_the_others(bench: Bench) ->
         await _give_reference(bench)
         await bench.request(Service.SMS, Trigger.BAG_LOCATED)
     bench.worker(Service.SMS, max_per_minute=10)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
     first = len(await bench.texts())
     bench.worker(Service.SMS, max_per_minute=10)
     await bench.postgres.execute("UPDATE lanes SET leased_until = '-infinity'", name="TEST")
     bench.clock.advance(seconds=30)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
     after_half_a_minute = len(await bench.texts())
     bench.worker(Service.SMS, max_per_minute=10)
     await bench.postgres.execute("UPDATE lanes SET leased_until = '-infinity'", name="TEST")
     bench.clock.advance(seconds=31)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
 
     assert (first, after_half_a_minute, len(await bench.texts())) == (10, 10, 12)
 
@@ -442,7 +442,7 @@ async def test_a_passenger_without_a_usable_contact(
 ) -> None:
     await bench.open_pir(phone=phone)
     sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
 
     assert await bench.state(sms) == (state, reason)
     assert await bench.texts() == []
@@ -453,12 +453,12 @@ async def test_an_opted_out_passenger_is_not_notified(bench: Bench) -> None:
     stop = ConsentChange(Service.SMS, PHONE, opted_out=True, at=bench.clock())
     await delivery_reports.receive_reports(bench.postgres, OURS, [stop], bench.clock)
     sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
     stopped = await bench.state(sms)
     start = ConsentChange(Service.SMS, PHONE, opted_out=False, at=bench.clock())
     await delivery_reports.receive_reports(bench.postgres, OURS, [start], bench.clock)
     again = await bench.request(Service.SMS, Trigger.BAG_FORWARDED)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
 
     assert stopped == (EffectState.SUPPRESSED, EffectReason.OPTED_OUT)
     assert await bench.state(again) == (EffectState.ACCEPTED, None)
@@ -468,10 +468,10 @@ async def test_quiet_hours_delay_a_message_until_morning(bench: Bench) -> None:
     await _give_reference(bench)
     bench.clock.advance(hours=11)  # 23:00 in São Paulo
     sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
     at_night = await bench.effect(sms)
     bench.clock.advance(hours=8)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
 
     assert (at_night.state, at_night.reason) == (EffectState.PENDING, EffectReason.QUIET_HOURS)
     assert at_night.due_at == START + timedelta(hours=19)  # 07:00
@@ -486,7 +486,7 @@ async def test_the_daily_cap_holds_for_files_that_are_due_at_the_same_time(bench
         requested.append(await bench.request(Service.SMS, Trigger.BAG_LOCATED))
     bench.worker(Service.SMS, read_seconds=10)
     await bench.mocks[Service.SMS].order("latency", seconds=2, times=5, match={"method": "POST"})
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
     states = [await bench.state(sms) for sms in requested]
 
     assert (
@@ -494,7 +494,7 @@ async def test_the_daily_cap_holds_for_files_that_are_due_at_the_same_time(bench
     )
     assert len(await bench.texts()) == 5
     bench.clock.advance(hours=19)  # 07:00 of the next day
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
     assert len(await bench.texts()) == 8
 
 
@@ -502,7 +502,7 @@ async def test_the_daily_cap_holds_for_files_that_are_due_at_the_same_time(bench
 async def test_reports_count_once_in_any_order(bench: Bench, reverse: bool) -> None:
     await _give_reference(bench)
     sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
     sid = (await bench.effect(sms)).provider_id
     assert sid is not None
     reports = [
@@ -517,13 +517,13 @@ async def test_reports_count_once_in_any_order(bench: Bench, reverse: bool) -> N
 async def test_a_message_that_could_not_be_delivered_can_be_sent_again(bench: Bench) -> None:
     await _give_reference(bench)
     sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
     sid = (await bench.effect(sms)).provider_id or ""
     report = DeliveryReport(Service.SMS, "1", sid, None, DeliveryStatus.UNDELIVERED, bench.clock())
     await delivery_reports.receive_reports(bench.postgres, OURS, [report], bench.clock)
     failed = await bench.state(sms)
     await effects.resend(bench.postgres, OURS, sms, bench.clock())
-    await bench.work(Service.SMS)
+    await bench.run_until_idle(Service.SMS)
 
     assert failed == (EffectState.FAILED, EffectReason.UNDELIVERED)
     assert await bench.state(sms) == (EffectState.ACCEPTED, None)

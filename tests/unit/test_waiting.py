@@ -71,12 +71,12 @@ async def test_a_failure_stays_what_it_is(client: Client) -> None:
 
 
 async def test_a_task_that_somebody_else_cancels_is_cancelled(client: Client) -> None:
-    async def work() -> None:
+    async def guarded() -> None:
         with RequestGuard(client.receive, 5):
             await asyncio.sleep(5)
 
     for left in (False, True):
-        task = asyncio.create_task(work())
+        task = asyncio.create_task(guarded())
         await asyncio.wait_for(client.watched.wait(), 1)
         if left:
             client.left.set()
