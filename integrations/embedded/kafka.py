@@ -9,8 +9,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from integrations.embedded.java import JavaServer
-from integrations.embedded.process import Progress, run
+from integrations.embedded.process import run
 from integrations.embedded.server import free_port, is_free, write_secret
+from integrations.progress import Progress
 
 SERVER_CLASS = "kafka.Kafka"
 STORAGE_CLASS = "kafka.tools.StorageTool"

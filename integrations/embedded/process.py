@@ -20,8 +20,6 @@ LOG_BYTES = 10_000_000
 POLL_SECONDS = 0.05
 GONE_SECONDS = 10.0
 
-Progress = Callable[[str], None]
-
 
 class StartError(RuntimeError):
     """A server or program cannot start. The text is one sentence for the console."""

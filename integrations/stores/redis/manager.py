@@ -1,7 +1,7 @@
 """Redis, the cache: routes, counters and rate limits. Redis holds only data that can be lost."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -14,6 +14,7 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 
+from integrations.batches import in_batches
 from integrations.deadline import remaining
 from integrations.errors import OutsideError, Refused
 from integrations.stores.availability import Availability
@@ -224,8 +225,8 @@ class RedisManager:
         return Redis.from_pool(pool)
 
     async def _set_all(self, items: list[tuple[str, bytes, float | None]]) -> None:
-        for start in range(0, len(items), BATCH):
-            await self._call(_set_batch, items[start : start + BATCH], seconds=max(self._timeout, BATCH_SECONDS))
+        for batch in in_batches(items, BATCH):
+            await self._call(_set_batch, batch, seconds=max(self._timeout, BATCH_SECONDS))
 
     async def _call(
         self, command: Callable[..., Awaitable[Any]], *args: Any, seconds: float | None = None, **options: Any
@@ -300,7 +301,7 @@ async def _run_script(client: Redis, script: AsyncScript, key: str, *args: int) 
     return await script(keys=[key], args=args, client=client)
 
 
-async def _set_batch(client: Redis, items: list[tuple[str, bytes, float | None]]) -> None:
+async def _set_batch(client: Redis, items: Sequence[tuple[str, bytes, float | None]]) -> None:
     async with client.pipeline(transaction=False) as pipeline:
         for key, data, ttl in items:
             pipeline.set(key, data, px=_milliseconds(ttl))
