@@ -1,11 +1,12 @@
 """Migration of PostgreSQL and Neo4j to the schema of this version."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from integrations.errors import Conflict, Refused
+from integrations.progress import Progress
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres.manager import PostgresManager, Session
 
@@ -49,7 +50,7 @@ class Migration:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-async def migrate(records: PostgresManager, report: Callable[[str], None], folder: Path = VERSIONED) -> list[str]:
+async def migrate(records: PostgresManager, report: Progress, folder: Path = VERSIONED) -> list[str]:
     """Apply the missing files in order of their names, each in a transaction of its own.
 
     Safe to repeat, and to run in several processes at the same time. Uses a direct connection, since a pooler does not

@@ -1,9 +1,9 @@
 """Empties a seeded database, so that it can be seeded again, while gateway and projector run."""
 
 from asyncio import sleep
-from collections.abc import Callable
 from time import monotonic
 
+from integrations.progress import Progress
 from integrations.records.outbox import Consumer
 from integrations.stores.neo4j import seedings as graph_seedings
 from integrations.stores.neo4j.manager import Neo4jManager
@@ -17,7 +17,7 @@ OWNER = "reset"
 LEASE_SECONDS = 90.0
 
 
-async def reset(context: Context, progress: Callable[[str], None]) -> None:
+async def reset(context: Context, progress: Progress) -> None:
     """Empties the graph, then the records except reference data, network and users. The caller flushes the cache.
 
     No projector may write meanwhile: it would restore old bags, with versions that new ones never reach. Therefore all
@@ -56,7 +56,7 @@ async def _stop_projectors(postgres: PostgresManager) -> None:
         await sleep(0.1)
 
 
-async def _empty_graph(postgres: PostgresManager, graph: Neo4jManager, progress: Callable[[str], None]) -> None:
+async def _empty_graph(postgres: PostgresManager, graph: Neo4jManager, progress: Progress) -> None:
     deleted = 0
     while count := await graph_seedings.delete_nodes(graph):
         deleted += count

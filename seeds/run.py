@@ -1,12 +1,13 @@
 """Fills the records: network, flights and reservations, and bags, which messages create as in production."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from time import monotonic
 
 from integrations.messages.formats import pieces_of
+from integrations.progress import Progress, ProgressTimer
 from integrations.records.pirs import PirStatus
 from integrations.records.seedings import Seeding
 from integrations.stores.postgres import bags, bookings, flights, network, passengers, pirs, seedings
@@ -21,8 +22,6 @@ from seeds.bag_factory import MOST_BAGS, MOST_EXCEPTIONS, BagFactory, GuideBag, 
 from seeds.network import Network, read_network
 from seeds.operations import DatedFlight, Operations, build_flights
 from seeds.type_b import SeedMessage
-
-Progress = Callable[[str], None]
 
 # A multiple of eight, so that those who travel together are written together.
 BATCH = 400
@@ -250,17 +249,15 @@ class _BagProgress:
     def __init__(self, total: int, progress: Progress) -> None:
         self._total = total
         self._progress = progress
-        self._started_at = self._reported_at = monotonic()
+        self._timer = ProgressTimer(PROGRESS_SECONDS)
         self._done = 0
         self._analyzed = 0
 
     def add(self, bags: int) -> bool:
         """Counts bags; returns whether the tables have grown enough for new statistics."""
         self._done += bags
-        now = monotonic()
-        if now - self._reported_at >= PROGRESS_SECONDS or self._done == self._total:
-            self._reported_at = now
-            rate = self._done / (now - self._started_at)
+        if self._timer.is_due() or self._done == self._total:
+            rate = self._timer.rate(self._done)
             left = (self._total - self._done) / rate
             self._progress(f"{self._done:,} of {self._total:,} bags, {rate:,.0f}/s, {left:,.0f} s left")
         grown = self._done >= GROWTH * self._analyzed or self._done == self._total

@@ -104,9 +104,7 @@ async def test_a_rejection_is_a_user_error_whoever_raises_it(
     }
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(-4, "FORBIDDEN"), (-5, "STORE_UNAVAILABLE"), (-6, "INTERNAL_ERROR")]
-)
+@pytest.mark.parametrize(("number", "code"), [(-4, "FORBIDDEN"), (-5, "STORE_UNAVAILABLE"), (-6, "INTERNAL_ERROR")])
 async def test_any_other_error_is_an_error_of_the_response(schema: GatewaySchema, number: int, code: str) -> None:
     result = await ask(schema, MUTATION, context_of(Library.of(authors=1)), input={"number": number})
     assert codes_of(result) == [code]
