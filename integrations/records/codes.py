@@ -15,7 +15,7 @@ MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", 
 NO_AIRPORT = "An airport must be an IATA code of three letters, for example PTY."
 NO_PARTY = "A party's code must have 1 to 16 characters: capital letters, digits, _ and -."
 NO_PLACE = "Must have at most 40 characters, all printable ASCII."
-NO_DESIGNATOR = "A flight must be a carrier and a number, for example CM758."
+NO_DESIGNATOR = "A flight must be carrier and number, for example CM758."
 
 
 def day_and_month(day: date) -> str:
