@@ -1,6 +1,7 @@
 """Arguments of fields: coerced as graphql-core does, and converted to what Strawberry passes to functions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING
 from enum import Enum
 from typing import Any
 
@@ -8,10 +9,16 @@ from graphql import (
     ArgumentNode,
     FieldNode,
     GraphQLField,
+    GraphQLInputField,
     GraphQLInputType,
+    ObjectValueNode,
+    Undefined,
+    ValueNode,
     VariableNode,
     Visitor,
     get_nullable_type,
+    is_input_object_type,
+    is_non_null_type,
     is_scalar_type,
     visit,
 )
@@ -19,14 +26,24 @@ from graphql.execution.executor import Executor
 from graphql.execution.values import get_argument_values
 from strawberry.relay.types import GlobalID
 from strawberry.schema.schema_converter import GraphQLCoreConverter
-from strawberry.types.arguments import StrawberryArgument, convert_arguments
-from strawberry.types.base import StrawberryMaybe, StrawberryOptional
+from strawberry.types.arguments import convert_arguments
+from strawberry.types.base import (
+    StrawberryMaybe,
+    StrawberryOptional,
+    WithStrawberryObjectDefinition,
+    has_object_definition,
+)
 from strawberry.types.field import StrawberryField
 
 from schema.execution.info import ResolveInfo
 
 IMMUTABLE = (str, int, float, bool, type(None), Enum)
 NO_ARGUMENTS: Mapping[str, Any] = {}
+
+# Reads an argument off the coerced variables; None if one of its variables is absent or null.
+ReadVariables = Callable[[Mapping[str, Any]], Any]
+# Converts a coerced value to the one that Strawberry passes to functions.
+Convert = Callable[[Any], Any]
 
 
 class FieldArguments:
@@ -44,8 +61,8 @@ class FieldArguments:
     def __init__(self, definition: GraphQLField, node: FieldNode) -> None:
         self._definition = definition
         self._node = node
-        self._variables = _whole_variables(definition, node)
-        # The coerced arguments that are no variables, where every variable is a whole argument.
+        self._variables = _variable_arguments(definition, node)
+        # The other coerced arguments, where these contain no variable.
         self._others: Mapping[str, Any] | None = None
         with_variables = [argument for argument in node.arguments or () if _contains_variable(argument)]
         self.has_variables = bool(with_variables)
@@ -55,7 +72,8 @@ class FieldArguments:
     def coerced(self, executor: "Executor[Any]") -> Mapping[str, Any]:
         """The coerced arguments; immutable ones without variables are coerced once.
 
-        Variables have been coerced before the run: one that is a whole argument and not null is that argument's value.
+        Variables have been coerced before the run: an argument that consists of them, none of them null, is not
+        coerced again.
 
         Raises:
             GraphQLError: a value is invalid.
@@ -68,7 +86,7 @@ class FieldArguments:
             return NO_ARGUMENTS
         variables = executor.variable_values.coerced
         if self._others is not None:
-            given = {name: variables.get(variable) for name, variable in self._variables.items()}
+            given = {name: read(variables) for name, read in self._variables.items()}
             if None not in given.values():
                 return {**self._others, **given}
         arguments = get_argument_values(definition, node, executor.variable_values, None, executor.hide_suggestions)
@@ -96,13 +114,17 @@ class ArgumentConverter:
         name_of = converter.config.name_converter.from_argument
         named = [(name_of(argument), argument) for argument in declared.arguments]
         types = {name: argument.type for name, argument in definition.args.items()}
-        unchanged = all(name in types and _is_scalar(types[name], argument) for name, argument in named)
-        self._names = [(name, argument.python_name) for name, argument in named] if unchanged else None
+        converts = [
+            (name, argument.python_name, name in types and _convert_of(types[name], argument.type, converter))
+            for name, argument in named
+        ]
+        self._known = [(name, python_name, convert) for name, python_name, convert in converts if convert]
+        self._knows_all = len(self._known) == len(converts)
 
     def convert(self, given: Mapping[str, Any], info: ResolveInfo) -> dict[str, Any]:
         """The keyword arguments of a call; ``info`` is passed to input types that need it."""
-        if self._names is not None:
-            return {python_name: given[name] for name, python_name in self._names if name in given}
+        if self._knows_all:
+            return {python_name: convert(given[name]) for name, python_name, convert in self._known if name in given}
         return convert_arguments(
             dict(given),
             self._declared.arguments,
@@ -122,16 +144,61 @@ def are_immutable(arguments: Mapping[str, Any]) -> bool:
     return all(isinstance(value, IMMUTABLE) for value in arguments.values())
 
 
-def _is_scalar(graphql_type: GraphQLInputType, argument: StrawberryArgument) -> bool:
-    """Whether Strawberry passes the coerced value itself: not a list, enum, input object or wrapper."""
-    declared = argument.type
+def _convert_of(
+    graphql_type: GraphQLInputType, declared: Any, converter: GraphQLCoreConverter, outer: tuple[type, ...] = ()
+) -> Convert | None:
+    """Strawberry's conversion of an argument, looked up once; None if Strawberry has to convert each value itself.
+
+    A scalar is passed unchanged, and an input object becomes an instance of its class. Strawberry's own function looks
+    up names and types for each value, which took 8 % of the CPU of a request for one bag.
+
+    Args:
+        outer: the input types around this one; a recursive type is left to Strawberry.
+    """
     if type(declared) is StrawberryOptional:
         declared = declared.of_type
-    return (
-        is_scalar_type(get_nullable_type(graphql_type))
-        and declared is not GlobalID
-        and not isinstance(declared, StrawberryMaybe)
-    )
+    named = get_nullable_type(graphql_type)
+    if is_scalar_type(named) and declared is not GlobalID and not isinstance(declared, StrawberryMaybe):
+        return _unchanged
+    if is_input_object_type(named) and has_object_definition(declared) and declared not in outer:
+        return _construction_of(named.fields, declared, converter, (*outer, declared))
+    return None
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+def _construction_of(
+    inputs: Mapping[str, GraphQLInputField],
+    declared: type[WithStrawberryObjectDefinition],
+    converter: GraphQLCoreConverter,
+    outer: tuple[type, ...],
+) -> Convert | None:
+    definition = declared.__strawberry_definition__
+    if definition.from_input is not None:
+        return None
+    name_of = converter.config.name_converter.from_field
+    fields: list[tuple[str, str, Convert]] = []
+    for field in definition.fields:
+        name = name_of(field)
+        convert = _convert_of(inputs[name].type, field.resolve_type(type_definition=definition), converter, outer)
+        if convert is None:
+            return None
+        fields.append((name, field.python_name, convert))
+    absent = {
+        field.python_name: None
+        for field in definition.fields
+        if field.default_value is MISSING and field.default_factory is MISSING
+    }
+
+    def construct(value: Mapping[str, Any] | None) -> Any:
+        if value is None:
+            return None
+        given = {python_name: convert(value[name]) for name, python_name, convert in fields if name in value}
+        return declared(**{**absent, **given})
+
+    return construct
 
 
 class _VariableFinder(Visitor):
@@ -149,10 +216,40 @@ def _contains_variable(node: ArgumentNode) -> bool:
     return finder.found
 
 
-def _whole_variables(definition: GraphQLField, node: FieldNode) -> Mapping[str, str]:
-    """The names of variables that are whole arguments, by the arguments' Python names."""
-    return {
-        definition.args[argument.name.value].out_name or argument.name.value: argument.value.name.value
-        for argument in node.arguments or ()
-        if isinstance(argument.value, VariableNode)
-    }
+def _variable_arguments(definition: GraphQLField, node: FieldNode) -> Mapping[str, ReadVariables]:
+    """The arguments that consist of variables, by their Python names."""
+    found = {}
+    for argument in node.arguments or ():
+        declared = definition.args[argument.name.value]
+        read = _variables_of(argument.value, declared.type)
+        if read is not None:
+            found[declared.out_name or argument.name.value] = read
+    return found
+
+
+def _variables_of(node: ValueNode, graphql_type: GraphQLInputType) -> ReadVariables | None:
+    """Reads a value that is a variable, or an input object of such values; None for any other value."""
+    if isinstance(node, VariableNode):
+        name = node.name.value
+        return lambda variables: variables.get(name)
+    object_type = get_nullable_type(graphql_type)
+    if not isinstance(node, ObjectValueNode) or not is_input_object_type(object_type):
+        return None
+    nodes = {field.name.value: field.value for field in node.fields}
+    parts: dict[str, ReadVariables] = {}
+    for name, field in object_type.fields.items():
+        if name in nodes:
+            read = _variables_of(nodes.pop(name), field.type)
+            if read is None:
+                return None
+            parts[field.out_name or name] = read
+        elif is_non_null_type(field.type) or field.default is not None or field.default_value is not Undefined:
+            return None
+    if nodes:
+        return None
+
+    def read_object(variables: Mapping[str, Any]) -> Any:
+        values = {name: part(variables) for name, part in parts.items()}
+        return None if None in values.values() else object_type.out_type(values)
+
+    return read_object

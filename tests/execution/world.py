@@ -325,6 +325,26 @@ class Filter:
     inner: "Filter | None" = None
 
 
+@strawberry.input(description="A place, without defaults.")
+class Point:
+    rank: int
+    text: str | None
+    identity: strawberry.ID | None
+
+
+@strawberry.input(description="A way to a place, with a default.")
+class Way:
+    to: Point
+    via: Point | None
+    name: str = "w"
+
+
+@strawberry.input(description="Contains itself.")
+class Chain:
+    rank: int
+    link: "Chain | None"
+
+
 @strawberry.type(description="All of its fields have resolvers.")
 class Branch(Named):
     key: strawberry.Private[str]
@@ -404,8 +424,15 @@ class Branch(Named):
         colours: list[Colour] | None = None,
         evens: list[list[Even | None]] | None = None,
         look: Filter | None = None,
+        point: Point | None = None,
+        way: Way | None = None,
+        chain: Chain | None = None,
     ) -> str:
-        return repr((number, text, size, flag, identity, colours, evens, look))
+        return repr((number, text, size, flag, identity, colours, evens, look, point, way, chain))
+
+    @strawberry.field(description="Says where it was sent.")
+    def go(self, point: Point, way: Way | None = None) -> str:
+        return repr((point, way))
 
     @strawberry.field(description="Has to be given something.")
     def needs(self, number: int, look: Filter, texts: list[str]) -> str | None:
