@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from integrations.records.bags import Bag
-from integrations.records.messages import Message as Received
+from integrations.records.events import EventColumns
+from integrations.records.messages import Message
 from integrations.stores.postgres import messages
 from resolvers.context import Context
 from resolvers.errors import check_range
@@ -11,7 +12,7 @@ from resolvers.errors import check_range
 MAX_MESSAGES = 200
 
 
-async def of_bags(context: Context, parents: Sequence[Bag], *, last: int = 50) -> list[list[Received]]:
+async def of_bags(context: Context, parents: Sequence[Bag], *, last: int = 50) -> list[list[Message]]:
     """The newest messages about each bag, in order of receipt.
 
     Args:
@@ -23,3 +24,10 @@ async def of_bags(context: Context, parents: Sequence[Bag], *, last: int = 50) -
     check_range("last", last, 1, MAX_MESSAGES)
     found = await messages.of_bags(context.stores.postgres, context.airline_id, list({bag.id for bag in parents}), last)
     return [found.get(bag.id, []) for bag in parents]
+
+
+async def of_events(context: Context, parents: Sequence[EventColumns]) -> list[Message | None]:
+    """The message that each event was read from, None for an event that was recorded otherwise."""
+    wanted = {event.id: event.at for event in parents}
+    found = await messages.of_events(context.stores.postgres, context.airline_id, wanted.items())
+    return [found.get(event.id) for event in parents]

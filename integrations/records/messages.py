@@ -29,6 +29,14 @@ class MessageOf(Message):
     bag_id = Column[int]()
 
 
+class EventMessage(Message):
+    """A message with the id of an event that was read from it."""
+
+    __slots__ = ()
+
+    event_id = Column[UUID]()
+
+
 class DeadLetter(asyncpg.Record):
     """Row of ``dead_letters``: a text that could not be read."""
 

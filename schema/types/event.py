@@ -5,10 +5,11 @@ from datetime import datetime
 import strawberry
 
 from integrations.records.events import EventKind, ScanMethod
-from resolvers import airports, flights, local_times
+from resolvers import airports, flights, local_times, messages
 from schema.fields.batching import batched
 from schema.types.airport import Airport, LocalTime, Party
 from schema.types.flight import Flight
+from schema.types.message import Message
 
 
 @strawberry.type(description="Something that happened to a bag: a scan, or word of another system.")
@@ -29,3 +30,6 @@ class BagEvent:
     flight: Flight | None = batched(flights.of_flight_ids, description="The flight it concerns, if any.")
     released_by: Party | None = batched(airports.releasers, description="Who had the bag before, where known.")
     custodian: Party | None = batched(airports.custodians, description="Who has the bag from then on, where known.")
+    message: Message | None = batched(
+        messages.of_events, description="The message that it was read from; null if it was recorded otherwise."
+    )

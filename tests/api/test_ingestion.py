@@ -12,12 +12,12 @@ import pytest
 
 from gateway.http import ingest as ingestion
 from gateway.http.ingest import ingest_file
-from integrations.stores.postgres.manager import PostgresManager
+from integrations.stores.postgres.manager import PostgresManager, count_statements
 from resolvers.actor import Role
 from tests.gateway import Api, credential
-from tests.stores.test_messages import LOCAL, SAMPLES, TRANSFER
+from tests.stores.test_messages import LOCAL, RUSH_LOADED, SAMPLES, TRANSFER
 from tests.type_b_messages import LOADED_BPM
-from tests.world import Builder, context_of
+from tests.world import Builder, context_of, tell_graph
 
 RECEIVED = "2025-11-23T23:00:00+00:00"
 INGEST = """
@@ -42,6 +42,10 @@ BAG = """{ bag(by: {tagAt: {tag: "0230456781", at: "2025-11-23T20:00:00Z"}}) {
     state authorised weightKg priority passenger { surname locator }
     itinerary { flight { designator status } } messages { kind sentAt source body } scans { kind }
 } }"""
+EVENTS = """{ bags { nodes {
+    scans { ...Read } journey { source scans { ...Read } }
+} } } fragment Read on BagEvent { kind method message { kind body } }"""
+RECORD = "mutation($i:RecordScansInput!){recordScans(input:$i){results{outcome}}}"
 SCAN = {"tag": "0230456781", "kind": "SCREENED", "at": "2025-11-23T16:00:00Z", "airport": "PTY"}
 
 
@@ -99,6 +103,29 @@ async def test_a_bag_shows_what_messages_said_of_it(sender: Sender) -> None:
     assert bag["messages"][0]["source"] == "GRAPHQL"
     assert LOCAL.strip() in {message["body"] for message in bag["messages"]}
     assert [scan["kind"] for scan in bag["scans"]] == ["ACCEPTED", "EXPECTED", "TRANSFER_IN", "SORTED", "LOADED"]
+
+
+@pytest.mark.parametrize("source", ["RECORDS", "GRAPH"])
+async def test_events_show_the_message_that_they_were_read_from(sender: Sender, airline: Builder, source: str) -> None:
+    """Given events of messages and a scan of an agent, in both stores: one statement for all of them."""
+    await sender.ingest("".join(SAMPLES))
+    await sender.ask(RECORD, i={"scans": [SCAN]})
+    if source == "GRAPH":
+        await tell_graph(airline.stores)
+    with count_statements() as counted:
+        bags = (await sender.ask(EVENTS))["nodes"]
+    masked = (await sender.ask(EVENTS, Role.ANALYST))["nodes"]
+
+    assert {bag["journey"]["source"] for bag in bags} == {source}
+    for bag in bags:
+        assert bag["scans"] == bag["journey"]["scans"]
+    read_from = {event["kind"]: event["message"] for bag in bags for event in bag["scans"]}
+    assert read_from.pop("SCREENED") is None, "an agent's scan"
+    assert {message["kind"] for message in read_from.values()} == {"BSM", "BPM"}
+    assert read_from["LOADED"]["body"] == RUSH_LOADED.strip()
+    assert counted.names.count("MESSAGES_OF_EVENTS") == 2, "one for each of the two lists"
+    shown = [event["message"] for bag in masked for event in bag["scans"] if event["message"]]
+    assert {message["body"] for message in shown} == {None}
 
 
 async def test_those_who_do_not_meet_passengers_see_no_message(sender: Sender) -> None:

@@ -26,6 +26,7 @@ QUERIES = [
     "scans(last: 3) { kind __typename }",
     "scans { kind station { iata } }",
     "scans { id kind }",
+    "scans { kind message { kind } }",
 ]
 MORE = " fragment More on BagEvent { place method }"
 

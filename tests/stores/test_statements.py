@@ -311,6 +311,7 @@ def reads() -> dict[str, Call]:
         ),
         "instructions.of_bags": lambda w, r: _instructions_found(w, r),
         "messages.of_bags": lambda w, r: messages.of_bags(r, NOBODYS, [*w.ours.bags.values()], 5),
+        "messages.of_events": lambda _, r: _messages_of_events(r),
         "messages.dead_letters": lambda _, r: messages.dead_letters(r, NOBODYS, settled=True, page=page),
         "messages.dead_letters backward": lambda _, r: messages.dead_letters(r, NOBODYS, settled=True, page=backward),
         "messages.dead_letters_by_id": lambda _, r: messages.dead_letters_by_id(r, NOBODYS, [1]),
@@ -594,6 +595,12 @@ async def _instructions_found(world: World, records: Session) -> dict[int, Any]:
     """``instructions.of_bags`` has an entry for each bag."""
     found = await instructions.of_bags(records, NOBODYS, [*world.ours.bags.values()])
     return {bag_id: said for bag_id, said in found.items() if said}
+
+
+async def _messages_of_events(records: Session) -> dict[Any, Any]:
+    """``messages.of_events`` takes the times of events besides their ids."""
+    rows = await records.fetch("SELECT id, at FROM events", name="TEST")
+    return await messages.of_events(records, NOBODYS, [(row["id"], row["at"]) for row in rows])
 
 
 async def _settled(records: Session) -> None:

@@ -1,11 +1,11 @@
 """Messages from airports and dead letters in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from integrations.records.messages import DeadLetter, Message, MessageOf
+from integrations.records.messages import DeadLetter, EventMessage, Message, MessageOf
 from integrations.records.page import Page
 from integrations.stores.postgres.manager import Reader
 
@@ -30,6 +30,15 @@ CROSS JOIN LATERAL (SELECT parent.asked AS bag_id, messages.*
                     ORDER BY messages.received_at DESC, messages.id
                     LIMIT $3) AS message
 ORDER BY bag_id, received_at, sent_at, id
+"""
+
+# By the primary key of the events, which holds for events of either store.
+MESSAGES_OF_EVENTS = """
+SELECT events.id AS event_id, messages.id, messages.kind, messages.sent_at, messages.received_at, messages.source,
+       messages.body
+FROM unnest($2::uuid[], $3::timestamptz[]) AS parent(id, at)
+JOIN events ON events.id = parent.id AND events.at = parent.at AND events.airline_id = $1
+JOIN messages ON messages.id = events.message_id AND messages.airline_id = $1
 """
 
 INSERT_DEAD_LETTERS = """
@@ -128,6 +137,19 @@ async def of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int], last
     for row in rows:
         found.setdefault(row.bag_id, []).append(row)
     return found
+
+
+async def of_events(records: Reader, airline_id: int, events: Iterable[tuple[UUID, datetime]]) -> dict[UUID, Message]:
+    """The message that each event was read from, by event id; events that were recorded otherwise are absent.
+
+    Args:
+        events: ids, each with the time of the event.
+    """
+    ids, times = zip(*events, strict=True)
+    rows = await records.fetch(
+        MESSAGES_OF_EVENTS, airline_id, ids, times, name="MESSAGES_OF_EVENTS", record_class=EventMessage
+    )
+    return {row.event_id: row for row in rows}
 
 
 async def insert_dead_letters(
