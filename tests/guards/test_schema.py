@@ -9,6 +9,7 @@ from graphql import (
     GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLObjectType,
+    GraphQLScalarType,
     is_introspection_type,
     is_specified_scalar_type,
 )
@@ -45,3 +46,10 @@ def test_everything_has_a_description() -> None:
 
 def test_descriptions_are_sentences() -> None:
     assert [name for name, part in parts() if not part.description.rstrip().endswith((".", ")"))] == []
+
+
+def test_custom_scalars_name_their_specification() -> None:
+    types = build_schema()._schema.type_map.values()
+    custom = [one for one in types if isinstance(one, GraphQLScalarType) and not is_specified_scalar_type(one)]
+    assert sorted(one.name for one in custom) == ["Date", "DateTime", "Decimal"]
+    assert [one.name for one in custom if not (one.specified_by_url or "").startswith("https://www.")] == []
