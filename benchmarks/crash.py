@@ -24,7 +24,7 @@ from uuid import uuid4
 import httpx
 import orjson
 
-from benchmarks.installation import AIRLINE_ID
+from benchmarks.installation import AIRLINE_ID, Say
 from benchmarks.load import percentile
 from benchmarks.partnered import DISPATCHERS, PARTNERS, Partnered, control, partnered
 from gateway.console import console
@@ -39,6 +39,8 @@ FOLDER = Path(__file__).parents[1] / ".demo" / "crash"
 CALLERS = 8
 MOST_SECONDS = 1500.0
 SETTLE_SECONDS = 1500.0
+LOOK_AGAIN_SECONDS = 0.5
+SPEAK_SECONDS = 10.0
 
 CREATE = "mutation($input: CreatePirInput!) { createPir(input: $input) { pir { id } userErrors { code message } } }"
 LOCATE = "mutation($input: LocateBagsInput!) { locateBags(input: $input) { pir { id } userErrors { code message } } }"
@@ -115,15 +117,17 @@ async def kill_at_random(bed: Partnered, names: Sequence[str], chance: random.Ra
             await program.start(lambda _: None)
 
 
-async def until_quiet(bed: Partnered, say: Any) -> int:
+async def until_quiet(bed: Partnered, say: Say) -> int:
     """Waits until nothing is waiting; answers how many effects still do."""
-    began = monotonic()
+    began = spoke = monotonic()
     while True:
         waiting = int((await bed.rows(WAITING))[0]["waiting"])
         if not waiting or monotonic() - began > SETTLE_SECONDS:
             return waiting
-        say(f"{waiting} effects wait")
-        await asyncio.sleep(10)
+        if monotonic() - spoke > SPEAK_SECONDS:
+            spoke = monotonic()
+            say(f"{waiting} effects wait")
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
 
 async def arrivals(bed: Partnered, rows: Sequence[Any]) -> tuple[dict[int, list[int]], Counter[str]]:
@@ -164,28 +168,40 @@ def our_key(row: Any) -> str:
 async def run(parsed: argparse.Namespace) -> int:
     """The whole; returns the exit code: 1 where something was lost or doubled."""
     say = console(os.environ)
-    chance = random.Random(parsed.seed)
+    folder = FOLDER / f"{parsed.mutations}"
+    async with partnered(folder, max(parsed.mutations, 50), say) as bed:
+        good = await crash(bed, parsed.mutations, parsed.cut, parsed.kill, parsed.seed, say)
+    return 0 if good else 1
+
+
+async def crash(bed: Partnered, mutations: int, cut: float, kill: Sequence[str], seed: int, say: Say) -> bool:
+    """Kills processes while callers work, and prints the counts; returns whether nothing was lost or doubled.
+
+    Args:
+        cut: share of the mocks' replies that are cut off.
+        kill: names of the processes.
+        seed: of the moments at which they are killed.
+    """
+    chance = random.Random(seed)
     killed: Counter[str] = Counter()
     told = CallerOutcomes()
-    folder = parsed.folder or FOLDER / f"{parsed.mutations}"
-    async with partnered(folder, max(parsed.mutations, 50), say) as bed:
-        bags = await bed.free_bags(parsed.mutations // 2)
-        before = int((await bed.rows("SELECT coalesce(max(id), 0) AS id FROM effects"))[0]["id"])
-        async with httpx.AsyncClient(trust_env=False) as client:
-            for name in PARTNERS:
-                fault = {"kind": "reset_after", "times": None, "chance": parsed.cut, "method": "POST"}
-                await control(client, bed.mocks[name], "faults", fault)
-        killing = asyncio.create_task(kill_at_random(bed, parsed.kill, chance, killed))
-        await _work(bed, told, bags, chance)
-        killing.cancel()
-        await asyncio.wait([killing])
-        for program in bed.programs.values():
-            if not program.alive():
-                await program.start(lambda _: None)
-        say(f"{told.mutations} mutations answered; {sum(killed.values())} processes killed; waiting for what waits")
-        waiting = await until_quiet(bed, say)
-        rows = await bed.rows(EFFECTS, before)
-        came, lost = await arrivals(bed, rows)
+    bags = await bed.free_bags(mutations // 2)
+    before = int((await bed.rows("SELECT coalesce(max(id), 0) AS id FROM effects"))[0]["id"])
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for name in PARTNERS:
+            fault = {"kind": "reset_after", "times": None, "chance": cut, "method": "POST"}
+            await control(client, bed.mocks[name], "faults", fault)
+    killing = asyncio.create_task(kill_at_random(bed, kill, chance, killed))
+    await _work(bed, told, bags, chance)
+    killing.cancel()
+    await asyncio.wait([killing])
+    for program in bed.programs.values():
+        if not program.alive():
+            await program.start(lambda _: None)
+    say(f"{told.mutations} mutations answered; {sum(killed.values())} processes killed; waiting for what waits")
+    waiting = await until_quiet(bed, say)
+    rows = await bed.rows(EFFECTS, before)
+    came, lost = await arrivals(bed, rows)
     return _judge(told, killed, waiting, rows, came, lost)
 
 
@@ -210,8 +226,8 @@ def _judge(
     rows: Sequence[Any],
     came: Mapping[int, Sequence[int]],
     lost: Mapping[str, int],
-) -> int:
-    """Prints the counts; 1 where they are not as they should be."""
+) -> bool:
+    """Prints the counts; returns whether they are as they should be."""
     judged = [row for row in rows if row["service"] != "WORLDTRACER" or row["action"] == "CREATE"]
     arrived = {"ACCEPTED", "DELIVERED"}
     missing = [row["id"] for row in judged if row["state"] in arrived and not came.get(row["id"])]
@@ -252,7 +268,7 @@ def _judge(
     bad = waiting or absent or missing or ended_otherwise or len(doubled) > lost["cut"] or disordered or told.refusals
     bad = bad or len(set(told.files)) != len(files)
     print("\nSomething is not as it should be." if bad else "\nNothing was lost, and nobody was told twice.")
-    return 1 if bad else 0
+    return not bad
 
 
 def _disordered(rows: Sequence[Any], came: Mapping[int, Sequence[int]]) -> list[tuple[int, str]]:
@@ -272,7 +288,6 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=753, help="of the moments at which processes are killed")
     names = ("gateway", *DISPATCHERS)
     parser.add_argument("--kill", nargs="+", choices=names, default=names, help="which processes; all if absent")
-    parser.add_argument("--folder", type=Path, help="where state lies; .demo/crash if absent")
     try:
         return asyncio.run(run(parser.parse_args()))
     except StartError as error:

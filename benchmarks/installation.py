@@ -37,6 +37,7 @@ SEEDING_SECONDS = 3600.0
 NOBODY = '{"worldtracer": {"enabled": false}, "twilio": {"enabled": false}, "sendgrid": {"enabled": false}}'
 RECOVERY_SECONDS = 60.0
 
+PROGRAMS = ("gateway", "projector", "reference")
 SERVE = ("gateway", "serve")
 PROJECT = ("gateway", "project")
 REFERENCE = (
@@ -78,7 +79,9 @@ class Installation:
 
 
 @asynccontextmanager
-async def installation(folder: Path, bags: int, workers: int, say: Say) -> AsyncIterator[Installation]:
+async def installation(
+    folder: Path, bags: int, workers: int, say: Say, names: Sequence[str] = PROGRAMS
+) -> AsyncIterator[Installation]:
     """Brings everything up, seeded, and stops it at the end whatever happens.
 
     Args:
@@ -86,6 +89,7 @@ async def installation(folder: Path, bags: int, workers: int, say: Say) -> Async
         bags: how many are seeded the first time.
         workers: serving processes of the gateway.
         say: takes a line for the person at the console.
+        names: of the programs that run.
 
     Raises:
         StartError: one sentence that says why it cannot.
@@ -103,14 +107,32 @@ async def installation(folder: Path, bags: int, workers: int, say: Say) -> Async
         for store in stores.values():
             stack.push_async_callback(store.stop)
         await asyncio.gather(*(store.start(say) for store in stores.values()))
-        ports = {"gateway": free_port(), "reference": free_port()}
-        environment = environment_of(stores.values(), ports["gateway"], bags, workers)
-        say("stores are up; initialising")
-        await initialise(environment)
-        modules = {"gateway": SERVE, "projector": PROJECT, "reference": (*REFERENCE, "--port", str(ports["reference"]))}
-        programs = {
-            name: program(name, module, folder, environment, ports.get(name)) for name, module in modules.items()
-        }
+        yield await stack.enter_async_context(programs_over(stores, folder, bags, workers, say, names))
+        say("stopping")
+
+
+@asynccontextmanager
+async def programs_over(
+    stores: Mapping[str, EmbeddedServer],
+    folder: Path,
+    bags: int,
+    workers: int,
+    say: Say,
+    names: Sequence[str] = PROGRAMS,
+    **settings: str,
+) -> AsyncIterator[Installation]:
+    """Initialises stores that run, and brings up the product's processes over them; see `installation`.
+
+    Args:
+        settings: variables of the environment that differ from those of production.
+    """
+    ports = {"gateway": free_port(), "reference": free_port()}
+    environment = {**environment_of(stores.values(), ports["gateway"], bags, workers), **settings}
+    say("stores are up; initialising")
+    await initialise(environment)
+    modules = {"gateway": SERVE, "projector": PROJECT, "reference": (*REFERENCE, "--port", str(ports["reference"]))}
+    programs = {name: program(name, modules[name], folder, environment, ports.get(name)) for name in names}
+    async with AsyncExitStack() as stack:
         for one in programs.values():
             stack.push_async_callback(one.stop)
         await asyncio.gather(*(one.start(say) for one in programs.values()))
@@ -119,7 +141,6 @@ async def installation(folder: Path, bags: int, workers: int, say: Say) -> Async
         await installed.until_healthy()
         say("gateway serves; the projector runs and is idle")
         yield installed
-        say("stopping")
 
 
 def own(folder: Path) -> IO[str] | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -107,14 +107,24 @@ async def partnered(folder: Path, bags: int, say: Say, **settings: str) -> Async
         for store in stores:
             stack.push_async_callback(store.stop)
         await asyncio.gather(*(store.start(say) for store in stores))
-        port = free_port()
-        behind, before = ({name: free_port() for name in PARTNERS} for _ in range(2))
-        mocks = {name: f"http://{HOST}:{number}" for name, number in behind.items()}
-        environment = {**environment_of(stores, port, bags, 1), **_accounts(), **settings}
+        yield await stack.enter_async_context(partnered_over(stores, folder, bags, say, **settings))
+        say("stopping")
+
+
+@asynccontextmanager
+async def partnered_over(
+    stores: Iterable[EmbeddedServer], folder: Path, bags: int, say: Say, **settings: str
+) -> AsyncIterator[Partnered]:
+    """Initialises stores that run, and brings up the processes over them; arguments as for `partnered`."""
+    port = free_port()
+    behind, before = ({name: free_port() for name in PARTNERS} for _ in range(2))
+    mocks = {name: f"http://{HOST}:{number}" for name, number in behind.items()}
+    environment = {**environment_of(stores, port, bags, 1), **_accounts(), **settings}
+    environment |= {"EXTERNAL_SERVICES": MOCKED, "PUBLIC_URL": f"http://{HOST}:{port}"}
+    environment |= {f"{name}_MOCK_ENDPOINT": address for name, address in mocks.items()}
+    callers = environment | {f"{name}_MOCK_ENDPOINT": f"http://{HOST}:{number}" for name, number in before.items()}
+    async with AsyncExitStack() as stack:
         gates = {name: await stack.enter_async_context(gate(before[name], behind[name])) for name in PARTNERS}
-        environment |= {"EXTERNAL_SERVICES": MOCKED, "PUBLIC_URL": f"http://{HOST}:{port}"}
-        environment |= {f"{name}_MOCK_ENDPOINT": address for name, address in mocks.items()}
-        callers = environment | {f"{name}_MOCK_ENDPOINT": f"http://{HOST}:{number}" for name, number in before.items()}
         await initialise(callers)
         programs = {name: program(name, ("gateway", "dispatch"), folder, callers, None) for name in DISPATCHERS}
         programs["gateway"] = program("gateway", ("gateway", "serve"), folder, callers, port)
@@ -125,7 +135,6 @@ async def partnered(folder: Path, bags: int, say: Say, **settings: str) -> Async
         token = issue_token(environment["JWT_SECRET"], Role.SUPERVISOR, AIRLINE_ID, timedelta(hours=6))
         url = f"http://{HOST}:{port}"
         yield Partnered(programs, url, mocks, gates, token, environment["NEON_DATABASE_URL"], environment)
-        say("stopping")
 
 
 def _accounts() -> dict[str, str]:

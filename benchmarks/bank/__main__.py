@@ -25,8 +25,6 @@ URL = "http://127.0.0.1:8000"
 def main(arguments: Sequence[str]) -> int:
     """Runs one command; returns the exit code."""
     parsed = _parser().parse_args(arguments)
-    if getattr(parsed, "short", None):
-        vars(parsed).update(parsed.short)
     try:
         return int(parsed.command(parsed))
     except (StartError, httpx.HTTPError) as error:
@@ -68,8 +66,6 @@ def _parser() -> argparse.ArgumentParser:
     loads.add_argument("--cores", type=int, default=2, help="for everything together; 2 if absent")
     loads.add_argument("--seed", type=int, default=1, help="another seed, other bags; 1 if absent")
     loads.add_argument("--json", type=Path, help="where to write the figures; .demo/bank/load-TIME.json if absent")
-    short = "a few minutes, to see that it works; the other options are set by it"
-    loads.add_argument("--short", action="store_const", const=load.SHORT, help=short)
     loads.set_defaults(command=lambda parsed: asyncio.run(until_signal(load.run(parsed))))
 
     crashes = commands.add_parser("crash", help="kill everything at random while a day is sent; is it all there?")
@@ -77,7 +73,6 @@ def _parser() -> argparse.ArgumentParser:
     crashes.add_argument("--seconds", type=float, default=300.0, help="that the day takes at least; 300 if absent")
     crashes.add_argument("--bags", type=int, default=10_000, help="of the day; 10000 if absent")
     crashes.add_argument("--seed", type=int, default=1, help="of the bags and of the moments; 1 if absent")
-    crashes.add_argument("--short", action="store_const", const=crash.SHORT, help=short)
     crashes.set_defaults(command=lambda parsed: asyncio.run(until_signal(crash.run(parsed))))
     return parser
 

@@ -30,6 +30,7 @@ from resolvers import health
 from resolvers.actor import Role
 
 FOLDER = Path(__file__).parents[2] / ".demo" / "bank"
+PROGRAMS = ("gateway", "projector")
 # Days that are told lie this far back, so that nothing in them is still to come.
 DAYS_AGO = 7
 QUIET_SECONDS = 900.0
@@ -112,12 +113,18 @@ async def bed(name: str, days: int, bags: int, seed: int, workers: int, say: Say
         raise StartError(f"Another run uses {folder}: wait for it or stop it.")
     with lock:
         shutil.rmtree(folder / "installation", ignore_errors=True)
-        async with _made(folder, days, bags, seed, workers, say) as ready:
+        async with (
+            installation(folder / "installation", 0, workers, say, PROGRAMS) as installed,
+            bed_over(installed, folder, days, bags, seed, say) as ready,
+        ):
             yield ready
 
 
 @asynccontextmanager
-async def _made(folder: Path, days: int, bags: int, seed: int, workers: int, say: Say) -> AsyncIterator[Bed]:
+async def bed_over(
+    installed: Installation, folder: Path, days: int, bags: int, seed: int, say: Say
+) -> AsyncIterator[Bed]:
+    """Writes the texts into the folder, and the flights into an installation without bags; see `bed`."""
     first = datetime.now(UTC).date() - timedelta(days=DAYS_AGO + days)
     texts, written = [], []
     for day in (first + timedelta(days=place) for place in range(days)):
@@ -125,15 +132,13 @@ async def _made(folder: Path, days: int, bags: int, seed: int, workers: int, say
         texts.append(text)
         written.append(told)
         say(f"{day}: {text.events:,} events in {text.messages:,} messages are written")
-    async with installation(folder / "installation", 0, workers, say) as installed:
-        await installed.programs["reference"].stop()
-        settings = Settings.read(installed.environment)
-        token = issue_token(installed.environment["JWT_SECRET"], Role.SERVICE, AIRLINE_ID, SIGN_IN)
-        async with open_stores(settings) as stores:
-            await write_flights(stores.postgres, AIRLINE_ID, written)
-            ready = Bed(installed, stores.postgres, token, texts)
-            await ready.until_told()
-            yield ready
+    settings = Settings.read(installed.environment)
+    token = issue_token(installed.environment["JWT_SECRET"], Role.SERVICE, AIRLINE_ID, SIGN_IN)
+    async with open_stores(settings) as stores:
+        await write_flights(stores.postgres, AIRLINE_ID, written)
+        ready = Bed(installed, stores.postgres, token, texts)
+        await ready.until_told()
+        yield ready
 
 
 def _write(folder: Path, day: date, seed: int, bags: int) -> tuple[Text, Day]:

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from random import Random
+from typing import Any
 
 import psutil
 
@@ -19,7 +20,6 @@ from gateway.demo.supervisor import Program
 from integrations.embedded.server import EmbeddedServer
 from seeds.seeded_random import random_for
 
-SHORT = {"kills": 4, "seconds": 20.0, "bags": 300}
 SENDERS = 4
 EVENTS_AT_ONCE = 250
 LONGEST_PAUSE = 3.0
@@ -31,17 +31,32 @@ Kill = Callable[[], Awaitable[None]]
 async def run(parsed: argparse.Namespace) -> int:
     """The whole; returns the exit code: 1 where something is lost, doubled or different."""
     say = console(os.environ)
-    killed: Counter[str] = Counter()
     async with bed("crash", 1, parsed.bags, parsed.seed, 1, say) as ready:
-        taken = Taken()
-        async with asyncio.TaskGroup() as both:
-            both.create_task(_send(ready, parsed.seconds, taken, lambda: (killed.total() + 1) / (parsed.kills + 1)))
-            both.create_task(_kill(ready, parsed.kills, random_for(parsed.seed, "kills"), killed, say))
-        say("all is sent and everything runs again; waiting for the graph")
-        await ready.installed.until_healthy()
-        await ready.until_told()
-        found = await ready.compare()
-        checked = await ready.graph_agrees()
+        figures, good = await crash(ready, parsed.kills, parsed.seconds, parsed.seed, say)
+    print(
+        f"\n{rows_of(figures)}\n\n" + ("Nothing was lost or doubled." if good else "Something is not as it should be.")
+    )
+    return 0 if good else 1
+
+
+async def crash(ready: Bed, kills: int, seconds: float, seed: int, say: Say) -> tuple[dict[str, Any], bool]:
+    """Sends a bed's texts while everything is killed; returns the figures, and whether nothing was lost or doubled.
+
+    Args:
+        kills: how many; each victim dies once before any dies twice.
+        seconds: that the text takes at least.
+        seed: of the moments and of the victims' order.
+    """
+    killed: Counter[str] = Counter()
+    taken = Taken()
+    async with asyncio.TaskGroup() as both:
+        both.create_task(_send(ready, seconds, taken, lambda: (killed.total() + 1) / (kills + 1)))
+        both.create_task(_kill(ready, kills, random_for(seed, "kills"), killed, say))
+    say("all is sent and everything runs again; waiting for the graph")
+    await ready.installed.until_healthy()
+    await ready.until_told()
+    found = await ready.compare()
+    checked = await ready.graph_agrees()
     figures = {
         "killed": ", ".join(f"{name} {times}" for name, times in sorted(killed.items())),
         "requests sent again": taken.repeats,
@@ -49,11 +64,7 @@ async def run(parsed: argparse.Namespace) -> int:
         "recount": found.text(),
         "graph check": "clean" if checked else "NOT clean",
     }
-    good = found.agrees and checked
-    print(
-        f"\n{rows_of(figures)}\n\n" + ("Nothing was lost or doubled." if good else "Something is not as it should be.")
-    )
-    return 0 if good else 1
+    return figures, found.agrees and checked
 
 
 async def _send(ready: Bed, seconds: float, taken: Taken, most: Callable[[], float]) -> None:
@@ -74,12 +85,14 @@ async def _send(ready: Bed, seconds: float, taken: Taken, most: Callable[[], flo
 
 
 async def _kill(ready: Bed, kills: int, numbers: Random, killed: Counter[str], say: Say) -> None:
-    """Kills one after the other at random moments, and starts each again."""
+    """Kills one after the other at random moments, each of them once before any twice, and starts each again."""
     victims: dict[str, Kill] = {name: _of_program(ready.installed.programs[name]) for name in ("gateway", "projector")}
     victims |= {name: _of_store(store) for name, store in ready.installed.stores.items()}
-    for _ in range(kills):
+    for number in range(kills):
+        if number % len(victims) == 0:
+            order = numbers.sample(list(victims), len(victims))
         await asyncio.sleep(numbers.uniform(0.1, LONGEST_PAUSE))
-        name = numbers.choice(list(victims))
+        name = order[number % len(victims)]
         await victims[name]()
         killed[name] += 1
         if killed.total() % 10 == 0:

@@ -18,6 +18,7 @@ import orjson
 from benchmarks.bank.bed import FOLDER, Bed, bed, rows_of
 from benchmarks.bank.sending import Taken, requests_of, send_all, send_at_times
 from benchmarks.client import Client, post
+from benchmarks.installation import Say
 from benchmarks.load import Outcome, Stream, open_loop, percentile
 from benchmarks.operations import ONE_BAG
 from benchmarks.processes import Meter, used_between
@@ -32,8 +33,6 @@ SPARE = 1.02
 QUESTIONS = 20.0
 ASKED_ABOUT = 2_000
 TAG = re.compile(rb"(?m)^\.N/(\d{10})")
-
-SHORT = {"rate": 200.0, "minutes": 0.5, "warm": 10.0, "bags": 1_000}
 
 # What the issue asks for.
 SHARE_TAKEN = 0.99
@@ -76,25 +75,37 @@ async def run(parsed: argparse.Namespace) -> int:
     seconds = parsed.minutes * 60
     days = ceil(parsed.rate * (seconds + parsed.warm) * SPARE / (parsed.bags * 11.2))
     async with bed("load", days, parsed.bags, parsed.seed, parsed.workers, say) as ready:
-        figures, missed = await _measure(ready, parsed.rate, seconds, parsed.warm, say)
-        say("the graph has learnt all; comparing with the recount")
-        found = await ready.compare()
-        checked = await ready.graph_agrees()
+        figures, missed = await load(ready, parsed.rate, seconds, parsed.warm, say)
+    figures = {**about, **figures}
+    print(f"\n{rows_of(figures)}\n\n" + ("\n".join(missed) or "Every goal is met."))
+    _file(parsed.json).write_bytes(orjson.dumps({**figures, "missed": missed}, option=orjson.OPT_INDENT_2))
+    return 1 if missed else 0
+
+
+async def load(ready: Bed, rate: float, seconds: float, warm: float, say: Say) -> tuple[dict[str, Any], list[str]]:
+    """Sends a bed's texts and compares; returns the figures, and what is not as it should be, a sentence each.
+
+    Args:
+        rate: events a second.
+        seconds: for which they are sent at this rate while agents ask; the rest comes as fast as it is taken.
+        warm: seconds at the same rate before.
+    """
+    figures, missed = await _measure(ready, rate, seconds, warm, say)
+    say("the graph has learnt all; comparing with the recount")
+    found = await ready.compare()
+    checked = await ready.graph_agrees()
     if not found.agrees:
         missed.append("The recount and the gateway differ.")
     if not checked:
         missed.append("The graph is not as the records are.")
-    figures = {**about, **figures, "recount": found.text(), "graph check": "clean" if checked else "NOT clean"}
-    print(f"\n{rows_of(figures)}\n\n" + ("\n".join(missed) or "Every goal is met."))
-    _file(parsed.json).write_bytes(orjson.dumps({**figures, "missed": missed}, option=orjson.OPT_INDENT_2))
-    return 1 if missed else 0
+    return {**figures, "recount": found.text(), "graph check": "clean" if checked else "NOT clean"}, missed
 
 
 def _file(given: Path | None) -> Path:
     return given or FOLDER / f"load-{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}.json"
 
 
-async def _measure(ready: Bed, rate: float, seconds: float, warm: float, say: Any) -> tuple[dict[str, Any], list[str]]:
+async def _measure(ready: Bed, rate: float, seconds: float, warm: float, say: Say) -> tuple[dict[str, Any], list[str]]:
     requests = requests_of(ready.texts, ready.token, round(rate * SPARE / REQUESTS))
     meter = Meter({**ready.installed.stores, **_programs(ready)})
     async with Client(ready.port) as client, Client(ready.port) as asking:

@@ -226,7 +226,6 @@ BAD = '{"type":"connection_init","payload":{"authorization":"Bearer x"}}'
         ([INIT, '{"id":"1","type":"subscribe","payload":7}'], 4400),
         ([ASK], 4401),
         ([BAD], 4403),
-        ([], 4408),
         ([INIT, INIT], 4429),
     ],
 )
