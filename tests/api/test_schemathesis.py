@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -52,7 +53,8 @@ def cases(world: World, airline: Builder) -> Cases:
         schemathesis.graphql.scalar(name, strategy.map(nodes.String))
     introspection: Any = graphql_sync(SCHEMA, get_introspection_query()).data
     loaded = schemathesis.graphql.from_dict(introspection)
-    return lambda root, field, mode: loaded[root][field].as_strategy(generation_mode=mode)
+    # Making a strategy costs more than drawing from it.
+    return cache(lambda root, field, mode: loaded[root][field].as_strategy(generation_mode=mode))
 
 
 def operations(*roots: str) -> list[tuple[str, str]]:
