@@ -15,7 +15,7 @@ from gateway.http.ingest import ingest_file
 from integrations.stores.postgres.manager import PostgresManager, count_statements
 from resolvers.actor import Role
 from tests.gateway import Api, credential
-from tests.stores.test_messages import LOCAL, RUSH_LOADED, SAMPLES, TRANSFER
+from tests.stores.test_pipeline import LOCAL, RUSH_LOADED, SAMPLES, TRANSFER
 from tests.type_b_messages import LOADED_BPM
 from tests.world import Builder, context_of, tell_graph
 
