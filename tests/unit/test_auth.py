@@ -46,8 +46,8 @@ def test_nobody_is_anonymous(verifier: TokenVerifier) -> None:
     [
         {"secret": "x" * 32},
         {"algorithm": "HS512", "secret": "s" * 64},
-        {"exp": NOW - timedelta(seconds=30)},
-        {"nbf": NOW + timedelta(hours=1)},
+        {"exp": timedelta(seconds=-30)},
+        {"nbf": timedelta(hours=1)},
         {"aud": "somebody-else"},
         {"iss": "somebody-else"},
         {"role": "ROOT"},
@@ -65,6 +65,7 @@ def test_nobody_is_anonymous(verifier: TokenVerifier) -> None:
     ids=str,
 )
 def test_any_other_token_is_refused(verifier: TokenVerifier, changed: dict[str, Any]) -> None:
+    changed = {name: NOW + value if isinstance(value, timedelta) else value for name, value in changed.items()}
     with pytest.raises(InvalidToken):
         verifier.actor(f"Bearer {token(**changed)}")
 
