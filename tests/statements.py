@@ -1,4 +1,4 @@
-"""Finds the named statements of the product: UPPER_CASE texts in the modules that talk to stores."""
+"""Named statements of the product: UPPER_CASE texts in the modules of the stores."""
 
 import importlib
 import pkgutil
@@ -18,13 +18,13 @@ SQL = re.compile(r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE FROM)\b")
 SQL_COMMAND = re.compile(r"\s*(TRUNCATE|ANALYZE|CREATE TABLE)\b")
 CYPHER = re.compile(r"\s*(UNWIND|MATCH|MERGE|CALL|RETURN)\b")
 
-# What stands for the objects that a statement writes as JSON; see integrations.stores.postgres.events.as_json.
+# Replaces the objects that a statement writes as JSON; see integrations.stores.postgres.events.as_json.
 AN_OBJECT = ("{object}", "to_json(place)::text")
 
-# All columns of what is joined to a bag.
+# All columns of a bag's joined passenger and flight.
 ALL_JOINED = (columns_of(JoinedPassenger), columns_of(JoinedFlight))
 
-# Texts of several words that are sent to no database.
+# Texts of several words that are no statements.
 OTHERS = {
     "RATE_LIMIT": "Lua for Redis",
     "GENERIC_PLANS": "a setting of the connection",
@@ -33,7 +33,7 @@ OTHERS = {
 
 
 class Statement(NamedTuple):
-    """A named statement; ``str`` gives ``bags.BAGS_BY_ID``."""
+    """A named statement; its ``str`` is ``bags.BAGS_BY_ID``."""
 
     module: str
     name: str
@@ -44,7 +44,7 @@ class Statement(NamedTuple):
 
 
 def modules() -> list[ModuleType]:
-    """Those that hold statements."""
+    """Modules that hold statements."""
     package = integrations.stores
     found = [
         importlib.import_module(one.name) for one in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
@@ -53,7 +53,7 @@ def modules() -> list[ModuleType]:
 
 
 def statements(*kinds: re.Pattern[str]) -> list[Statement]:
-    """The statements of these kinds; of all where none is given."""
+    """Statements of these kinds, or of all kinds."""
     texts = [
         Statement(module.__name__, name, with_columns(value.replace(*AN_OBJECT), *ALL_JOINED))
         for module in modules()
@@ -64,7 +64,7 @@ def statements(*kinds: re.Pattern[str]) -> list[Statement]:
 
 
 def tenant_tables() -> set[str]:
-    """Tables whose rows belong to one airline: by a column of their own, or by what they are part of."""
+    """Tables whose rows belong to one airline, by a column of their own or by their parent row."""
     parts = {"bag_legs", "pir_bags"}
     sql = "".join(path.read_text() for path in VERSIONED.glob("*.sql"))
     tables = dict(re.findall(r"CREATE TABLE (\w+) \((.*?)^\);", sql, re.DOTALL | re.MULTILINE))

@@ -1,4 +1,4 @@
-"""Statements by their texts: named after their constants, and limited to one airline."""
+"""Texts of statements: each is sent under its constant's name and limited to one airline."""
 
 import ast
 import inspect
@@ -11,35 +11,35 @@ from integrations.records.outbox import LANES
 from tests.statements import CYPHER, SQL, SQL_COMMAND, Statement, modules, statements, tenant_tables
 
 ROOT = Path(__file__).parents[2]
-# Statements over tenants' tables that name no airline, and why they may.
+# Statements over tenants' tables that name no airline, with the reason.
 OF_ALL_AIRLINES = {
-    "WAITING_MESSAGES": "a worker tells the graph of all airlines' changes, each under its own airline",
-    "MARK_DONE": "by ids of notices that the worker read itself",
-    "DELETE_DONE": "drops what was told long ago, whosever it was",
-    "LAG": "how far the graph is behind, as a whole",
-    "DELETE_OLD_CHANGES": "drops what no cursor can ask for any more, whosever it is",
-    "IDS_ARE_TAKEN": "ids are common to all airlines",
+    "WAITING_MESSAGES": "a worker projects the changes of all airlines, each under its own airline",
+    "MARK_DONE": "by ids of messages that the worker has read",
+    "DELETE_DONE": "deletes messages of all airlines that were processed long ago",
+    "LAG": "the lag of the graph as a whole",
+    "DELETE_OLD_CHANGES": "deletes rows of all airlines that no cursor can reach any more",
+    "IDS_ARE_TAKEN": "all airlines share the ids of a table",
     "CHANGED_BAGS_OF_INCIDENTS": "a worker keeps the incidents of all airlines, each under its own airline",
     "CHANGED_BOARDS": "likewise",
     "FLIGHTS_TO_ASSESS": "likewise",
-    "OTHERS_HAVE_RECORDS": "asks about all others, to leave them alone",
+    "OTHERS_HAVE_RECORDS": "checks for rows of other airlines, which a reset must not delete",
 }
-# Cypher that reads by ids which the records gave, or takes everything out.
+# Cypher that deletes nodes of all airlines.
 CYPHER_OF_ALL_AIRLINES = {
-    "DELETE_EVENTS": "empties the graph of a demo",
-    "DELETE_BAGS": "empties the graph of a demo",
+    "DELETE_EVENTS": "resets the graph of a demo",
+    "DELETE_BAGS": "resets the graph of a demo",
 }
 ONE_AIRLINE = re.compile(r"airline_id = \$1\b")
 NEW_ROWS = re.compile(r"INSERT INTO \w+ \(([^)]*)\)\s+(SELECT|VALUES \()", re.DOTALL)
 
 
 def touched(statement: Statement) -> set[str]:
-    """The tenants' tables that a statement names."""
+    """Tenants' tables that a statement names."""
     return {table for table in tenant_tables() if re.search(rf"(?<!')\b{table}\b", statement.text)}
 
 
 def keeps_to_one_airline(sql: str) -> bool:
-    """Whether rows are found under the first argument's airline, or made for it."""
+    """Whether rows are selected by the first argument's airline, or inserted for it."""
     made = NEW_ROWS.search(sql)
     makes_own = made is not None and "airline_id" in made[1] and "$1" in sql
     return makes_own or ONE_AIRLINE.search(sql) is not None
@@ -66,7 +66,7 @@ def test_cypher_over_bags_flights_and_routes_names_the_airline(statement: Statem
 
 @pytest.mark.parametrize("statement", statements(SQL), ids=str)
 def test_nothing_selected_is_an_exists(statement: Statement) -> None:
-    """For EXISTS among what many rows select PostgreSQL may read a whole table into a hash."""
+    """For an EXISTS in the select list PostgreSQL may read a whole table into a hash."""
     assert not re.search(r"\bEXISTS \((?:[^()]|\([^()]*\))*\)\s+AS\b", statement.text)
 
 
@@ -83,16 +83,16 @@ def test_sql_and_migrations_know_the_number_of_lanes() -> None:
     assert {int(last) + 1 for last in last_lanes} == {LANES}
 
 
-def test_no_statement_is_glued_together() -> None:
-    """Values are arguments: an f-string or a sum would be where one is not."""
-    glued = []
+def test_no_statement_is_concatenated() -> None:
+    """Values are arguments; an f-string would put one into the text."""
+    concatenated = []
     for module in modules():
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(node, ast.JoinedStr):
                 text = "".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))
                 if any(kind.match(text) for kind in (SQL, SQL_COMMAND, CYPHER)):
-                    glued.append(f"{module.__name__}:{node.lineno}")
-    assert glued == []
+                    concatenated.append(f"{module.__name__}:{node.lineno}")
+    assert concatenated == []
 
 
 def test_a_statement_is_sent_under_its_constants_name() -> None:
@@ -110,7 +110,7 @@ def test_a_statement_is_sent_under_its_constants_name() -> None:
 
 
 def _constant_and_name(node: ast.AST) -> tuple[str, object] | None:
-    """``f(CONSTANT, ..., name="NAME")``, or ``(CONSTANT, ..., "NAME")``: what was sent, under which name."""
+    """The constant and the name of ``f(CONSTANT, ..., name="NAME")`` or ``(CONSTANT, ..., "NAME")``."""
     if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Name) and node.args[0].id.isupper():
         given = [one.value.value for one in node.keywords if one.arg == "name" and isinstance(one.value, ast.Constant)]
         return (node.args[0].id, given[0]) if given else None

@@ -72,7 +72,7 @@ async def test_postgres_keeps_committed_rows_and_its_address_over_a_power_cut(fo
 
 
 async def test_postgres_waits_for_the_processes_of_a_server_that_was_killed(folder: Path) -> None:
-    """Given one that lives on for a second, when the server is started again, then it is as soon as that has ended."""
+    """Given a child that lives for another second, when the server starts, then it starts once the child has ended."""
     server = EmbeddedPostgres(folder, durable=False)
     await server.start()
     postmaster = psutil.Process(server.pid)
@@ -133,7 +133,7 @@ async def test_servers_listen_on_loopback_only(
         assert {address.ip.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
 
 
-async def test_servers_refuse_a_wrong_password(
+async def test_servers_reject_a_wrong_password(
     embedded_postgres: EmbeddedPostgres, embedded_neo4j: EmbeddedNeo4j, redis: EmbeddedRedis
 ) -> None:
     with pytest.raises(InvalidPasswordError):
@@ -155,13 +155,13 @@ async def test_passwords_are_readable_by_their_owner_only(redis: EmbeddedRedis) 
     assert {file.stat().st_mode & 0o077 for file in holding} == {0}
 
 
-async def test_a_second_owner_is_refused(redis: EmbeddedRedis) -> None:
+async def test_a_second_owner_is_rejected(redis: EmbeddedRedis) -> None:
     with pytest.raises(StartError, match=r"Redis in .* is in use by another process"):
         await EmbeddedRedis(redis.folder).start()
     assert redis.alive()
 
 
-async def test_a_port_that_is_taken_is_exchanged_before_anybody_was_told_of_it(redis: EmbeddedRedis) -> None:
+async def test_a_port_that_is_taken_is_replaced_before_any_client_knows_it(redis: EmbeddedRedis) -> None:
     await redis.stop()
     with socket.create_server(("127.0.0.1", redis.port)) as other:
         successor = EmbeddedRedis(redis.folder)
@@ -206,7 +206,7 @@ def open_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.only_if(os.geteuid() == 0, reason="an ordinary user runs PostgreSQL itself")
-async def test_as_root_in_a_closed_folder_postgres_lives_elsewhere_and_leaves_with_its_checkout(
+async def test_as_root_in_a_closed_folder_postgres_is_copied_and_removed_with_its_checkout(
     tmp_path: Path, open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     servers = tmp_path / "servers"
@@ -291,7 +291,7 @@ def repository(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
-    """Serves files; of a file that ends in .cut it sends less than it announced."""
+    """Serves files; for a file that ends in .cut it sends fewer bytes than it announced."""
 
     def log_message(self, *args: object) -> None:
         pass
@@ -340,7 +340,7 @@ async def test_a_damaged_jar_in_the_cache_is_fetched_again(repository: tuple[str
         ("one.jar", None, "could not be fetched"),
     ],
 )
-async def test_what_is_not_as_locked_never_reaches_the_cache(
+async def test_a_jar_that_differs_from_the_lock_never_reaches_the_cache(
     repository: tuple[str, Path], tmp_path: Path, name: str, served: bytes | None, sentence: str
 ) -> None:
     url, folder = repository

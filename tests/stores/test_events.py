@@ -1,4 +1,4 @@
-"""Recording scans over the real records: one transaction, each event once, whatever the order they come in."""
+"""Recording scans over the real records: one transaction, each event once, in any order of arrival."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -64,7 +64,7 @@ def bag_ids(recorded: list[RecordedScan]) -> list[int | None]:
 # One transaction
 
 
-async def test_a_failure_on_the_way_leaves_nothing_behind(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failure_rolls_everything_back(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(*_: object) -> None:
         raise Unavailable("records", "gone")
 
@@ -74,7 +74,7 @@ async def test_a_failure_on_the_way_leaves_nothing_behind(airline: Builder, monk
     assert [await count(airline, table) for table in ("bags", "bag_tags", "events", "outbox", "audit")] == [0] * 5
 
 
-async def test_the_graphs_notice_names_the_new_events_of_each_bag(airline: Builder) -> None:
+async def test_the_outbox_message_names_the_new_events_of_each_bag(airline: Builder) -> None:
     first = airline.scan(TAG, "ACCEPTED", "PTY", "12:00")
     [known] = await airline.record(first)
     fresh = await airline.record(
@@ -84,9 +84,9 @@ async def test_the_graphs_notice_names_the_new_events_of_each_bag(airline: Build
         "SELECT subject, subject_id, events, lane, done_at FROM outbox WHERE airline_id = $1 ORDER BY id",
         airline.airline_id,
     )
-    told = {row["subject_id"]: row["events"] for row in rows[1:]}
+    enqueued = {row["subject_id"]: row["events"] for row in rows[1:]}
 
-    assert told == {fresh[1].bag_id: [fresh[1].event_id], fresh[2].bag_id: [fresh[2].event_id]}
+    assert enqueued == {fresh[1].bag_id: [fresh[1].event_id], fresh[2].bag_id: [fresh[2].event_id]}
     assert rows[0]["events"] == [known.event_id]
     assert {(row["subject"], row["lane"] == row["subject_id"] % LANES, row["done_at"]) for row in rows} == {
         ("BAG", True, None)
@@ -103,10 +103,10 @@ async def test_the_number_of_statements_does_not_depend_on_the_number_of_scans(a
     assert (len(unknown.names), len(known.names)) == (19, 15)
 
 
-# Which bag a scan is of
+# Bag of a scan
 
 
-async def test_scans_around_the_first_are_of_one_bag_earlier_ones_too(airline: Builder) -> None:
+async def test_scans_before_and_after_the_first_one_are_of_one_bag(airline: Builder) -> None:
     edge = UNKNOWN_TAG_WINDOW - timedelta(minutes=1)
     recorded = [
         (await airline.record(airline.scan(TAG, "POSITION", "PTY", DAY + shift)))[0]
@@ -116,10 +116,10 @@ async def test_scans_around_the_first_are_of_one_bag_earlier_ones_too(airline: B
 
 
 @pytest.mark.parametrize("batches", [[[0], [1], [2]], [[2], [0], [1]], [[0, 1, 2]], [[2, 1, 0]], [[1, 0], [2]]])
-async def test_a_number_that_came_round_again_is_another_bag_however_its_scans_arrive(
+async def test_a_number_used_again_is_another_bag_in_any_order_of_arrival(
     airline: Builder, batches: list[list[int]]
 ) -> None:
-    """Given scans of one number months apart, then each is of a bag of its own."""
+    """Given scans of one number months apart, then each belongs to a bag of its own."""
     made = [airline.scan(TAG, "POSITION", "PTY", DAY + n * LATER) for n in range(3)]
     for batch in batches:
         await airline.record(*(made[n] for n in batch))
@@ -129,8 +129,8 @@ async def test_a_number_that_came_round_again_is_another_bag_however_its_scans_a
     assert len(set(bag_ids(again))) == await count(airline, "bags") == 3
 
 
-async def test_a_bag_of_a_number_used_again_takes_no_scan_of_the_bag_before(airline: Builder) -> None:
-    """Given a booked bag, when a scan comes after its tag ran out, then earlier scans stay the booked bag's."""
+async def test_a_bag_of_a_number_used_again_takes_no_scan_of_the_earlier_bag(airline: Builder) -> None:
+    """Given a booked bag, when a scan comes after its tag has expired, then earlier scans stay with the booked bag."""
     await airline.bag("booked", TAG, None, ["CM335"])
     [late] = await airline.record(airline.scan(TAG, "POSITION", "PTY", DAY + timedelta(days=31)))
     [usual] = await airline.record(airline.scan(TAG, "ARRIVED", "PTY", DAY + timedelta(days=29)))
@@ -162,7 +162,7 @@ async def test_the_unreadable_tag_is_never_a_bag(airline: Builder) -> None:
     assert (await count(airline, "bags"), await count(airline, "outbox")) == (0, 0)
 
 
-# What is refused
+# Rejected scans
 
 
 async def test_a_scanners_clock_may_run_a_little_ahead(airline: Builder) -> None:
@@ -178,10 +178,10 @@ async def test_another_airlines_flight_is_unknown(airline: Builder, world: World
     assert [one.outcome for one in await airline.record(foreign)] == [ScanOutcome.UNKNOWN_FLIGHT]
 
 
-# At once
+# Concurrent calls
 
 
-async def test_calls_at_once_over_the_same_bags_in_any_order_all_succeed(airline: Builder) -> None:
+async def test_concurrent_calls_over_the_same_bags_in_any_order_all_succeed(airline: Builder) -> None:
     tags = [f"0230{n:06d}" for n in range(12)]
 
     async def sweep(minute: int) -> None:
@@ -198,10 +198,10 @@ async def test_calls_at_once_over_the_same_bags_in_any_order_all_succeed(airline
 
 
 @pytest.mark.parametrize("first", ["the loading", "the departure"])
-async def test_a_loading_and_its_departure_at_once_see_each_other(
+async def test_a_concurrent_loading_and_departure_see_each_other(
     airline: Builder, monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
-    """Given one of them written and not yet committed, when the other comes, then the bag ends in flight."""
+    """Given one of them written and not committed, when the other one arrives, then the bag ends IN_FLIGHT."""
     written, go_on = asyncio.Event(), asyncio.Event()
     wake = outbox.wake
 
@@ -245,7 +245,7 @@ stories = st.lists(made_scans, min_size=1, max_size=7, unique=True)
 
 @st.composite
 def arrivals(draw: st.DrawFn) -> tuple[list[Any], list[list[Any]]]:
-    """A story, and one way in which it reaches us: shuffled, with repetitions, in calls of any size."""
+    """A story, and one order of its arrival: shuffled, with repetitions, in calls of any size."""
     story = draw(stories)
     shuffled = draw(st.permutations(story))
     repeated = [*shuffled, *draw(st.lists(st.sampled_from(story), max_size=4))]
@@ -254,7 +254,7 @@ def arrivals(draw: st.DrawFn) -> tuple[list[Any], list[list[Any]]]:
 
 
 async def forget(airline: Builder) -> None:
-    """Takes the airline's bags and what happened to them out of both stores."""
+    """Deletes the airline's bags and events from both stores."""
     await airline.stores.neo4j.execute_write(
         "MATCH (b:Bag {airlineId: $id}) OPTIONAL MATCH (b)-[:HAD]->(e:Event) DETACH DELETE b, e",
         {"id": airline.airline_id},
@@ -270,7 +270,7 @@ async def forget(airline: Builder) -> None:
 
 
 async def outcome_of(airline: Builder, batches: list[list[Any]], *, booked: bool) -> dict[str, Any]:
-    """All that both stores say of one bag after its scans came in like that."""
+    """All values of one bag in both stores after its scans arrived in these batches."""
     await forget(airline)
     if booked:
         await airline.bag("bag", TAG, None, ["CM335", "CM758"])
@@ -282,7 +282,8 @@ async def outcome_of(airline: Builder, batches: list[list[Any]], *, booked: bool
     [row] = await records.fetch("SELECT * FROM bags WHERE airline_id = $1", airline_id, record_class=Bag)
     known = (await history.of_bags(records, airline_id, [row.id]))[row.id]
     [journey] = await journeys.of_bags(context, [row])
-    counted = {"id", "version", "created_at"}  # of a bag that only its scans made known, the first to arrive says when
+    # For a bag that only scans have made known, these depend on the order of arrival.
+    counted = {"id", "version", "created_at"}
     return {
         "row": {name: value for name, value in row.items() if name not in counted},
         "events": [(event.id, event.at, event.kind) for event in known.events],
@@ -299,8 +300,8 @@ async def outcome_of(airline: Builder, batches: list[list[Any]], *, booked: bool
 
 def _scan(airline: Builder, kind: str, airport: str, minutes: int, flight: str | None, *more: Any) -> Scan:
     custodian, place, method = more
-    moment = at("10:00") + timedelta(minutes=minutes)
-    return airline.scan(TAG, kind, airport, moment, flight, custodian=custodian, place=place, method=method)
+    scanned_at = at("10:00") + timedelta(minutes=minutes)
+    return airline.scan(TAG, kind, airport, scanned_at, flight, custodian=custodian, place=place, method=method)
 
 
 def _journey(events: Any, legs: Any, planned: Any) -> Any:
@@ -323,9 +324,9 @@ async def storyteller(world: World) -> Builder:
 
 
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-@given(told=arrivals(), booked=st.booleans())
-async def test_order_repetition_and_batches_never_matter(storyteller: Builder, told: Any, booked: bool) -> None:
-    story, batches = told
+@given(arrival=arrivals(), booked=st.booleans())
+async def test_order_repetition_and_batches_never_matter(storyteller: Builder, arrival: Any, booked: bool) -> None:
+    story, batches = arrival
     one = await outcome_of(storyteller, [story], booked=booked)
     other = await outcome_of(storyteller, batches, booked=booked)
 

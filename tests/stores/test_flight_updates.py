@@ -44,11 +44,11 @@ async def change(airline: Builder, changes: dict[int, FlightChange]) -> dict[int
         return await flight_updates.update_flights(context(airline), records, changes)
 
 
-async def test_each_flight_gets_its_change_and_moves_its_bags(airline: Builder) -> None:
+async def test_each_flight_gets_its_change_and_updates_its_bags(airline: Builder) -> None:
     one, other, third = (airline.flights[name] for name in NAMES)
     done = await change(airline, {one: FlightChange(gate="A7"), other: LEFT, third: FlightChange()})
 
-    assert {flight_id: (told.changed, told.moved_bags) for flight_id, told in done.items()} == {
+    assert {flight_id: (one.changed, one.moved_bags) for flight_id, one in done.items()} == {
         one: (True, 0),
         other: (True, 2),
         third: (False, 0),
@@ -63,7 +63,7 @@ async def test_each_flight_gets_its_change_and_moves_its_bags(airline: Builder) 
     ("wrong", "error"),
     [(FlightChange(actual_arrival=at("16:00")), BadInput), (None, NotFound)],
 )
-async def test_one_that_cannot_be_changed_leaves_all_as_they_were(
+async def test_a_flight_that_cannot_be_changed_leaves_all_unchanged(
     airline: Builder, wrong: FlightChange | None, error: type[Exception]
 ) -> None:
     other = airline.flights["CM411"] if wrong else 999_999

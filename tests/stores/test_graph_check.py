@@ -1,4 +1,4 @@
-"""Graph against records over real stores: every difference is found, and a rebuild mends it, beside live traffic."""
+"""Graph check over real stores: every difference is found, and a rebuild repairs it, beside live traffic."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
 from tests.world import DELIVERED, MISSED, NOBODYS, Builder, World, at, open_stores, our_day, tell_graph, their_day
 
-# Each breaks the graph of the delivered bag or of its flight, with what a check says of it.
+# Statements that break the graph of the delivered bag or of its flight, with a part of the check's report.
 BREAKS = {
     "state": ("MATCH (b:Bag {id: $bag}) SET b.state = 'LOST'", "state: records DELIVERED, graph LOST"),
     "version": ("MATCH (b:Bag {id: $bag}) SET b.version = b.version - 1", "version: records"),
@@ -72,25 +72,25 @@ async def world(stores: Stores) -> World:
 
 
 async def checked(airline: Builder) -> tuple[Comparison, list[Difference]]:
-    said: list[Difference] = []
-    return await graph_check.check(airline.stores, airline.airline_id, said.append), said
+    reported: list[Difference] = []
+    return await graph_check.check(airline.stores, airline.airline_id, reported.append), reported
 
 
 def silent(_text: str) -> None:
-    """Progress that nobody watches."""
+    """Discards progress."""
 
 
-async def test_what_was_told_is_what_the_records_say(world: World) -> None:
-    found, said = await checked(world.ours)
-    assert said == []
+async def test_the_projected_graph_equals_the_records(world: World) -> None:
+    found, reported = await checked(world.ours)
+    assert reported == []
     assert (found.bags, found.flights) == (len(world.ours.bags), len(world.ours.flights))
     assert (found.different, found.undecided) == (0, 0)
 
 
 @pytest.mark.parametrize("kind", BREAKS)
-async def test_each_difference_is_found_and_mended(world: World, kind: str) -> None:
+async def test_each_difference_is_found_and_repaired(world: World, kind: str) -> None:
     ours = world.ours
-    cypher, words = BREAKS[kind]
+    cypher, text = BREAKS[kind]
     named = {
         "bag": ours.bags["delivered"],
         "neighbour": ours.bags["missed"],
@@ -99,13 +99,13 @@ async def test_each_difference_is_found_and_mended(world: World, kind: str) -> N
         "airline": ours.airline_id,
     }
     await world.stores.neo4j.execute_write(cypher, named)
-    broken, said = await checked(ours)
+    broken, reported = await checked(ours)
     await graph_check.rebuild(world.stores, ours.airline_id, silent)
-    mended, left = await checked(ours)
+    repaired, left = await checked(ours)
 
-    assert broken.different == len(said) > 0
-    assert [text for one in said for text in one.details if words in text], said
-    assert (left, mended.different) == ([], 0)
+    assert broken.different == len(reported) > 0
+    assert [line for one in reported for line in one.details if text in line], reported
+    assert (left, repaired.different) == ([], 0)
     assert await world.stores.neo4j.execute_read(LOOSE) == [{"loose": 0}]
 
 
@@ -122,55 +122,53 @@ async def test_a_rebuild_leaves_other_airlines_alone(world: World) -> None:
     assert (await checked(world.ours))[1] == []
 
 
-async def test_what_the_graph_is_still_to_be_told_is_no_difference(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Given a scan that waits, when checked, then nothing is said of it; and it is waited for."""
+async def test_a_pending_change_is_no_difference(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a scan in the outbox, when checked, then it is not reported; and the check waits for it."""
     airline = await world.another_airline()
     await airline.network()
     await airline.bag("one", DELIVERED, None, ["CM335"])
     await airline.record(airline.scan(DELIVERED, "LOADED", "MIA", "11:00", "CM335"))
     monkeypatch.setattr(graph_check, "RETRY_SECONDS", 0.0)
-    found, said = await checked(airline)
+    found, reported = await checked(airline)
     monkeypatch.undo()
     looking = asyncio.create_task(checked(airline))
     await asyncio.sleep(0.2)
     await tell_graph(airline.stores)
     later, none = await looking
 
-    assert (said, found.different, found.undecided) == ([], 0, 1 + len(airline.flights))
+    assert (reported, found.different, found.undecided) == ([], 0, 1 + len(airline.flights))
     assert (none, later.different, later.undecided) == ([], 0, 0)
 
 
-@pytest.mark.parametrize("how", ["told", "rebuilt"])
-async def test_an_older_word_changes_nothing(world: World, how: str) -> None:
-    """Given what was read of a bag and a flight before both changed, when it is written last, then nothing changes."""
+@pytest.mark.parametrize("how", ["projected", "rebuilt"])
+async def test_an_older_version_changes_nothing(world: World, how: str) -> None:
+    """Given a bag and a flight that were read before both changed, when they are written last, then nothing changes."""
     airline = await world.another_airline()
     records, neo4j, airline_id = world.stores.postgres, world.stores.neo4j, airline.airline_id
     await airline.bag("one", DELIVERED, None, ["CM335", "CM758"])
     await airline.record(airline.scan(DELIVERED, "LOADED", "MIA", "11:00", "CM335"))
     await airline.record(airline.scan(DELIVERED, "SORTED", "MIA", "10:00"))
-    await _tell_all(airline)
+    await _project_all(airline)
     bag_id, flight_id = airline.bags["one"], airline.flights["CM335"]
-    told = await full_projections(records, airline_id, [*(await bags.by_id(records, airline_id, [bag_id])).values()])
-    told_flights = [*(await flights.by_id(records, airline_id, [flight_id])).values()]
+    older = await full_projections(records, airline_id, [*(await bags.by_id(records, airline_id, [bag_id])).values()])
+    old_flights = [*(await flights.by_id(records, airline_id, [flight_id])).values()]
     await records.execute("DELETE FROM bag_legs WHERE bag_id = $1 AND seq = 2", bag_id)
     await records.execute("UPDATE events SET kind = 'SCREENED', rank = 3 WHERE bag_id = $1 AND kind = 'SORTED'", bag_id)
     await records.execute("UPDATE flights SET gate = '7', version = version + 1 WHERE id = $1", flight_id)
     await airline.record(airline.scan(DELIVERED, "OFFLOADED", "MIA", "11:30", "CM335"))
-    await _tell_all(airline)
+    await _project_all(airline)
 
-    if how == "told":
-        await projections.write_flights(neo4j, told_flights, 20.0)
-        await projections.write_bags(neo4j, airline_id, told, 20.0)
+    if how == "projected":
+        await projections.write_flights(neo4j, old_flights, 20.0)
+        await projections.write_bags(neo4j, airline_id, older, 20.0)
     else:
-        await drift.rewrite_flights(neo4j, airline_id, told_flights, "a run")
-        assert await drift.rewrite_bags(neo4j, airline_id, told, "a run") == [bag_id]
+        await drift.rewrite_flights(neo4j, airline_id, old_flights, "a run")
+        assert await drift.rewrite_bags(neo4j, airline_id, older, "a run") == [bag_id]
     assert (await checked(airline))[1] == []
 
 
-async def _tell_all(airline: Builder) -> None:
-    """Tells the graph of all flights, and of the bags in full."""
+async def _project_all(airline: Builder) -> None:
+    """Projects all flights, and the bags in full."""
     records, airline_id = airline.stores.postgres, airline.airline_id
     await airline.network()
     events = await records.fetch("SELECT bag_id, id FROM events WHERE airline_id = $1", airline_id)
@@ -179,8 +177,8 @@ async def _tell_all(airline: Builder) -> None:
     await tell_graph(airline.stores)
 
 
-async def test_what_came_during_a_rebuild_is_not_swept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Given a bag and a flight that are told when all the others are written anew, then the sweep leaves them."""
+async def test_changes_during_a_rebuild_are_not_swept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a bag and a flight that are projected during a rebuild, then the sweep keeps them."""
     airline = await world.another_airline()
     bag_ids_in_graph = drift.bag_ids_in_graph
 
@@ -195,14 +193,14 @@ async def test_what_came_during_a_rebuild_is_not_swept(world: World, monkeypatch
     monkeypatch.setattr(drift, "bag_ids_in_graph", late)
     await graph_check.rebuild(world.stores, airline.airline_id, silent)
     monkeypatch.undo()
-    found, said = await checked(airline)
+    found, reported = await checked(airline)
 
-    assert said == []
+    assert reported == []
     assert (found.bags, found.flights) == (1, len(airline.flights))
 
 
 async def test_a_rebuild_beside_traffic_loses_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Given scans of every bag all the while and two projectors, when rebuilt again and again, then all is there."""
+    """Given continuous scans of every bag and two projectors, when rebuilt repeatedly, then nothing is missing."""
     monkeypatch.setattr(graph_check, "BATCH", 7)
     airline = await world.another_airline()
     await airline.network()
@@ -215,15 +213,15 @@ async def test_a_rebuild_beside_traffic_loses_nothing(world: World, monkeypatch:
     for minute in range(10, 40):
         kind, flight = (("POSITION", None), ("LOADED", "CM335"), ("OFFLOADED", "CM335"))[minute % 3]
         await airline.record(*(airline.scan(tag, kind, "MIA", f"11:{minute}", flight) for tag in tags))
-    await airline.record(airline.scan(MISSED, "POSITION", "PTY", "12:00"))  # a bag that nobody knew
+    await airline.record(airline.scan(MISSED, "POSITION", "PTY", "12:00"))  # an unknown bag
     await rebuilding
-    found, said = await checked(airline)
+    found, reported = await checked(airline)
     for task in tasks:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
 
-    assert said == []
+    assert reported == []
     assert (found.bags, found.undecided) == (41, 0)
     rows = await world.stores.neo4j.execute_read(
         "MATCH (b:Bag {airlineId: $id})-[:HAD]->(e) RETURN count(e) AS events", {"id": airline.airline_id}

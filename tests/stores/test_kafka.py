@@ -61,7 +61,7 @@ async def writing(cluster: KafkaCluster, compression: str | None = None) -> Asyn
 
 
 async def write(cluster: KafkaCluster, topic: str, values: Iterable[bytes], at: datetime | None = None) -> None:
-    """Writes values, each under one of 20 tags."""
+    """Writes values, each with one of 20 tags as key."""
     milliseconds = int(at.timestamp() * 1000) if at else None
     async with writing(cluster) as producer:
         for number, value in enumerate(values):
@@ -104,7 +104,7 @@ def messages(count: int) -> list[bytes]:
 
 
 async def committed(server: EmbeddedKafka, topic: str) -> int:
-    """How many records the topic's group has told the broker that it handled."""
+    """The number of records that the topic's group has committed."""
     admin = server.admin()
     await admin.start()
     try:
@@ -194,7 +194,7 @@ asyncio.run(main())
 """
 
 
-async def test_what_a_killed_consumer_handled_and_did_not_commit_comes_again(
+async def test_uncommitted_records_of_a_killed_consumer_come_again(
     embedded_kafka: EmbeddedKafka, cluster: KafkaCluster, topic: str
 ) -> None:
     await write(cluster, topic, messages(2_000))
@@ -216,7 +216,7 @@ async def test_what_a_killed_consumer_handled_and_did_not_commit_comes_again(
     assert intake.handled == Counter(rest)
 
 
-async def test_a_store_that_is_away_is_waited_for_without_committing(
+async def test_while_a_store_is_away_nothing_is_committed(
     embedded_kafka: EmbeddedKafka, cluster: KafkaCluster, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("resolvers.ingestion.kafka_loop.MAX_PAUSE_SECONDS", 0.5)
@@ -292,7 +292,7 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_no_record(
         await intake.until(messages(200))
 
 
-async def test_a_cluster_that_does_not_let_us_in_is_unavailable(cluster: KafkaCluster, topic: str) -> None:
+async def test_a_cluster_that_rejects_the_password_is_unavailable(cluster: KafkaCluster, topic: str) -> None:
     stranger = KafkaCluster(cluster.servers, cluster.protocol, username="gateway", password="wrong")
     async with KafkaConsumer(stranger, topic, topic) as consumer:
         with pytest.raises(Unavailable, match="kafka: KafkaConnectionError"):
@@ -301,7 +301,7 @@ async def test_a_cluster_that_does_not_let_us_in_is_unavailable(cluster: KafkaCl
     assert str(cluster.password) not in repr(cluster)
 
 
-def test_a_file_without_authorities_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_authorities_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("none")
     for name in ("ca.pem", "absent.pem"):
         with pytest.raises(Refused, match="holds no certificate authorities"):
@@ -337,7 +337,7 @@ SENT = datetime(2025, 11, 23, 20, 0, tzinfo=UTC)
 NOWHERE = "127.0.0.1:9"
 
 
-async def test_the_command_keeps_each_message_once_and_puts_aside_what_it_cannot_read(
+async def test_the_command_stores_each_message_once_and_keeps_dead_letters(
     embedded_kafka: EmbeddedKafka, cluster: KafkaCluster, topic: str, migrated_url: str
 ) -> None:
     records = await asyncpg.connect(migrated_url)
@@ -374,6 +374,6 @@ async def test_the_command_keeps_each_message_once_and_puts_aside_what_it_cannot
     assert len(kinds) == 4
     assert {"BSM", "BPM", "OTHER"} < {one["kind"] for one in kinds}
     assert [tuple(one) for one in aside] == [("KAFKA", BROKEN.decode())]
-    # Of Type B, the year is that of the record.
+    # The year of a Type B message is that of the record.
     loaded_at = datetime(2025, 11, 23, 19, 12, 5, tzinfo=UTC)
     assert [tuple(one) for one in scanned] == [("SORTED", SENT - timedelta(minutes=80)), ("LOADED", loaded_at)]

@@ -91,7 +91,7 @@ def elements(compared: Any) -> set[str]:
 # Proposing
 
 
-async def test_a_find_is_compared_with_the_files_and_a_file_with_the_finds(airline: Builder) -> None:
+async def test_a_found_bag_is_compared_with_pirs_and_a_pir_with_found_bags(airline: Builder) -> None:
     missed = await file(airline)
     found = await find(airline, tag=TAG[:-1] + "1", name_on_bag="J PENA", description="GN22RHW")
     late = await file(airline)
@@ -127,14 +127,14 @@ async def test_rush_tags_names_on_the_bag_and_flights_count(airline: Builder) ->
     assert "TAG" in elements(proposed.contradicting)
 
 
-async def test_each_bag_of_a_file_has_proposals_of_its_own(airline: Builder) -> None:
+async def test_each_bag_of_a_pir_has_proposals_of_its_own(airline: Builder) -> None:
     await airline.bag("second", "0230456111", "penha", ["CM335"])
     found = await find(airline, tag="0230456111")
     await file(airline, bags=("missed", "second"))
     assert [(one.seq, "TAG" in elements(one.matched)) for one in await of(airline, found)] == [(2, True), (1, False)]
 
 
-async def test_proposals_follow_what_a_file_says(airline: Builder) -> None:
+async def test_proposals_follow_changes_of_a_pir(airline: Builder) -> None:
     missed = await file(airline)
     found = await find(airline, tag=TAG)
     first = (await of(airline, missed))[0]
@@ -153,7 +153,7 @@ async def test_proposals_follow_what_a_file_says(airline: Builder) -> None:
     assert [one.id for one in await of(airline, missed)] == [again.id], "a repeat changes nothing"
 
 
-async def test_only_what_agrees_is_proposed_and_the_best_of_it(
+async def test_only_pairs_that_agree_are_proposed_and_the_best_of_them(
     airline: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = await find(airline, tag="0230999999", name_on_bag="SMITH/JOHN", brand="Samsonite")
@@ -168,7 +168,7 @@ async def test_only_what_agrees_is_proposed_and_the_best_of_it(
     assert len({other, near, same}) == 3
 
 
-async def test_closed_and_located_bags_are_not_looked_for(airline: Builder) -> None:
+async def test_closed_and_located_bags_are_not_matched(airline: Builder) -> None:
     missed = await file(airline)
     await close(airline, missed)
     located = await file(airline)
@@ -183,7 +183,7 @@ async def test_closed_and_located_bags_are_not_looked_for(airline: Builder) -> N
     assert [row["pir_id"] for row in keys] == [found]
 
 
-async def test_among_many_files_those_are_compared_that_share_the_most(
+async def test_among_many_pirs_those_that_share_the_most_are_compared(
     airline: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(match_commands, "MAX_CANDIDATES", 3)
@@ -205,7 +205,7 @@ async def test_among_many_files_those_are_compared_that_share_the_most(
     assert {one.delayed_pir_id for one in await of(airline, found)} >= set(wanted)
 
 
-async def test_files_written_by_others_are_found_once_they_are_indexed(
+async def test_pirs_written_by_others_are_found_once_they_are_indexed(
     airline: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(match_commands, "MAX_CANDIDATES", 1)
@@ -218,7 +218,7 @@ async def test_files_written_by_others_are_found_once_they_are_indexed(
     assert [one.delayed_pir_id for one in await of(airline, await find(airline, tag=TAG))] == [missed]
 
 
-async def test_the_number_of_statements_does_not_depend_on_files_and_bags(airline: Builder) -> None:
+async def test_the_number_of_statements_does_not_depend_on_pirs_and_bags(airline: Builder) -> None:
     counts = []
     for bags in (("missed",), ("missed",) * 5):
         await file(airline, bags=bags)
@@ -230,9 +230,7 @@ async def test_the_number_of_statements_does_not_depend_on_files_and_bags(airlin
 
 
 @pytest.mark.parametrize("file_first", [True, False])
-async def test_a_file_and_a_find_that_come_at_the_same_moment_see_each_other(
-    airline: Builder, file_first: bool
-) -> None:
+async def test_a_pir_and_a_found_bag_at_the_same_time_see_each_other(airline: Builder, file_first: bool) -> None:
     missed, found = await file(airline), await find(airline, tag=TAG)
     await airline.stores.postgres.execute("DELETE FROM pir_matches")
     await airline.stores.postgres.execute("UPDATE pirs SET closed_at = now() WHERE id = ANY($1)", [missed, found])
@@ -264,7 +262,7 @@ async def test_texts_of_any_size_are_compared(airline: Builder) -> None:
 
 
 async def nothing(_context: Context, _records: Reader, _match: Match) -> None:
-    """Nothing follows."""
+    """A match without consequences."""
 
 
 async def proposal(airline: Builder) -> Match:
@@ -273,22 +271,22 @@ async def proposal(airline: Builder) -> Match:
     return (await of(airline, missed))[0]
 
 
-async def test_a_confirmed_match_stays_and_its_rivals_are_refused(airline: Builder) -> None:
+async def test_a_confirmed_match_stays_and_its_rivals_are_rejected(airline: Builder) -> None:
     match = await proposal(airline)
     other = await file(airline)
     [rival] = await of(airline, other)
-    told = []
+    decisions = []
 
     async def locate(_context: Context, records: Reader, decided: Match) -> None:
-        told.append((decided.id, decided.state))
+        decisions.append((decided.id, decided.state))
         assert (await store.by_id(records, airline.airline_id, [decided.id]))[decided.id].state == "CONFIRMED"
 
     confirmed = await match_commands.confirm(context(airline), match.id, locate)
     again = await match_commands.confirm(context(airline), match.id, locate)
     assert (confirmed.state, confirmed.decided_by) == ("CONFIRMED", "tester")
     assert again.decided_at == confirmed.decided_at
-    assert told == [(match.id, "CONFIRMED")]
-    with pytest.raises(InvalidState, match="confirmed match already"):
+    assert decisions == [(match.id, "CONFIRMED")]
+    with pytest.raises(InvalidState, match="without a confirmed match"):
         await match_commands.confirm(context(airline), rival.id, nothing)
     with pytest.raises(InvalidState, match="reinstate"):
         await match_commands.reject(context(airline), match.id)
@@ -311,19 +309,19 @@ async def test_a_rejected_match_is_not_proposed_again(airline: Builder) -> None:
         )
         await propose(airline, match.on_hand_pir_id)
         [kept] = await matches.by_ids(context(airline), [match.id])
-        assert kept == rejected, "what an agent has seen and decided stays, whatever is found out later"
-    with pytest.raises(InvalidState, match="rejected"):
+        assert kept == rejected, "an agent's decision stays, whatever changes later"
+    with pytest.raises(InvalidState, match="not REJECTED"):
         await match_commands.confirm(context(airline), match.id, nothing)
 
 
-async def test_what_is_refused_for_the_files_undoes_the_decision(airline: Builder) -> None:
+async def test_a_rejection_by_the_pirs_undoes_the_decision(airline: Builder) -> None:
     match = await proposal(airline)
 
-    async def refuse(*_: object) -> None:
+    async def reject_for_pirs(*_: object) -> None:
         raise InvalidState("bags", "Bag 1 is delivered.")
 
     with pytest.raises(InvalidState):
-        await match_commands.confirm(context(airline), match.id, refuse)
+        await match_commands.confirm(context(airline), match.id, reject_for_pirs)
     assert [one.state for one in await of(airline, match.delayed_pir_id)] == [MatchState.PROPOSED]
 
 
@@ -336,7 +334,7 @@ async def test_of_two_agents_one_confirms(airline: Builder) -> None:
     assert sorted(type(one).__name__ for one in outcomes) == ["InvalidState", "Match"]
 
 
-async def test_a_wrong_bag_can_be_matched_anew(airline: Builder) -> None:
+async def test_a_wrong_bag_can_be_matched_again(airline: Builder) -> None:
     match = await proposal(airline)
     await match_commands.confirm(context(airline), match.id, nothing)
     [rival] = await of(airline, await file(airline))
@@ -355,7 +353,7 @@ async def test_a_tag_switch_is_shown_by_a_confirmed_match_and_two_check_ins(airl
     found = await find(airline, tag="0230777777", name_on_bag="PENA/JOSE")
     [match] = await of(airline, missed)
     records, airline_id = airline.stores.postgres, airline.airline_id
-    assert await match_commands.tag_switch(records, airline_id, missed) is None, "nobody has confirmed it"
+    assert await match_commands.tag_switch(records, airline_id, missed) is None, "no agent has confirmed it"
 
     confirmed = await match_commands.confirm(context(airline), match.id, nothing)
     assert confirmed.decided_at is not None
@@ -366,13 +364,13 @@ async def test_a_tag_switch_is_shown_by_a_confirmed_match_and_two_check_ins(airl
     assert match.on_hand_pir_id == found
 
 
-async def test_a_match_of_nobody_or_of_another_airline_is_not_there(airline: Builder, world: World) -> None:
+async def test_an_unknown_match_or_one_of_another_airline_is_not_found(airline: Builder, world: World) -> None:
     match = await proposal(airline)
-    for somebody, match_id in ((context(airline), 10**12), (context_of(world.stores), match.id)):
+    for caller, match_id in ((context(airline), 10**12), (context_of(world.stores), match.id)):
         with pytest.raises(NotFound):
-            await match_commands.confirm(somebody, match_id, nothing)
+            await match_commands.confirm(caller, match_id, nothing)
         with pytest.raises(NotFound):
-            await match_commands.reject(somebody, match_id)
+            await match_commands.reject(caller, match_id)
 
 
 async def test_lists_are_bounded(airline: Builder) -> None:

@@ -46,7 +46,7 @@ async def test_times_are_pythons_own(neo4j: Neo4jManager) -> None:
         {"at": panama},
     )
     assert row["at"] == row["named"] == row["inside"][0] == panama
-    assert all(type(moment) is datetime for moment in (row["at"], row["named"], row["local"]))
+    assert all(type(value) is datetime for value in (row["at"], row["named"], row["local"]))
     assert row["at"].tzinfo is row["named"].tzinfo is UTC
     assert (row["day"], type(row["day"])) == (date(2026, 1, 1), date)
     assert row["local"] == datetime(2026, 1, 1, 8, 0)  # noqa: DTZ001 - a local time has no zone
@@ -84,17 +84,17 @@ async def test_a_uniqueness_constraint_is_a_conflict(neo4j: Neo4jManager) -> Non
 
 
 @pytest.mark.parametrize(
-    ("cypher", "says"),
+    ("cypher", "reason"),
     [("RETURN nothing", "nothing"), ("RETURN $missing", "Parameter"), ("RETURN 'secret' + 1 / 0", "")],
 )
-async def test_a_wrong_statement_is_refused(neo4j: Neo4jManager, cypher: str, says: str) -> None:
-    with pytest.raises(Refused, match=f"THE_NAME.*{says}") as caught:
+async def test_a_wrong_statement_is_rejected(neo4j: Neo4jManager, cypher: str, reason: str) -> None:
+    with pytest.raises(Refused, match=f"THE_NAME.*{reason}") as caught:
         await neo4j.execute_read(cypher, name="THE_NAME")
     assert "secret" not in str(caught.value)
     assert await neo4j.execute_read("RETURN 1 AS one") == [{"one": 1}]
 
 
-async def test_writers_in_each_others_way_all_get_through(neo4j: Neo4jManager) -> None:
+async def test_deadlocked_writers_all_succeed(neo4j: Neo4jManager) -> None:
     await neo4j.execute_write("CREATE (:Note {id: 1, n: 0}), (:Note {id: 2, n: 0})")
     count = "MATCH (n:Note {id: $id}) SET n.n = n.n + 1"
 
@@ -106,7 +106,7 @@ async def test_writers_in_each_others_way_all_get_through(neo4j: Neo4jManager) -
     assert await neo4j.execute_read("MATCH (n:Note) RETURN collect(n.n) AS counts") == [{"counts": [80, 80]}]
 
 
-async def test_a_late_answer_is_not_waited_for_and_ends_on_the_server_too(neo4j: Neo4jManager) -> None:
+async def test_a_late_response_is_not_awaited_and_ends_on_the_server_too(neo4j: Neo4jManager) -> None:
     started = monotonic()
     with pytest.raises(Unavailable, match="NAP: no response in time"):
         await neo4j.execute_read(SLOW, name="NAP", timeout=0.5)
@@ -140,23 +140,23 @@ async def test_the_pool_holds_at_most_ten_connections(neo4j: Neo4jManager) -> No
     [row] = await neo4j.execute_read(
         "CALL dbms.listConnections() YIELD userAgent WHERE userAgent = 'baggage-gateway' RETURN count(*) AS connections"
     )
-    assert 2 <= row["connections"] <= 11, "ten and the probe's"
+    assert 2 <= row["connections"] <= 11, "ten and that of the probe"
 
 
 def end_connections_unseen(access: Neo4jCredentials) -> int:
-    """End the manager's connections on the server by a client that blocks, so that our loop cannot notice yet."""
+    """End the manager's connections on the server by a blocking client, so that the event loop cannot notice yet."""
     with GraphDatabase.driver(access.uri, auth=(access.user, access.password)) as other:
-        answer = other.execute_query(
+        result = other.execute_query(
             """
             CALL dbms.listConnections() YIELD connectionId, userAgent WHERE userAgent = 'baggage-gateway'
             WITH collect(connectionId) AS ids CALL dbms.killConnections(ids) YIELD connectionId
             RETURN count(*) AS ended
             """
         )
-        return int(answer.records[0]["ended"])
+        return int(result.records[0]["ended"])
 
 
-async def test_what_was_sent_on_a_connection_that_died_unseen_is_sent_again(
+async def test_a_statement_on_a_dead_connection_is_sent_again(
     neo4j: Neo4jManager, neo4j_credentials: Neo4jCredentials
 ) -> None:
     await asyncio.gather(*(neo4j.execute_read("UNWIND range(1, 10000) AS n RETURN sum(n)") for _ in range(5)))
@@ -185,14 +185,14 @@ async def test_a_schema_is_loaded_and_loaded_again(neo4j: Neo4jManager, tmp_path
     await neo4j.execute_write_many([("DROP CONSTRAINT note_id", None, None), ("DROP INDEX note_at", None, None)])
 
 
-async def test_health_tells_version_and_edition(neo4j: Neo4jManager) -> None:
+async def test_health_reports_version_and_edition(neo4j: Neo4jManager) -> None:
     health = await neo4j.health_check()
     assert health["status"] == "healthy"
     assert health["version"].startswith("5.26.")
     assert health["edition"] == "community"
 
 
-async def test_a_wrong_password_is_explained(neo4j_credentials: Neo4jCredentials) -> None:
+async def test_a_wrong_password_is_reported(neo4j_credentials: Neo4jCredentials) -> None:
     manager = Neo4jManager(neo4j_credentials.uri, neo4j_credentials.user, "wrong")
     await manager.connect()
     with pytest.raises(Unavailable):

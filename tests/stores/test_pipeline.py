@@ -1,4 +1,4 @@
-"""Messages over the real records: kept word for word, applied once, and in whatever order they come with one result."""
+"""Messages over the real records: stored word for word, applied once, with one result in any order."""
 
 import asyncio
 import json
@@ -53,7 +53,7 @@ SORTED_TWICE = [
 ]
 SAMPLES = [LOCAL, TRANSFER, WITHDRAWN, LOADED_BPM, UNSEEN_BPM, ORDERED_OFF, RUSH, RUSH_LOADED, *SORTED_TWICE]
 
-# All that is known of an airline's bags, without the numbers that depend on who came first.
+# All values of an airline's bags, without ids, which depend on the order of arrival.
 DUMP = """
 SELECT bags.tag, state, state_at, bags.airport, bags.place, bags.custodian, weight_kg, priority, authorised, deleted,
        passengers.search_name, locator, flights.number AS flight,
@@ -94,7 +94,7 @@ def pieces(*texts: str) -> list[InputPiece]:
     return [*splitter.feed("".join(texts).encode()), *splitter.close()]
 
 
-async def bring(airline: Builder, *texts: str, at: datetime = NOW) -> IngestResult:
+async def receive(airline: Builder, *texts: str, at: datetime = NOW) -> IngestResult:
     return await ingest(
         context_of(airline.stores, airline_id=airline.airline_id), pieces(*texts), at, IntakeChannel.HTTP
     )
@@ -113,12 +113,12 @@ async def known(airline: Builder) -> dict[str, dict[str, Any]]:
 
 
 def without_ids(bags: dict[str, dict[str, Any]]) -> Any:
-    """Digests of messages and events hold the airline: they differ between two."""
+    """The bags without the digests of messages and events, which differ between airlines."""
     return {tag: row | {"events": [event[1:3] for event in row["events"]]} for tag, row in bags.items()}
 
 
 async def test_the_samples_become_bags_with_plan_passenger_and_state(airline: Builder) -> None:
-    stored = await bring(airline, *SAMPLES)
+    stored = await receive(airline, *SAMPLES)
     bags = await known(airline)
 
     assert stored == IngestResult(messages=len(SAMPLES), events=10, bags=2)
@@ -131,7 +131,7 @@ async def test_the_samples_become_bags_with_plan_passenger_and_state(airline: Bu
         False,
     )
     assert (first["search_name"], first["locator"]) == ("GONZALEZ/MARIAMRS", "F7K2QX")
-    assert first["weight_kg"] is None  # 43 kg are of two bags together
+    assert first["weight_kg"] is None  # 43 kg is the weight of two bags together
     assert [event[1] for event in first["events"]] == ["ACCEPTED", "EXPECTED", "TRANSFER_IN", "SORTED", "LOADED"]
     assert [leg[1:] for leg in second["legs"]] == [
         [335, "0230456782", True],
@@ -142,9 +142,9 @@ async def test_the_samples_become_bags_with_plan_passenger_and_state(airline: Bu
     assert second["tags"] == [["0230456782", "ORIGINAL"], ["2230000457", "RUSH"]]
 
 
-async def test_any_order_and_any_batches_give_the_same(world: World) -> None:
+async def test_any_order_and_any_batches_give_the_same_result(world: World) -> None:
     one = await world.another_airline()
-    await bring(one, *SAMPLES)
+    await receive(one, *SAMPLES)
     expected = without_ids(await known(one))
     chance = random.Random(5)
     for _ in range(12):
@@ -152,16 +152,16 @@ async def test_any_order_and_any_batches_give_the_same(world: World) -> None:
         shuffled = chance.sample(SAMPLES, len(SAMPLES))
         cuts = sorted(chance.sample(range(1, len(SAMPLES)), 3))
         for start, end in zip([0, *cuts], [*cuts, len(SAMPLES)], strict=True):
-            await bring(other, *shuffled[start:end])
+            await receive(other, *shuffled[start:end])
         assert without_ids(await known(other)) == expected
 
 
-async def test_the_same_twice_changes_nothing(airline: Builder) -> None:
-    await bring(airline, *SAMPLES)
+async def test_a_repeated_message_changes_nothing(airline: Builder) -> None:
+    await receive(airline, *SAMPLES)
     before = await known(airline)
     relayed = [f"QU PTYKPCM\n{text}" if text.startswith(".") else text for text in SAMPLES]
-    again = await bring(airline, *relayed)
-    twice = await bring(airline, *SAMPLES, *SAMPLES)
+    again = await receive(airline, *relayed)
+    twice = await receive(airline, *SAMPLES, *SAMPLES)
 
     assert (again, twice) == (IngestResult(duplicates=len(SAMPLES)), IngestResult(duplicates=2 * len(SAMPLES)))
     assert await known(airline) == before
@@ -176,17 +176,17 @@ async def test_the_same_twice_changes_nothing(airline: Builder) -> None:
         ([LOCAL, DELETED, LOCAL.replace("231205", "231300")], "ACCEPTED"),
     ],
 )
-async def test_the_last_word_counts_in_order_of_origin_time(world: World, texts: list[str], state: str) -> None:
+async def test_the_last_instruction_counts_in_order_of_origin_time(world: World, texts: list[str], state: str) -> None:
     """``docs/DOMAIN.md#rule-4``."""
     for order in permutations(texts):
         airline = await world.another_airline()
         for text in order:
-            await bring(airline, text)
+            await receive(airline, text)
         bag = (await known(airline))["0230456782"]
         assert (bag["state"], bag["deleted"]) == (state, state == "DELETED"), order
 
 
-async def test_what_cannot_be_read_is_kept_and_the_rest_goes_on(airline: Builder) -> None:
+async def test_unreadable_messages_are_kept_and_the_others_applied(airline: Builder) -> None:
     broken = [
         LOCAL.replace("ENDBSM", "ENDBPM"),
         LOCAL.replace(".N/0230456781002", ".N/02304567810"),
@@ -194,8 +194,8 @@ async def test_what_cannot_be_read_is_kept_and_the_rest_goes_on(airline: Builder
         LOADED_BPM.replace("23NOV/141205L", "24NOV/235900L"),
         "BXX\n.V/1LPTY\nENDBXX\n",
     ]
-    stored = await bring(airline, broken[0], "MVT\nCM758/23.HP1234\n", LOCAL, *broken[1:], LOADED_BPM)
-    again = await bring(airline, *broken)
+    stored = await receive(airline, broken[0], "MVT\nCM758/23.HP1234\n", LOCAL, *broken[1:], LOADED_BPM)
+    again = await receive(airline, *broken)
     letters = await rows(
         airline, "SELECT line, position, reason, body FROM dead_letters WHERE airline_id = $1 ORDER BY id"
     )
@@ -206,8 +206,8 @@ async def test_what_cannot_be_read_is_kept_and_the_rest_goes_on(airline: Builder
     assert all(letter["line"] > 0 and letter["position"] > 0 and letter["reason"] for letter in letters)
 
 
-async def test_a_flight_that_only_messages_name_is_made_with_times_that_are_assumed(airline: Builder) -> None:
-    await bring(airline, LOADED_BPM.replace("CM758", "UA1033").replace("GRU", "BOG"))
+async def test_a_flight_that_only_messages_name_has_assumed_times(airline: Builder) -> None:
+    await receive(airline, LOADED_BPM.replace("CM758", "UA1033").replace("GRU", "BOG"))
     made = await rows(airline, "SELECT carrier, number, origin, destination, status, times_known FROM flights "
                                "WHERE airline_id = $1 AND carrier = 'UA'")  # fmt: skip
     assert made == [
@@ -224,7 +224,7 @@ async def test_a_flight_that_only_messages_name_is_made_with_times_that_are_assu
 
 async def test_bags_of_one_party_have_one_passenger_in_one_booking(airline: Builder) -> None:
     other_bag = LOCAL.replace("0230456781002", "0230777777001").replace("231205", "231206")
-    await asyncio.gather(bring(airline, LOCAL), bring(airline, other_bag), bring(airline, TRANSFER))
+    await asyncio.gather(receive(airline, LOCAL), receive(airline, other_bag), receive(airline, TRANSFER))
     [counts] = await rows(
         airline,
         "SELECT count(DISTINCT passenger_id) AS people, count(*) AS bags, "
@@ -239,7 +239,7 @@ async def test_batches_at_once_over_the_same_bags_in_any_order_all_succeed(airli
         for n in range(200)
     ]
     chance = random.Random(3)
-    stored = await asyncio.gather(*(bring(airline, *chance.sample(texts, 120)) for _ in range(6)))
+    stored = await asyncio.gather(*(receive(airline, *chance.sample(texts, 120)) for _ in range(6)))
     total = sum(stored, IngestResult())
     [row] = await rows(airline, "SELECT count(*) AS events, count(DISTINCT bag_id) AS bags FROM events "
                                 "WHERE airline_id = $1")  # fmt: skip
@@ -247,11 +247,11 @@ async def test_batches_at_once_over_the_same_bags_in_any_order_all_succeed(airli
     assert row["bags"] == 20
 
 
-async def test_a_month_that_the_log_does_not_have_yet_is_made(airline: Builder) -> None:
+async def test_a_missing_partition_of_the_event_log_is_created(airline: Builder) -> None:
     for year in (2031, 1999):
         received = datetime(year, 5, 31, 23, 0, tzinfo=UTC)
         text = LOADED_BPM.replace("23NOV", "31MAY").replace("STAND208", f"STAND{year}")
-        assert (await bring(airline, text, at=received)).events == 1
+        assert (await receive(airline, text, at=received)).events == 1
     partitions = await rows(
         airline, "SELECT tableoid::regclass::text AS name FROM events WHERE airline_id = $1 ORDER BY at"
     )
@@ -265,19 +265,21 @@ async def test_statements_do_not_grow_with_messages(airline: Builder, number: in
             sample.replace("0230456781002", f"0230{n:06d}001").replace("F7K2QX", f"A{n:05d}") for n in range(number)
         ]
 
-    await bring(airline, LOCAL)  # the airports are known then
+    await receive(airline, LOCAL)  # caches the airports
     with count_statements() as first:
-        await bring(airline, *texts(LOCAL), *(LOADED_BPM.replace("0230456781", f"0230{n:06d}") for n in range(number)))
+        await receive(
+            airline, *texts(LOCAL), *(LOADED_BPM.replace("0230456781", f"0230{n:06d}") for n in range(number))
+        )
     with count_statements() as second:
-        await bring(airline, *(SORTED_TWICE[0].replace("0230456781", f"0230{n:06d}") for n in range(number)))
+        await receive(airline, *(SORTED_TWICE[0].replace("0230456781", f"0230{n:06d}") for n in range(number)))
     assert (len(first.names), len(second.names)) == (31, 15)
 
 
-async def test_an_untimed_message_stands_before_every_scan(airline: Builder) -> None:
+async def test_a_message_without_a_time_sorts_before_every_scan(airline: Builder) -> None:
     """``docs/DOMAIN.md#rule-2``."""
     untimed = LOCAL.split("\n", 1)[1]
-    await bring(airline, LOADED_BPM)
-    await bring(airline, untimed, at=NOW + timedelta(hours=1))
+    await receive(airline, LOADED_BPM)
+    await receive(airline, untimed, at=NOW + timedelta(hours=1))
     bag = (await known(airline))["0230456781"]
     assert (bag["state"], [event[1] for event in bag["events"]]) == ("LOADED", ["ACCEPTED", "LOADED"])
 
@@ -296,13 +298,13 @@ async def test_a_close_out_puts_the_bags_of_its_flight_in_flight(world: World) -
     for texts in ([LOADED_BPM, CLOSED], [CLOSED, LOADED_BPM]):
         airline = await world.another_airline()
         for text in texts:
-            await bring(airline, text)
+            await receive(airline, text)
         bag = (await known(airline))["0230456781"]
         assert (bag["state"], bag["state_at"]) == ("IN_FLIGHT", datetime(2025, 11, 23, 19, 50, tzinfo=UTC))
 
 
 async def test_a_close_out_of_another_day_is_a_dead_letter(airline: Builder) -> None:
-    stored = await bring(airline, CLOSED.replace("231950", "171950"))
+    stored = await receive(airline, CLOSED.replace("231950", "171950"))
     assert (stored.messages, stored.dead_letters) == (0, 1)
 
 
@@ -315,8 +317,8 @@ WHERE airline_id = $1
 DROP_LEGS = "DELETE FROM bag_legs USING bags WHERE bags.id = bag_id AND airline_id = $1"
 
 
-async def test_a_rebuild_makes_the_same_again_and_changes_nothing_that_is_right(airline: Builder) -> None:
-    await bring(airline, *SAMPLES, CLOSED)
+async def test_a_rebuild_restores_wrong_values_and_keeps_correct_ones(airline: Builder) -> None:
+    await receive(airline, *SAMPLES, CLOSED)
     before = await known(airline)
     context = context_of(airline.stores, airline_id=airline.airline_id)
     untouched = [done async for done in rebuild(context)]
@@ -333,39 +335,39 @@ async def test_a_rebuild_makes_the_same_again_and_changes_nothing_that_is_right(
 
 
 async def test_a_full_disk_is_no_fault_of_a_message(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Given no room for what messages mean, when they come, then none is stored, and all are when they come again."""
+    """Given a full disk, when messages arrive, then none is stored; and all are when they are sent again."""
     store = itineraries.recompute_itineraries
 
-    async def find_no_room(records: Any, *_: Any) -> itineraries.RecomputedBags:
+    async def fail_on_a_full_disk(records: Any, *_: Any) -> itineraries.RecomputedBags:
         await records.execute("DO $$ BEGIN RAISE 'full' USING ERRCODE = 'disk_full'; END $$", name="FULL")
         raise AssertionError
 
-    monkeypatch.setattr(itineraries, "recompute_itineraries", find_no_room)
+    monkeypatch.setattr(itineraries, "recompute_itineraries", fail_on_a_full_disk)
     with pytest.raises(Unavailable, match="DiskFull"):
-        await bring(airline, LOCAL, TRANSFER)
+        await receive(airline, LOCAL, TRANSFER)
     kept = await rows(
         airline,
         "SELECT digest FROM dead_letters WHERE airline_id = $1 UNION SELECT id FROM messages WHERE airline_id = $1",
     )
     monkeypatch.setattr(itineraries, "recompute_itineraries", store)
-    stored = await bring(airline, LOCAL, TRANSFER)
+    stored = await receive(airline, LOCAL, TRANSFER)
 
     assert kept == []
     assert (stored.messages, stored.dead_letters) == (2, 0)
 
 
-async def test_a_message_that_the_records_refuse_keeps_no_other_out(
+async def test_a_message_that_the_records_reject_does_not_stop_the_others(
     airline: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = itineraries.recompute_itineraries
 
-    async def refuse_one(records: Any, airline_id: int, locked: Any, flight_ids: Any) -> itineraries.RecomputedBags:
+    async def reject_one(records: Any, airline_id: int, locked: Any, flight_ids: Any) -> itineraries.RecomputedBags:
         if await records.fetchval("SELECT count(*) FROM bags WHERE tag = '0230888888'"):
             raise Refused("records", "it is what it is")
         return await store(records, airline_id, locked, flight_ids)
 
-    monkeypatch.setattr(itineraries, "recompute_itineraries", refuse_one)
-    stored = await bring(airline, LOCAL, LOCAL.replace("0230456781002", "0230888888001"), TRANSFER, LOADED_BPM)
+    monkeypatch.setattr(itineraries, "recompute_itineraries", reject_one)
+    stored = await receive(airline, LOCAL, LOCAL.replace("0230456781002", "0230888888001"), TRANSFER, LOADED_BPM)
     [letter] = await rows(airline, "SELECT reason, body FROM dead_letters WHERE airline_id = $1")
 
     assert (stored.messages, stored.dead_letters) == (3, 1)

@@ -59,32 +59,32 @@ async def until_zero(onlooker: asyncpg.Connection, condition: str) -> None:
 
 
 def end_unseen(pid: int) -> None:
-    """End a session on the server while our loop stands still, so that the client cannot know yet."""
+    """End a session on the server while the event loop is blocked, so that the client cannot notice yet."""
     os.kill(pid, signal.SIGTERM)
     time.sleep(0.1)
 
 
-async def test_only_a_slow_statement_makes_the_store_suspect(
+async def test_only_a_slow_statement_requests_a_probe(
     postgres: PostgresManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    suspected = 0
+    requested = 0
 
-    def suspect() -> None:
-        nonlocal suspected
-        suspected += 1
+    def request_probe() -> None:
+        nonlocal requested
+        requested += 1
 
-    monkeypatch.setattr(postgres._slow_calls, "_on_slow", suspect)
+    monkeypatch.setattr(postgres._slow_calls, "_on_slow", request_probe)
     async with postgres.acquire() as session:
         await session.execute("SELECT 1")
         with suppress(Refused):
             await session.execute("SELECT 1 / 0")
         await asyncio.sleep(SLOW_CALL_SECONDS * 1.2)
-        assert suspected == 0
+        assert requested == 0
         await session.execute(f"SELECT pg_sleep({SLOW_CALL_SECONDS * 1.2})")
-    assert suspected == 1
+    assert requested == 1
 
 
-async def test_statements_answer_rows_of_the_class_asked_for(postgres: PostgresManager) -> None:
+async def test_statements_return_rows_of_the_record_class(postgres: PostgresManager) -> None:
     assert await postgres.execute("INSERT INTO note VALUES (1, 'one'), (2, 'two')", name="INSERT") == "INSERT 0 2"
     rows = await postgres.fetch("SELECT * FROM note ORDER BY id", record_class=Note)
     assert [row.body for row in rows] == ["one", "two"]
@@ -115,7 +115,7 @@ async def test_many_rows_at_once(postgres: PostgresManager) -> None:
     assert await postgres.fetchval("SELECT count(*) FROM note") == 200
 
 
-async def test_nothing_is_sent_besides_the_statement_itself(postgres_url: str, onlooker: asyncpg.Connection) -> None:
+async def test_nothing_is_sent_except_the_statement_itself(postgres_url: str, onlooker: asyncpg.Connection) -> None:
     manager = PostgresManager(postgres_url, 1, 1)
     await manager.connect()
     pid = await manager.fetchval(PID)
@@ -169,7 +169,7 @@ async def test_statements_are_counted_by_name_with_begin_and_commit(postgres: Po
 
 
 @pytest.mark.parametrize(
-    ("sql", "args", "error", "says"),
+    ("sql", "args", "error", "reason"),
     [
         ("INSERT INTO note VALUES (7, 'secret')", (), Conflict, "note_pkey"),
         ("SELECT $1::int", ("secret",), Refused, "DataError"),
@@ -181,16 +181,16 @@ async def test_statements_are_counted_by_name_with_begin_and_commit(postgres: Po
         ("SELECT pg_terminate_backend(pg_backend_pid())", (), Unavailable, "AdminShutdown|ConnectionDoesNotExist"),
     ],
 )
-async def test_driver_errors_end_here_and_repeat_no_value(
-    postgres: PostgresManager, sql: str, args: tuple[object, ...], error: type[Exception], says: str
+async def test_driver_errors_are_translated_and_repeat_no_value(
+    postgres: PostgresManager, sql: str, args: tuple[object, ...], error: type[Exception], reason: str
 ) -> None:
     await postgres.execute("INSERT INTO note VALUES (7)")
-    with pytest.raises(error, match=rf"THE_NAME: .*({says})") as caught:
+    with pytest.raises(error, match=rf"THE_NAME: .*({reason})") as caught:
         await postgres.execute(sql, *args, name="THE_NAME")
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
-    assert await postgres.fetchval("SELECT 1") == 1, "the pool goes on"
+    assert await postgres.fetchval("SELECT 1") == 1, "the pool still works"
 
 
 async def test_a_deadlock_is_a_conflict_for_one_of_the_two(postgres: PostgresManager) -> None:
@@ -207,7 +207,7 @@ async def test_a_deadlock_is_a_conflict_for_one_of_the_two(postgres: PostgresMan
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Conflict", "NoneType"]
 
 
-async def test_a_late_answer_is_not_waited_for_and_its_connection_not_used_again(
+async def test_a_late_response_is_not_awaited_and_its_connection_not_used_again(
     postgres_url: str, onlooker: asyncpg.Connection
 ) -> None:
     manager = PostgresManager(postgres_url, 1, 1)
@@ -218,11 +218,11 @@ async def test_a_late_answer_is_not_waited_for_and_its_connection_not_used_again
         await manager.execute("SELECT pg_sleep(30)", name="NAP", timeout=0.2)
     assert monotonic() - started < 2.0
     assert await manager.fetchval(PID) != pid
-    assert not await running(onlooker, pid), "the server was told to stop"
+    assert not await running(onlooker, pid), "the statement was cancelled on the server"
     await manager.disconnect()
 
 
-async def test_a_cancelled_statement_leaves_no_connection_in_mid_exchange(
+async def test_a_cancelled_statement_leaves_no_connection_in_the_middle_of_a_round_trip(
     postgres_url: str, onlooker: asyncpg.Connection
 ) -> None:
     manager = PostgresManager(postgres_url, 1, 1)
@@ -255,7 +255,7 @@ async def test_a_cancelled_transaction_is_rolled_back(postgres: PostgresManager)
     assert await postgres.execute("INSERT INTO note VALUES (1)") == "INSERT 0 1", "the lock is gone, and so is the row"
 
 
-async def test_a_session_that_was_cut_off_says_so(postgres: PostgresManager) -> None:
+async def test_a_session_that_was_cut_off_rejects_statements(postgres: PostgresManager) -> None:
     async with postgres.acquire() as session:
         with pytest.raises(Unavailable):
             await session.execute("SELECT pg_sleep(30)", timeout=0.1)
@@ -263,7 +263,7 @@ async def test_a_session_that_was_cut_off_says_so(postgres: PostgresManager) -> 
             await session.execute("SELECT 1")
 
 
-async def test_a_connection_given_back_inside_a_transaction_is_closed(postgres_url: str) -> None:
+async def test_a_connection_released_inside_a_transaction_is_closed(postgres_url: str) -> None:
     manager = PostgresManager(postgres_url, 1, 1)
     await manager.connect()
     async with manager.acquire() as session:
@@ -273,7 +273,7 @@ async def test_a_connection_given_back_inside_a_transaction_is_closed(postgres_u
     await manager.disconnect()
 
 
-async def test_a_read_whose_connection_died_unseen_is_sent_again(postgres: PostgresManager) -> None:
+async def test_a_read_on_a_dead_connection_is_sent_again(postgres: PostgresManager) -> None:
     async with postgres.acquire() as one, postgres.acquire() as two, postgres.acquire() as three:
         pids = {await session.fetchval(PID) for session in (one, two, three)}
     for pid in pids:
@@ -281,14 +281,14 @@ async def test_a_read_whose_connection_died_unseen_is_sent_again(postgres: Postg
     assert await postgres.fetchval(PID) not in pids
 
 
-async def test_a_transaction_whose_connection_died_unseen_begins_on_another(postgres: PostgresManager) -> None:
+async def test_a_transaction_on_a_dead_connection_begins_on_another(postgres: PostgresManager) -> None:
     pid = await postgres.fetchval(PID)
     end_unseen(pid)
     async with postgres.transaction() as session:
         assert await session.fetchval(PID) != pid
 
 
-async def test_a_write_whose_connection_died_unseen_is_not_sent_again(postgres: PostgresManager) -> None:
+async def test_a_write_on_a_dead_connection_is_not_sent_again(postgres: PostgresManager) -> None:
     end_unseen(await postgres.fetchval(PID))
     with pytest.raises(Unavailable):
         await postgres.execute("INSERT INTO note VALUES (1)")
@@ -338,11 +338,11 @@ async def test_a_slow_statement_is_logged_by_name_and_time_only(
 
 async def test_analytics_read_from_the_replica_and_fall_back_to_the_primary(postgres_url: str) -> None:
     application = "SELECT current_setting('application_name')"
-    nobody = "postgresql://u:p@127.0.0.1:1/none"
+    unreachable = "postgresql://u:p@127.0.0.1:1/none"
     for replica_url, expected in [
         (None, "baggage-gateway"),
         (postgres_url, "baggage-gateway-analytics"),
-        (nobody, "baggage-gateway"),
+        (unreachable, "baggage-gateway"),
     ]:
         manager = PostgresManager(postgres_url, replica_url=replica_url)
         await manager.connect()
@@ -354,7 +354,7 @@ async def test_analytics_read_from_the_replica_and_fall_back_to_the_primary(post
 
 
 async def relay_to(address: str) -> tuple[asyncio.Server, str, list[asyncio.StreamWriter]]:
-    """A second way to the same server that can be cut."""
+    """Relay to the same server that can be closed."""
     target = urlsplit(address)
     ends: list[asyncio.StreamWriter] = []
 
@@ -388,7 +388,7 @@ async def test_a_replica_that_goes_away_is_replaced_by_the_primary(postgres_url:
     await manager.disconnect()
 
 
-async def test_what_is_too_slow_for_the_replica_does_not_burden_the_primary(postgres_url: str) -> None:
+async def test_a_statement_too_slow_for_the_replica_does_not_load_the_primary(postgres_url: str) -> None:
     manager = PostgresManager(postgres_url, replica_url=postgres_url)
     await manager.connect()
     with count_statements() as counted, pytest.raises(Unavailable, match="no response in time"):
@@ -397,12 +397,12 @@ async def test_what_is_too_slow_for_the_replica_does_not_burden_the_primary(post
     await manager.disconnect()
 
 
-async def test_notifications_arrive_and_a_lost_listener_comes_back(
+async def test_notifications_arrive_and_a_lost_listener_reconnects(
     postgres: PostgresManager, onlooker: asyncpg.Connection
 ) -> None:
     heard: asyncio.Queue[str] = asyncio.Queue()
     async with asyncio.timeout(10), postgres.listen("outbox", heard.put_nowait):
-        assert await heard.get() == "", "whatever came before is looked up"
+        assert await heard.get() == "", "an empty payload wakes after each connection"
         await postgres.execute("SELECT pg_notify('outbox', 'first')")
         assert await heard.get() == "first"
         await onlooker.execute(
@@ -425,14 +425,14 @@ async def test_a_direct_session_stays_on_one_connection(postgres: PostgresManage
 
 async def test_behind_a_pooler_no_statement_stays_prepared(postgres_url: str) -> None:
     for pooled in (True, False):
-        link = await open_connection(Address(postgres_url, tls=False, pooled=pooled), "test", 5.0)
-        await link.connection.fetchval("SELECT $1::int", 1)
-        prepared = await link.connection.fetchval("SELECT count(*) FROM pg_prepared_statements WHERE name <> ''")
+        entry = await open_connection(Address(postgres_url, tls=False, pooled=pooled), "test", 5.0)
+        await entry.connection.fetchval("SELECT $1::int", 1)
+        prepared = await entry.connection.fetchval("SELECT count(*) FROM pg_prepared_statements WHERE name <> ''")
         assert (prepared == 0) == pooled
-        await link.connection.close()
+        await entry.connection.close()
 
 
-async def test_health_and_figures(postgres: PostgresManager) -> None:
+async def test_health_and_pool_stats(postgres: PostgresManager) -> None:
     health = await postgres.health_check()
     assert health["status"] == "healthy"
     assert health["latency_ms"] > 0
@@ -457,9 +457,9 @@ async def test_after_disconnecting_nothing_is_left_on_the_server(
     await manager.disconnect()
 
 
-async def test_connections_go_to_those_who_wait_in_turn(postgres_url: str) -> None:
+async def test_connections_go_to_waiting_callers_in_turn(postgres_url: str) -> None:
     pool = Pool(Address.parse(postgres_url), "test", 0, 1)
-    link = await pool.acquire(5.0)
+    entry = await pool.acquire(5.0)
     served: list[str] = []
 
     async def user(name: str) -> None:
@@ -470,9 +470,9 @@ async def test_connections_go_to_those_who_wait_in_turn(postgres_url: str) -> No
     waiting = [asyncio.create_task(user(name)) for name in "abcd"]
     await asyncio.sleep(0)
     waiting[1].cancel()
-    pool.release(link)
-    assert pool.acquire_idle() is None, "it is promised to a"
-    waiting[0].cancel()  # who gives up in the moment in which it comes
+    pool.release(entry)
+    assert pool.acquire_idle() is None, "it is reserved for a"
+    waiting[0].cancel()  # cancelled just as the connection arrives
     late = asyncio.create_task(user("e"))
     done = await asyncio.gather(*waiting, late, return_exceptions=True)
     assert served == ["c", "d", "e"]
@@ -481,12 +481,12 @@ async def test_connections_go_to_those_who_wait_in_turn(postgres_url: str) -> No
     await pool.close(1.0)
 
 
-def test_a_pool_that_cannot_be_is_refused() -> None:
+def test_a_pool_of_impossible_size_is_rejected() -> None:
     with pytest.raises(ValueError, match="not 5 to 2"):
         PostgresManager("postgresql://localhost/x", 5, 2)
 
 
-async def test_tls_is_not_given_up_where_the_server_has_none(postgres_url: str) -> None:
+async def test_tls_is_required_where_the_server_has_none(postgres_url: str) -> None:
     manager = PostgresManager(f"{postgres_url}?sslmode=require")
     await manager.connect()
     with pytest.raises(Unavailable):
@@ -495,7 +495,7 @@ async def test_tls_is_not_given_up_where_the_server_has_none(postgres_url: str) 
     await manager.disconnect()
 
 
-async def test_statements_are_planned_once_but_for_those_that_ask_for_a_plan_of_their_values(
+async def test_statements_are_planned_once_except_with_a_custom_plan(
     postgres: PostgresManager,
 ) -> None:
     text = "SELECT count(*) FROM pg_class WHERE $1::text IS NULL OR relname = $1"
@@ -510,7 +510,7 @@ async def test_statements_are_planned_once_but_for_those_that_ask_for_a_plan_of_
         assert await session.fetchval("SHOW plan_cache_mode", name="SHOW") == "force_generic_plan"
 
 
-async def test_a_filtered_statement_that_fails_leaves_the_connection_as_it_was(postgres: PostgresManager) -> None:
+async def test_a_failed_statement_with_a_custom_plan_resets_the_connection(postgres: PostgresManager) -> None:
     with pytest.raises(Refused):
         await postgres.fetch("SELECT 1 / $1::integer", 0, name="DIVIDED", custom_plan=True)
     async with asyncio.TaskGroup() as group:

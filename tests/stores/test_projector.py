@@ -1,4 +1,4 @@
-"""The projector over real stores: the graph says what the records say, whoever tells it, however often."""
+"""The projector over real stores: the graph equals the records, with any number of workers and repeats."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -42,7 +42,7 @@ from tests.world import (
     their_day,
 )
 
-# Everything there is, by label and type with its properties.
+# All nodes and relationships, by label and type with their properties.
 NODES = "MATCH (n) RETURN labels(n) AS labels, properties(n) AS properties, elementId(n) AS id"
 RELATIONSHIPS = """
 MATCH (a)-[r]->(b) RETURN type(r) AS type, properties(r) AS properties, elementId(a) AS a, elementId(b) AS b
@@ -65,7 +65,7 @@ async def world(stores: Stores) -> World:
 
 @pytest.fixture
 async def airline(world: World) -> AsyncIterator[Builder]:
-    """An airline of the test's own; whatever it left waiting is told at the end."""
+    """An airline of the test's own; its pending changes are projected at the end."""
     yield await world.another_airline()
     await tell_graph(world.stores)
 
@@ -77,7 +77,7 @@ async def journey_of(airline: Builder, name: str) -> Any:
     return journey
 
 
-def told(journey: Any) -> Any:
+def plain(journey: Any) -> Any:
     """A journey as plain values."""
     return (
         [event.id for event in journey.events],
@@ -96,24 +96,24 @@ async def snapshot(stores: Stores) -> Any:
     return sorted(map(repr, [*await stores.neo4j.execute_read(NODES), *await stores.neo4j.execute_read(RELATIONSHIPS)]))
 
 
-async def wait_again(stores: Stores) -> None:
+async def set_pending(stores: Stores) -> None:
     await stores.postgres.execute("UPDATE outbox SET done_at = NULL")
 
 
-# What it tells
+# Content
 
 
 @pytest.mark.parametrize("name", ["delivered", "missed", "damaged", "loaded", "expected", "misrouted", "seen"])
-async def test_the_graph_says_what_the_records_say(world: World, name: str) -> None:
+async def test_the_graph_equals_the_records(world: World, name: str) -> None:
     ours = world.ours
-    if name == "expected":  # nothing happened to it: the graph hears of it with its first event
+    if name == "expected":  # it has no events, and the graph gets a bag with its first event
         assert (await journey_of(ours, name)).source == "RECORDS"
         return
     journey = await journey_of(ours, name)
     known = (await history.of_bags(ours.stores.postgres, ours.airline_id, [ours.bags[name]]))[ours.bags[name]]
 
     assert (journey.source, journey.behind) == ("GRAPH", 0)
-    assert told(journey)[0] == [event.id for event in known.events]
+    assert plain(journey)[0] == [event.id for event in known.events]
     assert [leg.flight.id for leg in journey.flown] == [
         leg.flight.id for leg in flown_legs(known.events, known.flights)
     ]
@@ -122,14 +122,14 @@ async def test_the_graph_says_what_the_records_say(world: World, name: str) -> N
     ]
 
 
-async def test_telling_again_changes_nothing(world: World) -> None:
+async def test_a_repeated_projection_changes_nothing(world: World) -> None:
     before = await snapshot(world.stores)
-    await wait_again(world.stores)
+    await set_pending(world.stores)
     assert await tell_graph(world.stores) > 0
     assert await snapshot(world.stores) == before
 
 
-async def test_with_nothing_to_tell_it_does_nothing(world: World) -> None:
+async def test_without_pending_changes_it_does_nothing(world: World) -> None:
     assert await tell_graph(world.stores) == 0
 
 
@@ -177,12 +177,12 @@ async def test_a_route_that_ended_leaves_the_graph(airline: Builder) -> None:
     assert await airline.stores.neo4j.execute_read(ways, {"id": airline.airline_id}) == [{"iata": "MIA"}]
 
 
-# What it need not tell again, and what turns out otherwise
+# Unchanged plans, and corrections
 
 
-async def test_an_event_alone_leaves_the_plan_as_it_was_told(airline: Builder) -> None:
-    """Given a plan that changed with no word of it, when a scan is told, then the plan stays until a notice of it."""
-    graph, bag = airline.stores.neo4j, {"bag": await _told_bag(airline)}
+async def test_an_event_alone_leaves_the_projected_plan_unchanged(airline: Builder) -> None:
+    """Given a changed plan without a message, when a scan is projected, then the plan stays until its message."""
+    graph, bag = airline.stores.neo4j, {"bag": await _projected_bag(airline)}
     await airline.stores.postgres.execute("DELETE FROM bag_legs WHERE bag_id = $1 AND seq = 2", bag["bag"])
     await airline.record(airline.scan(DELIVERED, "SORTED", "MIA", "11:10"))
     await tell_graph(airline.stores)
@@ -197,9 +197,9 @@ async def test_an_event_alone_leaves_the_plan_as_it_was_told(airline: Builder) -
     assert await graph.execute_read(PLANNED, bag) == [{"designator": "CM335"}]
 
 
-async def test_word_of_the_plan_in_a_later_batch_is_heeded_now(airline: Builder) -> None:
-    """Given a scan and then a new plan, both waiting, when the scan's notice is told, then with the plan."""
-    bag_id = await _told_bag(airline)
+async def test_a_plan_in_a_later_batch_is_projected_with_the_first(airline: Builder) -> None:
+    """Given messages of a scan and of a new plan, when the scan's is processed, then the plan is projected too."""
+    bag_id = await _projected_bag(airline)
     await airline.record(airline.scan(DELIVERED, "SORTED", "MIA", "11:10"))
     await airline.stores.postgres.execute("DELETE FROM bag_legs WHERE bag_id = $1 AND seq = 2", bag_id)
     await airline.stores.postgres.execute("UPDATE bags SET version = version + 1 WHERE id = $1", bag_id)
@@ -214,7 +214,7 @@ async def test_word_of_the_plan_in_a_later_batch_is_heeded_now(airline: Builder)
 
 
 async def test_an_event_that_turns_out_to_be_another_kind_is_corrected(airline: Builder) -> None:
-    bag_id = await _told_bag(airline)
+    bag_id = await _projected_bag(airline)
     records = airline.stores.postgres
     event_id = await records.fetchval("SELECT id FROM events WHERE bag_id = $1", bag_id)
     await records.execute("UPDATE events SET kind = 'TRANSFER_IN', rank = 7 WHERE id = $1", event_id)
@@ -226,8 +226,8 @@ async def test_an_event_that_turns_out_to_be_another_kind_is_corrected(airline: 
     assert [(event.id, event.kind, event.rank) for event in journey.events] == [(event_id, "TRANSFER_IN", 7)]
 
 
-async def test_a_bag_that_was_another_gives_it_its_events_and_is_gone(airline: Builder) -> None:
-    first = await _told_bag(airline)
+async def test_a_merged_bag_gives_its_events_to_the_other_and_is_deleted(airline: Builder) -> None:
+    first = await _projected_bag(airline)
     await airline.bag("other", MISSED, None, ["CM335"])
     await airline.record(airline.scan(MISSED, "LOADED", "MIA", "11:20", "CM335"))
     await tell_graph(airline.stores)
@@ -254,8 +254,8 @@ MATCH (:Bag {id: $bag})-[planned:PLANNED]->(f:Flight) RETURN f.designator AS des
 """
 
 
-async def _told_bag(airline: Builder) -> int:
-    """A bag planned on two flights, sorted once; all flights and the bag are told."""
+async def _projected_bag(airline: Builder) -> int:
+    """A bag planned on two flights and sorted once, projected with all flights."""
     await airline.bag("one", DELIVERED, None, ["CM335", "CM758"])
     await airline.network()
     await airline.record(airline.scan(DELIVERED, "SORTED", "MIA", "11:00"))
@@ -266,30 +266,30 @@ async def _told_bag(airline: Builder) -> int:
 # Versions
 
 
-async def test_an_older_word_never_overwrites_a_newer_one(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Given a projector that read a bag and was held up, when another tells a newer version, then that stays."""
+async def test_an_older_version_never_overwrites_a_newer_one(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a delayed projector with an older version of a bag, when another writes a newer one, then that stays."""
     await airline.bag("one", DELIVERED, None, ["CM335"])
     await airline.record(airline.scan(DELIVERED, "LOADED", "MIA", "11:00", "CM335", custodian="CM"))
     old = await bags.by_id(airline.stores.postgres, airline.airline_id, [airline.bags["one"]])
     await airline.record(airline.scan(DELIVERED, "OFFLOADED", "MIA", "11:30", "CM335", custodian="HANDLER"))
     await tell_graph(airline.stores)
-    newest = told(await journey_of(airline, "one"))
+    newest = plain(await journey_of(airline, "one"))
 
     async def as_it_was(_records: object, _airline_id: int, ids: Sequence[int]) -> dict[int, Bag]:
         return {bag_id: bag for bag_id, bag in old.items() if bag_id in ids}
 
     monkeypatch.setattr(bags, "by_id", as_it_was)
-    await wait_again(airline.stores)
+    await set_pending(airline.stores)
     await tell_graph(airline.stores)
     monkeypatch.undo()
 
     journey = await journey_of(airline, "one")
-    assert (journey.behind, told(journey)) == (0, newest)
+    assert (journey.behind, plain(journey)) == (0, newest)
     assert journey.custodian == "HANDLER"
 
 
-async def test_a_version_in_the_graph_never_stands_for_less_than_it_says(airline: Builder) -> None:
-    """Given changes of a bag in three batches, when the first is told, then the graph lacks nothing or says so."""
+async def test_a_version_in_the_graph_is_never_incomplete(airline: Builder) -> None:
+    """Given changes of a bag in three batches, when the first is processed, then the graph is complete or behind."""
     await airline.bag("one", DELIVERED, None, ["CM335"])
     for minute in ("11:00", "11:10", "11:20"):
         await airline.record(airline.scan(DELIVERED, "POSITION", "MIA", minute))
@@ -303,7 +303,7 @@ async def test_a_version_in_the_graph_never_stands_for_less_than_it_says(airline
     assert journey.behind > 0 or len(journey.events) == 3
 
 
-# Who tells it
+# Workers and lanes
 
 
 async def lanes(stores: Stores) -> dict[str, int]:
@@ -311,12 +311,12 @@ async def lanes(stores: Stores) -> dict[str, int]:
     return {row["owner"]: row["lanes"] for row in rows}
 
 
-async def test_workers_share_the_lanes_and_tell_everything_once(airline: Builder) -> None:
+async def test_workers_share_the_lanes_and_process_everything_once(airline: Builder) -> None:
     stores = airline.stores
     workers = [Projector(stores.postgres, stores.neo4j, name) for name in ("one", "two", "three")]
     for tag in range(60):
         await airline.record(airline.scan(f"0230{tag:06d}", "POSITION", "PTY", "12:00"))
-    for _ in range(3):  # each takes at most its share, and what others give up at the next renewal
+    for _ in range(3):  # each takes at most its share, and lanes that others release at the next renewal
         for worker in workers:
             await outbox.lease(stores.postgres, Consumer.GRAPH, worker.owner, 30.0)
     owned = await lanes(stores)
@@ -337,13 +337,13 @@ async def _all_steps(worker: Projector) -> int:
     return done
 
 
-async def test_a_lane_is_nobody_elses_while_its_lease_holds_and_free_after_it(airline: Builder) -> None:
-    """Given a worker that vanished with its lanes, then another takes them when the lease ran out."""
+async def test_a_lane_has_one_owner_while_its_lease_lasts_and_is_free_afterwards(airline: Builder) -> None:
+    """Given a worker that died with its lanes, then another takes them when the lease expires."""
     stores = airline.stores
     await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", "12:00"))
     vanished = await outbox.lease(stores.postgres, Consumer.GRAPH, "vanished", 1.0)
     early = await outbox.waiting_messages(stores.postgres, Consumer.GRAPH, "other", 0.0, 10)
-    refused = await outbox.lease(stores.postgres, Consumer.GRAPH, "other", 30.0)
+    rejected = await outbox.lease(stores.postgres, Consumer.GRAPH, "other", 30.0)
     await asyncio.sleep(1.1)
     taken = await outbox.lease(stores.postgres, Consumer.GRAPH, "other", 30.0)
     waiting = await outbox.waiting_messages(stores.postgres, Consumer.GRAPH, "other", 0.0, 10)
@@ -351,12 +351,12 @@ async def test_a_lane_is_nobody_elses_while_its_lease_holds_and_free_after_it(ai
     await outbox.release(stores.postgres, Consumer.GRAPH, "other")
 
     assert len(vanished) == LANES
-    assert (refused, early, late) == ([], [], [])
+    assert (rejected, early, late) == ([], [], [])
     assert len(taken) == LANES
     assert len(waiting) == 1
 
 
-async def test_no_batch_is_begun_when_the_lease_is_about_to_end(airline: Builder) -> None:
+async def test_no_batch_starts_when_the_lease_is_about_to_expire(airline: Builder) -> None:
     stores = airline.stores
     await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", "12:00"))
     await outbox.lease(stores.postgres, Consumer.GRAPH, "slow", 5.0)
@@ -365,7 +365,7 @@ async def test_no_batch_is_begun_when_the_lease_is_about_to_end(airline: Builder
     await outbox.release(stores.postgres, Consumer.GRAPH, "slow")
 
 
-async def test_the_lag_is_what_waits_and_how_long_the_oldest_has(airline: Builder) -> None:
+async def test_the_lag_counts_waiting_messages_and_the_age_of_the_oldest(airline: Builder) -> None:
     await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", "12:00"))
     await airline.stores.postgres.execute(
         "UPDATE outbox SET created_at = now() - interval '90 seconds' WHERE airline_id = $1", airline.airline_id
@@ -375,7 +375,7 @@ async def test_the_lag_is_what_waits_and_how_long_the_oldest_has(airline: Builde
     assert 90 <= behind.seconds < 120
 
 
-async def test_old_notices_are_dropped_and_young_ones_kept(airline: Builder) -> None:
+async def test_old_processed_messages_are_deleted_and_young_ones_kept(airline: Builder) -> None:
     for tag in (DELIVERED, MISSED):
         await airline.record(airline.scan(tag, "POSITION", "PTY", "12:00"))
     await tell_graph(airline.stores)
@@ -405,14 +405,14 @@ async def running(worker: Projector) -> AsyncIterator[None]:
 
 
 async def _nothing_waits(stores: Stores) -> None:
-    """Returns when the graph was told everything."""
+    """Waits until the graph has all changes."""
     async with asyncio.timeout(30):
-        while (await lag(stores.postgres)).notices:  # noqa: ASYNC110 # the records tell nobody when a notice is done
+        while (await lag(stores.postgres)).notices:  # noqa: ASYNC110 # the records announce no processed message
             await asyncio.sleep(0.02)
 
 
 class FailingGraph:
-    """A graph that cannot be reached the first so many times."""
+    """A graph whose first ``failures`` calls fail."""
 
     def __init__(self, graph: Neo4jManager, failures: int) -> None:
         self.graph = graph
@@ -440,12 +440,12 @@ async def test_it_waits_for_a_graph_that_is_away_and_catches_up(
 
     assert graph.failures == 0
     assert held == {"patient": LANES}
-    assert await lanes(stores) == {}, "given back"
+    assert await lanes(stores) == {}, "released"
     assert (await journey_of(airline, "one")).behind == 0
 
 
 async def test_it_is_woken_by_the_records(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Given a poll that takes for ever, when a scan is recorded, then the graph hears of it all the same."""
+    """Given a worker that does not poll, when a scan is recorded, then a notification makes it project the scan."""
     monkeypatch.setattr(worker_module, "POLL_SECONDS", 3600.0)
     stores = airline.stores
     worker = Projector(stores.postgres, stores.neo4j, "light sleeper")

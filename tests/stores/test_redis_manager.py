@@ -35,7 +35,7 @@ async def onlooker(redis_url: str) -> AsyncIterator[Redis]:
 
 
 @pytest.mark.parametrize("value", ["CM123456", b"\x00\xff", {"tag": "CM123456", "bags": [1, None]}, 5, 1.5, True, ""])
-async def test_a_value_comes_back_as_what_it_was(redis: RedisManager, value: object) -> None:
+async def test_a_value_keeps_its_type(redis: RedisManager, value: object) -> None:
     await redis.set("bag:CM123456", value, ttl=3600)
     assert await redis.get("bag:CM123456") == value
     assert await redis.delete("bag:CM123456", "bag:none") == 1
@@ -43,17 +43,17 @@ async def test_a_value_comes_back_as_what_it_was(redis: RedisManager, value: obj
     assert await redis.delete() == 0
 
 
-async def test_a_value_lives_as_long_as_asked(redis: RedisManager, onlooker: Redis) -> None:
+async def test_a_value_expires_after_its_ttl(redis: RedisManager, onlooker: Redis) -> None:
     await redis.set("forever", "x")
     await redis.set("hour", "x", ttl=3600)
-    await redis.set("moment", "x", ttl=0.05)
+    await redis.set("short", "x", ttl=0.05)
     assert await onlooker.ttl("forever") == -1
     assert 3590 < await onlooker.ttl("hour") <= 3600
     await asyncio.sleep(0.1)
-    assert await redis.get("moment") is None
+    assert await redis.get("short") is None
 
 
-async def test_many_values_in_few_exchanges(redis: RedisManager, onlooker: Redis) -> None:
+async def test_many_values_in_few_round_trips(redis: RedisManager, onlooker: Redis) -> None:
     values = {f"many:{number}": {"number": number} for number in range(1200)}
     await redis.set_many(values, ttl=60)
     assert await redis.get_many([*values, "many:none"]) == values
@@ -90,10 +90,10 @@ async def test_the_cache_is_warmed_from_the_source(redis: RedisManager, onlooker
 
 
 async def test_of_200_calls_at_once_exactly_the_limit_pass(redis: RedisManager, onlooker: Redis) -> None:
-    answers = await asyncio.gather(*(redis.check_rate_limit("api:user:123", 50, 3600) for _ in range(200)))
-    assert sum(allowed for allowed, _ in answers) == 50
-    assert sorted(left for allowed, left in answers if allowed) == list(range(50))
-    assert {left for allowed, left in answers if not allowed} == {0}
+    results = await asyncio.gather(*(redis.check_rate_limit("api:user:123", 50, 3600) for _ in range(200)))
+    assert sum(allowed for allowed, _ in results) == 50
+    assert sorted(left for allowed, left in results if allowed) == list(range(50))
+    assert {left for allowed, left in results if not allowed} == {0}
     assert (await redis.check_rate_limit("api:user:124", 50, 3600)) == (True, 49), "another key has its own"
     assert (await redis.check_rate_limit("api:user:123", 50, 60)) == (True, 49), "and so has another window"
 
@@ -102,16 +102,16 @@ async def test_no_window_ever_holds_more_than_the_limit(redis: RedisManager, onl
     limit, window = 8, 1
     passed: list[tuple[float, float]] = []
     until = monotonic() + 3.3
-    while (asked := monotonic()) < until:
+    while (started := monotonic()) < until:
         if (await redis.check_rate_limit("sms", limit, window))[0]:
-            passed.append((asked, monotonic()))
+            passed.append((started, monotonic()))
         await asyncio.sleep(0.01)
     assert len(passed) >= 2 * limit, "calls pass again as earlier ones leave the window"
-    for (asked, _), (_, answered) in zip(passed, passed[limit:], strict=False):
-        assert answered - asked >= window
+    for (started, _), (_, ended) in zip(passed, passed[limit:], strict=False):
+        assert ended - started >= window
 
 
-async def test_a_rate_limit_takes_little_memory_and_goes_away(redis: RedisManager, onlooker: Redis) -> None:
+async def test_a_rate_limit_takes_little_memory_and_expires(redis: RedisManager, onlooker: Redis) -> None:
     for _ in range(30):
         await redis.check_rate_limit("sms", 10_000, 1)
         await asyncio.sleep(0.05)
@@ -130,7 +130,7 @@ async def test_a_rate_limit_needs_a_window(redis: RedisManager) -> None:
         await redis.check_rate_limit("sms", 10, 0)
 
 
-async def test_a_refusal_repeats_no_value(redis: RedisManager, onlooker: Redis) -> None:
+async def test_a_rejection_repeats_no_value(redis: RedisManager, onlooker: Redis) -> None:
     await redis.set("text", "secret")
     with pytest.raises(Refused, match="incrby") as caught:
         await redis.incr("text")
@@ -155,7 +155,7 @@ async def test_more_callers_than_connections_wait_for_each_other(redis_url: str,
     await manager.disconnect()
 
 
-async def test_cancelled_calls_leave_no_answer_for_the_next(redis: RedisManager, onlooker: Redis) -> None:
+async def test_cancelled_calls_leave_no_response_for_the_next(redis: RedisManager, onlooker: Redis) -> None:
     await redis.set_many({str(number): number for number in range(200)})
     for number in itertools.islice(itertools.cycle(range(50)), 200):
         call = asyncio.create_task(redis.get(str(number)))
@@ -163,18 +163,18 @@ async def test_cancelled_calls_leave_no_answer_for_the_next(redis: RedisManager,
             await asyncio.sleep(0)
         call.cancel()
         await asyncio.wait([call])
-    answers = await asyncio.gather(*(redis.get(str(number)) for number in range(200)))
-    assert answers == list(range(200))
+    results = await asyncio.gather(*(redis.get(str(number)) for number in range(200)))
+    assert results == list(range(200))
 
 
-async def test_a_connection_that_died_unseen_is_opened_again(redis: RedisManager, redis_url: str) -> None:
+async def test_a_dead_connection_is_opened_again(redis: RedisManager, redis_url: str) -> None:
     await redis.set("kept", "x")
-    with BlockingRedis.from_url(redis_url) as other:  # blocking: our loop cannot notice yet
+    with BlockingRedis.from_url(redis_url) as other:  # blocking, so that the event loop cannot notice yet
         assert other.client_kill_filter(_type="normal", skipme=True) >= 1
     assert await redis.get("kept") == "x"
 
 
-async def test_health_has_memory_figures(redis: RedisManager) -> None:
+async def test_health_reports_memory(redis: RedisManager) -> None:
     health = await redis.health_check()
     assert health["status"] == "healthy"
     assert health["latency_ms"] > 0

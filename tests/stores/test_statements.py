@@ -1,4 +1,4 @@
-"""Every named statement on its real server: it can be planned, finds its rows by an index, and keeps to one airline."""
+"""Named statements on their real servers: each is planned, reads by an index, and is limited to one airline."""
 
 import inspect
 import re
@@ -70,7 +70,7 @@ async def stores(migrated_url: str, redis_url: str, neo4j_credentials: Neo4jCred
 
 @pytest.fixture(scope="module")
 async def world(stores: Stores) -> World:
-    """Nothing that can be written is left out: the graph knows a property when it was written once."""
+    """A world in which every property was written once, since the graph knows a property only then."""
     made = await World.make(stores)
     times = "estimated_departure = scheduled_departure, estimated_arrival = scheduled_arrival"
     await stores.postgres.execute(f"UPDATE flights SET gate = 'A7', {times}")
@@ -83,7 +83,7 @@ async def world(stores: Stores) -> World:
 
 
 async def _sends_of_all_kinds(made: World) -> None:
-    """One effect that waits, one that failed and one that was taken: the first three ids."""
+    """Creates effects 1 to 3: one that waits, one that failed and one that was accepted; and an incident."""
     records, pir = made.stores.postgres, made.ours.pirs["GRUCM12345"]
     for occurrence in range(3):
         await effects.insert(records, OURS, Service.SMS, pir, "FILE_OPENED", str(occurrence), {}, at("12:00"))
@@ -111,7 +111,7 @@ async def _sends_of_all_kinds(made: World) -> None:
 
 @pytest.fixture(scope="module")
 async def graph(neo4j_credentials: Neo4jCredentials, world: World) -> AsyncIterator[AsyncDriver]:
-    """A plain driver, which passes on what the server remarks on a statement."""
+    """A plain driver, which returns the server's notifications about a statement."""
     access = neo4j_credentials
     async with AsyncGraphDatabase.driver(access.uri, auth=(access.user, access.password)) as driver:
         yield driver
@@ -133,34 +133,34 @@ async def test_postgresql_plans_every_statement(stores: Stores, statement: State
 
 @pytest.mark.parametrize("statement", statements(SQL_COMMAND), ids=str)
 async def test_postgresql_runs_every_command(stores: Stores, statement: Statement) -> None:
-    """Commands are not planned: they run, and are taken back."""
-    async with taken_back(stores) as session:
+    """Commands cannot be planned, so they run and are rolled back."""
+    async with rolled_back(stores) as session:
         await session.execute(statement.text, name="COMMAND")
 
 
 @asynccontextmanager
-async def taken_back(stores: Stores) -> AsyncIterator[Session]:
-    """A transaction whose changes are not wanted."""
-    with suppress(TakenBack):
+async def rolled_back(stores: Stores) -> AsyncIterator[Session]:
+    """A transaction that is always rolled back."""
+    with suppress(RolledBack):
         async with stores.postgres.transaction() as session:
             yield session
-            raise TakenBack
+            raise RolledBack
 
 
-class TakenBack(Exception):
-    """Ends such a transaction."""
+class RolledBack(Exception):
+    """Rolls the transaction back."""
 
 
 # Tenants' tables that do not grow with the traffic.
 SMALL = {"routes", "connection_times", "parties", "users", "seedings"}
 WHOLE_TABLES = {
-    "IDS_ARE_TAKEN": "asks whether there is any row: the first one answers",
-    "OTHERS_HAVE_RECORDS": "only before a demo is emptied",
+    "IDS_ARE_TAKEN": "checks whether there is any row, and stops at the first",
+    "OTHERS_HAVE_RECORDS": "runs only before a demo is reset",
 }
 
 
 async def generic_plan(session: Session, statement: Statement) -> str:
-    """The plan for whatever arguments; given with EXPLAIN itself, null ones would make it a plan for nothing."""
+    """The generic plan of a statement; with null arguments a custom plan would be a plan without rows."""
     await session.execute("SET LOCAL plan_cache_mode = force_generic_plan", name="SET")
     await session.execute(f"PREPARE planned AS {statement.text}", name="PREPARE")
     arguments = ", ".join(["NULL"] * len(set(re.findall(r"\$\d+", statement.text))))
@@ -172,7 +172,7 @@ async def generic_plan(session: Session, statement: Statement) -> str:
 
 @pytest.mark.parametrize("statement", statements(SQL), ids=str)
 async def test_no_statement_reads_a_large_table_whole(stores: Stores, statement: Statement) -> None:
-    """Where an index can be used at all, PostgreSQL does when reading whole tables is made dear."""
+    """With sequential scans disabled, PostgreSQL uses an index wherever one can be used."""
     if statement.name in WHOLE_TABLES:
         return
     async with stores.postgres.transaction() as session:
@@ -183,20 +183,20 @@ async def test_no_statement_reads_a_large_table_whole(stores: Stores, statement:
 
 # Neo4j
 
-NO_REMARK = {"00000", "00001", "02000", "01N60"}  # success of kinds, and that EXPLAIN was given no parameters
+NO_REMARK = {"00000", "00001", "02000", "01N60"}  # kinds of success, and EXPLAIN without parameters
 SCANS_A_LABEL = {
-    "DELETE_EVENTS": "takes everything out",
-    "DELETE_BAGS": "takes everything out",
-    "DELETE_NODES": "takes everything out",
-    "SWEEP_EVENTS": "looks for what nothing leads to, after a rebuild",
-    "SWEEP_UNUSED": "looks for what nothing leads to, after a rebuild",
-    "DELETE_OTHER_ROUTES": "looks at all airports, of which there are hundreds",
+    "DELETE_EVENTS": "deletes everything",
+    "DELETE_BAGS": "deletes everything",
+    "DELETE_NODES": "deletes everything",
+    "SWEEP_EVENTS": "looks for nodes without relationships, after a rebuild",
+    "SWEEP_UNUSED": "looks for nodes without relationships, after a rebuild",
+    "DELETE_OTHER_ROUTES": "reads all airports, of which there are hundreds",
 }
 
 
 @pytest.mark.parametrize("statement", statements(CYPHER), ids=str)
-async def test_neo4j_plans_every_statement_and_has_no_remark(graph: AsyncDriver, statement: Statement) -> None:
-    """The graph holds everything the projector writes, so that a label, type or property it does not know is a slip."""
+async def test_neo4j_plans_every_statement_without_notifications(graph: AsyncDriver, statement: Statement) -> None:
+    """The graph holds all that the projector writes, so an unknown label, type or property is an error."""
     async with graph.session() as session:
         result = await session.run(f"EXPLAIN {statement.text}")
         summary = await result.consume()
@@ -211,13 +211,13 @@ def _operators(plan: Any) -> list[str]:
     return [plan["operatorType"], *(one for child in plan.get("children", ()) for one in _operators(child))]
 
 
-# One airline's statements never touch another's rows
+# Statements of one airline never touch rows of another
 
 Call = Callable[[World, Any], Any]
 
 
 def reads() -> dict[str, Call]:
-    """Each read asked in another airline's name, for our things; every one must answer with nothing."""
+    """Each read of our rows under another airline; every one must return nothing."""
     page, backward = Page(10), Page(10, None, backward=True)
     return {
         "bags.by_id": lambda w, r: bags.by_id(r, NOBODYS, [*w.ours.bags.values()]),
@@ -282,11 +282,11 @@ def reads() -> dict[str, Call]:
         "effects.sends": lambda _, r: effects.sends(r, NOBODYS, [1, 2, 3]),
         "effects.count_sent_to": lambda _, r: effects.count_sent_to(r, NOBODYS, Service.SMS, "+1", at("00:00")),
         "effects.is_opted_out": lambda _, r: effects.is_opted_out(r, NOBODYS, Service.SMS, "+1"),
-        "effects.partners": lambda _, r: _partners_heard_of(r),
+        "effects.partners": lambda _, r: _reported_partners(r),
         "effects.costs": lambda _, r: effects.costs(r, NOBODYS, at("00:00"), at("20:00")),
         "effects.cost_since": lambda _, r: effects.cost_since(r, NOBODYS, at("00:00")),
-        "changes.read_after": lambda _, r: _changes_heard_of(r),
-        "changes.last_position": lambda _, r: _changes_heard_of(r),
+        "changes.read_after": lambda _, r: _logged_changes(r),
+        "changes.last_position": lambda _, r: _logged_changes(r),
         "changes.bags_of_flights": lambda w, r: changes.bags_of_flights(
             r, NOBODYS, [*w.ours.bags.values()], [*w.ours.flights.values()]
         ),
@@ -384,7 +384,7 @@ def reads() -> dict[str, Call]:
 
 
 def writes() -> dict[str, Call]:
-    """Each write in another airline's name over our things; none may change a row of ours."""
+    """Each write to our rows under another airline; none may change one of them."""
     return {
         "bags.update_statuses": lambda w, r: bags.update_statuses(
             r,
@@ -551,50 +551,50 @@ def writes() -> dict[str, Call]:
 
 
 NOT_OF_AN_AIRLINE = {
-    "journeys.warm_plan_cache": "asks for nothing",
-    "projections.bag_statements": "makes statements",
-    "projections.event_correction": "makes a statement",
+    "journeys.warm_plan_cache": "reads no bags",
+    "projections.bag_statements": "returns statements",
+    "projections.event_correction": "returns a statement",
     "airports.hub": "reads the airline's own row, by its id",
-    "routes.cache_key": "makes a text",
-    "routes.cache_entries": "makes texts",
-    "seedings.others_have_records": "asks about the others on purpose: whether emptying would hurt them",
+    "routes.cache_key": "returns a text",
+    "routes.cache_entries": "returns texts",
+    "seedings.others_have_records": "checks whether a reset would delete rows of other airlines",
 }
 
 
-async def _changes_heard_of(records: Session) -> list[ChangeRow]:
-    """What the log has for an airline; how far it goes is the same for all."""
-    place, _ = await changes.last_position(records, NOBODYS)
-    assert place == LogPosition(0, 0, 0)
-    return list((await changes.read_after(records, NOBODYS, place, 10)).rows)
+async def _logged_changes(records: Session) -> list[ChangeRow]:
+    """The rows of an airline's log; the horizon is the same for all airlines."""
+    position, _ = await changes.last_position(records, NOBODYS)
+    assert position == LogPosition(0, 0, 0)
+    return list((await changes.read_after(records, NOBODYS, position, 10)).rows)
 
 
-async def _partners_heard_of(records: Session) -> list[PartnerStatus]:
-    """``effects.partners`` has a row for each, whatever is known of it."""
+async def _reported_partners(records: Session) -> list[PartnerStatus]:
+    """Rows of ``effects.partners`` with values; it returns a row for each partner."""
     rows = await effects.partners(records, NOBODYS, at("00:00"), at("00:00"))
     return [row for row in rows if row.checked_at or row.waiting or row.failed or row.cost_today_micros]
 
 
 async def _levels_found(records: Session) -> dict[int, dict[str, int]]:
-    """``incidents.levels`` has an entry for each incident."""
+    """Entries of ``incidents.levels`` with values; it returns one for each incident."""
     return {key: found for key, found in (await incidents.levels(records, NOBODYS, [1])).items() if found}
 
 
 async def _counts_found(world: World, records: Session) -> dict[int, Any]:
-    """``inventory.counts`` has an entry for each flight."""
+    """Entries of ``inventory.counts`` with values; it returns one for each flight."""
     found = await inventory.counts(records, NOBODYS, [*world.ours.flights.values()], at("+12:00"))
     return {key: counts for key, counts in found.items() if counts}
 
 
 async def _legs_found(world: World, records: Session) -> dict[int, Any]:
-    """``flights.planned_leg_rows`` has an entry for each bag."""
+    """Entries of ``flights.planned_leg_rows`` with values; it returns one for each bag."""
     found = await flights.planned_leg_rows(records, NOBODYS, [*world.ours.bags.values()])
     return {bag_id: legs for bag_id, legs in found.items() if legs}
 
 
 async def _instructions_found(world: World, records: Session) -> dict[int, Any]:
-    """``instructions.of_bags`` has an entry for each bag."""
+    """Entries of ``instructions.of_bags`` with values; it returns one for each bag."""
     found = await instructions.of_bags(records, NOBODYS, [*world.ours.bags.values()])
-    return {bag_id: said for bag_id, said in found.items() if said}
+    return {bag_id: instructions for bag_id, instructions in found.items() if instructions}
 
 
 async def _messages_of_events(records: Session) -> dict[Any, Any]:
@@ -604,7 +604,7 @@ async def _messages_of_events(records: Session) -> dict[Any, Any]:
 
 
 async def _settled(records: Session) -> None:
-    """``messages.settle_dead_letter`` needs a letter that is locked: of another airline's there is none."""
+    """``messages.settle_dead_letter`` needs a locked letter, and another airline's cannot be locked."""
     with pytest.raises(AssertionError):
         await messages.settle_dead_letter(records, NOBODYS, 1, at("12:00"), "a", None)
 
@@ -615,7 +615,7 @@ def _new_event(world: World) -> events.NewEvent:
 
 
 def _new_instruction(world: World) -> instructions.BagInstruction:
-    said = Instruction(
+    instruction = Instruction(
         tag=DELIVERED,
         kind=MessageKind.BSM,
         change=InstructionAction.NEW,
@@ -623,7 +623,7 @@ def _new_instruction(world: World) -> instructions.BagInstruction:
         airport="PTY",
         source=Source.LOCAL,
     )
-    return instructions.BagInstruction(world.ours.bags["delivered"], uuid4(), said)
+    return instructions.BagInstruction(world.ours.bags["delivered"], uuid4(), instruction)
 
 
 def _new_flight() -> flights.NewFlight:
@@ -663,7 +663,7 @@ def _new_passenger(world: World) -> passengers.NewPassenger:
     )
 
 
-def test_every_function_for_an_airline_is_tried_in_anothers_name() -> None:
+def test_every_function_for_an_airline_is_tried_under_another() -> None:
     functions = {
         f"{module.__name__.rpartition('.')[2]}.{name}"
         for module in modules()
@@ -676,21 +676,21 @@ def test_every_function_for_an_airline_is_tried_in_anothers_name() -> None:
 
 
 @pytest.mark.parametrize("name", reads())
-async def test_a_read_in_anothers_name_finds_nothing(world: World, name: str) -> None:
+async def test_a_read_under_another_airline_finds_nothing(world: World, name: str) -> None:
     async with world.stores.postgres.transaction() as session:
         assert not await reads()[name](world, session)
 
 
 @pytest.mark.parametrize("name", writes())
-async def test_a_write_in_anothers_name_changes_nothing_of_ours(world: World, name: str) -> None:
+async def test_a_write_under_another_airline_changes_nothing_of_ours(world: World, name: str) -> None:
     before = await ours(world)
-    async with taken_back(world.stores) as session:
+    async with rolled_back(world.stores) as session:
         await writes()[name](world, session)
         assert await ours(world, session) == before
 
 
 async def ours(world: World, session: Session | None = None) -> Any:
-    """All that is our airline's, in all stores."""
+    """All rows of our airline, in all stores."""
     records = session or world.stores.postgres
     rows = []
     for table in sorted(tenant_tables() - {"bag_legs", "pir_bags"}):

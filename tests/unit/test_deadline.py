@@ -24,7 +24,7 @@ def test_an_inner_deadline_cannot_outlive_an_outer_one() -> None:
         assert remaining(5.0) <= 1.0
 
 
-def test_nothing_left_is_said_before_the_call_and_names_the_store() -> None:
+def test_without_time_left_the_error_comes_before_the_call_and_names_the_store() -> None:
     with deadline(-1.0):
         assert expired()
         with pytest.raises(DeadlineExceeded) as caught:

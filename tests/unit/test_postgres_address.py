@@ -11,7 +11,7 @@ NEON = (
 )
 
 
-def test_a_url_as_neon_hands_it_out() -> None:
+def test_a_url_as_neon_supplies_it() -> None:
     address = Address.parse(NEON)
     assert address.dsn == "postgresql://owner:p%40ss@ep-quiet-sea-a1b2-pooler.us-east-2.aws.neon.tech/bags"
     assert address.pooled
@@ -37,7 +37,7 @@ def test_loopback_needs_no_tls(host: str) -> None:
     assert Address.parse(f"postgresql://u:p@{host}/bags").tls is False
 
 
-def test_another_host_is_verified_even_if_nobody_asked() -> None:
+def test_another_host_is_verified_by_default() -> None:
     tls = Address.parse("postgresql://u:p@db.example.com/bags").tls
     assert isinstance(tls, ssl.SSLContext)
     assert tls.verify_mode is ssl.CERT_REQUIRED
@@ -54,13 +54,13 @@ def test_tls_can_be_switched_off_and_the_name_left_unchecked() -> None:
 @pytest.mark.parametrize(
     "url", ["mysql://u:secret@db/bags", "postgresql://u:secret@db.example.com/bags?sslmode=prefer"]
 )
-def test_a_bad_url_is_refused_without_repeating_the_password(url: str) -> None:
+def test_a_bad_url_is_rejected_without_repeating_the_password(url: str) -> None:
     with pytest.raises(ValueError, match=r"postgresql://|sslmode") as caught:
         Address.parse(url)
     assert "secret" not in str(caught.value)
 
 
-def test_words_for_the_client_do_not_reach_the_server_and_words_for_the_server_do() -> None:
+def test_only_parameters_for_the_server_reach_the_server() -> None:
     url = (
         "postgresql://u:p@h.example.com/bags?connect_timeout=15&pgbouncer=true&options=endpoint%3Dep-x&sslmode=require"
     )

@@ -7,37 +7,37 @@ from integrations.stores.postgres.pool import PooledConnection, SlowCallDetector
 SECONDS = 0.05
 
 
-def links(count: int) -> list[PooledConnection]:
+def connections(count: int) -> list[PooledConnection]:
     return [PooledConnection(cast(Any, None)) for _ in range(count)]
 
 
-async def test_each_late_exchange_is_noticed_once_and_in_time() -> None:
-    noticed: list[float] = []
-    overdue = SlowCallDetector(SECONDS, lambda: noticed.append(monotonic()))
-    first, second, quick = links(3)
+async def test_each_slow_call_is_detected_once_and_in_time() -> None:
+    detected: list[float] = []
+    detector = SlowCallDetector(SECONDS, lambda: detected.append(monotonic()))
+    first, second, quick = connections(3)
     began = monotonic()
-    overdue.begin(first, began)
-    overdue.begin(quick, began)
+    detector.begin(first, began)
+    detector.begin(quick, began)
     await asyncio.sleep(SECONDS / 2)
-    overdue.begin(second, monotonic())
-    overdue.end(quick)
+    detector.begin(second, monotonic())
+    detector.end(quick)
     await asyncio.sleep(SECONDS * 4)
-    assert len(noticed) == 2
-    assert SECONDS <= noticed[0] - began < SECONDS * 1.5 <= noticed[1] - began < SECONDS * 3
-    overdue.end(first)
-    overdue.begin(first, monotonic())
+    assert len(detected) == 2
+    assert SECONDS <= detected[0] - began < SECONDS * 1.5 <= detected[1] - began < SECONDS * 3
+    detector.end(first)
+    detector.begin(first, monotonic())
     await asyncio.sleep(SECONDS * 2)
-    assert len(noticed) == 3
+    assert len(detected) == 3
 
 
-async def test_quick_exchanges_are_not_noticed() -> None:
-    noticed: list[float] = []
-    overdue = SlowCallDetector(SECONDS, lambda: noticed.append(monotonic()))
-    (link,) = links(1)
+async def test_quick_calls_are_not_detected() -> None:
+    detected: list[float] = []
+    detector = SlowCallDetector(SECONDS, lambda: detected.append(monotonic()))
+    (connection,) = connections(1)
     ends_at = monotonic() + SECONDS * 3
     while monotonic() < ends_at:
-        overdue.begin(link, monotonic())
+        detector.begin(connection, monotonic())
         await asyncio.sleep(SECONDS / 10)
-        overdue.end(link)
+        detector.end(connection)
     await asyncio.sleep(SECONDS * 2)
-    assert not noticed
+    assert not detected

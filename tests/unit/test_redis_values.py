@@ -14,17 +14,17 @@ json = st.recursive(scalars | texts, lambda inner: st.lists(inner) | st.dictiona
 @example("raw:x")
 @example("text:text:")
 @example(b"json:5")
-def test_a_value_comes_back_as_what_it_was(value: object) -> None:
+def test_a_value_keeps_its_type(value: object) -> None:
     back = decode(encode(value))
     assert back == value
     assert type(back) is type(value)
 
 
-def test_text_stands_for_itself() -> None:
+def test_text_is_stored_unchanged() -> None:
     assert encode("CM123456") == b"CM123456"
-    assert decode(b"written by somebody else") == "written by somebody else"
+    assert decode(b"written by another client") == "written by another client"
 
 
-def test_what_json_cannot_hold_is_refused() -> None:
+def test_a_value_that_json_cannot_hold_is_rejected() -> None:
     with pytest.raises(TypeError):
         encode(object())

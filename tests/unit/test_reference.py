@@ -11,7 +11,7 @@ KNOWN = {"230": "CM", "001": "AA"}
 
 
 class Clock:
-    """Tells the time that a test sets."""
+    """Returns the time that a test sets."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -21,8 +21,8 @@ class Clock:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What the records were asked for."""
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The codes that were read from the records."""
     calls: list[list[str]] = []
 
     async def issuers(_records: Any, codes: Sequence[str]) -> dict[str, str]:
@@ -33,30 +33,30 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return calls
 
 
-async def test_what_was_read_is_kept_for_a_minute(asked: list[list[str]]) -> None:
+async def test_entries_are_cached_for_a_minute(reads: list[list[str]]) -> None:
     clock = Clock()
-    kept = Reference(clock)
-    assert await kept.issuers(NO_RECORDS, ["230"]) == {"230": "CM"}
-    assert await kept.issuers(NO_RECORDS, ["230", "001"]) == {"230": "CM", "001": "AA"}
+    cache = Reference(clock)
+    assert await cache.issuers(NO_RECORDS, ["230"]) == {"230": "CM"}
+    assert await cache.issuers(NO_RECORDS, ["230", "001"]) == {"230": "CM", "001": "AA"}
     clock.seconds = FRESH_SECONDS - 0.1
-    assert await kept.issuers(NO_RECORDS, ["230", "001"]) == {"230": "CM", "001": "AA"}
-    assert asked == [["230"], ["001"]]
+    assert await cache.issuers(NO_RECORDS, ["230", "001"]) == {"230": "CM", "001": "AA"}
+    assert reads == [["230"], ["001"]]
     clock.seconds = FRESH_SECONDS
-    assert await kept.issuers(NO_RECORDS, ["230", "001"]) == {"230": "CM", "001": "AA"}
-    assert asked[2:] == [["230", "001"]]
+    assert await cache.issuers(NO_RECORDS, ["230", "001"]) == {"230": "CM", "001": "AA"}
+    assert reads[2:] == [["230", "001"]]
 
 
-async def test_what_is_unknown_is_asked_for_again(asked: list[list[str]]) -> None:
-    kept = Reference()
-    assert await kept.issuers(NO_RECORDS, ["999"]) == await kept.issuers(NO_RECORDS, ["999"]) == {}
-    assert asked == [["999"], ["999"]]
+async def test_unknown_codes_are_read_again(reads: list[list[str]]) -> None:
+    cache = Reference()
+    assert await cache.issuers(NO_RECORDS, ["999"]) == await cache.issuers(NO_RECORDS, ["999"]) == {}
+    assert reads == [["999"], ["999"]]
 
 
-async def test_it_is_bounded(asked: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_is_bounded(reads: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reference, "MAX_ENTRIES", 1)
-    kept = Reference()
-    await kept.issuers(NO_RECORDS, ["230"])
-    await kept.issuers(NO_RECORDS, ["001"])
-    await kept.issuers(NO_RECORDS, ["001"])
-    await kept.issuers(NO_RECORDS, ["230"])
-    assert asked == [["230"], ["001"], ["230"]]
+    cache = Reference()
+    await cache.issuers(NO_RECORDS, ["230"])
+    await cache.issuers(NO_RECORDS, ["001"])
+    await cache.issuers(NO_RECORDS, ["001"])
+    await cache.issuers(NO_RECORDS, ["230"])
+    assert reads == [["230"], ["001"], ["230"]]
