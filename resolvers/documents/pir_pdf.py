@@ -27,6 +27,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
+from integrations.batches import in_batches
 from integrations.records.codes import day_and_month
 from integrations.records.flights import FlightColumns
 from integrations.records.passengers import Language
@@ -332,7 +333,7 @@ def _section(heading: str, values: Iterable[tuple[str, str]], width: float, colu
     if not known:
         return []
     known += [[] for _ in range(-len(known) % columns)]
-    rows = [known[start : start + columns] for start in range(0, len(known), columns)]
+    rows = [list(row) for row in in_batches(known, columns)]
     table = _table(rows, [width / columns] * columns, [("LINEBELOW", (0, 0), (-1, -1), 0.4, GREY)])
     return [Paragraph(heading, HEADING), table] if heading else [table]
 

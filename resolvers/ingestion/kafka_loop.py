@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from itertools import groupby
 
+from integrations.batches import in_batches
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
 from integrations.messages.formats import pieces_of
@@ -60,8 +61,8 @@ async def ingest_records(context: Context, records: Sequence[KafkaRecord]) -> No
         together = list(group)
         received_at = max(record.at for record in together)
         pieces = [piece for record in together for piece in pieces_of(record.value)]
-        for start in range(0, len(pieces), BATCH):
-            await ingest(context, pieces[start : start + BATCH], received_at, IntakeChannel.KAFKA)
+        for batch in in_batches(pieces, BATCH):
+            await ingest(context, batch, received_at, IntakeChannel.KAFKA)
 
 
 def _minute(record: KafkaRecord) -> datetime:

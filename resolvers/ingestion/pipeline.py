@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from integrations.batches import in_batches
 from integrations.errors import Conflict, Refused
 from integrations.messages.formats import pieces_of
 from integrations.messages.split_input import InputPiece
@@ -88,8 +89,8 @@ async def ingest_text(context: Context, data: bytes, received_at: datetime, inta
     """
     pieces = pieces_of(data)
     result = IngestResult()
-    for start in range(0, len(pieces), BATCH):
-        result += await ingest(context, pieces[start : start + BATCH], received_at, intake)
+    for batch in in_batches(pieces, BATCH):
+        result += await ingest(context, batch, received_at, intake)
     return result
 
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from integrations.batches import in_batches
+from integrations.progress import Progress
 from integrations.records.flights import FlightColumns
 from integrations.records.journeys import BagProjection
 from integrations.records.outbox import Consumer, Subject
@@ -32,8 +34,6 @@ MAX_ROUNDS = 20
 RETRY_SECONDS = 30.0
 PAUSE_SECONDS = 0.5
 PROGRESS_EVERY = 5_000
-
-Progress = Callable[[str], None]
 
 
 class ConcurrentChanges(Exception):
@@ -152,8 +152,8 @@ async def _sweep(stores: Stores, airline_id: int, subject: Subject, stamp: str) 
     deleted = 0
     sweep = drift.sweep_bags if subject == Subject.BAG else drift.sweep_flights
     async for ids in _unknown(stores, airline_id, subject, stamp):
-        for first in range(0, len(ids), BATCH):
-            await sweep(stores.neo4j, airline_id, ids[first : first + BATCH])
+        for batch in in_batches(ids, BATCH):
+            await sweep(stores.neo4j, airline_id, batch)
         deleted += len(ids)
     return deleted
 
