@@ -41,11 +41,6 @@ NEWEST_PIRS = Order("files, newest first", opened_at=datetime, id=int)
 AirportCode = Annotated[str | None, strawberry.argument(description="IATA code of an airport: PTY.")]
 
 
-def for_readers() -> dict[str, object]:
-    """Everybody who works with bags; monitors see only how the product is."""
-    return allow(READERS)
-
-
 async def pir_of(context: Context, by: PirBy) -> records.Pir | None:
     """The PIR that an argument identifies, None where there is none."""
     if by.id is not None:
@@ -64,7 +59,7 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
         """Asks all stores at once."""
         return await health.check(info.context.stores, info.context.now, info.context.installation)
 
-    @strawberry.field(graphql_type=Node | None, description="The object with this global id.", metadata=for_readers())
+    @strawberry.field(graphql_type=Node | None, description="The object with this global id.", metadata=allow(READERS))
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")]
     ) -> Any:
@@ -74,7 +69,7 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
     @strawberry.field(
         graphql_type=list[Node | None],
         description="The objects with these global ids, in their order; null for each that is not there.",
-        metadata=for_readers(),
+        metadata=allow(READERS),
     )
     async def nodes(
         self,
@@ -84,7 +79,7 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
         """Objects of any types, one statement for each type."""
         return await node_registry(info).fetch(info.context, ids)
 
-    @strawberry.field(graphql_type=Bag | None, description="One bag; null where none matches.", metadata=for_readers())
+    @strawberry.field(graphql_type=Bag | None, description="One bag; null where none matches.", metadata=allow(READERS))
     async def bag(
         self, info: Info, by: Annotated[BagBy, strawberry.argument(description="What identifies the bag.")]
     ) -> Any:
@@ -96,7 +91,7 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
         return await bags.carrying(info.context, by.tag or "", None, selected_of(info))
 
     @strawberry.field(
-        graphql_type=Connection[Bag], description="Bags, those that became known last first.", metadata=for_readers()
+        graphql_type=Connection[Bag], description="Bags, those that became known last first.", metadata=allow(READERS)
     )
     async def bags(
         self,
@@ -117,7 +112,7 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
         return await connection(info.context, NEWEST_BAGS, fetch, first, after, last, before)
 
     @strawberry.field(
-        graphql_type=Flight | None, description="One flight; null where none matches.", metadata=for_readers()
+        graphql_type=Flight | None, description="One flight; null where none matches.", metadata=allow(READERS)
     )
     async def flight(
         self, info: Info, by: Annotated[FlightBy, strawberry.argument(description="What identifies the flight.")]
@@ -134,7 +129,7 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
     @strawberry.field(
         graphql_type=Connection[Flight],
         description="Flights in order of planned departure.",
-        metadata=for_readers(),
+        metadata=allow(READERS),
     )
     async def flights(
         self,
@@ -163,14 +158,16 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
         )
         return await connection(info.context, FLIGHTS_BY_DEPARTURE, fetch, first, after, last, before)
 
-    @strawberry.field(graphql_type=Passenger | None, description="One passenger, by global id.", metadata=for_readers())
+    @strawberry.field(
+        graphql_type=Passenger | None, description="One passenger, by global id.", metadata=allow(READERS)
+    )
     async def passenger(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The passenger's global id.")]
     ) -> Any:
         """One passenger."""
         return (await passengers.by_ids(info.context, [Passenger.key_of(id)]))[0]
 
-    @strawberry.field(graphql_type=Pir | None, description="One PIR; null where none matches.", metadata=for_readers())
+    @strawberry.field(graphql_type=Pir | None, description="One PIR; null where none matches.", metadata=allow(READERS))
     async def pir(
         self, info: Info, by: Annotated[PirBy, strawberry.argument(description="What identifies the PIR.")]
     ) -> Any:
@@ -178,7 +175,7 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
         return await pir_of(info.context, by)
 
     @strawberry.field(
-        graphql_type=Connection[Pir], description="Files: the newest first, or by urgency.", metadata=for_readers()
+        graphql_type=Connection[Pir], description="Files: the newest first, or by urgency.", metadata=allow(READERS)
     )
     async def pirs(
         self,
@@ -211,7 +208,7 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
         order, page = (NEWEST_PIRS, pirs.page) if order_by is PirOrder.NEWEST else (PIRS_BY_URGENCY, pirs.by_urgency)
         return await connection(info.context, order, partial(page, info.context, which), first, after, last, before)
 
-    @strawberry.field(graphql_type=Airport | None, description="One airport.", metadata=for_readers())
+    @strawberry.field(graphql_type=Airport | None, description="One airport.", metadata=allow(READERS))
     async def airport(
         self, info: Info, iata: Annotated[str, strawberry.argument(description="IATA code: PTY.")]
     ) -> Any:
@@ -221,7 +218,7 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
     @strawberry.field(
         graphql_type=Connection[Airport],
         description="The airports of your airline's network, by IATA code.",
-        metadata=for_readers(),
+        metadata=allow(READERS),
     )
     async def airports(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
@@ -233,7 +230,7 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
     @strawberry.field(
         graphql_type=Routes | None,
         description="The ways from one airport to another: nonstop, or with one or two changes of flight.",
-        metadata=for_readers(),
+        metadata=allow(READERS),
     )
     async def routes(
         self,
@@ -247,7 +244,7 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
     @strawberry.field(
         graphql_type=SearchResults,
         description="Finds bags, passengers, flights and files by tag, locator (PNR), surname, file or flight.",
-        metadata=for_readers(),
+        metadata=allow(READERS),
     )
     async def search(
         self,

@@ -10,7 +10,6 @@ import strawberry
 
 from integrations.records.changes import ChangeEvent, ChangeFilter, LogPosition, Topic
 from resolvers import bags, flights, live_updates
-from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.errors import BadInput, NotFound
 from resolvers.ports import LiveUpdates
@@ -18,8 +17,8 @@ from schema.fields.batching import batched, masked
 from schema.fields.pagination import Order
 from schema.inputs.common import airport_code, optional_airport_code
 from schema.inputs.lookups import BagsBy, PirBy
-from schema.roots.query import for_readers, pir_of
-from schema.runtime.permissions import allow
+from schema.roots.query import pir_of
+from schema.runtime.permissions import ALL_ROLES, READERS, allow
 from schema.types.bag import Bag
 from schema.types.event import BagEvent
 from schema.types.flight import Flight
@@ -153,7 +152,7 @@ class Subscription:
     @strawberry.subscription(
         graphql_type=BagUpdate,
         description="Changes of some bags, each once, in the order in which they became known.",
-        metadata=for_readers(),
+        metadata=allow(READERS),
     )
     async def bag_updated(
         self,
@@ -171,7 +170,7 @@ class Subscription:
         graphql_type=FlightUpdate,
         description="Changes of a flight and of its bags, each once, in the order in which they became known. "
         "Its bags are those that are planned on it, or loaded on it or last scanned for it.",
-        metadata=for_readers(),
+        metadata=allow(READERS),
     )
     async def flight_bags(
         self,
@@ -190,7 +189,7 @@ class Subscription:
     @strawberry.subscription(
         graphql_type=ConnectionBoardUpdate,
         description="Tells each time that the connection board of an airport is another one.",
-        metadata=for_readers(),
+        metadata=allow(READERS),
     )
     async def connection_board_changed(
         self,
@@ -207,7 +206,7 @@ class Subscription:
     @strawberry.subscription(
         graphql_type=IncidentUpdate,
         description="Incidents as they are opened: flights that make bags miss their next one.",
-        metadata=for_readers(),
+        metadata=allow(READERS),
     )
     async def incident_opened(
         self,
@@ -226,7 +225,7 @@ class Subscription:
     @strawberry.subscription(
         graphql_type=PirUpdate,
         description="Changes of a PIR and of its effects, each once, in the order in which they were committed.",
-        metadata=for_readers(),
+        metadata=allow(READERS),
     )
     async def pir_updated(
         self,
@@ -246,7 +245,7 @@ class Subscription:
         graphql_type=Health,
         description="How the product is: now, and each time that one of its services becomes well or unwell. "
         "It is checked every second, and has no cursor: what was missed is past.",
-        metadata=allow(frozenset(Role)),
+        metadata=allow(ALL_ROLES),
     )
     async def health_changed(self, info: Info) -> AsyncGenerator[Any, None]:
         """From one check for all."""

@@ -13,6 +13,8 @@ from resolvers.actor import AGENTS, Actor, Role
 from resolvers.errors import Forbidden, Unauthenticated
 from schema.execution import with_rule
 
+# Everyone with a credential.
+ALL_ROLES = frozenset(Role)
 # Everyone who works with bags. A monitor sees only health and metrics.
 READERS = AGENTS | {Role.ANALYST, Role.SERVICE}
 # Duty managers: decisions on incidents and dead letters.
