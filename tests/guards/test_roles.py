@@ -102,3 +102,13 @@ def test_the_table_of_paths_is_the_gateways(path: str, roles: frozenset[Role]) -
     row = re.search(rf"^\| `{path}` \| (.*) \|$", section("HTTP"), re.MULTILINE)
     assert row is not None
     assert set(row[1].split(", ")) == roles
+
+
+def test_role_sets_are_named_in_one_table() -> None:
+    naming = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("gateway", "schema", "resolvers")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(r"\bRole\.\w+,\s*Role\.", path.read_text(encoding="utf-8"))
+    }
+    assert naming == {"resolvers/actor.py", "schema/runtime/permissions.py"}
