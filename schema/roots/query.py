@@ -1,4 +1,4 @@
-"""Questions: each root field says who may ask it, calls one function, and answers with its records."""
+"""Root fields of queries. Each names its roles, calls one function and returns its records."""
 
 from datetime import datetime
 from functools import partial
@@ -35,55 +35,61 @@ Info = strawberry.Info[Context, None]
 AIRPORTS_BY_CODE = Order("airports by code", iata=str)
 NEWEST_BAGS = Order("bags, newest first", id=int)
 FLIGHTS_BY_DEPARTURE = Order("flights by departure", scheduled_departure=datetime, id=int)
-PIRS_BY_URGENCY = Order("files by urgency", urgency=datetime, id=int)
-NEWEST_PIRS = Order("files, newest first", opened_at=datetime, id=int)
-
-AirportCode = Annotated[str | None, strawberry.argument(description="IATA code of an airport: PTY.")]
+PIRS_BY_URGENCY = Order("PIRs by urgency", urgency=datetime, id=int)
+NEWEST_PIRS = Order("PIRs, newest first", opened_at=datetime, id=int)
 
 
 async def pir_of(context: Context, by: PirBy) -> records.Pir | None:
-    """The PIR that an argument identifies, None where there is none."""
+    """Returns the PIR that an argument identifies; None if there is none."""
     if by.id is not None:
         return (await pirs.by_ids(context, [Pir.key_of(by.id)]))[0]
     found = await pirs.by_reference(context, by.reference or "", 1)
     return found[0] if found else None
 
 
-# Values are records, which stand behind the declared types: the fields answer ``Any``.
-@strawberry.type(description="Everything that can be asked.")
+# Fields return ``Any``: their values are records of the declared types.
+@strawberry.type(description="Root of all queries.")
 class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
-    """The root of queries."""
+    """Root of queries."""
 
-    @strawberry.field(graphql_type=Health, description="How the product is. Needs no sign-in.", metadata=everyone())
+    @strawberry.field(
+        graphql_type=Health,
+        description="Health of the service. No authentication required.",
+        metadata=everyone(),
+    )
     async def health(self, info: Info) -> Any:
-        """Asks all stores at once."""
+        """Checks all stores concurrently."""
         return await health.check(info.context.stores, info.context.now, info.context.installation)
 
-    @strawberry.field(graphql_type=Node | None, description="The object with this global id.", metadata=allow(READERS))
+    @strawberry.field(
+        graphql_type=Node | None,
+        description="Object with this global id; null if there is none.",
+        metadata=allow(READERS),
+    )
     async def node(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="A global id.")]
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Global id.")]
     ) -> Any:
-        """One object of any type."""
+        """Returns an object of any type."""
         return (await node_registry(info).fetch(info.context, [id], "id"))[0]
 
     @strawberry.field(
         graphql_type=list[Node | None],
-        description="The objects with these global ids, in their order; null for each that is not there.",
+        description="Objects with these global ids, in their order; null for each unknown id.",
         metadata=allow(READERS),
     )
     async def nodes(
         self,
         info: Info,
-        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Global ids, 200 at most.")],
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Global ids, at most 200.")],
     ) -> Any:
-        """Objects of any types, one statement for each type."""
+        """Returns objects of any types, by one statement for each type."""
         return await node_registry(info).fetch(info.context, ids)
 
-    @strawberry.field(graphql_type=Bag | None, description="One bag; null where none matches.", metadata=allow(READERS))
+    @strawberry.field(graphql_type=Bag | None, description="A bag; null if none matches.", metadata=allow(READERS))
     async def bag(
-        self, info: Info, by: Annotated[BagBy, strawberry.argument(description="What identifies the bag.")]
+        self, info: Info, by: Annotated[BagBy, strawberry.argument(description="Identity of the bag.")]
     ) -> Any:
-        """One bag."""
+        """Returns a bag."""
         if by.id is not None:
             return (await bags.by_ids(info.context, [Bag.key_of(by.id)]))[0]
         if by.tag_at is not None:
@@ -91,33 +97,31 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
         return await bags.carrying(info.context, by.tag or "", None, selected_of(info))
 
     @strawberry.field(
-        graphql_type=Connection[Bag], description="Bags, those that became known last first.", metadata=allow(READERS)
+        graphql_type=Connection[Bag], description="Bags, the last registered first.", metadata=allow(READERS)
     )
     async def bags(
         self,
         info: Info,
-        states: Annotated[
-            list[BagState] | None, strawberry.argument(description="Only bags in one of these states.")
-        ] = None,
+        states: Annotated[list[BagState] | None, strawberry.argument(description="Only bags in these states.")] = None,
         airport: Annotated[
-            str | None, strawberry.argument(description="Only bags seen last at this airport, by IATA code.")
+            str | None, strawberry.argument(description="Only bags last seen at this airport: PTY.")
         ] = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Any:
-        """A page of bags."""
+        """Returns a page of bags."""
         fetch = partial(bags.page, info.context, values(states), optional_airport_code(airport, "airport"))
         return await connection(info.context, NEWEST_BAGS, fetch, first, after, last, before)
 
     @strawberry.field(
-        graphql_type=Flight | None, description="One flight; null where none matches.", metadata=allow(READERS)
+        graphql_type=Flight | None, description="A flight; null if none matches.", metadata=allow(READERS)
     )
     async def flight(
-        self, info: Info, by: Annotated[FlightBy, strawberry.argument(description="What identifies the flight.")]
+        self, info: Info, by: Annotated[FlightBy, strawberry.argument(description="Identity of the flight.")]
     ) -> Any:
-        """One flight."""
+        """Returns a flight."""
         if by.id is not None:
             return (await flights.by_ids(info.context, [Flight.key_of(by.id)]))[0]
         if by.departure is not None:
@@ -128,26 +132,28 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
 
     @strawberry.field(
         graphql_type=Connection[Flight],
-        description="Flights in order of planned departure.",
+        description="Flights in order of scheduled departure.",
         metadata=allow(READERS),
     )
     async def flights(
         self,
         info: Info,
-        origin: AirportCode = None,
-        destination: AirportCode = None,
+        origin: Annotated[str | None, strawberry.argument(description="Only flights from this airport: PTY.")] = None,
+        destination: Annotated[
+            str | None, strawberry.argument(description="Only flights to this airport: PTY.")
+        ] = None,
         departing_from: Annotated[
-            datetime | None, strawberry.argument(description="Only flights planned to leave then or later.")
+            datetime | None, strawberry.argument(description="Earliest scheduled departure.")
         ] = None,
         departing_before: Annotated[
-            datetime | None, strawberry.argument(description="Only flights planned to leave before.")
+            datetime | None, strawberry.argument(description="Latest scheduled departure, exclusive.")
         ] = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Any:
-        """A page of flights."""
+        """Returns a page of flights."""
         fetch = partial(
             flights.page,
             info.context,
@@ -159,98 +165,97 @@ class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
         return await connection(info.context, FLIGHTS_BY_DEPARTURE, fetch, first, after, last, before)
 
     @strawberry.field(
-        graphql_type=Passenger | None, description="One passenger, by global id.", metadata=allow(READERS)
+        graphql_type=Passenger | None, description="A passenger; null if the id is unknown.", metadata=allow(READERS)
     )
     async def passenger(
-        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The passenger's global id.")]
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Global id of the passenger.")]
     ) -> Any:
-        """One passenger."""
+        """Returns a passenger."""
         return (await passengers.by_ids(info.context, [Passenger.key_of(id)]))[0]
 
-    @strawberry.field(graphql_type=Pir | None, description="One PIR; null where none matches.", metadata=allow(READERS))
+    @strawberry.field(graphql_type=Pir | None, description="A PIR; null if none matches.", metadata=allow(READERS))
     async def pir(
-        self, info: Info, by: Annotated[PirBy, strawberry.argument(description="What identifies the PIR.")]
+        self, info: Info, by: Annotated[PirBy, strawberry.argument(description="Identity of the PIR.")]
     ) -> Any:
-        """One PIR."""
+        """Returns a PIR."""
         return await pir_of(info.context, by)
 
     @strawberry.field(
-        graphql_type=Connection[Pir], description="Files: the newest first, or by urgency.", metadata=allow(READERS)
+        graphql_type=Connection[Pir], description="PIRs, newest first or by urgency.", metadata=allow(READERS)
     )
     async def pirs(
         self,
         info: Info,
         statuses: Annotated[
-            list[PirStatus] | None, strawberry.argument(description="Only files of one of these statuses.")
+            list[PirStatus] | None, strawberry.argument(description="Only PIRs with these statuses.")
         ] = None,
-        kinds: Annotated[
-            list[PirKind] | None, strawberry.argument(description="Only files of one of these kinds.")
-        ] = None,
-        station: Annotated[
-            str | None, strawberry.argument(description="Only files of this station, by IATA code.")
-        ] = None,
-        assignee: Annotated[str | None, strawberry.argument(description="Only files that this agent works on.")] = None,
+        kinds: Annotated[list[PirKind] | None, strawberry.argument(description="Only PIRs of these kinds.")] = None,
+        station: Annotated[str | None, strawberry.argument(description="Only PIRs of this station: PTY.")] = None,
+        assignee: Annotated[str | None, strawberry.argument(description="Only PIRs assigned to this agent.")] = None,
         due_before: Annotated[
-            datetime | None, strawberry.argument(description="Only files whose next legal deadline ends before then.")
+            datetime | None,
+            strawberry.argument(description="Only PIRs whose next legal deadline ends before this time."),
         ] = None,
-        order_by: Annotated[
-            PirOrder, strawberry.argument(description="Newest first, or the work list: nearest deadline first.")
-        ] = PirOrder.NEWEST,
+        order_by: Annotated[PirOrder, strawberry.argument(description="Order of the list.")] = PirOrder.NEWEST,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> Any:
-        """A page of files."""
+        """Returns a page of PIRs."""
         which = PirFilter(
             values(statuses), values(kinds), optional_airport_code(station, "station"), assignee, due_before
         )
         order, page = (NEWEST_PIRS, pirs.page) if order_by is PirOrder.NEWEST else (PIRS_BY_URGENCY, pirs.by_urgency)
         return await connection(info.context, order, partial(page, info.context, which), first, after, last, before)
 
-    @strawberry.field(graphql_type=Airport | None, description="One airport.", metadata=allow(READERS))
+    @strawberry.field(
+        graphql_type=Airport | None, description="An airport; null if the code is unknown.", metadata=allow(READERS)
+    )
     async def airport(
         self, info: Info, iata: Annotated[str, strawberry.argument(description="IATA code: PTY.")]
     ) -> Any:
-        """One airport."""
+        """Returns an airport."""
         return (await airports.by_codes(info.context, [airport_code(iata, "iata")]))[0]
 
     @strawberry.field(
         graphql_type=Connection[Airport],
-        description="The airports of your airline's network, by IATA code.",
+        description="Airports of your airline's network, in order of IATA code.",
         metadata=allow(READERS),
     )
     async def airports(
         self, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> Any:
-        """A page of airports."""
+        """Returns a page of airports."""
         fetch = partial(airports.page, info.context)
         return await connection(info.context, AIRPORTS_BY_CODE, fetch, first, after, last, before)
 
     @strawberry.field(
         graphql_type=Routes | None,
-        description="The ways from one airport to another: nonstop, or with one or two changes of flight.",
+        description="Routes between two airports: nonstop, or with one or two transfers; null with an error if neither "
+        "Neo4j nor the cache has them.",
         metadata=allow(READERS),
     )
     async def routes(
         self,
         info: Info,
-        origin: Annotated[str, strawberry.argument(name="from", description="IATA code of the airport to start from.")],
-        destination: Annotated[str, strawberry.argument(name="to", description="IATA code of the airport to go to.")],
+        origin: Annotated[str, strawberry.argument(name="from", description="IATA code of the origin.")],
+        destination: Annotated[str, strawberry.argument(name="to", description="IATA code of the destination.")],
     ) -> Any:
-        """From the cache, or from the graph."""
+        """Returns routes from the cache or from Neo4j."""
         return await routes.between(info.context, airport_code(origin, "from"), airport_code(destination, "to"))
 
     @strawberry.field(
         graphql_type=SearchResults,
-        description="Finds bags, passengers, flights and files by tag, locator (PNR), surname, file or flight.",
+        description="Searches bags, passengers, flights and PIRs by tag, record locator (PNR), surname, PIR reference "
+        "or flight.",
         metadata=allow(READERS),
     )
     async def search(
         self,
         info: Info,
-        text: Annotated[str, strawberry.argument(description="What you have: CM456781, F7K2QX, GONZALEZ, CM758.")],
-        first: Annotated[int, strawberry.argument(description="How many results, 1 to 100.")] = 20,
+        text: Annotated[str, strawberry.argument(description="Search text: CM456781, F7K2QX, GONZALEZ, CM758.")],
+        first: Annotated[int, strawberry.argument(description="Number of results, 1 to 100.")] = 20,
     ) -> Any:
-        """One box for everything."""
+        """Returns results of any type."""
         return await search.search(info.context, text, first)

@@ -1,4 +1,4 @@
-"""Subscriptions: what goes on being told, each change once, from now on or from a cursor."""
+"""Subscriptions: each change once, from now on or from a cursor."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -29,24 +29,24 @@ from schema.types.transfer import ConnectionBoard
 
 Info = strawberry.Info[Context, None]
 
-MOST_WATCHED = 200
-CHANGES = Order("changes", xid=int, position=int, item=int, moment=datetime)
+MAX_BAGS = 200
+CHANGES = Order("changes", xid=int, position=int, item=int, at=datetime)
 
 Resumed = Annotated[
     str | None,
     strawberry.argument(
-        description="The `cursor` of the last message that was received: goes on behind it; from now on if absent."
+        description="`cursor` of the last received message, to resume after it; changes from now on if absent."
     ),
 ]
 
 
 class Checkpoint(NamedTuple):
-    """What a cursor holds: a place in the log, and as of when everything up to it was told."""
+    """Content of a cursor: a position in the change log and its timestamp."""
 
     xid: int
     position: int
     item: int
-    moment: datetime
+    at: datetime
 
 
 def _delays(context: Context) -> Any:
@@ -54,22 +54,20 @@ def _delays(context: Context) -> Any:
 
 
 def _cursor() -> Any:
-    return strawberry.field(description="Give it as `after` to go on behind this message.")
+    return strawberry.field(description="Cursor of this message, for `after`.")
 
 
 def _at() -> Any:
-    return strawberry.field(description="When the change was written; in a message without one, when the log was read.")
+    return strawberry.field(description="When the change was written; for a checkpoint, when the log was read.")
 
 
 def _delay() -> Any:
-    return masked(
-        _delays, description="Milliseconds from when the change was written to this message; null without a change."
-    )
+    return masked(_delays, description="Delay of this message after the change in milliseconds; null for a checkpoint.")
 
 
 @strawberry.type(
-    description="A bag changed. A message without a bag says that everything up to its cursor has been told: one comes "
-    "at the start, and one every 30 seconds while nothing happens."
+    description="Change of a bag, or a checkpoint: all changes up to its cursor have been delivered. A checkpoint is "
+    "sent at the start, and every 30 seconds without changes."
 )
 class BagUpdate:
     """Values are ``integrations.records.changes.ChangeEvent``."""
@@ -77,15 +75,15 @@ class BagUpdate:
     cursor: str = _cursor()
     at: datetime = _at()
     delay_ms: float | None = _delay()
-    bag: Bag | None = strawberry.field(description="The bag as it stands now.")
+    bag: Bag | None = strawberry.field(description="The bag after the change; null for a checkpoint.")
     events: list[BagEvent] = strawberry.field(
-        description="What happened to it, in order of event time; empty where something else moved it."
+        description="New events of the bag in order of event time; empty for another change and for a checkpoint."
     )
 
 
 @strawberry.type(
-    description="A flight or one of its bags changed. A message without either says that everything up to its cursor "
-    "has been told: one comes at the start, and one every 30 seconds while nothing happens."
+    description="Change of a flight or of one of its bags, or a checkpoint: all changes up to its cursor have been "
+    "delivered. A checkpoint is sent at the start, and every 30 seconds without changes."
 )
 class FlightUpdate:
     """Values are ``integrations.records.changes.ChangeEvent``."""
@@ -93,16 +91,20 @@ class FlightUpdate:
     cursor: str = _cursor()
     at: datetime = _at()
     delay_ms: float | None = _delay()
-    bag: Bag | None = strawberry.field(description="The bag as it stands now; null where the flight itself changed.")
-    events: list[BagEvent] = strawberry.field(
-        description="What happened to the bag, in order of event time; empty where something else moved it."
+    bag: Bag | None = strawberry.field(
+        description="The bag after the change; null for a change of the flight and for a checkpoint."
     )
-    flight: Flight | None = strawberry.field(description="The flight as it is now; null where a bag changed.")
+    events: list[BagEvent] = strawberry.field(
+        description="New events of the bag in order of event time; empty for another change and for a checkpoint."
+    )
+    flight: Flight | None = strawberry.field(
+        description="The flight after the change; null for a change of a bag and for a checkpoint."
+    )
 
 
 @strawberry.type(
-    description="The connection board of an airport changed. A message without an airport says that everything up to "
-    "its cursor has been told: one comes at the start, and one every 30 seconds while nothing happens."
+    description="Change of the connection board of an airport, or a checkpoint: all changes up to its cursor have been "
+    "delivered. A checkpoint is sent at the start, and every 30 seconds without changes."
 )
 class ConnectionBoardUpdate:
     """Values are ``integrations.records.changes.ChangeEvent``."""
@@ -110,17 +112,17 @@ class ConnectionBoardUpdate:
     cursor: str = _cursor()
     at: datetime = _at()
     delay_ms: float | None = _delay()
-    airport: str | None = strawberry.field(description="IATA code of the airport.")
+    airport: str | None = strawberry.field(description="IATA code of the airport; null for a checkpoint.")
     board: ConnectionBoard | None = batched(
         live_updates.boards,
-        description="The board as it stands now, of the next four hours; null in a message without an airport.",
-        arguments={"first": "How many pairs, 1 to 1,000."},
+        description="The board of the next four hours after the change; null for a checkpoint.",
+        arguments={"first": "Number of pairs, 1 to 1,000."},
     )
 
 
 @strawberry.type(
-    description="An incident was opened. A message without an incident says that everything up to its cursor has been "
-    "told: one comes at the start, and one every 30 seconds while nothing happens."
+    description="Opening of an incident, or a checkpoint: all changes up to its cursor have been delivered. A "
+    "checkpoint is sent at the start, and every 30 seconds without changes."
 )
 class IncidentUpdate:
     """Values are ``integrations.records.changes.ChangeEvent``."""
@@ -128,12 +130,12 @@ class IncidentUpdate:
     cursor: str = _cursor()
     at: datetime = _at()
     delay_ms: float | None = _delay()
-    incident: Incident | None = batched(live_updates.incidents_of, description="The incident as it stands now.")
+    incident: Incident | None = batched(live_updates.incidents_of, description="The incident; null for a checkpoint.")
 
 
 @strawberry.type(
-    description="Change of a PIR or of one of its effects. A checkpoint has no PIR: all changes up to its cursor have "
-    "been delivered. A checkpoint is sent at the start, and every 30 seconds without changes."
+    description="Change of a PIR or of one of its effects, or a checkpoint: all changes up to its cursor have been "
+    "delivered. A checkpoint is sent at the start, and every 30 seconds without changes."
 )
 class PirUpdate:
     """Values are ``integrations.records.changes.ChangeEvent``."""
@@ -141,26 +143,26 @@ class PirUpdate:
     cursor: str = _cursor()
     at: datetime = _at()
     delay_ms: float | None = _delay()
-    pir: Pir | None = batched(live_updates.pirs_of, description="The PIR as it is now; null in a checkpoint.")
+    pir: Pir | None = batched(live_updates.pirs_of, description="The PIR after the change; null for a checkpoint.")
 
 
-# Values are records, which stand behind the declared types.
-@strawberry.type(description="Everything that goes on being told, over graphql-transport-ws or server-sent events.")
+# Fields yield ``Any``: their values are records of the declared types.
+@strawberry.type(description="Root of all subscriptions, over graphql-transport-ws or server-sent events.")
 class Subscription:
-    """The root of subscriptions."""
+    """Root of subscriptions."""
 
     @strawberry.subscription(
         graphql_type=BagUpdate,
-        description="Changes of some bags, each once, in the order in which they became known.",
+        description="Changes of bags, each once, in the order in which they were committed.",
         metadata=allow(READERS),
     )
     async def bag_updated(
         self,
         info: Info,
-        by: Annotated[BagsBy, strawberry.argument(description="What identifies the bags.")],
+        by: Annotated[BagsBy, strawberry.argument(description="Identity of the bags.")],
         after: Resumed = None,
     ) -> AsyncGenerator[Any, None]:
-        """Some bags."""
+        """Yields changes of bags."""
         known = await _bags_of(info.context, by)
         async with aclosing(updates(info.context, ChangeFilter(Topic.BAG, ids=known), after)) as events:
             async for update in events:
@@ -168,27 +170,27 @@ class Subscription:
 
     @strawberry.subscription(
         graphql_type=FlightUpdate,
-        description="Changes of a flight and of its bags, each once, in the order in which they became known. "
-        "Its bags are those that are planned on it, or loaded on it or last scanned for it.",
+        description="Changes of a flight and of its bags, each once, in the order in which they were committed. The "
+        "bags are those planned on it, loaded on it, or last scanned for it.",
         metadata=allow(READERS),
     )
     async def flight_bags(
         self,
         info: Info,
-        flight_id: Annotated[strawberry.ID, strawberry.argument(description="The flight's global id.")],
+        flight_id: Annotated[strawberry.ID, strawberry.argument(description="Global id of the flight.")],
         after: Resumed = None,
     ) -> AsyncGenerator[Any, None]:
-        """One flight."""
+        """Yields changes of a flight and its bags."""
         [flight] = await flights.by_ids(info.context, [Flight.key_of(flight_id, "flightId")])
         if flight is None:
-            raise NotFound("flightId", "There is no such flight.")
+            raise NotFound("flightId", "No such flight.")
         async with aclosing(updates(info.context, ChangeFilter(Topic.FLIGHT, flight_id=flight.id), after)) as events:
             async for update in events:
                 yield update
 
     @strawberry.subscription(
         graphql_type=ConnectionBoardUpdate,
-        description="Tells each time that the connection board of an airport is another one.",
+        description="Changes of the connection board of an airport.",
         metadata=allow(READERS),
     )
     async def connection_board_changed(
@@ -197,28 +199,28 @@ class Subscription:
         airport: Annotated[str, strawberry.argument(description="IATA code of the airport: PTY.")],
         after: Resumed = None,
     ) -> AsyncGenerator[Any, None]:
-        """One airport."""
-        interest = ChangeFilter(Topic.BOARD, airport=airport_code(airport, "airport"))
-        async with aclosing(updates(info.context, interest, after)) as events:
+        """Yields changes of a connection board."""
+        wanted = ChangeFilter(Topic.BOARD, airport=airport_code(airport, "airport"))
+        async with aclosing(updates(info.context, wanted, after)) as events:
             async for update in events:
                 yield update
 
     @strawberry.subscription(
         graphql_type=IncidentUpdate,
-        description="Incidents as they are opened: flights that make bags miss their next one.",
+        description="Incidents as they are opened.",
         metadata=allow(READERS),
     )
     async def incident_opened(
         self,
         info: Info,
         airport: Annotated[
-            str | None, strawberry.argument(description="Only those whose bags change flights there, by IATA code.")
+            str | None, strawberry.argument(description="Only incidents with transfers at this airport: PTY.")
         ] = None,
         after: Resumed = None,
     ) -> AsyncGenerator[Any, None]:
-        """One airport, or all."""
-        interest = ChangeFilter(Topic.INCIDENT, airport=optional_airport_code(airport, "airport"))
-        async with aclosing(updates(info.context, interest, after)) as events:
+        """Yields incidents of one airport, or of all."""
+        wanted = ChangeFilter(Topic.INCIDENT, airport=optional_airport_code(airport, "airport"))
+        async with aclosing(updates(info.context, wanted, after)) as events:
             async for update in events:
                 yield update
 
@@ -230,10 +232,10 @@ class Subscription:
     async def pir_updated(
         self,
         info: Info,
-        by: Annotated[PirBy, strawberry.argument(description="What identifies the PIR.")],
+        by: Annotated[PirBy, strawberry.argument(description="Identity of the PIR.")],
         after: Resumed = None,
     ) -> AsyncGenerator[Any, None]:
-        """One PIR."""
+        """Yields changes of a PIR and its effects."""
         pir = await pir_of(info.context, by)
         if pir is None:
             raise NotFound("reference" if by.id is None else "id", "No such PIR.")
@@ -243,27 +245,27 @@ class Subscription:
 
     @strawberry.subscription(
         graphql_type=Health,
-        description="How the product is: now, and each time that one of its services becomes well or unwell. "
-        "It is checked every second, and has no cursor: what was missed is past.",
+        description="Health of the service: at the start, and when a store or a partner becomes healthy or unhealthy. "
+        "Checked every second; without a cursor.",
         metadata=allow(ALL_ROLES),
     )
     async def health_changed(self, info: Info) -> AsyncGenerator[Any, None]:
-        """From one check for all."""
+        """Yields the results of one check for all subscribers."""
         async with aclosing(_live(info.context).health.changes()) as found:
             async for health in found:
                 yield health
 
 
 async def _bags_of(context: Context, by: BagsBy) -> frozenset[int]:
-    """The ids of the known bags that an argument identifies.
+    """Returns the ids of the known bags that an argument identifies.
 
     Raises:
-        BadInput: no id, or more than ``MOST_WATCHED``.
+        BadInput: no id, or more than ``MAX_BAGS``.
         NotFound: none of the bags is known.
     """
     if by.ids is not None:
-        if not 1 <= len(by.ids) <= MOST_WATCHED:
-            raise BadInput("ids", f"ids must have 1 to {MOST_WATCHED} items")
+        if not 1 <= len(by.ids) <= MAX_BAGS:
+            raise BadInput("ids", f"ids must have 1 to {MAX_BAGS} items")
         found = await bags.by_ids(context, list({Bag.key_of(one, "ids") for one in by.ids}))
     else:
         found = [await bags.carrying(context, by.tag or "", None)]
@@ -274,17 +276,17 @@ async def _bags_of(context: Context, by: BagsBy) -> frozenset[int]:
 
 
 async def updates(context: Context, wanted: ChangeFilter, after: str | None) -> AsyncGenerator[ChangeEvent, None]:
-    """What a subscriber is told, as values of messages.
+    """Yields the change events of a subscription.
 
     Raises:
-        BadInput: the cursor is none of this airline's.
-        CursorExpired: the log no longer has what comes next.
+        BadInput: the cursor is not one of this airline.
+        CursorExpired: the log no longer holds the changes after the cursor.
     """
     given = context.resume or after
     known = None
     if given is not None:
-        xid, position, item, moment = CHANGES.key(context, given, "after")
-        known = LogPosition(xid, position, item), moment
+        xid, position, item, at = CHANGES.key(context, given, "after")
+        known = LogPosition(xid, position, item), at
     async with aclosing(_live(context).hub.subscribe(context.airline_id, wanted, known)) as events:
         async for event in events:
             yield replace(event, cursor=CHANGES.cursor(context, Checkpoint(*event.position, event.at)))

@@ -1,1 +1,1 @@
-"""The types of the schema, one file a noun: declarations over records, which are the values behind them."""
+"""Object types of the schema, one file a noun. Their values are records."""

@@ -1,4 +1,4 @@
-"""What leaves the product because of a file: calls to WorldTracer, SMS and email."""
+"""Effects of PIRs: calls to WorldTracer, SMS and email."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -19,100 +19,110 @@ from schema.types.refs import LazyPir
 Info = strawberry.Info[Context, None]
 
 
-@strawberry.type(description="One try of an effect.")
+@strawberry.type(description="Attempt to send an effect: one call to the partner.")
 class Send:
     """Values are ``integrations.records.attempts.Send``."""
 
-    started_at: datetime = strawberry.field(description="When the call began.")
-    ended_at: datetime | None = strawberry.field(description="When it ended; null while it is under way.")
-    outcome: SendOutcome | None = strawberry.field(description="How it ended; null while nobody knows.")
+    started_at: datetime = strawberry.field(description="When the call started.")
+    ended_at: datetime | None = strawberry.field(description="When the call ended; null while it is in progress.")
+    outcome: SendOutcome | None = strawberry.field(description="Outcome of the call; null while it is in progress.")
     provider_id: str | None = strawberry.field(
-        description="The partner's name for it: a message's number, a reference."
+        description="The partner's id: a message id or a WorldTracer reference; null if the partner returned none."
     )
-    mock: bool = strawberry.field(description="Whether a stand-in was asked: nothing reached a station or passenger.")
-    units: int = strawberry.field(description="What it is charged by: parts of a message, emails, calls.")
+    mock: bool = strawberry.field(description="Whether a mock received the call instead of the partner.")
+    units: int = strawberry.field(description="Number of billed units: parts of an SMS, emails, calls.")
 
     recipient: str | None = masked(
         passengers.personal,
-        description="The number or address it went to; null for roles that do not meet passengers.",
+        description="Phone number or email address of the recipient; null for roles without access to personal data.",
     )
-    cost: Decimal = read(effects.dollars, description="What it cost in US dollars, by the configured price list.")
+    cost: Decimal = read(effects.dollars, description="Cost in US dollars, by the configured price list.")
 
 
 @strawberry.type(
-    description="Something that leaves because of a file: a call to WorldTracer, an SMS or an email. "
-    "It is sent after the change that asked for it, as soon as its partner takes it; `pirUpdated` delivers its changes."
+    description="Effect of a change of a PIR outside the gateway: a call to WorldTracer, an SMS or an email. It is "
+    "sent after the change is committed, once. `pirUpdated` delivers its changes."
 )
 class Effect(Node, record=records.Effect, load=effects.by_ids):
     """Values are ``integrations.records.effects.Effect``."""
 
-    service: Service = strawberry.field(description="Which partner it is for.")
+    service: Service = strawberry.field(description="Partner that the effect is for.")
     action: str = strawberry.field(
-        description="What it is: CREATE, UPDATE, SUSPEND, REINSTATE, FORWARD or CLOSE of a WorldTracer file, "
-        "or the milestone that the passenger is told of: FILE_OPENED, BAG_LOCATED ..."
+        description="For WorldTracer the call: CREATE, UPDATE, SUSPEND, REINSTATE, FORWARD or CLOSE. For SMS and email "
+        "the milestone: FILE_OPENED, BAG_LOCATED and the other values of `Trigger`."
     )
-    state: EffectState = strawberry.field(description="How far it is.")
-    reason: EffectReason | None = strawberry.field(description="Why it waits, failed or was left out.")
-    tries: int = strawberry.field(description="How often it was tried.")
-    created_at: datetime = strawberry.field(description="When the change was made that asked for it.")
-    settled_at: datetime | None = strawberry.field(description="When it ended, as far as it has.")
+    state: EffectState = strawberry.field(description="State of the delivery.")
+    reason: EffectReason | None = strawberry.field(
+        description="Why the effect is delayed, failed or was not sent; null in any other case."
+    )
+    tries: int = strawberry.field(description="Number of attempts.")
+    created_at: datetime = strawberry.field(description="When the effect was requested.")
+    settled_at: datetime | None = strawberry.field(description="When the effect was settled; null until then.")
     provider_id: str | None = strawberry.field(
-        description="The partner's name for it: a message's number, a reference."
+        description="The partner's id: a message id or a WorldTracer reference; null until the partner returns one."
     )
-    mock: bool | None = strawberry.field(description="Whether a stand-in took it; null before the first try.")
+    mock: bool | None = strawberry.field(
+        description="Whether a mock received the effect instead of the partner; null before the first attempt."
+    )
     next_at: datetime | None = read(
-        effects.next_at, description="When it is tried, or looked for, next; null where it has ended."
+        effects.next_at, description="When the effect is attempted or looked up next; null once it is settled."
     )
-    sends: list[Send] = batched(effects.sends, description="Its tries, in order.")
-    pir: LazyPir | None = batched(pirs.of_effects, description="The file that it belongs to.")
+    sends: list[Send] = batched(effects.sends, description="Attempts in order.")
+    pir: LazyPir | None = batched(pirs.of_effects, description="PIR of the effect; null if it was deleted.")
 
 
-@strawberry.type(description="What one kind of call to one partner came to.")
+@strawberry.type(description="Cost of one kind of call to a partner.")
 class ApiCost:
     """Values are ``integrations.records.effects.ServiceCost``."""
 
-    service: Service = strawberry.field(description="The partner.")
-    call: str = strawberry.field(description="What it was asked for, as in `Effect.action`.")
-    mock: bool = strawberry.field(description="Whether a stand-in was asked: then it is what it would have cost.")
-    calls: int = strawberry.field(description="How many calls were made.")
-    units: int = strawberry.field(description="What they are charged by: parts of messages, emails, calls.")
-    cost: Decimal = read(effects.dollars, description="US dollars, by the configured price list.")
+    service: Service = strawberry.field(description="Partner.")
+    call: str = strawberry.field(description="Kind of call, as in `Effect.action`.")
+    mock: bool = strawberry.field(
+        description="Whether a mock received the calls; the cost is then what the partner would have charged."
+    )
+    calls: int = strawberry.field(description="Number of calls.")
+    units: int = strawberry.field(description="Number of billed units: parts of an SMS, emails, calls.")
+    cost: Decimal = read(effects.dollars, description="Cost in US dollars, by the configured price list.")
 
 
-@strawberry.type(description="What partners cost in a time.")
+@strawberry.type(description="Cost of calls to partners during a period.")
 class ApiCosts:
-    """Values are ``resolvers.irregularities.effects.Costs``."""
+    """Values are ``resolvers.effects.Costs``."""
 
-    since: datetime = strawberry.field(description="From then on.")
-    until: datetime = strawberry.field(description="Before then.")
-    total: Decimal = strawberry.field(description="US dollars in all.")
-    daily_budget: Decimal | None = strawberry.field(description="US dollars a day; null where none is configured.")
-    budget_exceeded: bool = strawberry.field(description="Whether the last day of that time cost more than the budget.")
-    by_call: list[ApiCost] = strawberry.field(description="Each kind of call.")
+    since: datetime = strawberry.field(description="Start of the period.")
+    until: datetime = strawberry.field(description="End of the period, exclusive.")
+    total: Decimal = strawberry.field(description="Total cost in US dollars.")
+    daily_budget: Decimal | None = strawberry.field(
+        description="Configured budget in US dollars a day; null if none is configured."
+    )
+    budget_exceeded: bool = strawberry.field(
+        description="Whether the cost of the last day of the period exceeds the daily budget."
+    )
+    by_call: list[ApiCost] = strawberry.field(description="Cost of each kind of call.")
 
 
-@strawberry.type(description="A short message as it would be sent.")
+@strawberry.type(description="SMS as it would be sent.")
 class SmsPreview:
     """Values are ``integrations.records.sms.Sms``."""
 
-    text: str = strawberry.field(description="The words.")
-    encoding: Encoding = strawberry.field(description="The alphabet that it needs.")
-    parts: int = strawberry.field(description="How many messages the network carries, and the provider charges.")
+    text: str = strawberry.field(description="Text of the message.")
+    encoding: Encoding = strawberry.field(description="Encoding that the text needs.")
+    parts: int = strawberry.field(description="Number of parts that the network sends and the provider bills.")
 
 
-@strawberry.type(description="An email as it would be sent.")
+@strawberry.type(description="Email as it would be sent.")
 class EmailPreview:
     """Values are ``resolvers.notifications.render.Mail``."""
 
-    subject: str = strawberry.field(description="Its subject.")
-    html: str = strawberry.field(description="The message for mail programs that show HTML.")
-    text: str = strawberry.field(description="The same as plain text.")
+    subject: str = strawberry.field(description="Subject.")
+    html: str = strawberry.field(description="HTML body.")
+    text: str = strawberry.field(description="Plain-text body.")
 
 
-@strawberry.type(description="What a passenger would be told.")
+@strawberry.type(description="Notification of a passenger as it would be sent.")
 class NotificationPreview:
-    """Values are ``resolvers.irregularities.effects.Preview``."""
+    """Values are ``resolvers.effects.Preview``."""
 
-    language: Language = strawberry.field(description="The language it is in.")
-    sms: SmsPreview = strawberry.field(description="By SMS.")
-    email: EmailPreview = strawberry.field(description="By email.")
+    language: Language = strawberry.field(description="Language of the notification.")
+    sms: SmsPreview = strawberry.field(description="SMS of the notification.")
+    email: EmailPreview = strawberry.field(description="Email of the notification.")

@@ -9,61 +9,71 @@ from integrations.records.effects import Service
 from integrations.records.health import BreakerState, HealthStatus
 
 
-@strawberry.type(description="One thing the product leans on.")
+@strawberry.type(description="Health of a store or a partner.")
 class ServiceHealth:
     """Values are ``resolvers.health.ServiceHealth``."""
 
     name: str = strawberry.field(
-        description="database (PostgreSQL), graph (Neo4j), cache (Redis), or a partner: worldtracer, twilio, sendgrid."
+        description="Name: database (PostgreSQL), graph (Neo4j), cache (Redis), or a partner: worldtracer, "
+        "twilio, sendgrid."
     )
-    healthy: bool = strawberry.field(description="Whether it answered in time.")
-    latency_ms: float = strawberry.field(description="How long it took, in milliseconds.")
+    healthy: bool = strawberry.field(description="Whether it responded in time.")
+    latency_ms: float = strawberry.field(description="Response time in milliseconds.")
 
 
-@strawberry.type(description="A partner as it was found by a regular check beside the requests, and what waits for it.")
+@strawberry.type(description="Health of a partner by its last background check, and the backlog of its effects.")
 class PartnerHealth:
     """Values are ``resolvers.health.PartnerHealth``."""
 
-    name: str = strawberry.field(description="worldtracer, twilio or sendgrid.")
-    service: Service = strawberry.field(description="What it does.")
-    healthy: bool = strawberry.field(description="Whether it answered the last check, a minute ago at most.")
-    mock: bool = strawberry.field(description="Whether a stand-in is asked: nothing reaches a station or passenger.")
-    latency_ms: float = strawberry.field(description="How long the check took, in milliseconds.")
-    checked_at: datetime | None = strawberry.field(description="When it was checked last; null if never.")
-    breaker: BreakerState | None = strawberry.field(
-        description="Whether calls pass; null while no dispatcher is heard of."
+    name: str = strawberry.field(description="Name: worldtracer, twilio or sendgrid.")
+    service: Service = strawberry.field(description="Service of the partner.")
+    healthy: bool = strawberry.field(description="Whether it responded to the last check, at most one minute ago.")
+    mock: bool = strawberry.field(description="Whether a mock receives the calls instead of the partner.")
+    latency_ms: float = strawberry.field(description="Response time of the last check in milliseconds.")
+    checked_at: datetime | None = strawberry.field(
+        description="When the partner was last checked; null if it never was."
     )
-    waiting: int = strawberry.field(description="Effects that are to be sent, or of unknown outcome.")
-    oldest_waiting_at: datetime | None = strawberry.field(description="Since when the oldest of them waits.")
-    failed: int = strawberry.field(description="Effects that an agent has to decide on.")
-    last_success_at: datetime | None = strawberry.field(description="When it last took something, within seven days.")
-    cost_today: Decimal = strawberry.field(description="US dollars since midnight UTC, by the configured price list.")
+    breaker: BreakerState | None = strawberry.field(
+        description="State of the circuit breaker; null if no dispatcher is running."
+    )
+    waiting: int = strawberry.field(description="Number of effects that are not settled.")
+    oldest_waiting_at: datetime | None = strawberry.field(
+        description="When the oldest of these effects was requested; null if there is none."
+    )
+    failed: int = strawberry.field(description="Number of failed effects that an agent has to resend or cancel.")
+    last_success_at: datetime | None = strawberry.field(
+        description="When the partner last accepted a call; null if it accepted none in the last seven days."
+    )
+    cost_today: Decimal = strawberry.field(
+        description="Cost in US dollars since midnight UTC, by the configured price list."
+    )
 
 
-@strawberry.type(description="How far the graph of journeys is behind the records that it is made from.")
+@strawberry.type(description="Lag of the projection in Neo4j behind PostgreSQL.")
 class GraphLag:
     """Values are ``resolvers.workers.projector.Lag``."""
 
     seconds: float = strawberry.field(
-        name="lagSeconds", description="For how many seconds the oldest change has waited; 0 where none waits."
+        name="lagSeconds", description="Age of the oldest change that is not projected, in seconds; 0 if there is none."
     )
-    events: int = strawberry.field(name="lagEvents", description="Events of bags that the graph must still be told.")
+    events: int = strawberry.field(name="lagEvents", description="Number of events that are not projected.")
     notices: int = strawberry.field(
-        name="pendingChanges", description="Changes of bags, flights and the network that wait, up to 100,000."
+        name="pendingChanges",
+        description="Number of changes of bags, flights and the network that are not projected, counted up to 100,000.",
     )
 
 
-@strawberry.type(description="How the product is, and each thing it leans on.")
+@strawberry.type(description="Health of the service, its stores and its partners.")
 class Health:
     """Values are ``resolvers.health.Health``."""
 
-    status: HealthStatus = strawberry.field(description="The whole.")
-    version: str = strawberry.field(description="The product's version.")
-    timestamp: datetime = strawberry.field(description="When this was asked.")
-    services: list[ServiceHealth] = strawberry.field(description="Each thing it leans on.")
+    status: HealthStatus = strawberry.field(description="Overall status.")
+    version: str = strawberry.field(description="Version of the gateway.")
+    timestamp: datetime = strawberry.field(description="When the health was checked.")
+    services: list[ServiceHealth] = strawberry.field(description="Health of each store and each enabled partner.")
     external: list[PartnerHealth] = strawberry.field(
-        description="The partners that are switched on; empty while the records are away."
+        description="Health of each enabled partner; empty while PostgreSQL is unavailable."
     )
     graph_lag: GraphLag | None = strawberry.field(
-        description="How far the graph is behind the records; null while these are away."
+        description="Lag of the projection in Neo4j; null while PostgreSQL is unavailable."
     )

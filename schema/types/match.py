@@ -16,34 +16,43 @@ from schema.types.refs import LazyPir
 Info = strawberry.Info[Context, None]
 
 
-@strawberry.type(description="One element of a found bag and of a missed one, side by side.")
+@strawberry.type(description="Element of the descriptions of a found bag and a missing bag, compared.")
 class ComparedElement:
     """Values are entries of ``integrations.records.matches.Match.matched`` and ``contradicting``."""
 
-    element: MatchElement = read(itemgetter("element"), description="What is compared.")
+    element: MatchElement = read(itemgetter("element"), description="Compared element.")
     found: str | None = masked(
-        matches.shown("found"), description="What is known of the found bag; null for roles that may not see it."
+        matches.shown("found"), description="Value of the found bag; null for roles without access to personal data."
     )
     reported: str | None = masked(
-        matches.shown("reported"), description="What is known of the missed bag; null for roles that may not see it."
+        matches.shown("reported"),
+        description="Value of the missing bag; null for roles without access to personal data.",
     )
-    earned: float = read(itemgetter("earned"), description="Points that it earns.")
-    possible: float = read(itemgetter("possible"), description="Points that it could earn.")
+    earned: float = read(itemgetter("earned"), description="Points earned.")
+    possible: float = read(itemgetter("possible"), description="Points possible.")
 
 
-@strawberry.type(description="A found bag and a missed one that may be the same. An agent decides, never the score.")
+@strawberry.type(
+    description="Proposal that a found bag and a missing bag are the same. An agent confirms or rejects it."
+)
 class Match(Node, record=records.Match, load=matches.by_ids):
     """Values are ``integrations.records.matches.Match``."""
 
     score: float = strawberry.field(
-        description="Points earned of the points possible over the elements that both bags have, as a percentage."
+        description="Points earned as a percentage of the points possible, over the elements that both bags have."
     )
     matched: list[ComparedElement] = strawberry.field(description="Elements that agree.")
-    contradicting: list[ComparedElement] = strawberry.field(description="Elements that do not.")
-    state: MatchState = strawberry.field(description="What an agent has said of it.")
-    proposed_at: datetime = strawberry.field(description="When it was proposed first.")
-    decided_by: str | None = strawberry.field(description="Who confirmed or rejected it.")
-    decided_at: datetime | None = strawberry.field(description="When it was confirmed or rejected.")
-    seq: int = strawberry.field(description="Place of the missed bag in its file, from 1.")
-    on_hand_pir: LazyPir | None = batched(matches.on_hand_pirs, description="The file of the found bag.")
-    delayed_pir: LazyPir | None = batched(matches.delayed_pirs, description="The file of the missed bag.")
+    contradicting: list[ComparedElement] = strawberry.field(description="Elements that disagree.")
+    state: MatchState = strawberry.field(description="Decision of an agent.")
+    proposed_at: datetime = strawberry.field(description="When the match was first proposed.")
+    decided_by: str | None = strawberry.field(description="Actor who confirmed or rejected the match; null until then.")
+    decided_at: datetime | None = strawberry.field(
+        description="When the match was confirmed or rejected; null until then."
+    )
+    seq: int = strawberry.field(description="Position of the missing bag in its PIR, from 1.")
+    on_hand_pir: LazyPir | None = batched(
+        matches.on_hand_pirs, description="PIR of the found bag; null if it was deleted."
+    )
+    delayed_pir: LazyPir | None = batched(
+        matches.delayed_pirs, description="PIR of the missing bag; null if it was deleted."
+    )

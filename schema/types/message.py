@@ -10,37 +10,42 @@ from schema.fields.batching import masked
 from schema.fields.node import Node
 
 
-@strawberry.type(description="A message as an airport sent it: Type B, a scan as JSON, or Baggage XML.")
+@strawberry.type(description="Message as it was received: Type B, a scan in JSON, or Baggage XML.")
 class Message:
     """Values are ``integrations.records.messages.Message``."""
 
-    kind: str = strawberry.field(description="Its identifier: BSM, BPM, BUM ...; SCAN or XML for the other forms.")
-    sent_at: datetime | None = strawberry.field(description="When it was sent, by its origin line, if it has one.")
-    received_at: datetime = strawberry.field(description="When it reached the airline.")
-    source: str = strawberry.field(description="The way in: HTTP, GRAPHQL, FILE, KAFKA, REPLAY or SEED.")
+    kind: str = strawberry.field(
+        description="Identifier of a Type B message: BSM, BPM, BUM and others; SCAN or XML for the other formats."
+    )
+    sent_at: datetime | None = strawberry.field(
+        description="When the message was sent, by its origin line; null if it has none."
+    )
+    received_at: datetime = strawberry.field(description="When the message was received.")
+    source: str = strawberry.field(description="Channel: HTTP, GRAPHQL, FILE, KAFKA, REPLAY or SEED.")
     body: str | None = masked(
         passengers.personal,
-        description="The text, word for word; null for roles that do not meet passengers, since it names them.",
+        description="Text of the message; null for roles without access to personal data.",
     )
 
 
-@strawberry.type(
-    description="A text that came in and could not be read. It is kept whole until it is corrected and replayed, or "
-    "set aside."
-)
+@strawberry.type(description="Received text that could not be read. It is kept until it is replayed or discarded.")
 class DeadLetter(Node, record=messages.DeadLetter, load=dead_letters.by_ids):
     """Values are ``integrations.records.messages.DeadLetter``."""
 
-    received_at: datetime = strawberry.field(description="When it reached the airline; dates are read as of then.")
-    source: str = strawberry.field(description="The way in: HTTP, GRAPHQL, FILE, KAFKA, REPLAY or SEED.")
+    received_at: datetime = strawberry.field(
+        description="When the text was received; dates without a year are read relative to it."
+    )
+    source: str = strawberry.field(description="Channel: HTTP, GRAPHQL, FILE, KAFKA, REPLAY or SEED.")
     body: str | None = masked(
         passengers.personal,
-        description="The text, word for word; null for roles that do not meet passengers, since it may name them.",
+        description="The text; null for roles without access to personal data.",
     )
-    line: int = strawberry.field(description="The line of the text that is wrong, from 1.")
-    position: int = strawberry.field(description="Where in that line, from 1.")
-    reason: str = strawberry.field(description="What is wrong with it. Names no passenger.")
+    line: int = strawberry.field(description="Line of the error, from 1.")
+    position: int = strawberry.field(description="Column of the error in its line, from 1.")
+    reason: str = strawberry.field(description="Description of the error, without personal data.")
     settled_at: datetime | None = strawberry.field(
-        description="When it was replayed or set aside; null while it waits."
+        description="When the dead letter was replayed or discarded; null until then."
     )
-    settled_by: str | None = strawberry.field(description="Who did that.")
+    settled_by: str | None = strawberry.field(
+        description="Actor who replayed or discarded the dead letter; null until then."
+    )

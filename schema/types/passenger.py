@@ -14,40 +14,51 @@ from schema.types.refs import LazyBag
 class Loyalty:
     """Values are passengers' rows."""
 
-    loyalty_programme: str = strawberry.field(name="programme", description="The programme's name.")
-    loyalty_tier: str | None = strawberry.field(name="tier", description="The member's tier in the programme.")
+    loyalty_programme: str = strawberry.field(name="programme", description="Name of the programme.")
+    loyalty_tier: str | None = strawberry.field(name="tier", description="Tier in the programme; null if unknown.")
     alliance_tier: str | None = strawberry.field(
-        description="The tier that partners honour: Star Alliance Silver or Gold."
+        description="Tier in the alliance: Star Alliance Silver or Gold; null if the member has none."
     )
 
 
-@strawberry.type(description="Ways to reach a passenger. Reading it is written to the audit trail.")
+@strawberry.type(description="Contact details of a passenger. Each access is written to the audit trail.")
 class Contact:
     """Values are passengers' rows."""
 
-    phone: str | None = strawberry.field(description="In E.164 form: +507 and so on.")
-    email: str | None = strawberry.field(description="Email address.")
+    phone: str | None = strawberry.field(description="Phone number in E.164 form: +50761234567; null if unknown.")
+    email: str | None = strawberry.field(description="Email address; null if unknown.")
 
 
-@strawberry.type(description="Somebody who travels with bags.")
+@strawberry.type(description="Passenger with checked bags.")
 class Passenger(Node, record=records.PassengerColumns, load=passengers.by_ids):
     """Values are ``integrations.records.passengers.PassengerColumns``, a row or a part of one."""
 
-    locator: str | None = strawberry.field(description="Record locator (PNR) of the booking.")
-    language: Language = strawberry.field(description="The language to write to the passenger in.")
+    locator: str | None = strawberry.field(
+        description="Record locator (PNR) of the booking; null if the booking is unknown."
+    )
+    language: Language = strawberry.field(description="Language of notifications.")
 
     surname: str = masked(
-        passengers.surnames, description="Family name; its initial for roles that do not meet passengers."
+        passengers.surnames, description="Family name; its initial for roles without access to personal data."
     )
     given_names: str = masked(
-        passengers.given_names, description="Given names; their initial for roles that do not meet passengers."
+        passengers.given_names, description="Given names; their initial for roles without access to personal data."
     )
-    loyalty: Loyalty | None = read(passengers.membership, description="Frequent-flyer membership, if any.")
+    loyalty: Loyalty | None = read(
+        passengers.membership, description="Frequent-flyer membership; null if the passenger has none."
+    )
     masked_phone: str | None = read(
-        passengers.masked_phone, description="The phone's last digits, to ask the passenger whether it is theirs."
+        passengers.masked_phone,
+        description="Last digits of the phone number, for verification with the passenger; null if there is no "
+        "phone number.",
     )
-    masked_email: str | None = read(passengers.masked_email, description="The address's first letter and domain.")
+    masked_email: str | None = read(
+        passengers.masked_email,
+        description="First letter and domain of the email address; null if there is no email address.",
+    )
     contact: Contact | None = batched(
-        passengers.reveal, description="Phone and email in full: for agents, supervisors and administrators; audited."
+        passengers.reveal,
+        description="Contact details in full, for agents, supervisors and administrators; null with an error for "
+        "other roles. Each access is audited.",
     )
-    bags: list[LazyBag] = batched(bags.of_passengers, description="All bags of the passenger.")
+    bags: list[LazyBag] = batched(bags.of_passengers, description="Bags of the passenger.")

@@ -11,13 +11,13 @@ from schema.types.passenger import Passenger
 from schema.types.pir import Pir
 
 SearchResult = Annotated[
-    Bag | Passenger | Flight | Pir, strawberry.union("SearchResult", description="Anything that a search finds.")
+    Bag | Passenger | Flight | Pir, strawberry.union("SearchResult", description="Object that a search can find.")
 ]
 
 
-@strawberry.type(description="What a search found, and what it took the text for.")
+@strawberry.type(description="Results of a search, and how its text was read.")
 class SearchResults:
     """Values are ``resolvers.search.SearchResults``."""
 
-    read_as: list[SearchKind] = strawberry.field(description="What the text was taken for, best reading first.")
-    found: list[SearchResult] = strawberry.field(description="What was found, in that order.")
+    read_as: list[SearchKind] = strawberry.field(description="Possible readings of the text, most likely first.")
+    found: list[SearchResult] = strawberry.field(description="Results in order of the readings.")

@@ -13,89 +13,95 @@ from schema.types.flight import Flight
 from schema.types.refs import LazyBag
 
 
-@strawberry.type(description="One thing that a connection's level rests on.")
+@strawberry.type(description="Evidence for the level of risk of a transfer.")
 class ConnectionEvidence:
     """Values are ``integrations.records.transfers.Evidence``."""
 
-    kind: EvidenceKind = strawberry.field(description="What it is.")
+    kind: EvidenceKind = strawberry.field(description="Kind of evidence.")
     value: str = strawberry.field(
-        description="A position; ACTUAL, ESTIMATED, SCHEDULED or UNKNOWN for a time; carriers; a flight's designator."
+        description="A position for a scan; ACTUAL, ESTIMATED, SCHEDULED or UNKNOWN for a time; the carriers for "
+        "a minimum; a flight designator in any other case."
     )
     minutes: int | None = strawberry.field(
-        description="For a time: how late, negative if early. For a minimum: how long. For the clock: how long is left."
+        description="For a time the delay, negative if early; for a minimum its length; for the clock the time "
+        "left. Null for other evidence, and if unknown."
     )
-    at: datetime | None = strawberry.field(description="The moment that counts.")
-    flight: Flight | None = strawberry.field(description="The flight that it is about.")
-    scan: BagEvent | None = batched(transfers.last_scans, description="For a last scan: the newest event of the bag.")
+    at: datetime | None = strawberry.field(description="Timestamp of the evidence; null if it has none.")
+    flight: Flight | None = strawberry.field(description="Flight of the evidence; null if it concerns none.")
+    scan: BagEvent | None = batched(
+        transfers.last_scans, description="For the last scan: the newest event of the bag; null for other evidence."
+    )
 
 
-@strawberry.type(description="A bag's change from one flight to the next at an airport, and how likely it is made.")
+@strawberry.type(description="Transfer of a bag from one flight to the next at an airport, with its risk.")
 class Transfer:
     """Values are ``integrations.records.transfers.Transfer``."""
 
-    bag: LazyBag | None = batched(transfers.bags_of, description="The bag.")
+    bag: LazyBag | None = batched(transfers.bags_of, description="The bag; null if it was deleted.")
     airport: str = strawberry.field(description="IATA code of the airport.")
-    inbound: Flight = strawberry.field(description="The flight that it comes with.")
+    inbound: Flight = strawberry.field(description="Inbound flight.")
     outbound: Flight = strawberry.field(
-        description="The flight that it is to leave with: of several planned from there, the last."
+        description="Outbound flight. If several are planned from the airport, the last one."
     )
-    position: TransferPosition = strawberry.field(description="Where it is, by its last scan.")
-    level: ConnectionLevel = read(attrgetter("judgement.level"), description="How likely it makes it.")
+    position: TransferPosition = strawberry.field(description="Position of the bag by its last scan.")
+    level: ConnectionLevel = read(attrgetter("judgement.level"), description="Level of risk.")
     minutes: int | None = read(
         attrgetter("judgement.minutes"),
-        description="Minutes that it has until the next flight leaves; null where it needs none, or a time is unknown.",
+        description="Minutes until the outbound flight departs, from arrival or from now; null if a time is "
+        "unknown or no time is needed.",
     )
     needed: int | None = read(
-        attrgetter("judgement.needed"), description="Minutes that it needs from where it is; null likewise."
+        attrgetter("judgement.needed"),
+        description="Minutes that the bag needs from its position; null if no minimum is known or no time is needed.",
     )
     minimum: int | None = strawberry.field(
-        description="Minutes that bags need there between the two carriers; null where none is set."
+        description="Minimum connecting time of bags between the two carriers in minutes; null if none is known."
     )
     evidence: list[ConnectionEvidence] = read(
-        attrgetter("judgement.evidence"), description="What the level rests on, what decided it first."
+        attrgetter("judgement.evidence"), description="Evidence for the level, decisive evidence first."
     )
 
 
-@strawberry.type(description="How many bags are of a level.")
+@strawberry.type(description="Number of bags at a level of risk.")
 class LevelCount:
     """Values are ``integrations.records.transfers.LevelCount``."""
 
-    level: ConnectionLevel = strawberry.field(description="The level.")
-    bags: int = strawberry.field(description="How many bags.")
+    level: ConnectionLevel = strawberry.field(description="Level of risk.")
+    bags: int = strawberry.field(description="Number of bags.")
 
 
-@strawberry.type(description="Two flights between which bags change.")
+@strawberry.type(description="Two flights between which bags transfer.")
 class ConnectionPair:
     """Values are ``integrations.records.transfers.ConnectionPair``."""
 
-    inbound: Flight = strawberry.field(description="The flight that the bags come with.")
-    outbound: Flight = strawberry.field(description="The flight that they are to leave with.")
-    bags: int = strawberry.field(description="How many bags.")
+    inbound: Flight = strawberry.field(description="Inbound flight.")
+    outbound: Flight = strawberry.field(description="Outbound flight.")
+    bags: int = strawberry.field(description="Number of bags.")
     minutes: int | None = strawberry.field(
         description="Minutes between on-block and off-block, by actual, else estimated, else scheduled times; "
-        "null where a time is unknown."
+        "null if a time is unknown."
     )
     minutes_left: int | None = strawberry.field(
-        description="Minutes until the outbound leaves, negative after that; null where its time is unknown."
+        description="Minutes until the outbound flight departs, negative after departure; null if its time is unknown."
     )
     minimum: int | None = strawberry.field(
-        description="Minutes that bags need there between the two carriers; null where none is set."
+        description="Minimum connecting time of bags between the two carriers in minutes; null if none is known."
     )
-    level: ConnectionLevel = strawberry.field(description="The most urgent of its bags'.")
-    levels: list[LevelCount] = strawberry.field(description="How many bags are of each level, the most urgent first.")
-    status: PairStatus = strawberry.field(description="Where the two flights stand.")
+    level: ConnectionLevel = strawberry.field(description="Most urgent level of risk of the bags.")
+    levels: list[LevelCount] = strawberry.field(description="Number of bags at each level of risk, most urgent first.")
+    status: PairStatus = strawberry.field(description="Status of the pair.")
 
 
-@strawberry.type(description="Inbound and outbound flights of an airport with the bags between them.")
+@strawberry.type(description="Inbound and outbound flights of an airport with the bags that transfer between them.")
 class ConnectionBoard:
     """Values are ``integrations.records.transfers.ConnectionBoard``."""
 
     airport: str = strawberry.field(description="IATA code of the airport.")
-    since: datetime = strawberry.field(name="from", description="Outbound flights that leave then or later.")
-    until: datetime = strawberry.field(name="to", description="Outbound flights that leave before.")
-    as_of: datetime = strawberry.field(description="When it was computed.")
-    total: int = strawberry.field(description="How many pairs there are.")
-    bags: int = strawberry.field(description="How many bags they have.")
+    since: datetime = strawberry.field(name="from", description="Start of the period of outbound departures.")
+    until: datetime = strawberry.field(name="to", description="End of the period of outbound departures, exclusive.")
+    as_of: datetime = strawberry.field(description="When the board was computed.")
+    total: int = strawberry.field(description="Number of pairs.")
+    bags: int = strawberry.field(description="Number of bags of all pairs.")
     pairs: list[ConnectionPair] = strawberry.field(
-        description="The most urgent of them: by level, then by when the outbound leaves."
+        description="Pairs by level of risk, then by outbound departure; most urgent first."
     )

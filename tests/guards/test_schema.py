@@ -6,11 +6,13 @@ from typing import Any
 
 from graphql import (
     GraphQLEnumType,
+    GraphQLField,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLScalarType,
     is_introspection_type,
+    is_non_null_type,
     is_specified_scalar_type,
 )
 
@@ -53,3 +55,18 @@ def test_custom_scalars_name_their_specification() -> None:
     custom = [one for one in types if isinstance(one, GraphQLScalarType) and not is_specified_scalar_type(one)]
     assert sorted(one.name for one in custom) == ["Date", "DateTime", "Decimal"]
     assert [one.name for one in custom if not (one.specified_by_url or "").startswith("https://www.")] == []
+
+
+def output_fields() -> Iterator[tuple[str, GraphQLField]]:
+    """Fields of object types and interfaces, with their names."""
+    for name, graphql_type in build_schema()._schema.type_map.items():
+        if isinstance(graphql_type, GraphQLObjectType | GraphQLInterfaceType) and not is_introspection_type(
+            graphql_type
+        ):
+            yield from ((f"{name}.{field_name}", field) for field_name, field in graphql_type.fields.items())
+
+
+def test_nullable_fields_say_when_they_are_null() -> None:
+    nullable = {name: field for name, field in output_fields() if not is_non_null_type(field.type)}
+    assert len(nullable) > 100
+    assert [name for name, field in nullable.items() if "null" not in (field.description or "").lower()] == []
