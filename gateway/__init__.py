@@ -1,1 +1,1 @@
-"""HTTP, processes and wiring; the only reader of the environment."""
+"""HTTP, processes and wiring; the only package that reads the environment."""

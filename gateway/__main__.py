@@ -1,4 +1,4 @@
-"""``python -m gateway``: everything beside the scripts of the first minute."""
+"""``python -m gateway``: the command line."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Settings: the one place that reads the environment and ``config/*.yaml``."""
+"""Settings: the only module that interprets the environment and reads ``config/*.yaml``."""
 
 from collections.abc import Mapping
 from datetime import time
@@ -19,16 +19,16 @@ Secret = Annotated[SecretStr, Field(min_length=32)]
 
 
 class SettingsError(CommandError):
-    """Settings are missing or wrong; the message lists all of them, one a line."""
+    """Settings are missing or invalid; the message lists all of them, one a line."""
 
 
-def _document(value: Any) -> Any:
-    """Text of the environment as the document that it is."""
+def _parsed_json(value: Any) -> Any:
+    """Parses a string, as in the environment, as JSON."""
     if isinstance(value, str):
         try:
             return orjson.loads(value)
         except orjson.JSONDecodeError as error:
-            raise ValueError("This is no JSON") from error
+            raise ValueError("must be JSON") from error
     return value
 
 
@@ -36,17 +36,18 @@ def _verification_key(value: str) -> str:
     try:
         EventWebhook(value)
     except ValueError as error:
-        raise ValueError("This is no verification key: copy it from SendGrid's mail settings") from error
+        raise ValueError("must be a verification key, as in SendGrid's mail settings") from error
     return value
 
 
 class ServiceFlags(BaseModel):
-    """Whether a partner is used, and what stands in for it.
+    """Whether a partner is used, and whether a mock replaces it.
 
     Args:
-        enabled: False leaves out everything that would be sent.
-        mock: ask the mock instead of the partner.
-        fallback: ask the mock while the partner is away; what it took is labelled, and nobody else has it.
+        enabled: False sends nothing to the partner.
+        mock: call the mock instead of the partner.
+        fallback: call the mock while the partner is unavailable; effects that it accepts are labelled, and the partner
+            does not have them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,7 +58,7 @@ class ServiceFlags(BaseModel):
 
 
 class ExternalServices(BaseModel):
-    """The partners' flags."""
+    """Flags of all partners."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -66,8 +67,8 @@ class ExternalServices(BaseModel):
     sendgrid: ServiceFlags = ServiceFlags()
 
 
-# What a partner needs that is used: the partner itself, and its mock.
-NEEDED = {
+# Settings that an enabled partner requires: for the partner itself, and for its mock.
+REQUIRED = {
     "worldtracer": (("worldtracer_endpoint", "worldtracer_api_key"), "worldtracer_mock_endpoint"),
     "twilio": (("twilio_account_sid", "twilio_auth_token", "twilio_phone_number"), "twilio_mock_endpoint"),
     "sendgrid": (("sendgrid_api_key", "sendgrid_from_email"), "sendgrid_mock_endpoint"),
@@ -75,10 +76,10 @@ NEEDED = {
 
 
 class Settings(BaseSettings):
-    """What the product needs to know, checked at start.
+    """All settings, validated at start.
 
-    A variable of the environment wins over ``config/environments/NAME.yaml``, which wins over
-    ``config/production.yaml``; NAME is the value of ``ENVIRONMENT``. Secrets are never shown.
+    An environment variable takes precedence over ``config/environments/NAME.yaml``, which takes precedence over
+    ``config/production.yaml``; NAME is the value of ``ENVIRONMENT``. Secrets never appear in messages or logs.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False)
@@ -111,7 +112,7 @@ class Settings(BaseSettings):
     live_subscriptions: int = Field(100, ge=1, description="Most subscriptions of one actor per process.")
     seed_bags: int = Field(0, ge=0, description="Number of bags that `init` seeds.")
     seed_exceptions: int = Field(0, ge=0, description="Number of seeded bags with an irregularity.")
-    external_services: Annotated[ExternalServices, BeforeValidator(_document)] = Field(
+    external_services: Annotated[ExternalServices, BeforeValidator(_parsed_json)] = Field(
         ExternalServices(),
         description="`enabled`, `mock` and `fallback` of worldtracer, twilio and sendgrid; JSON in the environment.",
     )
@@ -173,47 +174,47 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 # the library's signature
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 # the library's signature
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment, as it was passed in, then the files of ``config``."""
+        """Returns the sources: the environment passed to ``read``, then the files of ``config``."""
         name = init_settings().get("environment", "production")
         files = [CONFIG / "production.yaml", CONFIG / "environments" / f"{name}.yaml"]
         return init_settings, YamlConfigSettingsSource(settings_cls, yaml_file=files)
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
-        """The settings that an environment and the files give.
+        """Reads the settings from an environment and the files of ``config``.
 
         Raises:
-            SettingsError: something is missing or wrong.
+            SettingsError: settings are missing or invalid.
         """
         try:
             return cls(**_known(environment))
         except ValidationError as error:
-            faults = [f"{'.'.join(map(str, fault['loc'])).upper()}: {_said(fault)}" for fault in error.errors()]
-            raise SettingsError("Settings are missing or wrong:\n  " + "\n  ".join(faults)) from None
+            errors = [f"{'.'.join(map(str, one['loc'])).upper()}: {_message(one)}" for one in error.errors()]
+            raise SettingsError("Settings are missing or invalid:\n  " + "\n  ".join(errors)) from None
 
     def check_partners(self) -> None:
-        """Checks that there is all that the partners which are used need.
+        """Checks that the settings of all enabled partners are present.
 
         Raises:
-            SettingsError: something of it is missing.
+            SettingsError: one is missing.
         """
-        faults = []
-        for name, (own, mock) in NEEDED.items():
+        missing = []
+        for name, (own, mock) in REQUIRED.items():
             flags: ServiceFlags = getattr(self.external_services, name)
             needed = (mock,) if flags.mock else (*own, mock) if flags.fallback else own
-            faults += [
-                f"{setting.upper()}: set it, or switch {name} off in EXTERNAL_SERVICES"
+            missing += [
+                f"{setting.upper()}: set it, or disable {name} in EXTERNAL_SERVICES"
                 for setting in needed
                 if flags.enabled and getattr(self, setting) is None
             ]
-        if faults:
-            raise SettingsError("Settings are missing:\n  " + "\n  ".join(faults))
+        if missing:
+            raise SettingsError("Settings are missing:\n  " + "\n  ".join(missing))
 
     def check_kafka(self) -> None:
-        """Checks that there is all that reading from Kafka needs.
+        """Checks that the settings for Kafka are present.
 
         Raises:
-            SettingsError: something of it is missing.
+            SettingsError: one is missing.
         """
         needed = ["kafka_bootstrap_servers", "kafka_topic"]
         if self.kafka_security_protocol.startswith("SASL"):
@@ -223,11 +224,16 @@ class Settings(BaseSettings):
             raise SettingsError("Settings are missing:\n  " + "\n  ".join(f"{name}: set it" for name in missing))
 
 
+def plain(secret: SecretStr | None) -> str | None:
+    """Returns the text of a secret, None without one."""
+    return secret.get_secret_value() if secret else None
+
+
 def _known(environment: Mapping[str, str]) -> dict[str, Any]:
     names = {name.upper(): name for name in Settings.model_fields}
     return {names[name]: value for name, value in environment.items() if name in names and value}
 
 
-def _said(fault: Any) -> str:
-    """What is wrong, without the value: it may be a secret."""
-    return "set it" if fault["type"] == "missing" else str(fault["msg"])
+def _message(error: Any) -> str:
+    """Returns the message of a validation error without the value, which may be secret."""
+    return "set it" if error["type"] == "missing" else str(error["msg"])

@@ -1,11 +1,11 @@
-"""Bringing an installation up, step by step; each step may be repeated."""
+"""Initialisation of an installation, step by step; each step is repeatable."""
 
 from time import monotonic
 
 import migrations.run
 import seeds
 from gateway.config import Settings
-from gateway.console import Say, step
+from gateway.console import REPORT_SECONDS, Say, step
 from gateway.errors import CommandError
 from gateway.lifespan import installation, now, open_stores
 from gateway.partners import open_partners
@@ -23,21 +23,21 @@ from resolvers.installation import Stores
 from resolvers.workers.projector import Projector
 from seeds import AlreadyInUse
 
-# How long a graph that does not answer is waited for.
-PATIENCE_SECONDS = 60.0
+# Longest wait for an unavailable graph.
+GRAPH_WAIT_SECONDS = 60.0
 PARTNER_SECONDS = 5.0
 STORES = ("database", "graph", "cache")
 
 
 class InitialisationError(CommandError):
-    """A step failed; the message names it and says what to do."""
+    """A step failed; the message names it and what to do."""
 
 
 async def initialise(settings: Settings, say: Say) -> None:
-    """The steps of the production guide, in order: connect, migrate, graph schema, cache, partners, seed, health.
+    """Runs all steps in order: connect, migrate, load the graph schema, warm the cache, check partners, seed.
 
     Raises:
-        InitialisationError: a step could not be done. Those before it stay done.
+        InitialisationError: a step failed. The steps before it are complete.
     """
     async with open_stores(settings) as stores:
         try:
@@ -45,7 +45,7 @@ async def initialise(settings: Settings, say: Say) -> None:
         except (AlreadyInUse, MigrationError) as error:
             raise InitialisationError(str(error)) from error
         except OutsideError as error:
-            raise InitialisationError(f"{error}: bring it up, then run this again.") from error
+            raise InitialisationError(f"{error}. Start it, then run this again.") from error
 
 
 async def _initialise(settings: Settings, stores: Stores, say: Say) -> None:
@@ -78,29 +78,29 @@ async def warm_cache(stores: Stores, say: Say) -> None:
 
 
 async def verify_partners(settings: Settings) -> str:
-    """Asks each partner for a sign of life; one that is away keeps nobody from going on: effects wait for it.
+    """Pings each partner and returns a summary; effects wait for a partner that is unavailable.
 
     Raises:
-        SettingsError: something that a used partner needs is missing.
+        SettingsError: a setting of an enabled partner is missing.
     """
-    async with open_partners(settings) as lines:
-        said = []
-        for service, line in lines.by_service.items():
-            name = f"{service}{' (mock)' if line.port.mock else ''}"
-            if not line.enabled:
-                said.append(f"{name} is switched off")
+    async with open_partners(settings) as links:
+        states = []
+        for service, link in links.by_service.items():
+            name = f"{service}{' (mock)' if link.port.mock else ''}"
+            if not link.enabled:
+                states.append(f"{name} is disabled")
                 continue
             try:
                 with deadline(PARTNER_SECONDS):
-                    await line.port.ping()
-                said.append(f"{name} answers")
+                    await link.port.ping()
+                states.append(f"{name} is available")
             except OutsideError as error:
-                said.append(f"{name} does not answer ({error.reason})")
-    return f"partners: {', '.join(said)}"
+                states.append(f"{name} is unavailable ({error.reason})")
+    return f"partners: {', '.join(states)}"
 
 
 async def seed(settings: Settings, stores: Stores, say: Say) -> None:
-    """Seeds the records, tells the graph of it, and warms the cache with what the graph then knows."""
+    """Seeds the records, projects them into the graph, and warms the cache from it."""
     report = await seeds.seed(
         operator(settings, stores),
         bags=settings.seed_bags,
@@ -109,15 +109,15 @@ async def seed(settings: Settings, stores: Stores, say: Say) -> None:
         progress=say,
     )
     say(
-        f"seeds: {report.bags} bags ({report.exceptions} in trouble) on {report.flights} flights "
-        f"and {sum(report.pirs.values())} files, as of {report.anchored_at:%Y-%m-%dT%H:%MZ}"
+        f"seeds: {report.bags} bags ({report.exceptions} with exceptions) on {report.flights} flights "
+        f"and {sum(report.pirs.values())} PIRs, as of {report.anchored_at:%Y-%m-%dT%H:%MZ}"
     )
-    if await tell_graph(stores, say):
+    if await project_pending(stores, say):
         await warm_cache(stores, say)
 
 
 def operator(settings: Settings, stores: Stores) -> Context:
-    """The context of whoever runs a command on this machine."""
+    """Returns the context of a command run on this machine."""
     return Context(
         actor=Actor("operator", Role.SERVICE, settings.copa_airline_id),
         request_id="command",
@@ -128,27 +128,27 @@ def operator(settings: Settings, stores: Stores) -> Context:
     )
 
 
-async def tell_graph(stores: Stores, say: Say) -> int:
-    """Tells the graph everything that waits, with progress; answers how many changes that were."""
+async def project_pending(stores: Stores, say: Say) -> int:
+    """Projects all pending changes into the graph, with progress; returns the number of changes."""
     projector = Projector(stores.postgres, stores.neo4j, "initialise")
-    began = spoke = worked = monotonic()
-    told = 0
+    started = reported = progressed = monotonic()
+    projected = 0
     try:
         while True:
-            # A graph that has just started is slow at first; one that stays away ends this with its own error.
-            patient = monotonic() < worked + PATIENCE_SECONDS
-            step = await (projector.try_step() if patient else projector.step())
-            if step is None:
+            # A graph that has just started is slow at first; if it stays unavailable, its own error ends the loop.
+            may_wait = monotonic() < progressed + GRAPH_WAIT_SECONDS
+            changes = await (projector.try_step() if may_wait else projector.step())
+            if changes is None:
                 continue
-            if step == 0:
+            if changes == 0:
                 break
-            told += step
-            worked = monotonic()
-            if monotonic() - spoke > 5:
-                spoke = monotonic()
-                waiting, *_ = await outbox.lag(stores.postgres, Consumer.GRAPH)
-                say(f"graph: {told} changes told, {waiting} to go")
+            projected += changes
+            progressed = monotonic()
+            if monotonic() - reported > REPORT_SECONDS:
+                reported = monotonic()
+                pending, *_ = await outbox.lag(stores.postgres, Consumer.GRAPH)
+                say(f"graph: {projected} changes projected, {pending} pending")
     finally:
         await outbox.release(stores.postgres, Consumer.GRAPH, projector.owner)
-    say(f"graph: {told} changes told in {monotonic() - began:.1f} s")
-    return told
+    say(f"graph: {projected} changes projected in {monotonic() - started:.1f} s")
+    return projected

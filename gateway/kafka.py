@@ -1,8 +1,8 @@
-"""Taking in what others stream to us, in a process of its own."""
+"""Ingestion from Kafka, in a process of its own."""
 
 from functools import partial
 
-from gateway.config import Settings
+from gateway.config import Settings, plain
 from gateway.initialise import operator
 from gateway.lifespan import open_stores
 from integrations.streams.kafka import KafkaCluster, KafkaConsumer
@@ -10,19 +10,18 @@ from resolvers.ingestion.kafka_loop import consume_topic, ingest_records
 
 
 async def consume(settings: Settings) -> None:
-    """Takes in the messages that Kafka brings, until cancelled.
+    """Ingests messages from Kafka until cancelled.
 
     Raises:
-        SettingsError: something that is needed for it is missing.
+        SettingsError: a setting for Kafka is missing.
     """
     settings.check_kafka()
-    password = settings.kafka_password
     cluster = KafkaCluster(
         settings.kafka_bootstrap_servers or "",
         settings.kafka_security_protocol,
         settings.kafka_sasl_mechanism,
         settings.kafka_username,
-        password.get_secret_value() if password else None,
+        plain(settings.kafka_password),
         settings.kafka_ca_file,
     )
     consumer = KafkaConsumer(cluster, settings.kafka_topic or "", settings.kafka_group)

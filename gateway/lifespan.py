@@ -1,4 +1,4 @@
-"""Opens what a process needs, in order, and closes it in the opposite order, whatever happens in between."""
+"""Resources of a process: stores and live updates, opened in order and closed in reverse order."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from gateway.config import Settings
+from gateway.config import Settings, plain
 from integrations.records.effects import Service
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres import airports
@@ -20,33 +20,32 @@ from resolvers.live.hub import Hub, Live
 
 
 def now() -> datetime:
-    """The clock of the process: UTC."""
+    """Returns the current time in UTC."""
     return datetime.now(UTC)
 
 
 def installation(settings: Settings) -> Installation:
-    """Whose installation the settings describe."""
+    """Returns the installation that the settings describe."""
     flags = settings.external_services
-    switches = {Service.WORLDTRACER: flags.worldtracer, Service.SMS: flags.twilio, Service.EMAIL: flags.sendgrid}
-    on = frozenset(service for service, flag in switches.items() if flag.enabled)
+    partners = {Service.WORLDTRACER: flags.worldtracer, Service.SMS: flags.twilio, Service.EMAIL: flags.sendgrid}
+    enabled = frozenset(service for service, flag in partners.items() if flag.enabled)
     return Installation(
         settings.copa_airline_id,
         settings.brand,
         settings.designator,
         f"{settings.public_url}/b",
-        on,
+        enabled,
         settings.daily_budget,
     )
 
 
 @asynccontextmanager
 async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
-    """The three stores, connected; one that is away is reconnected in the background."""
-    replica = settings.postgres_replica_url
+    """Connects the three stores; one that is unavailable is reconnected in the background."""
     postgres = PostgresManager(
         settings.neon_database_url.get_secret_value(),
         max_connections=settings.postgres_connections,
-        replica_url=replica.get_secret_value() if replica else None,
+        replica_url=plain(settings.postgres_replica_url),
     )
     neo4j = Neo4jManager(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password.get_secret_value())
     redis = RedisManager(
@@ -61,8 +60,8 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
 
 
 @asynccontextmanager
-async def watched(settings: Settings, stores: Stores) -> AsyncIterator[Live]:
-    """What this process can be watched for; drops what nobody can ask for any more."""
+async def open_live(settings: Settings, stores: Stores) -> AsyncIterator[Live]:
+    """Live updates of this process; deletes changes older than any accepted cursor in the background."""
     hub = Hub(stores.postgres, timedelta(hours=settings.live_hours))
     sweeping = asyncio.create_task(hub.sweep())
     try:
@@ -75,7 +74,7 @@ async def watched(settings: Settings, stores: Stores) -> AsyncIterator[Live]:
 async def _warm_entries(
     postgres: PostgresManager, neo4j: Neo4jManager, airline_id: int
 ) -> Mapping[str, tuple[Any, int]]:
-    """What the route cache starts with: the ways between the hub and every station of the network."""
+    """Returns the initial entries of the route cache: routes between the hub and each station of the network."""
     served = await airports.served(postgres, airline_id)
     hub = await airports.hub(postgres, airline_id)
     stations = [airport.iata for airport in served if airport.iata != hub]

@@ -50,7 +50,7 @@ def app() -> ASGIApp:
 def app_with_workers() -> ASGIApp:
     """Creates the application that also runs the background work."""
     settings = _settings()
-    return _tuned(create_app(settings, beside=partial(workers, settings)))
+    return _tuned(create_app(settings, background=partial(workers, settings)))
 
 
 def _settings() -> Settings:

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from asgi_lifespan import LifespanManager
 
-from gateway.app import Beside, create_app
+from gateway.app import Background, create_app
 from gateway.config import Settings
 from gateway.http.jwt import issue_token
 from resolvers.actor import Role
@@ -78,9 +78,9 @@ def settings_for(postgres_url: str, redis_url: str, neo4j: Neo4jCredentials) -> 
 
 
 @asynccontextmanager
-async def serving(settings: Settings, beside: Beside | None = None) -> AsyncIterator[Api]:
+async def serving(settings: Settings, background: Background | None = None) -> AsyncIterator[Api]:
     """The application as ``create_app`` makes it, started; closed with the block."""
-    async with LifespanManager(create_app(settings, beside=beside, build_schema=product_schema)) as manager:
+    async with LifespanManager(create_app(settings, background=background, build_schema=product_schema)) as manager:
         transport = httpx.ASGITransport(app=manager.app)
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=30.0) as client:
             yield Api(client)

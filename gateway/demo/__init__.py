@@ -1,1 +1,1 @@
-"""The demo: its processes, commands, walkthrough and mocks of partners."""
+"""The demo: processes, commands, walkthrough and mocks of the partners."""

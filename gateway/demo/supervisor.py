@@ -1,7 +1,7 @@
-"""The demo: starts the embedded stores and the product's processes, starts again what dies, and stops everything.
+"""Supervisor of the demo: starts the embedded stores and the product's processes, restarts them, and stops them.
 
-Stores that the environment names are used as they are; each of the others is started here, and the processes are told
-its address by the same variables that name a server of one's own.
+Stores that the environment names are used as they are. The others are started here, and the processes receive their
+addresses in the same variables.
 """
 
 import asyncio
@@ -31,11 +31,11 @@ from integrations.progress import Progress
 Environment = Mapping[str, str]
 
 FIRST_DELAY_SECONDS = 0.5
-LONGEST_DELAY_SECONDS = 30.0
-STEADY_SECONDS = 60.0  # after so long a run the next failure counts as the first one
-INTERRUPTED = 130  # what shells report after Ctrl-C
+MAX_DELAY_SECONDS = 30.0
+STABLE_SECONDS = 60.0  # after a run of this length, the next failure counts as the first
+INTERRUPTED = 130  # the exit code that shells report after Ctrl-C
 
-# Variables that name a server; without one the embedded server is started, which needs so much memory in MB.
+# Variables that name a server, and the memory in MB of the embedded server that replaces it.
 EMBEDDED = {"NEON_DATABASE_URL": 250, "REDIS_URL": 50, "NEO4J_URI": 700}
 GATEWAY = (sys.executable, "-m", "gateway")
 PARTNERS = ("WORLDTRACER", "TWILIO", "SENDGRID")
@@ -43,34 +43,34 @@ PROCESSES_MEGABYTES = 700  # gateway, projector, dispatcher and mocks
 
 
 class Supervised(Protocol):
-    """What the supervisor keeps running: an embedded store or a process of the product."""
+    """A service that the supervisor runs: an embedded store or a process of the product."""
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """The name in messages."""
 
     async def start(self, progress: Progress) -> None:
-        """Returns when it is ready; raises StartError."""
+        """Starts the service and returns when it is ready; raises StartError."""
 
     async def stop(self) -> None:
-        """Ends it in order."""
+        """Stops the service gracefully."""
 
     async def wait(self) -> int:
-        """Returns the exit code when its process ends."""
+        """Waits until the process ends and returns its exit code."""
 
     def alive(self) -> bool:
-        """Whether its process runs."""
+        """Returns whether the process is running."""
 
 
 class Program:
     """A process of the product.
 
     Args:
-        name: for messages, and for its log ``FOLDER/NAME.log``.
+        name: name in messages, and of its log ``FOLDER/NAME.log``.
         command: the program and its arguments.
-        folder: of the log.
-        environment: all of it.
-        ready: says whether the process does its work; None where running is enough.
+        folder: folder of the log.
+        environment: the complete environment.
+        ready: returns whether the process is ready; None if it is ready once started.
     """
 
     starts_within_seconds = 60.0
@@ -92,7 +92,7 @@ class Program:
 
     @property
     def pid(self) -> int | None:
-        """The process id while it runs."""
+        """The process id; None if the process is not running."""
         return self._process.pid
 
     async def start(self, _progress: Progress) -> None:
@@ -106,71 +106,71 @@ class Program:
                 raise
 
     async def stop(self) -> None:
-        """Ends the process in order."""
+        """Stops the process gracefully."""
         await self._process.stop()
 
     async def wait(self) -> int:
-        """Returns the exit code when the process ends."""
+        """Waits until the process ends and returns its exit code."""
         return await self._process.wait()
 
     def alive(self) -> bool:
-        """Whether the process runs."""
+        """Returns whether the process is running."""
         return self._process.alive()
 
 
 class Supervisor:
-    """Starts services, starts again those that die, and stops them in reverse order.
+    """Starts services, restarts those that end, and stops all in reverse order.
 
     Args:
-        say: takes a line for the person at the console.
+        say: receives progress lines.
     """
 
     def __init__(self, say: Progress) -> None:
         self._say = say
         self._started: list[Sequence[Supervised]] = []
-        self._keepers: list[asyncio.Task[None]] = []
+        self._restarters: list[asyncio.Task[None]] = []
 
     async def start(self, *services: Supervised) -> None:
-        """Starts services at the same time and keeps them running from then on.
+        """Starts services concurrently, and restarts them whenever they end.
 
         Raises:
-            StartError: one of them cannot start; the others are left to ``stop``.
+            StartError: a service cannot start; ``stop`` stops the others.
         """
         self._started.append(services)
         await _together(*(self._start(service) for service in services))
-        self._keepers += [asyncio.create_task(self._keep(service)) for service in services]
+        self._restarters += [asyncio.create_task(self._restart(service)) for service in services]
 
     async def watch(self) -> None:
-        """Runs until it is cancelled."""
-        await asyncio.gather(*self._keepers)
+        """Runs until cancelled."""
+        await asyncio.gather(*self._restarters)
 
     async def stop(self) -> None:
-        """Stops what was started last first."""
-        for keeper in self._keepers:
-            keeper.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        """Stops all services, the last started first."""
+        for restarter in self._restarters:
+            restarter.cancel()
+        await asyncio.gather(*self._restarters, return_exceptions=True)
         for services in reversed(self._started):
             async with step(self._say, f"stopping {', '.join(service.name for service in services)}"):
                 await asyncio.gather(*(service.stop() for service in services))
 
     async def _start(self, service: Supervised) -> None:
-        began = time.monotonic()
+        started = time.monotonic()
         async with step(self._say, f"starting {service.name}"):
             await service.start(lambda text: self._say(f"{service.name}: {text}"))
-        self._say(f"{service.name} is ready after {time.monotonic() - began:.1f} s")
+        self._say(f"{service.name} is ready after {time.monotonic() - started:.1f} s")
 
-    async def _keep(self, service: Supervised) -> None:
-        """Starts a service again whenever it ends, after a delay that grows with failures in a row."""
+    async def _restart(self, service: Supervised) -> None:
+        """Restarts a service whenever it ends, after a delay that grows with consecutive failures."""
         failures = 0
         while True:
-            began = time.monotonic()
+            started = time.monotonic()
             code = await service.wait()
-            failures = 0 if time.monotonic() - began > STEADY_SECONDS else failures
-            self._say(f"{service.name} ended ({_in_words(code)})")
+            failures = 0 if time.monotonic() - started > STABLE_SECONDS else failures
+            self._say(f"{service.name} ended ({_exit_reason(code)})")
             while not service.alive():
                 delay = delay_before_restart(failures)
                 failures += 1
-                self._say(f"{service.name} is started again in {delay:.1f} s")
+                self._say(f"{service.name} restarts in {delay:.1f} s")
                 await asyncio.sleep(delay)
                 try:
                     await self._start(service)
@@ -179,9 +179,9 @@ class Supervisor:
 
 
 def delay_before_restart(failures: int) -> float:
-    """Seconds to wait after so many failures in a row: doubling, bounded, and spread over half of itself."""
-    delay = min(FIRST_DELAY_SECONDS * 2.0 ** min(failures, 10), LONGEST_DELAY_SECONDS)
-    return delay * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+    """Returns seconds to wait after a number of consecutive failures: doubling, bounded, with jitter of one half."""
+    delay = min(FIRST_DELAY_SECONDS * 2.0 ** min(failures, 10), MAX_DELAY_SECONDS)
+    return delay * random.uniform(0.5, 1.0)  # noqa: S311 - jitter is not a secret
 
 
 async def run_demo(
@@ -194,19 +194,19 @@ async def run_demo(
     check: Callable[[str], Awaitable[int]] | None = None,
     say: Progress,
 ) -> int:
-    """Brings the demo up and keeps it up until SIGINT, SIGTERM or SIGHUP; returns the exit code.
+    """Runs the demo until SIGINT, SIGTERM or SIGHUP; returns the exit code.
 
     Args:
-        folder: where all state lies; one demo at a time.
-        environment: of this process. A store whose variable it holds is used and not started.
-        port: of the gateway on 127.0.0.1.
-        initialise: migrates and seeds; is given the environment with the addresses of all stores.
-        announce: tells the person what runs where; is given the same.
-        check: asks the running gateway at a URL; the demo then stops and returns what it returned.
-        say: takes a line for the person at the console.
+        folder: folder of all state; one demo at a time.
+        environment: environment of this process. A store that it names is used and not started.
+        port: the gateway's port on 127.0.0.1.
+        initialise: migrates and seeds; receives the environment with the addresses of all stores.
+        announce: prints the URLs; receives the same environment.
+        check: checks the gateway at a URL; the demo then stops and returns the exit code of the check.
+        say: receives progress lines.
 
     Raises:
-        StartError: one sentence that says why the demo cannot run.
+        StartError: the demo cannot run; the message is one sentence.
     """
     return await _until_signal(_run_demo(folder, environment, port, initialise, announce, check, say))
 
@@ -214,14 +214,14 @@ async def run_demo(
 async def run_reset(
     folder: Path, *, environment: Environment, reset: Callable[[Environment], Awaitable[None]], say: Progress
 ) -> int:
-    """Gives ``reset`` the environment with the addresses of all stores, whether the demo runs or not.
+    """Runs ``reset`` with the environment and the addresses of all stores, whether the demo runs or not.
 
     Raises:
-        StartError: one sentence that says why it cannot.
+        StartError: the stores cannot be reached; the message is one sentence.
     """
 
     async def run() -> int:
-        lock = _own(folder)
+        lock = _lock(folder)
         if lock is None:
             await reset({**environment, **_addresses_of_running(folder)})
             return 0
@@ -242,15 +242,15 @@ async def _run_demo(
     check: Callable[[str], Awaitable[int]] | None,
     say: Progress,
 ) -> int:
-    lock = _own(folder)
+    lock = _lock(folder)
     if lock is None:
-        raise StartError("A demo of this checkout runs already: stop that one first (Ctrl-C where it was started).")
+        raise StartError("A demo of this checkout is already running: stop it first (Ctrl-C where it was started).")
     with lock:
         _preflight(environment, port)
         supervisor = Supervisor(say)
         async with _stores(folder, environment, supervisor) as addresses:
             complete = {
-                **_mock_addresses(port),
+                **_mock_settings(port),
                 **environment,
                 **addresses,
                 "PORT": str(port),
@@ -262,7 +262,7 @@ async def _run_demo(
             services = gateway_program(folder, complete, port), dispatcher_program(folder, complete)
             await _together(supervisor.start(*services), initialise(complete))
             await supervisor.start(projector_program(folder, complete))
-            with _remembered(folder, addresses):
+            with _published_addresses(folder, addresses):
                 await announce(complete)
                 if check is not None:
                     return await check(f"http://127.0.0.1:{port}")
@@ -271,14 +271,14 @@ async def _run_demo(
     return 0
 
 
-def _own(folder: Path) -> IO[str] | None:
-    """The lock that makes this the one demo of its folder."""
+def _lock(folder: Path) -> IO[str] | None:
+    """Locks the folder; returns None if another demo holds the lock."""
     folder.mkdir(parents=True, exist_ok=True)
     return lock_file(folder / "lock")
 
 
 def gateway_program(folder: Path, environment: Environment, port: int) -> Program:
-    """The gateway, ready when it answers a probe."""
+    """Returns the gateway, ready when its liveness probe succeeds."""
 
     async def is_live() -> bool:
         if is_free(port):
@@ -292,37 +292,37 @@ def gateway_program(folder: Path, environment: Environment, port: int) -> Progra
 
 
 def dispatcher_program(folder: Path, environment: Environment) -> Program:
-    """The dispatcher, in a process of its own."""
+    """Returns the dispatcher."""
     return Program("dispatcher", [*GATEWAY, "dispatch"], folder=folder, environment=environment)
 
 
 def projector_program(folder: Path, environment: Environment) -> Program:
-    """The projector, in a process of its own."""
+    """Returns the projector."""
     return Program("projector", [*GATEWAY, "project"], folder=folder, environment=environment)
 
 
 def mocks_program(folder: Path, environment: Environment) -> Program:
-    """The partners' mocks, in one process, where the environment says they are."""
+    """Returns the mocks of the partners, in one process, on the ports that the environment names."""
     ports = [urlsplit(environment[f"{name}_MOCK_ENDPOINT"]).port or 0 for name in PARTNERS]
 
-    async def listen() -> bool:
+    async def is_listening() -> bool:
         return not any(map(is_free, ports))
 
     command = [*GATEWAY, "mocks", "--journal", str(folder / "worldtracer.journal")]
-    return Program("mocks", command, folder=folder, environment=environment, ready=listen)
+    return Program("mocks", command, folder=folder, environment=environment, ready=is_listening)
 
 
-def _mock_addresses(port: int) -> dict[str, str]:
-    """Where the partners' mocks are to be, and where they find the gateway."""
+def _mock_settings(port: int) -> dict[str, str]:
+    """Returns the settings for the mocks of the partners and for their callbacks."""
     mocks = {f"{name}_MOCK_ENDPOINT": f"http://127.0.0.1:{free_port()}" for name in PARTNERS}
     return {**mocks, "PUBLIC_URL": f"http://127.0.0.1:{port}"}
 
 
 @asynccontextmanager
 async def _stores(folder: Path, environment: Environment, supervisor: Supervisor) -> AsyncIterator[Environment]:
-    """Starts the stores that the environment does not name; yields the variables that name them.
+    """Starts the stores that the environment does not name; yields the variables with their addresses.
 
-    At the end stops everything the supervisor has, also where not all could be started.
+    At the end, stops all services of the supervisor, also if a store could not start.
     """
     embedded: dict[str, EmbeddedServer] = {
         "NEON_DATABASE_URL": EmbeddedPostgres(folder / "postgresql"),
@@ -341,24 +341,28 @@ async def _stores(folder: Path, environment: Environment, supervisor: Supervisor
 
 
 def _preflight(environment: Environment, port: int) -> None:
-    """Says in one sentence what would fail later in many."""
+    """Checks the port and the memory, which would cause less clear errors later.
+
+    Raises:
+        StartError: one is not available.
+    """
     if not is_free(port):
         raise StartError(
-            f"Port {port} is in use: stop what listens there, or choose another one, as in PORT={port + 1}."
+            f"Port {port} is in use: stop the process that listens there, or choose another port: PORT={port + 1}."
         )
     needed = PROCESSES_MEGABYTES + sum(size for name, size in EMBEDDED.items() if not environment.get(name))
     available = available_megabytes()
     if available < needed:
         raise StartError(
-            f"The demo needs {needed} MB of free memory and there are {available} MB: close something, or name servers "
-            f"that run elsewhere ({', '.join(EMBEDDED)})."
+            f"The demo needs {needed} MB of free memory, and {available} MB are available: close other programs, or "
+            f"name servers that run elsewhere ({', '.join(EMBEDDED)})."
         )
 
 
 def available_megabytes(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """The memory that can be had: of the machine, or what a container's limit leaves of it."""
+    """Returns the available memory of the machine, or of the container if its limit is lower."""
     available = psutil.virtual_memory().available
-    with contextlib.suppress(OSError, ValueError, KeyError):  # no cgroup, or one without a limit
+    with contextlib.suppress(OSError, ValueError, KeyError):  # no cgroup, or no limit
         limit, used = (int((cgroup / f"memory.{name}").read_text()) for name in ("max", "current"))
         statistics = dict(line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
         available = min(available, limit - used + int(statistics["inactive_file"]))
@@ -366,8 +370,8 @@ def available_megabytes(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
 
 
 @contextmanager
-def _remembered(folder: Path, addresses: Environment) -> Iterator[None]:
-    """Keeps the addresses, passwords included, in a file of our own while the demo runs, for ``run_reset``."""
+def _published_addresses(folder: Path, addresses: Environment) -> Iterator[None]:
+    """Keeps the addresses, passwords included, in a private file while the demo runs, for ``run_reset``."""
     file = folder / "addresses.json"
     write_secret(file, json.dumps(dict(addresses)))
     try:
@@ -377,11 +381,11 @@ def _remembered(folder: Path, addresses: Environment) -> Iterator[None]:
 
 
 def _addresses_of_running(folder: Path) -> dict[str, str]:
-    """What ``_remembered`` keeps."""
+    """Returns the addresses of the running demo."""
     try:
         addresses: dict[str, str] = json.loads((folder / "addresses.json").read_text())
     except FileNotFoundError:
-        raise StartError("The demo is not up yet, or another reset runs: try again in a moment.") from None
+        raise StartError("The demo is starting, or another reset is running: try again later.") from None
     return addresses
 
 
@@ -396,7 +400,7 @@ async def _together(*coroutines: Coroutine[Any, Any, None]) -> None:
 
 
 async def _until_signal(work: Coroutine[None, None, int]) -> int:
-    """Runs work; the first signal cancels it, further ones do not disturb its end."""
+    """Runs work; the first signal cancels it, further signals are ignored."""
     task = asyncio.create_task(work)
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -416,6 +420,6 @@ def _cancel_once(task: asyncio.Task[int]) -> None:
         task.cancel()
 
 
-def _in_words(code: int) -> str:
-    """An exit code as asyncio gives it."""
+def _exit_reason(code: int) -> str:
+    """Describes an exit code of asyncio."""
     return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"

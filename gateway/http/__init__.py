@@ -1,1 +1,1 @@
-"""HTTP: GraphQL over HTTP, WebSocket and server-sent events, and the other routes."""
+"""HTTP: GraphQL over HTTP, WebSocket and server-sent events, and all other routes."""

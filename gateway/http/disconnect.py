@@ -1,70 +1,70 @@
-"""Somebody waits for what a task does: for as long as that is so, and not for ever."""
+"""Cancels a request's work when its client disconnects or its deadline passes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from types import TracebackType
 from typing import Any, Self
 
-# Nearly all requests are answered before; only for the others is it worth a task to notice who leaves.
-PATIENCE_SECONDS = 0.05
+# Nearly all responses are ready earlier; only longer requests are worth a task that watches for a disconnect.
+WATCH_AFTER_SECONDS = 0.05
 
 
 class ClientDisconnected(Exception):
-    """The client left before the answer."""
+    """The client disconnected before the response."""
 
 
 class RequestTimeout(Exception):
-    """The time was over before the answer."""
+    """The deadline passed before the response."""
 
 
 class RequestGuard:
-    """Cuts the block off when the client leaves or the time is over: ``with Waiting(receive, seconds):``.
+    """Cancels the block when the client disconnects or the time is up: ``with RequestGuard(receive, seconds):``.
 
-    The block runs in the task it is in. A timer costs it 1 us; the two tasks by which one would wait for work and
-    client at the same time cost 25. The client is watched from 50 ms on, so work goes on that long for nobody.
+    The block runs in its own task. A timer costs it 1 us; waiting for the work and for the client in two tasks costs
+    25 us. The client is watched from 50 ms on, so the work of a client that disconnects earlier runs until then.
 
     Args:
-        receive: ASGI's, after the whole body.
-        seconds: the longest that the block may take.
+        receive: the ASGI callable, after the whole body was received.
+        seconds: the longest duration of the block.
 
     Raises:
-        NobodyWaits: the client left.
-        TooLate: the time was over.
+        ClientDisconnected: the client disconnected.
+        RequestTimeout: the time is up.
     """
 
-    __slots__ = ("_alarm", "_cancelled_before", "_reason", "_receive", "_seconds", "_task", "_watch")
+    __slots__ = ("_cancelled_before", "_reason", "_receive", "_seconds", "_task", "_timer", "_watcher")
 
     def __init__(self, receive: Callable[[], Awaitable[MutableMapping[str, Any]]], seconds: float) -> None:
         self._receive = receive
         self._seconds = seconds
         self._reason: Exception | None = None
-        self._watch: asyncio.Task[None] | None = None
+        self._watcher: asyncio.Task[None] | None = None
 
     def __enter__(self) -> Self:
         task = asyncio.current_task()
         assert task is not None
         self._task = task
         self._cancelled_before = task.cancelling()
-        self._alarm = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._watch_on)
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_SECONDS, self._start_watching)
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: TracebackType | None) -> None:
-        self._alarm.cancel()
-        if self._watch is not None:
-            self._watch.cancel()
+        self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
         if self._reason is None:
             return
-        # Somebody else may have cancelled the task as well: a server that stops.
+        # A server that shuts down may have cancelled the task as well.
         only_we = self._task.uncancel() <= self._cancelled_before
         if only_we and isinstance(error, asyncio.CancelledError):
             raise self._reason from None
 
-    def _watch_on(self) -> None:
-        self._watch = asyncio.get_running_loop().create_task(self._until_cut_off())
+    def _start_watching(self) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
-    async def _until_cut_off(self) -> None:
+    async def _watch(self) -> None:
         try:
-            async with asyncio.timeout(self._seconds - PATIENCE_SECONDS):
+            async with asyncio.timeout(self._seconds - WATCH_AFTER_SECONDS):
                 while (await self._receive())["type"] != "http.disconnect":
                     pass
             self._reason = ClientDisconnected()

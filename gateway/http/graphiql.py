@@ -1,4 +1,4 @@
-"""GraphiQL at /graphql: the built page and its files. `scripts/build_console.sh` builds them from console/."""
+"""GraphiQL at ``/graphql``: the built page and its assets. ``scripts/build_console.sh`` builds them from console/."""
 
 from pathlib import Path, PurePosixPath
 
@@ -27,7 +27,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
-# The assets carry them too: a worker obeys the policy of its own script, not that of the page.
+# Assets carry them too: a worker obeys the policy of its own script, not that of the page.
 SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -35,7 +35,7 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-# Not guessed: Python's own table differs between versions and operating systems, and nosniff forgives nothing.
+# Explicit, since Python's own table differs between versions and systems, and nosniff makes browsers strict.
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -45,12 +45,12 @@ MEDIA_TYPES = {
 
 
 def graphiql_routes(folder: Path) -> list[BaseRoute]:
-    """Return the routes of the page's files, built into `folder`; a build made later needs no restart."""
+    """Returns the routes of the assets in ``folder``; a later build needs no restart."""
     return [Mount("/graphql/static/assets", _Assets(directory=folder / "assets", check_dir=False))]
 
 
-def asks_for_graphiql(request: Request) -> bool:
-    """Tell whether a GET of /graphql comes from a browser's address bar: HTML is wanted and no operation is sent."""
+def accepts_graphiql(request: Request) -> bool:
+    """Returns whether a GET comes from a browser's address bar: it accepts HTML and sends no operation."""
     return (
         request.method in ("GET", "HEAD")
         and "query" not in request.query_params
@@ -59,7 +59,7 @@ def asks_for_graphiql(request: Request) -> bool:
 
 
 def graphiql_page(folder: Path) -> Response:
-    """Return the page built into `folder`; where it was not built, a 503 that names the command."""
+    """Returns the page built into ``folder``; a 503 that names the build command if there is none."""
     try:
         page = (folder / "index.html").read_bytes()
     except FileNotFoundError:
@@ -70,19 +70,19 @@ def graphiql_page(folder: Path) -> Response:
 
 
 class _Assets(StaticFiles):
-    """Files whose names carry a hash of their content, sent as their gzip twins where the client takes gzip."""
+    """Files with a hash of their content in the name; sent as the prebuilt gzip variant to clients that accept it."""
 
     async def check_config(self) -> None:
-        """Accept a missing folder, as every file in it is then a 404: the build may come later."""
+        """Accepts a missing folder: the build may come later, and until then each file is a 404."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """Return the file, cached for good; raises HTTPException 404 for any that the build did not make."""
+        """Returns the file, immutable for caches; raises HTTPException 404 for a file that is not part of the build."""
         media_type = MEDIA_TYPES.get(PurePosixPath(path).suffix)
         if media_type is None:
             raise HTTPException(404)
-        takes_gzip = "gzip" in Headers(scope=scope).get("accept-encoding", "")
-        response = await super().get_response(f"{path}.gz" if takes_gzip else path, scope)
-        if takes_gzip:
+        accepts_gzip = "gzip" in Headers(scope=scope).get("accept-encoding", "")
+        response = await super().get_response(f"{path}.gz" if accepts_gzip else path, scope)
+        if accepts_gzip:
             response.headers["Content-Encoding"] = "gzip"
         response.headers["Content-Type"] = media_type
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"

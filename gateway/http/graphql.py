@@ -1,12 +1,12 @@
-"""GraphQL over HTTP: one request in, one answer out.
+"""GraphQL over HTTP: one response to a request.
 
-Follows the GraphQL-over-HTTP specification: POST with JSON, GET for queries only, ``application/graphql-response+json``
-with status codes that tell what happened, and ``application/json`` for older clients, for which every well-formed
-request is answered 200. Batching, uploads and incremental delivery are not served. What takes more than one answer goes
-over ``gateway.http.websocket`` and ``gateway.http.sse``.
+Follows the GraphQL-over-HTTP specification: POST with JSON, GET for queries only; status codes with the media type
+``application/graphql-response+json``, and 200 for every well-formed request of older clients, which accept
+``application/json``. Batching, uploads and incremental delivery are not supported. ``gateway.http.websocket`` and
+``gateway.http.sse`` serve subscriptions.
 
-It is plain ASGI: Strawberry's own view, Starlette's request and response objects, and a task beside the request's own
-would each take longer than all that is left of the way from the socket to the executor and back.
+The endpoint is plain ASGI: Strawberry's view, Starlette's request and response objects, and a second task would each
+take longer than everything else between the socket and the executor.
 """
 
 import logging
@@ -31,11 +31,11 @@ from gateway.http.graphql_request import (
     JSON,
     GraphQLRequest,
     RequestError,
+    accepts_gzip,
     check_content_type,
     negotiate,
     request_in_body,
     request_in_url,
-    takes_gzip,
 )
 from gateway.http.graphql_response import GraphQLResponse, error_response, response_of, unexpected_error_response
 from gateway.http.jwt import InvalidToken
@@ -52,35 +52,35 @@ from schema.runtime.tracing import Trace
 logger = logging.getLogger("gateway.http.graphql")
 OPERATION_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
 ALLOWED = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
-# Fields that wait for a store give up at the deadline; this is the time to answer with what the others have.
+# Fields that wait for a store fail at the deadline; this is the time to respond with the data of the other fields.
 GRACE_SECONDS = 0.5
 EVENT_STREAM = b"text/event-stream"
-# Clients send few different Accept headers; what they come to is remembered for so many.
-REMEMBERED = 256
+# Clients send few different Accept headers, so the outcome of negotiation is cached.
+CACHED_HEADERS = 256
 
 Page = Callable[[Request], Response | None]
 Headers = Mapping[bytes, bytes]
 
 
-async def closed(scope: Scope, receive: Receive, send: Send) -> None:
-    """Serves no WebSockets."""
+async def reject_websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Closes a WebSocket before it is accepted."""
     await WebSocket(scope, receive, send).close()
 
 
 class GraphQLView:
-    """The ASGI endpoint of GraphQL, to be placed inside ``RequestEdge`` and ``BodyLimit``.
+    """The ASGI endpoint of GraphQL, inside ``RequestEdge`` and ``BodyLimit``.
 
-    The lifespan's state has to hold the open ``Stores`` as ``stores``.
+    The lifespan state must contain the open ``Stores`` as ``stores``.
 
     Args:
-        schema: that is asked.
-        tokens: tells who asks.
-        installation: whose it is.
+        schema: executes operations.
+        tokens: authenticates requests.
+        installation: the airline that is served.
         signing_key: signs cursors and links.
-        sockets: serves WebSockets.
-        streams: serves those who accept nothing but server-sent events; without it they are not served.
-        seconds: the time one request may take.
-        page: gives the page for a browser that comes without a question, or None.
+        websockets: serves WebSockets.
+        event_streams: serves requests that accept only server-sent events; None rejects them.
+        seconds: deadline of a request.
+        page: returns the page for a browser's request without an operation, or None.
         now: the clock.
     """
 
@@ -91,8 +91,8 @@ class GraphQLView:
         installation: Installation,
         *,
         signing_key: bytes,
-        sockets: ASGIApp = closed,
-        streams: ASGIApp | None = None,
+        websockets: ASGIApp = reject_websocket,
+        event_streams: ASGIApp | None = None,
         seconds: float = 10.0,
         page: Page = lambda _request: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -101,42 +101,42 @@ class GraphQLView:
         self._tokens = tokens
         self._installation = installation
         self._signing_key = signing_key
-        self._sockets = sockets
-        self._streams = streams
+        self._websockets = websockets
+        self._event_streams = event_streams
         self._seconds = seconds
         self._page = page
         self._now = now
-        self._negotiate = lru_cache(REMEMBERED)(negotiate)
-        self._takes_gzip = lru_cache(REMEMBERED)(takes_gzip)
+        self._negotiate = lru_cache(CACHED_HEADERS)(negotiate)
+        self._accepts_gzip = lru_cache(CACHED_HEADERS)(accepts_gzip)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
+        """Serves one connection."""
         if scope["type"] == "websocket":
-            await self._sockets(scope, receive, send)
+            await self._websockets(scope, receive, send)
             return
         if scope["method"] != "POST" and (page := self._page(Request(scope, receive))):
             await page(scope, receive, send)
             return
-        # Of a header that comes twice the first one counts.
+        # The first of repeated headers counts.
         headers = dict(reversed(list(scope["headers"])))
-        if self._streams and EVENT_STREAM in headers.get(b"accept", b"") and b"json" not in headers[b"accept"]:
-            await self._streams(scope, receive, send)
+        if self._event_streams and EVENT_STREAM in headers.get(b"accept", b"") and b"json" not in headers[b"accept"]:
+            await self._event_streams(scope, receive, send)
             return
-        answer = await self._serve(scope, headers, receive)
-        if answer is not None:
-            await answer.send(send, gzip=self._takes_gzip(headers.get(b"accept-encoding", b"").decode("latin-1")))
+        response = await self._serve(scope, headers, receive)
+        if response is not None:
+            await response.send(send, gzip=self._accepts_gzip(headers.get(b"accept-encoding", b"").decode("latin-1")))
 
     async def _serve(self, scope: Scope, headers: Headers, receive: Receive) -> GraphQLResponse | None:
-        """The answer to a question, or why there is none; None if nobody waits for it any more."""
+        """Returns the response; None if the client disconnected."""
         record = record_of(scope)
         media_type = GRAPHQL_JSON
         try:
             media_type = self._negotiate(text_of(headers, b"accept"))
             actor = self._actor(headers)
             record.actor = actor.id
-            question = await request_of(scope, headers, receive)
-            if question.operation_name and OPERATION_NAME.fullmatch(question.operation_name):
-                record.operation = question.operation_name
+            request = await request_of(scope, headers, receive)
+            if request.operation_name and OPERATION_NAME.fullmatch(request.operation_name):
+                record.operation = request.operation_name
             context = Context(
                 actor,
                 record.id,
@@ -145,18 +145,18 @@ class GraphQLView:
                 self._installation,
                 self._signing_key,
                 Loaders(),
-                _trace(actor) if question.plan else None,
+                _trace(actor) if request.plan else None,
             )
-            result = await self._in_time(scope["method"], receive, question, context)
+            result = await self._execute_in_time(scope["method"], receive, request, context)
             if context.tracer is not None:
                 result.extensions = {"plan": context.tracer.as_dict()}
             return response_of(result, media_type, record.id)
-        except RequestError as refusal:
-            return error_response(refusal, media_type)
+        except RequestError as error:
+            return error_response(error, media_type)
         except ClientDisconnected:
             return None
         except BodyTooLarge:
-            raise  # answered where bodies are measured
+            raise  # BodyLimit responds
         except Exception:
             logger.exception("request %s failed", record.id)
             return unexpected_error_response(media_type, record.id)
@@ -167,26 +167,26 @@ class GraphQLView:
         except InvalidToken as error:
             raise unauthenticated(error) from None
 
-    async def _in_time(
-        self, method: str, receive: Receive, question: GraphQLRequest, context: Context
+    async def _execute_in_time(
+        self, method: str, receive: Receive, request: GraphQLRequest, context: Context
     ) -> ExecutionResult:
-        """Answer while the client waits for it and the time lasts."""
+        """Executes the operation until the client disconnects or the deadline passes."""
         try:
             with deadline(self._seconds), RequestGuard(receive, self._seconds + GRACE_SECONDS):
-                return await self._answer(method, question, context)
+                return await self._execute(method, request, context)
         except RequestTimeout:
             message = f"The request took longer than {self._seconds:g} s."
             raise RequestError(HTTPStatus.GATEWAY_TIMEOUT, ErrorCode.DEADLINE_EXCEEDED, message) from None
         finally:
             await context.loaders.close()
 
-    async def _answer(self, method: str, question: GraphQLRequest, context: Context) -> ExecutionResult:
+    async def _execute(self, method: str, request: GraphQLRequest, context: Context) -> ExecutionResult:
         try:
             return await self._schema.run_operation(
-                question.query,
+                request.query,
                 context,
-                variables=question.variables,
-                operation_name=question.operation_name,
+                variables=request.variables,
+                operation_name=request.operation_name,
                 allowed=ALLOWED[method],
             )
         except CannotGetOperationTypeError as error:
@@ -194,7 +194,7 @@ class GraphQLView:
             return ExecutionResult(None, [GraphQLError(error.as_http_error_reason(), extensions={"code": code})])
         except InvalidOperationTypeError as error:
             if error.operation_type is OperationType.SUBSCRIPTION:
-                message = "Subscriptions are told over WebSocket, or to those who accept text/event-stream."
+                message = "Subscriptions require a WebSocket, or Accept: text/event-stream."
                 raise RequestError(HTTPStatus.NOT_ACCEPTABLE, ErrorCode.NOT_ACCEPTABLE, message) from None
             message = error.as_http_error_reason(method)
             allow = {"Allow": "POST"}
@@ -202,29 +202,29 @@ class GraphQLView:
 
 
 def unauthenticated(error: InvalidToken) -> RequestError:
-    """That a credential is not accepted."""
+    """Returns the error for a rejected credential."""
     challenge = {"WWW-Authenticate": 'Bearer realm="graphql", error="invalid_token"'}
     return RequestError(HTTPStatus.UNAUTHORIZED, ErrorCode.UNAUTHENTICATED, str(error), challenge)
 
 
 def _trace(actor: Actor) -> Trace:
-    """What notes down how a request is executed.
+    """Returns a recorder of the execution plan.
 
     Raises:
-        Refusal: that is not for this caller to see.
+        RequestError: the actor is not an administrator.
     """
     if actor.role is not Role.ADMIN:
-        message = "Only administrators may ask for the plan. Ask without `extensions.plan`."
+        message = "`extensions.plan` requires the role ADMIN."
         raise RequestError(HTTPStatus.FORBIDDEN, ErrorCode.FORBIDDEN, message)
     return Trace()
 
 
 async def request_of(scope: Scope, headers: Headers, receive: Receive) -> GraphQLRequest:
-    """The question in a request.
+    """Parses a request.
 
     Raises:
-        Refusal: the method, the media type or the content is not what GraphQL over HTTP asks for.
-        NobodyWaits: the client left in the middle of it.
+        RequestError: the method, the media type or the content is not valid for GraphQL over HTTP.
+        ClientDisconnected: the client disconnected before the end of the body.
     """
     if scope["method"] == "POST":
         content_type = text_of(headers, b"content-type") or ""
@@ -234,7 +234,7 @@ async def request_of(scope: Scope, headers: Headers, receive: Receive) -> GraphQ
     if scope["method"] == "GET":
         return request_in_url(scope["query_string"])
     allow = {"Allow": "GET, POST"}
-    message = "GraphQL is asked by GET or POST."
+    message = "GraphQL requires GET or POST."
     raise RequestError(HTTPStatus.METHOD_NOT_ALLOWED, ErrorCode.METHOD_NOT_ALLOWED, message, allow)
 
 
@@ -251,6 +251,6 @@ async def _body(receive: Receive) -> bytes:
 
 
 def text_of(headers: Headers, name: bytes) -> str | None:
-    """The text of a header; None where it is absent."""
+    """Returns the text of a header; None if it is absent."""
     value = headers.get(name)
     return None if value is None else value.decode("latin-1")

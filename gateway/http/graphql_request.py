@@ -1,4 +1,4 @@
-"""What an HTTP request asks, by the GraphQL-over-HTTP specification, and in which media type it wants the answer."""
+"""Parses GraphQL-over-HTTP requests and negotiates the media type of the response."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,14 @@ JSON = "application/json"
 
 
 class RequestError(Exception):
-    """The request as a whole is not served."""
+    """The request is rejected as a whole, before execution.
+
+    Args:
+        status: of the response.
+        code: ``extensions.code`` of the error.
+        message: shown to the client.
+        headers: further headers of the response.
+    """
 
     def __init__(
         self, status: HTTPStatus, code: ErrorCode, message: str, headers: Mapping[str, str] | None = None
@@ -32,10 +39,10 @@ class GraphQLRequest:
     """A well-formed GraphQL-over-HTTP request.
 
     Args:
-        query: the document.
-        variables: as the client sent them.
-        operation_name: of the operation to run.
-        plan: whether its extensions ask for how it is executed.
+        query: the GraphQL document.
+        variables: as sent by the client.
+        operation_name: the operation to execute.
+        plan: whether ``extensions.plan`` requests the execution plan.
     """
 
     query: str
@@ -45,19 +52,19 @@ class GraphQLRequest:
 
 
 def request_in_body(body: bytes) -> GraphQLRequest:
-    """The question in the body of a POST.
+    """Parses the body of a POST.
 
     Raises:
-        Refusal: it is no JSON object with the parts of a question.
+        RequestError: the body is not a JSON object with the parameters of a GraphQL request.
     """
     return _graphql_request(_load(body, "The body"), may_hold_nul=b"\\u0000" in body)
 
 
 def request_in_url(query_string: bytes) -> GraphQLRequest:
-    """The question in the query string of a GET.
+    """Parses the query string of a GET.
 
     Raises:
-        Refusal: its parts are not those of a question.
+        RequestError: the parameters are not those of a GraphQL request.
     """
     given: dict[str, Any] = dict(parse_qsl(query_string.decode("latin-1")))
     for name in ("variables", "extensions"):
@@ -67,10 +74,10 @@ def request_in_url(query_string: bytes) -> GraphQLRequest:
 
 
 def check_content_type(content_type: str) -> None:
-    """Accept a body of JSON in UTF-8.
+    """Checks that the body is declared as JSON in UTF-8.
 
     Raises:
-        Refusal: it is said to be something else.
+        RequestError: it is declared as anything else.
     """
     media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
     charsets = {part.removeprefix("charset=").strip('"') for part in parameters if part.startswith("charset=")}
@@ -80,53 +87,53 @@ def check_content_type(content_type: str) -> None:
 
 
 def negotiate(accept: str | None) -> str:
-    """The media type to answer in: what an Accept header likes best, GraphQL's own where it likes both alike.
+    """Returns the media type that an Accept header prefers; GraphQL's own if it prefers neither.
 
     Raises:
-        Refusal: it accepts neither.
+        RequestError: it accepts neither.
     """
     if accept is None:
         return GRAPHQL_JSON
-    liked = {media_type: _quality(accept, media_type) for media_type in (GRAPHQL_JSON, JSON)}
-    best = max(liked, key=lambda media_type: liked[media_type])
-    if liked[best][0] <= 0:
-        message = f"Answers are {GRAPHQL_JSON} or {JSON}."
+    qualities = {media_type: _quality(accept, media_type) for media_type in (GRAPHQL_JSON, JSON)}
+    best = max(qualities, key=lambda media_type: qualities[media_type])
+    if qualities[best][0] <= 0:
+        message = f"Accept must allow {GRAPHQL_JSON} or {JSON}."
         raise RequestError(HTTPStatus.NOT_ACCEPTABLE, ErrorCode.NOT_ACCEPTABLE, message)
     return best
 
 
-def takes_gzip(accept_encoding: str) -> bool:
-    """Whether an Accept-Encoding header asks for gzip."""
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Returns whether an Accept-Encoding header accepts gzip."""
     return _best_quality(accept_encoding, ("*", "gzip"))[0] > 0
 
 
-def _load(text: str | bytes, what: str) -> Any:
+def _load(text: str | bytes, name: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        raise _malformed(f"{what} is not valid JSON in UTF-8.") from None
+        raise _malformed(f"{name} is not valid JSON in UTF-8.") from None
 
 
-def _graphql_request(parts: Any, *, may_hold_nul: bool) -> GraphQLRequest:
-    if not isinstance(parts, dict):
-        raise _malformed("The body must be a JSON object with 'query'; batches are not served.")
-    query, operation_name, variables = parts.get("query"), parts.get("operationName"), parts.get("variables")
-    extensions = parts.get("extensions")
+def _graphql_request(parameters: Any, *, may_hold_nul: bool) -> GraphQLRequest:
+    if not isinstance(parameters, dict):
+        raise _malformed("The body must be a JSON object with 'query'; batching is not supported.")
+    query, operation_name = parameters.get("query"), parameters.get("operationName")
+    variables, extensions = parameters.get("variables"), parameters.get("extensions")
     if not isinstance(query, str) or not query:
-        raise _malformed("'query' must be a GraphQL document.")
+        raise _malformed("'query' must be a GraphQL document in a non-empty string.")
     if not isinstance(operation_name, (str, type(None))):
         raise _malformed("'operationName' must be a string.")
     for name, value in (("variables", variables), ("extensions", extensions)):
         if not isinstance(value, (dict, type(None))):
-            raise _malformed(f"'{name}' must be an object.")
+            raise _malformed(f"'{name}' must be a JSON object.")
     if may_hold_nul and _holds_nul(variables):
-        message = "Text must not hold the character U+0000."
+        message = "Strings must not contain the character U+0000."
         raise RequestError(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_USER_INPUT, message)
     return GraphQLRequest(query, variables, operation_name or None, bool(extensions and extensions.get("plan")))
 
 
 def _holds_nul(value: Any) -> bool:
-    """Whether a text anywhere in a JSON value holds U+0000, which PostgreSQL does not store."""
+    """Returns whether any string in a JSON value contains U+0000, which PostgreSQL cannot store."""
     values = [value]
     while values:
         item = values.pop()
@@ -149,7 +156,7 @@ def _quality(accept: str, media_type: str) -> tuple[float, int]:
 
 
 def _best_quality(accept: str, ranges: tuple[str, ...]) -> tuple[float, int]:
-    """How much something is wanted, by the most specific of the ranges that hold it, and which; 0 if by none."""
+    """Returns the quality of the most specific range that matches, and its index; 0 and -1 if none matches."""
     found = (0.0, -1)
     for part in accept.lower().split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))

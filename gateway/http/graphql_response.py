@@ -1,9 +1,9 @@
-"""GraphQL answers as HTTP responses: one list of headers, one body, compressed where that helps.
+"""GraphQL responses over HTTP: one list of headers, one body, compressed if that helps.
 
-Compression and secrets: lengths of compressed answers tell something of their content to whoever can see them and make
-the same caller ask again and again with texts of his choice in the answer (BREACH). Callers sign in by a bearer token
-in a header that no browser sends by itself, other sites' pages are not allowed to ask (no CORS), and no answer holds a
-credential; so nobody but the caller chooses what is asked in the caller's name.
+Compression and secrets: the length of a compressed response reveals something of its content to an observer who can
+make the caller repeat a request with chosen text in the response (BREACH). Here no other site can send a request in a
+caller's name: callers authenticate with a bearer token in a header that no browser adds by itself, CORS is not enabled,
+and no response contains a credential.
 """
 
 import asyncio
@@ -18,20 +18,21 @@ from graphql import ExecutionResult
 from starlette.types import Send
 
 from gateway.http.graphql_request import GRAPHQL_JSON, RequestError
-from gateway.http.middleware import refusal_body
+from gateway.http.middleware import error_body
 from schema.runtime.errors import UNEXPECTED, ErrorCode
 
 logger = logging.getLogger("gateway.http.graphql")
-# Less fits into one packet anyway. zlib at level 1: 10 us for 2 kB, 50 for 35 kB, 500 for 170 kB, to a sixth.
+# A smaller body fits into one packet. zlib at level 1 takes 10 us for 2 kB, 50 for 35 kB, 500 for 170 kB, and leaves
+# a sixth.
 COMPRESSED_FROM = 1_400
-# What takes longer than 1 ms must not keep others waiting; the way to a thread and back costs 0.1 ms.
+# Compression above 1 ms must not block the event loop; a thread costs 0.1 ms.
 THREAD_FROM = 300_000
-GZIP = 31  # zlib's window bits for the largest window within gzip's frame
+GZIP = 31  # zlib's window bits: the largest window, in the gzip format
 FASTEST = 1
 
 
 class GraphQLResponse(NamedTuple):
-    """A response that is to be sent."""
+    """An HTTP response with a GraphQL body."""
 
     status: HTTPStatus
     body: bytes
@@ -39,7 +40,7 @@ class GraphQLResponse(NamedTuple):
     headers: Mapping[str, str] = {}
 
     async def send(self, send: Send, *, gzip: bool) -> None:
-        """Send it, compressed if the client takes gzip and it is worth it."""
+        """Sends the response; compressed if ``gzip`` and the body is long enough."""
         body = self.body
         headers = [
             (b"content-type", self.media_type.encode() + b"; charset=utf-8"),
@@ -57,36 +58,37 @@ class GraphQLResponse(NamedTuple):
 
 
 def response_of(result: ExecutionResult, media_type: str, request_id: str) -> GraphQLResponse:
-    """What a document came to.
+    """Returns the response to an executed operation.
 
-    Values are JSON's, or such as orjson writes as the schema's scalars do: aware datetimes in UTC, dates, UUIDs and
-    ``orjson.Fragment``. What it refuses empties the answer: it is a fault of ours, and masked like any other.
+    Values are those of JSON, or such that orjson writes as the schema's scalars do: aware datetimes in UTC, dates,
+    UUIDs and ``orjson.Fragment``. Any other value is an internal error: it is logged, and the response contains only a
+    masked error.
     """
     errors = [error.formatted for error in result.errors or ()]
-    nothing_ran = result.data is None and not any("path" in error for error in errors)
-    answer: dict[str, Any] = {"errors": errors} if errors else {}
-    if not nothing_ran:
-        answer["data"] = result.data
+    not_executed = result.data is None and not any("path" in error for error in errors)
+    content: dict[str, Any] = {"errors": errors} if errors else {}
+    if not not_executed:
+        content["data"] = result.data
     if result.extensions:
-        answer["extensions"] = result.extensions
+        content["extensions"] = result.extensions
     try:
-        body = orjson.dumps(answer)
+        body = orjson.dumps(content)
     except TypeError:
-        logger.exception("request %s: the answer is not JSON", request_id)
+        logger.exception("request %s: the response cannot be serialized", request_id)
         error = {"message": UNEXPECTED, "extensions": {"code": ErrorCode.INTERNAL_ERROR, "requestId": request_id}}
         body = orjson.dumps({"errors": [error], "data": None})
-    status = HTTPStatus.BAD_REQUEST if nothing_ran and media_type == GRAPHQL_JSON else HTTPStatus.OK
+    status = HTTPStatus.BAD_REQUEST if not_executed and media_type == GRAPHQL_JSON else HTTPStatus.OK
     return GraphQLResponse(status, body, media_type)
 
 
-def error_response(refusal: RequestError, media_type: str) -> GraphQLResponse:
-    """Why there is no answer."""
-    return GraphQLResponse(refusal.status, refusal_body(refusal.code, str(refusal)), media_type, refusal.headers)
+def error_response(error: RequestError, media_type: str) -> GraphQLResponse:
+    """Returns the response to a rejected request."""
+    return GraphQLResponse(error.status, error_body(error.code, str(error)), media_type, error.headers)
 
 
 def unexpected_error_response(media_type: str, request_id: str) -> GraphQLResponse:
-    """That there is no answer for a reason that is ours."""
-    body = refusal_body(ErrorCode.INTERNAL_ERROR, UNEXPECTED, requestId=request_id)
+    """Returns the masked response to a request that failed with an unexpected error."""
+    body = error_body(ErrorCode.INTERNAL_ERROR, UNEXPECTED, requestId=request_id)
     return GraphQLResponse(HTTPStatus.INTERNAL_SERVER_ERROR, body, media_type)
 
 

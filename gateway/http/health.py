@@ -1,4 +1,4 @@
-"""Health over HTTP, for monitors and orchestrators: ``resolvers.health`` in the shape that was agreed on."""
+"""Health over HTTP, for monitors and orchestrators. No authentication required."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,35 +16,35 @@ from resolvers import health
 from resolvers.installation import Installation
 
 
-def probe_routes(installation: Installation, now: Callable[[], datetime]) -> list[BaseRoute]:
-    """``/health`` and what lies under it."""
+def health_routes(installation: Installation, now: Callable[[], datetime]) -> list[BaseRoute]:
+    """Returns ``/health`` and the routes below it."""
 
-    def of(*names: str, detailed: bool = False) -> Callable[[Request], Any]:
-        async def answer(request: Request) -> Response:
+    def overall(*names: str, detailed: bool = False) -> Callable[[Request], Any]:
+        async def respond(request: Request) -> Response:
             found = await health.check(request.state.stores, now, installation, names)
             return _response(found, serving=found.status is not HealthStatus.UNHEALTHY, detailed=detailed)
 
-        return answer
+        return respond
 
-    def of_one(name: str) -> Callable[[Request], Any]:
-        async def answer(request: Request) -> Response:
+    def single(name: str) -> Callable[[Request], Any]:
+        async def respond(request: Request) -> Response:
             found = await health.check(request.state.stores, now, installation, (name,))
             healthy = found.services[0].healthy
             status = HealthStatus.HEALTHY if healthy else HealthStatus.UNHEALTHY
             return _response(replace(found, status=status), serving=healthy)
 
-        return answer
+        return respond
 
     async def live(_request: Request) -> Response:
         return _response(Health(HealthStatus.HEALTHY, health.VERSION, now(), ()), serving=True)
 
     return [
-        Route("/health", of("database", "graph", "cache", "external")),
-        Route("/health/database", of_one("database")),
-        Route("/health/graph", of_one("graph")),
-        Route("/health/cache", of_one("cache")),
-        Route("/health/external", of("external", detailed=True)),
-        Route("/health/ready", of("database")),
+        Route("/health", overall("database", "graph", "cache", "external")),
+        Route("/health/database", single("database")),
+        Route("/health/graph", single("graph")),
+        Route("/health/cache", single("cache")),
+        Route("/health/external", overall("external", detailed=True)),
+        Route("/health/ready", overall("database")),
         Route("/health/live", live),
     ]
 

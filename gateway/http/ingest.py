@@ -1,4 +1,4 @@
-"""Messages by HTTP and from files: streams of any length, in bounded memory, batch by batch."""
+"""Ingestion over HTTP and from files: streams of any length, in bounded memory, batch by batch."""
 
 import asyncio
 import logging
@@ -32,28 +32,28 @@ logger = logging.getLogger(__name__)
 
 PATH = "/ingest/typeb"
 BATCH_SECONDS = 20.0
-# A sender that pauses longer is gone; what it has sent so far is kept.
+# A sender that pauses longer is disconnected; messages already received stay stored.
 IDLE_SECONDS = 60.0
-# How long messages wait for others to be stored with.
+# Longest wait of a message for a full batch.
 FLUSH_SECONDS = 0.1
-# Streams at once in a process: each holds a batch, and more of them would only wait for the same database.
-STREAMS = 8
-# Batches stored at once: one computes while another's statements run. More would wait for each other's bags and
-# messages with all that they hold locked.
-STORED_AT_ONCE = 2
+# Concurrent streams of a process: each holds a batch in memory, and more of them would wait for the same database.
+MAX_STREAMS = 8
+# Batches stored concurrently: one computes while another's statements run. More would wait for each other's locks on
+# bags and messages.
+CONCURRENT_BATCHES = 2
 RETRY_AFTER = {"Retry-After": "1"}
 DOCUMENTS = ("application/json", "application/x-ndjson", "application/xml", "text/xml")
 CHUNK = 65_536
-SAY_SECONDS = 2.0
-LONGEST_DOCUMENT = 1_048_576
-REPEAT = "Send all of it again: what was stored is known by its content."
+PROGRESS_SECONDS = 2.0
+MAX_DOCUMENT = 1_048_576
+REPEAT = "Send the whole stream again: messages already stored are recognised."
 
 
 async def batches(chunks: AsyncIterator[bytes]) -> AsyncGenerator[list[InputPiece], None]:
-    """The pieces of a stream of Type B, up to ``BATCH`` together; those of a slow stream as they come.
+    """Yields the pieces of a Type B stream in batches of up to ``BATCH``; those of a slow stream as they arrive.
 
     Raises:
-        TimeoutError: nothing came for ``IDLE_SECONDS``.
+        TimeoutError: nothing arrived for ``IDLE_SECONDS``.
     """
     splitter, waiting = Splitter(), list[InputPiece]()
     clock = asyncio.get_running_loop().time
@@ -61,13 +61,13 @@ async def batches(chunks: AsyncIterator[bytes]) -> AsyncGenerator[list[InputPiec
     arriving = asyncio.ensure_future(anext(chunks, None))
     try:
         while True:
-            patience = max(0.0, stored_at + FLUSH_SECONDS - clock()) if waiting else IDLE_SECONDS
-            done, _ = await asyncio.wait({arriving}, timeout=patience)
+            timeout = max(0.0, stored_at + FLUSH_SECONDS - clock()) if waiting else IDLE_SECONDS
+            done, _ = await asyncio.wait({arriving}, timeout=timeout)
             if done:
                 chunk = arriving.result()
                 if chunk is None:
                     break
-                # The next is on its way while these are stored, and no more than that.
+                # Reads one chunk ahead while this one is stored.
                 arriving = asyncio.ensure_future(anext(chunks, None))
                 waiting += splitter.feed(chunk)
             elif not waiting:
@@ -83,15 +83,15 @@ async def batches(chunks: AsyncIterator[bytes]) -> AsyncGenerator[list[InputPiec
         arriving.cancel()
 
 
-class Intake:
-    """``POST /ingest/typeb``: the body is a stream of Type B, or one document with scans as JSON or Baggage XML.
+class IngestEndpoint:
+    """``POST /ingest/typeb``: the body is a Type B stream, or one document with scans as JSON or Baggage XML.
 
-    The body is read no faster than it is stored, so that TCP slows the sender down. The answer counts what became of
-    it; where something fails on the way it says so with the counts so far.
+    The body is read no faster than it is stored, so TCP slows the sender down. The response contains the counts of
+    messages by outcome; an error response contains the counts so far.
 
     Args:
-        tokens: tells who sends.
-        installation: whose it is.
+        tokens: authenticates requests.
+        installation: the airline that is served.
         now: the clock.
     """
 
@@ -100,44 +100,48 @@ class Intake:
         self._installation = installation
         self._now = now
         self._streams = 0
-        self._turns = asyncio.Semaphore(STORED_AT_ONCE)
+        self._batches = asyncio.Semaphore(CONCURRENT_BATCHES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Serves one request."""
         request = Request(scope, receive)
-        answer = self._refusal(request)
-        if answer is None:
+        response = self._rejection(request)
+        if response is None:
             self._streams += 1
             try:
-                answer = await self._take(request)
+                response = await self._ingest(request)
             except ClientDisconnect:
                 return
             finally:
                 self._streams -= 1
-        await answer(scope, receive, send)
+        await response(scope, receive, send)
 
-    def _refusal(self, request: Request) -> Response | None:
+    def _rejection(self, request: Request) -> Response | None:
         if request.method != "POST":
-            return _told(HTTPStatus.METHOD_NOT_ALLOWED, "Messages are sent by POST.", headers={"Allow": "POST"})
+            return _error(HTTPStatus.METHOD_NOT_ALLOWED, "Ingestion requires POST.", headers={"Allow": "POST"})
         try:
             actor = self._tokens.actor(request.headers.get("authorization"))
         except InvalidToken as error:
-            return _told(HTTPStatus.UNAUTHORIZED, str(error), headers={"WWW-Authenticate": "Bearer"})
+            return _error(HTTPStatus.UNAUTHORIZED, str(error), headers={"WWW-Authenticate": "Bearer"})
         record_of(request.scope).actor = actor.id
         if actor.role is None:
-            message = "Sign in: this needs a bearer token."
-            return _told(HTTPStatus.UNAUTHORIZED, message, headers={"WWW-Authenticate": "Bearer"})
+            message = "Ingestion requires a bearer token."
+            return _error(HTTPStatus.UNAUTHORIZED, message, headers={"WWW-Authenticate": "Bearer"})
         if actor.role not in SENDERS:
-            return _told(HTTPStatus.FORBIDDEN, "Your role does not allow this.")
-        if self._streams >= STREAMS:
-            return _told(HTTPStatus.SERVICE_UNAVAILABLE, f"{STREAMS} others send now: wait.", headers=RETRY_AFTER)
+            return _error(HTTPStatus.FORBIDDEN, "Your role must not send messages.")
+        if self._streams >= MAX_STREAMS:
+            return _error(
+                HTTPStatus.SERVICE_UNAVAILABLE, f"{MAX_STREAMS} streams are open: try again later.", headers=RETRY_AFTER
+            )
         return None
 
-    async def _take(self, request: Request) -> Response:
+    async def _ingest(self, request: Request) -> Response:
         try:
             received_at = _received_at(request.headers.get("x-received-at"))
         except ValueError:
-            return _told(HTTPStatus.BAD_REQUEST, "X-Received-At is a time with a zone: 2026-11-23T19:12:05Z.")
+            return _error(
+                HTTPStatus.BAD_REQUEST, "X-Received-At must be a timestamp with a zone, such as 2026-11-23T19:12:05Z."
+            )
         context = Context(
             self._tokens.actor(request.headers.get("authorization")),
             record_of(request.scope).id,
@@ -150,23 +154,25 @@ class Intake:
         try:
             async with aclosing(_pieces(request)) as stream:
                 async for pieces in stream:
-                    async with self._turns:
+                    async with self._batches:
                         with deadline(BATCH_SECONDS):
                             done += await ingest(context, pieces, received_at or self._now(), IntakeChannel.HTTP)
         except TimeoutError:
-            return _told(HTTPStatus.REQUEST_TIMEOUT, f"Nothing came for {IDLE_SECONDS:g} s. {REPEAT}", done)
-        except _TooLong:
-            message = f"A document has at most {LONGEST_DOCUMENT} bytes; Type B (text/plain) may have any length."
-            return _told(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
+            return _error(HTTPStatus.REQUEST_TIMEOUT, f"Nothing was received for {IDLE_SECONDS:g} s. {REPEAT}", done)
+        except _DocumentTooLong:
+            message = (
+                f"A document must not exceed {MAX_DOCUMENT} bytes; a Type B stream (text/plain) can have any length."
+            )
+            return _error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
         except OutsideError as error:
-            logger.warning("messages could not be stored: %s", error)
-            message = f"The records cannot be reached. {REPEAT}"
-            return _told(HTTPStatus.SERVICE_UNAVAILABLE, message, done, headers=RETRY_AFTER)
+            logger.warning("ingestion failed: %s", error)
+            message = f"PostgreSQL is unavailable. {REPEAT}"
+            return _error(HTTPStatus.SERVICE_UNAVAILABLE, message, done, headers=RETRY_AFTER)
         return Response(orjson.dumps(counts_of(done)), media_type="application/json")
 
 
-class _TooLong(Exception):
-    """A document that is read as a whole is longer than is allowed."""
+class _DocumentTooLong(Exception):
+    """A document that is read as a whole exceeds ``MAX_DOCUMENT``."""
 
 
 async def _pieces(request: Request) -> AsyncGenerator[list[InputPiece], None]:
@@ -175,8 +181,8 @@ async def _pieces(request: Request) -> AsyncGenerator[list[InputPiece], None]:
         document = bytearray()
         async for chunk in chunks:
             document += chunk
-            if len(document) > LONGEST_DOCUMENT:
-                raise _TooLong
+            if len(document) > MAX_DOCUMENT:
+                raise _DocumentTooLong
         pieces = pieces_of(bytes(document))
         for start in range(0, len(pieces), BATCH):
             yield pieces[start : start + BATCH]
@@ -188,14 +194,14 @@ async def _pieces(request: Request) -> AsyncGenerator[list[InputPiece], None]:
 def _received_at(text: str | None) -> datetime | None:
     if text is None:
         return None
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+    timestamp = datetime.fromisoformat(text)
+    if timestamp.tzinfo is None:
         raise ValueError(text)
-    return moment.astimezone(UTC)
+    return timestamp.astimezone(UTC)
 
 
 def counts_of(done: IngestResult) -> dict[str, int]:
-    """What became of messages, by the names that callers know."""
+    """Returns the counts of messages by outcome, under the names of the API."""
     return {
         "messages": done.messages,
         "duplicates": done.duplicates,
@@ -206,11 +212,11 @@ def counts_of(done: IngestResult) -> dict[str, int]:
     }
 
 
-def _told(
+def _error(
     status: HTTPStatus, message: str, done: IngestResult | None = None, headers: dict[str, str] | None = None
 ) -> Response:
     body = {"error": message, **(counts_of(done) if done else {})}
-    # What is left of the body is not read, so the connection cannot serve another request.
+    # The rest of the body is not read, so the connection cannot serve another request.
     return Response(
         orjson.dumps(body),
         status_code=status,
@@ -220,16 +226,16 @@ def _told(
 
 
 async def ingest_file(context: Context, path: str, received_at: datetime | None, say: Callable[[str], None]) -> int:
-    """Takes in a file, or standard input for ``-``, and tells of its progress; answers an exit code.
+    """Ingests a file, or standard input for ``-``, and reports progress; returns the exit code.
 
-    0 where all of it is stored, 1 where some of it could not be read (it is kept: ``deadLetters``) or the file could
-    not be. A store that fails ends it with its error; the same file may be taken in again.
+    The exit code is 0 if all messages are stored, 1 if some could not be parsed (they are kept as ``deadLetters``) or
+    the file could not be read. The file can be ingested again after an error of a store.
     """
-    progress = _Progress(say)
+    progress = _IngestProgress(say)
     try:
         file = sys.stdin.buffer if path == "-" else await asyncio.to_thread(Path(path).open, "rb")
     except OSError as error:
-        say(f"{path} cannot be read: {error.strerror}")
+        say(f"{path}: {error.strerror}")
         return 1
     with file:
         async with aclosing(batches(_read(file))) as stream:
@@ -245,29 +251,29 @@ async def _read(file: BinaryIO) -> AsyncIterator[bytes]:
         yield chunk
 
 
-class _Progress:
-    """Says how far it has come and how fast, every other second."""
+class _IngestProgress:
+    """Reports counts and rate every 2 seconds."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.done = IngestResult()
         self._say = say
-        self._began = self._said = monotonic()
+        self._started = self._reported = monotonic()
 
     def add(self, more: IngestResult) -> None:
         self.done += more
-        if monotonic() - self._said >= SAY_SECONDS:
-            self._said = monotonic()
+        if monotonic() - self._reported >= PROGRESS_SECONDS:
+            self._reported = monotonic()
             self._say(self._text())
 
     def end(self) -> None:
         self._say(self._text())
         if self.done.dead_letters:
-            self._say("What could not be read is kept: see `deadLetters` in GraphQL, correct and replay it there.")
+            self._say("Messages that could not be parsed are kept: query `deadLetters`, correct and replay them.")
 
     def _text(self) -> str:
         done = self.done
-        rate = done.events / max(monotonic() - self._began, 0.001)
+        rate = done.events / max(monotonic() - self._started, 0.001)
         return (
-            f"{done.messages:,} messages, {done.events:,} events ({rate:,.0f}/s), {done.duplicates:,} known before, "
-            f"{done.dead_letters:,} not readable, {done.others:,} others"
+            f"{done.messages:,} messages, {done.events:,} events ({rate:,.0f}/s), {done.duplicates:,} duplicates, "
+            f"{done.dead_letters:,} dead letters, {done.others:,} others"
         )

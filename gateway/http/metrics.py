@@ -1,7 +1,7 @@
-"""Figures of one serving process for Prometheus, at ``/metrics``.
+"""Prometheus metrics of one serving process, at ``/metrics``.
 
-A scraper signs in by the bearer token of a monitor or an administrator. Each process has figures of its own, told apart
-by ``process``: where there are several, a scrape is answered by the one that it reaches.
+A scraper authenticates with the bearer token of a monitor or an administrator. Each process has its own metrics, with
+the label ``process``; with several processes, a scrape returns those of the process that it reaches.
 """
 
 import os
@@ -31,59 +31,61 @@ Family = CounterMetricFamily | GaugeMetricFamily
 
 
 def metrics_routes(schema: GatewaySchema, tokens: TokenVerifier) -> list[BaseRoute]:
-    """``/metrics``."""
+    """Returns ``/metrics``."""
 
     async def show(request: Request) -> Response:
         try:
             role = tokens.actor(request.headers.get("authorization")).role
         except InvalidToken as error:
-            return _refused(HTTPStatus.UNAUTHORIZED, str(error))
+            return _error(HTTPStatus.UNAUTHORIZED, str(error))
         if role is None:
-            return _refused(HTTPStatus.UNAUTHORIZED, "Sign in by the bearer token of a monitor or an administrator.")
+            return _error(HTTPStatus.UNAUTHORIZED, "Metrics require the bearer token of a monitor or an administrator.")
         if role not in MONITORS:
-            return _refused(HTTPStatus.FORBIDDEN, "Metrics are for monitors and administrators.")
+            return _error(HTTPStatus.FORBIDDEN, "Metrics require the role MONITOR or ADMIN.")
         registry = CollectorRegistry()
-        behind = await graph_lag(request.state.stores)
-        registry.register(_Figures(schema, request.state.stores, request.state.live.hub, behind))
+        lag = await graph_lag(request.state.stores)
+        registry.register(_MetricsCollector(schema, request.state.stores, request.state.live.hub, lag))
         return Response(generate_latest(registry), headers={"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"})
 
     return [Route("/metrics", show)]
 
 
-class _Figures(Collector):
-    """What the schema, the stores and the hub count anyway."""
+class _MetricsCollector(Collector):
+    """Counters of the schema, the stores and the hub."""
 
-    def __init__(self, schema: GatewaySchema, stores: Stores, hub: Hub, behind: Lag | None) -> None:
+    def __init__(self, schema: GatewaySchema, stores: Stores, hub: Hub, lag: Lag | None) -> None:
         self._schema = schema
         self._stores = stores
         self._hub = hub
-        self._behind = behind
+        self._lag = lag
         self._process = str(os.getpid())
 
     def collect(self) -> Iterable[Family]:
-        """All figures as they are now."""
+        """Returns all current values."""
         yield from self._documents()
         yield from self._stages()
         yield from self._statements()
         yield from self._connections()
-        yield from self._lag()
+        yield from self._graph_lag()
         yield from self._subscribers()
 
     def _documents(self) -> Iterable[Family]:
         documents = self._schema.documents
-        yield self._gauge("gateway_documents", "Documents that are kept, parsed and validated.", len(documents))
-        yield self._gauge("gateway_document_bytes", "Bytes that they take, by estimate.", documents.size)
-        yield self._gauge("gateway_plans", "Operations whose plans are kept.", len(self._schema.plans))
-        yield self._counter("gateway_document_hits", "Requests whose document was kept.", documents.hits)
-        yield self._counter("gateway_document_misses", "Requests whose document was not.", documents.misses)
+        yield self._gauge("gateway_documents", "Cached documents, parsed and validated.", len(documents))
+        yield self._gauge("gateway_document_bytes", "Estimated size of the cached documents in bytes.", documents.size)
+        yield self._gauge("gateway_plans", "Operations with a cached plan.", len(self._schema.plans))
+        yield self._counter("gateway_document_hits", "Requests whose document was cached.", documents.hits)
+        yield self._counter("gateway_document_misses", "Requests whose document was not cached.", documents.misses)
 
     def _stages(self) -> Iterable[Family]:
         labels = ("process", "field")
         calls = CounterMetricFamily(
-            "gateway_stage_calls", "Calls of a field, for all parents at a place.", None, labels
+            "gateway_stage_calls", "Calls of a field, each for all parents at a response path.", None, labels
         )
-        parents = CounterMetricFamily("gateway_stage_parents", "Parents that a field was called for.", None, labels)
-        seconds = CounterMetricFamily("gateway_stage_seconds", "Seconds until the values were there.", None, labels)
+        parents = CounterMetricFamily("gateway_stage_parents", "Parents of the calls of a field.", None, labels)
+        seconds = CounterMetricFamily(
+            "gateway_stage_seconds", "Seconds until the values of a field were available.", None, labels
+        )
         for field, metrics in self._schema.plans.metrics.items():
             if metrics.calls:
                 calls.add_metric((self._process, field), metrics.calls)
@@ -93,9 +95,9 @@ class _Figures(Collector):
 
     def _statements(self) -> Iterable[Family]:
         labels = ("process", "store", "statement")
-        calls = CounterMetricFamily("gateway_statement_calls", "Calls to a store, by statement.", None, labels)
-        errors = CounterMetricFamily("gateway_statement_errors", "Those that failed.", None, labels)
-        seconds = CounterMetricFamily("gateway_statement_seconds", "Seconds that they took.", None, labels)
+        calls = CounterMetricFamily("gateway_statement_calls", "Calls of a store, by statement.", None, labels)
+        errors = CounterMetricFamily("gateway_statement_errors", "Failed calls of a store.", None, labels)
+        seconds = CounterMetricFamily("gateway_statement_seconds", "Seconds in calls of a store.", None, labels)
         for store, statements in self._by_store().items():
             for name, figures in statements().items():
                 calls.add_metric((self._process, store, name), figures["calls"])
@@ -112,32 +114,38 @@ class _Figures(Collector):
 
     def _connections(self) -> Iterable[Family]:
         pool = self._stores.postgres.get_pool_stats()
-        yield self._gauge("gateway_postgres_connections", "Connections to PostgreSQL that are open.", pool["size"])
-        yield self._gauge("gateway_postgres_connections_in_use", "Those that are lent.", pool["in_use"])
-        yield self._gauge("gateway_postgres_connections_max", "Those that are allowed.", pool["max"])
+        yield self._gauge("gateway_postgres_connections", "Open connections to PostgreSQL.", pool["size"])
+        yield self._gauge("gateway_postgres_connections_in_use", "Connections to PostgreSQL in use.", pool["in_use"])
+        yield self._gauge(
+            "gateway_postgres_connections_max", "Maximum number of connections to PostgreSQL.", pool["max"]
+        )
 
     def _subscribers(self) -> Iterable[Family]:
         read = self._hub.metrics
-        yield self._gauge("gateway_live_subscribers", "Subscribers to changes.", self._hub.count)
-        yield self._counter("gateway_live_rows", "Rows of the log of changes that were read for them.", read.rows)
-        yield self._counter("gateway_live_seconds", "Seconds from when those were written until then.", read.seconds)
+        yield self._gauge("gateway_live_subscribers", "Current subscribers to changes.", self._hub.count)
+        yield self._counter("gateway_live_rows", "Rows of the change log read for subscribers.", read.rows)
+        yield self._counter(
+            "gateway_live_seconds", "Seconds from writing a row of the change log to reading it.", read.seconds
+        )
 
-    def _lag(self) -> Iterable[Family]:
-        if self._behind is not None:
-            yield self._gauge("gateway_graph_lag_seconds", "Age of the oldest untold change.", self._behind.seconds)
-            yield self._gauge("gateway_graph_lag_events", "Events the graph must be told.", self._behind.events)
+    def _graph_lag(self) -> Iterable[Family]:
+        if self._lag is not None:
+            yield self._gauge(
+                "gateway_graph_lag_seconds", "Age of the oldest change that the graph lacks.", self._lag.seconds
+            )
+            yield self._gauge("gateway_graph_lag_events", "Events that the graph lacks.", self._lag.events)
 
-    def _gauge(self, name: str, said: str, value: float) -> Family:
-        family = GaugeMetricFamily(name, said, None, PROCESS)
+    def _gauge(self, name: str, help_text: str, value: float) -> Family:
+        family = GaugeMetricFamily(name, help_text, None, PROCESS)
         family.add_metric((self._process,), value)
         return family
 
-    def _counter(self, name: str, said: str, value: float) -> Family:
-        family = CounterMetricFamily(name, said, None, PROCESS)
+    def _counter(self, name: str, help_text: str, value: float) -> Family:
+        family = CounterMetricFamily(name, help_text, None, PROCESS)
         family.add_metric((self._process,), value)
         return family
 
 
-def _refused(status: HTTPStatus, message: str) -> Response:
+def _error(status: HTTPStatus, message: str) -> Response:
     challenge = {"WWW-Authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else {}
     return PlainTextResponse(f"{message}\n", status, challenge)

@@ -1,8 +1,8 @@
-"""What every HTTP request passes through before it reaches a route.
+"""Middleware for every HTTP request.
 
-``RequestEdge`` gives it an id, security headers on its answer and one line in the access log; ``BodyLimit`` keeps
-bodies short. Both are plain ASGI and stand before everything else, Starlette included: so they neither buffer nor
-detach the request from its task, and cost a request 10 us together with the line.
+``RequestEdge`` gives each request an id, its response security headers, and the access log a line; ``BodyLimit`` bounds
+the body. Both are plain ASGI and wrap everything else, Starlette included: they neither buffer nor move the request to
+another task.
 """
 
 import logging
@@ -26,7 +26,7 @@ PLAIN_PATH = re.compile(r"[A-Za-z0-9/_.~-]*")
 RECORD = "gateway.record"
 MAX_PATH = 200
 LINE = "%s %s status=%d ms=%.1f actor=%s operation=%s request=%s"
-CLIENT_CLOSED = 499  # nginx's status for a client that left before the answer
+CLIENT_CLOSED = 499  # nginx's status for a client that disconnected before the response
 SECURITY_HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cross-origin-opener-policy", b"same-origin"),
@@ -39,13 +39,13 @@ RawHeaders = Iterable[tuple[bytes, bytes]]
 
 @dataclass(slots=True)
 class RequestRecord:
-    """What the access log says of a request beside its path; the view fills in what it learns.
+    """Fields of the access log, set while a request is served.
 
     Args:
-        id: of the request.
-        actor: the actor's technical name.
-        operation: the operation's name, if the client gave one.
-        status: of the answer, once it has begun.
+        id: the request id.
+        actor: technical name of the actor.
+        operation: the operation's name, if the client sent one.
+        status: of the response, once it has started.
     """
 
     id: str
@@ -55,46 +55,46 @@ class RequestRecord:
 
 
 def record_of(scope: Scope) -> RequestRecord:
-    """The record of the request with this scope."""
+    """Returns the record of a request."""
     record: RequestRecord = scope[RECORD]
     return record
 
 
-def refusal_body(code: ErrorCode, message: str, **extensions: str) -> bytes:
-    """A GraphQL-shaped JSON body for a request that is refused as a whole."""
+def error_body(code: ErrorCode, message: str, **extensions: str) -> bytes:
+    """Returns the JSON body of a GraphQL response with one error, for a request that is rejected as a whole."""
     return orjson.dumps({"errors": [{"message": message, "extensions": {"code": code, **extensions}}]})
 
 
-class Paths:
-    """Sends requests for some paths to applications of their own, everything else to another.
+class PathDispatcher:
+    """Dispatches requests to applications by path.
 
     Args:
         apps: by exact path.
-        others: answers for the rest, and takes part in the lifespan.
+        default: serves all other paths and the lifespan.
     """
 
-    def __init__(self, apps: Mapping[str, ASGIApp], others: ASGIApp) -> None:
+    def __init__(self, apps: Mapping[str, ASGIApp], default: ASGIApp) -> None:
         self._apps = apps
-        self._others = others
+        self._default = default
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
-        app = self._others if scope["type"] == "lifespan" else self._apps.get(scope["path"], self._others)
+        """Serves one connection."""
+        app = self._default if scope["type"] == "lifespan" else self._apps.get(scope["path"], self._default)
         await app(scope, receive, send)
 
 
 class RequestEdge:
-    """Id, security headers and access log.
+    """Request id, security headers and access log.
 
-    A valid ``X-Request-ID`` of the client is taken over, any other replaced; the answer carries it. A route that sets
-    a security header itself keeps its own. The log line holds no query string, no body and no header.
+    A valid ``X-Request-ID`` of the client is kept, any other is replaced; the response carries it. A security header
+    that a route sets takes precedence. The log line contains no query string, no body and no header.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
+        """Serves one connection."""
         record = scope[RECORD] = RequestRecord(_request_id(scope.get("headers", ())))
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -104,7 +104,7 @@ class RequestEdge:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 record.status = message["status"]
-                message["headers"] = _completed(message.get("headers", ()), record.id)
+                message["headers"] = _with_edge_headers(message.get("headers", ()), record.id)
             await send(message)
 
         try:
@@ -117,14 +117,14 @@ class RequestEdge:
 
 
 def _request_id(headers: RawHeaders) -> str:
-    """The id that the client gave, if it is one; else a new one."""
+    """Returns the client's request id if it is valid, otherwise a new one."""
     for name, value in headers:
         if name == b"x-request-id":
             return value.decode() if REQUEST_ID.fullmatch(value) else os.urandom(16).hex()
     return os.urandom(16).hex()
 
 
-def _completed(headers: RawHeaders, request_id: str) -> list[tuple[bytes, bytes]]:
+def _with_edge_headers(headers: RawHeaders, request_id: str) -> list[tuple[bytes, bytes]]:
     given = list(headers)
     names = {name.lower() for name, _ in given}
     added = [header for header in SECURITY_HEADERS if header[0] not in names]
@@ -142,17 +142,17 @@ def _log(scope: Scope, record: RequestRecord, seconds: float) -> None:
 
 
 class BodyTooLarge(Exception):
-    """More of a body arrived than is allowed."""
+    """The body exceeds the limit."""
 
 
 class BodyLimit:
-    """Refuses longer bodies with 413: at once by their Content-Length, else as soon as too much has arrived.
+    """Rejects longer bodies with 413: at once by Content-Length, or as soon as too many bytes were received.
 
-    It stands inside ``RequestEdge``, which tells whether an answer has begun.
+    It must be inside ``RequestEdge``, whose record says whether the response has started.
 
     Args:
-        app: what is protected.
-        max_bytes: the longest body.
+        app: the protected application.
+        max_bytes: the maximum length of a body.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int = 1_048_576) -> None:
@@ -160,42 +160,42 @@ class BodyLimit:
         self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
+        """Serves one connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        arrived = 0
+        received = 0
 
         async def receive_limited() -> Message:
-            nonlocal arrived
+            nonlocal received
             message = await receive()
-            arrived += len(message.get("body", b""))
-            if arrived > self._max_bytes:
+            received += len(message.get("body", b""))
+            if received > self._max_bytes:
                 raise BodyTooLarge
             return message
 
         try:
-            if _announced(scope["headers"]) > self._max_bytes:
+            if _content_length(scope["headers"]) > self._max_bytes:
                 raise BodyTooLarge
             await self._app(scope, receive_limited, send)
         except BodyTooLarge:
             if record_of(scope).status is not None:
                 raise
-            await self._refusal()(scope, receive, send)
+            await self._response()(scope, receive, send)
 
-    def _refusal(self) -> Response:
-        message = f"The body is longer than {self._max_bytes} bytes."
+    def _response(self) -> Response:
+        message = f"The body must not exceed {self._max_bytes} bytes."
         return Response(
-            refusal_body(ErrorCode.PAYLOAD_TOO_LARGE, message),
+            error_body(ErrorCode.PAYLOAD_TOO_LARGE, message),
             status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             media_type="application/json",
-            # What is left of the body is not read, so the connection cannot serve another request.
+            # The rest of the body is not read, so the connection cannot serve another request.
             headers={"Connection": "close"},
         )
 
 
-def _announced(headers: RawHeaders) -> int:
-    """The length of the body by its Content-Length, 0 where there is none that can be read."""
+def _content_length(headers: RawHeaders) -> int:
+    """Returns the Content-Length; 0 if it is absent or invalid."""
     for name, value in headers:
         if name == b"content-length":
             return int(value) if value.isdigit() else 0

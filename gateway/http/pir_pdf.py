@@ -1,4 +1,4 @@
-"""Printable files over HTTP, by the links that GraphQL hands out."""
+"""Printable PIRs over HTTP, by signed links that GraphQL returns."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,31 +17,31 @@ from resolvers.documents.pir_pdf_link import InvalidLink
 from resolvers.installation import Installation
 
 SECONDS = 10.0
-# Making a page is work for the processor: so many at a time.
-AT_ONCE = 2
+# Rendering takes CPU, so the number of concurrent renderings is limited.
+CONCURRENT_RENDERINGS = 2
 
 
-def print_routes(installation: Installation, signing_key: bytes, now: Callable[[], datetime]) -> list[BaseRoute]:
-    """``/pirs/ID.pdf``."""
-    room = asyncio.Semaphore(AT_ONCE)
+def pir_pdf_routes(installation: Installation, signing_key: bytes, now: Callable[[], datetime]) -> list[BaseRoute]:
+    """Returns ``/pirs/ID.pdf``."""
+    renderings = asyncio.Semaphore(CONCURRENT_RENDERINGS)
 
     async def show(request: Request) -> Response:
         pir_id = int(request.path_params["pir_id"])
         try:
-            wanted = pir_pdf_link.verify(signing_key, pir_id, request.query_params, now())
+            link = pir_pdf_link.verify(signing_key, pir_id, request.query_params, now())
             with deadline(SECONDS):
                 postgres, request_id = request.state.stores.postgres, record_of(request.scope).id
-                report = await pir_pdf_link.load_pir(postgres, installation, wanted, request_id, now())
+                report = await pir_pdf_link.load_pir(postgres, installation, link, request_id, now())
         except InvalidLink as error:
             return PlainTextResponse(str(error), HTTPStatus.FORBIDDEN)
         except OutsideError:
-            return PlainTextResponse("The records cannot be reached: try again.", HTTPStatus.SERVICE_UNAVAILABLE)
+            return PlainTextResponse("PostgreSQL is unavailable: try again later.", HTTPStatus.SERVICE_UNAVAILABLE)
         if report is None:
-            return PlainTextResponse("There is no such file.", HTTPStatus.NOT_FOUND)
-        async with room:
-            paper = await asyncio.to_thread(pir_pdf.render, report, wanted.language, wanted.paper)
+            return PlainTextResponse("The PIR does not exist.", HTTPStatus.NOT_FOUND)
+        async with renderings:
+            pdf = await asyncio.to_thread(pir_pdf.render, report, link.language, link.paper)
         name = report.reference or f"PIR-{pir_id}"
         headers = {"Cache-Control": "no-store", "Content-Disposition": f'inline; filename="{name}.pdf"'}
-        return Response(paper, media_type="application/pdf", headers=headers)
+        return Response(pdf, media_type="application/pdf", headers=headers)
 
     return [Route("/pirs/{pir_id:int}.pdf", show)]

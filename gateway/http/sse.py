@@ -1,7 +1,7 @@
-"""GraphQL over server-sent events: one request is one operation, its answers are events until it is complete.
+"""GraphQL over server-sent events: one request is one operation, and its responses are events until it completes.
 
-Follows the protocol graphql-sse in its mode of distinct connections: events ``next`` and ``complete``. The id of an
-event is its cursor, so that a browser's EventSource goes on by itself where it was cut off, by ``Last-Event-ID``.
+Follows the protocol graphql-sse in distinct connections mode: events ``next`` and ``complete``. The id of an event is
+its cursor, so a browser's EventSource resumes by itself after an interruption, by ``Last-Event-ID``.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from schema.runtime.streaming import StreamedResult
 
 logger = logging.getLogger("gateway.http.sse")
 HEARTBEAT_SECONDS = 15.0
-# Nobody may change the state of things by a link.
+# A link must not change state.
 ALLOWED = {
     "GET": frozenset({OperationType.QUERY, OperationType.SUBSCRIPTION}),
     "POST": frozenset(OperationType),
@@ -45,32 +45,33 @@ class EventStreams:
     """The ASGI endpoint of GraphQL for requests that accept ``text/event-stream``.
 
     Args:
-        desk: answers.
+        subscriptions: executes the operations.
     """
 
-    def __init__(self, desk: SubscriptionService) -> None:
-        self._desk = desk
+    def __init__(self, subscriptions: SubscriptionService) -> None:
+        self._subscriptions = subscriptions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
+        """Serves one connection."""
         headers = dict(reversed(list(scope["headers"])))
+        limiter = self._subscriptions.limiter
         try:
-            actor, expires_at = self._signed_in(headers)
+            actor, expires_at = self._authenticate(headers)
             record_of(scope).actor = actor.id
-            question = await request_of(scope, headers, receive)
-            with self._desk.seats.connection(), self._desk.seats.subscription(actor):
-                await self._serve(scope, receive, send, actor, expires_at, question, text_of(headers, b"last-event-id"))
-        except LimitReached as full:
-            refusal = RequestError(HTTPStatus.TOO_MANY_REQUESTS, ErrorCode.TOO_MANY_SUBSCRIPTIONS, str(full))
-            await error_response(refusal, JSON).send(send, gzip=False)
-        except RequestError as refusal:
-            await error_response(refusal, JSON).send(send, gzip=False)
+            request = await request_of(scope, headers, receive)
+            with limiter.connection(), limiter.subscription(actor):
+                await self._serve(scope, receive, send, actor, expires_at, request, text_of(headers, b"last-event-id"))
+        except LimitReached as reached:
+            error = RequestError(HTTPStatus.TOO_MANY_REQUESTS, ErrorCode.TOO_MANY_SUBSCRIPTIONS, str(reached))
+            await error_response(error, JSON).send(send, gzip=False)
+        except RequestError as error:
+            await error_response(error, JSON).send(send, gzip=False)
         except ClientDisconnected:
             return
 
-    def _signed_in(self, headers: Mapping[bytes, bytes]) -> tuple[Actor, int | None]:
+    def _authenticate(self, headers: Mapping[bytes, bytes]) -> tuple[Actor, int | None]:
         try:
-            return self._desk.tokens.actor_and_expiry(text_of(headers, b"authorization"))
+            return self._subscriptions.tokens.actor_and_expiry(text_of(headers, b"authorization"))
         except InvalidToken as error:
             raise unauthenticated(error) from None
 
@@ -81,54 +82,56 @@ class EventStreams:
         send: Send,
         actor: Actor,
         expires_at: int | None,
-        question: GraphQLRequest,
+        request: GraphQLRequest,
         last_event: str | None,
     ) -> None:
-        """Send events until the operation is complete, its credential or the process ends, or the client leaves."""
+        """Sends events until the operation completes, the token expires, the process ends or the client disconnects."""
         request_id = record_of(scope).id
 
         async def write(data: bytes, *, more: bool = True) -> None:
             async with asyncio.timeout(SEND_SECONDS):
                 await send({"type": "http.response.body", "body": data, "more_body": more})
 
-        async def tell() -> bytes:
-            answers = self._desk.answers(scope, actor, question, ALLOWED[scope["method"]], last_event)
-            async with aclosing(answers):
-                async for one in answers:
-                    await write(_event(one, request_id))
+        async def send_responses() -> bytes:
+            allowed = ALLOWED[scope["method"]]
+            async with aclosing(self._subscriptions.responses(scope, actor, request, allowed, last_event)) as responses:
+                async for response in responses:
+                    await write(_event(response, request_id))
             return COMPLETE
 
-        async def beat() -> bytes:
+        async def send_heartbeats() -> bytes:
             while True:
                 await asyncio.sleep(HEARTBEAT_SECONDS)
                 await write(COMMENT)
 
-        async def expire() -> bytes:
+        async def wait_for_expiry() -> bytes:
             if expires_at is None:
                 await asyncio.Event().wait()
             else:
-                await asyncio.sleep(expires_at - self._desk.now().timestamp())
+                await asyncio.sleep(expires_at - self._subscriptions.now().timestamp())
             return _event(failure(ErrorCode.UNAUTHENTICATED, "The token has expired."), request_id) + COMPLETE
 
-        async def leave() -> None:
+        async def wait_for_disconnect() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
 
-        async def close() -> bytes:
-            await self._desk.closing.wait()
-            return COMMENT  # not complete: the client is to come again
+        async def wait_for_shutdown() -> bytes:
+            await self._subscriptions.closing.wait()
+            return COMMENT  # without COMPLETE, so that the client reconnects
 
         await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": HEADERS})
         try:
-            last = await _first(tell(), beat(), expire(), leave(), close())
+            last = await _first(
+                send_responses(), send_heartbeats(), wait_for_expiry(), wait_for_disconnect(), wait_for_shutdown()
+            )
             if last is not None:
                 await write(last, more=False)
         except TimeoutError:
-            logger.info("request %s: the client took nothing for %g s", request_id, SEND_SECONDS)
+            logger.info("request %s: the client received nothing for %g s", request_id, SEND_SECONDS)
 
 
 async def _first(*coroutines: Coroutine[Any, Any, bytes | None]) -> bytes | None:
-    """What the first of them comes to that ends; the others are cancelled."""
+    """Returns the result of the first coroutine that ends, and cancels the others."""
     tasks = [asyncio.ensure_future(one) for one in coroutines]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -141,5 +144,5 @@ async def _first(*coroutines: Coroutine[Any, Any, bytes | None]) -> bytes | None
 
 def _event(streamed: StreamedResult, request_id: str) -> bytes:
     data = response_of(streamed.result, JSON, request_id).body
-    mark = b"" if streamed.cursor is None else b"id: " + streamed.cursor.encode() + b"\n"
-    return b"event: next\n" + mark + b"data: " + data + b"\n\n"
+    event_id = b"" if streamed.cursor is None else b"id: " + streamed.cursor.encode() + b"\n"
+    return b"event: next\n" + event_id + b"data: " + data + b"\n\n"

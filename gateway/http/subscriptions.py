@@ -1,4 +1,4 @@
-"""What all streams have in common, whatever carries them: who asks, how many there may be, and when they end."""
+"""Subscriptions over any transport: execution, limits, and shutdown."""
 
 import asyncio
 import signal
@@ -27,76 +27,76 @@ from schema.gateway_schema import GatewaySchema
 from schema.runtime.errors import ErrorCode
 from schema.runtime.streaming import ContextFactory, StreamedResult
 
-# A client that takes nothing for so long is cut off; it may come back with its cursor.
+# A client that receives nothing for so long is disconnected; it can reconnect with its cursor.
 SEND_SECONDS = 60.0
-ENDING = (signal.SIGTERM, signal.SIGINT)
+SHUTDOWN_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class LimitReached(Exception):
-    """There are as many as there may be; the message may be shown."""
+    """A limit of connections or subscriptions is reached; the message may be shown to the client."""
 
 
 class ConnectionLimiter:
-    """How many streams there are, and may be.
+    """Limits the connections of this process, and the subscriptions of one actor in it.
 
     Args:
-        connections: the most in this process.
-        subscriptions: the most of one actor in this process.
+        connections: maximum number of open connections.
+        subscriptions: maximum number of running subscriptions of one actor.
     """
 
     def __init__(self, connections: int, subscriptions: int) -> None:
-        self._connections = connections
-        self._subscriptions = subscriptions
-        self.open = 0
-        self.taken: Counter[tuple[int | None, str]] = Counter()
+        self._max_connections = connections
+        self._max_subscriptions = subscriptions
+        self.connections = 0
+        self.subscriptions: Counter[tuple[int | None, str]] = Counter()
 
     @contextmanager
     def connection(self) -> Iterator[None]:
-        """Counts one connection.
+        """Counts an open connection.
 
         Raises:
-            NoSeat: there are too many.
+            LimitReached: there are too many.
         """
-        if self.open >= self._connections:
-            raise LimitReached("This server has as many streams as it may have: try again later.")
-        self.open += 1
+        if self.connections >= self._max_connections:
+            raise LimitReached("The server has reached its limit of open streams: try again later.")
+        self.connections += 1
         try:
             yield
         finally:
-            self.open -= 1
+            self.connections -= 1
 
     @contextmanager
     def subscription(self, actor: Actor) -> Iterator[None]:
-        """Counts one running operation of an actor.
+        """Counts a running operation of an actor.
 
         Raises:
-            NoSeat: there are too many.
+            LimitReached: there are too many.
         """
         key = actor.airline_id, actor.id
-        if self.taken[key] >= self._subscriptions:
-            raise LimitReached(f"You have {self._subscriptions} subscriptions here; end one first.")
-        self.taken[key] += 1
+        if self.subscriptions[key] >= self._max_subscriptions:
+            raise LimitReached(f"You have reached the limit of {self._max_subscriptions} subscriptions: end one first.")
+        self.subscriptions[key] += 1
         try:
             yield
         finally:
-            self.taken[key] -= 1
-            if not self.taken[key]:
-                del self.taken[key]
+            self.subscriptions[key] -= 1
+            if not self.subscriptions[key]:
+                del self.subscriptions[key]
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionService:
-    """What answers operations on streams.
+    """Executes operations for streams.
 
     Args:
-        schema: that is asked.
-        tokens: tells who asks.
-        installation: whose it is.
+        schema: executes operations.
+        tokens: authenticates connections.
+        installation: the airline that is served.
         signing_key: signs cursors and links.
-        seconds: the time that one answer may take.
+        seconds: deadline of one response.
         now: the clock.
-        seats: how many there may be.
-        closing: set when the process is about to end.
+        limiter: limits connections and subscriptions.
+        closing: set when the process shuts down.
     """
 
     schema: GatewaySchema
@@ -105,46 +105,46 @@ class SubscriptionService:
     signing_key: bytes = field(repr=False)
     seconds: float
     now: Callable[[], datetime]
-    seats: ConnectionLimiter
+    limiter: ConnectionLimiter
     closing: asyncio.Event
 
-    async def answers(
+    async def responses(
         self,
         scope: Scope,
         actor: Actor,
-        question: GraphQLRequest,
+        request: GraphQLRequest,
         allowed: Collection[OperationType],
         resume: str | None,
     ) -> AsyncGenerator[StreamedResult, None]:
-        """The answers to a question; the last one is a failure where it could not begin or go on.
+        """Yields the responses to a request; the last one is a failure if the operation could not start or continue.
 
         Args:
-            allowed: kinds of operations.
-            resume: a cursor to go on from, instead of the one that the question may hold.
+            allowed: the operation types that the transport permits.
+            resume: a cursor to resume from; takes precedence over that of the request.
         """
-        answers = self.schema.stream_operation(
-            question.query,
+        responses = self.schema.stream_operation(
+            request.query,
             self._contexts(scope, actor, resume),
-            variables=question.variables,
-            operation_name=question.operation_name,
+            variables=request.variables,
+            operation_name=request.operation_name,
             allowed=allowed,
         )
         try:
-            async for one in answers:
-                yield one
+            async for response in responses:
+                yield response
         except CannotGetOperationTypeError as error:
             yield failure(ErrorCode.OPERATION_RESOLUTION_FAILED, error.as_http_error_reason())
         except InvalidOperationTypeError as error:
             yield failure(ErrorCode.METHOD_NOT_ALLOWED, error.as_http_error_reason("GET"))
         finally:
-            await answers.aclose()
+            await responses.aclose()
 
     def _contexts(self, scope: Scope, actor: Actor, resume: str | None) -> ContextFactory:
         state, request_id = scope["state"], record_of(scope).id
 
         @asynccontextmanager
-        async def context() -> AsyncGenerator[Context, None]:
-            made = Context(
+        async def open_context() -> AsyncGenerator[Context, None]:
+            context = Context(
                 actor,
                 request_id,
                 self.now,
@@ -157,33 +157,36 @@ class SubscriptionService:
             )
             try:
                 with deadline(self.seconds):
-                    yield made
+                    yield context
             finally:
-                await made.loaders.close()
+                await context.loaders.close()
 
-        return context
+        return open_context
 
 
 def failure(code: ErrorCode, message: str) -> StreamedResult:
-    """That a stream does not begin or go on, and why."""
+    """Returns the response of an operation that cannot start or continue."""
     return StreamedResult(ExecutionResult(None, [GraphQLError(message, extensions={"code": code})]))
 
 
 @contextmanager
 def on_shutdown_signal(closing: asyncio.Event) -> Iterator[None]:
-    """Sets an event as soon as the process is told to end: its server waits for streams before it says so itself."""
+    """Sets an event when the process receives a shutdown signal.
+
+    uvicorn waits for open streams before it shuts the lifespan down, so streams need a signal of their own.
+    """
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
+        yield  # only the main thread can handle signals
         return
     loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in ENDING}
+    before = {number: signal.getsignal(number) for number in SHUTDOWN_SIGNALS}
 
     def end(number: int, _frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(closing.set)
         signal.signal(number, before[signal.Signals(number)])
         signal.raise_signal(number)
 
-    for number in ENDING:
+    for number in SHUTDOWN_SIGNALS:
         signal.signal(number, end)
     try:
         yield

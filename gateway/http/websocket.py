@@ -1,13 +1,13 @@
 """GraphQL over WebSocket, by the protocol graphql-transport-ws: many operations on one connection.
 
-The credential comes as ``authorization`` in the payload of ``connection_init``, since browsers send no header with a
-WebSocket, or in the header. The connection ends with it. Pages of other sites are refused by their Origin.
+The credential is ``authorization`` in the payload of ``connection_init``, since browsers send no header with a
+WebSocket, or the header. The connection closes when the credential expires. Pages of other origins are rejected.
 
-Follows https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md: closed with 4400 for what is no message of it,
-4401 for an operation before the connection is acknowledged, 4403 for a credential that is not, or no longer, accepted,
-4406 for another protocol, 4408 where nothing comes to begin with, 4409 for an id that is in use, 4429 for a second
-beginning or too many connections, 4500 for a fault of ours; 1012 where the process ends, as the server below closes
-what it finds open first: the client is to come again.
+Follows https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md, close reasons included. Close codes: 4400 for
+an invalid message, 4401 for an operation before the connection is acknowledged, 4403 for a credential that is invalid
+or has expired, 4406 for another protocol, 4408 without a timely ``connection_init``, 4409 for an id in use, 4429 for a
+second ``connection_init`` or too many connections, 4500 for an internal error, and 1012 when the process shuts down, so
+that the client reconnects.
 """
 
 import asyncio
@@ -34,12 +34,12 @@ from schema.runtime.streaming import StreamedResult
 logger = logging.getLogger("gateway.http.websocket")
 PROTOCOL = "graphql-transport-ws"
 INIT_SECONDS = 10.0
-LONGEST_ID = 128
-LONGEST_REASON = 120  # bytes; a close frame holds 123
+MAX_ID = 128
+MAX_REASON = 120  # bytes; a close frame has room for 123
 
 
 class CloseCode(IntEnum):
-    """Why the server ends a connection."""
+    """Close codes that the server sends."""
 
     SERVICE_RESTART = 1012
     BAD_REQUEST = 4400
@@ -53,7 +53,12 @@ class CloseCode(IntEnum):
 
 
 class ConnectionClosed(Exception):
-    """The connection is to be ended."""
+    """The server closes the connection.
+
+    Args:
+        code: the close code.
+        reason: shown to the client.
+    """
 
     def __init__(self, code: CloseCode, reason: str) -> None:
         super().__init__(reason)
@@ -61,51 +66,51 @@ class ConnectionClosed(Exception):
 
 
 class ClientClosed(Exception):
-    """The client has ended the connection."""
+    """The client closed the connection."""
 
 
-class GraphQLSockets:
+class GraphQLWebSockets:
     """The ASGI endpoint of GraphQL for WebSockets.
 
     Args:
-        desk: answers.
-        origin: of the product's own pages: ``https://bags.example``.
+        subscriptions: executes the operations.
+        origin: the origin of the product's own pages, such as ``https://bags.example``.
     """
 
-    def __init__(self, desk: SubscriptionService, origin: str) -> None:
-        self._desk = desk
+    def __init__(self, subscriptions: SubscriptionService, origin: str) -> None:
+        self._subscriptions = subscriptions
         self._origin = origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
+        """Serves one connection."""
         await receive()  # websocket.connect
         headers = dict(reversed(list(scope["headers"])))
-        if not self._is_own_page(headers) or self._desk.closing.is_set():
-            await send({"type": "websocket.close"})  # before it is accepted: the server answers 403
+        if not self._is_own_origin(headers) or self._subscriptions.closing.is_set():
+            await send({"type": "websocket.close"})  # before it is accepted: uvicorn responds with 403
             return
-        # The server logs the address of what it accepts.
+        # uvicorn logs the URL of an accepted WebSocket.
         scope["query_string"] = b""
-        known = PROTOCOL in scope["subprotocols"]
-        await send({"type": "websocket.accept", "subprotocol": PROTOCOL if known else None})
-        connection = _Connection(self._desk, scope, receive, send)
+        supported = PROTOCOL in scope["subprotocols"]
+        await send({"type": "websocket.accept", "subprotocol": PROTOCOL if supported else None})
+        connection = _Connection(self._subscriptions, scope, receive, send)
         try:
-            if not known:
+            if not supported:
                 raise ConnectionClosed(CloseCode.PROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
-            with self._desk.seats.connection():
+            with self._subscriptions.limiter.connection():
                 await connection.serve(headers.get(b"authorization"))
         except ConnectionClosed as closed:
             await connection.close(closed.code, str(closed))
-        except LimitReached as full:
-            await connection.close(CloseCode.TOO_MANY, str(full))
+        except LimitReached as reached:
+            await connection.close(CloseCode.TOO_MANY, str(reached))
         except ClientClosed:
             pass
         except TimeoutError:
-            logger.info("request %s: the client took nothing for %g s", record_of(scope).id, SEND_SECONDS)
+            logger.info("request %s: the client received nothing for %g s", record_of(scope).id, SEND_SECONDS)
         record = record_of(scope)
-        logger.info("closed actor=%s operations=%d request=%s", record.actor, connection.served, record.id)
+        logger.info("closed actor=%s operations=%d request=%s", record.actor, connection.operations, record.id)
 
-    def _is_own_page(self, headers: Mapping[bytes, bytes]) -> bool:
-        """Whether it is no browser, or one that shows a page of this host or of the product's public address."""
+    def _is_own_origin(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Returns whether the client is not a browser, or shows a page of this host or of the public URL."""
         origin = headers.get(b"origin")
         if origin is None:
             return True
@@ -115,40 +120,40 @@ class GraphQLSockets:
 
 
 class _Connection:
-    """One connection: who it is of, and the operations that run on it."""
+    """One connection: its actor and its running operations."""
 
-    def __init__(self, desk: SubscriptionService, scope: Scope, receive: Receive, send: Send) -> None:
-        self._desk = desk
+    def __init__(self, subscriptions: SubscriptionService, scope: Scope, receive: Receive, send: Send) -> None:
+        self._subscriptions = subscriptions
         self._scope = scope
         self._receive = receive
         self._send = send
         self._actor: Actor | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
         self._expiry: asyncio.TimerHandle | None = None
-        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.served = 0
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.operations = 0
 
     async def serve(self, authorization: bytes | None) -> None:
-        """Takes messages until the client leaves.
+        """Receives messages until the connection ends.
 
         Args:
-            authorization: the header, if it came with the handshake.
+            authorization: the header of the handshake, if any.
 
         Raises:
-            Closed: the connection is to be ended.
-            ClientLeft: it has.
-            TimeoutError: the client takes nothing any more.
+            ConnectionClosed: the server closes the connection.
+            ClientClosed: the client closed it.
+            TimeoutError: the client no longer receives messages.
         """
         ends: list[asyncio.Future[Any]] = [
-            asyncio.ensure_future(self._take_messages(authorization)),
-            asyncio.ensure_future(self._desk.closing.wait()),
-            self._over,
+            asyncio.ensure_future(self._receive_messages(authorization)),
+            asyncio.ensure_future(self._subscriptions.closing.wait()),
+            self._closed,
         ]
         try:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             for one in done:
                 one.result()
-            raise ConnectionClosed(CloseCode.SERVICE_RESTART, "The server ends: come again")
+            raise ConnectionClosed(CloseCode.SERVICE_RESTART, "The server is shutting down: reconnect")
         finally:
             if self._expiry is not None:
                 self._expiry.cancel()
@@ -158,21 +163,21 @@ class _Connection:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def close(self, code: CloseCode, reason: str) -> None:
-        """Ends the connection."""
-        await self._write({"type": "websocket.close", "code": code, "reason": reason[:LONGEST_REASON]})
+        """Closes the connection."""
+        await self._write({"type": "websocket.close", "code": code, "reason": reason[:MAX_REASON]})
 
-    async def _take_messages(self, authorization: bytes | None) -> None:
+    async def _receive_messages(self, authorization: bytes | None) -> None:
         try:
             async with asyncio.timeout(INIT_SECONDS):
                 message = await self._next()
                 while message["type"] in ("ping", "pong"):
-                    await self._answer_ping(message)
+                    await self._send_pong(message)
                     message = await self._next()
         except TimeoutError:
             raise ConnectionClosed(CloseCode.INIT_TIMEOUT, "Connection initialisation timeout") from None
         if message["type"] != "connection_init":
             raise ConnectionClosed(CloseCode.UNAUTHORIZED, "Unauthorized")
-        await self._begin(message.get("payload"), authorization)
+        await self._initialise(message.get("payload"), authorization)
         while True:
             message = await self._next()
             match message["type"]:
@@ -183,11 +188,11 @@ class _Connection:
                     if task is not None:
                         task.cancel()
                 case "ping" | "pong":
-                    await self._answer_ping(message)
+                    await self._send_pong(message)
                 case "connection_init":
                     raise ConnectionClosed(CloseCode.TOO_MANY, "Too many initialisation requests")
                 case _:
-                    raise ConnectionClosed(CloseCode.BAD_REQUEST, "Unknown type of message")
+                    raise ConnectionClosed(CloseCode.BAD_REQUEST, "The type of the message is unknown")
 
     async def _next(self) -> dict[str, Any]:
         received = await self._receive()
@@ -196,62 +201,65 @@ class _Connection:
         try:
             message = orjson.loads(received.get("text") or b"")
         except orjson.JSONDecodeError:
-            raise ConnectionClosed(CloseCode.BAD_REQUEST, "A message is a JSON object") from None
+            raise ConnectionClosed(CloseCode.BAD_REQUEST, "A message must be a JSON object") from None
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            raise ConnectionClosed(CloseCode.BAD_REQUEST, "A message is a JSON object with a type")
+            raise ConnectionClosed(CloseCode.BAD_REQUEST, "A message must be a JSON object with a type")
         return message
 
-    async def _answer_ping(self, message: dict[str, Any]) -> None:
+    async def _send_pong(self, message: dict[str, Any]) -> None:
         if message["type"] == "ping":
             payload = {"payload": message["payload"]} if isinstance(message.get("payload"), dict) else {}
-            await self._say({"type": "pong", **payload})
+            await self._send_json({"type": "pong", **payload})
 
-    async def _begin(self, payload: object, authorization: bytes | None) -> None:
-        given = authorization.decode("latin-1") if authorization is not None else None
+    async def _initialise(self, payload: object, authorization: bytes | None) -> None:
+        credential = authorization.decode("latin-1") if authorization is not None else None
         if isinstance(payload, dict):
-            given = next((payload[name] for name in ("authorization", "Authorization") if name in payload), given)
-        if not isinstance(given, (str, type(None))):
-            raise ConnectionClosed(CloseCode.BAD_REQUEST, "authorization is a text: Bearer TOKEN")
+            names = ("authorization", "Authorization")
+            credential = next((payload[name] for name in names if name in payload), credential)
+        if not isinstance(credential, (str, type(None))):
+            raise ConnectionClosed(CloseCode.BAD_REQUEST, "authorization must be a string: Bearer TOKEN")
         try:
-            self._actor, expires_at = self._desk.tokens.actor_and_expiry(given)
+            self._actor, expires_at = self._subscriptions.tokens.actor_and_expiry(credential)
         except InvalidToken as error:
             raise ConnectionClosed(CloseCode.FORBIDDEN, str(error)) from None
         record_of(self._scope).actor = self._actor.id
         if expires_at is not None:
-            left = expires_at - self._desk.now().timestamp()
+            seconds = expires_at - self._subscriptions.now().timestamp()
             expired = ConnectionClosed(CloseCode.FORBIDDEN, "The token has expired")
-            self._expiry = asyncio.get_running_loop().call_later(left, self._end, expired)
-        await self._say({"type": "connection_ack"})
+            self._expiry = asyncio.get_running_loop().call_later(seconds, self._end, expired)
+        await self._send_json({"type": "connection_ack"})
 
     def _end(self, reason: Exception) -> None:
-        if not self._over.done():
-            self._over.set_exception(reason)
+        if not self._closed.done():
+            self._closed.set_exception(reason)
 
     def _subscribe(self, message: dict[str, Any]) -> None:
         operation_id = _id_of(message)
         if operation_id in self._running:
             raise ConnectionClosed(CloseCode.SUBSCRIBER_EXISTS, f"Subscriber for {operation_id} already exists")
         try:
-            question = request_in_body(orjson.dumps(message.get("payload")))
-        except RequestError as refusal:
-            raise ConnectionClosed(CloseCode.BAD_REQUEST, str(refusal)) from None
-        self.served += 1
-        self._running[operation_id] = asyncio.create_task(self._run(operation_id, question))
+            request = request_in_body(orjson.dumps(message.get("payload")))
+        except RequestError as error:
+            raise ConnectionClosed(CloseCode.BAD_REQUEST, str(error)) from None
+        self.operations += 1
+        self._running[operation_id] = asyncio.create_task(self._run(operation_id, request))
 
-    async def _run(self, operation_id: str, question: GraphQLRequest) -> None:
-        """Answer one operation to its end."""
+    async def _run(self, operation_id: str, request: GraphQLRequest) -> None:
+        """Executes one operation and sends its responses."""
         assert self._actor is not None
         try:
-            with self._desk.seats.subscription(self._actor):
-                answers = self._desk.answers(self._scope, self._actor, question, frozenset(OperationType), None)
-                async with aclosing(answers):
-                    async for one in answers:
-                        await self._tell(operation_id, one)
-                        if one.is_failure:
+            with self._subscriptions.limiter.subscription(self._actor):
+                allowed = frozenset(OperationType)
+                async with aclosing(
+                    self._subscriptions.responses(self._scope, self._actor, request, allowed, None)
+                ) as responses:
+                    async for response in responses:
+                        await self._send_response(operation_id, response)
+                        if response.is_failure:
                             return
-            await self._say({"id": operation_id, "type": "complete"})
-        except LimitReached as full:
-            await self._tell(operation_id, failure(ErrorCode.TOO_MANY_SUBSCRIPTIONS, str(full)))
+            await self._send_json({"id": operation_id, "type": "complete"})
+        except LimitReached as reached:
+            await self._send_response(operation_id, failure(ErrorCode.TOO_MANY_SUBSCRIPTIONS, str(reached)))
         except (TimeoutError, ClientClosed) as error:
             self._end(error)
         except Exception:
@@ -261,12 +269,13 @@ class _Connection:
             if self._running.get(operation_id) is asyncio.current_task():
                 del self._running[operation_id]
 
-    async def _tell(self, operation_id: str, one: StreamedResult) -> None:
-        body = response_of(one.result, JSON, record_of(self._scope).id).body
-        kind, payload = ("next", body) if not one.is_failure else ("error", orjson.dumps(orjson.loads(body)["errors"]))
-        await self._say({"id": operation_id, "type": kind, "payload": orjson.Fragment(payload)})
+    async def _send_response(self, operation_id: str, response: StreamedResult) -> None:
+        kind, payload = "next", response_of(response.result, JSON, record_of(self._scope).id).body
+        if response.is_failure:
+            kind, payload = "error", orjson.dumps(orjson.loads(payload)["errors"])
+        await self._send_json({"id": operation_id, "type": kind, "payload": orjson.Fragment(payload)})
 
-    async def _say(self, message: dict[str, Any]) -> None:
+    async def _send_json(self, message: dict[str, Any]) -> None:
         await self._write({"type": "websocket.send", "text": orjson.dumps(message).decode()})
 
     async def _write(self, message: dict[str, Any]) -> None:
@@ -281,6 +290,6 @@ class _Connection:
 
 def _id_of(message: Mapping[str, Any]) -> str:
     operation_id = message.get("id")
-    if not isinstance(operation_id, str) or not 0 < len(operation_id) <= LONGEST_ID:
-        raise ConnectionClosed(CloseCode.BAD_REQUEST, "id is a text")
+    if not isinstance(operation_id, str) or not 0 < len(operation_id) <= MAX_ID:
+        raise ConnectionClosed(CloseCode.BAD_REQUEST, f"id must be a string of 1 to {MAX_ID} characters")
     return operation_id

@@ -18,7 +18,7 @@ from strawberry.asgi import GraphQL
 from gateway.http.auth import TokenVerifier
 from gateway.http.graphql import GraphQLView
 from gateway.http.jwt import issue_token
-from gateway.http.middleware import BodyLimit, Paths, RequestEdge
+from gateway.http.middleware import BodyLimit, PathDispatcher, RequestEdge
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.installation import Stores
@@ -103,7 +103,7 @@ async def edges() -> AsyncIterator[Edges]:
         yield {"stores": Stores(cast(Any, library), cast(Any, None), cast(Any, None))}
 
     view = GraphQLView(schema, TokenVerifier(SECRET), INSTALLATION, signing_key=SIGNING_KEY, now=lambda: START)
-    app = RequestEdge(Paths({"/graphql": BodyLimit(view)}, Starlette(lifespan=lifespan)))
+    app = RequestEdge(PathDispatcher({"/graphql": BodyLimit(view)}, Starlette(lifespan=lifespan)))
     other = StrawberrysView(schema, lambda role: context_of(library, role))
     async with LifespanManager(app) as manager:
         yield Edges(_client(manager.app), _client(other), schema, library)

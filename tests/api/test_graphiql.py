@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.http.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
+from gateway.http.graphiql import accepts_graphiql, graphiql_page, graphiql_routes
 from schema.build import build_schema
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ async def browser(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application whose build lies in `tmp_path`."""
 
     async def answer(request: Request) -> Response:
-        return graphiql_page(tmp_path) if asks_for_graphiql(request) else Response("an operation")
+        return graphiql_page(tmp_path) if accepts_graphiql(request) else Response("an operation")
 
     app = Starlette(routes=[Route("/graphql", answer, methods=["GET", "POST"]), *graphiql_routes(tmp_path)])
     transport = httpx.ASGITransport(app=app)

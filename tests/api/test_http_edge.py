@@ -25,7 +25,7 @@ from gateway.http.graphql import GraphQLView
 from gateway.http.graphql_request import GRAPHQL_JSON, JSON, negotiate
 from gateway.http.graphql_response import response_of
 from gateway.http.jwt import issue_token
-from gateway.http.middleware import BodyLimit, Paths, RequestEdge
+from gateway.http.middleware import BodyLimit, PathDispatcher, RequestEdge
 from resolvers.actor import Role
 from resolvers.installation import Stores
 from tests.toy import INSTALLATION, SIGNING_KEY, Library, toy_schema
@@ -59,7 +59,7 @@ def application(library: Library) -> ASGIApp:
         lifespan=lifespan,
     )
     others.router.redirect_slashes = False
-    return RequestEdge(Paths({"/graphql": BodyLimit(view, MAX_BYTES)}, others))
+    return RequestEdge(PathDispatcher({"/graphql": BodyLimit(view, MAX_BYTES)}, others))
 
 
 @pytest.fixture(scope="module")
@@ -425,7 +425,7 @@ def test_an_answer_that_is_no_json_is_masked(caplog: pytest.LogCaptureFixture) -
         "code": "INTERNAL_ERROR",
         "requestId": "request-1",
     }
-    assert "not JSON" in caplog.text
+    assert "cannot be serialized" in caplog.text
     caplog.clear()  # it is our fault, as it should be
 
 

@@ -187,9 +187,9 @@ async def test_who_may_send(sender: Sender) -> None:
 async def test_a_document_is_bounded_and_a_sender_that_falls_silent_is_let_go(
     sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingestion, "LONGEST_DOCUMENT", 100)
+    monkeypatch.setattr(ingestion, "MAX_DOCUMENT", 100)
     assert (await sender.post("{" + " " * 100, content_type="application/json")).status_code == 413
-    monkeypatch.setattr(ingestion, "STREAMS", 0)
+    monkeypatch.setattr(ingestion, "MAX_STREAMS", 0)
     busy = await sender.post(LOCAL)
     assert (busy.status_code, busy.headers["retry-after"]) == (503, "1")
 
@@ -238,7 +238,7 @@ async def test_a_file_is_taken_in_with_progress(airline: Builder, tmp_path: Path
     assert "10 messages, 10 events" in said[-1]
     file.write_text(LOCAL.replace("MIA\n", "QQQ\n"))
     assert await ingest_file(context, str(file), received, said.append) == 1
-    assert "1 not readable" in said[-2]
+    assert "1 dead letters" in said[-2]
     assert await ingest_file(context, str(tmp_path / "none.txt"), received, said.append) == 1
 
 

@@ -153,7 +153,7 @@ async def test_answer_and_graph_agree_within_a_second(settings: Settings, airlin
     """Given a gateway with its workers, when a scan is recorded, then the graph shows it within a second."""
     record = "mutation($i:RecordScansInput!){recordScans(input:$i){results{outcome}}}"
     waits = []
-    async with serving(settings, beside=partial(workers, settings)) as api:
+    async with serving(settings, background=partial(workers, settings)) as api:
         for minute in range(6):
             scan = {"tag": DELIVERED, "kind": "SORTED", "at": f"2025-07-01T12:0{minute}:00Z", "airport": "PTY"}
             await api.ask(record, airline_id=airline.airline_id, i={"scans": [scan]})

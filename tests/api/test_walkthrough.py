@@ -28,7 +28,7 @@ MOCKED = ServiceFlags(mock=True)
 
 
 @pytest.fixture
-async def told(
+async def mocked(
     settings: Settings, embedded_postgres: EmbeddedPostgres, migrated_template: str
 ) -> AsyncIterator[Settings]:
     """Settings of a gateway over records of its own, and over mocks; no night, no limits."""
@@ -50,13 +50,13 @@ async def told(
         yield settings.model_copy(update=changed)
 
 
-async def test_a_bag_misses_its_connection_and_everything_follows(told: Settings) -> None:
+async def test_a_bag_misses_its_connection_and_everything_follows(mocked: Settings) -> None:
     """The walkthrough raises where a step is rejected, an effect fails, or the evidence shows no 55 or 56."""
     said: list[str] = []
-    async with open_stores(told) as stores:
-        await seeds.seed(operator(told, stores), bags=50, exceptions=10, now=now(), progress=lambda _: None)
+    async with open_stores(mocked) as stores:
+        await seeds.seed(operator(mocked, stores), bags=50, exceptions=10, now=now(), progress=lambda _: None)
     headers = credential(Role.SUPERVISOR)
-    app = create_app(told, beside=partial(workers, told), build_schema=product_schema)
+    app = create_app(mocked, background=partial(workers, mocked), build_schema=product_schema)
     async with (
         LifespanManager(app) as manager,
         serving(manager.app) as url,

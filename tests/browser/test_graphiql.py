@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from gateway.http.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
+from gateway.http.graphiql import accepts_graphiql, graphiql_page, graphiql_routes
 from tests.browser.chromium import chromium
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ EVENTS = (
 
 
 async def _answer(request: Request) -> Response:
-    if asks_for_graphiql(request):
+    if accepts_graphiql(request):
         return graphiql_page(BUILT)
     if request.headers["accept"] == "text/event-stream":
         return StreamingResponse(_events(), media_type="text/event-stream")

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateway.app import create_app
-from gateway.http.graphiql import asks_for_graphiql, graphiql_page, graphiql_routes
+from gateway.http.graphiql import accepts_graphiql, graphiql_page, graphiql_routes
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.redis import EmbeddedRedis
@@ -194,7 +194,7 @@ async def test_a_thousand_stages_with_long_names_do_not_freeze_it(tmp_path: Path
     sent: list[dict[str, Any]] = []
 
     async def answer(request: Request) -> Response:
-        if asks_for_graphiql(request):
+        if accepts_graphiql(request):
             return graphiql_page(BUILT)
         sent.append(await request.json())
         result = (await graphql(SCHEMA, sent[-1]["query"], {"greeting": "hello"})).formatted

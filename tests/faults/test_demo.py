@@ -96,7 +96,7 @@ time.sleep(60)
 async def test_a_second_demo_of_a_checkout_is_refused(tmp_path: Path) -> None:
     lock = lock_file(tmp_path / "lock")
     assert lock is not None
-    with lock, pytest.raises(StartError, match="A demo of this checkout runs already"):
+    with lock, pytest.raises(StartError, match="A demo of this checkout is already running"):
         await run_demo(tmp_path, environment=NAMED_STORES, port=8000, initialise=unused, announce=unused, say=print)
 
 
@@ -122,7 +122,7 @@ async def test_a_containers_limit_counts(tmp_path: Path) -> None:
 async def test_too_little_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.demo.supervisor.available_megabytes", lambda: 400)
     named = {**NAMED_STORES, "REDIS_URL": ""}
-    with pytest.raises(StartError, match=r"needs 750 MB of free memory and there are 400 MB: .*REDIS_URL"):
+    with pytest.raises(StartError, match=r"needs 750 MB of free memory, and 400 MB are available: .*REDIS_URL"):
         await run_demo(tmp_path, environment=named, port=free_port(), initialise=unused, announce=unused, say=print)
 
 

@@ -31,7 +31,7 @@ async def test_what_is_quick_is_not_watched(client: Client) -> None:
     with RequestGuard(client.receive, 1):
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == before
-    await asyncio.sleep(disconnect.PATIENCE_SECONDS * 1.5)
+    await asyncio.sleep(disconnect.WATCH_AFTER_SECONDS * 1.5)
     assert not client.watched.is_set()
 
 
@@ -46,7 +46,7 @@ async def test_a_client_that_leaves_cuts_the_block_off(client: Client) -> None:
 
 
 async def test_the_time_is_over(client: Client) -> None:
-    with pytest.raises(RequestTimeout), RequestGuard(client.receive, disconnect.PATIENCE_SECONDS * 2):
+    with pytest.raises(RequestTimeout), RequestGuard(client.receive, disconnect.WATCH_AFTER_SECONDS * 2):
         await asyncio.sleep(5)
 
 
@@ -54,7 +54,7 @@ async def test_who_is_done_in_time_is_not_watched_any_longer(client: Client) -> 
     with RequestGuard(client.receive, 5):
         await asyncio.wait_for(client.watched.wait(), 1)
     client.left.set()
-    await asyncio.sleep(disconnect.PATIENCE_SECONDS)
+    await asyncio.sleep(disconnect.WATCH_AFTER_SECONDS)
 
 
 async def test_a_failure_stays_what_it_is(client: Client) -> None:

@@ -11,7 +11,7 @@ from graphql import ExecutionResult, GraphQLError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.http.graphql_request import GRAPHQL_JSON, JSON, takes_gzip
+from gateway.http.graphql_request import GRAPHQL_JSON, JSON, accepts_gzip
 from gateway.http.graphql_response import COMPRESSED_FROM, THREAD_FROM, GraphQLResponse, response_of
 from schema.runtime.scalars import write_date_time
 
@@ -67,7 +67,7 @@ async def test_short_answers_are_sent_as_they_are() -> None:
     ],
 )
 def test_gzip_is_taken_by_who_says_so(accept_encoding: str, takes: bool) -> None:
-    assert takes_gzip(accept_encoding) is takes
+    assert accepts_gzip(accept_encoding) is takes
 
 
 @given(st.datetimes(timezones=st.just(UTC)))

@@ -1,4 +1,4 @@
-"""How many streams there may be."""
+"""Limits of connections and subscriptions."""
 
 from contextlib import ExitStack
 
@@ -10,24 +10,24 @@ from resolvers.actor import Actor, Role
 ONE, OTHER = Actor("one", Role.AGENT, 1), Actor("one", Role.AGENT, 2)
 
 
-def test_a_process_has_so_many_connections() -> None:
-    seats = ConnectionLimiter(connections=2, subscriptions=1)
+def test_the_connections_of_a_process_are_limited() -> None:
+    limiter = ConnectionLimiter(connections=2, subscriptions=1)
     with ExitStack() as stack:
-        stack.enter_context(seats.connection())
-        stack.enter_context(seats.connection())
-        with pytest.raises(LimitReached, match="as many streams"), seats.connection():
+        stack.enter_context(limiter.connection())
+        stack.enter_context(limiter.connection())
+        with pytest.raises(LimitReached, match="limit of open streams"), limiter.connection():
             pass
-    with seats.connection():
-        assert seats.open == 1
+    with limiter.connection():
+        assert limiter.connections == 1
 
 
-def test_an_actor_has_so_many_subscriptions_whatever_others_have() -> None:
-    seats = ConnectionLimiter(connections=1, subscriptions=2)
+def test_the_subscriptions_of_an_actor_are_limited_independently_of_others() -> None:
+    limiter = ConnectionLimiter(connections=1, subscriptions=2)
     with ExitStack() as stack:
         for actor in (ONE, ONE, OTHER):
-            stack.enter_context(seats.subscription(actor))
-        with pytest.raises(LimitReached, match="You have 2 subscriptions"), seats.subscription(ONE):
+            stack.enter_context(limiter.subscription(actor))
+        with pytest.raises(LimitReached, match="limit of 2 subscriptions"), limiter.subscription(ONE):
             pass
-    with seats.subscription(ONE):
+    with limiter.subscription(ONE):
         pass
-    assert not seats.taken, "nobody is remembered who has none"
+    assert not limiter.subscriptions, "an actor without subscriptions takes no memory"
