@@ -212,9 +212,9 @@ def _init(parsed: argparse.Namespace) -> int:
     from gateway.initialise import initialise
 
     settings = _settings({**os.environ, "ENVIRONMENT": parsed.environment})
-    say = console(os.environ)
-    say(f"settings: complete, for {settings.environment}")
-    asyncio.run(initialise(settings, say))
+    progress = console(os.environ)
+    progress(f"settings: complete, for {settings.environment}")
+    asyncio.run(initialise(settings, progress))
     return 0
 
 
@@ -223,9 +223,9 @@ def _rebuild(_parsed: argparse.Namespace) -> int:
     from resolvers.workers.bag_rebuild import rebuild
 
     async def rebuild_all(settings: "Settings", stores: "Stores") -> int:
-        say = console(os.environ)
+        progress = console(os.environ)
         async for done in rebuild(operator(settings, stores)):
-            say(f"{done.checked:,} bags checked, {done.corrected:,} corrected")
+            progress(f"{done.checked:,} bags checked, {done.corrected:,} corrected")
         return 0
 
     return _with_stores(rebuild_all)

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 
 REPORT_SECONDS = 5.0
 
-Say = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
-def console(environment: Mapping[str, str]) -> Say:
+def console(environment: Mapping[str, str]) -> Progress:
     """Returns a function that prints a line behind the seconds since now.
 
     Args:
@@ -19,25 +19,25 @@ def console(environment: Mapping[str, str]) -> Say:
     """
     began = float(environment.get("SETUP_BEGAN") or time.time())
 
-    def say(text: str) -> None:
+    def report(text: str) -> None:
         with contextlib.suppress(OSError):  # a closed console must not keep a command from stopping what it started
             print(f"{time.time() - began:7.1f} s  {text}", flush=True)
 
-    return say
+    return report
 
 
 @asynccontextmanager
-async def step(say: Say, text: str) -> AsyncIterator[None]:
-    """Says that a step begins, and every 5 s that it still runs."""
+async def step(progress: Progress, text: str) -> AsyncIterator[None]:
+    """Reports that a step starts, and every 5 s that it is still running."""
 
-    async def report() -> None:
+    async def repeat() -> None:
         began = time.monotonic()
         while True:
             await asyncio.sleep(REPORT_SECONDS)
-            say(f"{text}: {time.monotonic() - began:.0f} s so far")
+            progress(f"{text}: {time.monotonic() - began:.0f} s so far")
 
-    say(f"{text} ...")
-    reporting = asyncio.create_task(report())
+    progress(f"{text} ...")
+    reporting = asyncio.create_task(repeat())
     try:
         yield
     finally:

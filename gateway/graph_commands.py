@@ -1,7 +1,6 @@
 """``python -m gateway graph``: compares the graph with the records, or rebuilds it."""
 
-from collections.abc import Callable
-
+from gateway.console import Progress
 from integrations.errors import OutsideError
 from resolvers.installation import Stores
 from resolvers.workers import graph_check
@@ -10,10 +9,8 @@ from resolvers.workers.graph_check import Difference
 # Further differences are only counted.
 MAX_LINES = 100
 
-Say = Callable[[str], None]
 
-
-async def check_graph(stores: Stores, airline_id: int, say: Say) -> int:
+async def check_graph(stores: Stores, airline_id: int, progress: Progress) -> int:
     """Reports differences, at most ``MAX_LINES``; returns the exit code."""
     lines = 0
 
@@ -21,23 +18,23 @@ async def check_graph(stores: Stores, airline_id: int, say: Say) -> int:
         nonlocal lines
         lines += 1
         if lines <= MAX_LINES:
-            say(f"{difference.subject.value.lower()} {difference.id}: {'; '.join(difference.details)}")
+            progress(f"{difference.subject.value.lower()} {difference.id}: {'; '.join(difference.details)}")
 
     try:
         found = await graph_check.check(stores, airline_id, report)
     except OutsideError as error:
-        say(f"The check did not finish: {error}")
+        progress(f"The check did not finish: {error}")
         return 1
     compared = f"{found.bags:,} bags and {found.flights:,} flights compared: {found.different:,} differ"
-    say(f"{compared}; {found.undecided:,} have pending changes" if found.undecided else compared)
+    progress(f"{compared}; {found.undecided:,} have pending changes" if found.undecided else compared)
     return 1 if found.different else 0
 
 
-async def rebuild_graph(stores: Stores, airline_id: int, say: Say) -> int:
+async def rebuild_graph(stores: Stores, airline_id: int, progress: Progress) -> int:
     """Rebuilds the graph and reports progress; returns the exit code."""
     try:
-        await graph_check.rebuild(stores, airline_id, say)
+        await graph_check.rebuild(stores, airline_id, progress)
     except (OutsideError, graph_check.ConcurrentChanges) as error:
-        say(f"The rebuild did not finish: {error}. Run it again; it is repeatable.")
+        progress(f"The rebuild did not finish: {error}. Run it again; it is repeatable.")
         return 1
     return 0

@@ -5,7 +5,7 @@ from time import monotonic
 import migrations.run
 import seeds
 from gateway.config import Settings
-from gateway.console import REPORT_SECONDS, Say, step
+from gateway.console import REPORT_SECONDS, Progress, step
 from gateway.errors import CommandError
 from gateway.lifespan import installation, now, open_stores
 from gateway.partners import open_partners
@@ -33,7 +33,7 @@ class InitialisationError(CommandError):
     """A step failed; the message names it and what to do."""
 
 
-async def initialise(settings: Settings, say: Say) -> None:
+async def initialise(settings: Settings, progress: Progress) -> None:
     """Runs all steps in order: connect, migrate, load the graph schema, warm the cache, check partners, seed.
 
     Raises:
@@ -41,40 +41,40 @@ async def initialise(settings: Settings, say: Say) -> None:
     """
     async with open_stores(settings) as stores:
         try:
-            await _initialise(settings, stores, say)
+            await _initialise(settings, stores, progress)
         except (AlreadyInUse, MigrationError) as error:
             raise InitialisationError(str(error)) from error
         except OutsideError as error:
             raise InitialisationError(f"{error}. Start it, then run this again.") from error
 
 
-async def _initialise(settings: Settings, stores: Stores, say: Say) -> None:
-    async with step(say, "connecting to PostgreSQL, Neo4j and Redis"):
+async def _initialise(settings: Settings, stores: Stores, progress: Progress) -> None:
+    async with step(progress, "connecting to PostgreSQL, Neo4j and Redis"):
         found = await health.check(stores, now, installation(settings), STORES)
     if unhealthy := [service.name for service in found.services if not service.healthy]:
         raise InitialisationError(f"Not reachable: {', '.join(unhealthy)}. Run python -m gateway verify to see why.")
-    applied = await migrations.run.migrate(stores.postgres, say)
-    say(f"migrations: {', '.join(applied) if applied else 'up to date'}")
-    async with step(say, "loading the graph schema"):
+    applied = await migrations.run.migrate(stores.postgres, progress)
+    progress(f"migrations: {', '.join(applied) if applied else 'up to date'}")
+    async with step(progress, "loading the graph schema"):
         await migrations.run.load_graph_schema(stores.neo4j)
-    async with step(say, "planning graph statements"):
+    async with step(progress, "planning graph statements"):
         await journeys.warm_plan_cache(stores.neo4j, settings.copa_airline_id)
-    await warm_cache(stores, say)
-    async with step(say, "checking the partners"):
+    await warm_cache(stores, progress)
+    async with step(progress, "checking the partners"):
         partners = await verify_partners(settings)
-    say(partners)
-    await seed(settings, stores, say)
+    progress(partners)
+    await seed(settings, stores, progress)
     found = await health.check(stores, now, installation(settings), STORES)
-    say(f"health: {found.status}")
+    progress(f"health: {found.status}")
     if found.status is not HealthStatus.HEALTHY:
         raise InitialisationError("A store became unreachable during initialisation: run this again.")
 
 
-async def warm_cache(stores: Stores, say: Say) -> None:
+async def warm_cache(stores: Stores, progress: Progress) -> None:
     """Fills the route cache from the graph."""
-    async with step(say, "warming the route cache"):
+    async with step(progress, "warming the route cache"):
         entries = await stores.redis.warm_cache_for_copa()
-    say(f"route cache: {entries} entries")
+    progress(f"route cache: {entries} entries")
 
 
 async def verify_partners(settings: Settings) -> str:
@@ -99,21 +99,21 @@ async def verify_partners(settings: Settings) -> str:
     return f"partners: {', '.join(states)}"
 
 
-async def seed(settings: Settings, stores: Stores, say: Say) -> None:
+async def seed(settings: Settings, stores: Stores, progress: Progress) -> None:
     """Seeds the records, projects them into the graph, and warms the cache from it."""
     report = await seeds.seed(
         operator(settings, stores),
         bags=settings.seed_bags,
         exceptions=settings.seed_exceptions,
         now=now(),
-        progress=say,
+        progress=progress,
     )
-    say(
+    progress(
         f"seeds: {report.bags} bags ({report.exceptions} with exceptions) on {report.flights} flights "
         f"and {sum(report.pirs.values())} PIRs, as of {report.anchored_at:%Y-%m-%dT%H:%MZ}"
     )
-    if await project_pending(stores, say):
-        await warm_cache(stores, say)
+    if await project_pending(stores, progress):
+        await warm_cache(stores, progress)
 
 
 def operator(settings: Settings, stores: Stores) -> Context:
@@ -128,7 +128,7 @@ def operator(settings: Settings, stores: Stores) -> Context:
     )
 
 
-async def project_pending(stores: Stores, say: Say) -> int:
+async def project_pending(stores: Stores, progress: Progress) -> int:
     """Projects all pending changes into the graph, with progress; returns the number of changes."""
     projector = Projector(stores.postgres, stores.neo4j, "initialise")
     started = reported = progressed = monotonic()
@@ -147,8 +147,8 @@ async def project_pending(stores: Stores, say: Say) -> int:
             if monotonic() - reported > REPORT_SECONDS:
                 reported = monotonic()
                 pending, *_ = await outbox.lag(stores.postgres, Consumer.GRAPH)
-                say(f"graph: {projected} changes projected, {pending} pending")
+                progress(f"graph: {projected} changes projected, {pending} pending")
     finally:
         await outbox.release(stores.postgres, Consumer.GRAPH, projector.owner)
-    say(f"graph: {projected} changes projected in {monotonic() - started:.1f} s")
+    progress(f"graph: {projected} changes projected in {monotonic() - started:.1f} s")
     return projected

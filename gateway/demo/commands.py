@@ -10,7 +10,7 @@ import httpx
 
 import seeds
 from gateway.config import Settings
-from gateway.console import Say, console
+from gateway.console import Progress, console
 from gateway.demo.keys import FOLDER, demo_secrets
 from gateway.demo.supervisor import run_demo, run_reset
 from gateway.demo.walkthrough import Walkthrough, WalkthroughError
@@ -51,13 +51,13 @@ Environment = Mapping[str, str]
 
 def run(*, check: bool) -> int:
     """Runs the demo until Ctrl-C; with ``check``, runs a few queries and stops. Returns the exit code."""
-    environment, say = _environment(), console(os.environ)
+    environment, progress = _environment(), console(os.environ)
 
     async def initialise_demo(complete: Environment) -> None:
-        await initialise(Settings.read(complete), say)
+        await initialise(Settings.read(complete), progress)
 
     async def announce(complete: Environment) -> None:
-        _announce(complete, say)
+        _announce(complete, progress)
 
     async def check_demo(url: str) -> int:
         return await _check(url, environment["JWT_SECRET"])
@@ -70,22 +70,22 @@ def run(*, check: bool) -> int:
             initialise=initialise_demo,
             announce=announce,
             check=check_demo if check else None,
-            say=say,
+            progress=progress,
         )
     )
 
 
 def reset() -> int:
     """Restores the seeded state, with times relative to now, whether the demo runs or not. Returns the exit code."""
-    say = console(os.environ)
+    progress = console(os.environ)
 
     async def restore(complete: Environment) -> None:
         settings = Settings.read(complete)
         async with open_stores(settings) as stores:
-            await seeds.reset(operator(settings, stores), say)
-            await seed(settings, stores, say)
+            await seeds.reset(operator(settings, stores), progress)
+            await seed(settings, stores, progress)
 
-    return _run(run_reset(FOLDER, environment=_environment(), reset=restore, say=say))
+    return _run(run_reset(FOLDER, environment=_environment(), reset=restore, progress=progress))
 
 
 def walk_through(url: str) -> int:
@@ -117,10 +117,10 @@ def _run(work: Coroutine[None, None, int]) -> int:
         raise CommandError(str(error)) from error
 
 
-def _announce(complete: Environment, say: Say) -> None:
+def _announce(complete: Environment, progress: Progress) -> None:
     url = f"http://127.0.0.1:{complete['PORT']}"
     token = issue_token(complete["JWT_SECRET"], Role.SUPERVISOR, int(complete.get("COPA_AIRLINE_ID") or 1), SIGN_IN)
-    say("the demo is ready; Ctrl-C stops it")
+    progress("the demo is ready; Ctrl-C stops it")
     print(
         f"""
   GraphiQL, signed in as a supervisor for 12 hours:

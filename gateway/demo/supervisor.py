@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 
-from gateway.console import step
+from gateway.console import Progress, step
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.process import ChildProcess, StartError
@@ -122,11 +122,11 @@ class Supervisor:
     """Starts services, restarts those that end, and stops all in reverse order.
 
     Args:
-        say: receives progress lines.
+        progress: receives progress lines.
     """
 
-    def __init__(self, say: Progress) -> None:
-        self._say = say
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
         self._started: list[Sequence[Supervised]] = []
         self._restarters: list[asyncio.Task[None]] = []
 
@@ -150,14 +150,14 @@ class Supervisor:
             restarter.cancel()
         await asyncio.gather(*self._restarters, return_exceptions=True)
         for services in reversed(self._started):
-            async with step(self._say, f"stopping {', '.join(service.name for service in services)}"):
+            async with step(self._progress, f"stopping {', '.join(service.name for service in services)}"):
                 await asyncio.gather(*(service.stop() for service in services))
 
     async def _start(self, service: Supervised) -> None:
         started = time.monotonic()
-        async with step(self._say, f"starting {service.name}"):
-            await service.start(lambda text: self._say(f"{service.name}: {text}"))
-        self._say(f"{service.name} is ready after {time.monotonic() - started:.1f} s")
+        async with step(self._progress, f"starting {service.name}"):
+            await service.start(lambda text: self._progress(f"{service.name}: {text}"))
+        self._progress(f"{service.name} is ready after {time.monotonic() - started:.1f} s")
 
     async def _restart(self, service: Supervised) -> None:
         """Restarts a service whenever it ends, after a delay that grows with consecutive failures."""
@@ -166,16 +166,16 @@ class Supervisor:
             started = time.monotonic()
             code = await service.wait()
             failures = 0 if time.monotonic() - started > STABLE_SECONDS else failures
-            self._say(f"{service.name} ended ({_exit_reason(code)})")
+            self._progress(f"{service.name} ended ({_exit_reason(code)})")
             while not service.alive():
                 delay = delay_before_restart(failures)
                 failures += 1
-                self._say(f"{service.name} restarts in {delay:.1f} s")
+                self._progress(f"{service.name} restarts in {delay:.1f} s")
                 await asyncio.sleep(delay)
                 try:
                     await self._start(service)
                 except StartError as error:
-                    self._say(str(error))
+                    self._progress(str(error))
 
 
 def delay_before_restart(failures: int) -> float:
@@ -192,7 +192,7 @@ async def run_demo(
     initialise: Callable[[Environment], Coroutine[None, None, None]],
     announce: Callable[[Environment], Awaitable[None]],
     check: Callable[[str], Awaitable[int]] | None = None,
-    say: Progress,
+    progress: Progress,
 ) -> int:
     """Runs the demo until SIGINT, SIGTERM or SIGHUP; returns the exit code.
 
@@ -203,16 +203,16 @@ async def run_demo(
         initialise: migrates and seeds; receives the environment with the addresses of all stores.
         announce: prints the URLs; receives the same environment.
         check: checks the gateway at a URL; the demo then stops and returns the exit code of the check.
-        say: receives progress lines.
+        progress: receives progress lines.
 
     Raises:
         StartError: the demo cannot run; the message is one sentence.
     """
-    return await _until_signal(_run_demo(folder, environment, port, initialise, announce, check, say))
+    return await _until_signal(_run_demo(folder, environment, port, initialise, announce, check, progress))
 
 
 async def run_reset(
-    folder: Path, *, environment: Environment, reset: Callable[[Environment], Awaitable[None]], say: Progress
+    folder: Path, *, environment: Environment, reset: Callable[[Environment], Awaitable[None]], progress: Progress
 ) -> int:
     """Runs ``reset`` with the environment and the addresses of all stores, whether the demo runs or not.
 
@@ -226,7 +226,7 @@ async def run_reset(
             await reset({**environment, **_addresses_of_running(folder)})
             return 0
         with lock:
-            async with _stores(folder, environment, Supervisor(say)) as addresses:
+            async with _stores(folder, environment, Supervisor(progress)) as addresses:
                 await reset({**environment, **addresses})
         return 0
 
@@ -240,14 +240,14 @@ async def _run_demo(
     initialise: Callable[[Environment], Coroutine[None, None, None]],
     announce: Callable[[Environment], Awaitable[None]],
     check: Callable[[str], Awaitable[int]] | None,
-    say: Progress,
+    progress: Progress,
 ) -> int:
     lock = _lock(folder)
     if lock is None:
         raise StartError("A demo of this checkout is already running: stop it first (Ctrl-C where it was started).")
     with lock:
         _preflight(environment, port)
-        supervisor = Supervisor(say)
+        supervisor = Supervisor(progress)
         async with _stores(folder, environment, supervisor) as addresses:
             complete = {
                 **_mock_settings(port),

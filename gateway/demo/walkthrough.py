@@ -6,19 +6,19 @@ closed PIR.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
+from gateway.console import Progress
+
 PATIENCE_SECONDS = 120.0
 MOST_BAGS = 100
 SETTLED = {"ACCEPTED", "DELIVERED", "FAILED", "SUPPRESSED", "CANCELLED"}
 REASONS_FOR_LOSS = {"55", "56"}
-
-Report = Callable[[str], None]
 
 LEFT_BEHIND = """
 query($first: Int!) { bags(states: [LEFT_BEHIND], airport: "PTY", first: $first) { nodes {
@@ -65,13 +65,13 @@ class Walkthrough:
     Args:
         client: authenticated as a supervisor.
         url: of GraphQL.
-        report: receives one line of progress at a time.
+        progress: receives one line of progress at a time.
     """
 
-    def __init__(self, client: httpx.AsyncClient, url: str, report: Report) -> None:
+    def __init__(self, client: httpx.AsyncClient, url: str, progress: Progress) -> None:
         self._client = client
         self._url = url
-        self._report = report
+        self._progress = progress
         self._began = datetime.now(UTC)
 
     async def run(self) -> None:
@@ -96,16 +96,16 @@ class Walkthrough:
                 "No bag without a PIR was left behind at PTY: scripts/reset_demo.sh brings one back."
             )
         bag: Mapping[str, Any] = free[0]
-        self._report(f"bag {bag['printedTag']} missed its connection at PTY")
+        self._progress(f"bag {bag['printedTag']} missed its connection at PTY")
         return bag
 
     async def _open(self, bag: Mapping[str, Any]) -> str:
         contact = {"language": "ES", "phone": "+12025550147", "email": "maleta@example.com"}
         created = await self._mutate("createPir", CREATE, {"kind": "DELAYED", "bagIds": [bag["id"]], **contact})
         pir = str(created["id"])
-        self._report(f"{created['station']} opens a PIR; the passenger waits at {created['destination']}")
+        self._progress(f"{created['station']} opens a PIR; the passenger waits at {created['destination']}")
         preview = (await self._execute(PREVIEW, id=pir))["notificationPreview"]
-        self._report(f"in {preview['language']}, {preview['sms']['parts']} part(s): {preview['sms']['text']}")
+        self._progress(f"in {preview['language']}, {preview['sms']['parts']} part(s): {preview['sms']['text']}")
         return pir
 
     async def _await_effects(self, pir: str, action: str) -> None:
@@ -126,7 +126,7 @@ class Walkthrough:
         for one in found:
             if one["action"] == action or action == "FILE_OPENED":
                 mock = " (mock)" if one["mock"] else ""
-                self._report(f"  {one['service']}{mock} {one['action']}: {one['state']} {one['providerId'] or ''}")
+                self._progress(f"  {one['service']}{mock} {one['action']}: {one['state']} {one['providerId'] or ''}")
             if one["state"] not in ("ACCEPTED", "DELIVERED"):
                 raise WalkthroughError(f"{one['service']} {one['action']} is {one['state']}, {one['reason']}")
 
@@ -134,13 +134,13 @@ class Walkthrough:
         described = {"bagId": bag["id"], "description": bag["description"]}
         found = {"kind": "ON_HAND", "station": "PTY", "storageLocation": "BRS 12", "bags": [described]}
         on_hand = await self._mutate("createPir", CREATE, found)
-        self._report("PTY finds a bag on hand and registers it")
+        self._progress("PTY finds a bag on hand and registers it")
         matches = (await self._execute(PIR, id=pir))["pir"]["matches"]
         match = next((one for one in matches if one["onHandPir"]["id"] == on_hand["id"]), None)
         if match is None:
             raise WalkthroughError("The found bag was not proposed for the PIR.")
         agrees = ", ".join(one["element"] for one in match["matched"])
-        self._report(f"it matches the PIR by {match['score']:.0f} %: {agrees}; an agent confirms")
+        self._progress(f"it matches the PIR by {match['score']:.0f} %: {agrees}; an agent confirms")
         await self._mutate("confirmMatch", CONFIRM, {"matchId": match["id"]})
         await self._await_effects(pir, "BAG_LOCATED")
 
@@ -151,17 +151,17 @@ class Walkthrough:
         flight = flights["flights"]["nodes"][0]
         serial = f"{int(now.timestamp()) % 1_000_000:06}"
         await self._command("forwardBags", "ForwardBagsInput", pir, flightId=flight["id"], rushTag=f"2230{serial}")
-        self._report(f"forwarded by {flight['designator']} under a rush tag")
+        self._progress(f"forwarded by {flight['designator']} under a rush tag")
         await self._await_effects(pir, "BAG_FORWARDED")
         await self._command("receiveBags", "PirBagsInput", pir)
-        self._report(f"received at {destination}")
+        self._progress(f"received at {destination}")
         await self._await_effects(pir, "BAG_RECEIVED")
         window = {"windowStart": now.isoformat(), "windowEnd": (now + timedelta(hours=4)).isoformat()}
         await self._command("arrangeDelivery", "ArrangeDeliveryInput", pir, courier="Courier of the station", **window)
-        self._report("a courier is on the way")
+        self._progress("a courier is on the way")
         await self._await_effects(pir, "OUT_FOR_DELIVERY")
         await self._command("confirmDelivery", "ConfirmDeliveryInput", pir)
-        self._report("delivered")
+        self._progress("delivered")
         await self._await_effects(pir, "DELIVERED")
 
     async def _close(self, pir: str) -> None:
@@ -169,11 +169,11 @@ class Walkthrough:
         if proposal is None or proposal["reasonForLoss"] not in REASONS_FOR_LOSS:
             raise WalkthroughError(f"The journey should show reason for loss 55 or 56; it shows {proposal}.")
         for fact in proposal["evidence"]:
-            self._report(f"  {fact['name']}: {fact['value']} {fact['at'] or ''}".rstrip())
+            self._progress(f"  {fact['name']}: {fact['value']} {fact['at'] or ''}".rstrip())
         await self._command("closePir", "ClosePirInput", pir, acceptProposal=True)
         await self._await_effects(pir, "CLOSE")
         closed = (await self._execute(PIR, id=pir))["pir"]
-        self._report(
+        self._progress(
             f"PIR {closed['reference']} is {closed['status']}: reason for loss {closed['reasonForLoss']}, "
             f"fault station {closed['faultStation']}; {len(closed['history'])} entries in its history, "
             f"{len(closed['effects'])} effects"
@@ -183,8 +183,8 @@ class Walkthrough:
         costs = (await self._execute(COSTS, since=self._began.isoformat()))["apiCosts"]
         for one in costs["byCall"]:
             mock = " (mock)" if one["mock"] else ""
-            self._report(f"  {one['service']}{mock} {one['call']}: {one['calls']} calls, {one['cost']} US dollars")
-        self._report(f"total cost: {costs['total']} US dollars")
+            self._progress(f"  {one['service']}{mock} {one['call']}: {one['calls']} calls, {one['cost']} US dollars")
+        self._progress(f"total cost: {costs['total']} US dollars")
 
     async def _command(self, name: str, kind: str, pir: str, **given: Any) -> None:
         document = f"mutation($input: {kind}!) {{ {name}(input: $input) {{ pir {{ id }} userErrors {{ message }} }} }}"

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from gateway.console import Progress
 from gateway.http.auth import TokenVerifier
 from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import record_of
@@ -225,25 +226,25 @@ def _error(
     )
 
 
-async def ingest_file(context: Context, path: str, received_at: datetime | None, say: Callable[[str], None]) -> int:
+async def ingest_file(context: Context, path: str, received_at: datetime | None, progress: Progress) -> int:
     """Ingests a file, or standard input for ``-``, and reports progress; returns the exit code.
 
     The exit code is 0 if all messages are stored, 1 if some could not be parsed (they are kept as ``deadLetters``) or
     the file could not be read. The file can be ingested again after an error of a store.
     """
-    progress = _IngestProgress(say)
+    counts = _IngestCounts(progress)
     try:
         file = sys.stdin.buffer if path == "-" else await asyncio.to_thread(Path(path).open, "rb")
     except OSError as error:
-        say(f"{path}: {error.strerror}")
+        progress(f"{path}: {error.strerror}")
         return 1
     with file:
         async with aclosing(batches(_read(file))) as stream:
             async for pieces in stream:
                 with deadline(BATCH_SECONDS):
-                    progress.add(await ingest(context, pieces, received_at or context.now(), IntakeChannel.FILE))
-    progress.end()
-    return 1 if progress.done.dead_letters else 0
+                    counts.add(await ingest(context, pieces, received_at or context.now(), IntakeChannel.FILE))
+    counts.end()
+    return 1 if counts.done.dead_letters else 0
 
 
 async def _read(file: BinaryIO) -> AsyncIterator[bytes]:
@@ -251,24 +252,24 @@ async def _read(file: BinaryIO) -> AsyncIterator[bytes]:
         yield chunk
 
 
-class _IngestProgress:
-    """Reports counts and rate every 2 seconds."""
+class _IngestCounts:
+    """Counts of messages by outcome; reports them and the rate every 2 seconds."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, progress: Progress) -> None:
         self.done = IngestResult()
-        self._say = say
+        self._progress = progress
         self._started = self._reported = monotonic()
 
     def add(self, more: IngestResult) -> None:
         self.done += more
         if monotonic() - self._reported >= PROGRESS_SECONDS:
             self._reported = monotonic()
-            self._say(self._text())
+            self._progress(self._text())
 
     def end(self) -> None:
-        self._say(self._text())
+        self._progress(self._text())
         if self.done.dead_letters:
-            self._say("Messages that could not be parsed are kept: query `deadLetters`, correct and replay them.")
+            self._progress("Messages that could not be parsed are kept: query `deadLetters`, correct and replay them.")
 
     def _text(self) -> str:
         done = self.done

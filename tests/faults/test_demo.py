@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import psutil
@@ -18,6 +18,11 @@ from integrations.embedded.server import free_port, lock_file
 
 CHECKOUT = Path(__file__).parents[2]
 NAMED_STORES = dict.fromkeys(EMBEDDED, "given")
+
+
+async def rejected_demo(folder: Path, port: int, environment: Mapping[str, str] = NAMED_STORES) -> None:
+    """Runs a demo that is rejected before it starts anything."""
+    await run_demo(folder, environment=environment, port=port, initialise=unused, announce=unused, progress=print)
 
 
 def program(folder: Path, name: str, code: str) -> Program:
@@ -97,14 +102,18 @@ async def test_a_second_demo_of_a_checkout_is_refused(tmp_path: Path) -> None:
     lock = lock_file(tmp_path / "lock")
     assert lock is not None
     with lock, pytest.raises(StartError, match="A demo of this checkout is already running"):
-        await run_demo(tmp_path, environment=NAMED_STORES, port=8000, initialise=unused, announce=unused, say=print)
+        await run_demo(
+            tmp_path, environment=NAMED_STORES, port=8000, initialise=unused, announce=unused, progress=print
+        )
 
 
 async def test_a_busy_port_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(StartError, match=rf"Port {port} is in use: .* PORT={port + 1}"):
-            await run_demo(tmp_path, environment=NAMED_STORES, port=port, initialise=unused, announce=unused, say=print)
+            await run_demo(
+                tmp_path, environment=NAMED_STORES, port=port, initialise=unused, announce=unused, progress=print
+            )
 
 
 async def test_a_containers_limit_counts(tmp_path: Path) -> None:
@@ -123,7 +132,9 @@ async def test_too_little_memory_is_said(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("gateway.demo.supervisor.available_megabytes", lambda: 400)
     named = {**NAMED_STORES, "REDIS_URL": ""}
     with pytest.raises(StartError, match=r"needs 750 MB of free memory, and 400 MB are available: .*REDIS_URL"):
-        await run_demo(tmp_path, environment=named, port=free_port(), initialise=unused, announce=unused, say=print)
+        await run_demo(
+            tmp_path, environment=named, port=free_port(), initialise=unused, announce=unused, progress=print
+        )
 
 
 INTERRUPTED_RESET = """
@@ -138,7 +149,7 @@ async def reset(environment):
     await asyncio.Event().wait()
 
 environment = {name: "given" for name in EMBEDDED if name != "REDIS_URL"}
-sys.exit(asyncio.run(run_reset(Path(sys.argv[1]), environment=environment, reset=reset, say=print)))
+sys.exit(asyncio.run(run_reset(Path(sys.argv[1]), environment=environment, reset=reset, progress=print)))
 """
 
 
