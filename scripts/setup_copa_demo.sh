@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets up everything the demo needs inside this checkout and runs it: PORT=8000 scripts/setup_copa_demo.sh
-# --check asks the running demo a handful of questions, prints the answers and stops. Ctrl-C stops everything.
+# Installs everything the demo needs inside this checkout and runs it: PORT=8000 scripts/setup_copa_demo.sh
+# --check runs a few queries against the demo, prints the responses and stops. Ctrl-C stops everything.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/bootstrap.sh
