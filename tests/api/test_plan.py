@@ -77,4 +77,4 @@ async def test_plans_are_for_administrators(api: Api, role: Role | None) -> None
     assert response.status_code == 403
     (error,) = response.json()["errors"]
     assert error["extensions"]["code"] == "FORBIDDEN"
-    assert "administrators" in error["message"]
+    assert "role ADMIN" in error["message"]
