@@ -1,1 +1,1 @@
-"""What the product costs and how fast it answers, measured over HTTP on real stores: ``python -m benchmarks``."""
+"""Cost and latency of the product, measured over HTTP on real stores: ``python -m benchmarks``."""

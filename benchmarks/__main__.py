@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks``."""
+"""Command ``python -m benchmarks``."""
 
 import argparse
 import asyncio
@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks.console import FOLDER, until_signal
-from benchmarks.drills import health_figures
+from benchmarks.command_line import FOLDER, until_signal
+from benchmarks.health import health_figures
 from benchmarks.installation import installation
-from benchmarks.measuring import DifferentAnswers, Measuring
+from benchmarks.measurement import DifferentResponses, LoadRunner
 from benchmarks.operations import TooFewBags, operations
 from benchmarks.report import Report, machine
 from benchmarks.statements import statements_of, versions
@@ -24,13 +24,13 @@ PARTS = ("closed", "growth", "open", "health")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs what was asked for; returns the exit code: 1 where a goal was missed or something failed."""
-    parsed = _parser().parse_args(arguments)
-    # All that is started inherits it.
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: parsed.cores])
+    """Runs the chosen parts; returns the exit code, 1 if a goal is missed or anything fails."""
+    options = _parser().parse_args(arguments)
+    # All started processes inherit it.
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
     try:
-        return asyncio.run(until_signal(_run(parsed)))
-    except (StartError, TooFewBags, DifferentAnswers) as error:
+        return asyncio.run(until_signal(_run(options)))
+    except (StartError, TooFewBags, DifferentResponses) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
 
@@ -38,49 +38,53 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measures the gateway over HTTP, on stores and processes of its own; see benchmarks/README.md.",
+        description="Measure the gateway over HTTP, on stores and processes of its own; see benchmarks/README.md.",
     )
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure; all if absent")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each of three open loops; 60 if absent")
-    parser.add_argument("--closed-seconds", type=float, default=5.0, help="of each of 16 closed loops; 5 if absent")
-    parser.add_argument("--bags", type=int, default=20_000, help="seeded in the first run; 20000 if absent")
-    parser.add_argument("--cores", type=int, default=2, help="for stores, gateway and client together; 2 if absent")
-    parser.add_argument("--workers", type=int, help="serving processes of the gateway; one a core if absent")
-    parser.add_argument("--json", type=Path, help="where to write the figures; .demo/benchmark/TIME.json if absent")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="parts to measure (default: all)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="seconds of each of three open loops (default: 60)")
+    parser.add_argument(
+        "--closed-seconds", type=float, default=5.0, help="seconds of each of 16 closed loops (default: 5)"
+    )
+    parser.add_argument("--bags", type=int, default=20_000, help="bags that the first run seeds (default: 20000)")
+    parser.add_argument(
+        "--cores", type=int, default=2, help="cores for stores, gateway and client together (default: 2)"
+    )
+    parser.add_argument("--workers", type=int, help="serving processes of the gateway (default: one a core)")
+    parser.add_argument("--json", type=Path, help="file for the figures (default: .demo/benchmark/TIME.json)")
     return parser
 
 
-async def _run(parsed: argparse.Namespace) -> int:
-    say = console(os.environ)
-    about = machine()
-    workers = parsed.workers or len(os.sched_getaffinity(0))
+async def _run(options: argparse.Namespace) -> int:
+    progress = console(os.environ)
+    machine_figures = machine()
+    workers = options.workers or len(os.sched_getaffinity(0))
     # The folder names the number of bags: another number is another installation.
-    async with installation(FOLDER / f"{parsed.bags}-bags", parsed.bags, workers, say) as installed:
+    async with installation(FOLDER / f"{options.bags}-bags", options.bags, workers, progress) as installed:
         settings = Settings.read(installed.environment)
-        asked = await operations(settings.neon_database_url.get_secret_value(), settings.copa_airline_id)
+        measured_operations = await operations(settings.neon_database_url.get_secret_value(), settings.copa_airline_id)
         async with open_stores(settings) as stores:
             report = Report(
-                machine={**about, **await versions(stores)},
-                bags=parsed.bags,
+                machine={**machine_figures, **await versions(stores)},
+                bags=options.bags,
                 workers=workers,
-                statements=await statements_of(settings, stores, asked),
+                statements=await statements_of(settings, stores, measured_operations),
             )
-        measuring = Measuring(installed, asked, say)
-        if "closed" in parsed.parts:
-            await measuring.compare()
-            report.closed = await measuring.closed(parsed.closed_seconds)
-        if "growth" in parsed.parts:
-            report.growth = await measuring.growth(parsed.closed_seconds)
-        if "open" in parsed.parts:
-            report.carried = await measuring.open(parsed.seconds)
-        report.megabytes = measuring.megabytes()
-        if "health" in parsed.parts:
-            await installed.programs["reference"].stop()  # it is not made for a database that goes away
-            report.health = await health_figures(installed, say)
-    file = parsed.json or FOLDER / f"{datetime.now().astimezone():%Y-%m-%dT%H-%M-%S}.json"
+        runner = LoadRunner(installed, measured_operations, progress)
+        if "closed" in options.parts:
+            await runner.compare()
+            report.closed = await runner.closed(options.closed_seconds)
+        if "growth" in options.parts:
+            report.growth = await runner.growth(options.closed_seconds)
+        if "open" in options.parts:
+            report.carried = await runner.open(options.seconds)
+        report.megabytes = runner.megabytes()
+        if "health" in options.parts:
+            await installed.programs["baseline"].stop()  # it does not survive the loss of its database
+            report.health = await health_figures(installed, progress)
+    file = options.json or FOLDER / f"{datetime.now().astimezone():%Y-%m-%dT%H-%M-%S}.json"
     file.write_bytes(report.json())
     print(f"\n{report.text()}\n\nwritten: {file}")
-    return 1 if report.missed else 0
+    return 1 if report.missed_goals else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""A light HTTP/1.1 client: it shares the cores with what it measures.
+"""Light HTTP/1.1 client, since it shares the cores with the measured server.
 
-Requests are bytes made ready beforehand; connections are kept and used again, one exchange at a time on each.
+Requests are bytes prepared beforehand. Connections are kept alive, with one exchange at a time on each.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import orjson
 
 HOST = "127.0.0.1"
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-ANSWER_SECONDS = 15.0
+RESPONSE_SECONDS = 15.0
 MOST_CONNECTIONS = 256
 
 
@@ -25,17 +25,17 @@ class ClientResponse(NamedTuple):
 
 
 def post(path: str, body: Any, headers: Mapping[str, str]) -> bytes:
-    """A POST request with a JSON body."""
+    """POST request with a JSON body."""
     return post_bytes(path, orjson.dumps(body), {"Content-Type": "application/json", **headers})
 
 
 def post_bytes(path: str, content: bytes, headers: Mapping[str, str]) -> bytes:
-    """A POST request with a body of the type that the headers name."""
+    """POST request with a body of the type in the headers."""
     return _head("POST", path, {"Content-Length": str(len(content)), **headers}) + content
 
 
 def get(path: str) -> bytes:
-    """A GET request."""
+    """GET request."""
     return _head("GET", path, {})
 
 
@@ -45,12 +45,12 @@ def _head(method: str, path: str, headers: Mapping[str, str]) -> bytes:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection; a response must carry its length."""
+    """One connection. A response must have a Content-Length."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
-        self._arrived = bytearray()
-        self._answer: asyncio.Future[ClientResponse] | None = None
+        self._received = bytearray()
+        self._response: asyncio.Future[ClientResponse] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -60,26 +60,28 @@ class _Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        self._arrived += data
-        end = self._arrived.find(b"\r\n\r\n") + 4
+        self._received += data
+        end = self._received.find(b"\r\n\r\n") + 4
         if end < 4:
             return
-        length = CONTENT_LENGTH.search(self._arrived, 0, end)
-        whole = end + (int(length[1]) if length else 0)
-        if len(self._arrived) >= whole and self._answer is not None and not self._answer.done():
-            self._answer.set_result(ClientResponse(int(self._arrived[9:12]), bytes(self._arrived[end:whole])))
+        length = CONTENT_LENGTH.search(self._received, 0, end)
+        end_of_response = end + (int(length[1]) if length else 0)
+        if len(self._received) >= end_of_response and self._response is not None and not self._response.done():
+            self._response.set_result(
+                ClientResponse(int(self._received[9:12]), bytes(self._received[end:end_of_response]))
+            )
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error or ConnectionResetError("closed before the answer"))
+        if self._response is not None and not self._response.done():
+            self._response.set_exception(error or ConnectionResetError("closed before the response"))
 
     async def exchange(self, request: bytes) -> ClientResponse:
         assert self._transport is not None
-        self._answer = asyncio.get_running_loop().create_future()
-        self._arrived.clear()
+        self._response = asyncio.get_running_loop().create_future()
+        self._received.clear()
         self._transport.write(request)
-        return await self._answer
+        return await self._response
 
     def close(self) -> None:
         if self._transport is not None:
@@ -87,7 +89,7 @@ class _Connection(asyncio.Protocol):
 
 
 class Client:
-    """Connections to one port of this machine, as many as there are exchanges at a time, up to 256.
+    """Connections to one port of this machine, one for each concurrent exchange, up to 256.
 
     Use as an async context manager.
     """
@@ -95,7 +97,7 @@ class Client:
     def __init__(self, port: int) -> None:
         self._port = port
         self._idle: deque[_Connection] = deque()
-        self._room = asyncio.Semaphore(MOST_CONNECTIONS)
+        self._slots = asyncio.Semaphore(MOST_CONNECTIONS)
 
     async def __aenter__(self) -> "Client":
         return self
@@ -104,25 +106,25 @@ class Client:
         for connection in self._idle:
             connection.close()
 
-    async def ask(self, request: bytes) -> ClientResponse:
+    async def send(self, request: bytes) -> ClientResponse:
         """Sends a request and returns the response.
 
         Raises:
-            OSError: no connection, or it broke; also TimeoutError, no answer within 15 s.
+            OSError: no connection, or it broke; also TimeoutError, if no response arrives within 15 s.
         """
-        async with self._room, asyncio.timeout(ANSWER_SECONDS):
+        async with self._slots, asyncio.timeout(RESPONSE_SECONDS):
             connection = await self._connection()
             try:
-                answer = await connection.exchange(request)
+                response = await connection.exchange(request)
             except BaseException:
                 connection.close()
                 raise
             self._idle.append(connection)
-            return answer
+            return response
 
     async def _connection(self) -> _Connection:
         while self._idle:
-            # In turn, as a proxy does: the last used would leave all work to the serving process that it leads to.
+            # In turn, as a proxy does: reuse of the last one would leave all work to one serving process.
             connection = self._idle.popleft()
             if connection.is_open:
                 return connection

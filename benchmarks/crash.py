@@ -1,9 +1,9 @@
 """``python -m benchmarks.crash``: are effects lost or doubled while gateway and dispatchers are killed at random?
 
-Files are opened and their bags located through the gateway, by callers who repeat with the same idempotency key until
-they are answered. Meanwhile gateway and dispatchers are killed (SIGKILL) at random moments and started again, and the
-mocks cut off some of their replies. Afterwards the mocks are the judges: each effect that the records say arrived must
-have arrived, and none more than once, except where a reply was cut off.
+Callers open PIRs and locate their bags through the gateway, and repeat with the same idempotency key until they have a
+response. Meanwhile gateway and dispatchers are killed (SIGKILL) at random times and started again, and the mocks cut
+off some of their replies. Afterwards the requests that the mocks received are checked: each effect that the records
+count as sent must have arrived, and none more than once, except where a reply was cut off.
 """
 
 import argparse
@@ -24,13 +24,14 @@ from uuid import uuid4
 import httpx
 import orjson
 
-from benchmarks.installation import AIRLINE_ID, Say
+from benchmarks.installation import AIRLINE_ID
 from benchmarks.load import percentile
-from benchmarks.partnered import DISPATCHERS, PARTNERS, Partnered, control, partnered
+from benchmarks.partner_installation import DISPATCHERS, PARTNERS, PartnerInstallation, control, partner_installation
 from gateway.console import console
 from integrations.embedded.process import StartError
 from integrations.errors import Unavailable
 from integrations.partners.worldtracer import WorldTracerClient
+from integrations.progress import Progress, ProgressTimer
 from integrations.records.effects import effect_of_key
 from integrations.records.tracing import SearchCriteria, TracedFile
 from schema.fields.node import join
@@ -39,77 +40,79 @@ FOLDER = Path(__file__).parents[1] / ".demo" / "crash"
 CALLERS = 8
 MOST_SECONDS = 1500.0
 SETTLE_SECONDS = 1500.0
-LOOK_AGAIN_SECONDS = 0.5
-SPEAK_SECONDS = 10.0
+POLL_SECONDS = 0.5
+PROGRESS_SECONDS = 10.0
 
 CREATE = "mutation($input: CreatePirInput!) { createPir(input: $input) { pir { id } userErrors { code message } } }"
 LOCATE = "mutation($input: LocateBagsInput!) { locateBags(input: $input) { pir { id } userErrors { code message } } }"
 
-WAITING = "SELECT count(*) AS waiting FROM effects WHERE state IN ('PENDING', 'SENDING', 'UNSETTLED')"
+PENDING_EFFECTS = "SELECT count(*) AS pending FROM effects WHERE state IN ('PENDING', 'SENDING', 'UNSETTLED')"
 EFFECTS = "SELECT id, service, pir_id, action, state, reason, created_at FROM effects WHERE id > $1 ORDER BY id"
 
 
 @dataclass(slots=True)
 class CallerOutcomes:
-    """What callers were told."""
+    """Results that callers received."""
 
-    files: list[str] = field(default_factory=list)
+    pirs: list[str] = field(default_factory=list)
     mutations: int = 0
     repeats: int = 0
     seconds: list[float] = field(default_factory=list)
-    refusals: list[str] = field(default_factory=list)
+    rejections: list[str] = field(default_factory=list)
 
 
-class Caller:
-    """Asks until it is answered."""
+class MutationCaller:
+    """Sends mutations, each until it has a response."""
 
-    def __init__(self, bed: Partnered, told: CallerOutcomes) -> None:
-        self._url = f"{bed.gateway}/graphql"
+    def __init__(self, installation: PartnerInstallation, outcomes: CallerOutcomes) -> None:
+        self._url = f"{installation.gateway}/graphql"
         self._client = httpx.AsyncClient(
-            trust_env=False, timeout=15.0, headers={"Authorization": f"Bearer {bed.token}"}
+            trust_env=False, timeout=15.0, headers={"Authorization": f"Bearer {installation.token}"}
         )
-        self._told = told
+        self._outcomes = outcomes
 
     async def close(self) -> None:
-        """Lets go of the connections."""
+        """Closes the connections."""
         await self._client.aclose()
 
-    async def change(self, document: str, given: Mapping[str, Any]) -> Any:
-        """The payload of one mutation, however often it takes."""
-        question = {"query": document, "variables": {"input": {**given, "idempotencyKey": uuid4().hex}}}
-        ends = monotonic() + MOST_SECONDS
-        while monotonic() < ends:
-            began = monotonic()
+    async def mutate(self, document: str, fields: Mapping[str, Any]) -> Any:
+        """Payload of one mutation, after as many attempts as it takes."""
+        request = {"query": document, "variables": {"input": {**fields, "idempotencyKey": uuid4().hex}}}
+        deadline = monotonic() + MOST_SECONDS
+        while monotonic() < deadline:
+            started_at = monotonic()
             with suppress(httpx.HTTPError, orjson.JSONDecodeError):
-                answer = orjson.loads((await self._client.post(self._url, json=question)).content)
-                if answer.get("data") and "errors" not in answer:
-                    self._told.seconds.append(monotonic() - began)
-                    self._told.mutations += 1
-                    (payload,) = answer["data"].values()
-                    self._told.refusals += [f"{one['code']}: {one['message']}" for one in payload["userErrors"]]
+                response = orjson.loads((await self._client.post(self._url, json=request)).content)
+                if response.get("data") and "errors" not in response:
+                    self._outcomes.seconds.append(monotonic() - started_at)
+                    self._outcomes.mutations += 1
+                    (payload,) = response["data"].values()
+                    self._outcomes.rejections += [f"{one['code']}: {one['message']}" for one in payload["userErrors"]]
                     return payload
-                if any(error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED" for error in answer["errors"]):
-                    raise StartError(answer["errors"][0]["message"])
-            self._told.repeats += 1
+                if any(error["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED" for error in response["errors"]):
+                    raise StartError(response["errors"][0]["message"])
+            self._outcomes.repeats += 1
             await asyncio.sleep(0.2)
-        raise StartError("a mutation was not answered in time")
+        raise StartError("a mutation had no response in time")
 
-    async def work_on(self, bag: int, wait: float) -> None:
-        """Opens a file for a bag and finds the bag."""
-        opened = await self.change(CREATE, {"kind": "DELAYED", "bagIds": [join("Bag", bag)], "station": "PTY"})
+    async def handle_bag(self, bag: int, wait: float) -> None:
+        """Opens a PIR for a bag and locates the bag."""
+        opened = await self.mutate(CREATE, {"kind": "DELAYED", "bagIds": [join("Bag", bag)], "station": "PTY"})
         if opened["pir"] is None:
             return
-        self._told.files.append(opened["pir"]["id"])
+        self._outcomes.pirs.append(opened["pir"]["id"])
         await asyncio.sleep(wait)
-        await self.change(LOCATE, {"pirId": opened["pir"]["id"], "airport": "PTY"})
+        await self.mutate(LOCATE, {"pirId": opened["pir"]["id"], "airport": "PTY"})
 
 
-async def kill_at_random(bed: Partnered, names: Sequence[str], chance: random.Random, killed: Counter[str]) -> None:
-    """Kills one process after the other, and starts each again, until cancelled."""
+async def kill_at_random(
+    installation: PartnerInstallation, names: Sequence[str], rng: random.Random, killed: Counter[str]
+) -> None:
+    """Kills one process after the other and starts each again, until cancelled."""
     while True:
-        await asyncio.sleep(chance.uniform(0.5, 2.5))
-        name = chance.choice(names)
-        program = bed.programs[name]
+        await asyncio.sleep(rng.uniform(0.5, 2.5))
+        name = rng.choice(names)
+        program = installation.programs[name]
         if (pid := program.pid) is not None:
             os.kill(pid, signal.SIGKILL)
             killed[name] += 1
@@ -117,128 +120,133 @@ async def kill_at_random(bed: Partnered, names: Sequence[str], chance: random.Ra
             await program.start(lambda _: None)
 
 
-async def until_quiet(bed: Partnered, say: Say) -> int:
-    """Waits until nothing is waiting; answers how many effects still do."""
-    began = spoke = monotonic()
+async def until_settled(installation: PartnerInstallation, progress: Progress) -> int:
+    """Waits until no effect is pending; returns how many still are."""
+    started_at, timer = monotonic(), ProgressTimer(PROGRESS_SECONDS)
     while True:
-        waiting = int((await bed.rows(WAITING))[0]["waiting"])
-        if not waiting or monotonic() - began > SETTLE_SECONDS:
-            return waiting
-        if monotonic() - spoke > SPEAK_SECONDS:
-            spoke = monotonic()
-            say(f"{waiting} effects wait")
-        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        pending = int((await installation.rows(PENDING_EFFECTS))[0]["pending"])
+        if not pending or monotonic() - started_at > SETTLE_SECONDS:
+            return pending
+        if timer.is_due():
+            progress(f"{pending} effects are pending")
+        await asyncio.sleep(POLL_SECONDS)
 
 
-async def arrivals(bed: Partnered, rows: Sequence[Any]) -> tuple[dict[int, list[int]], Counter[str]]:
-    """What arrived, by effect: places in the partner's own order; and how many replies did not reach us."""
-    came: dict[int, list[int]] = defaultdict(list)
+async def arrivals(installation: PartnerInstallation, rows: Sequence[Any]) -> tuple[dict[int, list[int]], Counter[str]]:
+    """Arrivals by effect, as positions in the partner's order, and the number of replies that did not reach us."""
+    arrived_at: dict[int, list[int]] = defaultdict(list)
     lost: Counter[str] = Counter()
     async with httpx.AsyncClient(trust_env=False, timeout=30.0) as client:
         for name in ("TWILIO", "SENDGRID"):
-            for place, message in enumerate((await control(client, bed.mocks[name], "messages"))["messages"]):
+            for place, message in enumerate((await control(client, installation.mocks[name], "messages"))["messages"]):
                 if (effect := effect_of_key(AIRLINE_ID, message["our_key"])) is not None:
-                    came[effect].append(place)
+                    arrived_at[effect].append(place)
         for name in PARTNERS:
-            counts = await control(client, bed.mocks[name], "faults")
+            counts = await control(client, installation.mocks[name], "faults")
             lost["cut"] += counts["repliesCut"]
             lost["unread"] += counts["repliesUnread"]
-    worldtracer = WorldTracerClient(bed.mocks["WORLDTRACER"], bed.keys["WORLDTRACER_API_KEY"], "CM")
+    worldtracer = WorldTracerClient(installation.mocks["WORLDTRACER"], installation.keys["WORLDTRACER_API_KEY"], "CM")
     for row in rows:
         if (row["service"], row["action"]) == ("WORLDTRACER", "CREATE"):
-            files = await _search(worldtracer, our_key(row))
-            came[row["id"]] += range(len(files))
+            pirs = await _search(worldtracer, our_key(row))
+            arrived_at[row["id"]] += range(len(pirs))
     await worldtracer.close_connections()
-    return came, lost
+    return arrived_at, lost
 
 
 async def _search(worldtracer: WorldTracerClient, key: str) -> list[TracedFile]:
-    """The files of a key; asked again where a reply is cut off."""
+    """Files with a key; repeated if a reply is cut off."""
     for _ in range(20):
         with suppress(Unavailable):
             return await worldtracer.search_bags(SearchCriteria(our_key=key))
-    raise StartError("WorldTracer's mock did not answer the judge.")
+    raise StartError("WorldTracer's mock did not respond to the search.")
 
 
 def our_key(row: Any) -> str:
-    """What the partner was given for this effect, as ``Effect.our_key`` says."""
+    """Our key of the effect, as in ``Effect.our_key``."""
     return f"{AIRLINE_ID}-{row['id']}-{int(row['created_at'].timestamp())}"
 
 
-async def run(parsed: argparse.Namespace) -> int:
-    """The whole; returns the exit code: 1 where something was lost or doubled."""
-    say = console(os.environ)
-    folder = FOLDER / f"{parsed.mutations}"
-    async with partnered(folder, max(parsed.mutations, 50), say) as bed:
-        good = await crash(bed, parsed.mutations, parsed.cut, parsed.kill, parsed.seed, say)
-    return 0 if good else 1
+async def run(options: argparse.Namespace) -> int:
+    """Runs the whole test; returns the exit code, 1 if anything is lost or doubled."""
+    progress = console(os.environ)
+    folder = FOLDER / f"{options.mutations}"
+    async with partner_installation(folder, max(options.mutations, 50), progress) as installation:
+        correct = await crash(installation, options.mutations, options.cut, options.kill, options.seed, progress)
+    return 0 if correct else 1
 
 
-async def crash(bed: Partnered, mutations: int, cut: float, kill: Sequence[str], seed: int, say: Say) -> bool:
-    """Kills processes while callers work, and prints the counts; returns whether nothing was lost or doubled.
+async def crash(
+    installation: PartnerInstallation, mutations: int, cut: float, kill: Sequence[str], seed: int, progress: Progress
+) -> bool:
+    """Kills processes while callers send mutations, and prints the counts; returns whether nothing was lost or doubled.
 
     Args:
+        mutations: number of mutations.
         cut: share of the mocks' replies that are cut off.
-        kill: names of the processes.
-        seed: of the moments at which they are killed.
+        kill: names of the processes that are killed.
+        seed: seed of the times at which they are killed.
     """
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     killed: Counter[str] = Counter()
-    told = CallerOutcomes()
-    bags = await bed.free_bags(mutations // 2)
-    before = int((await bed.rows("SELECT coalesce(max(id), 0) AS id FROM effects"))[0]["id"])
+    outcomes = CallerOutcomes()
+    bags = await installation.free_bags(mutations // 2)
+    before = int((await installation.rows("SELECT coalesce(max(id), 0) AS id FROM effects"))[0]["id"])
     async with httpx.AsyncClient(trust_env=False) as client:
         for name in PARTNERS:
             fault = {"kind": "reset_after", "times": None, "chance": cut, "method": "POST"}
-            await control(client, bed.mocks[name], "faults", fault)
-    killing = asyncio.create_task(kill_at_random(bed, kill, chance, killed))
-    await _work(bed, told, bags, chance)
+            await control(client, installation.mocks[name], "faults", fault)
+    killing = asyncio.create_task(kill_at_random(installation, kill, rng, killed))
+    await _run_callers(installation, outcomes, bags, rng)
     killing.cancel()
     await asyncio.wait([killing])
-    for program in bed.programs.values():
+    for program in installation.programs.values():
         if not program.alive():
             await program.start(lambda _: None)
-    say(f"{told.mutations} mutations answered; {sum(killed.values())} processes killed; waiting for what waits")
-    waiting = await until_quiet(bed, say)
-    rows = await bed.rows(EFFECTS, before)
-    came, lost = await arrivals(bed, rows)
-    return _judge(told, killed, waiting, rows, came, lost)
+    done, kills = outcomes.mutations, sum(killed.values())
+    progress(f"{done} mutations completed; {kills} processes killed; waiting for pending effects")
+    pending = await until_settled(installation, progress)
+    rows = await installation.rows(EFFECTS, before)
+    arrived_at, lost = await arrivals(installation, rows)
+    return _check(outcomes, killed, pending, rows, arrived_at, lost)
 
 
-async def _work(bed: Partnered, told: CallerOutcomes, bags: Sequence[int], chance: random.Random) -> None:
-    left = iter(bags)
+async def _run_callers(
+    installation: PartnerInstallation, outcomes: CallerOutcomes, bags: Sequence[int], rng: random.Random
+) -> None:
+    remaining = iter(bags)
 
-    async def keep_working() -> None:
-        caller = Caller(bed, told)
+    async def run_caller() -> None:
+        caller = MutationCaller(installation, outcomes)
         try:
-            for bag in left:
-                await caller.work_on(bag, chance.uniform(0.0, 1.0))
+            for bag in remaining:
+                await caller.handle_bag(bag, rng.uniform(0.0, 1.0))
         finally:
             await caller.close()
 
-    await asyncio.gather(*(keep_working() for _ in range(CALLERS)))
+    await asyncio.gather(*(run_caller() for _ in range(CALLERS)))
 
 
-def _judge(
-    told: CallerOutcomes,
+def _check(
+    outcomes: CallerOutcomes,
     killed: Mapping[str, int],
-    waiting: int,
+    pending: int,
     rows: Sequence[Any],
-    came: Mapping[int, Sequence[int]],
+    arrived_at: Mapping[int, Sequence[int]],
     lost: Mapping[str, int],
 ) -> bool:
-    """Prints the counts; returns whether they are as they should be."""
-    judged = [row for row in rows if row["service"] != "WORLDTRACER" or row["action"] == "CREATE"]
-    arrived = {"ACCEPTED", "DELIVERED"}
-    missing = [row["id"] for row in judged if row["state"] in arrived and not came.get(row["id"])]
-    doubled = {row["id"]: len(came[row["id"]]) for row in judged if len(came.get(row["id"], ())) > 1}
-    agents = [row for row in rows if row["state"] == "FAILED"]
-    ended_otherwise = [row for row in rows if row["state"] not in (*arrived, "FAILED")]
+    """Prints the counts; returns whether they are correct."""
+    checked = [row for row in rows if row["service"] != "WORLDTRACER" or row["action"] == "CREATE"]
+    sent_states = {"ACCEPTED", "DELIVERED"}
+    missing = [row["id"] for row in checked if row["state"] in sent_states and not arrived_at.get(row["id"])]
+    doubled = {row["id"]: len(arrived_at[row["id"]]) for row in checked if len(arrived_at.get(row["id"], ())) > 1}
+    handed_over = [row for row in rows if row["state"] == "FAILED"]
+    unfinished = [row for row in rows if row["state"] not in (*sent_states, "FAILED")]
     expected = {(row["pir_id"], row["service"], row["action"]) for row in rows}
-    files = {row["pir_id"] for row in rows}
-    absent = [
+    pirs = {row["pir_id"] for row in rows}
+    missing_effects = [
         (pir, service, action)
-        for pir in files
+        for pir in pirs
         for service, action in (
             ("WORLDTRACER", "CREATE"),
             ("SMS", "FILE_OPENED"),
@@ -248,46 +256,56 @@ def _judge(
         )
         if (pir, service, action) not in expected
     ]
-    disordered = _disordered(rows, came)
+    disordered = _disordered(rows, arrived_at)
     states = Counter(f"{row['service']} {row['state']} {row['reason'] or ''}".strip() for row in rows)
-    print(f"\nmutations answered          {told.mutations}, repeated {told.repeats} times")
-    print(f"refusals                    {Counter(told.refusals).most_common(3)}")
-    p50, p95 = (percentile(told.seconds, share) * 1000 for share in (0.5, 0.95))
-    print(f"p50 / p95 of an answer      {p50:.0f} / {p95:.0f} ms")
+    print(f"\nmutations completed         {outcomes.mutations}, repeated {outcomes.repeats} times")
+    print(f"rejections                  {Counter(outcomes.rejections).most_common(3)}")
+    p50, p95 = (percentile(outcomes.seconds, share) * 1000 for share in (0.5, 0.95))
+    print(f"p50 / p95 of a response     {p50:.0f} / {p95:.0f} ms")
     print(f"killed                      {dict(killed)}")
-    print(f"files opened                {len(set(told.files))}, in the records {len(files)}")
+    print(f"PIRs opened                 {len(set(outcomes.pirs))}, in the records {len(pirs)}")
     print(f"effects                     {len(rows)}: {dict(sorted(states.items()))}")
-    print(f"still waiting               {waiting}")
+    print(f"still pending               {pending}")
     print(f"replies cut by the mocks    {lost['cut']}; unread by callers that were killed {lost['unread']}")
-    print(f"effects that were not asked for though their mutation was answered  {len(absent)}")
-    print(f"effects that count as arrived and did not arrive                    {len(missing)}")
+    print(f"effects missing although their mutation completed                   {len(missing_effects)}")
+    print(f"effects counted as sent that did not arrive                         {len(missing)}")
     print(f"effects that arrived more than once                                 {len(doubled)}")
-    print(f"handed to an agent                                                  {len(agents)}")
-    print(f"neither arrived nor handed to an agent                              {len(ended_otherwise)}")
-    print(f"files whose messages arrived out of order                           {len(disordered)}")
-    bad = waiting or absent or missing or ended_otherwise or len(doubled) > lost["cut"] or disordered or told.refusals
-    bad = bad or len(set(told.files)) != len(files)
-    print("\nSomething is not as it should be." if bad else "\nNothing was lost, and nobody was told twice.")
-    return not bad
+    print(f"effects handed to an agent                                          {len(handed_over)}")
+    print(f"effects neither sent nor handed to an agent                         {len(unfinished)}")
+    print(f"PIRs whose messages arrived out of order                            {len(disordered)}")
+    wrong = (
+        pending
+        or missing_effects
+        or missing
+        or unfinished
+        or len(doubled) > lost["cut"]
+        or disordered
+        or outcomes.rejections
+    )
+    wrong = wrong or len(set(outcomes.pirs)) != len(pirs)
+    print("\nThe result is wrong." if wrong else "\nNothing was lost or sent twice.")
+    return not wrong
 
 
-def _disordered(rows: Sequence[Any], came: Mapping[int, Sequence[int]]) -> list[tuple[int, str]]:
-    """Files and services whose effects arrived in another order than they were asked for."""
+def _disordered(rows: Sequence[Any], arrived_at: Mapping[int, Sequence[int]]) -> list[tuple[int, str]]:
+    """PIRs and services whose effects arrived in another order than they were requested."""
     order: dict[tuple[int, str], list[int]] = defaultdict(list)
     for row in rows:
-        if came.get(row["id"]):
-            order[(row["pir_id"], row["service"])].append(came[row["id"]][0])
+        if arrived_at.get(row["id"]):
+            order[(row["pir_id"], row["service"])].append(arrived_at[row["id"]][0])
     return [key for key, places in order.items() if places != sorted(places)]
 
 
 def main() -> int:
-    """Reads the command line."""
+    """Parses the command line and runs the test."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.crash", description=__doc__)
-    parser.add_argument("--mutations", type=int, default=1000, help="half of them open files, half locate bags")
+    parser.add_argument(
+        "--mutations", type=int, default=1000, help="number of mutations; half open PIRs, half locate bags"
+    )
     parser.add_argument("--cut", type=float, default=0.02, help="share of the mocks' replies that are cut off")
-    parser.add_argument("--seed", type=int, default=753, help="of the moments at which processes are killed")
+    parser.add_argument("--seed", type=int, default=753, help="seed of the times at which processes are killed")
     names = ("gateway", *DISPATCHERS)
-    parser.add_argument("--kill", nargs="+", choices=names, default=names, help="which processes; all if absent")
+    parser.add_argument("--kill", nargs="+", choices=names, default=names, help="processes to kill (default: all)")
     try:
         return asyncio.run(run(parser.parse_args()))
     except StartError as error:

@@ -1,8 +1,8 @@
-"""``python -m benchmarks.live``: how long after its commit is a scan told to those who watch?
+"""``python -m benchmarks.live``: delay from the commit of a scan to its message at the subscribers.
 
 Scans are recorded at a steady rate beside a gateway of its own; subscribers watch the bags over WebSockets. Delays
-count from when the call that records a scan begins (receipt) and from when its transaction has committed, until the
-message is read from the socket; the subscribers run in this process, so that many of them cost it time as well.
+count from the call that records a scan (receipt) and from the commit of its transaction, until the message is read from
+the socket. The subscribers run in this process, so many of them take part of its time.
 """
 
 import argparse
@@ -20,8 +20,8 @@ from time import monotonic
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
 
-from benchmarks.console import until_signal
-from benchmarks.installation import AIRLINE_ID, SIGN_IN, Installation, installation
+from benchmarks.command_line import until_signal
+from benchmarks.installation import AIRLINE_ID, SIGN_IN, BenchmarkInstallation, installation
 from benchmarks.load import percentile
 from benchmarks.processes import Meter, used_between
 from gateway.config import Settings
@@ -48,19 +48,19 @@ BAGS = "SELECT id, tag FROM bags WHERE airline_id = $1 ORDER BY id LIMIT $2"
 
 
 @dataclass
-class Times:
-    """When each event was received and committed, and when subscribers were told of it."""
+class DeliveryTimes:
+    """Times of receipt and commit of each event, and of its delivery to subscribers."""
 
     received: dict[str, float] = field(default_factory=dict)
     committed: dict[str, float] = field(default_factory=dict)
-    told: list[tuple[str, float]] = field(default_factory=list)
+    delivered: list[tuple[str, float]] = field(default_factory=list)
 
 
-async def subscribe(installed: Installation, stack: AsyncExitStack, ids: Sequence[str]) -> ClientConnection:
-    """A subscriber who has been told that it is up to date."""
+async def subscribe(installed: BenchmarkInstallation, stack: AsyncExitStack, ids: Sequence[str]) -> ClientConnection:
+    """Connects a subscriber and waits for its first message."""
     url = f"ws://127.0.0.1:{installed.ports['gateway']}/graphql"
     connection = await stack.enter_async_context(connect(url, subprotocols=["graphql-transport-ws"], proxy=None))  # type: ignore[list-item] # a NewType
-    # Each somebody else: one actor may not have so many.
+    # Each is another subject, since one actor may not have so many subscriptions.
     subject = f"subscriber-{secrets.token_hex(4)}"
     token = issue_token(installed.environment["JWT_SECRET"], Role.AGENT, AIRLINE_ID, SIGN_IN, subject=subject)
     sign_in = {"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}}
@@ -73,19 +73,19 @@ async def subscribe(installed: Installation, stack: AsyncExitStack, ids: Sequenc
     return connection
 
 
-async def listen(connection: ClientConnection, times: Times) -> None:
-    """Notes when each event is told, until cancelled."""
+async def listen(connection: ClientConnection, times: DeliveryTimes) -> None:
+    """Records the delivery time of each event, until cancelled."""
     while True:
         message = orjson.loads(await connection.recv())
         now = monotonic()
-        times.told += [(event["id"], now) for event in message["payload"]["data"]["bagUpdated"]["events"]]
+        times.delivered += [(event["id"], now) for event in message["payload"]["data"]["bagUpdated"]["events"]]
 
 
-async def record(context: Context, tags: Sequence[str], rate: float, seconds: float, times: Times) -> None:
+async def record(context: Context, tags: Sequence[str], rate: float, seconds: float, times: DeliveryTimes) -> None:
     """Records scans one after the other, each at its due time."""
-    began = monotonic()
+    started_at = monotonic()
     for number in range(int(rate * seconds)):
-        await asyncio.sleep(max(began + number / rate - monotonic(), 0))
+        await asyncio.sleep(max(started_at + number / rate - monotonic(), 0))
         scan = Scan(
             tag=tags[number % len(tags)],
             kind=EventKind.POSITION,
@@ -100,19 +100,22 @@ async def record(context: Context, tags: Sequence[str], rate: float, seconds: fl
         times.committed[str(recorded.event_id)] = monotonic()
 
 
-async def measure(installed: Installation, subscribers: int, rate: float, seconds: float) -> bool:
-    """One run; prints its figures, and answers whether all was told, in time."""
+async def measure(installed: BenchmarkInstallation, subscribers: int, rate: float, seconds: float) -> bool:
+    """Runs one load, prints its figures, and returns whether every message arrived in time."""
     settings = Settings.read(installed.environment)
-    times, meter = Times(), Meter({"gateway": installed.programs["gateway"], "database": installed.stores["database"]})
+    times, meter = (
+        DeliveryTimes(),
+        Meter({"gateway": installed.programs["gateway"], "database": installed.stores["database"]}),
+    )
     async with open_stores(settings) as stores, AsyncExitStack() as stack:
         rows = await stores.postgres.fetch(BAGS, AIRLINE_ID, WATCHED, name="BAGS")
         ids, tags = [join("Bag", row["id"]) for row in rows], [row["tag"] for row in rows]
         connections = [await subscribe(installed, stack, ids) for _ in range(subscribers)]
         context = operator(settings, stores)
         listening = [asyncio.create_task(listen(connection, times)) for connection in connections]
-        await record(context, tags, rate, WARM_UP_SECONDS, Times())
+        await record(context, tags, rate, WARM_UP_SECONDS, DeliveryTimes())
         await asyncio.sleep(1.0)
-        times.told.clear()
+        times.delivered.clear()
         before = meter.cpu_seconds()
         await record(context, tags, rate, seconds, times)
         await asyncio.sleep(1.0)
@@ -121,8 +124,12 @@ async def measure(installed: Installation, subscribers: int, rate: float, second
             task.cancel()
         await asyncio.wait(listening)
     expected = len(times.committed) * subscribers
-    since_receipt = [moment - times.received[event] for event, moment in times.told if event in times.received]
-    since_commit = [moment - times.committed[event] for event, moment in times.told if event in times.committed]
+    since_receipt = [
+        delivered_at - times.received[event] for event, delivered_at in times.delivered if event in times.received
+    ]
+    since_commit = [
+        delivered_at - times.committed[event] for event, delivered_at in times.delivered if event in times.committed
+    ]
     print(
         f"{subscribers:4} subscribers, {rate:g} scans/s: {len(since_commit)} of {expected} messages; "
         f"from commit p50 {_ms(since_commit, 0.5)} p99 {_ms(since_commit, 0.99)} ms, "
@@ -138,24 +145,24 @@ def _ms(seconds: Sequence[float], share: float) -> str:
     return f"{percentile(seconds, share) * 1000:.1f}"
 
 
-async def run(parsed: argparse.Namespace) -> int:
-    """All runs; returns the exit code: 1 where something was not told, or late."""
-    say = console(os.environ)
-    async with installation(FOLDER / f"{parsed.bags}-bags", parsed.bags, 1, say) as installed:
-        one = await measure(installed, 1, parsed.rate, parsed.seconds)
-        many = await measure(installed, parsed.subscribers, parsed.rate / 10, parsed.seconds)
+async def run(options: argparse.Namespace) -> int:
+    """Runs all loads; returns the exit code, 1 if a message is missing or late."""
+    progress = console(os.environ)
+    async with installation(FOLDER / f"{options.bags}-bags", options.bags, 1, progress) as installed:
+        one = await measure(installed, 1, options.rate, options.seconds)
+        many = await measure(installed, options.subscribers, options.rate / 10, options.seconds)
     return 0 if one and many else 1
 
 
 def main() -> int:
-    """Reads the command line."""
+    """Parses the command line and runs the loads."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description=__doc__)
-    parser.add_argument("--bags", type=int, default=2_000, help="seeded in the first run; 2000 if absent")
-    parser.add_argument("--subscribers", type=int, default=200, help="in the second run; 200 if absent")
+    parser.add_argument("--bags", type=int, default=2_000, help="bags that the first run seeds (default: 2000)")
+    parser.add_argument("--subscribers", type=int, default=200, help="subscribers of the second run (default: 200)")
     parser.add_argument(
-        "--rate", type=float, default=50.0, help="scans a second for one; a tenth for many; 50 if absent"
+        "--rate", type=float, default=50.0, help="scans a second for one subscriber; a tenth for many (default: 50)"
     )
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each run; 20 if absent")
+    parser.add_argument("--seconds", type=float, default=20.0, help="seconds of each run (default: 20)")
     try:
         return asyncio.run(until_signal(run(parser.parse_args())))
     except StartError as error:

@@ -1,8 +1,8 @@
-"""Two ways to ask: as fast as answers come (closed loop), and at given times whether answers come or not (open loop).
+"""Load generators: as fast as responses arrive (closed loop), or at given times in any case (open loop).
 
-A closed loop tells what the server can do, and hides how long callers would wait: a slow answer keeps the next question
-from being asked. In an open loop questions come as those of independent people do, and a latency counts from the moment
-the question was due, not from when it could be sent.
+A closed loop shows the throughput of the server and hides how long callers would wait: a slow response delays the next
+request. In an open loop requests come like those of independent users, and a latency counts from the time at which the
+request was due, not from when it could be sent.
 """
 
 import asyncio
@@ -19,18 +19,18 @@ LATE_SECONDS = 0.010
 
 
 class Failed(Exception):
-    """An answer is not what it should be."""
+    """A response is not the expected one."""
 
 
 @dataclass(slots=True)
-class Outcome:
-    """What a load came to.
+class LoadOutcome:
+    """Result of a load.
 
     Args:
-        latencies: of the right answers, in seconds.
-        failures: what was wrong with the others.
-        seconds: how long the load lasted.
-        lateness: how long after its due time each question was sent, in seconds; of an open loop only.
+        latencies: latencies of the correct responses, in seconds.
+        failures: errors of the other requests.
+        seconds: duration of the load.
+        lateness: delay of each request after its due time, in seconds; only of an open loop.
     """
 
     latencies: list[float] = field(default_factory=list)
@@ -39,104 +39,104 @@ class Outcome:
     lateness: list[float] = field(default_factory=list)
 
     @property
-    def asked(self) -> int:
-        """How many questions were answered, rightly or not."""
+    def completed(self) -> int:
+        """Number of completed requests, correct or not."""
         return len(self.latencies) + len(self.failures)
 
     @property
     def late(self) -> int:
-        """How many questions the client itself sent more than 10 ms late."""
+        """Number of requests that the client itself sent more than 10 ms late."""
         return sum(late > LATE_SECONDS for late in self.lateness)
 
     def milliseconds(self, share: float) -> float:
-        """The latency that this share of the answers did not exceed (nearest rank), in milliseconds."""
+        """Latency in milliseconds that this share of the responses did not exceed (nearest rank)."""
         return percentile(self.latencies, share) * 1000
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least this share of the values does not exceed; NaN of none."""
+    """Smallest value that at least this share of the values does not exceed; NaN for no values."""
     if not values:
         return math.nan
     return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
 
 
-async def ask(client: Client, request: bytes) -> None:
-    """One question that must be answered, without errors.
+async def send_checked(client: Client, request: bytes) -> None:
+    """Sends one request that must succeed.
 
     Raises:
-        Failed: another status than 200, or errors in the answer.
-        OSError: no answer.
+        Failed: the status is not 200, or the response has errors.
+        OSError: no response.
     """
-    answer = await client.ask(request)
-    # Errors come first in the gateway's answers: a longer look would cost the client what it measures.
-    if answer.status != 200 or answer.body.startswith(b'{"errors"'):
-        raise Failed(f"{answer.status} {answer.body[:200]!r}")
+    response = await client.send(request)
+    # Errors come first in the gateway's responses; a full parse would cost the client what it measures.
+    if response.status != 200 or response.body.startswith(b'{"errors"'):
+        raise Failed(f"{response.status} {response.body[:200]!r}")
 
 
-async def closed_loop(client: Client, requests: Sequence[bytes], concurrency: int, seconds: float) -> Outcome:
-    """So many callers ask one question after the other, for so long."""
-    outcome = Outcome()
-    questions = cycle(requests)
-    began = perf_counter()
-    ends = began + seconds
+async def closed_loop(client: Client, requests: Sequence[bytes], concurrency: int, seconds: float) -> LoadOutcome:
+    """So many callers send one request after the other, for so long."""
+    outcome = LoadOutcome()
+    requests_in_turn = cycle(requests)
+    started_at = perf_counter()
+    deadline = started_at + seconds
 
     async def caller() -> None:
-        while (started := perf_counter()) < ends:
-            await _timed(outcome, started, ask(client, next(questions)))
+        while (started := perf_counter()) < deadline:
+            await _timed(outcome, started, send_checked(client, next(requests_in_turn)))
 
     await asyncio.gather(*(caller() for _ in range(concurrency)))
-    outcome.seconds = perf_counter() - began
+    outcome.seconds = perf_counter() - started_at
     return outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Questions of one kind in an open loop: ``rate`` a second on average, at random times (Poisson)."""
+    """Requests of one kind in an open loop: ``rate`` a second on average, at random times (Poisson)."""
 
     requests: Sequence[bytes]
     rate: float
 
 
-async def open_loop(client: Client, streams: Sequence[Stream], seconds: float, seed: int = 753) -> list[Outcome]:
-    """Asks at the due times of all streams; the times are the same for the same seed. One outcome for each stream."""
-    began = perf_counter()
+async def open_loop(client: Client, streams: Sequence[Stream], seconds: float, seed: int = 753) -> list[LoadOutcome]:
+    """Sends requests at the due times of all streams, which depend only on the seed; one outcome for each."""
+    started_at = perf_counter()
     outcomes = await asyncio.gather(
         *(
-            _play(client, stream, due_times(stream.rate, seconds, f"{seed}/{index}"), began)
+            _run_stream(client, stream, due_times(stream.rate, seconds, f"{seed}/{index}"), started_at)
             for index, stream in enumerate(streams)
         )
     )
     for outcome in outcomes:
-        outcome.seconds = perf_counter() - began
+        outcome.seconds = perf_counter() - started_at
     return outcomes
 
 
 def due_times(rate: float, seconds: float, seed: str) -> list[float]:
-    """Seconds from the start at which the questions of a Poisson process are due."""
-    chance = random.Random(seed)
+    """Seconds from the start at which the requests of a Poisson process are due."""
+    rng = random.Random(seed)
     due: list[float] = []
-    at = chance.expovariate(rate)
+    at = rng.expovariate(rate)
     while at < seconds:
         due.append(at)
-        at += chance.expovariate(rate)
+        at += rng.expovariate(rate)
     return due
 
 
-async def _play(client: Client, stream: Stream, due: Sequence[float], began: float) -> Outcome:
-    outcome = Outcome()
-    questions = cycle(stream.requests)
-    async with asyncio.TaskGroup() as asking:
+async def _run_stream(client: Client, stream: Stream, due: Sequence[float], started_at: float) -> LoadOutcome:
+    outcome = LoadOutcome()
+    requests_in_turn = cycle(stream.requests)
+    async with asyncio.TaskGroup() as group:
         for at in due:
-            if (wait := began + at - perf_counter()) > 0:
+            if (wait := started_at + at - perf_counter()) > 0:
                 await asyncio.sleep(wait)
-            outcome.lateness.append(perf_counter() - began - at)
-            asking.create_task(_timed(outcome, began + at, ask(client, next(questions))))
+            outcome.lateness.append(perf_counter() - started_at - at)
+            group.create_task(_timed(outcome, started_at + at, send_checked(client, next(requests_in_turn))))
     return outcome
 
 
-async def _timed(outcome: Outcome, started: float, question: Awaitable[None]) -> None:
+async def _timed(outcome: LoadOutcome, started: float, request: Awaitable[None]) -> None:
     try:
-        await question
+        await request
     except (Failed, OSError) as error:
         outcome.failures.append(f"{type(error).__name__} {error}")
     else:

@@ -1,8 +1,8 @@
-"""How well found bags are matched: ``python -m benchmarks.matching``.
+"""Quality of the matching of found bags: ``python -m benchmarks.matching``.
 
-Prints, for the finds that have a file, in how many it is the first, among the first five and among the first twenty
-proposals; beside it what the tag alone gives. Candidates are chosen by the product's keys and in its number, from files
-in memory. The set that is measured is not the one that the weights were tuned on (``--tune``).
+For the found bags with a PIR it prints in how many the PIR is the first, among the first five and among the first
+twenty proposals, beside the result of the tag alone. Candidates are selected by the product's keys and in its number,
+from PIRs in memory. The measured set is not the one on which the weights were tuned (``--tune``).
 """
 
 import argparse
@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from statistics import quantiles
 
-from benchmarks.finds import Finds, make
+from benchmarks.found_bags import MatchingSet, generate
 from integrations.records.matches import MatchElement
 from resolvers.rules.matching import (
     MAX_CANDIDATES,
@@ -35,116 +35,117 @@ Ranking = Callable[[Traits], Sequence[int]]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measures, or tunes; returns the exit code."""
+    """Measures or tunes; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.matching", description=__doc__)
-    parser.add_argument("--tune", action="store_true", help="look for better weights, on a set of its own")
-    parser.add_argument("--seed", type=int, default=MEASURED, help=f"of the measured set; {MEASURED} if absent")
-    parsed = parser.parse_args(arguments)
-    if parsed.tune:
+    parser.add_argument("--tune", action="store_true", help="search for better weights, on another set")
+    parser.add_argument("--seed", type=int, default=MEASURED, help=f"seed of the measured set (default: {MEASURED})")
+    options = parser.parse_args(arguments)
+    if options.tune:
         _tune()
         return 0
-    made = make(parsed.seed)
-    files = Files(made)
+    matching_set = generate(options.seed)
+    index = MatchingIndex(matching_set)
     print(
-        f"{len(made.files)} files, {len(made.finds)} finds, {len(made.truth)} of them with a file; seed {parsed.seed}"
+        f"{len(matching_set.pirs)} PIRs, {len(matching_set.found_bags)} found bags, "
+        f"{len(matching_set.truth)} of them with a PIR; seed {options.seed}"
     )
-    _print("tag alone, as read", files, files.by_tag)
-    _print("tag alone, one digit off", files, files.by_near_tag)
-    _print("all elements", files, files.by_score)
+    _print("tag alone, as read", index, index.by_tag)
+    _print("tag alone, one digit off", index, index.by_near_tag)
+    _print("all elements", index, index.by_score)
     return 0
 
 
-class Files:
-    """Files to be matched, in memory, and the finds to match them with."""
+class MatchingIndex:
+    """PIRs in memory, and the found bags to match with them."""
 
-    def __init__(self, made: Finds) -> None:
-        self.finds = [traits(bag) for bag in made.finds]
-        self.files = [traits(bag) for bag in made.files]
-        self.truth = made.truth
+    def __init__(self, matching_set: MatchingSet) -> None:
+        self.found_bags = [traits(bag) for bag in matching_set.found_bags]
+        self.pirs = [traits(bag) for bag in matching_set.pirs]
+        self.truth = matching_set.truth
         self._by_key: dict[str, list[int]] = defaultdict(list)
-        newest_first = sorted(range(len(self.files)), key=lambda index: self.files[index].at, reverse=True)
+        newest_first = sorted(range(len(self.pirs)), key=lambda index: self.pirs[index].at, reverse=True)
         for index in newest_first:
-            for key in keys(self.files[index]):
+            for key in keys(self.pirs[index]):
                 self._by_key[key].append(index)
 
-    def by_tag(self, find: Traits) -> Sequence[int]:
-        """Files of a tag that the find has."""
-        return [index for tag in sorted(find.tags) for index in self._by_key[f"T{tag}"]]
+    def by_tag(self, found_bag: Traits) -> Sequence[int]:
+        """PIRs with a tag of the found bag."""
+        return [index for tag in sorted(found_bag.tags) for index in self._by_key[f"T{tag}"]]
 
-    def by_near_tag(self, find: Traits) -> Sequence[int]:
-        """Files of such a tag, then those whose tag is one digit off."""
-        near = [index for tag in sorted(find.near_tags) for index in self._by_key[f"T{tag}"]]
-        return list(dict.fromkeys([*self.by_tag(find), *near]))
+    def by_near_tag(self, found_bag: Traits) -> Sequence[int]:
+        """PIRs with such a tag, then those with a tag that differs in one digit."""
+        near = [index for tag in sorted(found_bag.near_tags) for index in self._by_key[f"T{tag}"]]
+        return list(dict.fromkeys([*self.by_tag(found_bag), *near]))
 
-    def candidates(self, find: Traits) -> list[int]:
-        """The files that share the most with the find: what the product's statement does."""
+    def candidates(self, found_bag: Traits) -> list[int]:
+        """PIRs that share the most with the found bag, as the product's statement selects them."""
         weights: Counter[int] = Counter()
-        for key, weight in wanted_keys(find).items():
+        for key, weight in wanted_keys(found_bag).items():
             for index in self._by_key.get(key, ())[:MAX_PER_KEY]:
                 weights[index] += weight
         return [index for index, _ in weights.most_common(MAX_CANDIDATES)]
 
-    def by_score(self, find: Traits, weights: Mapping[MatchElement, float] = WEIGHTS) -> Sequence[int]:
+    def by_score(self, found_bag: Traits, weights: Mapping[MatchElement, float] = WEIGHTS) -> Sequence[int]:
         """Candidates, the best first."""
-        agreed = [(index, agreements(find, self.files[index])) for index in self.candidates(find)]
+        agreed = [(index, agreements(found_bag, self.pirs[index])) for index in self.candidates(found_bag)]
         return ranked(agreed, weights)
 
 
 def ranked(
     agreed: Sequence[tuple[int, Mapping[MatchElement, float]]], weights: Mapping[MatchElement, float]
 ) -> Sequence[int]:
-    """Indices by score, the best first; of one score the one with more points."""
-    rated = sorted((rate(one, weights), index) for index, one in agreed)
+    """Indices by score, the best first; of equal scores the one with more points first."""
+    rated = sorted((rate(entry, weights), index) for index, entry in agreed)
     return [index for _, index in reversed(rated)]
 
 
-def _print(title: str, files: Files, rank: Ranking) -> None:
+def _print(title: str, index: MatchingIndex, rank: Ranking) -> None:
     places, seconds = [], []
-    for number, find in enumerate(files.finds):
+    for number, found_bag in enumerate(index.found_bags):
         start = time.perf_counter()
-        ranking = rank(find)
+        ranking = rank(found_bag)
         seconds.append(time.perf_counter() - start)
-        if number in files.truth:
-            places.append(place(ranking, files.truth[number]))
-    recall = "  ".join(f"recall at {depth:2d}: {recalled(places, depth):6.1%}" for depth in DEPTHS)
-    milliseconds = [1000 * one for one in quantiles(seconds, n=20)]
-    print(f"{title:26s} {recall}  ms per find: median {milliseconds[9]:.2f}, p95 {milliseconds[18]:.2f}")
+        if number in index.truth:
+            places.append(place(ranking, index.truth[number]))
+    recall = "  ".join(f"recall at {depth:2d}: {recall_at(places, depth):6.1%}" for depth in DEPTHS)
+    milliseconds = [1000 * entry for entry in quantiles(seconds, n=20)]
+    print(f"{title:26s} {recall}  ms per found bag: median {milliseconds[9]:.2f}, p95 {milliseconds[18]:.2f}")
 
 
 def place(ranking: Sequence[int], wanted: int) -> int | None:
-    """Where the wanted file stands, from 1; None where it is not proposed."""
+    """Rank of the wanted PIR, from 1; None if it is not proposed."""
     return ranking.index(wanted) + 1 if wanted in ranking else None
 
 
-def recalled(places: Sequence[int | None], depth: int) -> float:
-    """The share of finds whose file is among the first so many."""
-    return sum(one is not None and one <= depth for one in places) / len(places)
+def recall_at(places: Sequence[int | None], depth: int) -> float:
+    """Share of found bags whose PIR is among the first so many."""
+    return sum(entry is not None and entry <= depth for entry in places) / len(places)
 
 
 def _tune(rounds: int = 60) -> None:
-    """Changes one weight at a time, and keeps what helps."""
-    files = Files(make(TUNED))
-    numbers = random_for("tuning", TUNED)
-    sample = numbers.sample(sorted(files.truth), 600)
+    """Changes one weight at a time, and keeps improvements."""
+    tuning = MatchingIndex(generate(TUNED))
+    rng = random_for("tuning", TUNED)
+    sample = rng.sample(sorted(tuning.truth), 600)
     agreed = {
         number: [
-            (index, agreements(files.finds[number], files.files[index]))
-            for index in files.candidates(files.finds[number])
+            (index, agreements(tuning.found_bags[number], tuning.pirs[index]))
+            for index in tuning.candidates(tuning.found_bags[number])
         ]
         for number in sample
     }
 
     def quality(weights: Mapping[MatchElement, float]) -> float:
-        places = [place(ranked(agreed[number], weights)[: DEPTHS[-1]], files.truth[number]) for number in sample]
-        return sum(1 / one for one in places if one) / len(places)
+        places = [place(ranked(agreed[number], weights)[: DEPTHS[-1]], tuning.truth[number]) for number in sample]
+        return sum(1 / entry for entry in places if entry) / len(places)
 
     best, weights = quality(WEIGHTS), dict(WEIGHTS)
     print(f"mean reciprocal rank {best:.4f} with the weights in use")
     for _ in range(rounds):
-        element = numbers.choice(list(MatchElement))
-        changed = weights | {element: round(max(0.5, weights[element] * numbers.choice((0.6, 0.8, 1.25, 1.6))), 1)}
-        if (found := quality(changed)) > best:
-            best, weights = found, changed
+        element = rng.choice(list(MatchElement))
+        changed = weights | {element: round(max(0.5, weights[element] * rng.choice((0.6, 0.8, 1.25, 1.6))), 1)}
+        if (quality_found := quality(changed)) > best:
+            best, weights = quality_found, changed
             print(f"{best:.4f}  {element}: {changed[element]}", flush=True)
     for element, weight in weights.items():
         print(f"{element}: {weight}")

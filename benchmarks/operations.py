@@ -1,4 +1,4 @@
-"""What is asked: GraphQL documents as clients send them, and for three of them one statement that gives the same."""
+"""Measured operations: GraphQL documents as clients send them, and for three of them one equivalent SQL statement."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -144,7 +144,7 @@ SELECT json_build_object('bags', json_build_object('nodes', (
     FROM (SELECT * FROM bags WHERE airline_id = $1 ORDER BY id DESC LIMIT 200) AS newest)))::text
 """
 
-# Bags that have gone some way, spread over all of them.
+# Bags with several events, spread over all bags.
 SUBJECT_BAGS = """
 SELECT tag FROM bags
 WHERE airline_id = $1 AND (SELECT count(*) FROM events WHERE bag_id = bags.id) >= 4
@@ -161,31 +161,31 @@ ORDER BY flights.id LIMIT $2
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """Something to ask.
+class MeasuredOperation:
+    """An operation with its requests.
 
     Args:
-        name: for the report.
-        document: GraphQL.
-        variables: of the questions, in turn.
-        reference: the path of the bare endpoint that gives the same data, if there is one.
+        name: name for the report.
+        document: GraphQL document.
+        variables: variables of the requests, in turn.
+        baseline: path of the bare endpoint that returns the same data, if there is one.
     """
 
     name: str
     document: str
     variables: Sequence[Mapping[str, Any]]
-    reference: str | None = None
+    baseline: str | None = None
 
 
 class TooFewBags(Exception):
-    """Nothing to ask about; the message says what to do."""
+    """Too few bags to measure; the message says what to do."""
 
 
-async def operations(database_url: str, airline_id: int) -> dict[str, Operation]:
-    """The operations by key, over bags and flights of what was seeded.
+async def operations(database_url: str, airline_id: int) -> dict[str, MeasuredOperation]:
+    """Operations by key, over seeded bags and flights.
 
     Raises:
-        TooFewBags: no flight has as many bags as are asked for.
+        TooFewBags: no flight has 50 bags.
     """
     connection = await asyncpg.connect(database_url)
     try:
@@ -197,13 +197,13 @@ async def operations(database_url: str, airline_id: int) -> dict[str, Operation]
     finally:
         await connection.close()
     if not tags or not flights:
-        raise TooFewBags("There is no flight with 50 bags: seed more, 20,000 are enough.")
+        raise TooFewBags("No flight has 50 bags: seed more; 20,000 are enough.")
     return {
-        "bag": Operation("one bag: passenger, flight, scans", ONE_BAG, tags, "/bag"),
-        "flight": Operation("50 bags of a flight: passenger, 5 scans, PIR", BAGS_OF_FLIGHT, flights, "/flight"),
-        "page": Operation("200 bags: all scans", PAGE_OF_BAGS, [{}], "/page"),
-        "journey": Operation("one bag: journey from the graph", JOURNEY, tags),
-        "health": Operation("health", HEALTH, [{}]),
+        "bag": MeasuredOperation("one bag: passenger, flight, scans", ONE_BAG, tags, "/bag"),
+        "flight": MeasuredOperation("50 bags of a flight: passenger, 5 scans, PIR", BAGS_OF_FLIGHT, flights, "/flight"),
+        "page": MeasuredOperation("200 bags: all scans", PAGE_OF_BAGS, [{}], "/page"),
+        "journey": MeasuredOperation("one bag: journey from the graph", JOURNEY, tags),
+        "health": MeasuredOperation("health", HEALTH, [{}]),
     }
 
 

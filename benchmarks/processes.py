@@ -1,4 +1,4 @@
-"""What processes used: CPU seconds and memory, with everything below them."""
+"""CPU seconds and memory of process trees."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -8,27 +8,27 @@ import psutil
 
 
 class Running(Protocol):
-    """Something that has a process."""
+    """Something with a process."""
 
     @property
     def pid(self) -> int | None:
-        """The root's id while it runs."""
+        """Id of the root process while it runs."""
 
 
 class Meter:
-    """Reads what several process trees have used.
+    """Reads the usage of several process trees.
 
     Args:
-        running: by name; each is asked for its id anew, since a restart changes it.
+        running: roots by name. The id is read each time, since a restart changes it.
     """
 
     def __init__(self, running: Mapping[str, Running]) -> None:
         self._running = running
 
     def cpu_seconds(self) -> dict[str, float]:
-        """User and system time so far, by name; the system counts in steps of 10 ms.
+        """User and system seconds so far, by name; the system counts in steps of 10 ms.
 
-        A child that has ended counts with its parent, where the parent has waited for it.
+        A child that has ended counts with its parent, if the parent has waited for it.
         """
         used = {}
         for name in self._running:
@@ -40,7 +40,7 @@ class Meter:
         return used
 
     def megabytes(self) -> dict[str, float]:
-        """Resident memory, by name; pages that processes share are shared out among them (PSS) where that is told."""
+        """Resident memory in MB, by name; shared pages are divided among processes (PSS) if the system reports it."""
         return {name: sum(map(_bytes, self._tree(name))) / 1e6 for name in self._running}
 
     def _tree(self, name: str) -> Iterator[psutil.Process]:
@@ -53,13 +53,13 @@ class Meter:
 
 
 def used_between(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    """CPU seconds from one reading to the next, by name."""
+    """CPU seconds between two readings, by name."""
     return {name: max(seconds - before[name], 0.0) for name, seconds in after.items()}
 
 
 @contextlib.contextmanager
 def frozen(pid: int) -> Iterator[None]:
-    """Stops a process and all below it in their tracks: ports stay open, nobody answers."""
+    """Suspends a process and its descendants: ports stay open, and no request gets a response."""
     root = psutil.Process(pid)
     processes = [root, *root.children(recursive=True)]
     for process in processes:

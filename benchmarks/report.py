@@ -1,4 +1,4 @@
-"""Figures as a person reads them and as a program does; every one with its unit."""
+"""Figures of ``python -m benchmarks`` as text and as JSON, all with their units."""
 
 import os
 import platform
@@ -10,20 +10,20 @@ from typing import Any
 
 import orjson
 
-from benchmarks.drills import HealthFigures
+from benchmarks.health import HealthFigures
 from benchmarks.load import percentile
-from benchmarks.measuring import Measured
+from benchmarks.measurement import Measurement
 
 LIBRARIES = ("strawberry-graphql", "graphql-core", "asyncpg", "neo4j", "redis", "uvicorn", "uvloop", "orjson")
 SHARES = {"p50 ms": 0.5, "p95 ms": 0.95, "p99 ms": 0.99, "max ms": 1.0}
 
-# p95 in ms of the loads to be carried, by operation, and of every health call.
+# Goals of p95 in ms: of the required loads by operation, and of every health call.
 GOALS = {"journey": 100.0, "flight": 500.0}
 HEALTH_GOAL = 100.0
 
 
 def machine() -> dict[str, Any]:
-    """What is measured on, and how busy it was before."""
+    """The machine, its load before, and versions."""
     return {
         "system": platform.platform(),
         "processor": _processor(),
@@ -41,37 +41,37 @@ def _processor() -> str:
 
 @dataclass(slots=True)
 class Report:
-    """Everything that was measured; what was not asked for is empty.
+    """All figures; a part that was not measured is empty.
 
     Args:
-        machine: what it was measured on.
-        bags: how many there are.
+        machine: machine and versions.
+        bags: number of bags.
         workers: serving processes of the gateway.
-        statements: the names of those that each operation sends to the stores.
-        closed: each operation as fast as answers come.
+        statements: names of the statements that each operation sends to the stores.
+        closed: each operation as fast as responses arrive.
         growth: one list with more and more bags; keys are their numbers.
-        carried: the loads to be carried.
+        carried: the required loads.
         megabytes: resident memory of each process tree after the loads.
-        health: its answers under several circumstances.
+        health: health responses under several conditions.
     """
 
     machine: Mapping[str, Any]
     bags: int
     workers: int
     statements: Mapping[str, Sequence[str]]
-    closed: Sequence[Measured] = ()
-    growth: Sequence[Measured] = ()
-    carried: Sequence[Measured] = ()
+    closed: Sequence[Measurement] = ()
+    growth: Sequence[Measurement] = ()
+    carried: Sequence[Measurement] = ()
     megabytes: Mapping[str, float] = field(default_factory=dict)
     health: Sequence[HealthFigures] = ()
 
     @property
-    def missed(self) -> list[str]:
-        """What is not as it should be, a sentence each."""
-        return missed([*self.closed, *self.growth, *self.carried], self.health)
+    def missed_goals(self) -> list[str]:
+        """Missed goals, a sentence each."""
+        return missed_goals([*self.closed, *self.growth, *self.carried], self.health)
 
     def text(self) -> str:
-        """For the console."""
+        """Text for the console."""
         paragraphs = [
             ", ".join(f"{name} {value}" for name, value in self.machine.items())
             + f"; {self.bags} bags, {self.workers} serving processes",
@@ -84,12 +84,12 @@ class Report:
             growth_table(self.growth) if self.growth else "",
             open_table(self.carried) if self.carried else "",
             health_table(self.health) if self.health else "",
-            "\n".join(self.missed) or "Every goal of what was measured is met.",
+            "\n".join(self.missed_goals) or "Every goal of what was measured is met.",
         ]
         return "\n\n".join(filter(None, paragraphs))
 
     def json(self) -> bytes:
-        """For programs."""
+        """Figures as JSON."""
         content = {
             "machine": self.machine,
             "bags": self.bags,
@@ -100,16 +100,16 @@ class Report:
             "growth": [figures_of(one) for one in self.growth],
             "open": [figures_of(one) for one in self.carried],
             "health": self.health,
-            "missed": self.missed,
+            "missed": self.missed_goals,
         }
         return orjson.dumps(content, option=orjson.OPT_INDENT_2)
 
 
-def closed_table(measured: Sequence[Measured]) -> str:
-    """Closed loops; CPU is user and system time of a process tree in milliseconds for each answer."""
+def closed_table(measurements: Sequence[Measurement]) -> str:
+    """Table of closed loops; CPU is user and system time of a process tree in milliseconds for each response."""
     rows = []
-    for one in measured:
-        cpu = _cpu_per_answer(one)
+    for one in measurements:
+        cpu = _cpu_per_response(one)
         used = (cpu[one.server], cpu["database"], cpu["graph"], cpu["client"])
         rows.append(
             [
@@ -125,9 +125,9 @@ def closed_table(measured: Sequence[Measured]) -> str:
     return table(["operation", "server", "load", "1/s", *SHARES, *cpu_names, "MB", "failed"], rows)
 
 
-def growth_table(measured: Sequence[Measured]) -> str:
-    """One list with more and more bags: CPU in all and for each bag, beside what a bag of the longest list costs."""
-    cpu = {int(one.key): _cpu_per_answer(one) for one in measured}
+def growth_table(measurements: Sequence[Measurement]) -> str:
+    """Table of one list with more and more bags: CPU in all and for each bag, beside that in the longest list."""
+    cpu = {int(one.key): _cpu_per_response(one) for one in measurements}
     both = {size: (used["gateway"] + used["database"]) / size for size, used in cpu.items()}
     least = both[max(both)]
     rows = [
@@ -143,15 +143,15 @@ def growth_table(measured: Sequence[Measured]) -> str:
     return table(["bags a page", "CPU ms", "PostgreSQL", "us a bag", "ratio to the longest"], rows)
 
 
-def open_table(measured: Sequence[Measured]) -> str:
-    """Open loops; the cores that each process tree kept busy."""
+def open_table(measurements: Sequence[Measurement]) -> str:
+    """Table of open loops, with the cores that each process tree kept busy."""
     rows = []
-    for one in measured:
+    for one in measurements:
         busy = [one.cpu[name] / one.outcome.seconds for name in ("gateway", "database", "graph", "client")]
         rows.append(
             [
                 *(one.operation, one.load),
-                str(one.outcome.asked),
+                str(one.outcome.completed),
                 *(f"{one.outcome.milliseconds(share):.1f}" for share in SHARES.values()),
                 f"< {GOALS[one.key]:.0f}",
                 str(one.outcome.late),
@@ -165,14 +165,14 @@ def open_table(measured: Sequence[Measured]) -> str:
 
 
 def health_table(figures: Sequence[HealthFigures]) -> str:
-    """p95 in milliseconds and the HTTP statuses that came, a line for each circumstances."""
+    """Table of health: p95 in milliseconds and the HTTP statuses, a line for each condition."""
     paths = list(dict.fromkeys(one.path for one in figures))
     lines: dict[str, dict[str, HealthFigures]] = {}
     for one in figures:
-        lines.setdefault(one.circumstances, {})[one.path] = one
+        lines.setdefault(one.condition, {})[one.path] = one
     rows = [
-        [circumstances, *(f"{line[path].p95:.1f} {'/'.join(map(str, line[path].statuses))}" for path in paths)]
-        for circumstances, line in lines.items()
+        [condition, *(f"{line[path].p95:.1f} {'/'.join(map(str, line[path].statuses))}" for path in paths)]
+        for condition, line in lines.items()
     ]
     return table(["p95 ms, status", *paths], rows)
 
@@ -192,37 +192,37 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def missed(measured: Sequence[Measured], health: Sequence[HealthFigures]) -> list[str]:
-    """What is not as it should be, a sentence each."""
+def missed_goals(measurements: Sequence[Measurement], health: Sequence[HealthFigures]) -> list[str]:
+    """Missed goals, a sentence each."""
     slow = [
         f"{one.operation} at {one.load}: p95 {one.outcome.milliseconds(0.95):.0f} ms, not under {GOALS[one.key]:.0f} ms"
-        for one in measured
+        for one in measurements
         if one.outcome.lateness and not one.outcome.milliseconds(0.95) < GOALS[one.key]
     ]
     failed = [
         f"{one.operation} at {one.load}: {len(one.outcome.failures)} failures, the first {one.outcome.failures[0]}"
-        for one in measured
+        for one in measurements
         if one.outcome.failures
     ]
-    unwell = [
-        f"{one.path}, {one.circumstances}: p95 {one.p95:.0f} ms, not under {HEALTH_GOAL:.0f} ms"
+    slow_health = [
+        f"{one.path}, {one.condition}: p95 {one.p95:.0f} ms, not under {HEALTH_GOAL:.0f} ms"
         for one in health
         if not one.p95 < HEALTH_GOAL
     ]
-    return [*slow, *failed, *unwell]
+    return [*slow, *failed, *slow_health]
 
 
-def figures_of(one: Measured) -> dict[str, Any]:
-    """A load by names that carry the unit."""
+def figures_of(one: Measurement) -> dict[str, Any]:
+    """Figures of a load, by names with the unit."""
     outcome = one.outcome
     figures: dict[str, Any] = {
         "operation": one.operation,
         "server": one.server,
         "load": one.load,
-        "answers": len(outcome.latencies),
+        "responses": len(outcome.latencies),
         "failures": len(outcome.failures),
         "seconds": outcome.seconds,
-        "answers_per_second": _rate(one),
+        "responses_per_second": _rate(one),
         **{name.replace(" ", "_"): outcome.milliseconds(share) for name, share in SHARES.items()},
         "resident_mb": one.megabytes,
     }
@@ -231,13 +231,13 @@ def figures_of(one: Measured) -> dict[str, Any]:
         figures["lateness_p99_ms"] = percentile(outcome.lateness, 0.99) * 1000
         figures["cores_busy"] = {name: seconds / outcome.seconds for name, seconds in one.cpu.items()}
     else:
-        figures["cpu_ms_per_answer"] = _cpu_per_answer(one)
+        figures["cpu_ms_per_response"] = _cpu_per_response(one)
     return figures
 
 
-def _rate(one: Measured) -> float:
+def _rate(one: Measurement) -> float:
     return len(one.outcome.latencies) / one.outcome.seconds
 
 
-def _cpu_per_answer(one: Measured) -> dict[str, float]:
-    return {name: seconds * 1000 / max(one.outcome.asked, 1) for name, seconds in one.cpu.items()}
+def _cpu_per_response(one: Measurement) -> dict[str, float]:
+    return {name: seconds * 1000 / max(one.outcome.completed, 1) for name, seconds in one.cpu.items()}

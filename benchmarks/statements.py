@@ -1,9 +1,9 @@
-"""What the stores' managers know, in this process: versions, and how many statements one operation costs."""
+"""Versions of the stores, and the number of statements of one operation, measured in this process."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.operations import Operation
+from benchmarks.operations import MeasuredOperation
 from gateway.config import Settings
 from gateway.lifespan import installation, now
 from integrations.stores.postgres.manager import count_statements
@@ -16,7 +16,7 @@ from schema.gateway_schema import GatewaySchema
 
 
 async def versions(stores: Stores) -> dict[str, str]:
-    """The versions of the servers."""
+    """Versions of the servers."""
     checks = {
         "PostgreSQL": stores.postgres.health_check,
         "Neo4j": stores.neo4j.health_check,
@@ -25,13 +25,17 @@ async def versions(stores: Stores) -> dict[str, str]:
     return {name: str((await check()).get("version", "unknown")) for name, check in checks.items()}
 
 
-async def statements_of(settings: Settings, stores: Stores, asked: Mapping[str, Operation]) -> dict[str, list[str]]:
-    """The names of the statements that each operation sends to PostgreSQL and Neo4j, by the operation's name."""
+async def statements_of(
+    settings: Settings, stores: Stores, measured_operations: Mapping[str, MeasuredOperation]
+) -> dict[str, list[str]]:
+    """Names of the statements that each operation sends to PostgreSQL and Neo4j, by the operation's name."""
     schema = build_schema()
-    return {one.name: await _sent(schema, settings, stores, one) for one in asked.values()}
+    return {one.name: await _statements_sent(schema, settings, stores, one) for one in measured_operations.values()}
 
 
-async def _sent(schema: GatewaySchema, settings: Settings, stores: Stores, operation: Operation) -> list[str]:
+async def _statements_sent(
+    schema: GatewaySchema, settings: Settings, stores: Stores, operation: MeasuredOperation
+) -> list[str]:
     context = Context(
         actor=Actor("benchmark", Role.AGENT, settings.copa_airline_id),
         request_id="benchmark",

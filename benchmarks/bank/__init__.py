@@ -1,4 +1,4 @@
-"""A day of the hub as Type B text, what is to come of it counted apart from the product, and the product beside that.
+"""A day of the hub as Type B text, the expected bags counted independently of the product, and their comparison.
 
 ``python -m benchmarks.bank write | recount | compare | load | crash``.
 """

@@ -1,4 +1,4 @@
-"""Every bag as GraphQL answers it beside the recount of the text, bag for bag."""
+"""Comparison of every bag as GraphQL returns it with the recount of the text."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import httpx
 
 from benchmarks.bank.recount import ExpectedBag
 
-# The answer may hold 15,000 objects; a bag counts for some 90.
+# The response may hold 15,000 objects; a bag counts for some 90.
 PAGE = 150
 ASK_SECONDS = 30.0
 
@@ -35,14 +35,15 @@ BAG_OF_TAG = "query BagOfTag($tag: String!) { bag(by: {tag: $tag}) { tag } }"
 
 
 @dataclass(slots=True)
-class Comparison:
-    """What was found.
+class BagComparison:
+    """Result of a comparison.
 
     Args:
-        different: what the recount says and what the gateway says, for each bag that is not the same in both.
-        missing: tags that the gateway has no bag for.
-        others: bags of the gateway that the text does not speak of.
-        behind: bags whose journey was not yet, or not at all, in the graph.
+        bags: number of bags of the recount.
+        different: expected and actual values of each bag that differs.
+        missing: tags for which the gateway has no bag.
+        others: bags of the gateway that are not in the text.
+        behind: bags whose journey in the graph is behind or missing.
     """
 
     bags: int = 0
@@ -53,91 +54,92 @@ class Comparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether each bag of the text is the same in both."""
+        """Whether every bag of the text is equal in both."""
         return self.bags > 0 and not (self.different or self.missing or self.behind)
 
-    def text(self, most: int = 20) -> str:
-        """For the console: the first that differ, and the totals."""
+    def text(self, limit: int = 20) -> str:
+        """Text for the console: the first differences, and the totals."""
         lines = []
-        for counted, told in self.different[:most]:
-            parts = [f"{name}: {counted[name]} and {told[name]}" for name in counted if counted[name] != told[name]]
-            lines.append(f"{counted['tag']}  recount and gateway: {'; '.join(parts)}")
-        lines += [f"{tag}  is not there" for tag in self.missing[:most]]
+        for expected, actual in self.different[:limit]:
+            names = [name for name in expected if expected[name] != actual[name]]
+            parts = [f"{name}: {expected[name]} and {actual[name]}" for name in names]
+            lines.append(f"{expected['tag']}  recount and gateway: {'; '.join(parts)}")
+        lines += [f"{tag}  is missing" for tag in self.missing[:limit]]
         lines.append(
-            f"{self.bags:,} bags compared: {len(self.different):,} differ, {len(self.missing):,} are not there, "
+            f"{self.bags:,} bags compared: {len(self.different):,} differ, {len(self.missing):,} are missing, "
             f"{self.behind:,} behind in the graph; {self.others:,} bags are not of this text"
         )
         return "\n".join(lines)
 
 
-class Gateway:
-    """Asks a gateway.
+class GatewayClient:
+    """Reads bags from a gateway.
 
     Args:
-        client: with the address and the token.
+        client: HTTP client with address and token.
     """
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
-    async def compare(self, answers: Iterable[ExpectedBag]) -> Comparison:
-        """All bags of the text with all bags of the gateway.
+    async def compare(self, expected: Iterable[ExpectedBag]) -> BagComparison:
+        """Compares all bags of the text with all bags of the gateway.
 
         Raises:
-            httpx.HTTPError: the gateway does not answer, or not as it should.
+            httpx.HTTPError: the gateway does not respond, or responds with an error.
         """
-        counted = {answer.tag: answer for answer in answers}
-        first_tags = {tag: answer.tag for answer in counted.values() for tag in answer.tags}
-        found = Comparison(bags=len(counted))
+        remaining = {bag.tag: bag for bag in expected}
+        first_tags = {tag: bag.tag for bag in remaining.values() for tag in bag.tags}
+        comparison = BagComparison(bags=len(remaining))
         after = None
         while True:
-            page = (await self._ask(BAGS, {"first": PAGE, "after": after}))["bags"]
+            page = (await self._execute(BAGS, {"first": PAGE, "after": after}))["bags"]
             for node in page["nodes"]:
-                answer = counted.pop(first_tags.get(node["tag"], ""), None)
-                if answer is None:
-                    found.others += 1
+                bag = remaining.pop(first_tags.get(node["tag"], ""), None)
+                if bag is None:
+                    comparison.others += 1
                     continue
-                found.behind += node["journey"]["source"] != "GRAPH" or node["journey"]["behind"] > 0
-                ours, theirs = _known(answer), _told(node)
-                if ours != theirs:
-                    found.different.append((ours, theirs))
+                comparison.behind += node["journey"]["source"] != "GRAPH" or node["journey"]["behind"] > 0
+                expected_values, actual_values = _expected_values(bag), _actual_values(node)
+                if expected_values != actual_values:
+                    comparison.different.append((expected_values, actual_values))
             if not page["pageInfo"]["hasNextPage"]:
                 break
             after = page["pageInfo"]["endCursor"]
-        found.missing = sorted(counted)
-        return found
+        comparison.missing = sorted(remaining)
+        return comparison
 
-    async def not_found(self, answers: Iterable[ExpectedBag]) -> list[str]:
-        """Rush tags by which the gateway does not find the bag that they are on."""
+    async def not_found(self, expected: Iterable[ExpectedBag]) -> list[str]:
+        """Rush tags by which the gateway does not find their bag."""
         return [
             number
-            for answer in answers
-            for number in answer.tags[1:]
-            if ((await self._ask(BAG_OF_TAG, {"tag": number}))["bag"] or {}).get("tag") != answer.tag
+            for bag in expected
+            for number in bag.tags[1:]
+            if ((await self._execute(BAG_OF_TAG, {"tag": number}))["bag"] or {}).get("tag") != bag.tag
         ]
 
-    async def _ask(self, document: str, variables: Mapping[str, Any]) -> Any:
-        answer = await self._client.post("/graphql", json={"query": document, "variables": variables})
-        content = answer.json()
-        if answer.status_code != httpx.codes.OK or "errors" in content:
-            raise httpx.HTTPError(f"{answer.status_code}: {str(content)[:500]}")
+    async def _execute(self, document: str, variables: Mapping[str, Any]) -> Any:
+        bag = await self._client.post("/graphql", json={"query": document, "variables": variables})
+        content = bag.json()
+        if bag.status_code != httpx.codes.OK or "errors" in content:
+            raise httpx.HTTPError(f"{bag.status_code}: {str(content)[:500]}")
         return content["data"]
 
 
 def client_of(url: str, token: str) -> httpx.AsyncClient:
-    """Connections to a gateway for somebody's token."""
+    """HTTP client of a gateway with a token."""
     headers = {"Authorization": f"Bearer {token}"}
     return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=ASK_SECONDS)
 
 
-def _known(answer: ExpectedBag) -> dict[str, Any]:
-    """What of a recount the gateway answers as well."""
-    known = answer.comparable()
-    known["tags"] = sorted(known["tags"])
-    return known
+def _expected_values(bag: ExpectedBag) -> dict[str, Any]:
+    """Expected values that the gateway returns as well."""
+    values = bag.comparable()
+    values["tags"] = sorted(values["tags"])
+    return values
 
 
-def _told(node: Mapping[str, Any]) -> dict[str, Any]:
+def _actual_values(node: Mapping[str, Any]) -> dict[str, Any]:
     journey = node["journey"]
     return {
         "tag": node["tag"],

@@ -11,13 +11,13 @@ from typing import Any
 
 import psutil
 
-from benchmarks.bank.bed import Bed, bed, rows_of
-from benchmarks.bank.sending import MOST_SECONDS, Taken, requests_of, send_until_taken
+from benchmarks.bank.installation import BankInstallation, bank_installation, figures_text
+from benchmarks.bank.sending import LONGEST_SECONDS, IntakeCounts, requests_of, send_until_accepted
 from benchmarks.client import Client
-from benchmarks.installation import Say
 from gateway.console import console
 from gateway.demo.supervisor import Program
 from integrations.embedded.server import EmbeddedServer
+from integrations.progress import Progress
 from seeds.seeded_random import random_for
 
 SENDERS = 4
@@ -28,78 +28,87 @@ PAUSE = 0.05
 Kill = Callable[[], Awaitable[None]]
 
 
-async def run(parsed: argparse.Namespace) -> int:
-    """The whole; returns the exit code: 1 where something is lost, doubled or different."""
-    say = console(os.environ)
-    async with bed("crash", 1, parsed.bags, parsed.seed, 1, say) as ready:
-        figures, good = await crash(ready, parsed.kills, parsed.seconds, parsed.seed, say)
-    print(
-        f"\n{rows_of(figures)}\n\n" + ("Nothing was lost or doubled." if good else "Something is not as it should be.")
-    )
-    return 0 if good else 1
+async def run(options: argparse.Namespace) -> int:
+    """Runs the whole test; returns the exit code, 1 if anything is lost, doubled or different."""
+    progress = console(os.environ)
+    async with bank_installation("crash", 1, options.bags, options.seed, 1, progress) as installation:
+        figures, correct = await crash(installation, options.kills, options.seconds, options.seed, progress)
+    print(f"\n{figures_text(figures)}\n\n" + ("Nothing was lost or doubled." if correct else "The result is wrong."))
+    return 0 if correct else 1
 
 
-async def crash(ready: Bed, kills: int, seconds: float, seed: int, say: Say) -> tuple[dict[str, Any], bool]:
-    """Sends a bed's texts while everything is killed; returns the figures, and whether nothing was lost or doubled.
+async def crash(
+    installation: BankInstallation, kills: int, seconds: float, seed: int, progress: Progress
+) -> tuple[dict[str, Any], bool]:
+    """Sends the texts of an installation while everything is killed.
 
     Args:
-        kills: how many; each victim dies once before any dies twice.
-        seconds: that the text takes at least.
-        seed: of the moments and of the victims' order.
+        kills: number of kills. Each process is killed once before any is killed twice.
+        seconds: least duration of the sending.
+        seed: seed of the times and the order of the kills.
+
+    Returns:
+        The figures, and whether nothing was lost or doubled.
     """
     killed: Counter[str] = Counter()
-    taken = Taken()
-    async with asyncio.TaskGroup() as both:
-        both.create_task(_send(ready, seconds, taken, lambda: (killed.total() + 1) / (kills + 1)))
-        both.create_task(_kill(ready, kills, random_for(seed, "kills"), killed, say))
-    say("all is sent and everything runs again; waiting for the graph")
-    await ready.installed.until_healthy()
-    await ready.until_told()
-    found = await ready.compare()
-    checked = await ready.graph_agrees()
+    counts = IntakeCounts()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_send(installation, seconds, counts, lambda: (killed.total() + 1) / (kills + 1)))
+        group.create_task(_kill(installation, kills, random_for(seed, "kills"), killed, progress))
+    progress("all messages are sent and all processes run; waiting for the graph")
+    await installation.processes.until_healthy()
+    await installation.until_caught_up()
+    comparison = await installation.compare()
+    graph_agrees = await installation.graph_agrees()
     figures = {
         "killed": ", ".join(f"{name} {times}" for name, times in sorted(killed.items())),
-        "requests sent again": taken.repeats,
-        "taken": f"{taken.messages:,} messages, {taken.events:,} events, {taken.duplicates:,} duplicates",
-        "recount": found.text(),
-        "graph check": "clean" if checked else "NOT clean",
+        "requests sent again": counts.repeats,
+        "taken": f"{counts.messages:,} messages, {counts.events:,} events, {counts.duplicates:,} duplicates",
+        "recount": comparison.text(),
+        "graph check": "clean" if graph_agrees else "NOT clean",
     }
-    return figures, found.agrees and checked
+    return figures, comparison.agrees and graph_agrees
 
 
-async def _send(ready: Bed, seconds: float, taken: Taken, most: Callable[[], float]) -> None:
-    """All of the text, spread over so long, and never more of it than the share ``most``: it lasts until the end."""
-    count = sum(-(-text.events // EVENTS_AT_ONCE) for text in ready.texts)
-    requests = enumerate(requests_of(ready.texts, ready.token, EVENTS_AT_ONCE))
+async def _send(
+    installation: BankInstallation, seconds: float, counts: IntakeCounts, limit: Callable[[], float]
+) -> None:
+    """Sends all of the text over so long, but never more than the share ``limit``, so that it lasts until the end."""
+    count = sum(-(-text.events // EVENTS_AT_ONCE) for text in installation.texts)
+    requests = enumerate(requests_of(installation.texts, installation.token, EVENTS_AT_ONCE))
     loop = asyncio.get_running_loop()
-    began = loop.time()
+    started_at = loop.time()
 
     async def sender(client: Client) -> None:
         for place, request in requests:
-            while place / count > min((loop.time() - began) / seconds, most()):  # noqa: ASYNC110 # many things may happen
+            while place / count > min((loop.time() - started_at) / seconds, limit()):  # noqa: ASYNC110 # there are several things to wait for
                 await asyncio.sleep(PAUSE)
-            await send_until_taken(client, request, taken, MOST_SECONDS)
+            await send_until_accepted(client, request, counts, LONGEST_SECONDS)
 
-    async with Client(ready.port) as client:
+    async with Client(installation.port) as client:
         await asyncio.gather(*(sender(client) for _ in range(SENDERS)))
 
 
-async def _kill(ready: Bed, kills: int, numbers: Random, killed: Counter[str], say: Say) -> None:
-    """Kills one after the other at random moments, each of them once before any twice, and starts each again."""
-    victims: dict[str, Kill] = {name: _of_program(ready.installed.programs[name]) for name in ("gateway", "projector")}
-    victims |= {name: _of_store(store) for name, store in ready.installed.stores.items()}
+async def _kill(
+    installation: BankInstallation, kills: int, rng: Random, killed: Counter[str], progress: Progress
+) -> None:
+    """Kills one process after the other at random times, each once before any twice, and starts each again."""
+    victims: dict[str, Kill] = {
+        name: _program_kill(installation.processes.programs[name]) for name in ("gateway", "projector")
+    }
+    victims |= {name: _store_kill(store) for name, store in installation.processes.stores.items()}
     for number in range(kills):
         if number % len(victims) == 0:
-            order = numbers.sample(list(victims), len(victims))
-        await asyncio.sleep(numbers.uniform(0.1, LONGEST_PAUSE))
+            order = rng.sample(list(victims), len(victims))
+        await asyncio.sleep(rng.uniform(0.1, LONGEST_PAUSE))
         name = order[number % len(victims)]
         await victims[name]()
         killed[name] += 1
         if killed.total() % 10 == 0:
-            say(f"{killed.total()} killed")
+            progress(f"{killed.total()} killed")
 
 
-def _of_program(program: Program) -> Kill:
+def _program_kill(program: Program) -> Kill:
     async def restart() -> None:
         if program.pid is not None:
             _kill_tree(program.pid)
@@ -109,7 +118,7 @@ def _of_program(program: Program) -> Kill:
     return restart
 
 
-def _of_store(store: EmbeddedServer) -> Kill:
+def _store_kill(store: EmbeddedServer) -> Kill:
     async def restart() -> None:
         await store.kill()
         await store.start()

@@ -1,4 +1,4 @@
-"""What goes wrong on the line: messages that cannot be read, and text that is no message about bags."""
+"""Disturbances of the text: messages that cannot be read, and text that is not a message about bags."""
 
 import re
 from collections.abc import Callable
@@ -6,8 +6,8 @@ from random import Random
 
 Damage = Callable[[str], str]
 
-# A message damaged by one of these must leave no trace (docs/DOMAIN.md#rule-13). A message without the element that one
-# of them damages is damaged by another.
+# Each of these must leave no trace (``docs/DOMAIN.md#rule-13``). A message to which one does not apply is damaged
+# otherwise.
 DAMAGES: tuple[Damage, ...] = (
     lambda text: re.sub(r"(?m)^END[A-Z]{3}\r?\n", "", text),
     lambda text: re.sub(r"(?m)^END[A-Z]{3}", "ENDBXX", text),
@@ -32,22 +32,22 @@ NOISES = (
 )
 
 
-def broken(text: str, number: int, numbers: Random) -> str:
-    """Some damage to a message that would have taken the bags off its flight, had it been read.
+def broken(text: str, number: int, rng: Random) -> str:
+    """Damages a message that would have taken the bags off its flight if it were read.
 
     Args:
-        number: of the broken message, so that no two are alike.
+        number: number of the broken message, so that no two are equal.
     """
-    harm = re.sub(r"(?m)^\.N/", ".B/OFF/", text) if text.find("BPM") >= 0 else text
-    for damage in numbers.sample(DAMAGES, len(DAMAGES)):
-        damaged = damage(harm)
-        if damaged != harm:
+    harmful = re.sub(r"(?m)^\.N/", ".B/OFF/", text) if text.find("BPM") >= 0 else text
+    for damage in rng.sample(DAMAGES, len(DAMAGES)):
+        damaged = damage(harmful)
+        if damaged != harmful:
             end = damaged.rfind("END")
             cut = end if end >= 0 else len(damaged)
             return f"{damaged[:cut]}.R/{number} DAMAGED\n{damaged[cut:]}"
-    raise ValueError("Nothing of this message can be damaged.")
+    raise ValueError("No damage applies to this message.")
 
 
-def noise(number: int, numbers: Random) -> bytes:
-    """Text that has nothing to say of bags."""
-    return numbers.choice(NOISES) + f"NR {number}\n".encode()
+def noise(number: int, rng: Random) -> bytes:
+    """Text that says nothing about bags."""
+    return rng.choice(NOISES) + f"NR {number}\n".encode()

@@ -1,4 +1,4 @@
-"""What happens to the bags of a party on the day, told in messages: one function for each story."""
+"""What happens to the bags of a party on the day, as messages: one function for each scenario."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -6,112 +6,121 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from benchmarks.bank.schedule import Day
-from benchmarks.bank.type_b_messages import BankMessage, MessageItinerary, Party, Place, Telegrams, Traveller
+from benchmarks.bank.type_b_messages import (
+    BankMessage,
+    MessageItinerary,
+    MessageStation,
+    Traveller,
+    TravelParty,
+    TypeBWriter,
+)
 from seeds.network import HUB
 from seeds.operations import DatedFlight
 
 MINUTE = timedelta(minutes=1)
 BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 EASY_CONNECTION = timedelta(minutes=75)
-# Flights to this country are screened again at the hub.
+# Bags to this country are screened again at the hub.
 SCREENED_AGAIN = "US"
 UNREADABLE = "0000000000"
 
-# Of a thousand parties.
+# Per thousand parties.
 LOST_SCAN = 80
 CUT_SHORT = 120
 
 
 @dataclass(slots=True)
 class Trip:
-    """The messages about one party so far; each step comes after the one before.
+    """Messages about one party so far, in order of time.
 
     Args:
-        rush_tag: gives the number of a rush tag, always another.
-        numbers: chance of this party.
-        speaks_late: the hub may hear of the bags only when their flight to it has left.
+        rush_tag: returns the number of a rush tag, a new one with each call.
+        rng: random numbers of this party.
+        speaks_late: whether the hub may learn of the bags only after their flight to it has departed.
     """
 
     day: Day
-    party: Party
-    telegrams: Telegrams
+    party: TravelParty
+    writer: TypeBWriter
     rush_tag: Callable[[], str]
-    numbers: Random
+    rng: Random
     messages: list[BankMessage] = field(default_factory=list)
     clock: datetime = BEFORE_ALL
-    speaks_late: bool = True
+    announces_late: bool = True
 
     def add(self, message: BankMessage) -> None:
-        """What is said after the day was told is not there yet."""
-        if message.at < self.day.told_at:
+        """Adds a message. A message after the receipt time of the day is dropped."""
+        if message.at < self.day.received_at:
             self.messages.append(message)
 
     def about(self, minutes: float) -> timedelta:
         """So many minutes, more or less."""
-        return timedelta(seconds=round(minutes * 60 * self.numbers.uniform(0.7, 1.3)))
+        return timedelta(seconds=round(minutes * 60 * self.rng.uniform(0.7, 1.3)))
 
     def then(self, minutes: float) -> datetime:
-        """Moves the clock on."""
+        """Advances the clock and returns it."""
         self.clock += self.about(minutes)
         return self.clock
 
     def one_in(self, count: int) -> bool:
-        """Chance."""
-        return self.numbers.randrange(count) == 0
+        """True in one of ``count`` cases."""
+        return self.rng.randrange(count) == 0
 
-    def word(self, minutes: float, place: Place, way: MessageItinerary, action: str = "", authority: str = "Y") -> None:
-        """A BSM about all bags of the party, so many minutes later."""
-        self.add(self.telegrams.source(self.then(minutes), place, way, self.party, action=action, authority=authority))
+    def send_bsm(
+        self, minutes: float, place: MessageStation, itinerary: MessageItinerary, action: str = "", authority: str = "Y"
+    ) -> None:
+        """Adds a BSM about all bags of the party, so many minutes later."""
+        self.add(self.writer.bsm(self.then(minutes), place, itinerary, self.party, action=action, authority=authority))
 
-    def announce(self, *legs: DatedFlight) -> None:
-        """From the passengers: BSM at the origin, and where they change flights one for there."""
+    def send_bsms(self, *legs: DatedFlight) -> None:
+        """Adds BSMs for the first station and for each station at which the bags change flights."""
         first = legs[0]
-        ahead = timedelta(seconds=self.numbers.randint(80 * 60, 150 * 60))
+        ahead = timedelta(seconds=self.rng.randint(80 * 60, 150 * 60))
         self.clock = (first.scheduled_departure - ahead).replace(second=0)
-        here, way = Place("L", first.origin), MessageItinerary(outbound=first, onward=tuple(legs[1:]))
+        here, itinerary = MessageStation("L", first.origin), MessageItinerary(outbound=first, onward=tuple(legs[1:]))
         for _ in range(2 if self.one_in(100) else 1):
-            self.add(self.telegrams.source(self.clock, here, way, self.party))
+            self.add(self.writer.bsm(self.clock, here, itinerary, self.party))
             self.clock += MINUTE
         if self.one_in(25):
             # The seats changed.
-            self.word(1, here, way, "CHG")
+            self.send_bsm(1, here, itinerary, "CHG")
         if len(legs) > 1:
             there = MessageItinerary(inbound=first, outbound=legs[1])
-            if self.speaks_late and self.one_in(6):
+            if self.announces_late and self.one_in(6):
                 left = first.departs_at + self.about(5)
-                self.add(self.telegrams.source(left, Place("T", HUB), there, self.party))
+                self.add(self.writer.bsm(left, MessageStation("T", HUB), there, self.party))
             else:
-                self.word(2, Place("T", HUB), there)
+                self.send_bsm(2, MessageStation("T", HUB), there)
 
     def scan(
         self,
         minutes: float,
-        place: Place,
-        way: MessageItinerary,
+        place: MessageStation,
+        itinerary: MessageItinerary,
         code: str,
         *,
         status: str = "",
         more: Sequence[str] = (),
         since: datetime | None = None,
     ) -> None:
-        """Every bag is scanned, one after the other; some devices send the bags of one or of all passengers at once."""
+        """Adds a scan of every bag in turn. Some devices send the bags of one or of all passengers at once."""
         if since is not None:
             self.clock = max(self.clock, since)
         whole_minutes = code != "S" and self.one_in(20)
         for travellers in self._scanned_together():
             at = self.then(minutes)
             self.add(
-                self.telegrams.processed(
-                    at, place, way, travellers, code, status=status, more=more, whole_minutes=whole_minutes
+                self.writer.bpm(
+                    at, place, itinerary, travellers, code, status=status, more=more, whole_minutes=whole_minutes
                 )
             )
             minutes = 0.3
 
     def _scanned_together(self) -> Iterator[Sequence[Traveller]]:
-        chance = self.numbers.random()
-        if chance < 0.05:
+        draw = self.rng.random()
+        if draw < 0.05:
             yield self.party.travellers
-        elif chance < 0.15:
+        elif draw < 0.15:
             yield from ([traveller] for traveller in self.party.travellers)
         else:
             for traveller in self.party.travellers:
@@ -119,88 +128,88 @@ class Trip:
                     yield [replace(traveller, tags=(tag,))]
 
     def check_in(self, *legs: DatedFlight) -> None:
-        """Into the baggage system of the first station."""
-        self.announce(*legs)
-        way = MessageItinerary(outbound=legs[0])
-        self.screen(7, Place("L", legs[0].origin, "SCREENING2"), way)
-        self.scan(6, Place("L", legs[0].origin, "SORTER1"), way, "S")
+        """Acceptance into the baggage system of the first station."""
+        self.send_bsms(*legs)
+        itinerary = MessageItinerary(outbound=legs[0])
+        self.screen(7, MessageStation("L", legs[0].origin, "SCREENING2"), itinerary)
+        self.scan(6, MessageStation("L", legs[0].origin, "SORTER1"), itinerary, "S")
         if self.one_in(200):
-            self._unreadable(Place("L", legs[0].origin, "SORTER1"), way)
+            self._unreadable(MessageStation("L", legs[0].origin, "SORTER1"), itinerary)
         if self.one_in(3):
-            self.scan(8, Place("L", legs[0].origin, "MAKEUP4"), way, "H")
+            self.scan(8, MessageStation("L", legs[0].origin, "MAKEUP4"), itinerary, "H")
 
-    def _unreadable(self, place: Place, way: MessageItinerary) -> None:
-        """A scanner saw a bag and could not read its tag."""
-        somebody = replace(self.party.travellers[0], tags=(UNREADABLE,))
-        self.add(self.telegrams.processed(self.then(1), place, way, [somebody], "S")._replace(events=0))
+    def _unreadable(self, place: MessageStation, itinerary: MessageItinerary) -> None:
+        """Adds a scan of a tag that could not be read."""
+        unreadable = replace(self.party.travellers[0], tags=(UNREADABLE,))
+        self.add(self.writer.bpm(self.then(1), place, itinerary, [unreadable], "S")._replace(events=0))
 
-    def screen(self, minutes: float, place: Place, way: MessageItinerary) -> None:
-        """One in fifty is rejected first."""
+    def screen(self, minutes: float, place: MessageStation, itinerary: MessageItinerary) -> None:
+        """Adds the screening; one in fifty bags is rejected first."""
         if self.one_in(50):
-            self.scan(minutes, place, way, "H", more=[".X/SEL/REJ/D/XRAY"])
-        self.scan(minutes, place, way, "H", more=[".X/SEL/CLR/D/XRAY"])
+            self.scan(minutes, place, itinerary, "H", more=[".X/SEL/REJ/D/XRAY"])
+        self.scan(minutes, place, itinerary, "H", more=[".X/SEL/CLR/D/XRAY"])
 
-    def load(self, flight: DatedFlight, way: MessageItinerary, source: str, pace: float = 1.0) -> None:
-        """Onto the aircraft, some time before it leaves."""
-        place = Place(source, flight.origin, f"STAND{flight.gate or 12}")
+    def load(self, flight: DatedFlight, itinerary: MessageItinerary, source: str, pace: float = 1.0) -> None:
+        """Loading onto the aircraft, some time before departure."""
+        place = MessageStation(source, flight.origin, f"STAND{flight.gate or 12}")
         since = flight.departs_at - self.about(35 * pace)
-        chance = self.numbers.random()
-        status = "LOD" if chance < 0.04 else "NAL" if chance < 0.05 else ""
-        stowed = [f".U/BLK{self.numbers.randint(1, 4)}/{self.numbers.randint(1, 4)}"] if 0.05 < chance < 0.1 else []
-        self.scan(2 * pace, place, way, "R", status=status, more=stowed, since=since)
+        draw = self.rng.random()
+        status = "LOD" if draw < 0.04 else "NAL" if draw < 0.05 else ""
+        stowed = [f".U/BLK{self.rng.randint(1, 4)}/{self.rng.randint(1, 4)}"] if 0.05 < draw < 0.1 else []
+        self.scan(2 * pace, place, itinerary, "R", status=status, more=stowed, since=since)
 
     def change(self, inbound: DatedFlight, outbound: DatedFlight, loaded: DatedFlight | None = None) -> None:
-        """From one flight to the next; ``loaded`` is the one that they are loaded on where that is another."""
+        """Change from one flight to the next. ``loaded`` is the flight on which they are loaded, if it is another."""
         pace = min(1.0, (outbound.departs_at - inbound.arrives_at) / EASY_CONNECTION)
         self.take_over(inbound, outbound, pace)
-        way = MessageItinerary(inbound=inbound, outbound=outbound)
+        itinerary = MessageItinerary(inbound=inbound, outbound=outbound)
         if outbound.destination in self.screened_again:
-            self.screen(5 * pace, Place("T", HUB, "SCREENING5"), way)
-        self.scan(6 * pace, Place("T", HUB, "SORTER2"), way, "S")
+            self.screen(5 * pace, MessageStation("T", HUB, "SCREENING5"), itinerary)
+        self.scan(6 * pace, MessageStation("T", HUB, "SORTER2"), itinerary, "S")
         if self.one_in(3):
-            self.scan(5 * pace, Place("T", HUB, "MAKEUP9"), way, "G")
+            self.scan(5 * pace, MessageStation("T", HUB, "MAKEUP9"), itinerary, "G")
         self.load(loaded or outbound, MessageItinerary(inbound=inbound, outbound=loaded or outbound), "T", pace)
 
     def take_over(self, inbound: DatedFlight, outbound: DatedFlight, pace: float = 1.0) -> None:
-        """Off the inbound flight and into the transfer system."""
-        way = MessageItinerary(inbound=inbound, outbound=outbound)
-        stand = Place("T", HUB, f"STAND{inbound.number % 20 + 1}")
-        self.scan(10 * pace, stand, way, "R", status="NOF", since=inbound.arrives_at)
-        self.scan(7 * pace, Place("T", HUB, "TRANSFERBELT3"), way, "S")
+        """Unloading from the inbound flight and transfer-in."""
+        itinerary = MessageItinerary(inbound=inbound, outbound=outbound)
+        stand = MessageStation("T", HUB, f"STAND{inbound.number % 20 + 1}")
+        self.scan(10 * pace, stand, itinerary, "R", status="NOF", since=inbound.arrives_at)
+        self.scan(7 * pace, MessageStation("T", HUB, "TRANSFERBELT3"), itinerary, "S")
 
     @property
     def screened_again(self) -> set[str]:
-        """Destinations whose bags are screened once more at the hub."""
+        """Destinations for which bags are screened again at the hub."""
         return {airport.iata for airport in self.day.network.airports if airport.country_code == SCREENED_AGAIN}
 
     def claim(self, flight: DatedFlight, stages: int = 3) -> None:
-        """From the aircraft to the passengers; not every station scans all of its ``stages``."""
-        way, airport = MessageItinerary(inbound=flight), flight.destination
+        """Delivery to the passengers. Not every station scans all of its ``stages``."""
+        itinerary, airport = MessageItinerary(inbound=flight), flight.destination
         if stages > 0:
-            stand = Place("X", airport, f"STAND{flight.number % 20 + 1}")
-            self.scan(12, stand, way, "R", status="NOF", since=flight.arrives_at)
+            stand = MessageStation("X", airport, f"STAND{flight.number % 20 + 1}")
+            self.scan(12, stand, itinerary, "R", status="NOF", since=flight.arrives_at)
             if self.one_in(20):
-                self.scan(4, Place("X", airport, "ARRIVALBELT"), way, "S")
+                self.scan(4, MessageStation("X", airport, "ARRIVALBELT"), itinerary, "S")
         if stages > 1:
-            self.scan(9, Place("X", airport, f"CLAIM{flight.number % 6 + 1}"), way, "G")
+            self.scan(9, MessageStation("X", airport, f"CLAIM{flight.number % 6 + 1}"), itinerary, "G")
         if stages > 2:
-            self.scan(11, Place("X", airport, "CLAIMEXIT"), way, "H")
+            self.scan(11, MessageStation("X", airport, "CLAIMEXIT"), itinerary, "H")
 
-    def lose(self, kind: str) -> None:
-        """Forgets the messages that hold this text: the scans that nobody made."""
+    def drop(self, kind: str) -> None:
+        """Removes the messages that hold this text, as missing scans."""
         self.messages = [message for message in self.messages if kind not in message.text]
 
 
-Story = Callable[[Trip], None]
+Scenario = Callable[[Trip], None]
 
 
 def ordinary(trip: Trip) -> None:
-    """As it should be, now and then with a scan that nobody made, or a station that does not scan at all."""
-    legs = trip.day.itinerary(trip.numbers)
-    stages = trip.numbers.choice((0, 0, 1, 2)) if trip.numbers.randrange(1000) < CUT_SHORT else 3
+    """A journey without incident; occasionally a scan is missing, or a station does not scan at all."""
+    legs = trip.day.itinerary(trip.rng)
+    stages = trip.rng.choice((0, 0, 1, 2)) if trip.rng.randrange(1000) < CUT_SHORT else 3
     _travel(trip, legs, stages)
-    if trip.numbers.randrange(1000) < LOST_SCAN:
-        trip.lose(trip.numbers.choice(("SCREENING2", "SORTER", "TRANSFERBELT3", "/STAND", "CLAIMEXIT")))
+    if trip.rng.randrange(1000) < LOST_SCAN:
+        trip.drop(trip.rng.choice(("SCREENING2", "SORTER", "TRANSFERBELT3", "/STAND", "CLAIMEXIT")))
 
 
 def _travel(trip: Trip, legs: Sequence[DatedFlight], stages: int = 3) -> None:
@@ -212,7 +221,7 @@ def _travel(trip: Trip, legs: Sequence[DatedFlight], stages: int = 3) -> None:
 
 
 def _inbound(trip: Trip, legs: Sequence[DatedFlight]) -> tuple[DatedFlight, DatedFlight]:
-    """Up to the hub."""
+    """Journey up to the hub."""
     inbound, outbound = legs
     trip.check_in(inbound, outbound)
     trip.load(inbound, MessageItinerary(outbound=inbound), "L")
@@ -220,112 +229,116 @@ def _inbound(trip: Trip, legs: Sequence[DatedFlight]) -> tuple[DatedFlight, Date
 
 
 def missed_connection(trip: Trip) -> None:
-    """The inbound comes late; the passenger flies and the bag comes after by rush, under another tag."""
-    legs = trip.numbers.choice(trip.day.missed) if trip.day.missed else trip.day.connection(trip.numbers)
+    """The inbound flight is late. The passenger flies, and the bag follows by rush under another tag."""
+    legs = trip.rng.choice(trip.day.missed) if trip.day.missed else trip.day.connection(trip.rng)
     inbound, outbound = _inbound(trip, legs)
-    transfer, way = Place("T", HUB), MessageItinerary(inbound=inbound, outbound=outbound)
+    transfer, itinerary = MessageStation("T", HUB), MessageItinerary(inbound=inbound, outbound=outbound)
     trip.take_over(inbound, outbound)
     trip.clock = max(trip.clock, outbound.departs_at - 9 * MINUTE)
-    trip.word(1, transfer, way, "CHG", "N")
-    trip.scan(3, Place("T", HUB, "STAND208"), way, "R", status="UNS")
-    trip.scan(25, Place("T", HUB, "STORE1"), way, "H", status=trip.numbers.choice(("ONA", "LBA", "LBN")))
+    trip.send_bsm(1, transfer, itinerary, "CHG", "N")
+    trip.scan(3, MessageStation("T", HUB, "STAND208"), itinerary, "R", status="UNS")
+    trip.scan(25, MessageStation("T", HUB, "STORE1"), itinerary, "H", status=trip.rng.choice(("ONA", "LBA", "LBN")))
     rush = trip.day.next_to(outbound.destination, trip.clock + timedelta(hours=2))
     if rush is not None:
         _rush(trip, rush, linked=not trip.one_in(10))
 
 
 def _rush(trip: Trip, rush: DatedFlight, *, linked: bool) -> None:
-    """A rush tag for each bag; what follows is told of these tags only."""
+    """Gives each bag a rush tag. Later messages are about these tags only."""
     trip.clock = max(trip.clock + 30 * MINUTE, rush.departs_at - 150 * MINUTE)
     owner = trip.party.travellers[0]
-    way = MessageItinerary(outbound=rush)
+    itinerary = MessageItinerary(outbound=rush)
     retagged = []
     for tag in owner.tags:
         one = replace(owner, tags=(trip.rush_tag(),))
         trip.party = replace(trip.party, travellers=(one,))
-        about = f".R/ORIG {tag} FILE {rush.destination}CM{trip.numbers.randrange(100_000):05d}"
+        about = f".R/ORIG {tag} FILE {rush.destination}CM{trip.rng.randrange(100_000):05d}"
         more = [".E/RUSH", *([about] if linked else [])]
-        trip.add(trip.telegrams.source(trip.then(1), Place("L", HUB), way, trip.party, more=more))
+        trip.add(trip.writer.bsm(trip.then(1), MessageStation("L", HUB), itinerary, trip.party, more=more))
         retagged.append(one)
     trip.party = replace(trip.party, travellers=tuple(retagged))
     if trip.one_in(8):
         return
-    trip.scan(15, Place("L", HUB, "SORTER2"), way, "S")
-    trip.load(rush, way, "L")
-    trip.claim(rush, trip.numbers.choice((0, 1, 3, 3)))
+    trip.scan(15, MessageStation("L", HUB, "SORTER2"), itinerary, "S")
+    trip.load(rush, itinerary, "L")
+    trip.claim(rush, trip.rng.choice((0, 1, 3, 3)))
 
 
 def rebooked(trip: Trip) -> None:
-    """The connection is missed by both, who take the next flight: by CHG, or by DEL and a new BSM."""
-    inbound, outbound = _inbound(trip, trip.day.connection(trip.numbers))
+    """Bag and passenger miss the connection and take the next flight: by CHG, or by DEL and a new BSM."""
+    inbound, outbound = _inbound(trip, trip.day.connection(trip.rng))
     later = trip.day.next_to(outbound.destination, outbound.departs_at + timedelta(hours=1))
     if later is None:
         return
-    transfer = Place("T", HUB)
+    transfer = MessageStation("T", HUB)
     trip.clock = max(trip.clock, inbound.arrives_at + 4 * MINUTE)
     if trip.one_in(2):
-        trip.word(1, transfer, MessageItinerary(inbound=inbound, outbound=later), "CHG")
+        trip.send_bsm(1, transfer, MessageItinerary(inbound=inbound, outbound=later), "CHG")
     else:
-        trip.word(1, transfer, MessageItinerary(inbound=inbound, outbound=outbound), "DEL", "N")
-        trip.word(4, transfer, MessageItinerary(inbound=inbound, outbound=later))
+        trip.send_bsm(1, transfer, MessageItinerary(inbound=inbound, outbound=outbound), "DEL", "N")
+        trip.send_bsm(4, transfer, MessageItinerary(inbound=inbound, outbound=later))
     trip.clock += 3 * MINUTE
     trip.change(inbound, later)
     trip.claim(later)
 
 
 def no_show(trip: Trip) -> None:
-    """Loaded, and taken off again because the passenger does not board; a third travels later after all."""
-    legs = trip.day.itinerary(trip.numbers)
+    """Loaded, and taken off again because the passenger does not board. A third travels later."""
+    legs = trip.day.itinerary(trip.rng)
     last = legs[-1]
-    way = MessageItinerary(inbound=legs[0] if len(legs) > 1 else None, outbound=last)
+    itinerary = MessageItinerary(inbound=legs[0] if len(legs) > 1 else None, outbound=last)
     trip.check_in(*legs)
     trip.load(legs[0], MessageItinerary(outbound=legs[0]), "L")
     if len(legs) > 1:
         trip.change(*legs)
     source = "T" if len(legs) > 1 else "L"
     trip.clock = max(trip.clock + 2 * MINUTE, last.departs_at - 14 * MINUTE)
-    trip.word(1, Place(source, last.origin), way, "CHG", "N")
+    trip.send_bsm(1, MessageStation(source, last.origin), itinerary, "CHG", "N")
     for traveller in trip.party.travellers:
-        trip.add(trip.telegrams.unload(trip.then(1), Place(source, last.origin), last, traveller))
-    trip.scan(3, Place(source, last.origin, f"STAND{last.gate or 12}"), way, "R", status="OFF")
+        trip.add(trip.writer.bum(trip.then(1), MessageStation(source, last.origin), last, traveller))
+    trip.scan(3, MessageStation(source, last.origin, f"STAND{last.gate or 12}"), itinerary, "R", status="OFF")
     later = trip.day.next_to(last.destination, last.departs_at + timedelta(hours=2)) if last.origin == HUB else None
     if later is not None and trip.one_in(3):
-        trip.word(20, Place(source, HUB), MessageItinerary(inbound=way.inbound, outbound=later), "CHG")
-        trip.load(later, MessageItinerary(inbound=way.inbound, outbound=later), source)
+        trip.send_bsm(
+            20, MessageStation(source, HUB), MessageItinerary(inbound=itinerary.inbound, outbound=later), "CHG"
+        )
+        trip.load(later, MessageItinerary(inbound=itinerary.inbound, outbound=later), source)
         trip.claim(later)
     elif trip.one_in(2):
-        trip.scan(40, Place(source, last.origin, "STORE1"), way, "H", status="OND")
+        trip.scan(40, MessageStation(source, last.origin, "STORE1"), itinerary, "H", status="OND")
 
 
 def not_seen(trip: Trip) -> None:
-    """Expected at the aircraft and not seen; every other one was loaded all the same, as another scan says."""
-    inbound, outbound = _inbound(trip, trip.day.connection(trip.numbers))
-    way = MessageItinerary(inbound=inbound, outbound=outbound)
+    """Expected at the aircraft and not seen. Every other bag was loaded nevertheless, as another scan shows."""
+    inbound, outbound = _inbound(trip, trip.day.connection(trip.rng))
+    itinerary = MessageItinerary(inbound=inbound, outbound=outbound)
     trip.take_over(inbound, outbound)
-    trip.scan(5, Place("T", HUB, "SORTER2"), way, "S")
+    trip.scan(5, MessageStation("T", HUB, "SORTER2"), itinerary, "S")
     was_loaded = trip.one_in(2)
     if was_loaded and trip.one_in(2):
-        trip.load(outbound, way, "T")
-    trip.scan(1, Place("T", HUB, "STAND208"), way, "R", status="UNS", since=outbound.departs_at - 5 * MINUTE)
+        trip.load(outbound, itinerary, "T")
+    trip.scan(
+        1, MessageStation("T", HUB, "STAND208"), itinerary, "R", status="UNS", since=outbound.departs_at - 5 * MINUTE
+    )
     if was_loaded:
-        trip.load(outbound, way, "T")
-        trip.claim(outbound, trip.numbers.choice((0, 1, 3)))
+        trip.load(outbound, itinerary, "T")
+        trip.claim(outbound, trip.rng.choice((0, 1, 3)))
 
 
 def cancelled(trip: Trip) -> None:
-    """The passenger does not travel: deleted; every third comes back and travels."""
-    legs = trip.day.itinerary(trip.numbers)
-    here, way = Place("L", legs[0].origin), MessageItinerary(outbound=legs[0], onward=tuple(legs[1:]))
-    trip.speaks_late = False
+    """The passenger does not travel: deleted. Every third returns and travels."""
+    legs = trip.day.itinerary(trip.rng)
+    here, itinerary = MessageStation("L", legs[0].origin), MessageItinerary(outbound=legs[0], onward=tuple(legs[1:]))
+    trip.announces_late = False
     trip.check_in(*legs)
     trip.clock += 5 * MINUTE
     if len(legs) > 1:
-        trip.word(1, Place("T", HUB), MessageItinerary(inbound=legs[0], outbound=legs[1]), "DEL", "N")
-    trip.word(1, here, way, "DEL", "N")
+        trip.send_bsm(1, MessageStation("T", HUB), MessageItinerary(inbound=legs[0], outbound=legs[1]), "DEL", "N")
+    trip.send_bsm(1, here, itinerary, "DEL", "N")
     if trip.one_in(3):
-        trip.word(4, here, way)
+        trip.send_bsm(4, here, itinerary)
         if len(legs) > 1:
-            trip.word(2, Place("T", HUB), MessageItinerary(inbound=legs[0], outbound=legs[1]))
+            trip.send_bsm(2, MessageStation("T", HUB), MessageItinerary(inbound=legs[0], outbound=legs[1]))
         trip.load(legs[0], MessageItinerary(outbound=legs[0]), "L")
         if len(legs) > 1:
             trip.change(legs[0], legs[1])
@@ -333,43 +346,43 @@ def cancelled(trip: Trip) -> None:
 
 
 def misrouted(trip: Trip) -> None:
-    """Onto the wrong aircraft at the hub."""
-    inbound, outbound = _inbound(trip, trip.day.connection(trip.numbers))
-    wrong = trip.day.other_departure(outbound, trip.numbers)
+    """Loaded onto the wrong aircraft at the hub."""
+    inbound, outbound = _inbound(trip, trip.day.connection(trip.rng))
+    wrong = trip.day.other_departure(outbound, trip.rng)
     while wrong.destination == inbound.origin:
-        wrong = trip.day.other_departure(outbound, trip.numbers)
+        wrong = trip.day.other_departure(outbound, trip.rng)
     trip.change(inbound, outbound, loaded=wrong)
     trip.claim(wrong, 1)
     if trip.one_in(2):
-        place = Place("X", wrong.destination, "BAGGAGEOFFICE")
+        place = MessageStation("X", wrong.destination, "BAGGAGEOFFICE")
         trip.scan(30, place, MessageItinerary(inbound=wrong), "H", status="OND")
 
 
 def under_way(trip: Trip) -> None:
-    """Some journey that has come only so far."""
-    _travel(trip, trip.day.itinerary(trip.numbers))
-    told = sorted(trip.messages, key=lambda message: message.at)
-    trip.messages = told[: trip.numbers.randint(1, len(told))]
+    """A journey of which only the beginning has happened."""
+    _travel(trip, trip.day.itinerary(trip.rng))
+    messages = sorted(trip.messages, key=lambda message: message.at)
+    trip.messages = messages[: trip.rng.randint(1, len(messages))]
 
 
 def unannounced(trip: Trip) -> None:
-    """Known by its scans alone."""
-    _travel(trip, trip.day.itinerary(trip.numbers))
-    trip.lose("BSM")
+    """A bag that only scans know."""
+    _travel(trip, trip.day.itinerary(trip.rng))
+    trip.drop("BSM")
 
 
 def untimed(trip: Trip) -> None:
-    """Announced by a message without an origin line: nobody knows when."""
-    legs = trip.day.itinerary(trip.numbers)
-    here, way = Place("L", legs[0].origin), MessageItinerary(outbound=legs[0], onward=tuple(legs[1:]))
-    trip.clock = legs[0].scheduled_departure - timedelta(minutes=trip.numbers.randint(80, 150))
-    trip.add(trip.telegrams.source(trip.clock, here, way, trip.party, origin=False))
-    trip.screen(7, Place("L", legs[0].origin, "SCREENING2"), MessageItinerary(outbound=legs[0]))
+    """Announced by a message without an origin line, hence at an unknown time."""
+    legs = trip.day.itinerary(trip.rng)
+    here, itinerary = MessageStation("L", legs[0].origin), MessageItinerary(outbound=legs[0], onward=tuple(legs[1:]))
+    trip.clock = legs[0].scheduled_departure - timedelta(minutes=trip.rng.randint(80, 150))
+    trip.add(trip.writer.bsm(trip.clock, here, itinerary, trip.party, origin=False))
+    trip.screen(7, MessageStation("L", legs[0].origin, "SCREENING2"), MessageItinerary(outbound=legs[0]))
     trip.load(legs[0], MessageItinerary(outbound=legs[0]), "L")
 
 
-# Of a thousand parties; the others are ordinary.
-EXCEPTIONS: dict[Story, int] = {
+# Per thousand parties; the others are ordinary.
+EXCEPTIONS: dict[Scenario, int] = {
     missed_connection: 22,
     rebooked: 6,
     no_show: 10,
@@ -382,8 +395,8 @@ EXCEPTIONS: dict[Story, int] = {
 }
 
 
-def some_story(numbers: Random) -> Story:
-    """What becomes of some party."""
-    stories = (*EXCEPTIONS, ordinary)
+def random_scenario(rng: Random) -> Scenario:
+    """Scenario of a random party."""
+    scenarios = (*EXCEPTIONS, ordinary)
     weights = (*EXCEPTIONS.values(), 1000 - sum(EXCEPTIONS.values()))
-    return numbers.choices(stories, weights)[0]
+    return rng.choices(scenarios, weights)[0]

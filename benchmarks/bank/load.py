@@ -1,4 +1,4 @@
-"""``python -m benchmarks.bank load``: events at the rate of the world's bags, and agents who ask meanwhile."""
+"""``python -m benchmarks.bank load``: events at the rate of the world's bags, beside bag queries."""
 
 import argparse
 import asyncio
@@ -15,34 +15,34 @@ from typing import Any
 
 import orjson
 
-from benchmarks.bank.bed import FOLDER, Bed, bed, rows_of
-from benchmarks.bank.sending import Taken, requests_of, send_all, send_at_times
+from benchmarks.bank.installation import FOLDER, BankInstallation, bank_installation, figures_text
+from benchmarks.bank.sending import IntakeCounts, requests_of, send_all, send_at_times
 from benchmarks.client import Client, post
-from benchmarks.installation import Say
-from benchmarks.load import Outcome, Stream, open_loop, percentile
+from benchmarks.load import LoadOutcome, Stream, open_loop, percentile
 from benchmarks.operations import ONE_BAG
 from benchmarks.processes import Meter, used_between
 from benchmarks.report import machine
 from gateway.console import console
+from integrations.progress import Progress
 from resolvers import health
 
-# Requests a second; each is a transaction of the events of this part of a second.
+# Requests a second; each is a transaction of the events of this fraction of a second.
 REQUESTS = 4
-# What a request holds varies a little: as much more is sent, so that the rate is reached.
+# The content of a request varies a little: this much more is sent, so that the rate is reached.
 SPARE = 1.02
-QUESTIONS = 20.0
-ASKED_ABOUT = 2_000
+QUERY_RATE = 20.0
+QUERIED_TAGS = 2_000
 TAG = re.compile(rb"(?m)^\.N/(\d{10})")
 
-# What the issue asks for.
+# Required goals.
 SHARE_TAKEN = 0.99
 LAG_SECONDS = 2.0
-QUESTION_MILLISECONDS = 100.0
+QUERY_MILLISECONDS = 100.0
 GROWTH = 0.10
 # Memory is compared from the end of this minute on.
 SETTLED_MINUTES = 2.0
 
-TOLD = """
+GRAPH_DELAYS = """
 SELECT count(*) AS notices,
        percentile_disc(0.5) WITHIN GROUP (ORDER BY done_at - created_at) AS p50,
        percentile_disc(0.99) WITHIN GROUP (ORDER BY done_at - created_at) AS p99,
@@ -53,13 +53,13 @@ WHERE consumer = 'graph' AND created_at >= $1 AND done_at IS NOT NULL
 
 
 @dataclass(slots=True)
-class Samples:
-    """What was looked at each second, and each minute.
+class LagSamples:
+    """Samples of each second and each minute.
 
     Args:
-        seconds: the age of the oldest notice that the graph had not learnt of.
-        notices: how many waited.
-        megabytes: by minute, of each process tree.
+        seconds: age of the oldest outbox message that is pending for the graph.
+        notices: number of pending messages.
+        megabytes: memory of each process tree, by minute.
     """
 
     seconds: list[float] = field(default_factory=list)
@@ -67,90 +67,100 @@ class Samples:
     megabytes: dict[float, Mapping[str, float]] = field(default_factory=dict)
 
 
-async def run(parsed: argparse.Namespace) -> int:
-    """The whole; returns the exit code: 1 where a goal was missed."""
-    say = console(os.environ)
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: parsed.cores])
-    about = machine()
-    seconds = parsed.minutes * 60
-    days = ceil(parsed.rate * (seconds + parsed.warm) * SPARE / (parsed.bags * 11.2))
-    async with bed("load", days, parsed.bags, parsed.seed, parsed.workers, say) as ready:
-        figures, missed = await load(ready, parsed.rate, seconds, parsed.warm, say)
-    figures = {**about, **figures}
-    print(f"\n{rows_of(figures)}\n\n" + ("\n".join(missed) or "Every goal is met."))
-    _file(parsed.json).write_bytes(orjson.dumps({**figures, "missed": missed}, option=orjson.OPT_INDENT_2))
+async def run(options: argparse.Namespace) -> int:
+    """Runs the whole load; returns the exit code, 1 if a goal is missed."""
+    progress = console(os.environ)
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
+    machine_figures = machine()
+    seconds = options.minutes * 60
+    days = ceil(options.rate * (seconds + options.warm) * SPARE / (options.bags * 11.2))
+    async with bank_installation("load", days, options.bags, options.seed, options.workers, progress) as installation:
+        figures, missed = await load(installation, options.rate, seconds, options.warm, progress)
+    figures = {**machine_figures, **figures}
+    print(f"\n{figures_text(figures)}\n\n" + ("\n".join(missed) or "Every goal is met."))
+    _file(options.json).write_bytes(orjson.dumps({**figures, "missed": missed}, option=orjson.OPT_INDENT_2))
     return 1 if missed else 0
 
 
-async def load(ready: Bed, rate: float, seconds: float, warm: float, say: Say) -> tuple[dict[str, Any], list[str]]:
-    """Sends a bed's texts and compares; returns the figures, and what is not as it should be, a sentence each.
+async def load(
+    installation: BankInstallation, rate: float, seconds: float, warm_seconds: float, progress: Progress
+) -> tuple[dict[str, Any], list[str]]:
+    """Sends the texts of an installation and compares the result with the recount.
 
     Args:
         rate: events a second.
-        seconds: for which they are sent at this rate while agents ask; the rest comes as fast as it is taken.
-        warm: seconds at the same rate before.
+        seconds: duration at this rate, beside bag queries. The rest of the text is sent as fast as it is accepted.
+        warm_seconds: duration at the same rate before.
+
+    Returns:
+        The figures, and the missed goals, a sentence each.
     """
-    figures, missed = await _measure(ready, rate, seconds, warm, say)
-    say("the graph has learnt all; comparing with the recount")
-    found = await ready.compare()
-    checked = await ready.graph_agrees()
-    if not found.agrees:
-        missed.append("The recount and the gateway differ.")
-    if not checked:
-        missed.append("The graph is not as the records are.")
-    return {**figures, "recount": found.text(), "graph check": "clean" if checked else "NOT clean"}, missed
+    figures, missed = await _measure(installation, rate, seconds, warm_seconds, progress)
+    progress("the graph has caught up; comparing with the recount")
+    comparison = await installation.compare()
+    graph_agrees = await installation.graph_agrees()
+    if not comparison.agrees:
+        missed.append("The gateway differs from the recount.")
+    if not graph_agrees:
+        missed.append("The graph differs from the records.")
+    figures |= {"recount": comparison.text(), "graph check": "clean" if graph_agrees else "NOT clean"}
+    return figures, missed
 
 
-def _file(given: Path | None) -> Path:
-    return given or FOLDER / f"load-{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}.json"
+def _file(path: Path | None) -> Path:
+    return path or FOLDER / f"load-{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}.json"
 
 
-async def _measure(ready: Bed, rate: float, seconds: float, warm: float, say: Say) -> tuple[dict[str, Any], list[str]]:
-    requests = requests_of(ready.texts, ready.token, round(rate * SPARE / REQUESTS))
-    meter = Meter({**ready.installed.stores, **_programs(ready)})
-    async with Client(ready.port) as client, Client(ready.port) as asking:
-        say(f"{rate:,.0f} events/s for {warm:.0f} s to warm up")
-        first = list(islice(requests, ceil(warm * REQUESTS)))
-        await send_at_times(client, iter(first), 1 / REQUESTS, warm)
-        questions = _questions(first, ready.installed.token)
+async def _measure(
+    installation: BankInstallation, rate: float, seconds: float, warm_seconds: float, progress: Progress
+) -> tuple[dict[str, Any], list[str]]:
+    requests = requests_of(installation.texts, installation.token, round(rate * SPARE / REQUESTS))
+    meter = Meter({**installation.processes.stores, **_programs(installation)})
+    async with Client(installation.port) as client, Client(installation.port) as query_client:
+        progress(f"{rate:,.0f} events/s for {warm_seconds:.0f} s to warm up")
+        first = list(islice(requests, ceil(warm_seconds * REQUESTS)))
+        await send_at_times(client, iter(first), 1 / REQUESTS, warm_seconds)
+        queries = _bag_queries(first, installation.processes.token)
         del first
-        await open_loop(asking, [Stream(questions, QUESTIONS)], min(warm, 5.0))
-        say(f"{rate:,.0f} events/s and {QUESTIONS:.0f} questions/s for {seconds / 60:.1f} minutes")
-        began, before = datetime.now(UTC), {**meter.cpu_seconds(), "client": process_time()}
-        samples = Samples()
-        sampling = asyncio.create_task(_sample(ready, meter, samples))
-        taken, (asked,) = await asyncio.gather(
+        await open_loop(query_client, [Stream(queries, QUERY_RATE)], min(warm_seconds, 5.0))
+        progress(f"{rate:,.0f} events/s and {QUERY_RATE:.0f} bag queries/s for {seconds / 60:.1f} minutes")
+        started_at, before = datetime.now(UTC), {**meter.cpu_seconds(), "client": process_time()}
+        samples = LagSamples()
+        sampling = asyncio.create_task(_sample(installation, meter, samples))
+        counts, (queried,) = await asyncio.gather(
             send_at_times(client, requests, 1 / REQUESTS, seconds),
-            open_loop(asking, [Stream(questions, QUESTIONS)], seconds),
+            open_loop(query_client, [Stream(queries, QUERY_RATE)], seconds),
         )
         cpu = used_between(before, {**meter.cpu_seconds(), "client": process_time()})
         samples.megabytes[seconds / 60] = meter.megabytes()
         sampling.cancel()
-        drained = await ready.until_told()
-        told = await ready.records.fetchrow(TOLD, began, name="TOLD", timeout=60.0)
-        say("sending the rest of the text, as fast as it is taken")
+        drained = await installation.until_caught_up()
+        delays = await installation.records.fetchrow(GRAPH_DELAYS, started_at, name="GRAPH_DELAYS", timeout=60.0)
+        progress("sending the rest of the text as fast as it is accepted")
         await send_all(client, requests)
-        await ready.until_told()
-    return _figures(rate, taken, asked, samples, cpu, told, drained), _missed(rate, taken, asked, samples, told)
+        await installation.until_caught_up()
+    return _figures(rate, counts, queried, samples, cpu, delays, drained), _missed(
+        rate, counts, queried, samples, delays
+    )
 
 
-def _programs(ready: Bed) -> dict[str, Any]:
-    return {name: ready.installed.programs[name] for name in ("gateway", "projector")}
+def _programs(installation: BankInstallation) -> dict[str, Any]:
+    return {name: installation.processes.programs[name] for name in ("gateway", "projector")}
 
 
-def _questions(requests: Sequence[bytes], token: str) -> list[bytes]:
+def _bag_queries(requests: Sequence[bytes], token: str) -> list[bytes]:
     tags = list(dict.fromkeys(tag.decode() for request in requests for tag in TAG.findall(request)))
     headers = {"Authorization": f"Bearer {token}"}
-    chosen = tags[:: max(len(tags) // ASKED_ABOUT, 1)][:ASKED_ABOUT]
+    chosen = tags[:: max(len(tags) // QUERIED_TAGS, 1)][:QUERIED_TAGS]
     return [post("/graphql", {"query": ONE_BAG, "variables": {"tag": tag}}, headers) for tag in chosen]
 
 
-async def _sample(ready: Bed, meter: Meter, samples: Samples) -> None:
+async def _sample(installation: BankInstallation, meter: Meter, samples: LagSamples) -> None:
     loop = asyncio.get_running_loop()
-    began = loop.time()
+    started_at = loop.time()
     for second in range(1_000_000):
-        await asyncio.sleep(max(began + second - loop.time(), 0))
-        lag = await health.lag(ready.records)
+        await asyncio.sleep(max(started_at + second - loop.time(), 0))
+        lag = await health.lag(installation.records)
         samples.seconds.append(lag.seconds)
         samples.notices.append(lag.notices)
         if second and second % 60 == 0:
@@ -159,41 +169,41 @@ async def _sample(ready: Bed, meter: Meter, samples: Samples) -> None:
 
 def _figures(
     rate: float,
-    taken: Taken,
-    asked: Outcome,
-    samples: Samples,
+    counts: IntakeCounts,
+    queried: LoadOutcome,
+    samples: LagSamples,
     cpu: Mapping[str, float],
-    told: Any,
+    delays: Any,
     drained: float,
 ) -> dict[str, Any]:
-    requests = taken.outcome
+    requests = counts.outcome
     memory = [(minute, sizes) for minute, sizes in samples.megabytes.items()]
     return {
-        "events/s asked for": f"{rate:,.0f}",
-        "events/s taken into PostgreSQL": f"{taken.events / requests.seconds:,.0f} ({taken.events:,} in all)",
+        "events/s requested": f"{rate:,.0f}",
+        "events/s stored in PostgreSQL": f"{counts.events / requests.seconds:,.0f} ({counts.events:,} in all)",
         "requests": _shares(requests) + f", {len(requests.failures)} failed {requests.failures[:1]}",
         "requests sent late": f"{requests.late}, p99 {percentile(requests.lateness, 0.99) * 1000:.0f} ms",
-        "bag questions": _shares(asked) + f", {len(asked.failures)} failed {asked.failures[:1]}",
+        "bag queries": _shares(queried) + f", {len(queried.failures)} failed {queried.failures[:1]}",
         "graph lag, sampled each second": ", ".join(
             f"{name} {percentile(samples.seconds, share):.2f} s"
             for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))
         ),
-        "graph lag, of each notice": f"p50 {_seconds(told['p50'])}, p99 {_seconds(told['p99'])}, "
-        f"max {_seconds(told['longest'])}, of {told['notices']:,}",
-        "notices waiting, at most": f"{max(samples.notices, default=0):,}",
+        "graph lag, of each outbox message": f"p50 {_seconds(delays['p50'])}, p99 {_seconds(delays['p99'])}, "
+        f"max {_seconds(delays['longest'])}, of {delays['notices']:,}",
+        "pending outbox messages, at most": f"{max(samples.notices, default=0):,}",
         "graph done after the last event": f"{drained:.1f} s",
-        "CPU us an event": ", ".join(f"{name} {used / max(taken.events, 1) * 1e6:.0f}" for name, used in cpu.items()),
+        "CPU us an event": ", ".join(f"{name} {used / max(counts.events, 1) * 1e6:.0f}" for name, used in cpu.items()),
         "cores busy": ", ".join(f"{name} {used / requests.seconds:.2f}" for name, used in cpu.items()),
         **{f"MB at minute {minute:g}": _sizes(sizes) for minute, sizes in memory},
     }
 
 
-def _shares(outcome: Outcome) -> str:
+def _shares(outcome: LoadOutcome) -> str:
     shares = ", ".join(
         f"{name} {outcome.milliseconds(share):.0f} ms"
         for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0))
     )
-    return f"{len(outcome.latencies):,} answered: {shares}"
+    return f"{len(outcome.latencies):,} responses: {shares}"
 
 
 def _sizes(sizes: Mapping[str, float]) -> str:
@@ -204,25 +214,25 @@ def _seconds(span: Any) -> str:
     return f"{span.total_seconds():.2f} s"
 
 
-def _missed(rate: float, taken: Taken, asked: Outcome, samples: Samples, told: Any) -> list[str]:
-    """What is not as it should be, a sentence each."""
+def _missed(rate: float, counts: IntakeCounts, queried: LoadOutcome, samples: LagSamples, delays: Any) -> list[str]:
+    """Missed goals, a sentence each."""
     missed = []
-    reached = taken.events / taken.outcome.seconds
-    if reached < rate * SHARE_TAKEN:
-        missed.append(f"{reached:,.0f} events/s were taken, not {rate:,.0f}.")
-    if taken.outcome.failures:
-        missed.append(f"{len(taken.outcome.failures)} requests failed.")
-    if max(percentile(samples.seconds, 0.99), told["p99"].total_seconds()) >= LAG_SECONDS:
+    rate_reached = counts.events / counts.outcome.seconds
+    if rate_reached < rate * SHARE_TAKEN:
+        missed.append(f"{rate_reached:,.0f} events/s were stored, not {rate:,.0f}.")
+    if counts.outcome.failures:
+        missed.append(f"{len(counts.outcome.failures)} requests failed.")
+    if max(percentile(samples.seconds, 0.99), delays["p99"].total_seconds()) >= LAG_SECONDS:
         missed.append(f"The graph's lag is not under {LAG_SECONDS:.0f} s at p99.")
-    if asked.failures or not asked.milliseconds(0.95) < QUESTION_MILLISECONDS:
-        missed.append(f"Bag questions are not under {QUESTION_MILLISECONDS:.0f} ms at p95.")
-    grown = growth(samples.megabytes)
-    if grown is not None and grown >= GROWTH:
-        missed.append(f"Memory grew by {grown:.0%} from minute {SETTLED_MINUTES:.0f} on.")
+    if queried.failures or not queried.milliseconds(0.95) < QUERY_MILLISECONDS:
+        missed.append(f"Bag queries are not under {QUERY_MILLISECONDS:.0f} ms at p95.")
+    growth_share = growth(samples.megabytes)
+    if growth_share is not None and growth_share >= GROWTH:
+        missed.append(f"Memory grew by {growth_share:.0%} from minute {SETTLED_MINUTES:.0f} on.")
     return missed
 
 
 def growth(megabytes: Mapping[float, Mapping[str, float]]) -> float | None:
-    """By which share the memory of all processes together grew; None of a run that was too short to tell."""
+    """Share by which the memory of all processes together grew; None if the run was too short."""
     settled = [sum(sizes.values()) for minute, sizes in sorted(megabytes.items()) if minute >= SETTLED_MINUTES]
     return settled[-1] / settled[0] - 1 if len(settled) > 1 else None

@@ -1,7 +1,7 @@
-"""What became of each bag, counted from the text alone: states, flights, plans and proofs by the domain's rules.
+"""Expected result for each bag, from the text alone: states, flights, plans and proofs by the domain's rules.
 
-Written apart from the product and importing nothing of it, so that the two can be compared bag for bag. Rules:
-``docs/DOMAIN.md#the-twenty-rules``; order of states: ``docs/DOMAIN.md#bag-states``.
+Written independently of the product and without imports of it, so that the two can be compared bag for bag. The rules
+are in ``docs/DOMAIN.md#the-twenty-rules``, the order of states in ``docs/DOMAIN.md#bag-states``.
 """
 
 from collections import defaultdict
@@ -13,22 +13,22 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from benchmarks.bank.reading import Flight, Group, Leg, MessageReader, ParsedMessage
+from benchmarks.bank.message_reader import BagGroup, FlightName, MessageLeg, MessageReader, ParsedMessage
 
 UNREADABLE_TAG = "0000000000"
 BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
-# Order of events of the same time (docs/DOMAIN.md#rule-15).
+# ``docs/DOMAIN.md#bag-states``; of equal times the later in the list counts as later (``docs/DOMAIN.md#rule-15``).
 ORDER = (
     *("POSITION", "EXPECTED", "ACCEPTED", "SCREENED", "SORTED", "LOADED", "ARRIVED", "TRANSFER_IN", "AT_CLAIM"),
     *("DELIVERED", "NOT_SEEN", "OFFLOADED", "LEFT_BEHIND", "ON_HAND", "RUSH_TAGGED"),
 )
 RANKS = {kind: rank for rank, kind in enumerate(ORDER)}
-# Words about a bag: they do not say where it is.
-WORDS = frozenset({"EXPECTED", "NOT_SEEN", "RUSH_TAGGED"})
-# What a message says before the bag moves: of one that has moved, it does not say that it is back.
-SAID = frozenset({"EXPECTED", "ACCEPTED"})
-# docs/DOMAIN.md#rule-8
+# Statements about a bag: they do not prove where it is.
+STATEMENTS = frozenset({"EXPECTED", "NOT_SEEN", "RUSH_TAGGED"})
+# Announcements before the bag moves: they do not reset a bag that has moved.
+ANNOUNCEMENTS = frozenset({"EXPECTED", "ACCEPTED"})
+# ``docs/DOMAIN.md#rule-8``.
 STATUSES = {
     "OFF": "OFFLOADED",
     "NAL": "LOADED",
@@ -47,52 +47,52 @@ class RecountEvent(NamedTuple):
     """Something that happened to a bag.
 
     Args:
-        at: ``BEFORE_ALL`` where the message has no time (``docs/DOMAIN.md#rule-2``).
-        said: what else tells this event from another one.
-        takes_over: a sortation of a transfer bag, which may be the transfer itself.
+        at: ``BEFORE_ALL`` if the message has no time (``docs/DOMAIN.md#rule-2``).
+        takes_over: whether it is a sortation of a transfer bag, which may be its transfer-in.
+        details: further values that distinguish this event from another.
     """
 
     at: datetime
     rank: int
     kind: str
     airport: str
-    flight: Flight | None
+    flight: FlightName | None
     takes_over: bool
-    said: tuple[str, ...]
+    details: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """What a BSM or BUM says of a tag."""
+class BagStatement:
+    """Elements of a BSM or BUM about one tag."""
 
     at: datetime
     kind: str
     action: str
     airport: str
-    group: Group
+    group: BagGroup
     original: str
     rush: bool
 
 
 @dataclass(slots=True)
-class Heard:
-    """All that the text says of one tag."""
+class TagHistory:
+    """All that the text holds about one tag."""
 
     events: set[RecountEvent] = field(default_factory=set)
-    words: list[Word] = field(default_factory=list)
+    statements: list[BagStatement] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedBag:
-    """What is to be answered about a bag; the lists are sorted.
+    """Expected values of a bag; lists are sorted.
 
     Args:
-        tag: the one that it got first.
-        tags: that and its rush tags.
-        airport: where it was scanned last; None in flight and where it was never scanned.
-        planned: in travel order.
-        events: how many there are that differ.
-        authorised: whether it may be loaded, as the last word says; None where none does.
+        tag: first tag of the bag.
+        tags: first tag and rush tags.
+        airport: airport of the last scan; None in flight, and for a bag that was never scanned.
+        planned: planned legs in travel order.
+        events: number of distinct events.
+        authorised: authority to load by the last message with one; None without one.
         proved: points of Resolution 753: kind, airport, leg from 1.
     """
 
@@ -100,15 +100,15 @@ class ExpectedBag:
     tags: Sequence[str]
     state: str
     airport: str | None
-    planned: Sequence[Leg]
-    flown: Sequence[Flight]
+    planned: Sequence[MessageLeg]
+    flown: Sequence[FlightName]
     events: int
     authorised: bool | None
     deleted: bool
     proved: Sequence[tuple[str, str, int]]
 
     def comparable(self) -> dict[str, Any]:
-        """For JSON."""
+        """Values for JSON."""
         return {
             "tag": self.tag,
             "tags": list(self.tags),
@@ -124,63 +124,67 @@ class ExpectedBag:
 
 
 class Recount:
-    """Listens to a text and answers for each bag.
+    """Reads a text and computes the result for each bag.
 
     Args:
-        told_at: when the text was received.
-        departed: flights that have left, beside those that the text closes (``docs/DOMAIN.md#rule-10``).
+        received_at: when the text was received.
+        departed: flights that have departed, beside those that the text closes (``docs/DOMAIN.md#rule-10``).
     """
 
-    def __init__(self, told_at: datetime, departed: Iterable[Flight] = ()) -> None:
-        self.reader = MessageReader(told_at)
+    def __init__(self, received_at: datetime, departed: Iterable[FlightName] = ()) -> None:
+        self.reader = MessageReader(received_at)
         self._departed = set(departed)
-        self._heard: dict[str, Heard] = defaultdict(Heard)
+        self._histories: dict[str, TagHistory] = defaultdict(TagHistory)
 
-    def listen(self, lines: Iterable[str]) -> None:
-        """Takes in all of a text."""
+    def read(self, lines: Iterable[str]) -> None:
+        """Reads a whole text."""
         for message in self.reader.read(lines):
             if message.kind == "BCM" and message.action == "FCM":
                 self._departed |= {group.outbound.flight for group in message.groups if group.outbound}
             for group in message.groups:
                 for tag in group.tags:
                     if tag != UNREADABLE_TAG:
-                        self._hear(tag, message, group)
+                        self._add(tag, message, group)
 
-    def _hear(self, tag: str, message: ParsedMessage, group: Group) -> None:
-        heard = self._heard[tag]
+    def _add(self, tag: str, message: ParsedMessage, group: BagGroup) -> None:
+        history = self._histories[tag]
         if message.kind == "BPM":
-            heard.events.add(_scan(message, group, tag))
+            history.events.add(_scan(message, group, tag))
         elif message.kind == "BUM":
-            heard.words.append(_word(message, group))
+            history.statements.append(_statement(message, group))
         elif message.kind == "BSM":
-            word = _word(message, group)
-            heard.words.append(word)
+            statement = _statement(message, group)
+            history.statements.append(statement)
             if not message.action:
-                kind = "RUSH_TAGGED" if word.rush else "ACCEPTED" if message.source == "L" else "EXPECTED"
+                kind = "RUSH_TAGGED" if statement.rush else "ACCEPTED" if message.source == "L" else "EXPECTED"
                 flight = group.outbound.flight if group.outbound else None
-                heard.events.add(RecountEvent(word.at, RANKS[kind], kind, message.airport, flight, False, (tag,)))
+                history.events.add(
+                    RecountEvent(statement.at, RANKS[kind], kind, message.airport, flight, False, (tag,))
+                )
 
-    def answers(self) -> Iterator[ExpectedBag]:
-        """One for each bag, by tag."""
+    def bags(self) -> Iterator[ExpectedBag]:
+        """Yields one result for each bag, by tag."""
         rushed: dict[str, list[str]] = defaultdict(list)
         linked: set[str] = set()
-        for tag, heard in self._heard.items():
-            original = next((word.original for word in _in_order(heard.words) if word.original), "")
+        for tag, history in self._histories.items():
+            original = next(
+                (statement.original for statement in _in_order(history.statements) if statement.original), ""
+            )
             if original:
                 rushed[original].append(tag)
                 linked.add(tag)
-        for tag in sorted((self._heard.keys() | rushed.keys()) - linked):
-            yield self._answer(tag, sorted(rushed.get(tag, ())))
+        for tag in sorted((self._histories.keys() | rushed.keys()) - linked):
+            yield self._bag(tag, sorted(rushed.get(tag, ())))
 
-    def _answer(self, tag: str, rush_tags: Sequence[str]) -> ExpectedBag:
-        heard = [self._heard.get(one, Heard()) for one in (tag, *rush_tags)]
-        events = _told_apart(sorted(event for one in heard for event in one.events))
-        words = _in_order(word for one in heard for word in one.words)
-        planned = [leg for one in heard for leg in _plan(_in_order(one.words))]
+    def _bag(self, tag: str, rush_tags: Sequence[str]) -> ExpectedBag:
+        histories = [self._histories.get(one, TagHistory()) for one in (tag, *rush_tags)]
+        events = _with_transfers(sorted(event for one in histories for event in one.events))
+        statements = _in_order(statement for one in histories for statement in one.statements)
+        planned = [leg for one in histories for leg in _plan(_in_order(one.statements))]
         flown = _flown(events)
-        actions = [word.action for word in words if word.kind == "BSM"]
+        actions = [statement.action for statement in statements if statement.kind == "BSM"]
         deleted = actions[-1:] == ["DEL"]
-        state, airport = self._standing(events, planned)
+        state, airport = self._status(events, planned)
         return ExpectedBag(
             tag=tag,
             tags=[tag, *rush_tags],
@@ -189,21 +193,21 @@ class Recount:
             planned=planned,
             flown=sorted(flown),
             events=len(events),
-            authorised=_authorised(words),
+            authorised=_authorised(statements),
             deleted=deleted,
             proved=sorted(_proved(events, planned, flown)),
         )
 
-    def _standing(self, events: Sequence[RecountEvent], planned: Sequence[Leg]) -> tuple[str, str | None]:
+    def _status(self, events: Sequence[RecountEvent], planned: Sequence[MessageLeg]) -> tuple[str, str | None]:
         stations = {station for leg in planned for station in (leg.origin, leg.destination)}
         loaded = _loaded(events)
         state, airport, flight = "EXPECTED", None, None
         for event in events:
             if event.kind == "NOT_SEEN" and event.flight in loaded:
                 continue  # docs/DOMAIN.md#rule-9
-            if event.kind in SAID and RANKS[state] > RANKS[event.kind]:
-                continue  # a scan beats what is only said
-            if event.kind not in WORDS:
+            if event.kind in ANNOUNCEMENTS and RANKS[state] > RANKS[event.kind]:
+                continue  # a scan beats an announcement
+            if event.kind not in STATEMENTS:
                 airport = event.airport
             if event.kind != "POSITION":
                 state, flight = event.kind, event.flight
@@ -214,8 +218,8 @@ class Recount:
         return state, airport
 
 
-def _scan(message: ParsedMessage, group: Group, tag: str) -> RecountEvent:
-    """The first matching row of ``docs/DOMAIN.md#rule-8``."""
+def _scan(message: ParsedMessage, group: BagGroup, tag: str) -> RecountEvent:
+    """Event of a BPM: the first match counts (``docs/DOMAIN.md#rule-8``)."""
     assert message.at is not None
     code = message.scan[0]
     takes_over = False
@@ -236,77 +240,79 @@ def _scan(message: ParsedMessage, group: Group, tag: str) -> RecountEvent:
     else:
         kind = "POSITION"
     leg = group.inbound if kind == "ARRIVED" else group.outbound
-    said = (tag, group.status, *message.scan)
-    return RecountEvent(message.at, RANKS[kind], kind, message.airport, leg.flight if leg else None, takes_over, said)
+    details = (tag, group.status, *message.scan)
+    return RecountEvent(
+        message.at, RANKS[kind], kind, message.airport, leg.flight if leg else None, takes_over, details
+    )
 
 
-def _word(message: ParsedMessage, group: Group) -> Word:
+def _statement(message: ParsedMessage, group: BagGroup) -> BagStatement:
     exceptions = {fields[0] for letter, fields in group.elements if letter == "E"}
     texts = [fields[0].split() for letter, fields in group.elements if letter == "R"]
     original = next((words[1] for words in texts if len(words) > 1 and words[0] == "ORIG"), "")
     rush = "RUSH" in exceptions
     at = message.at or BEFORE_ALL
-    return Word(at, message.kind, message.action, message.airport, group, original if rush else "", rush)
+    return BagStatement(at, message.kind, message.action, message.airport, group, original if rush else "", rush)
 
 
-def _in_order(words: Iterable[Word]) -> list[Word]:
-    return sorted(words, key=lambda word: word.at)
+def _in_order(statements: Iterable[BagStatement]) -> list[BagStatement]:
+    return sorted(statements, key=lambda statement: statement.at)
 
 
-def _told_apart(events: Sequence[RecountEvent]) -> list[RecountEvent]:
-    """Which sortation of a transfer bag is the transfer: the first at its airport."""
+def _with_transfers(events: Sequence[RecountEvent]) -> list[RecountEvent]:
+    """Marks the transfer-in of a transfer bag: the first sortation at its airport."""
     known: set[str] = set()
-    apart = []
+    marked = []
     for event in events:
         first = event.takes_over and event.airport not in known
         known |= {event.airport} if event.takes_over else set()
-        apart.append(event._replace(kind="TRANSFER_IN", rank=RANKS["TRANSFER_IN"]) if first else event)
-    return sorted(apart)
+        marked.append(event._replace(kind="TRANSFER_IN", rank=RANKS["TRANSFER_IN"]) if first else event)
+    return sorted(marked)
 
 
-def _plan(words: Sequence[Word]) -> list[Leg]:
-    """The flights that the words about one tag name in the end: each settles the way from its airport on."""
-    plan: list[Leg] = []
-    threads: dict[str, Group] = {}
-    for word in words:
-        if word.action == "DEL" or word.kind == "BUM":
+def _plan(statements: Sequence[BagStatement]) -> list[MessageLeg]:
+    """Final plan of one tag: each message settles the route from its airport on."""
+    plan: list[MessageLeg] = []
+    threads: dict[str, BagGroup] = {}
+    for statement in statements:
+        if statement.action == "DEL" or statement.kind == "BUM":
             continue
-        group = word.group
-        before = threads.get(word.airport)
-        if word.action == "CHG" and before is not None:
-            # docs/DOMAIN.md#rule-6: what is absent stays.
+        group = statement.group
+        before = threads.get(statement.airport)
+        if statement.action == "CHG" and before is not None:
+            # Absent elements stay (``docs/DOMAIN.md#rule-6``).
             group = replace(
                 group,
                 outbound=group.outbound or before.outbound,
                 onward=group.onward or before.onward,
                 inbound=group.inbound or before.inbound,
             )
-        threads[word.airport] = group
-        plan = _way_to(plan, word.airport, group.inbound)
+        threads[statement.airport] = group
+        plan = _route_to(plan, statement.airport, group.inbound)
         plan += [*([group.outbound] if group.outbound else []), *group.onward]
     return plan
 
 
-def _way_to(plan: Sequence[Leg], airport: str, inbound: Leg | None) -> list[Leg]:
-    """The part of a plan that ends at an airport, with the flight that is now said to come there."""
+def _route_to(plan: Sequence[MessageLeg], airport: str, inbound: MessageLeg | None) -> list[MessageLeg]:
+    """Part of a plan that ends at an airport, with the flight that now arrives there."""
     arrives = next((place for place, leg in enumerate(plan) if leg.destination == airport), None)
-    way = [] if arrives is None else list(plan[: arrives + 1])
-    return [*way[:-1], inbound] if inbound else way
+    route = [] if arrives is None else list(plan[: arrives + 1])
+    return [*route[:-1], inbound] if inbound else route
 
 
-def _authorised(words: Sequence[Word]) -> bool | None:
+def _authorised(statements: Sequence[BagStatement]) -> bool | None:
     authorised = None
-    for word in words:
-        if word.action == "DEL" or word.kind == "BUM":
+    for statement in statements:
+        if statement.action == "DEL" or statement.kind == "BUM":
             authorised = False
-        elif word.group.authority:
-            authorised = word.group.authority == "Y"
+        elif statement.group.authority:
+            authorised = statement.group.authority == "Y"
     return authorised
 
 
-def _loaded(events: Sequence[RecountEvent]) -> set[Flight | None]:
-    """Flights that the bag was loaded on and not taken off again."""
-    loaded: list[Flight | None] = []
+def _loaded(events: Sequence[RecountEvent]) -> set[FlightName | None]:
+    """Flights on which the bag was loaded and not offloaded again."""
+    loaded: list[FlightName | None] = []
     for event in events:
         if event.kind == "LOADED" and event.flight:
             loaded = [flight for flight in loaded if flight != event.flight] + [event.flight]
@@ -316,18 +322,18 @@ def _loaded(events: Sequence[RecountEvent]) -> set[Flight | None]:
     return set(loaded)
 
 
-def _flown(events: Sequence[RecountEvent]) -> set[Flight]:
-    """Flights that the bag was on: loaded and not offloaded, or arrived (``docs/DOMAIN.md#rule-9``)."""
+def _flown(events: Sequence[RecountEvent]) -> set[FlightName]:
+    """Flown flights: loaded and not offloaded, or unloaded on arrival (``docs/DOMAIN.md#rule-9``)."""
     arrived = {event.flight for event in events if event.kind == "ARRIVED"}
     return {flight for flight in _loaded(events) | arrived if flight is not None}
 
 
 def _proved(
-    events: Sequence[RecountEvent], planned: Sequence[Leg], flown: set[Flight]
+    events: Sequence[RecountEvent], planned: Sequence[MessageLeg], flown: set[FlightName]
 ) -> Iterator[tuple[str, str, int]]:
-    """Custody points (``docs/DOMAIN.md#rule-14``) of the plan without missed flights.
+    """Proved points over the plan without missed flights (``docs/DOMAIN.md#rule-14``).
 
-    A missed flight was not flown, and another one from the same airport follows it.
+    A missed flight was not flown and is followed by another one from the same airport.
     """
     legs = [
         (seq, leg)
@@ -352,15 +358,16 @@ def _proved(
 
 
 def recounted(file: Path, received_at: datetime | None = None, flights: Path | None = None) -> Recount:
-    """The recount of a text.
+    """Recount of a text.
 
     Args:
-        received_at: when it was received; as ``FILE.json`` says if absent.
-        flights: JSON that names the flights that have left; ``FILE.json`` if absent.
+        file: the text.
+        received_at: when it was received; that of ``FILE.json`` if absent.
+        flights: JSON that names the departed flights; ``FILE.json`` if absent.
     """
-    about = orjson.loads((flights or file.with_name(file.name + ".json")).read_bytes())
-    departed = [Flight(one["designator"], one["date"], one["origin"]) for one in about["departed"]]
-    counted = Recount(received_at or datetime.fromisoformat(about["toldAt"]), departed)
+    metadata = orjson.loads((flights or file.with_name(file.name + ".json")).read_bytes())
+    departed = [FlightName(one["designator"], one["date"], one["origin"]) for one in metadata["departed"]]
+    recount = Recount(received_at or datetime.fromisoformat(metadata["receivedAt"]), departed)
     with file.open(encoding="latin-1", newline="\n") as lines:
-        counted.listen(lines)
-    return counted
+        recount.read(lines)
+    return recount

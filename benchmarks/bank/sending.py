@@ -1,4 +1,4 @@
-"""Texts on their way in: cut into requests, sent at given times or until they are taken."""
+"""Sends texts: cut into requests, at given times or until they are accepted."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -13,159 +13,164 @@ import orjson
 
 from benchmarks.bank.writing import beside
 from benchmarks.client import Client, post_bytes
-from benchmarks.load import Failed, Outcome
+from benchmarks.load import Failed, LoadOutcome
 
 PATH = "/ingest/typeb"
 OK = 200
-REFUSED = frozenset({400, 401, 403, 404, 405, 413, 415})
-# The gateway takes eight streams at once in a process.
+REJECTED = frozenset({400, 401, 403, 404, 405, 413, 415})
+# The gateway serves eight streams at a time in a process.
 AT_ONCE = 6
-AGAIN_SECONDS = 0.25
-# For one request, through any number of restarts.
-MOST_SECONDS = 600.0
+RETRY_SECONDS = 0.25
+# Limit for one request, through any number of restarts.
+LONGEST_SECONDS = 600.0
 
 
-class Text(NamedTuple):
+class DayText(NamedTuple):
     """A written day.
 
     Args:
-        told_at: when it is to be received.
-        messages: how many there are, those that are sent again among them.
-        events: how many different ones they tell.
+        received_at: receipt time of the text.
+        messages: number of messages, repeated ones included.
+        events: number of distinct events.
     """
 
     file: Path
-    told_at: datetime
+    received_at: datetime
     messages: int
     events: int
 
     @classmethod
-    def of(cls, file: Path) -> "Text":
-        """As the file beside it says."""
-        about = orjson.loads(beside(file).read_bytes())
-        told = about["told"]
-        sent = told["messages"] + told["repeated"] + told["broken"]
-        return cls(file, datetime.fromisoformat(about["toldAt"]), sent, told["events"])
+    def of(cls, file: Path) -> "DayText":
+        """Reads the values from the file beside the text."""
+        metadata = orjson.loads(beside(file).read_bytes())
+        written = metadata["written"]
+        sent = written["messages"] + written["repeated"] + written["broken"]
+        return cls(file, datetime.fromisoformat(metadata["receivedAt"]), sent, written["events"])
 
 
 @dataclass(slots=True)
-class Taken:
-    """What the gateway said that it has taken, and how long each request took, in the loop's kind of outcome."""
+class IntakeCounts:
+    """Counts that the gateway returned, with the latencies of the requests."""
 
     messages: int = 0
     duplicates: int = 0
     dead_letters: int = 0
     events: int = 0
     repeats: int = 0
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: LoadOutcome = field(default_factory=LoadOutcome)
 
-    def add(self, answer: bytes) -> None:
-        """One more answer."""
-        counts = orjson.loads(answer)
+    def add(self, response: bytes) -> None:
+        """Adds the counts of one response."""
+        counts = orjson.loads(response)
         self.messages += counts["messages"]
         self.duplicates += counts["duplicates"]
         self.dead_letters += counts["deadLetters"]
         self.events += counts["events"]
 
 
-def requests_of(texts: Sequence[Text], token: str, events: int) -> Iterator[bytes]:
-    """All texts in requests of about so many events."""
+def requests_of(texts: Sequence[DayText], token: str, events: int) -> Iterator[bytes]:
+    """Yields requests of about so many events for all texts."""
     for text in texts:
         headers = {
             "Authorization": f"Bearer {token}",
             "Content-Type": "text/plain",
-            "X-Received-At": text.told_at.isoformat(),
+            "X-Received-At": text.received_at.isoformat(),
         }
         for body in pieces(text.file, max(round(events * text.messages / text.events), 1)):
             yield post_bytes(PATH, body, headers)
 
 
 def pieces(file: Path, messages: int) -> Iterator[bytes]:
-    """A text in parts of so many messages; none is cut in two."""
+    """Splits a text into parts of so many whole messages."""
     part: list[bytes] = []
-    ends = 0
+    count = 0
     with file.open("rb") as lines:
         for line in lines:
             part.append(line)
-            ends += line.startswith(b"ENDB")
-            if ends == messages:
+            count += line.startswith(b"ENDB")
+            if count == messages:
                 yield b"".join(part)
-                part, ends = [], 0
+                part, count = [], 0
     if part:
         yield b"".join(part)
 
 
-async def send(client: Client, request: bytes, taken: Taken) -> None:
-    """One request that must be taken.
+async def send(client: Client, request: bytes, counts: IntakeCounts) -> None:
+    """Sends one request.
+
+    Args:
+        client: connections to the gateway.
+        request: the request as bytes.
+        counts: receives the counts of the response.
 
     Raises:
-        Failed: the gateway does not take it.
-        OSError: no answer.
+        Failed: the gateway does not accept it.
+        OSError: no response.
     """
-    answer = await client.ask(request)
-    if answer.status != OK:
-        raise Failed(f"{answer.status} {answer.body[:200]!r}")
-    taken.add(answer.body)
+    response = await client.send(request)
+    if response.status != OK:
+        raise Failed(f"{response.status} {response.body[:200]!r}")
+    counts.add(response.body)
 
 
-async def send_at_times(client: Client, requests: Iterator[bytes], pause: float, seconds: float) -> Taken:
-    """A request every ``pause`` seconds for so long, whether earlier ones are answered or not, up to six at once.
+async def send_at_times(client: Client, requests: Iterator[bytes], pause: float, seconds: float) -> IntakeCounts:
+    """Sends a request every ``pause`` seconds for so long, up to six at once, whether earlier ones are done or not.
 
-    What has to wait for them is late, and its time counts from when it was due.
+    A request that waits for earlier ones is late, and its latency counts from its due time.
     """
-    taken = Taken()
-    outcome = taken.outcome
-    began = perf_counter()
-    room = asyncio.Semaphore(AT_ONCE)
+    counts = IntakeCounts()
+    outcome = counts.outcome
+    started_at = perf_counter()
+    slots = asyncio.Semaphore(AT_ONCE)
     async with asyncio.TaskGroup() as sending:
         for place, request in zip(range(round(seconds / pause)), requests, strict=False):
-            due = began + place * pause
+            due = started_at + place * pause
             await asyncio.sleep(max(due - perf_counter(), 0))
-            await room.acquire()
+            await slots.acquire()
             outcome.lateness.append(perf_counter() - due)
-            sending.create_task(_timed(client, request, taken, due)).add_done_callback(lambda _: room.release())
-    outcome.seconds = perf_counter() - began
-    return taken
+            sending.create_task(_timed(client, request, counts, due)).add_done_callback(lambda _: slots.release())
+    outcome.seconds = perf_counter() - started_at
+    return counts
 
 
-async def _timed(client: Client, request: bytes, taken: Taken, due: float) -> None:
+async def _timed(client: Client, request: bytes, counts: IntakeCounts, due: float) -> None:
     try:
-        await send(client, request, taken)
+        await send(client, request, counts)
     except (Failed, OSError) as error:
-        taken.outcome.failures.append(f"{type(error).__name__} {error}")
-        await send_until_taken(client, request, taken, MOST_SECONDS)
+        counts.outcome.failures.append(f"{type(error).__name__} {error}")
+        await send_until_accepted(client, request, counts, LONGEST_SECONDS)
     else:
-        taken.outcome.latencies.append(perf_counter() - due)
+        counts.outcome.latencies.append(perf_counter() - due)
 
 
-async def send_all(client: Client, requests: Iterator[bytes]) -> Taken:
-    """Every request, a few at once, each until it is taken."""
-    taken = Taken()
+async def send_all(client: Client, requests: Iterator[bytes]) -> IntakeCounts:
+    """Sends every request, a few at once, each until it is accepted."""
+    counts = IntakeCounts()
 
     async def sender() -> None:
         for request in requests:
-            await send_until_taken(client, request, taken, MOST_SECONDS)
+            await send_until_accepted(client, request, counts, LONGEST_SECONDS)
 
     await asyncio.gather(*(sender() for _ in range(AT_ONCE)))
-    return taken
+    return counts
 
 
-async def send_until_taken(client: Client, request: bytes, taken: Taken, seconds: float) -> None:
-    """One request, again and again until the gateway has taken it: that changes nothing.
+async def send_until_accepted(client: Client, request: bytes, counts: IntakeCounts, seconds: float) -> None:
+    """Repeats one request until the gateway accepts it. A repeat changes nothing.
 
     Raises:
-        Failed: the gateway refuses it for what it holds, or does not take it within ``seconds``.
+        Failed: the gateway rejects its content, or does not accept it within ``seconds``.
     """
-    ends = perf_counter() + seconds
-    while perf_counter() < ends:
-        # No answer says nothing about what has become of it.
+    deadline = perf_counter() + seconds
+    while perf_counter() < deadline:
+        # A missing response does not say whether the request was processed.
         with suppress(OSError):
-            answer = await client.ask(request)
-            if answer.status == OK:
-                taken.add(answer.body)
+            response = await client.send(request)
+            if response.status == OK:
+                counts.add(response.body)
                 return
-            if answer.status in REFUSED:
-                raise Failed(f"{answer.status} {answer.body[:200]!r}")
-        taken.repeats += 1
-        await asyncio.sleep(AGAIN_SECONDS)
-    raise Failed(f"not taken within {seconds:.0f} s")
+            if response.status in REJECTED:
+                raise Failed(f"{response.status} {response.body[:200]!r}")
+        counts.repeats += 1
+        await asyncio.sleep(RETRY_SECONDS)
+    raise Failed(f"not accepted within {seconds:.0f} s")

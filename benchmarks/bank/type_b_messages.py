@@ -1,7 +1,7 @@
 """Type B messages (RP1745) about the bags of people who travel together, as airports send them.
 
-Written from ``docs/DOMAIN.md#type-b-messages``, not by the product's own writer, so that the text is new to both of
-its readers, the product and ``benchmarks.bank.recount``.
+Written from ``docs/DOMAIN.md#type-b-messages`` and not by the product's own writer, so that both readers of the text,
+the product and ``benchmarks.bank.recount``, meet the same surprises.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,9 +21,9 @@ class BankMessage(NamedTuple):
     """A message on the line.
 
     Args:
-        at: when what it tells of happened.
-        text: with its envelope, a newline at the end.
-        events: how many bags it tells an event of.
+        at: when the reported event happened.
+        text: the message with its envelope and a final newline.
+        events: number of bags for which it reports an event.
     """
 
     at: datetime
@@ -33,12 +33,12 @@ class BankMessage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Traveller:
-    """Somebody with bags.
+    """A passenger with bags.
 
     Args:
         name: ``GONZALEZ/MARIAMRS``.
-        tags: consecutive licence plates.
-        kilos: of all the bags together.
+        tags: consecutive tags.
+        kilos: weight of all the bags together.
     """
 
     name: str
@@ -49,8 +49,8 @@ class Traveller:
 
 
 @dataclass(frozen=True, slots=True)
-class Party:
-    """People of one booking.
+class TravelParty:
+    """Passengers of one booking.
 
     Args:
         priority: whether the bags carry a priority tag.
@@ -62,13 +62,13 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a message comes from.
+class MessageStation:
+    """Station of a message.
 
     Args:
         source: ``L`` local, ``T`` transfer, ``X`` terminating.
         airport: IATA code.
-        spot: belt, sorter or stand; empty where it has none.
+        spot: belt, sorter or stand; empty if there is none.
     """
 
     source: str
@@ -78,12 +78,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class MessageItinerary:
-    """The flights as a message names them.
+    """Flights that a message names.
 
     Args:
-        inbound: that the bags come with.
-        outbound: that they leave with.
-        onward: those after it.
+        inbound: flight with which the bags come.
+        outbound: flight with which they depart.
+        onward: flights after it.
     """
 
     inbound: DatedFlight | None = None
@@ -91,44 +91,46 @@ class MessageItinerary:
     onward: tuple[DatedFlight, ...] = ()
 
 
-class Telegrams:
+class TypeBWriter:
     """Writes messages.
 
     Args:
         zones: time zones by airport.
-        numbers: chance of this party.
+        rng: random numbers of this party.
     """
 
-    def __init__(self, zones: Mapping[str, ZoneInfo], numbers: Random) -> None:
+    def __init__(self, zones: Mapping[str, ZoneInfo], rng: Random) -> None:
         self._zones = zones
-        self._numbers = numbers
+        self._rng = rng
 
-    def source(
+    def bsm(
         self,
         at: datetime,
-        place: Place,
-        way: MessageItinerary,
-        party: Party,
+        place: MessageStation,
+        itinerary: MessageItinerary,
+        party: TravelParty,
         *,
         action: str = "",
         authority: str = "Y",
         more: Sequence[str] = (),
         origin: bool = True,
     ) -> BankMessage:
-        """A BSM; ``action`` is CHG or DEL, or nothing for a new one; ``more`` are further elements of each group."""
+        """A BSM; ``action`` is CHG or DEL, or empty for a new one; ``more`` are further elements of each group."""
         groups = [
-            self._group(place, way, one, authority, [f".L/{party.locator}", *self._extras(party), *more])
+            self._group(place, itinerary, one, authority, [f".L/{party.locator}", *self._extras(party), *more])
             for one in party.travellers
         ]
         head = ["BSM", *([action] if action else []), f".V/1{place.source}{place.airport}"]
         events = 0 if action else sum(len(one.tags) for one in party.travellers)
-        return self._message(at, place.airport, [*head, *self._joined(groups, way), "ENDBSM"], events, origin=origin)
+        return self._message(
+            at, place.airport, [*head, *self._joined(groups, itinerary), "ENDBSM"], events, origin=origin
+        )
 
-    def processed(
+    def bpm(
         self,
         at: datetime,
-        place: Place,
-        way: MessageItinerary,
+        place: MessageStation,
+        itinerary: MessageItinerary,
         travellers: Sequence[Traveller],
         code: str,
         *,
@@ -137,27 +139,27 @@ class Telegrams:
         whole_minutes: bool = False,
     ) -> BankMessage:
         """A BPM: ``code`` of ``.J``, ``status`` of ``.B``; ``more`` are further elements of each group."""
-        scanned = self._scanned(at, place, code, way, whole_minutes=whole_minutes)
-        groups = [self._group(place, way, one, "Y", more, status) for one in travellers]
+        scanned = self._scanned(at, place, code, itinerary, whole_minutes=whole_minutes)
+        groups = [self._group(place, itinerary, one, "Y", more, status) for one in travellers]
         head = ["BPM", f".V/1{place.source}{place.airport}", scanned]
         events = sum(len(one.tags) for one in travellers)
-        return self._message(at, place.airport, [*head, *self._joined(groups, way), "ENDBPM"], events)
+        return self._message(at, place.airport, [*head, *self._joined(groups, itinerary), "ENDBPM"], events)
 
-    def unload(self, at: datetime, place: Place, flight: DatedFlight, traveller: Traveller) -> BankMessage:
+    def bum(self, at: datetime, place: MessageStation, flight: DatedFlight, traveller: Traveller) -> BankMessage:
         """A BUM: take these bags off."""
         lines = ["BUM", f".V/1{place.source}{place.airport}", self._flight("F", flight, flight.destination, "")]
         lines += [*_tags(traveller.tags), f".P/1{traveller.name}", ".R/PAX NOT BOARDED", "ENDBUM"]
         return self._message(at, place.airport, lines, 0)
 
-    def closed(self, at: datetime, flight: DatedFlight) -> BankMessage:
-        """A BCM that says that the flight is closed."""
+    def bcm(self, at: datetime, flight: DatedFlight) -> BankMessage:
+        """A BCM that closes the flight."""
         lines = ["BCM", "FCM", f".V/1L{flight.origin}", self._flight("F", flight, flight.destination, ""), "ENDBCM"]
         return self._message(at, flight.origin, lines, 0)
 
     def addresses(self, airport: str) -> str:
-        """The address line: whom a message is for, by city, department and airline."""
-        stations = [airport, *self._numbers.sample(("PTY", "MIA", "BOG"), self._numbers.randint(0, 2))]
-        return " ".join(station + self._numbers.choice(DEPARTMENTS) for station in dict.fromkeys(stations))
+        """Address line: recipients by city, department and airline."""
+        stations = [airport, *self._rng.sample(("PTY", "MIA", "BOG"), self._rng.randint(0, 2))]
+        return " ".join(station + self._rng.choice(DEPARTMENTS) for station in dict.fromkeys(stations))
 
     def _message(
         self, at: datetime, airport: str, body: Sequence[str], events: int, *, origin: bool = True
@@ -165,78 +167,82 @@ class Telegrams:
         lines = list(body)
         if origin:
             lines = [self.addresses(airport), f".{airport}KMCM {at.astimezone(UTC):%d%H%M}", *lines]
-        end = "\r\n" if self._numbers.random() < 0.1 else "\n"
+        end = "\r\n" if self._rng.random() < 0.1 else "\n"
         return BankMessage(at, end.join(lines) + end, events)
 
     def _group(
         self,
-        place: Place,
-        way: MessageItinerary,
+        place: MessageStation,
+        itinerary: MessageItinerary,
         traveller: Traveller,
         authority: str,
         more: Sequence[str],
         status: str = "",
     ) -> list[str]:
-        """The elements of one passenger; flights in front, the name behind the tags."""
-        tags = _irregular(status, traveller.tags) if status else _tags(traveller.tags, self._numbers.random() < 0.2)
+        """Elements of one passenger; flights in front, the name after the tags."""
+        tags = _irregular(status, traveller.tags) if status else _tags(traveller.tags, self._rng.random() < 0.2)
         flights = []
-        if way.outbound:
-            flights.append(self._flight("F", way.outbound, way.outbound.destination))
-        inbound = [self._flight("I", way.inbound, way.inbound.origin)] if way.inbound else []
-        onward = [self._flight("O", flight, flight.destination) for flight in way.onward]
-        said = f".S/{authority}/{traveller.seat}/C/{traveller.sequence:03d}/{traveller.sequence:03d}//{authority}/A"
+        if itinerary.outbound:
+            flights.append(self._flight("F", itinerary.outbound, itinerary.outbound.destination))
+        inbound = [self._flight("I", itinerary.inbound, itinerary.inbound.origin)] if itinerary.inbound else []
+        onward = [self._flight("O", flight, flight.destination) for flight in itinerary.onward]
+        security = f".S/{authority}/{traveller.seat}/C/{traveller.sequence:03d}/{traveller.sequence:03d}//{authority}/A"
         if place.source == "X":
-            said = ""
+            security = ""
         weight = f".W/K/{len(traveller.tags)}/{traveller.kilos}"
-        return list(filter(None, [*flights, *tags, *inbound, *onward, said, weight, f".P/1{traveller.name}", *more]))
+        return list(
+            filter(None, [*flights, *tags, *inbound, *onward, security, weight, f".P/1{traveller.name}", *more])
+        )
 
-    def _joined(self, groups: Sequence[list[str]], way: MessageItinerary) -> list[str]:
-        """Several groups in one message: each begins with its flight, or with its tags and shares the flights."""
+    def _joined(self, groups: Sequence[list[str]], itinerary: MessageItinerary) -> list[str]:
+        """Joins several groups in one message: each begins with its flight, or with its tags and shares the flights."""
         first, *others = groups
         if not others:
             return self._any_order(first)
-        manner = self._numbers.random()
-        if manner < 0.4:
-            # Begun by tags: flights of the first are those of all.
+        draw = self._rng.random()
+        if draw < 0.4:
+            # Begun by tags: the flights of the first group apply to all.
             return [*first, *(line for group in others for line in group if line[1] not in "FIO")]
-        if manner < 0.7 and way.inbound and way.outbound:
+        if draw < 0.7 and itinerary.inbound and itinerary.outbound:
             inbound = [line for line in first if line[1] == "I"]
             return [*inbound, *(line for group in groups for line in group if line[1] != "I")]
         return [line for group in groups for line in group]
 
     def _any_order(self, group: list[str]) -> list[str]:
-        """Mostly as it is usual; a single group may come in any order."""
-        if self._numbers.random() < 0.05:
-            # The lines of tags stay together (tags behind a name are another group), onward flights in their order.
+        """Usually the customary order; a single group may have any order."""
+        if self._rng.random() < 0.05:
+            # The lines of tags stay together (tags after a name begin another group), onward flights stay in order.
             tags, onward = [line for line in group if line[1] in "NB"], [line for line in group if line[1] == "O"]
             others = [[line] for line in group if line[1] not in "NBO"] + [tags]
-            self._numbers.shuffle(others)
+            self._rng.shuffle(others)
             return [line for lines in (*others, onward) for line in lines]
         return group
 
-    def _scanned(self, at: datetime, place: Place, code: str, way: MessageItinerary, *, whole_minutes: bool) -> str:
-        local = self._numbers.random() < 0.7
+    def _scanned(
+        self, at: datetime, place: MessageStation, code: str, itinerary: MessageItinerary, *, whole_minutes: bool
+    ) -> str:
+        local = self._rng.random() < 0.7
         clock = at.astimezone(self._zones[place.airport] if local else UTC)
         time = f"{clock:%H%M}" if whole_minutes else f"{clock:%H%M%S}"
-        to = way.outbound.designator if way.outbound else ""
-        agent, device = f"AG{self._numbers.randint(100, 999):04d}", f"HHT{self._numbers.randint(100, 199)}"
+        to = itinerary.outbound.designator if itinerary.outbound else ""
+        agent, device = f"AG{self._rng.randint(100, 999):04d}", f"HHT{self._rng.randint(100, 199)}"
         return f".J/{code}/{agent}/{device}/{_day(clock)}/{time}{'L' if local else 'Z'}/{place.spot}/{to}".rstrip("/")
 
     def _flight(self, element: str, flight: DatedFlight, airport: str, travel_class: str = "/Y") -> str:
-        number = f"CM{flight.number:04d}" if self._numbers.random() < 0.3 else f"CM{flight.number}"
+        number = f"CM{flight.number:04d}" if self._rng.random() < 0.3 else f"CM{flight.number}"
         day = _day(flight.departure_date)
         return f".{element}/{number}/{day}/{airport}{travel_class}"
 
-    def _extras(self, party: Party) -> Iterator[str]:
+    def _extras(self, party: TravelParty) -> Iterator[str]:
         if party.priority:
             yield ".E/PRIO"
-        chance = self._numbers.random()
-        if chance < 0.3:
-            yield f".T/{self._numbers.randrange(1 << 24):06X}"
-        elif chance < 0.32:
+        draw = self._rng.random()
+        if draw < 0.3:
+            yield f".T/{self._rng.randrange(1 << 24):06X}"
+        elif draw < 0.32:
             # Not used, so that its date does not matter.
             yield ".D/DTN/HOTEL CENTRAL/99XXX/2561L"
-        elif chance < 0.34:
+        elif draw < 0.34:
             yield ".Z/SEEN AT DESK 4"
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``python -m benchmarks.peers``."""
+"""Command ``python -m benchmarks.peers``."""
 
 import argparse
 import asyncio
@@ -12,16 +12,16 @@ from pathlib import Path
 import asyncpg
 import orjson
 
-from benchmarks.console import FOLDER, until_signal
-from benchmarks.installation import AIRLINE_ID, SIGN_IN, Say, environment_of, initialise, own
+from benchmarks.command_line import FOLDER, until_signal
+from benchmarks.installation import AIRLINE_ID, SIGN_IN, environment_of, initialise, lock_folder
 from benchmarks.load import Failed
-from benchmarks.measuring import DifferentAnswers
+from benchmarks.measurement import DifferentResponses
 from benchmarks.operations import TooFewBags, operations
-from benchmarks.peers.comparing import compare, rehearse
+from benchmarks.peers.comparison import collect_responses, compare
 from benchmarks.peers.contenders import CONTENDERS, GATEWAY, Contender, Serving, contenders
 from benchmarks.peers.packages import NODE_FOLDER, install
 from benchmarks.peers.postgraphile import COMPUTED_COLUMNS, DROP_COMPUTED_COLUMNS
-from benchmarks.peers.report import Report
+from benchmarks.peers.report import PeerReport
 from benchmarks.peers.rounds import Cores, Rounds, pin
 from benchmarks.report import machine
 from gateway.console import console
@@ -31,6 +31,7 @@ from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.process import StartError
 from integrations.embedded.redis import EmbeddedRedis
 from integrations.embedded.server import EmbeddedServer, free_port
+from integrations.progress import Progress
 from resolvers.actor import Role
 
 IDLE_SECONDS = 5.0
@@ -40,11 +41,11 @@ PACKAGES = ("postgraphile", "@apollo/server", "mercurius", "graphql-jit", "graph
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs what was asked for; returns the exit code: 1 where a goal was missed or anything failed."""
-    parsed = _parser().parse_args(arguments)
+    """Runs the measurement; returns the exit code, 1 if a goal is missed or anything fails."""
+    options = _parser().parse_args(arguments)
     try:
-        return asyncio.run(until_signal(_run(parsed)))
-    except (StartError, TooFewBags, DifferentAnswers, Failed) as error:
+        return asyncio.run(until_signal(_run(options)))
+    except (StartError, TooFewBags, DifferentResponses, Failed) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
 
@@ -52,62 +53,73 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.peers",
-        description="Measures the gateway beside other GraphQL servers; see benchmarks/peers/README.md.",
+        description="Measure the gateway beside other GraphQL servers; see benchmarks/peers/README.md.",
     )
-    parser.add_argument("--only", nargs="+", choices=SHORT_NAMES, default=[*SHORT_NAMES], help="who; all if absent")
-    parser.add_argument("--operations", nargs="+", choices=KEYS, default=KEYS, help="what is asked; all if absent")
-    parser.add_argument("--rounds", type=int, default=3, help="3 if absent")
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each load in each round; 4 if absent")
-    parser.add_argument("--warm", type=float, default=5.0, help="seconds of each operation before; 5 if absent")
-    parser.add_argument("--bags", type=int, default=20_000, help="seeded in the first run; 20000 if absent")
     parser.add_argument(
-        "--json", type=Path, help="where to write the figures; .demo/benchmark/peers-TIME.json if absent"
+        "--only", nargs="+", choices=SHORT_NAMES, default=[*SHORT_NAMES], help="contenders (default: all)"
     )
+    parser.add_argument("--operations", nargs="+", choices=KEYS, default=KEYS, help="operations (default: all)")
+    parser.add_argument("--rounds", type=int, default=3, help="number of rounds (default: 3)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="seconds of each load in each round (default: 4)")
+    parser.add_argument(
+        "--warm", type=float, default=5.0, help="seconds of each operation before the first round (default: 5)"
+    )
+    parser.add_argument("--bags", type=int, default=20_000, help="bags that the first run seeds (default: 20000)")
+    parser.add_argument("--json", type=Path, help="file for the figures (default: .demo/benchmark/peers-TIME.json)")
     return parser
 
 
-async def _run(parsed: argparse.Namespace) -> int:
-    say = console(os.environ)
-    about = machine()
+async def _run(options: argparse.Namespace) -> int:
+    progress = console(os.environ)
+    machine_figures = machine()
     cores = Cores.of_this_machine()
-    await install(say)
-    folder = FOLDER / f"{parsed.bags}-bags"
-    async with _stores(folder, parsed.bags, say) as (database, environment):
-        asked = {
-            key: one for key, one in (await operations(database.url, AIRLINE_ID)).items() if key in parsed.operations
+    await install(progress)
+    folder = FOLDER / f"{options.bags}-bags"
+    async with _stores(folder, options.bags, progress) as (database, environment):
+        measured_operations = {
+            key: one for key, one in (await operations(database.url, AIRLINE_ID)).items() if key in options.operations
         }
         token = issue_token(environment["JWT_SECRET"], Role.AGENT, AIRLINE_ID, SIGN_IN)
-        known = contenders(environment, token)
-        chosen = [known[SHORT_NAMES[name]] for name in parsed.only]
-        yardstick = [known[GATEWAY], *(one for one in chosen if one.name != GATEWAY)]
-        answers = await rehearse(yardstick, asked, database.url, folder, say)
-        compare(answers)
-        say("all give the same")
-        async with _serving(chosen, folder, database.url, say) as serving:
+        contenders_by_name = contenders(environment, token)
+        chosen = [contenders_by_name[SHORT_NAMES[name]] for name in options.only]
+        compared = [contenders_by_name[GATEWAY], *(one for one in chosen if one.name != GATEWAY)]
+        responses = await collect_responses(compared, measured_operations, database.url, folder, progress)
+        compare(responses)
+        progress("all contenders return the same")
+        async with _serving(chosen, folder, database.url, progress) as serving:
             _pin(cores, serving, database)
-            questions = {
+            requests = {
                 one.name: {
-                    key: [question.request for question in one.questions(key, operation)]
-                    for key, operation in asked.items()
+                    key: [request.request for request in one.requests(key, operation)]
+                    for key, operation in measured_operations.items()
                 }
                 for one in chosen
             }
-            rounds = Rounds(serving, questions, database, say)
-            await rounds.warm(parsed.warm)
+            rounds = Rounds(serving, requests, database, progress)
+            await rounds.warm(options.warm)
             idle = await rounds.idle(IDLE_SECONDS)
-            loads = await rounds.measure(parsed.rounds, parsed.seconds)
-    placed = "the server on one, database and client on the other" if cores.servers else "one for everything"
-    report = Report({**about, "cores": placed, **_packages()}, parsed.bags, asked, answers, idle, loads)
-    file = parsed.json or FOLDER / f"peers-{datetime.now().astimezone():%Y-%m-%dT%H-%M-%S}.json"
+            loads = await rounds.measure(options.rounds, options.seconds)
+    cores_used = "the server on one, database and client on the other" if cores.servers else "one for everything"
+    report = PeerReport(
+        {**machine_figures, "cores": cores_used, **_packages()},
+        options.bags,
+        measured_operations,
+        responses,
+        idle,
+        loads,
+    )
+    file = options.json or FOLDER / f"peers-{datetime.now().astimezone():%Y-%m-%dT%H-%M-%S}.json"
     file.write_bytes(report.json())
     print(f"\n{report.text()}\n\nwritten: {file}")
     return 1 if report.missed else 0
 
 
 @asynccontextmanager
-async def _stores(folder: Path, bags: int, say: Say) -> AsyncIterator[tuple[EmbeddedPostgres, Mapping[str, str]]]:
-    """The stores, seeded, with the computed columns for PostGraphile; and the environment of the product's programs."""
-    lock = own(folder)
+async def _stores(
+    folder: Path, bags: int, progress: Progress
+) -> AsyncIterator[tuple[EmbeddedPostgres, Mapping[str, str]]]:
+    """The seeded stores with PostGraphile's computed columns, and the environment of the product's programs."""
+    lock = lock_folder(folder)
     if lock is None:
         raise StartError(f"Another benchmark runs in {folder}: wait for it or stop it.")
     database = EmbeddedPostgres(folder / "postgresql")
@@ -120,9 +132,9 @@ async def _stores(folder: Path, bags: int, say: Say) -> AsyncIterator[tuple[Embe
         stack.enter_context(lock)
         for store in stores:
             stack.push_async_callback(store.stop)
-        await asyncio.gather(*(store.start(say) for store in stores))
+        await asyncio.gather(*(store.start(progress) for store in stores))
         environment = environment_of(stores, free_port(), bags, workers=1)
-        say("stores are up; initialising")
+        progress("stores are up; initialising")
         await initialise(environment)
         await _execute(database, COMPUTED_COLUMNS.read_text())
         stack.push_async_callback(_execute, database, DROP_COMPUTED_COLUMNS)
@@ -131,15 +143,15 @@ async def _stores(folder: Path, bags: int, say: Say) -> AsyncIterator[tuple[Embe
 
 @asynccontextmanager
 async def _serving(
-    chosen: Sequence[Contender], folder: Path, database_url: str, say: Say
+    chosen: Sequence[Contender], folder: Path, database_url: str, progress: Progress
 ) -> AsyncIterator[Mapping[str, Serving]]:
-    """All that are measured, each ready and idle."""
+    """All measured servers, ready and idle."""
     serving = {one.name: one.program(folder, database_url) for one in chosen}
     async with AsyncExitStack() as stack:
         for name, one in serving.items():
             stack.push_async_callback(one.program.stop)
-            await one.program.start(say)
-            say(f"{name} serves")
+            await one.program.start(progress)
+            progress(f"{name} serves")
         yield serving
 
 
@@ -160,7 +172,7 @@ def _pin(cores: Cores, serving: Mapping[str, Serving], database: EmbeddedPostgre
 
 
 def _packages() -> dict[str, str]:
-    """The versions that were installed."""
+    """Installed versions."""
     folder = NODE_FOLDER / "node_modules"
     return {name: orjson.loads((folder / name / "package.json").read_bytes())["version"] for name in PACKAGES}
 

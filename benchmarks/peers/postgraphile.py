@@ -1,6 +1,6 @@
-"""The operations in PostGraphile's words: fields are named after tables and keys, lists are filtered by columns.
+"""The operations for PostGraphile: fields are named after tables and keys, lists are filtered by columns.
 
-Aliases give what they can the gateway's names; the rest is put in place when an answer is compared.
+Aliases give the gateway's names where possible; the rest is converted when a response is compared.
 """
 
 from collections.abc import Callable, Mapping
@@ -64,9 +64,9 @@ class Dialect:
     """One operation.
 
     Args:
-        document: GraphQL.
-        variables: gives its variables for those of the gateway's document.
-        read: gives the gateway's data for this one's.
+        document: GraphQL document.
+        variables: converts the variables of the gateway's document.
+        read: converts the data into the gateway's shape.
     """
 
     document: str
@@ -110,7 +110,7 @@ def _page_of_bags(data: Any) -> Any:
 
 
 def _passenger(passenger: Any) -> Any:
-    """With the booking's locator, which is a field of the passenger at the gateway."""
+    """The passenger with the booking's locator, which is a field of the passenger at the gateway."""
     if passenger is None:
         return None
     booking = passenger["booking"] or {}

@@ -1,4 +1,4 @@
-"""Figures of all contenders, and what they say of the gateway; every one with its unit."""
+"""Figures of all contenders, and their relation to the gateway's, all with their units."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,33 +7,33 @@ from typing import Any
 import orjson
 
 from benchmarks.load import percentile
-from benchmarks.measuring import CONCURRENCIES
-from benchmarks.operations import Operation
-from benchmarks.peers.comparing import Answers
-from benchmarks.peers.contenders import CONTENDERS, GATEWAY, LIMIT, MERCURIUS, PLAIN, POSTGRAPHILE
+from benchmarks.measurement import CONCURRENCIES
+from benchmarks.operations import MeasuredOperation
+from benchmarks.peers.comparison import Responses
+from benchmarks.peers.contenders import BASELINE, CONTENDERS, GATEWAY, MERCURIUS, PLAIN, POSTGRAPHILE
 from benchmarks.peers.rounds import Load
 from benchmarks.report import table
 
-UNSIGNED = (
-    "The gateway signs its callers in, keeps tenants apart, limits, masks errors and counts; the peers do none of that."
+REMARK = (
+    "The gateway authenticates callers, separates tenants, limits, masks errors and counts; the peers do none of it."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PeerFigures:
-    """What one contender's rounds of one load came to; milliseconds are of CPU for each answer.
+    """Figures of one contender's rounds of one load; milliseconds are CPU time for each response.
 
     Args:
-        server: of the server, in its cheapest round.
+        server: CPU of the server in its cheapest round.
         server_spread: how much more the dearest round took, as a share of the cheapest.
-        database: of PostgreSQL, in its cheapest round.
-        both: of the two together, in the cheapest round.
-        client: of the client, in its cheapest round.
-        p50: latency in milliseconds that half of the answers of all rounds did not exceed.
-        p99: the same for 99 of 100.
-        rate: answers a second in the fastest round.
-        megabytes: resident memory of the server after the last round.
-        answers: of all rounds.
+        database: CPU of PostgreSQL in its cheapest round.
+        both: CPU of the two together in the cheapest round.
+        client: CPU of the client in its cheapest round.
+        p50: median latency of all rounds, in milliseconds.
+        p99: 99th percentile of the latencies, in milliseconds.
+        rate: responses a second in the fastest round.
+        megabytes: resident memory of the server after the last round, in MB.
+        responses: number of responses of all rounds.
     """
 
     server: float
@@ -45,11 +45,11 @@ class PeerFigures:
     p99: float
     rate: float
     megabytes: float
-    answers: int
+    responses: int
 
     @classmethod
     def of(cls, rounds: Sequence[Load]) -> "PeerFigures":
-        """Of the rounds of one load."""
+        """Figures of the rounds of one load."""
         servers = [load.server for load in rounds]
         latencies = [latency for load in rounds for latency in load.outcome.latencies]
         return cls(
@@ -62,20 +62,20 @@ class PeerFigures:
             p99=percentile(latencies, 0.99) * 1000,
             rate=max(len(load.outcome.latencies) / load.outcome.seconds for load in rounds),
             megabytes=rounds[-1].megabytes,
-            answers=len(latencies),
+            responses=len(latencies),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """How much dearer than the gateway a peer has to be.
+    """Required ratio of a peer's cost to the gateway's.
 
     Args:
-        name: for the report.
-        peer: the other.
-        cost: what is compared.
-        times: how many times the gateway's cost the peer's is, by the operation's key.
-        must: False for what is only aimed at.
+        name: name for the report.
+        peer: the other contender.
+        cost: returns the compared cost.
+        times: least ratio of the peer's cost to the gateway's, by the operation's key.
+        must: False for a goal that is not required.
     """
 
     name: str
@@ -108,13 +108,13 @@ GOALS = (
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A goal and what was reached.
+    """A goal and the ratio that was reached.
 
     Args:
-        goal: that was set.
-        key: of the operation.
-        concurrency: how many callers.
-        times: how many times the gateway's cost the peer's was.
+        goal: the goal.
+        key: key of the operation.
+        concurrency: number of callers.
+        times: ratio of the peer's cost to the gateway's.
     """
 
     goal: Goal
@@ -124,80 +124,80 @@ class Ratio:
 
     @property
     def met(self) -> bool:
-        """Whether it is as much as it has to be."""
+        """Whether the goal is met."""
         return self.times >= self.goal.times[self.key]
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """Everything that was measured.
+class PeerReport:
+    """All figures.
 
     Args:
-        machine: what it was measured on, with versions.
-        bags: how many there are.
-        operations: that were asked, by key.
-        answers: of the contenders before they were measured.
-        idle: milliseconds of CPU that each process tree used in a second without a load; contained in all figures.
-        loads: of all rounds.
+        machine: machine and versions.
+        bags: number of bags.
+        operations: measured operations by key.
+        responses: responses of the contenders before the measurement.
+        idle: CPU of each process tree without a load, in milliseconds a second; contained in all figures.
+        loads: loads of all rounds.
     """
 
     machine: Mapping[str, Any]
     bags: int
-    operations: Mapping[str, Operation]
-    answers: Answers
+    operations: Mapping[str, MeasuredOperation]
+    responses: Responses
     idle: Mapping[str, float]
     loads: Sequence[Load]
 
     def figures(self) -> dict[tuple[str, int, str], PeerFigures]:
-        """By operation's key, concurrency, and contender."""
+        """Figures by operation's key, concurrency and contender."""
         rounds: dict[tuple[str, int, str], list[Load]] = {}
         for load in self.loads:
             rounds.setdefault((load.key, load.concurrency, load.contender), []).append(load)
         return {which: PeerFigures.of(loads) for which, loads in rounds.items()}
 
     def ratios(self) -> list[Ratio]:
-        """Of the goals whose two contenders took part."""
+        """Ratios of the goals whose two contenders took part."""
         figures = self.figures()
         return [
-            Ratio(goal, key, concurrency, goal.cost(peer) / max(goal.cost(ours), 1e-9))
+            Ratio(goal, key, concurrency, goal.cost(peer) / max(goal.cost(gateway_figures), 1e-9))
             for goal in GOALS
             for key in self.operations
             for concurrency in CONCURRENCIES
-            if (ours := figures.get((key, concurrency, GATEWAY)))
+            if (gateway_figures := figures.get((key, concurrency, GATEWAY)))
             and (peer := figures.get((key, concurrency, goal.peer)))
         ]
 
     @property
     def missed(self) -> list[Ratio]:
-        """What must be and is not."""
+        """Required goals that are not met."""
         return [ratio for ratio in self.ratios() if ratio.goal.must and not ratio.met]
 
     def text(self) -> str:
-        """For the console."""
+        """Text for the console."""
         figures = self.figures()
         paragraphs = [
             ", ".join(f"{name} {value}" for name, value in self.machine.items()) + f"; {self.bags} bags",
-            UNSIGNED,
+            REMARK,
             "idle CPU, ms a second: " + ", ".join(f"{name} {used:.1f}" for name, used in self.idle.items()),
             *(self._operation(key, figures) for key in self.operations),
             _goals(self.ratios()),
-            _limit(figures),
+            _baseline_ratio(figures),
         ]
         return "\n\n".join(filter(None, paragraphs))
 
     def json(self) -> bytes:
-        """For programs."""
+        """Figures as JSON."""
         content = {
             "machine": self.machine,
             "bags": self.bags,
-            "remark": UNSIGNED,
+            "remark": REMARK,
             "idle_cpu_ms_per_second": self.idle,
-            "answers": {
+            "responses": {
                 name: {
                     key: {"statements": one.statements, "objects": one.objects, "bytes": one.size}
-                    for key, one in given.items()
+                    for key, one in by_operation.items()
                 }
-                for name, given in self.answers.items()
+                for name, by_operation in self.responses.items()
             },
             "figures": [
                 {"operation": key, "concurrency": concurrency, "contender": name, **_named(one)}
@@ -208,7 +208,7 @@ class Report:
                     "operation": load.key,
                     "concurrency": load.concurrency,
                     "contender": load.contender,
-                    "answers": len(load.outcome.latencies),
+                    "responses": len(load.outcome.latencies),
                     "seconds": load.outcome.seconds,
                     "server_cpu_ms": load.server,
                     "database_cpu_ms": load.database,
@@ -238,18 +238,20 @@ class Report:
                 one = figures.get((key, concurrency, name))
                 if one is None:
                     continue
-                answered = self.answers[name][key]
+                contender_responses = self.responses[name][key]
                 rows.append(
                     [
                         *(name, f"{concurrency} at once"),
                         *(f"{one.server:.3f}", f"{one.server_spread:.0%}", f"{one.database:.3f}", f"{one.both:.3f}"),
                         *(f"{one.p50:.2f}", f"{one.p99:.2f}", f"{one.rate:.0f}", f"{one.megabytes:.0f}"),
-                        *(str(answered.statements), f"{answered.size / 1000:.1f}"),
+                        *(str(contender_responses.statements), f"{contender_responses.size / 1000:.1f}"),
                     ]
                 )
-        ours = self.answers[GATEWAY][key]
+        gateway_figures = self.responses[GATEWAY][key]
         costs = ("server CPU ms", "spread", "PostgreSQL", "both", "p50 ms", "p99 ms", "1/s", "MB")
-        title = f"{self.operations[key].name}: {ours.objects:.0f} objects, {ours.size / 1000:.1f} kB"
+        title = (
+            f"{self.operations[key].name}: {gateway_figures.objects:.0f} objects, {gateway_figures.size / 1000:.1f} kB"
+        )
         return f"{title}\n" + table(["contender", "load", *costs, "statements", "kB"], rows)
 
 
@@ -264,20 +266,20 @@ def _goals(ratios: Sequence[Ratio]) -> str:
     return table(["", "the peer's cost as a multiple of the gateway's", "", "load", "wanted", "reached", ""], rows)
 
 
-def _limit(figures: Mapping[tuple[str, int, str], PeerFigures]) -> str:
-    """How far the gateway is from what one statement written by hand costs."""
+def _baseline_ratio(figures: Mapping[tuple[str, int, str], PeerFigures]) -> str:
+    """Ratio of the gateway's cost to that of the hand-written statement."""
     rows = []
     for key, concurrency, name in figures:
-        least = figures.get((key, concurrency, LIMIT))
-        if name == GATEWAY and least is not None:
-            ours = figures[key, concurrency, name]
-            times = (f"{cost(ours) / max(cost(least), 1e-9):.2f}" for cost in (_server, _database, _both))
+        baseline = figures.get((key, concurrency, BASELINE))
+        if name == GATEWAY and baseline is not None:
+            gateway_figures = figures[key, concurrency, name]
+            times = (f"{cost(gateway_figures) / max(cost(baseline), 1e-9):.2f}" for cost in (_server, _database, _both))
             rows.append([key, f"{concurrency} at once", *times])
-    return table(["the gateway's cost as a multiple of the limit's", "load", "server", "PostgreSQL", "both"], rows)
+    return table(["the gateway's cost as a multiple of the baseline's", "load", "server", "PostgreSQL", "both"], rows)
 
 
 def _named(figures: PeerFigures) -> dict[str, float]:
-    """Figures by names that carry the unit."""
+    """Figures by names with the unit."""
     return {
         "server_cpu_ms": figures.server,
         "server_cpu_spread": figures.server_spread,
@@ -286,7 +288,7 @@ def _named(figures: PeerFigures) -> dict[str, float]:
         "client_cpu_ms": figures.client,
         "p50_ms": figures.p50,
         "p99_ms": figures.p99,
-        "answers_per_second": figures.rate,
+        "responses_per_second": figures.rate,
         "resident_mb": figures.megabytes,
-        "answers": figures.answers,
+        "responses": figures.responses,
     }

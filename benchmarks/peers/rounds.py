@@ -1,4 +1,4 @@
-"""Contenders under load in turn, round after round, and what each load cost."""
+"""Rounds of loads on the contenders in turn, and the cost of each."""
 
 import asyncio
 import os
@@ -10,19 +10,19 @@ from time import process_time
 import psutil
 
 from benchmarks.client import Client, ClientResponse
-from benchmarks.installation import Say
-from benchmarks.load import Failed, Outcome, closed_loop
-from benchmarks.measuring import CONCURRENCIES
+from benchmarks.load import Failed, LoadOutcome, closed_loop
+from benchmarks.measurement import CONCURRENCIES
 from benchmarks.peers.contenders import OK, Serving
 from benchmarks.processes import Meter, Running, used_between
+from integrations.progress import Progress
 
-# Before each measurement, so that nobody's begins in caches that another one filled.
+# Before each measurement, so that none begins in caches that another contender filled.
 LEAD_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """One core for the servers, one for the database and the client; None, anywhere, where there is only one."""
+    """One core for the servers, one for the database and the client; None if the machine has only one."""
 
     servers: Sequence[int] | None
     others: Sequence[int] | None
@@ -36,23 +36,23 @@ class Cores:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One measurement: a contender, an operation, and how many callers there were.
+    """One measurement: a contender, an operation, and a number of callers.
 
     Args:
-        contender: its name.
-        key: of the operation.
-        concurrency: how many callers.
-        outcome: the answers and how long they took.
-        server: milliseconds of CPU for each answer, of the server's process tree.
-        database: the same of PostgreSQL's.
-        client: the same of this process.
-        megabytes: resident memory of the server afterwards.
+        contender: name of the contender.
+        key: key of the operation.
+        concurrency: number of callers.
+        outcome: result of the load.
+        server: CPU of the server's process tree for each response, in milliseconds.
+        database: CPU of PostgreSQL for each response, in milliseconds.
+        client: CPU of this process for each response, in milliseconds.
+        megabytes: resident memory of the server afterwards, in MB.
     """
 
     contender: str
     key: str
     concurrency: int
-    outcome: Outcome
+    outcome: LoadOutcome
     server: float
     database: float
     client: float
@@ -60,106 +60,107 @@ class Load:
 
 
 class CheckingClient(Client):
-    """A client to whom an answer that is not the same as the first to its question is a failure.
+    """A client for which a response that differs from the first one to its request is a failure.
 
     Args:
-        first: the first answers; kept from client to client.
+        first: first responses, shared by the clients of a contender.
     """
 
     def __init__(self, port: int, first: dict[bytes, bytes]) -> None:
         super().__init__(port)
         self._first = first
 
-    async def ask(self, request: bytes) -> ClientResponse:
+    async def send(self, request: bytes) -> ClientResponse:
         """Sends a request and returns the response.
 
         Raises:
-            Failed: it is not what it should be.
-            OSError: there is none.
+            Failed: the response is wrong.
+            OSError: no response.
         """
-        answer = await super().ask(request)
+        response = await super().send(request)
         first = self._first.get(request)
-        if first is None and answer.status == OK and b'"errors":' not in answer.body:
-            self._first[request] = answer.body
-        elif answer.status != OK or answer.body != first:
-            raise Failed(f"{answer.status} {answer.body[:300]!r}")
-        return answer
+        if first is None and response.status == OK and b'"errors":' not in response.body:
+            self._first[request] = response.body
+        elif response.status != OK or response.body != first:
+            raise Failed(f"{response.status} {response.body[:300]!r}")
+        return response
 
 
 class Rounds:
     """Puts the contenders under load, one at a time.
 
     Args:
-        serving: the contenders' servers by name.
-        questions: the requests of each contender by its name and the operation's key.
+        serving: servers of the contenders by name.
+        requests: requests by contender's name and operation's key.
         database: PostgreSQL.
+        progress: receives one line of text for each step.
     """
 
     def __init__(
         self,
         serving: Mapping[str, Serving],
-        questions: Mapping[str, Mapping[str, Sequence[bytes]]],
+        requests: Mapping[str, Mapping[str, Sequence[bytes]]],
         database: Running,
-        say: Say,
+        progress: Progress,
     ) -> None:
         self._serving = serving
-        self._questions = questions
+        self._requests = requests
         self._first: dict[str, dict[bytes, bytes]] = {name: {} for name in serving}
         self._meter = Meter({**{name: one.program for name, one in serving.items()}, "PostgreSQL": database})
-        self._say = say
+        self._progress = progress
 
     async def idle(self, seconds: float) -> dict[str, float]:
-        """Milliseconds of CPU that each used in a second while nobody asked anything."""
+        """CPU of each process tree without requests, in milliseconds a second."""
         before = self._meter.cpu_seconds()
         await asyncio.sleep(seconds)
         used = used_between(before, self._meter.cpu_seconds())
         return {name: cpu * 1000 / seconds for name, cpu in used.items()}
 
     async def warm(self, seconds: float) -> None:
-        """Lets each contender answer each operation for so long: what compiles while it runs has then compiled.
+        """Runs each operation on each contender for so long, so that compilers have finished.
 
         Raises:
-            Failed: an answer is not what it should be.
+            Failed: a response is wrong.
         """
-        for name, questions in self._questions.items():
-            self._say(f"warming up: {name}")
+        for name, requests_by_key in self._requests.items():
+            self._progress(f"warming up: {name}")
             async with self._client(name) as client:
-                for requests in questions.values():
+                for requests in requests_by_key.values():
                     _fail(await closed_loop(client, requests, max(CONCURRENCIES), seconds))
 
     async def measure(self, rounds: int, seconds: float) -> list[Load]:
-        """The loads of all rounds; contenders come directly one after the other with the same load.
+        """Measures all rounds. Contenders follow one another directly with the same load.
 
         Raises:
-            Failed: an answer is not what it should be.
+            Failed: a response is wrong.
         """
         loads: list[Load] = []
-        keys = list(next(iter(self._questions.values())))
+        keys = list(next(iter(self._requests.values())))
         for number in range(rounds):
             for key in keys:
                 for concurrency in CONCURRENCIES:
-                    self._say(f"round {number + 1} of {rounds}: {key}, {concurrency} at once")
-                    names = _turned(list(self._questions), number)
+                    self._progress(f"round {number + 1} of {rounds}: {key}, {concurrency} at once")
+                    names = _rotated(list(self._requests), number)
                     loads += [await self._load(name, key, concurrency, seconds) for name in names]
         return loads
 
     async def _load(self, name: str, key: str, concurrency: int, seconds: float) -> Load:
-        requests = self._questions[name][key]
+        requests = self._requests[name][key]
         async with self._client(name) as client:
             _fail(await closed_loop(client, requests, concurrency, LEAD_SECONDS))
             before = self._used()
             outcome = await closed_loop(client, requests, concurrency, seconds)
             used = used_between(before, self._used())
         _fail(outcome)
-        each = 1000 / len(outcome.latencies)
+        milliseconds_each = 1000 / len(outcome.latencies)
         return Load(
             contender=name,
             key=key,
             concurrency=concurrency,
             outcome=outcome,
-            server=used[name] * each,
-            database=used["PostgreSQL"] * each,
-            client=used["client"] * each,
+            server=used[name] * milliseconds_each,
+            database=used["PostgreSQL"] * milliseconds_each,
+            client=used["client"] * milliseconds_each,
             megabytes=self._meter.megabytes()[name],
         )
 
@@ -170,20 +171,22 @@ class Rounds:
         return {**self._meter.cpu_seconds(), "client": process_time()}
 
 
-def _fail(outcome: Outcome) -> None:
+def _fail(outcome: LoadOutcome) -> None:
     if outcome.failures:
-        raise Failed(f"{len(outcome.failures)} of {outcome.asked} answers failed, the first: {outcome.failures[0]}")
+        raise Failed(
+            f"{len(outcome.failures)} of {outcome.completed} responses failed, the first: {outcome.failures[0]}"
+        )
 
 
-def _turned(names: Sequence[str], number: int) -> Iterator[str]:
-    """From another one on in each round: nobody always follows the same."""
+def _rotated(names: Sequence[str], number: int) -> Iterator[str]:
+    """Order of the contenders, with another one first in each round, so that none always follows the same."""
     start = number % len(names)
     yield from names[start:]
     yield from names[:start]
 
 
 def pin(running: Running, cores: Sequence[int] | None) -> None:
-    """Keeps a process, all below it, and what they start later, on these cores."""
+    """Pins a process, its descendants, and what they start later, to these cores."""
     if cores is None or running.pid is None:
         return
     root = psutil.Process(running.pid)

@@ -1,4 +1,4 @@
-"""What the comparison with other servers rests on; the servers run in ``python -m benchmarks.peers`` only."""
+"""Parts of the comparison with other servers. The servers run only in ``python -m benchmarks.peers``."""
 
 import struct
 from typing import Any
@@ -9,14 +9,14 @@ import strawberry
 from graphql import build_schema, parse, validate
 
 from benchmarks import operations
-from benchmarks.load import Outcome
+from benchmarks.load import LoadOutcome
 from benchmarks.peers import plain, postgraphile
-from benchmarks.peers.comparing import count_objects, differences
+from benchmarks.peers.comparison import count_objects, differences
 from benchmarks.peers.contenders import GATEWAY, PLAIN, POSTGRAPHILE
 from benchmarks.peers.packages import NODE_FOLDER
-from benchmarks.peers.report import Report
+from benchmarks.peers.report import PeerReport
 from benchmarks.peers.rounds import Load
-from benchmarks.peers.wire import Frontend
+from benchmarks.peers.statement_counter import Frontend
 
 DOCUMENTS = {"bag": operations.ONE_BAG, "flight": operations.BAGS_OF_FLIGHT, "page": operations.PAGE_OF_BAGS}
 
@@ -26,7 +26,7 @@ def test_peers_with_hand_written_schemas_understand_the_gateways_documents(key: 
     document = parse(DOCUMENTS[key])
     schemas = [
         build_schema((NODE_FOLDER / "schema.graphql").read_text()),
-        build_schema(strawberry.Schema(plain.Query).as_str()),
+        build_schema(strawberry.Schema(plain.PlainQuery).as_str()),
     ]
     assert [validate(schema, document) for schema in schemas] == [[], []]
 
@@ -60,7 +60,7 @@ def test_statements_are_counted_however_the_bytes_are_cut(size: int) -> None:
     assert frontend.statements == 4
 
 
-def test_differences_are_told_by_their_place() -> None:
+def test_differences_name_their_path() -> None:
     ours = {"bag": {"tag": "0230", "at": "2026-01-01T00:00:00Z", "scans": [{"kind": "LOADED"}], "pir": None}}
     same = {"bag": {"tag": "0230", "at": "2026-01-01T00:00:00.000+00:00", "scans": [{"kind": "LOADED"}], "pir": None}}
     other = {"bag": {"tag": "0230", "at": "2026-01-01T00:00:01Z", "scans": [{"kind": "SORTED"}], "pir": {}}}
@@ -75,7 +75,7 @@ def test_differences_are_told_by_their_place() -> None:
     assert count_objects(ours) == 2
 
 
-def test_postgraphiles_answer_takes_the_gateways_shape() -> None:
+def test_postgraphiles_response_is_converted_into_the_gateways_shape() -> None:
     bag = {"tag": "0230", "passenger": {"surname": "Rojas", "booking": {"locator": "ABC234"}}}
     scans, pir = [{"kind": "LOADED"}], {"reference": "PTYCM10001"}
     unknown: dict[str, Any] = {"tag": "0231", "passenger": None, "scans": {"nodes": []}, "pir": []}
@@ -103,22 +103,22 @@ def test_postgraphiles_answer_takes_the_gateways_shape() -> None:
 
 
 def load(contender: str, server: float, database: float) -> Load:
-    outcome = Outcome(latencies=[0.001, 0.003], seconds=1.0)
+    outcome = LoadOutcome(latencies=[0.001, 0.003], seconds=1.0)
     return Load(contender, "page", 1, outcome, server=server, database=database, client=0.1, megabytes=100.0)
 
 
-def test_goals_are_judged_by_the_cheapest_round() -> None:
+def test_goals_are_checked_by_the_cheapest_round() -> None:
     loads = [
         *(load(GATEWAY, 1.0, 0.5), load(GATEWAY, 9.0, 0.4)),
         *(load(POSTGRAPHILE, 4.0, 0.6), load(POSTGRAPHILE, 1.9, 0.3)),
         load(PLAIN, 14.0, 0.5),
     ]
-    asked = {"page": operations.Operation("page", operations.PAGE_OF_BAGS, [{}])}
-    report = Report({}, 1, asked, {}, {}, loads)
+    measured_operations = {"page": operations.MeasuredOperation("page", operations.PAGE_OF_BAGS, [{}])}
+    report = PeerReport({}, 1, measured_operations, {}, {}, loads)
 
     figures = report.figures()["page", 1, GATEWAY]
     assert (figures.server, figures.server_spread, figures.database, figures.both) == (1.0, 8.0, 0.4, 1.5)
-    assert (figures.p50, figures.p99, figures.answers) == (1.0, 3.0, 4)
+    assert (figures.p50, figures.p99, figures.responses) == (1.0, 3.0, 4)
     reached = {(one.goal.name, one.goal.must): (round(one.times, 3), one.met) for one in report.ratios()}
     assert reached == {
         ("server CPU x PostGraphile", True): (1.9, True),

@@ -1,11 +1,11 @@
-"""The bank over the worker's stores: what ``python -m benchmarks.bank`` runs on is brought up in seconds."""
+"""Installation of the bank on the stores of a test worker, which starts within seconds."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from benchmarks.bank.bed import PROGRAMS, Bed, bed_over
-from benchmarks.installation import programs_over
+from benchmarks.bank.installation import PROGRAMS, BankInstallation, bank_installation_on
+from benchmarks.installation import started_programs
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.redis import EmbeddedRedis
@@ -15,7 +15,7 @@ BAGS = 300
 
 
 @pytest.fixture(scope="module")
-async def bed(
+async def installation(
     embedded_postgres: EmbeddedPostgres,
     embedded_neo4j: EmbeddedNeo4j,
     embedded_redis: EmbeddedRedis,
@@ -23,12 +23,12 @@ async def bed(
     redis_url: str,
     neo4j_credentials: Neo4jCredentials,
     tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Bed]:
-    """A day's text, and gateway and projector over stores that hold the day's flights."""
+) -> AsyncIterator[BankInstallation]:
+    """Text of a day, and gateway and projector on stores that hold the day's flights."""
     stores = {"database": embedded_postgres, "graph": embedded_neo4j, "cache": embedded_redis}
     folder = tmp_path_factory.mktemp("bank")
     async with (
-        programs_over(stores, folder, 0, 1, print, PROGRAMS, NEON_DATABASE_URL=postgres_url) as installed,
-        bed_over(installed, folder, 1, BAGS, 1, print) as ready,
+        started_programs(stores, folder, 0, 1, print, PROGRAMS, NEON_DATABASE_URL=postgres_url) as installed,
+        bank_installation_on(installed, folder, 1, BAGS, 1, print) as started,
     ):
-        yield ready
+        yield started

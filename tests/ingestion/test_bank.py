@@ -1,4 +1,4 @@
-"""A small day of the hub, taken in as Type B text: the recount agrees bag for bag with what GraphQL answers."""
+"""A small day of the hub as Type B text: the recount agrees bag for bag with what GraphQL returns."""
 
 from collections.abc import AsyncIterator
 from datetime import date
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.bank.compare import Gateway
+from benchmarks.bank.compare import GatewayClient
 from benchmarks.bank.records import write_flights
 from benchmarks.bank.recount import recounted
-from benchmarks.bank.sending import PATH, Text
+from benchmarks.bank.sending import PATH, DayText
 from benchmarks.bank.writing import Bank
 from gateway.config import Settings
 from integrations.embedded.postgres import EmbeddedPostgres
@@ -44,32 +44,32 @@ async def stores(settings: Settings) -> AsyncIterator[Stores]:
 
 
 async def chunks(file: Path) -> AsyncIterator[bytes]:
-    """The text as it may come over the wire: cut anywhere."""
+    """The text in chunks that are cut anywhere, as on the wire."""
     with file.open("rb") as text:
         while chunk := text.read(10_000):
             yield chunk
 
 
 async def test_the_recount_agrees_bag_for_bag(settings: Settings, stores: Stores, tmp_path: Path) -> None:
-    """Given a day of 300 bags in disorder, when it is sent twice, then each bag is as the text says, in both stores."""
+    """Given a day of 300 bags out of order, when it is sent twice, then each bag is as expected in both stores."""
     file = tmp_path / "day.txt"
     bank = Bank(DAY, 1, BAGS)
-    told = bank.write(file)
+    written = bank.write(file)
     await write_flights(stores.postgres, OURS, [bank.day])
     headers = {**credential(Role.SERVICE), "Content-Type": "text/plain"}
-    headers["X-Received-At"] = Text.of(file).told_at.isoformat()
+    headers["X-Received-At"] = DayText.of(file).received_at.isoformat()
     async with serving(settings) as api:
         first = await api.client.post(PATH, content=chunks(file), headers=headers)
-        assert first.json()["deadLetters"] == told.broken
-        # Scans of tags that could not be read are events of no bag.
-        assert told.events <= first.json()["events"] <= told.events * 1.01
-        again = await api.client.post(PATH, content=chunks(file), headers=headers)
-        assert (again.json()["messages"], again.json()["events"]) == (0, 0)
+        assert first.json()["deadLetters"] == written.broken
+        # Scans of unreadable tags are events without a bag.
+        assert written.events <= first.json()["events"] <= written.events * 1.01
+        repeated = await api.client.post(PATH, content=chunks(file), headers=headers)
+        assert (repeated.json()["messages"], repeated.json()["events"]) == (0, 0)
         await tell_graph(stores)
-        answers = list(recounted(file).answers())
+        expected = list(recounted(file).bags())
         api.client.headers.update(credential(Role.ANALYST))
-        gateway = Gateway(api.client)
-        found = await gateway.compare(answers)
-        assert found.agrees, found.text()
-        assert (found.bags, found.others) == (len(answers), 0)
-        assert await gateway.not_found(answers) == []
+        gateway = GatewayClient(api.client)
+        comparison = await gateway.compare(expected)
+        assert comparison.agrees, comparison.text()
+        assert (comparison.bags, comparison.others) == (len(expected), 0)
+        assert await gateway.not_found(expected) == []

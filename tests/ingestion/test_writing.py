@@ -1,4 +1,4 @@
-"""The generated day: what the issue asks of it, and that the same seed writes the same bytes."""
+"""The generated day: its required properties, and equal bytes for equal seeds."""
 
 import re
 from collections.abc import Mapping
@@ -22,44 +22,44 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def told(file: Path) -> WrittenMessages:
+def written(file: Path) -> WrittenMessages:
     return Bank(DAY, 1, BAGS).write(file)
 
 
 @pytest.fixture(scope="module")
-def answers(file: Path, told: WrittenMessages) -> Mapping[str, ExpectedBag]:
-    return {answer.tag: answer for answer in recounted(file).answers()}
+def bags(file: Path, written: WrittenMessages) -> Mapping[str, ExpectedBag]:
+    return {bag.tag: bag for bag in recounted(file).bags()}
 
 
-def test_the_same_seed_writes_the_same_and_another_another(tmp_path: Path) -> None:
+def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     for name, seed in (("one", 1), ("again", 1), ("other", 2)):
         Bank(DAY, seed, 100).write(tmp_path / name)
-    one, again, other = ((tmp_path / name).read_bytes() for name in ("one", "again", "other"))
-    assert one == again
+    one, repeated, other = ((tmp_path / name).read_bytes() for name in ("one", "again", "other"))
+    assert one == repeated
     assert one != other
 
 
-def test_there_is_as_much_as_asked_for(told: WrittenMessages, answers: Mapping[str, ExpectedBag]) -> None:
-    assert told.bags >= BAGS
-    assert told.events >= 10 * BAGS
-    assert 0.01 < told.repeated / told.messages < 0.03
-    assert told.broken
-    assert told.noise
-    assert sum(answer.events for answer in answers.values()) == told.events
+def test_the_counts_are_those_requested(written: WrittenMessages, bags: Mapping[str, ExpectedBag]) -> None:
+    assert written.bags >= BAGS
+    assert written.events >= 10 * BAGS
+    assert 0.01 < written.repeated / written.messages < 0.03
+    assert written.broken
+    assert written.noise
+    assert sum(bag.events for bag in bags.values()) == written.events
 
 
-def test_every_tag_is_of_one_bag(answers: Mapping[str, ExpectedBag]) -> None:
-    tags = [tag for answer in answers.values() for tag in answer.tags]
+def test_every_tag_belongs_to_one_bag(bags: Mapping[str, ExpectedBag]) -> None:
+    tags = [tag for bag in bags.values() for tag in bag.tags]
     assert len(tags) == len(set(tags))
 
 
-def test_lines_are_those_of_a_teletype(file: Path) -> None:
+def test_lines_are_teletype_lines(file: Path) -> None:
     lines = [line for line in file.read_text("latin-1").split("\n") if line.startswith((".", "B", "END"))]
     assert all(re.fullmatch(r"[A-Z0-9./,()?:'+= -]{1,69}\r?", line) for line in lines)
 
 
-def test_messages_come_within_half_an_hour_and_not_in_order(file: Path) -> None:
-    """By the minutes of their origin lines, on one day of the month."""
+def test_messages_arrive_within_half_an_hour_and_out_of_order(file: Path) -> None:
+    """Checks the minutes of the origin lines on one day of the month."""
     found = re.finditer(r"(?m)^\.[A-Z]{7} 15(\d\d)(\d\d)\r?$", file.read_text("latin-1"))
     minutes = [int(match[1]) * 60 + int(match[2]) for match in found]
     latest = 0
@@ -70,25 +70,25 @@ def test_messages_come_within_half_an_hour_and_not_in_order(file: Path) -> None:
     assert len(list(groupby(minutes))) > len(minutes) / 2
 
 
-def test_requests_hold_whole_messages_and_all_of_them(file: Path, told: WrittenMessages) -> None:
+def test_requests_hold_whole_messages_and_all_of_them(file: Path, written: WrittenMessages) -> None:
     parts = list(pieces(file, 100))
     assert b"".join(parts) == file.read_bytes()
-    assert len(parts) > told.messages / 100
+    assert len(parts) > written.messages / 100
     assert all(part.rstrip().rsplit(b"\n", 1)[-1].startswith(b"END") for part in parts[:-1])
 
 
-def test_bags_end_in_many_ways(answers: Mapping[str, ExpectedBag]) -> None:
-    states = {answer.state for answer in answers.values()}
+def test_bags_end_in_many_states(bags: Mapping[str, ExpectedBag]) -> None:
+    states = {bag.state for bag in bags.values()}
     assert states >= {
         *("SORTED", "ARRIVED", "AT_CLAIM", "DELIVERED", "IN_FLIGHT", "NOT_SEEN", "OFFLOADED", "LEFT_BEHIND"),
         *("ON_HAND", "MISROUTED", "RUSH_TAGGED", "DELETED"),
     }
-    assert any(len(answer.tags) > 1 and answer.state == "DELIVERED" for answer in answers.values())
-    assert any(not answer.planned for answer in answers.values())
+    assert any(len(bag.tags) > 1 and bag.state == "DELIVERED" for bag in bags.values())
+    assert any(not bag.planned for bag in bags.values())
 
 
 def test_the_day_has_six_banks() -> None:
-    """Departures gather around six times."""
-    leaving = sorted(flight.scheduled_departure for flight in Bank(DAY, 1, 1).day.departures)
-    pauses = [later - earlier for earlier, later in pairwise(leaving)]
+    """Departures cluster around six times."""
+    departures = sorted(flight.scheduled_departure for flight in Bank(DAY, 1, 1).day.departures)
+    pauses = [later - earlier for earlier, later in pairwise(departures)]
     assert sum(pause.total_seconds() > 30 * 60 for pause in pauses) == 5

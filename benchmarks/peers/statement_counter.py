@@ -1,7 +1,7 @@
-"""How many statements reach PostgreSQL: a gate that reads along what clients send it.
+"""Counts the statements that reach PostgreSQL, by a proxy that parses what clients send.
 
-PostgreSQL's frontend messages are one byte for the kind, four for the length of the rest, itself included; the first
-message of a connection has no kind, and requests for encryption may come before it (PostgreSQL manual, 54.7).
+PostgreSQL's frontend messages are one byte for the kind and four for the length of the rest, itself included. The first
+message of a connection has no kind, and requests for encryption may precede it (PostgreSQL manual, 54.7).
 """
 
 import asyncio
@@ -13,13 +13,13 @@ from benchmarks.client import HOST
 from integrations.embedded.server import free_port
 
 CHUNK_BYTES = 65_536
-START = 196_608  # protocol 3.0; other codes ask for encryption or cancel
+PROTOCOL_3 = 196_608  # protocol 3.0; other codes request encryption or cancel
 
 QUERY, EXECUTE = b"Q", b"E"
 
 
 class Frontend:
-    """Counts the statements in what one client sends, however the bytes are cut."""
+    """Counts the statements in the bytes of one client, for any size of chunks."""
 
     def __init__(self) -> None:
         self.statements = 0
@@ -27,18 +27,18 @@ class Frontend:
         self._started = False
 
     def feed(self, data: bytes) -> None:
-        """Takes the next bytes."""
+        """Parses the next bytes."""
         self._bytes += data
         while (message := self._next()) is not None:
             kind, content = message
             if self._started:
                 self.statements += kind in (QUERY, EXECUTE)
             else:
-                # Later minor versions of the protocol ask by larger codes of the same upper half.
-                self._started = int.from_bytes(content[:4]) >> 16 == START >> 16
+                # Later minor versions of the protocol have larger codes with the same upper half.
+                self._started = int.from_bytes(content[:4]) >> 16 == PROTOCOL_3 >> 16
 
     def _next(self) -> tuple[bytes, bytes] | None:
-        """Kind and content of the next whole message."""
+        """Kind and content of the next complete message."""
         head = 1 if self._started else 0
         if len(self._bytes) < head + 4:
             return None
@@ -50,11 +50,11 @@ class Frontend:
         return kind, content
 
 
-class Gate:
-    """Passes bytes on to another port of this machine and counts the statements among them.
+class CountingProxy:
+    """Forwards bytes to another port of this machine and counts the statements among them.
 
     Args:
-        target: the port behind it.
+        target: port of the server.
     """
 
     def __init__(self, target: int) -> None:
@@ -64,24 +64,24 @@ class Gate:
 
     @property
     def statements(self) -> int:
-        """How many have passed."""
+        """Number of statements so far."""
         return sum(frontend.statements for frontend in self._frontends)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Lets connections pass within the block."""
-        server = await asyncio.start_server(self._pass, HOST, self.port)
+        """Accepts connections inside the block."""
+        server = await asyncio.start_server(self._forward, HOST, self.port)
         try:
             yield
         finally:
             server.close()
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         frontend = Frontend()
         self._frontends.append(frontend)
         with contextlib.suppress(OSError):
-            behind_reader, behind_writer = await asyncio.open_connection(HOST, self._target)
-            await asyncio.gather(_copy(reader, behind_writer, frontend), _copy(behind_reader, writer, None))
+            server_reader, server_writer = await asyncio.open_connection(HOST, self._target)
+            await asyncio.gather(_copy(reader, server_writer, frontend), _copy(server_reader, writer, None))
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, frontend: Frontend | None) -> None:

@@ -1,4 +1,4 @@
-"""What the commands of the benchmarks have in common: where they keep things, and how they are stopped."""
+"""Common parts of the benchmark commands: their folder, and how they are stopped."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ INTERRUPTED = 130  # what shells report after Ctrl-C
 
 
 async def until_signal(run: Coroutine[Any, Any, int]) -> int:
-    """Runs to the end, for its exit code; the first signal stops everything in order, further ones do not disturb."""
+    """Runs to the end and returns the exit code. The first signal stops it in order; further ones are ignored."""
     task = asyncio.create_task(run)
 
     def stop() -> None:
@@ -28,10 +28,10 @@ async def until_signal(run: Coroutine[Any, Any, int]) -> int:
 
 
 async def ended(process: Process, seconds: float) -> int:
-    """The exit code of a process, which is over after this whatever happens.
+    """Waits for a process and returns its exit code. The process is over afterwards in every case.
 
     Raises:
-        TimeoutError: it took longer than ``seconds``.
+        TimeoutError: the process took longer than ``seconds``.
     """
     try:
         return await asyncio.wait_for(process.wait(), seconds)

@@ -1,7 +1,7 @@
-"""The limit: the same data by one hand-written statement behind a bare ASGI endpoint.
+"""Baseline: the same data by one hand-written statement behind a bare ASGI endpoint.
 
-No authentication, no validation, no pool of our own, no errors: what is left when everything that can be left out is.
-The JSON is made by PostgreSQL.
+No authentication, no validation, no pool of our own, no errors: the least work that returns the data. PostgreSQL makes
+the JSON.
 """
 
 import os
@@ -47,16 +47,16 @@ STATEMENTS: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...
 
 
 def application() -> App:
-    """The ASGI application; asks the database that NEON_DATABASE_URL names."""
+    """ASGI application over the database in NEON_DATABASE_URL."""
     pool: asyncpg.Pool = asyncpg.create_pool(
-        os.environ["NEON_DATABASE_URL"], min_size=CONNECTIONS, max_size=CONNECTIONS, reset=_leave
+        os.environ["NEON_DATABASE_URL"], min_size=CONNECTIONS, max_size=CONNECTIONS, reset=_no_reset
     )
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(pool, receive, send)
+            await _lifespan(pool, receive, send)
             return
-        body = b"healthy" if scope["method"] == "GET" else await _answer(pool, scope["path"], receive)
+        body = b"healthy" if scope["method"] == "GET" else await _response(pool, scope["path"], receive)
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -64,7 +64,7 @@ def application() -> App:
     return serve
 
 
-async def _answer(pool: asyncpg.Pool, path: str, receive: Receive) -> bytes:
+async def _response(pool: asyncpg.Pool, path: str, receive: Receive) -> bytes:
     message = await receive()
     body = message["body"]
     while message["more_body"]:
@@ -75,7 +75,7 @@ async def _answer(pool: asyncpg.Pool, path: str, receive: Receive) -> bytes:
     return b'{"data":' + data.encode() + b"}"
 
 
-async def _live(pool: asyncpg.Pool, receive: Receive, send: Send) -> None:
+async def _lifespan(pool: asyncpg.Pool, receive: Receive, send: Send) -> None:
     await receive()
     await pool
     await send({"type": "lifespan.startup.complete"})
@@ -84,5 +84,5 @@ async def _live(pool: asyncpg.Pool, receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _leave(_connection: asyncpg.Connection) -> None:
-    """Nothing to reset: no session state is set."""
+async def _no_reset(_connection: asyncpg.Connection) -> None:
+    """Resets nothing, since no session state is set."""

@@ -1,7 +1,7 @@
-"""A small reader of Type B text for the recount, by regular expressions.
+"""Independent reader of Type B text for the recount, by regular expressions.
 
-It imports nothing of the product, which a test verifies: if both misread a message in the same way, the recount would
-prove nothing. Rules: ``docs/DOMAIN.md#the-twenty-rules``.
+It imports nothing of the product, which a test checks: if both misread a message in the same way, the recount would
+prove nothing. The rules are in ``docs/DOMAIN.md#the-twenty-rules``.
 """
 
 import csv
@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 AIRPORTS = Path(__file__).parents[2] / "seeds" / "data" / "airports.csv"
 NAMES_OF_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 MONTHS = {name: number for number, name in enumerate(NAMES_OF_MONTHS, 1)}
-# Days from receipt: of departures, and of what has been scanned, half a year to both sides.
+# Days from receipt: of departures, and of scans, half a year to both sides.
 DEPARTURES = range(-3, 331)
 SCANS = range(-182, 183)
 KINDS = frozenset({"BSM", "BTM", "BPM", "BUM", "BNS", "BCM", "BMM", "BRQ"})
@@ -39,7 +39,7 @@ class Unreadable(Exception):
     """A message of which nothing is applied (``docs/DOMAIN.md#rule-13``)."""
 
 
-class Flight(NamedTuple):
+class FlightName(NamedTuple):
     """A flight by name: ``CM758`` of that local day at its own origin (``docs/DOMAIN.md#rule-7``)."""
 
     designator: str
@@ -47,8 +47,8 @@ class Flight(NamedTuple):
     origin: str
 
 
-class Leg(NamedTuple):
-    """A flight and where it goes."""
+class MessageLeg(NamedTuple):
+    """A flight and its destination."""
 
     designator: str
     date: str
@@ -56,33 +56,33 @@ class Leg(NamedTuple):
     destination: str
 
     @property
-    def flight(self) -> Flight:
-        """Without the destination."""
-        return Flight(self.designator, self.date, self.origin)
+    def flight(self) -> FlightName:
+        """The flight without the destination."""
+        return FlightName(self.designator, self.date, self.origin)
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """What a message says of one passenger's bags.
+class BagGroup:
+    """Elements of one passenger's bags in a message.
 
     Args:
-        tags: ten digits each.
-        status: of ``.B``; empty where the tags came by ``.N``.
-        outbound, onward, inbound: None and empty where the group names none.
-        authority: ``Y`` or ``N``; empty where nothing is said.
+        tags: tags of ten digits.
+        status: status of ``.B``; empty if the tags are in ``.N``.
+        outbound, onward, inbound: None and empty if the group names none.
+        authority: ``Y`` or ``N``; empty if the message has none.
         elements: letter and fields of all elements, in order.
     """
 
     tags: tuple[str, ...]
     status: str
-    outbound: Leg | None
-    onward: tuple[Leg, ...]
-    inbound: Leg | None
+    outbound: MessageLeg | None
+    onward: tuple[MessageLeg, ...]
+    inbound: MessageLeg | None
     authority: str
     elements: Sequence[tuple[str, Sequence[str]]]
 
     def first(self, letter: str) -> Sequence[str]:
-        """The fields of the first element of the letter; none where there is none."""
+        """Fields of the first element of the letter; empty if there is none."""
         return next((fields for name, fields in self.elements if name == letter), ())
 
 
@@ -92,9 +92,9 @@ class ParsedMessage:
 
     Args:
         kind: ``BSM``, ``BPM``, ``BUM``, ``BCM`` ...
-        action: ``CHG`` or ``DEL`` of a BSM, the sub-type of a BCM; empty otherwise.
-        at: time of ``.J`` in a BPM, else time of the origin line; None without one (``docs/DOMAIN.md#rule-2``).
-        scan: the fields of ``.J``.
+        action: ``CHG`` or ``DEL`` of a BSM, the subtype of a BCM; empty otherwise.
+        at: time of ``.J`` for a BPM, otherwise of the origin line; None without one (``docs/DOMAIN.md#rule-2``).
+        scan: fields of ``.J``.
     """
 
     kind: str
@@ -103,12 +103,12 @@ class ParsedMessage:
     airport: str
     at: datetime | None
     scan: Sequence[str]
-    groups: Sequence[Group]
+    groups: Sequence[BagGroup]
 
 
 @dataclass(slots=True)
 class Tally:
-    """How many messages there were of each sort."""
+    """Number of messages of each sort."""
 
     messages: int = 0
     duplicates: int = 0
@@ -117,30 +117,31 @@ class Tally:
 
 @dataclass(slots=True)
 class _Frame:
-    """The lines of a message, as long as it lasts."""
+    """Lines of a message while it is open."""
 
     origin: str = ""
     body: list[str] = field(default_factory=list)
 
 
 class MessageReader:
-    """Reads a text once, in the order in which it stands there.
+    """Reads a text once, in its order.
 
     Args:
-        told_at: when the text was received: years are found from there (``docs/DOMAIN.md#rule-1``).
+        received_at: when the text was received; years are resolved from it (``docs/DOMAIN.md#rule-1``).
     """
 
-    def __init__(self, told_at: datetime) -> None:
+    def __init__(self, received_at: datetime) -> None:
         self.tally = Tally()
-        self._told_at = told_at
+        self._received_at = received_at
         self._known: set[bytes] = set()
         with AIRPORTS.open(encoding="utf-8", newline="") as file:
             self._zones = {row["iata"]: ZoneInfo(row["timezone"]) for row in csv.DictReader(file)}
 
     def read(self, lines: Iterable[str]) -> Iterator[ParsedMessage]:
-        """The messages, each once, without those that cannot be read."""
+        """Yields each message once, except those that cannot be read."""
         for frame in _frames(lines):
-            # docs/DOMAIN.md#rule-3: origin line and body, without the relays. Two unreadable texts also count once.
+            # Origin line and body, whoever relayed it (``docs/DOMAIN.md#rule-3``). A repeated unreadable message counts
+            # once.
             digest = hashlib.sha256("\n".join((frame.origin, *frame.body)).encode()).digest()[:16]
             if digest in self._known:
                 self.tally.duplicates += 1
@@ -159,29 +160,29 @@ class MessageReader:
         if kind not in KINDS or frame.body[-1] != f"END{kind}":
             raise Unreadable
         action = frame.body[1] if kind in ("BSM", "BTM", "BCM") and re.fullmatch("[A-Z]{3}", frame.body[1]) else ""
-        found = [(match[1], match[2].split("/")) for line in frame.body if (match := ELEMENT.fullmatch(line))]
-        station = next((STATION.match(fields[0]) for letter, fields in found if letter == "V"), None)
+        elements = [(match[1], match[2].split("/")) for line in frame.body if (match := ELEMENT.fullmatch(line))]
+        station = next((STATION.match(fields[0]) for letter, fields in elements if letter == "V"), None)
         if station is None:
             raise Unreadable
         source, airport = station[1], station[2]
-        groups = [self._group(one, airport) for one in _groups(found)]
+        groups = [self._group(one, airport) for one in _groups(elements)]
         if kind in (*OF_BAGS, "BTM") and not (groups and all(group.tags for group in groups)):
             raise Unreadable
-        scan = next((fields for letter, fields in found if letter == "J"), [])
+        scan = next((fields for letter, fields in elements if letter == "J"), [])
         at = self._scanned(scan, airport) if kind == "BPM" else self._origin(frame.origin)
         return ParsedMessage(kind, action, source, airport, at, scan, groups)
 
-    def _group(self, elements: Sequence[tuple[str, Sequence[str]]], airport: str) -> Group:
+    def _group(self, elements: Sequence[tuple[str, Sequence[str]]], airport: str) -> BagGroup:
         tags: list[str] = []
         status, authority = "", ""
         outbound = inbound = None
-        onward: list[Leg] = []
+        onward: list[MessageLeg] = []
         for letter, fields in elements:
             if letter == "N":
-                tags += _plates(fields[0])
+                tags += _tags(fields[0])
             elif letter == "B":
                 status = fields[0]
-                tags += _plates(fields[1] if len(fields) > 1 else "")
+                tags += _tags(fields[1] if len(fields) > 1 else "")
             elif letter == "F":
                 outbound = self._leg(fields, origin=airport)
             elif letter == "I":
@@ -192,29 +193,29 @@ class MessageReader:
             if letter == "O":
                 before = onward[-1] if onward else outbound
                 onward.append(self._leg(fields, origin=before.destination if before else airport))
-        return Group(tuple(tags), status, outbound, tuple(onward), inbound, authority, elements)
+        return BagGroup(tuple(tags), status, outbound, tuple(onward), inbound, authority, elements)
 
-    def _leg(self, fields: Sequence[str], *, origin: str = "", destination: str = "") -> Leg:
-        """``CM758 / 23NOV / GRU``: the airport is where an outbound flight goes, or an inbound one comes from."""
+    def _leg(self, fields: Sequence[str], *, origin: str = "", destination: str = "") -> MessageLeg:
+        """Leg of ``CM758 / 23NOV / GRU``: the airport is the destination of an outbound, the origin of an inbound."""
         name = FLIGHT.fullmatch(fields[0])
         other = fields[2] if len(fields) > 2 else ""
         if name is None or len(fields) < 2:
             raise Unreadable
         day = self._date(fields[1], DEPARTURES).isoformat()
         designator = f"{name[1]}{name[2]}{name[3]}"
-        return Leg(designator, day, origin or other, destination or other)
+        return MessageLeg(designator, day, origin or other, destination or other)
 
     def _date(self, text: str, days: range) -> date:
-        """The one of the years around receipt that lies so many days from it."""
+        """Date in the year around receipt that puts it into the given range of days."""
         match = DAY.fullmatch(text)
         if match is None or match[2] not in MONTHS:
             raise Unreadable
-        received = self._told_at.astimezone(UTC).date()
+        received = self._received_at.astimezone(UTC).date()
         for year in (received.year - 1, received.year, received.year + 1):
             with suppress(ValueError):
-                found = date(year, MONTHS[match[2]], int(match[1]))
-                if (found - received).days in days:
-                    return found
+                elements = date(year, MONTHS[match[2]], int(match[1]))
+                if (elements - received).days in days:
+                    return elements
         raise Unreadable
 
     def _scanned(self, scan: Sequence[str], airport: str) -> datetime:
@@ -229,28 +230,28 @@ class MessageReader:
         return datetime.combine(day, of_day, zone).astimezone(UTC)
 
     def _origin(self, line: str) -> datetime | None:
-        """Day and time of the origin line, of the month in which that is nearest to receipt."""
+        """Day and time of the origin line, in the month that puts them nearest to receipt."""
         match = ORIGIN.fullmatch(line)
         if match is None:
             return None
         day, hour, minute = int(match[1]), int(match[2]), int(match[3])
-        moments = []
+        candidates = []
         for back in range(-1, 2):
-            month = self._told_at.year * 12 + self._told_at.month - 1 + back
+            month = self._received_at.year * 12 + self._received_at.month - 1 + back
             with suppress(ValueError):
-                moments.append(datetime(month // 12, month % 12 + 1, day, hour, minute, tzinfo=UTC))
-        return min(moments, key=lambda moment: abs(moment - self._told_at), default=None)
+                candidates.append(datetime(month // 12, month % 12 + 1, day, hour, minute, tzinfo=UTC))
+        return min(candidates, key=lambda candidate: abs(candidate - self._received_at), default=None)
 
 
 def _frames(lines: Iterable[str]) -> Iterator[_Frame]:
-    """Each message from its identifier to its END; one without END lasts until the next message's envelope."""
+    """Yields each message from its identifier to its END. Without END it extends to the next message's envelope."""
     open_frame: _Frame | None = None
     origin = ""
     for raw in lines:
         line = raw.rstrip("\r\n")
         if IDENTIFIER.fullmatch(line):
             if open_frame is not None:
-                origin = _give_back_envelope(open_frame)
+                origin = _remove_envelope(open_frame)
                 yield open_frame
             open_frame = _Frame(origin, [line])
             origin = ""
@@ -267,8 +268,8 @@ def _frames(lines: Iterable[str]) -> Iterator[_Frame]:
         yield open_frame
 
 
-def _give_back_envelope(frame: _Frame) -> str:
-    """Takes off the lines at the end that belong to the message behind; answers that one's origin line."""
+def _remove_envelope(frame: _Frame) -> str:
+    """Removes the lines at the end that belong to the next message; returns the origin line of that message."""
     origin = ""
     while len(frame.body) > 1 and (ORIGIN.fullmatch(frame.body[-1]) or ADDRESSES.fullmatch(frame.body[-1])):
         line = frame.body.pop()
@@ -276,12 +277,12 @@ def _give_back_envelope(frame: _Frame) -> str:
     return origin
 
 
-def _groups(found: Sequence[tuple[str, Sequence[str]]]) -> Iterator[Sequence[tuple[str, Sequence[str]]]]:
-    """Passenger groups of a message, with what each inherits (``docs/DOMAIN.md#rule-5``)."""
+def _groups(elements: Sequence[tuple[str, Sequence[str]]]) -> Iterator[Sequence[tuple[str, Sequence[str]]]]:
+    """Splits elements into passenger groups, with what each inherits (``docs/DOMAIN.md#rule-5``)."""
     before_first_flight: list[tuple[str, Sequence[str]]] = []
     group: list[tuple[str, Sequence[str]]] = []
     seen_flight = False
-    for letter, fields in found:
+    for letter, fields in elements:
         letters = [name for name, _ in group]
         if letter == "V":
             continue
@@ -290,7 +291,7 @@ def _groups(found: Sequence[tuple[str, Sequence[str]]]) -> Iterator[Sequence[tup
             group = list(before_first_flight)
         elif letter in "NB" and _name_after_tags(letters):
             yield group
-            # What the group names itself takes the place of what it inherits.
+            # A group's own elements replace the inherited ones.
             group = [one for one in group if one[0] in "FIO"]
         if letter == "I" and not seen_flight:
             before_first_flight.append((letter, fields))
@@ -307,8 +308,8 @@ def _name_after_tags(letters: Sequence[str]) -> bool:
     return bool(tags) and "P" in letters[tags[-1] :]
 
 
-def _plates(text: str) -> list[str]:
-    """``0085123456003``: three plates in a row."""
+def _tags(text: str) -> list[str]:
+    """Tags of ``0085123456003``: three in a row."""
     match = COUNTED.fullmatch(text)
     if match is None:
         raise Unreadable

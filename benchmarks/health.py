@@ -1,4 +1,4 @@
-"""Health while everything is well, and while one store after the other is killed or frozen."""
+"""Health responses while all is well, and while one store after the other is killed or frozen."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from benchmarks.client import Client, get, post
-from benchmarks.installation import Installation
+from benchmarks.installation import BenchmarkInstallation
 from benchmarks.load import percentile
 from benchmarks.operations import HEALTH
 from benchmarks.processes import frozen
 from integrations.embedded.server import EmbeddedServer
 
 CALLS = 100
-# Between one round of calls and the next, as monitors do; a round is one call of each path.
+# Pause between two rounds of calls, as of monitors. A round is one call of each path.
 PAUSE_SECONDS = 0.02
 PATHS = ("", "/database", "/graph", "/cache", "/external", "/ready", "/live")
 
@@ -23,37 +23,37 @@ Fault = Callable[[EmbeddedServer], AbstractAsyncContextManager[None]]
 
 @dataclass(frozen=True, slots=True)
 class HealthFigures:
-    """What was asked under which circumstances, and what came.
+    """Health responses under one condition.
 
     Args:
-        circumstances: such as ``graph frozen``.
-        path: of the request.
-        statuses: the HTTP statuses that came.
-        p95: of the latencies in milliseconds.
-        longest: likewise.
+        circumstances: condition, such as ``graph frozen``.
+        path: path of the request.
+        statuses: HTTP statuses of the responses.
+        p95: 95th percentile of the latencies in milliseconds.
+        longest: longest latency in milliseconds.
     """
 
-    circumstances: str
+    condition: str
     path: str
     statuses: tuple[int, ...]
     p95: float
     longest: float
 
 
-async def health_figures(installed: Installation, say: Callable[[str], None]) -> list[HealthFigures]:
-    """Calls of GraphQL ``health`` and each path, 100 under each circumstances, from the moment of the fault on."""
-    figures = await _ask_all(installed, "all well")
+async def health_figures(installed: BenchmarkInstallation, progress: Callable[[str], None]) -> list[HealthFigures]:
+    """Calls GraphQL ``health`` and each path 100 times under each condition, beginning with the fault."""
+    figures = await _call_all(installed, "all well")
     faults: dict[str, Fault] = {"killed": _killed, "frozen": _frozen}
     for name, store in installed.stores.items():
-        for word, fault in faults.items():
-            say(f"health while {name} is {word}")
+        for condition, fault in faults.items():
+            progress(f"health while {name} is {condition}")
             async with fault(store):
-                figures += await _ask_all(installed, f"{name} {word}")
+                figures += await _call_all(installed, f"{name} {condition}")
             await installed.until_healthy()
     return figures
 
 
-async def _ask_all(installed: Installation, circumstances: str) -> list[HealthFigures]:
+async def _call_all(installed: BenchmarkInstallation, condition: str) -> list[HealthFigures]:
     requests = {f"/health{path}": get(f"/health{path}") for path in PATHS}
     requests["GraphQL health"] = post("/graphql", {"query": HEALTH}, {})
     seconds: dict[str, list[float]] = {path: [] for path in requests}
@@ -62,13 +62,13 @@ async def _ask_all(installed: Installation, circumstances: str) -> list[HealthFi
         for _ in range(CALLS):
             for path, request in requests.items():
                 started = perf_counter()
-                answer = await client.ask(request)
+                response = await client.send(request)
                 seconds[path].append(perf_counter() - started)
-                statuses[path].add(answer.status)
+                statuses[path].add(response.status)
             await asyncio.sleep(PAUSE_SECONDS)
     return [
         HealthFigures(
-            circumstances,
+            condition,
             path,
             tuple(sorted(statuses[path])),
             percentile(seconds[path], 0.95) * 1000,

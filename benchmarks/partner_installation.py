@@ -13,8 +13,8 @@ import asyncpg
 import httpx
 
 from benchmarks.client import HOST
-from benchmarks.gates import Gate, gate
-from benchmarks.installation import AIRLINE_ID, Say, environment_of, initialise, own, program
+from benchmarks.installation import AIRLINE_ID, environment_of, initialise, lock_folder, program
+from benchmarks.proxy import ClosableProxy, closable_proxy
 from gateway.demo.supervisor import Program, mocks_program
 from gateway.http.jwt import issue_token
 from integrations.embedded.neo4j import EmbeddedNeo4j
@@ -23,13 +23,14 @@ from integrations.embedded.process import StartError
 from integrations.embedded.redis import EmbeddedRedis
 from integrations.embedded.server import EmbeddedServer, free_port
 from integrations.partners.mocks.sendgrid import public_key
+from integrations.progress import Progress
 from resolvers.actor import Role
 
 DISPATCHERS = ("dispatcher-1", "dispatcher-2")
 MOCKED = '{"worldtracer": {"mock": true}, "twilio": {"mock": true}, "sendgrid": {"mock": true}}'
 PARTNERS = ("WORLDTRACER", "TWILIO", "SENDGRID")
 
-# Each with its passenger's contacts, on a flight that has arrived: bags that a file can be opened for.
+# Bags with a passenger that have no PIR yet.
 FREE_BAGS = """
 SELECT bags.id FROM bags
 WHERE airline_id = $1 AND passenger_id IS NOT NULL AND NOT EXISTS (SELECT FROM pir_bags WHERE bag_id = bags.id)
@@ -39,36 +40,36 @@ LIMIT $2
 
 
 @dataclass(frozen=True, slots=True)
-class Partnered:
-    """What runs, and how to reach it.
+class PartnerInstallation:
+    """Running processes and their addresses.
 
     Args:
         mocks: addresses by partner: ``WORLDTRACER``, ``TWILIO``, ``SENDGRID``.
-        gates: what the dispatchers reach them through.
-        keys: of the accounts with them.
+        proxies: proxies through which the dispatchers reach the mocks.
+        keys: keys of the accounts.
     """
 
     programs: Mapping[str, Program]
     gateway: str
     mocks: Mapping[str, str]
-    gates: Mapping[str, Gate]
+    proxies: Mapping[str, ClosableProxy]
     token: str
     database_url: str
     keys: Mapping[str, str] = field(repr=False)
 
     async def free_bags(self, count: int) -> list[int]:
-        """Bags without a file.
+        """Bags without a PIR.
 
         Raises:
             StartError: there are fewer.
         """
         rows = await self.rows(FREE_BAGS, AIRLINE_ID, count)
         if len(rows) < count:
-            raise StartError(f"Only {len(rows)} bags have no file yet: give --bags a larger number, for a new folder.")
+            raise StartError(f"Only {len(rows)} bags have no PIR yet: choose a new folder or more bags.")
         return [row["id"] for row in rows]
 
     async def rows(self, sql: str, *values: Any) -> list[asyncpg.Record]:
-        """What the records say."""
+        """Rows of a statement."""
         connection = await asyncpg.connect(self.database_url)
         try:
             return list(await connection.fetch(sql, *values))
@@ -77,24 +78,27 @@ class Partnered:
 
 
 async def control(client: httpx.AsyncClient, mock: str, path: str, body: Any = None) -> Any:
-    """A call of a mock's control endpoint."""
-    answer = await (
+    """Calls a control endpoint of a mock."""
+    response = await (
         client.get(f"{mock}/_mock/{path}") if body is None else client.post(f"{mock}/_mock/{path}", json=body)
     )
-    answer.raise_for_status()
-    return answer.json()
+    response.raise_for_status()
+    return response.json()
 
 
 @asynccontextmanager
-async def partnered(folder: Path, bags: int, say: Say, **settings: str) -> AsyncIterator[Partnered]:
-    """Brings everything up, seeded, and stops it at the end whatever happens.
+async def partner_installation(
+    folder: Path, bags: int, progress: Progress, **settings: str
+) -> AsyncIterator[PartnerInstallation]:
+    """Starts everything, seeded, and stops it at the end in every case.
 
     Args:
-        folder: where all state lies.
-        bags: how many are seeded the first time.
-        settings: variables of the environment that differ from those of production.
+        folder: folder of all state.
+        bags: number of bags that the first run seeds.
+        progress: receives one line of text for each step.
+        settings: environment variables that differ from production.
     """
-    lock = own(folder)
+    lock = lock_folder(folder)
     if lock is None:
         raise StartError(f"Another run uses {folder}: wait for it or stop it.")
     stores: list[EmbeddedServer] = [
@@ -106,35 +110,42 @@ async def partnered(folder: Path, bags: int, say: Say, **settings: str) -> Async
         stack.enter_context(lock)
         for store in stores:
             stack.push_async_callback(store.stop)
-        await asyncio.gather(*(store.start(say) for store in stores))
-        yield await stack.enter_async_context(partnered_over(stores, folder, bags, say, **settings))
-        say("stopping")
+        await asyncio.gather(*(store.start(progress) for store in stores))
+        yield await stack.enter_async_context(started_partner_programs(stores, folder, bags, progress, **settings))
+        progress("stopping")
 
 
 @asynccontextmanager
-async def partnered_over(
-    stores: Iterable[EmbeddedServer], folder: Path, bags: int, say: Say, **settings: str
-) -> AsyncIterator[Partnered]:
-    """Initialises stores that run, and brings up the processes over them; arguments as for `partnered`."""
+async def started_partner_programs(
+    stores: Iterable[EmbeddedServer], folder: Path, bags: int, progress: Progress, **settings: str
+) -> AsyncIterator[PartnerInstallation]:
+    """Initialises running stores, and starts the processes on them; arguments as for `partner_installation`."""
     port = free_port()
-    behind, before = ({name: free_port() for name in PARTNERS} for _ in range(2))
-    mocks = {name: f"http://{HOST}:{number}" for name, number in behind.items()}
+    mock_ports, proxy_ports = ({name: free_port() for name in PARTNERS} for _ in range(2))
+    mocks = {name: f"http://{HOST}:{number}" for name, number in mock_ports.items()}
     environment = {**environment_of(stores, port, bags, 1), **_accounts(), **settings}
     environment |= {"EXTERNAL_SERVICES": MOCKED, "PUBLIC_URL": f"http://{HOST}:{port}"}
     environment |= {f"{name}_MOCK_ENDPOINT": address for name, address in mocks.items()}
-    callers = environment | {f"{name}_MOCK_ENDPOINT": f"http://{HOST}:{number}" for name, number in before.items()}
+    dispatcher_environment = environment | {
+        f"{name}_MOCK_ENDPOINT": f"http://{HOST}:{number}" for name, number in proxy_ports.items()
+    }
     async with AsyncExitStack() as stack:
-        gates = {name: await stack.enter_async_context(gate(before[name], behind[name])) for name in PARTNERS}
-        await initialise(callers)
-        programs = {name: program(name, ("gateway", "dispatch"), folder, callers, None) for name in DISPATCHERS}
-        programs["gateway"] = program("gateway", ("gateway", "serve"), folder, callers, port)
+        proxies = {
+            name: await stack.enter_async_context(closable_proxy(proxy_ports[name], mock_ports[name]))
+            for name in PARTNERS
+        }
+        await initialise(dispatcher_environment)
+        programs = {
+            name: program(name, ("gateway", "dispatch"), folder, dispatcher_environment, None) for name in DISPATCHERS
+        }
+        programs["gateway"] = program("gateway", ("gateway", "serve"), folder, dispatcher_environment, port)
         programs["mocks"] = mocks_program(folder, environment)
         for one in programs.values():
             stack.push_async_callback(one.stop)
-        await asyncio.gather(*(one.start(say) for one in programs.values()))
+        await asyncio.gather(*(one.start(progress) for one in programs.values()))
         token = issue_token(environment["JWT_SECRET"], Role.SUPERVISOR, AIRLINE_ID, timedelta(hours=6))
         url = f"http://{HOST}:{port}"
-        yield Partnered(programs, url, mocks, gates, token, environment["NEON_DATABASE_URL"], environment)
+        yield PartnerInstallation(programs, url, mocks, proxies, token, environment["NEON_DATABASE_URL"], environment)
 
 
 def _accounts() -> dict[str, str]:
@@ -149,7 +160,7 @@ def _accounts() -> dict[str, str]:
         "SENDGRID_WEBHOOK_PUBLIC_KEY": public_key(key),
         "SMS_PER_MINUTE": "100000",
         "SMS_PER_PASSENGER_DAY": "100000",
-        # No night: the same beginning and end.
+        # No quiet hours: beginning and end are equal.
         "QUIET_FROM": "00:00",
         "QUIET_UNTIL": "00:00",
     }
