@@ -1,9 +1,9 @@
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
 
 /**
- * The payloads of a stream of server-sent events, as the protocol graphql-sse sends them, until it is complete.
+* Payloads of a stream of server-sent events in the protocol graphql-sse, until it is complete.
  *
- * `return` leaves at once, also while a payload is waited for, and the server is told so.
+* `return` cancels the stream at once, even while a payload is awaited, and the server sees the disconnect.
  */
 export function payloadsOf(body: ReadableStream<Uint8Array>): AsyncIterableIterator<unknown> {
   const reader = body.getReader();

@@ -1,7 +1,7 @@
-/** What a first visit opens, one tab each: the demo's story, from one bag to the whole product. */
+/** Tabs of a first visit: the demo's scenario, from one bag to the whole product. */
 
-/** Named by the demo's seeds: a bag that missed its connection MIA -> PTY -> GRU, its passenger, the missed flight. */
-const STORY = {
+/** Objects of the demo's seeds: a bag that missed its connection MIA -> PTY -> GRU, its passenger, the missed flight. */
+const SCENARIO = {
   tag: "CM456782",
   surname: "GONZALEZ",
   flight: "CM758",
@@ -9,9 +9,9 @@ const STORY = {
 
 export const EXAMPLES: readonly string[] = [
   `# A bag's journey: planned against actual,
-# who holds it now, and where custody was lost.
+# its custodian, and where custody was lost.
 query BagJourney {
-  bag(by: {tag: "${STORY.tag}"}) {
+  bag(by: {tag: "${SCENARIO.tag}"}) {
     printedTag
     state
     passenger { surname givenNames locator }
@@ -41,10 +41,10 @@ fragment OfFlight on Flight {
   status
 }
 `,
-  `# Every bag planned on a flight:
-# without a date, on the departure nearest to now.
+  `# Every bag planned on a flight.
+# Without a date it is the departure nearest to now.
 query FlightBags {
-  flight(by: {designator: "${STORY.flight}"}) {
+  flight(by: {designator: "${SCENARIO.flight}"}) {
     designator
     origin
     destination
@@ -64,10 +64,10 @@ query FlightBags {
   }
 }
 `,
-  `# Whatever the passenger can tell:
-# a tag, a locator (PNR), a surname, a file or a flight.
+  `# Search by tag, locator (PNR), surname,
+# PIR reference or flight.
 query Search {
-  search(text: "${STORY.surname}", first: 10) {
+  search(text: "${SCENARIO.surname}", first: 10) {
     readAs
     found {
       __typename
@@ -79,8 +79,8 @@ query Search {
   }
 }
 `,
-  `# The work list: open files, the nearest legal deadline first,
-# with the proposed reason for loss and what has left because of them.
+  `# The work list: open PIRs, the nearest legal deadline first,
+# with the proposed reason for loss and the effects.
 query WorkList {
   pirs(statuses: [OPEN, SUSPENDED], orderBy: URGENCY, first: 20) {
     nodes {
@@ -100,10 +100,9 @@ query WorkList {
   }
 }
 `,
-  `# The bags that came on the same flight:
-# where one is missing, look at its fellows.
+  `# Bags that came on the same flight as a missing bag.
 query FellowBags {
-  bag(by: {tag: "${STORY.tag}"}) {
+  bag(by: {tag: "${SCENARIO.tag}"}) {
     printedTag
     state
     fellows(first: 20) {
@@ -114,8 +113,8 @@ query FellowBags {
   }
 }
 `,
-  `# From Redis while it is warm, from Neo4j otherwise:
-# run it twice and look at source and age.
+  `# From Redis if the cache is warm, from Neo4j otherwise.
+# Run it twice and compare source and age.
 query Routes {
   routes(from: "PTY", to: "GRU") {
     source
@@ -128,7 +127,7 @@ query Routes {
   }
 }
 `,
-  `# How the product is. Needs no sign-in.
+  `# Service health. No authentication required.
 query Health {
   health {
     status

@@ -3,8 +3,8 @@ import { getOperationAST, parse } from "graphql";
 import { payloadsOf } from "./events";
 
 /**
- * Sends operations to the address of this page; the headers editor can override what is sent with them. Subscriptions
- * come as server-sent events.
+ * Sends operations to the address of this page. The headers editor overrides the default headers. Subscriptions arrive
+ * as server-sent events.
  */
 export function createFetcher(token: string | null): Fetcher {
   return async (parameters, options) => {
@@ -24,26 +24,26 @@ export function createFetcher(token: string | null): Fetcher {
     if (response.body !== null && response.headers.get("Content-Type")?.startsWith("text/event-stream")) {
       return payloadsOf(response.body) as Awaited<FetcherReturnType>;
     }
-    return answerOf(response);
+    return resultOf(response);
   };
 }
 
-/** Read off the text: what GraphiQL knows of it, the operation's name too, may be older than what was typed last. */
+/** Parses the text itself: GraphiQL's own facts, the operation's name included, may be older than the last keystroke. */
 function isSubscription(text: string, name: string | null | undefined): boolean {
   try {
     const document = parse(text);
     return (getOperationAST(document, name) ?? getOperationAST(document))?.operation === "subscription";
   } catch {
-    return false; // The server says what is wrong with it.
+    return false; // The server reports the syntax error.
   }
 }
 
-async function answerOf(response: Response): Promise<Awaited<FetcherReturnType>> {
+async function resultOf(response: Response): Promise<Awaited<FetcherReturnType>> {
   const text = await response.text();
   try {
     return JSON.parse(text);
   } catch {
-    // A proxy's error page, say: its markup would help nobody here.
-    throw new Error(`HTTP ${response.status}: the answer is not JSON.`);
+    // For example a proxy's error page, whose markup is of no use here.
+    throw new Error(`HTTP ${response.status}: the response is not JSON.`);
   }
 }

@@ -16,7 +16,7 @@ const PLUGINS = [HISTORY_PLUGIN, PLAN_PLUGIN];
 export function Page() {
   const [session, setSession] = useState<Session | null>(() => signInFromAddress() ?? currentSession());
   const [planLog] = useState(() => new PlanLog());
-  // Another fetcher makes GraphiQL read the schema again: what a role may see can differ.
+  // A new fetcher makes GraphiQL load the schema again, which may differ by role.
   const token = session?.token ?? null;
   const fetcher = useMemo(() => planLog.over(createFetcher(token)), [planLog, token]);
 
@@ -28,7 +28,7 @@ export function Page() {
 
   const leave = () => {
     signOut();
-    location.reload(); // Answers on the screen go too.
+    location.reload(); // Also clears responses on the screen.
   };
 
   return (
@@ -46,7 +46,7 @@ export function Page() {
             fetcher={fetcher}
             defaultTabs={TABS}
             plugins={PLUGINS}
-            // What is typed here may name passengers: a shared desk forgets it with the tab.
+            // Typed operations may name passengers: on a shared desk they end with the tab.
             storage={sessionStorage}
             shouldPersistHeaders={false}
             inputValueDeprecation
@@ -61,7 +61,7 @@ export function Page() {
   );
 }
 
-/** GraphiQL's editors read the system's colours once: this repaints them when dusk changes the system's mind. */
+/** Repaints GraphiQL's editors when the system's colour scheme changes, since they read it only once. */
 function FollowSystemColours() {
   const { setTheme } = useGraphiQLActions();
   const chosen = useGraphiQL((state) => state.theme);

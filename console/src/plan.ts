@@ -1,15 +1,15 @@
 import type { Fetcher } from "@graphiql/toolkit";
 
-/** The answer's `extensions.plan`, made by schema/runtime/tracing.py; times are milliseconds. */
+/** `extensions.plan` of the response, made by schema/runtime/tracing.py; times are milliseconds. */
 export interface Plan {
   readonly totalMs: number;
   readonly stages: readonly Stage[];
-  /** How many stages there were beyond those that are told. */
+  /** Number of stages beyond those in `stages`. */
   readonly stagesLeftOut: number;
   readonly stores: Readonly<Record<string, { readonly calls: number; readonly ms: number }>>;
 }
 
-/** One field, asked of all parents at one place. */
+/** One field, resolved for all parents at one place. */
 export interface Stage {
   /** Response names from the root. */
   readonly path: readonly string[];
@@ -22,37 +22,37 @@ export interface Stage {
   readonly errors: number;
   /** Since the run began. */
   readonly startMs: number;
-  /** Since the stage began: its values are there. */
+  /** Since the stage began: its values are available. */
   readonly answeredMs: number;
-  /** Since the stage began: everything below them is in the answer. */
+  /** Since the stage began: everything below is completed. */
   readonly completedMs: number;
   readonly calls: readonly { readonly store: string; readonly name: string; readonly ms: number }[];
 }
 
-/** What the last run told of its plan. */
+/** Outcome of the last run with regard to its plan. */
 export type Outcome =
   | { readonly kind: "planned"; readonly plan: Plan }
-  | { readonly kind: "not asked" }
+  | { readonly kind: "not requested" }
   | { readonly kind: "forbidden" }
   | { readonly kind: "failed"; readonly reason: string };
 
 export interface Run {
-  /** The operation's name, where it has one. */
+  /** Name of the operation, if it has one. */
   readonly operation: string | null;
   readonly at: Date;
   readonly outcome: Outcome;
 }
 
 interface State {
-  readonly asked: boolean;
+  readonly requested: boolean;
   readonly run: Run | null;
 }
 
 const STORAGE_KEY = "baggage-graph:plan";
 
-/** Whether the plan is asked for, which this browser remembers, and what the last run told. */
+/** Whether the plan is requested, which this browser stores, and the outcome of the last run. */
 export class PlanLog {
-  #state: State = { asked: localStorage.getItem(STORAGE_KEY) === "asked", run: null };
+  #state: State = { requested: localStorage.getItem(STORAGE_KEY) === "requested", run: null };
   #started = 0;
   readonly #listeners = new Set<() => void>();
 
@@ -64,29 +64,29 @@ export class PlanLog {
 
   readonly state = () => this.#state;
 
-  /** Asks for the plan from the next run on, or no longer. */
-  ask(asked: boolean): void {
-    if (asked) {
-      localStorage.setItem(STORAGE_KEY, "asked");
+  /** Requests the plan from the next run on, or no longer. */
+  request(requested: boolean): void {
+    if (requested) {
+      localStorage.setItem(STORAGE_KEY, "requested");
     } else {
       localStorage.removeItem(STORAGE_KEY);
     }
-    this.#become({ ...this.#state, asked });
+    this.#update({ ...this.#state, requested });
   }
 
-  /** A fetcher that asks for the plan where that is wanted, and notes what came; GraphiQL's own question is let be. */
+  /** A fetcher that requests the plan if wanted and records the outcome; GraphiQL's introspection passes unchanged. */
   over(fetcher: Fetcher): Fetcher {
     return async (parameters, options) => {
       if (parameters.operationName === "IntrospectionQuery") {
         return fetcher(parameters, options);
       }
-      const { asked } = this.#state;
+      const { requested } = this.#state;
       const finish = this.#start(parameters.operationName || null);
       try {
-        const sent = asked ? { ...parameters, extensions: { plan: true } } : parameters;
-        const answer = await fetcher(sent, options);
-        finish(outcomeOf(answer, asked));
-        return answer;
+        const sent = requested ? { ...parameters, extensions: { plan: true } } : parameters;
+        const result = await fetcher(sent, options);
+        finish(outcomeOf(result, requested));
+        return result;
       } catch (error) {
         finish({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
         throw error;
@@ -94,18 +94,18 @@ export class PlanLog {
     };
   }
 
-  /** Of runs that overtake each other the one started last is noted. */
+  /** Of runs that overtake each other, the one started last is recorded. */
   #start(operation: string | null): (outcome: Outcome) => void {
     this.#started += 1;
     const number = this.#started;
     return (outcome) => {
       if (number === this.#started) {
-        this.#become({ ...this.#state, run: { operation, at: new Date(), outcome } });
+        this.#update({ ...this.#state, run: { operation, at: new Date(), outcome } });
       }
     };
   }
 
-  #become(state: State): void {
+  #update(state: State): void {
     this.#state = state;
     for (const listener of this.#listeners) {
       listener();
@@ -113,24 +113,24 @@ export class PlanLog {
   }
 }
 
-interface Answer {
+interface GraphQLResult {
   readonly errors?: readonly { readonly message?: string; readonly extensions?: { readonly code?: string } }[];
   readonly extensions?: { readonly plan?: Plan };
 }
 
-function outcomeOf(answer: Answer, asked: boolean): Outcome {
-  const plan = answer.extensions?.plan;
-  const errors = answer.errors ?? [];
+function outcomeOf(result: GraphQLResult, requested: boolean): Outcome {
+  const plan = result.extensions?.plan;
+  const errors = result.errors ?? [];
   if (plan !== undefined) {
     return { kind: "planned", plan };
   }
-  if (!asked) {
-    return { kind: "not asked" };
+  if (!requested) {
+    return { kind: "not requested" };
   }
   if (errors.some((error) => error.extensions?.code === "FORBIDDEN")) {
     return { kind: "forbidden" };
   }
-  return { kind: "failed", reason: errors[0]?.message ?? "The server does not tell plans." };
+  return { kind: "failed", reason: errors[0]?.message ?? "The server returned no plan." };
 }
 
 /** The stages in order of start. */
@@ -138,12 +138,12 @@ export function inOrder(plan: Plan): readonly Stage[] {
   return plan.stages.toSorted((one, other) => one.startMs - other.startMs);
 }
 
-/** How far below the root a stage is; the root's fields are level 1. */
+/** Depth of a stage below the root; the root's fields are level 1. */
 export function levelOf(stage: Stage): number {
   return stage.path.length;
 }
 
-/** When the last stage is complete: where the timeline ends. */
+/** Completion time of the last stage, where the timeline ends. */
 export function endOf(plan: Plan): number {
   return plan.stages.reduce((end, { startMs, completedMs }) => Math.max(end, startMs + completedMs), plan.totalMs);
 }

@@ -11,7 +11,7 @@ import {
 } from "react";
 import { callsByLevel, endOf, inOrder, levelOf, type Plan, PlanLog, type Run, type Stage } from "./plan";
 
-/** More rows than these are drawn on request only: each costs the browser some twenty elements. */
+/** Further rows are drawn on request only, since each costs the browser some twenty elements. */
 const FIRST_STAGES = 100;
 
 export const PlanLogContext = createContext<PlanLog | null>(null);
@@ -30,15 +30,15 @@ function PlanIcon() {
 function PlanTab() {
   const log = useContext(PlanLogContext);
   if (log === null) {
-    throw new Error("The plan's tab stands outside of its context.");
+    throw new Error("The plan tab is outside of PlanLogContext.");
   }
-  const { asked, run } = useSyncExternalStore(log.subscribe, log.state);
+  const { requested, run } = useSyncExternalStore(log.subscribe, log.state);
   const actions = useGraphiQLActions();
   const toggle = useRef<HTMLInputElement>(null);
 
   const runWithout = () => {
-    log.ask(false);
-    toggle.current?.focus(); // The button goes, and would take the keyboard's place with it.
+    log.request(false);
+    toggle.current?.focus(); // The button disappears and would lose the keyboard focus.
     void actions.run();
   };
 
@@ -50,12 +50,12 @@ function PlanTab() {
           ref={toggle}
           type="checkbox"
           role="switch"
-          checked={asked}
-          onChange={(event) => log.ask(event.currentTarget.checked)}
+          checked={requested}
+          onChange={(event) => log.request(event.currentTarget.checked)}
         />
-        Ask for the plan with each request
+        Request the plan with each operation
       </label>
-      <p role="status">{headline(run, asked)}</p>
+      <p role="status">{headline(run, requested)}</p>
       {run?.outcome.kind === "forbidden" && (
         <button type="button" className="plan-button" onClick={runWithout}>
           Run without the plan
@@ -66,23 +66,23 @@ function PlanTab() {
   );
 }
 
-/** What there is to see, in one sentence or two. */
-function headline(run: Run | null, asked: boolean): string {
-  const next = asked ? "Run an operation to see its plan." : "Switch this on, then run an operation to see its plan.";
+/** State of the tab in one or two sentences. */
+function headline(run: Run | null, requested: boolean): string {
+  const next = requested ? "Run an operation to see its plan." : "Switch this on, then run an operation to see its plan.";
   if (run === null) {
-    return `Nothing has been run yet. ${next}`;
+    return `No operation has run yet. ${next}`;
   }
   const { operation, at, outcome } = run;
   const which = `${operation ?? "The last operation"}, ${at.toLocaleTimeString()}`;
   switch (outcome.kind) {
     case "planned":
       return `${which}: ${totals(outcome.plan)}.`;
-    case "not asked":
+    case "not requested":
       return `${which}: run without its plan. ${next}`;
     case "forbidden":
-      return `${which}: not run. Only administrators may ask for the plan; run it without.`;
+      return `${which}: not run. Only administrators may request the plan; run it without.`;
     case "failed":
-      return `${which}: no plan came. ${outcome.reason}`;
+      return `${which}: no plan received. ${outcome.reason}`;
   }
 }
 
@@ -96,13 +96,13 @@ function totals({ totalMs, stages, stagesLeftOut, stores }: Plan): string {
 }
 
 function Drawn({ plan }: { readonly plan: Plan }) {
-  const [looked, setLooked] = useState<number | null>(null);
+  const [current, setCurrent] = useState<number | null>(null);
   const stages = inOrder(plan);
   return (
     <>
       <Stores plan={plan} />
-      <Timeline plan={plan} stages={stages} looked={looked} onLook={setLooked} />
-      <Details stage={looked === null ? undefined : stages[looked]} />
+      <Timeline plan={plan} stages={stages} current={current} onLook={setCurrent} />
+      <Details stage={current === null ? undefined : stages[current]} />
     </>
   );
 }
@@ -110,7 +110,7 @@ function Drawn({ plan }: { readonly plan: Plan }) {
 function Stores({ plan }: { readonly plan: Plan }) {
   const stores = Object.entries(plan.stores);
   if (stores.length === 0) {
-    return <p>No store was asked.</p>;
+    return <p>No store was called.</p>;
   }
   return (
     <table className="plan-stores">
@@ -154,12 +154,12 @@ function StoreName({ name }: { readonly name: string }) {
 interface TimelineProps {
   readonly plan: Plan;
   readonly stages: readonly Stage[];
-  /** The number of the stage that is pointed at, or that the keyboard is on. */
-  readonly looked: number | null;
+  /** Index of the stage under the pointer or with the keyboard focus. */
+  readonly current: number | null;
   onLook(index: number): void;
 }
 
-function Timeline({ plan, stages, looked, onLook }: TimelineProps) {
+function Timeline({ plan, stages, current, onLook }: TimelineProps) {
   const [all, setAll] = useState(false);
   const region = useRef<HTMLDivElement>(null);
   const shown = all ? stages : stages.slice(0, FIRST_STAGES);
@@ -167,7 +167,7 @@ function Timeline({ plan, stages, looked, onLook }: TimelineProps) {
 
   const showAll = () => {
     setAll(true);
-    region.current?.focus(); // As above.
+    region.current?.focus(); // The button disappears, as above.
   };
 
   return (
@@ -175,14 +175,14 @@ function Timeline({ plan, stages, looked, onLook }: TimelineProps) {
       <p className="plan-legend" aria-hidden="true">
         <span>0 to {milliseconds(end)}:</span>
         <span>
-          <i className="plan-waiting" /> waits for values
+          <i className="plan-waiting" /> waiting for values
         </span>
         <span>
-          <i className="plan-completing" /> completes
+          <i className="plan-completing" /> completing
         </span>
       </p>
       <div className="plan-stages" ref={region} role="region" aria-label="Stages" tabIndex={-1}>
-        {/* The roles are said again, as a narrow pane lays the rows out as blocks. */}
+        {/* The roles are repeated, since a narrow pane lays the rows out as blocks. */}
         <table role="table">
           <caption className="plan-unseen">Stages in order of start</caption>
           <thead role="rowgroup">
@@ -196,7 +196,7 @@ function Timeline({ plan, stages, looked, onLook }: TimelineProps) {
           </thead>
           <tbody role="rowgroup" onKeyDown={moveBetweenStages}>
             {shown.map((stage, index) => (
-              <Row key={index} stage={stage} index={index} stop={index === (looked ?? 0)} end={end} onLook={onLook} />
+              <Row key={index} stage={stage} index={index} stop={index === (current ?? 0)} end={end} onLook={onLook} />
             ))}
           </tbody>
         </table>
@@ -205,13 +205,13 @@ function Timeline({ plan, stages, looked, onLook }: TimelineProps) {
             Show all {stages.length.toLocaleString()} stages
           </button>
         )}
-        {plan.stagesLeftOut > 0 && <p>{counted(plan.stagesLeftOut, "stage")} came after these and are not told.</p>}
+        {plan.stagesLeftOut > 0 && <p>{counted(plan.stagesLeftOut, "stage")} after these not shown.</p>}
       </div>
     </>
   );
 }
 
-/** The arrow keys, Home and End: Tab stops at one stage only, or it would take a thousand of them to get past. */
+/** Arrow keys, Home and End. Tab stops at one stage only; otherwise a thousand stages would be a thousand stops. */
 function moveBetweenStages(event: KeyboardEvent<HTMLElement>): void {
   const buttons = [...event.currentTarget.querySelectorAll("button")];
   const at = buttons.findIndex((button) => button === document.activeElement);
@@ -227,7 +227,7 @@ interface RowProps {
   readonly index: number;
   /** Whether Tab stops here. */
   readonly stop: boolean;
-  /** What the whole width of a bar's cell stands for, in milliseconds. */
+  /** Milliseconds of the whole width of a bar's cell. */
   readonly end: number;
   onLook(index: number): void;
 }
@@ -257,15 +257,15 @@ const Row = memo(function Row({ stage, index, stop, end, onLook }: RowProps) {
       <td role="cell" data-label="rows">
         {parents.toLocaleString()} → {rows.toLocaleString()}
       </td>
-      <td role="cell" className="plan-faults">
-        {faults(nulls, errors)}
+      <td role="cell" className="plan-problems">
+        {problems(nulls, errors)}
       </td>
       <td role="cell" className="plan-time">
         <div aria-hidden="true">
           <Bar stage={stage} end={end} />
           {milliseconds(answeredMs)}
         </div>
-        <span className="plan-unseen">{spoken(stage)}</span>
+        <span className="plan-unseen">{timingText(stage)}</span>
       </td>
       <td role="cell" className="plan-calls">
         <Calls stage={stage} />
@@ -299,7 +299,7 @@ function Calls({ stage }: { readonly stage: Stage }) {
   );
 }
 
-/** The stage that is pointed at, or that the keyboard is on. */
+/** Details of the stage under the pointer or with the keyboard focus. */
 function Details({ stage }: { readonly stage: Stage | undefined }) {
   return (
     <div id="plan-details" className="plan-details">
@@ -312,19 +312,19 @@ function Details({ stage }: { readonly stage: Stage | undefined }) {
           {counted(stage.parents, "parent")}, {counted(stage.rows, "row")}, {counted(stage.nulls, "null")},{" "}
           {counted(stage.errors, "error")}
           <br />
-          {spoken(stage)}
+          {timingText(stage)}
         </>
       )}
     </div>
   );
 }
 
-function spoken({ startMs, answeredMs, completedMs }: Stage): string {
+function timingText({ startMs, answeredMs, completedMs }: Stage): string {
   const values = `values after ${milliseconds(answeredMs)}`;
   return `Starts at ${milliseconds(startMs)}, ${values}, complete after ${milliseconds(completedMs)}.`;
 }
 
-function faults(nulls: number, errors: number): string {
+function problems(nulls: number, errors: number): string {
   return [nulls > 0 && counted(nulls, "null"), errors > 0 && counted(errors, "error")].filter(Boolean).join(", ");
 }
 

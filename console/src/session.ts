@@ -7,19 +7,19 @@ const BEARER = /^(?:Bearer\s+)?([A-Za-z0-9._~+/-]+=*)$/i;
 
 export interface Session {
   readonly token: string;
-  /** The `role` claim, where the token has one. */
+  /** The `role` claim, if the token has one. */
   readonly role: string | null;
-  /** When the token stops working, where it says so. */
+  /** Expiry of the token, if it has one. */
   readonly expires: Date | null;
 }
 
-/** The stored session, or null where nobody signed in. */
+/** The stored session; null before sign-in. */
 export function currentSession(): Session | null {
   const token = sessionStorage.getItem(STORAGE_KEY);
   return token === null ? null : describe(token);
 }
 
-/** Stores a pasted token; null where the text cannot be one. */
+/** Stores a pasted token; null if the text is not a token. */
 export function signIn(text: string): Session | null {
   const token = BEARER.exec(text.trim())?.[1];
   if (token === undefined) {
@@ -29,12 +29,12 @@ export function signIn(text: string): Session | null {
   return describe(token);
 }
 
-/** Forgets the token, and with it every operation typed in this tab: they may name passengers. */
+/** Clears the token and every operation typed in this tab, since these may name passengers. */
 export function signOut(): void {
   sessionStorage.clear();
 }
 
-/** Signs in with the token of an address like `/graphql#token=...`, and takes it out of the address bar. */
+/** Signs in with the token of an address like `/graphql#token=...`, and removes it from the address bar. */
 export function signInFromAddress(): Session | null {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (token === null) {
@@ -53,7 +53,7 @@ function describe(token: string): Session {
   };
 }
 
-/** What the token says of itself, for display only: the server alone checks the signature. */
+/** Claims of the token, for display only: the server alone checks the signature. */
 function claimsOf(token: string): Record<string, unknown> {
   try {
     const payload = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");

@@ -7,14 +7,14 @@ interface SignInProps {
   onSignOut(): void;
 }
 
-/** Who is signed in, and the way in or out. */
+/** Signed-in role, with the form to sign in or out. */
 export function SignIn({ session, onSignIn, onSignOut }: SignInProps) {
-  const [refused, setRefused] = useState(false);
+  const [rejected, setRejected] = useState(false);
 
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const entered = signIn(String(new FormData(event.currentTarget).get("token")));
-    setRefused(entered === null);
+    setRejected(entered === null);
     if (entered !== null) {
       onSignIn(entered);
     }
@@ -33,12 +33,12 @@ export function SignIn({ session, onSignIn, onSignOut }: SignInProps) {
             autoComplete="off"
             spellCheck={false}
             required
-            aria-invalid={refused}
-            aria-describedby={refused ? "token-refused" : undefined}
+            aria-invalid={rejected}
+            aria-describedby={rejected ? "token-rejected" : undefined}
           />
-          {refused && (
-            <span id="token-refused" role="alert">
-              That is not a token.
+          {rejected && (
+            <span id="token-rejected" role="alert">
+              The text is not a token.
             </span>
           )}
           <button type="submit">Sign in</button>

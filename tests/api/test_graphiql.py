@@ -101,9 +101,9 @@ async def test_nothing_but_assets_is_served(browser: httpx.AsyncClient, tmp_path
 def test_every_example_is_valid_and_within_the_limits() -> None:
     """The tabs of a first visit are written by hand in TypeScript: nothing else would notice a renamed field."""
     source = (ROOT / "console/src/examples.ts").read_text()
-    story = dict(re.findall(r'^  (\w+): "(.*)",$', source, re.MULTILINE))
+    scenario = dict(re.findall(r'^  (\w+): "(.*)",$', source, re.MULTILINE))
     templates = re.findall(r"`(.+?)`", source, re.DOTALL)
-    examples = [re.sub(r"\$\{STORY\.(\w+)\}", lambda name: story[name[1]], template) for template in templates]
+    examples = [re.sub(r"\$\{SCENARIO\.(\w+)\}", lambda name: scenario[name[1]], template) for template in templates]
     documents = build_schema().documents
 
     assert len(examples) == 7

@@ -123,7 +123,7 @@ def token_of(role: Role) -> str:
 
 async def test_an_administrator_sees_what_the_gateway_tells_of_a_run(gateway: ASGIApp, tmp_path: Path) -> None:
     async with open_tab(gateway, tmp_path, token_of(Role.ADMIN)) as page:
-        await says(page, "Nothing has been run yet.")
+        await says(page, "No operation has run yet.")
         await run(page, QUERY)
         await says(page, "Typed, ")
         await says(page, "run without its plan.")
@@ -170,7 +170,7 @@ async def test_others_are_told_that_they_may_not_and_how_to_go_on(gateway: ASGIA
     async with open_tab(gateway, tmp_path, token_of(Role.AGENT)) as page:
         await switch(page)
         await run(page, QUERY)
-        await says(page, "Only administrators may ask for the plan")
+        await says(page, "Only administrators may request the plan")
         await page.evaluate("document.querySelector('.plan-button').focus()")
         await page.press("Enter", 13)
         await says(page, "run without its plan.")
@@ -236,7 +236,7 @@ async def test_a_thousand_stages_with_long_names_do_not_freeze_it(tmp_path: Path
     assert focused == "Stages"
     assert f"all.{LONG}1Query." in details.replace(" ", "")
     assert "3 parents, 2 rows, 1 null, 1 error" in details
-    assert "5 stages came after these and are not told." in text
+    assert "5 stages after these not shown." in text
     assert headers == 7
     assert wide == [False, False, False]
     assert remembered is True
