@@ -1,5 +1,5 @@
--- What peers with hand-written resolvers ask PostgreSQL. Read by node/data.mjs, and by plain.py, which leaves out the
--- names in quotation marks; both cut the text at the lines that hold the name of a statement.
+-- Statements of the peers with hand-written resolvers. Read by node/data.mjs, and by plain.py, which leaves out the
+-- names in quotation marks. Both split the text at the lines that hold the name of a statement.
 
 -- BAG_BY_TAG
 SELECT bags.id, passenger_id AS "passengerId", flight_id AS "flightId",

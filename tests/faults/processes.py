@@ -1,4 +1,4 @@
-"""Servers that freeze, and waiting for what happens by itself."""
+"""Frozen servers, and waiting for conditions."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -20,7 +20,7 @@ AT_ONCE = 0.1  # seconds; below any timeout in play
 
 @contextmanager
 def frozen(server: EmbeddedServer) -> Iterator[None]:
-    """Stop a server and its children in their tracks, as a host that hangs: ports stay open, nobody answers."""
+    """Suspends a server and its children, like a host that hangs: ports stay open, and no request gets a response."""
     root = psutil.Process(server.pid)
     processes = [root, *root.children(recursive=True)]
     for process in processes:
@@ -33,17 +33,17 @@ def frozen(server: EmbeddedServer) -> Iterator[None]:
 
 
 async def healthy(manager: Manager) -> bool:
-    """What the manager says of its store."""
+    """Whether the manager reports its store as healthy."""
     return bool((await manager.health_check())["status"] == "healthy")
 
 
 async def unhealthy(manager: Manager) -> bool:
-    """The opposite."""
+    """Whether the manager reports its store as unhealthy."""
     return not await healthy(manager)
 
 
 async def eventually(happened: Callable[[], Awaitable[object]], seconds: float = 20.0) -> float:
-    """Wait until something is true; return how many seconds it took."""
+    """Waits until a condition holds; returns the seconds it took."""
     started = monotonic()
     while not await happened():
         if monotonic() - started > seconds:
@@ -60,13 +60,13 @@ async def timed(call: Awaitable[object], error: type[Exception]) -> float:
     return monotonic() - started
 
 
-def most(seconds: Sequence[float]) -> float:
-    """The 95th percentile: a single stall of a busy machine says nothing."""
+def percentile_95(seconds: Sequence[float]) -> float:
+    """95th percentile, since a single stall of a busy machine says nothing."""
     return sorted(seconds)[len(seconds) * 95 // 100]
 
 
 async def health_times(manager: Manager) -> list[float]:
-    """How long each of 40 health answers took, over about two seconds."""
+    """Durations of 40 health checks, over about two seconds."""
     took = []
     for _ in range(40):
         started = monotonic()
@@ -76,10 +76,10 @@ async def health_times(manager: Manager) -> list[float]:
     return took
 
 
-async def until_refused_at_once(call: Callable[[], Awaitable[object]]) -> None:
-    """Wait until calls fail without waiting, because the store is known to be down."""
+async def until_rejected_at_once(call: Callable[[], Awaitable[object]]) -> None:
+    """Waits until calls fail at once, because the store is known to be down."""
 
-    async def refused() -> bool:
+    async def rejected() -> bool:
         return await timed(call(), Unavailable) < AT_ONCE
 
-    await eventually(refused, 5)
+    await eventually(rejected, 5)

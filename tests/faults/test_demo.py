@@ -1,4 +1,4 @@
-"""The supervisor: what dies is started again, what is interrupted leaves nothing running."""
+"""The supervisor: it restarts processes that end, and an interruption leaves nothing running."""
 
 import asyncio
 import contextlib
@@ -31,14 +31,14 @@ def program(folder: Path, name: str, code: str) -> Program:
 
 
 async def unused(_: object) -> None:
-    """Stands where a callable is never called."""
+    """A callable that must not be called."""
     raise AssertionError
 
 
 @contextlib.asynccontextmanager
-async def supervising(*services: Program, said: list[str]) -> AsyncIterator[None]:
-    """These services, kept running."""
-    supervisor = Supervisor(said.append)
+async def supervising(*services: Program, progress: list[str]) -> AsyncIterator[None]:
+    """Keeps these services running."""
+    supervisor = Supervisor(progress.append)
     try:
         await supervisor.start(*services)
         yield
@@ -55,30 +55,30 @@ async def eventually(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_what_dies_is_started_again(tmp_path: Path) -> None:
-    said: list[str] = []
+async def test_an_ended_service_is_restarted(tmp_path: Path) -> None:
+    progress: list[str] = []
     gateway = program(tmp_path, "gateway", "import time; time.sleep(60)")
-    async with supervising(gateway, said=said):
+    async with supervising(gateway, progress=progress):
         first = gateway.pid
         assert first is not None
         psutil.Process(first).kill()
-        await eventually(lambda: "gateway ended (signal SIGKILL)" in said)
-        said.clear()
-        await eventually(lambda: any("gateway is ready" in line for line in said))
+        await eventually(lambda: "gateway ended (signal SIGKILL)" in progress)
+        progress.clear()
+        await eventually(lambda: any("gateway is ready" in line for line in progress))
         assert gateway.pid not in (None, first)
     assert not gateway.alive()
 
 
-async def test_what_dies_again_and_again_is_given_more_and_more_time(tmp_path: Path) -> None:
-    said: list[str] = []
-    async with supervising(program(tmp_path, "gateway", "raise SystemExit(3)"), said=said):
-        await eventually(lambda: said.count("gateway ended (exit code 3)") == 3)
+async def test_restarts_back_off(tmp_path: Path) -> None:
+    progress: list[str] = []
+    async with supervising(program(tmp_path, "gateway", "raise SystemExit(3)"), progress=progress):
+        await eventually(lambda: progress.count("gateway ended (exit code 3)") == 3)
     delays = [delay_before_restart(failures) for failures in range(200)]
     assert all(0.25 * 2 ** min(failures, 5) <= delay for failures, delay in enumerate(delays))
     assert max(delays) <= 30.0
 
 
-async def test_what_was_started_last_is_stopped_first(tmp_path: Path) -> None:
+async def test_services_stop_in_reverse_order(tmp_path: Path) -> None:
     record = tmp_path / "record"
     code = """
 import pathlib, signal, sys, time
@@ -98,7 +98,7 @@ time.sleep(60)
     assert record.read_text() == "gateway store "
 
 
-async def test_a_second_demo_of_a_checkout_is_refused(tmp_path: Path) -> None:
+async def test_a_second_demo_of_a_checkout_is_rejected(tmp_path: Path) -> None:
     lock = lock_file(tmp_path / "lock")
     assert lock is not None
     with lock, pytest.raises(StartError, match="A demo of this checkout is already running"):
@@ -128,7 +128,7 @@ async def test_a_containers_limit_counts(tmp_path: Path) -> None:
     assert available_megabytes(tmp_path) > 300
 
 
-async def test_too_little_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_too_little_memory_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.demo.supervisor.available_megabytes", lambda: 400)
     named = {**NAMED_STORES, "REDIS_URL": ""}
     with pytest.raises(StartError, match=r"needs 750 MB of free memory, and 400 MB are available: .*REDIS_URL"):
@@ -154,7 +154,7 @@ sys.exit(asyncio.run(run_reset(Path(sys.argv[1]), environment=environment, reset
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-async def test_an_interrupted_run_stops_its_stores_and_is_not_disturbed_by_further_signals(
+async def test_an_interrupted_run_stops_its_stores_despite_further_signals(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     run = await asyncio.create_subprocess_exec(
@@ -168,7 +168,7 @@ async def test_an_interrupted_run_stops_its_stores_and_is_not_disturbed_by_furth
     assert len(servers) == 1
 
     async with asyncio.timeout(15):
-        while any(server.is_running() for server in servers):  # somebody who is impatient
+        while any(server.is_running() for server in servers):  # an impatient operator
             run.send_signal(number)
             await asyncio.sleep(0.002)
         assert await run.wait() == 130

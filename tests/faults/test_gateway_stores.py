@@ -31,10 +31,10 @@ from tests.faults.processes import eventually, frozen
 from tests.gateway import NOBODY, SECRET, Api, settings_for
 from tests.world import DELIVERED, LOADED, OURS, SIGNING_KEY, open_stores, our_day
 
-# Whoever asks a store that is dead is told at once; one that hangs is given half a second, and its probe a whole one.
+# Limits for a response: a dead store fails at once; a hanging one takes half a second, and its probe a whole one.
 DEAD_SECONDS = 2.0
 HUNG_SECONDS = 2.5
-# From the moment a store is there again: reconnection backs off to 5 s, and a started Neo4j plans its statements anew.
+# Limit for recovery once a store is back: reconnection backs off to 5 s, and a restarted Neo4j plans statements again.
 RECOVERY_SECONDS = 30.0
 
 JOURNEY = """
@@ -56,7 +56,7 @@ _tags = count(125_100_000)
 
 @asynccontextmanager
 async def killed(server: EmbeddedServer) -> AsyncIterator[None]:
-    """A power cut: ports are closed, connections reset; power is back with the end of the block."""
+    """A power cut: ports are closed and connections reset. The block ends with the restart."""
     await server.kill()
     try:
         yield
@@ -75,7 +75,7 @@ FAULTS = pytest.mark.parametrize(("fault", "patience"), [(killed, DEAD_SECONDS),
 
 
 class ImpatientApi(Api):
-    """Asks as a person does: whatever the answer is, it must come in time."""
+    """Client with a limit on the time of each response."""
 
     patience = DEAD_SECONDS
 
@@ -86,21 +86,21 @@ class ImpatientApi(Api):
         return response
 
     async def status(self, path: str) -> tuple[int, str]:
-        """HTTP status and word of a health path, which answers soon whatever is down."""
+        """HTTP status and status word of a health path, which must respond soon in every condition."""
         started = monotonic()
         response = await self.client.get(f"/health{path}")
         assert monotonic() - started < DEAD_SECONDS
         return response.status_code, response.json()["status"]
 
-    async def refusals(self, query: str, role: Role = Role.AGENT, **variables: Any) -> list[tuple[str, str]]:
-        """Code and store of each error of an answer; an answer without errors is none."""
-        answer = (await self.send(query, role, **variables)).json()
-        return [(error["extensions"]["code"], error["extensions"]["store"]) for error in answer["errors"]]
+    async def errors_of(self, query: str, role: Role = Role.AGENT, **variables: Any) -> list[tuple[str, str]]:
+        """Code and store of each error of a response that has errors."""
+        response = (await self.send(query, role, **variables)).json()
+        return [(error["extensions"]["code"], error["extensions"]["store"]) for error in response["errors"]]
 
 
 @dataclass(frozen=True)
 class Running:
-    """What runs, and the tests' own way into the stores."""
+    """Running processes, and the test's own connections to the stores."""
 
     api: ImpatientApi
     gateway: Program
@@ -109,20 +109,20 @@ class Running:
     servers: dict[str, EmbeddedServer]
 
     async def is_well(self) -> bool:
-        """Whether the gateway finds all stores and the graph has heard of everything."""
+        """Whether the gateway finds all stores and the graph has caught up."""
         if await self.api.status("") != (200, "healthy"):
             return False
         return (await health.lag(self.stores.postgres)).notices == 0
 
     async def recovers(self) -> None:
-        """Waits until all is well, without anything being started anew."""
+        """Waits until all is well, without a restart of any process."""
         pids = self.gateway.pid, self.projector.pid
         await eventually(self.is_well, RECOVERY_SECONDS)
         assert (self.gateway.pid, self.projector.pid) == pids
 
 
 def environment_of(settings: Settings, port: int) -> dict[str, str]:
-    """What the product's processes are told."""
+    """Environment of the product's processes."""
     return {
         "PATH": os.environ["PATH"],
         "NEON_DATABASE_URL": settings.neon_database_url.get_secret_value(),
@@ -141,7 +141,7 @@ def environment_of(settings: Settings, port: int) -> dict[str, str]:
 
 @asynccontextmanager
 async def serve(settings: Settings, folder: Path, name: str) -> AsyncIterator[tuple[Program, httpx.AsyncClient]]:
-    """``python -m gateway serve``, and a client of it."""
+    """Runs ``python -m gateway serve`` and yields it with a client."""
     port = free_port()
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as client:
 
@@ -184,20 +184,20 @@ async def running(
         await load_graph_schema(stores.neo4j)
         await our_day(stores)
         command = [sys.executable, "-m", "gateway", "project"]
-        telling = Program("projector", command, folder=folder, environment=environment_of(settings, 1))
-        everything = Running(ImpatientApi(client), gateway, telling, stores, servers)
+        projector = Program("projector", command, folder=folder, environment=environment_of(settings, 1))
+        running_processes = Running(ImpatientApi(client), gateway, projector, stores, servers)
         try:
-            await telling.start(print)
-            await eventually(everything.is_well, 60)
-            yield everything
+            await projector.start(print)
+            await eventually(running_processes.is_well, 60)
+            yield running_processes
         finally:
-            await telling.stop()
+            await projector.stop()
 
 
 @pytest.fixture
 async def well(running: Running) -> AsyncIterator[Running]:
-    """Everything runs; whatever a test leaves behind, it runs again afterwards."""
-    # The graph answers in milliseconds from the second time on: what is measured is not its first plan.
+    """Everything runs; it also does after the test, in every case."""
+    # From the second time on the graph responds in milliseconds: the first plan is not part of the measurement.
     await eventually(lambda: source_is(running, DELIVERED, "GRAPH"))
     yield running
     running.api.patience = DEAD_SECONDS
@@ -207,44 +207,44 @@ async def well(running: Running) -> AsyncIterator[Running]:
 
 
 async def source_is(running: Running, tag: str, source: str) -> bool:
-    """Where the journey of a bag comes from now."""
-    answer = (await Api(running.api.client).send(JOURNEY, tag=tag)).json()
-    return bool("errors" not in answer and answer["data"]["bag"]["journey"]["source"] == source)
+    """Whether the journey of a bag comes from this source."""
+    response = (await Api(running.api.client).send(JOURNEY, tag=tag)).json()
+    return bool("errors" not in response and response["data"]["bag"]["journey"]["source"] == source)
 
 
 def scan(tag: str, kind: str = "SORTED") -> dict[str, Any]:
-    """The input of ``recordScans`` for one scan."""
+    """Input of ``recordScans`` for one scan."""
     return {"scans": [{"tag": tag, "kind": kind, "at": "2025-07-01T16:00:00Z", "airport": "PTY", "place": "SORTER1"}]}
 
 
 def new_tag() -> str:
-    """One that no bag carries."""
+    """A tag that no bag carries."""
     return f"{next(_tags):010d}"
 
 
 async def record(running: Running, tag: str) -> None:
-    """Records a scan of an unknown tag; the bag must be there at once."""
+    """Records a scan of an unknown tag. The bag must exist at once."""
     recorded = (await running.api.ask(RECORD, Role.SERVICE, input=scan(tag)))["recordScans"]
     assert recorded["userErrors"] == []
     assert recorded["results"] == [{"outcome": "RECORDED", "bag": {"tag": tag, "state": "SORTED"}}]
 
 
 async def journey(running: Running, tag: str) -> tuple[str, dict[str, Any]]:
-    """Where a bag's journey comes from, and the bag with it."""
+    """Source of a bag's journey, and the bag with it."""
     bag = (await running.api.ask(JOURNEY, tag=tag))["bag"]
     return bag["journey"].pop("source"), bag
 
 
 async def routes(running: Running, origin: str, destination: str) -> str:
-    """Where the ways between two airports come from."""
+    """Source of the routes between two airports."""
     data = await running.api.ask(ROUTES, one=origin, other=destination)
     assert data["routes"]["options"]
     return str(data["routes"]["source"])
 
 
 @FAULTS
-async def test_without_the_graph_the_records_tell_journeys(well: Running, fault: Fault, patience: float) -> None:
-    """Given Neo4j is away, then what the records know is answered; what happens meanwhile reaches the graph later."""
+async def test_without_the_graph_journeys_come_from_the_records(well: Running, fault: Fault, patience: float) -> None:
+    """Given Neo4j is unavailable, then the records' data is returned, and the graph catches up afterwards."""
     source, known = await journey(well, DELIVERED)
     assert source == "GRAPH"
     await routes(well, "MIA", "GRU")
@@ -253,15 +253,15 @@ async def test_without_the_graph_the_records_tell_journeys(well: Running, fault:
     well.api.patience = patience
     async with fault(well.servers["graph"]):
         assert await journey(well, DELIVERED) == ("RECORDS", known)
-        answer = (await well.api.send(FELLOWS, tag=DELIVERED)).json()
-        assert answer["data"]["bag"] == {"tag": DELIVERED, "passenger": {"surname": "González"}, "fellows": None}
-        assert [error["path"] for error in answer["errors"]] == [["bag", "fellows"]]
-        assert await well.api.refusals(FELLOWS, tag=DELIVERED) == [("STORE_UNAVAILABLE", "graph")]
+        response = (await well.api.send(FELLOWS, tag=DELIVERED)).json()
+        assert response["data"]["bag"] == {"tag": DELIVERED, "passenger": {"surname": "González"}, "fellows": None}
+        assert [error["path"] for error in response["errors"]] == [["bag", "fellows"]]
+        assert await well.api.errors_of(FELLOWS, tag=DELIVERED) == [("STORE_UNAVAILABLE", "graph")]
         assert await routes(well, "MIA", "GRU") == "CACHE"
-        assert await well.api.refusals(ROUTES, one="BOG", other="LIM") == [("STORE_UNAVAILABLE", "graph")]
+        assert await well.api.errors_of(ROUTES, one="BOG", other="LIM") == [("STORE_UNAVAILABLE", "graph")]
         await record(well, tag)
-        source, told = await journey(well, tag)
-        assert (source, told["journey"]["scans"][0]["kind"]) == ("RECORDS", "SORTED")
+        source, bag = await journey(well, tag)
+        assert (source, bag["journey"]["scans"][0]["kind"]) == ("RECORDS", "SORTED")
         await eventually(lambda: has_status(well, "", 200, "degraded"), 3)
         assert await well.api.status("/graph") == (503, "unhealthy")
         assert await well.api.status("/ready") == (200, "healthy")
@@ -269,13 +269,13 @@ async def test_without_the_graph_the_records_tell_journeys(well: Running, fault:
 
     await well.recovers()
     await eventually(lambda: source_is(well, tag, "GRAPH"))
-    assert await journey(well, tag) == ("GRAPH", told)
+    assert await journey(well, tag) == ("GRAPH", bag)
     assert await journey(well, DELIVERED) == ("GRAPH", known)
 
 
 @FAULTS
-async def test_without_the_cache_everything_is_answered(well: Running, fault: Fault, patience: float) -> None:
-    """Given Redis is away, then ways come from the graph, and nothing else is different."""
+async def test_without_the_cache_every_request_succeeds(well: Running, fault: Fault, patience: float) -> None:
+    """Given Redis is unavailable, then routes come from the graph, and nothing else differs."""
     await well.stores.redis.delete(cache_key(OURS, "PTY", "LIM"))
     assert await routes(well, "PTY", "LIM") == "GRAPH"
     tag = new_tag()
@@ -296,17 +296,17 @@ async def test_without_the_cache_everything_is_answered(well: Running, fault: Fa
 
 
 @FAULTS
-async def test_without_the_records_the_gateway_says_so_and_does_nothing(
+async def test_without_the_records_the_gateway_reports_it_and_changes_nothing(
     well: Running, fault: Fault, patience: float
 ) -> None:
-    """Given PostgreSQL is away, then health and cached ways are answered, and no mutation has an effect."""
+    """Given PostgreSQL is unavailable, then health and cached routes are returned, and no mutation has an effect."""
     await routes(well, "MIA", "GRU")
     tag = new_tag()
 
     well.api.patience = patience
     async with fault(well.servers["database"]):
-        assert await well.api.refusals(JOURNEY, tag=DELIVERED) == [("STORE_UNAVAILABLE", "records")]
-        assert await well.api.refusals(RECORD, Role.SERVICE, input=scan(tag)) == [("STORE_UNAVAILABLE", "records")]
+        assert await well.api.errors_of(JOURNEY, tag=DELIVERED) == [("STORE_UNAVAILABLE", "records")]
+        assert await well.api.errors_of(RECORD, Role.SERVICE, input=scan(tag)) == [("STORE_UNAVAILABLE", "records")]
         assert await routes(well, "MIA", "GRU") == "CACHE"
         await eventually(lambda: has_status(well, "", 503, "unhealthy"), 3)
         assert await well.api.status("/database") == (503, "unhealthy")
@@ -316,38 +316,38 @@ async def test_without_the_records_the_gateway_says_so_and_does_nothing(
         assert (health["status"], health["services"][0]) == ("UNHEALTHY", {"name": "database", "healthy": False})
 
     await well.recovers()
-    assert await well.api.ask(FELLOWS, tag=tag) == {"bag": None}, "what was refused left nothing behind"
+    assert await well.api.ask(FELLOWS, tag=tag) == {"bag": None}, "a rejected mutation leaves no trace"
     await record(well, tag)
     await eventually(lambda: source_is(well, tag, "GRAPH"))
 
 
 async def has_status(running: Running, path: str, code: int, word: str) -> bool:
-    """Whether a health path answers so."""
+    """Whether a health path has this status."""
     return await running.api.status(path) == (code, word)
 
 
-async def test_many_who_ask_at_once_are_all_answered_soon(well: Running) -> None:
-    """Given Neo4j hangs, then those who ask together do not wait for one another."""
+async def test_concurrent_requests_do_not_delay_one_another(well: Running) -> None:
+    """Given Neo4j hangs, then concurrent requests do not delay one another."""
     well.api.patience = HUNG_SECONDS
     async with hanging(well.servers["graph"]):
         found = await asyncio.gather(*(journey(well, tag) for tag in [DELIVERED, LOADED] * 20))
     assert {source for source, _ in found} == {"RECORDS"}
 
 
-async def test_what_was_asked_before_the_end_is_answered(well: Running, settings: Settings, tmp_path: Path) -> None:
-    """Given questions that wait for the records, when the gateway is asked to end, then it answers them first."""
+async def test_requests_before_the_shutdown_are_completed(well: Running, settings: Settings, tmp_path: Path) -> None:
+    """Given requests that wait for the records, when the gateway is asked to end, then it first completes them."""
     async with serve(settings, tmp_path, "ending") as (gateway, client):
         api = Api(client)
         with frozen(well.servers["database"]):
-            asking = [asyncio.create_task(api.ask(FELLOWS, tag=DELIVERED)) for _ in range(20)]
+            requests = [asyncio.create_task(api.ask(FELLOWS, tag=DELIVERED)) for _ in range(20)]
             await asyncio.sleep(0.3)
             ending = asyncio.create_task(gateway.stop())
             await asyncio.sleep(0.3)
-            assert not any(task.done() for task in (*asking, ending))
-        answers = await asyncio.gather(*asking)
+            assert not any(task.done() for task in (*requests, ending))
+        responses = await asyncio.gather(*requests)
         await asyncio.wait_for(ending, 10)
-        # It ends itself by the signal once all is done; a gateway that had to be forced would have ended by SIGKILL.
+        # It ends by the signal itself once all is done; a gateway that had to be forced would end by SIGKILL.
         assert await gateway.wait() == -signal.SIGTERM
         with pytest.raises(httpx.TransportError):
             await client.get("/health/live")
-    assert all(answer["bag"]["fellows"] for answer in answers)
+    assert all(response["bag"]["fellows"] for response in responses)

@@ -16,10 +16,10 @@ from tests.faults.processes import (
     frozen,
     health_times,
     healthy,
-    most,
+    percentile_95,
     timed,
     unhealthy,
-    until_refused_at_once,
+    until_rejected_at_once,
 )
 
 READ = "RETURN 1 AS one"
@@ -43,7 +43,7 @@ def open_manager(server: EmbeddedNeo4j) -> Neo4jManager:
     return Neo4jManager(server.uri, server.user, server.password)
 
 
-async def test_a_dead_server_is_refused_at_once_and_found_again(server: EmbeddedNeo4j, neo4j: Neo4jManager) -> None:
+async def test_calls_to_a_dead_server_fail_at_once_until_it_is_back(server: EmbeddedNeo4j, neo4j: Neo4jManager) -> None:
     await asyncio.gather(*(neo4j.execute_read(READ) for _ in range(5)))
     await server.kill()
     with pytest.raises(Unavailable) as caught:
@@ -51,7 +51,7 @@ async def test_a_dead_server_is_refused_at_once_and_found_again(server: Embedded
     assert caught.value.extensions["store"] == "graph"
     await eventually(lambda: unhealthy(neo4j), 2)
     for call in (neo4j.execute_read, neo4j.execute_write):
-        assert most(await asyncio.gather(*(timed(call(READ), Unavailable) for _ in range(50)))) < AT_ONCE
+        assert percentile_95(await asyncio.gather(*(timed(call(READ), Unavailable) for _ in range(50)))) < AT_ONCE
     late = open_manager(server)
     async with asyncio.timeout(3):
         await late.connect()
@@ -63,7 +63,7 @@ async def test_a_dead_server_is_refused_at_once_and_found_again(server: Embedded
     await late.disconnect()
 
 
-async def test_a_restart_between_two_calls_is_not_noticed(server: EmbeddedNeo4j, neo4j: Neo4jManager) -> None:
+async def test_a_restart_between_two_calls_causes_no_error(server: EmbeddedNeo4j, neo4j: Neo4jManager) -> None:
     await asyncio.gather(*(neo4j.execute_read(READ) for _ in range(5)))
     await server.stop()
     await server.start()
@@ -71,27 +71,27 @@ async def test_a_restart_between_two_calls_is_not_noticed(server: EmbeddedNeo4j,
     assert await neo4j.execute_write(READ, timeout=20) == [{"one": 1}]
 
 
-async def test_a_frozen_server_costs_no_call_more_than_its_deadline(server: EmbeddedNeo4j, neo4j: Neo4jManager) -> None:
+async def test_no_call_to_a_frozen_server_exceeds_its_deadline(server: EmbeddedNeo4j, neo4j: Neo4jManager) -> None:
     await neo4j.execute_read(READ)
     with frozen(server):
         reads = [timed(neo4j.execute_read(READ, timeout=0.5), Unavailable) for _ in range(15)]
         writes = [timed(neo4j.execute_write(READ, timeout=0.5), Unavailable) for _ in range(15)]
         with deadline(0.2):
-            hurried = timed(neo4j.execute_read(READ), DeadlineExceeded)
-            assert await hurried < 1.5
+            short_call = timed(neo4j.execute_read(READ), DeadlineExceeded)
+            assert await short_call < 1.5
         assert max(await asyncio.gather(*reads, *writes)) < 2.5
-        await until_refused_at_once(lambda: neo4j.execute_read(READ, timeout=0.5))
+        await until_rejected_at_once(lambda: neo4j.execute_read(READ, timeout=0.5))
     assert await eventually(lambda: healthy(neo4j)) < 8
     assert await neo4j.execute_read(READ) == [{"one": 1}]
 
 
-async def test_health_answers_in_time_while_the_server_is_frozen(server: EmbeddedNeo4j, neo4j: Neo4jManager) -> None:
+async def test_health_checks_are_fast_while_the_server_is_frozen(server: EmbeddedNeo4j, neo4j: Neo4jManager) -> None:
     with frozen(server):
-        assert most(await health_times(neo4j)) < 0.1
+        assert percentile_95(await health_times(neo4j)) < 0.1
         assert await unhealthy(neo4j)
 
 
-async def test_leaving_a_frozen_server_is_quick(server: EmbeddedNeo4j) -> None:
+async def test_disconnecting_from_a_frozen_server_is_fast(server: EmbeddedNeo4j) -> None:
     manager = open_manager(server)
     await manager.connect()
     await manager.execute_read(READ)

@@ -1,4 +1,4 @@
-"""Subscribers of a gateway in a process of its own: each event once, whatever is cut, killed or started anew."""
+"""Subscribers of a gateway in a process of its own: each event arrives once, through cuts, kills and restarts."""
 
 import asyncio
 import random
@@ -40,7 +40,7 @@ Open = Callable[[int, str, Mapping[str, Any]], AbstractAsyncContextManager[Async
 
 @dataclass
 class Gateway:
-    """What runs, and the tests' own way into the stores."""
+    """Running processes, and the test's own connections to the stores."""
 
     program: Program
     port: int
@@ -52,17 +52,17 @@ class Gateway:
 
     @property
     def bag_ids(self) -> list[str]:
-        """The bags that are watched."""
+        """Ids of the watched bags."""
         return [self.ours.id("Bag", "delivered"), self.ours.id("Bag", "loaded")]
 
     async def scan(self, *tags: str) -> list[str]:
-        """Records one new scan of each tag, in one transaction; answers the events' ids."""
+        """Records one new scan of each tag in one transaction; returns the ids of the events."""
         minute = next(self.minutes)
-        news = [
+        new_scans = [
             self.ours.scan(tag, "POSITION", "PTY", f"+{minute // 60 % 24:02}:{minute % 60:02}", place=f"P{minute}")
             for tag in tags
         ]
-        recorded = await scans.record_scans(context_of(self.stores, Role.SERVICE), news)
+        recorded = await scans.record_scans(context_of(self.stores, Role.SERVICE), new_scans)
         return [str(one.event_id) for one in recorded]
 
 
@@ -86,7 +86,7 @@ ENOUGH_CUTS = 6
 
 
 class Subscriber:
-    """Hears events until it is stopped; comes back with its cursor as often as it is cut off.
+    """Receives events until it is stopped, and reconnects with its cursor after each cut.
 
     Args:
         patience: seconds after which it cuts the connection itself, at random up to twice that.
@@ -96,9 +96,9 @@ class Subscriber:
         self._gateway = gateway
         self._over = over
         self._patience = patience
-        self.heard: Counter[str] = Counter()
+        self.received: Counter[str] = Counter()
         self.cursor: str | None = None
-        self.began = asyncio.Event()
+        self.started = asyncio.Event()
         self.cuts = -1
 
     async def run(self) -> None:
@@ -112,22 +112,22 @@ class Subscriber:
 
     async def _listen(self) -> None:
         variables = {"ids": self._gateway.bag_ids, "after": self.cursor}
-        async with self._over(self._gateway.port, QUERY, variables) as told:
-            async for data in told:
-                # What a cut takes away between the two was not heard.
-                self.heard.update(event["id"] for event in data["bagUpdated"]["events"])
+        async with self._over(self._gateway.port, QUERY, variables) as messages:
+            async for data in messages:
+                # Messages that a cut loses between the two lines were not received.
+                self.received.update(event["id"] for event in data["bagUpdated"]["events"])
                 self.cursor = data["bagUpdated"]["cursor"]
-                self.began.set()
+                self.started.set()
 
 
 @asynccontextmanager
 async def subscribed(gateway: Gateway, over: Open, patience: float = 0.3) -> AsyncIterator[Subscriber]:
-    """A subscriber who has begun."""
+    """A subscriber that has received its first message."""
     subscriber = Subscriber(gateway, over, patience)
     task = asyncio.create_task(subscriber.run())
     try:
         async with asyncio.timeout(20):
-            await subscriber.began.wait()
+            await subscriber.started.wait()
         yield subscriber
     finally:
         task.cancel()
@@ -135,7 +135,7 @@ async def subscribed(gateway: Gateway, over: Open, patience: float = 0.3) -> Asy
 
 
 async def write(gateway: Gateway, seconds: float) -> list[str]:
-    """Three writers at once, and transactions that stay open beside them, so that commits come out of order."""
+    """Three concurrent writers, and transactions that stay open beside them, so that commits are out of order."""
     written: list[str] = []
     end = monotonic() + seconds
 
@@ -154,33 +154,33 @@ async def write(gateway: Gateway, seconds: float) -> list[str]:
     return written
 
 
-async def heard_all(subscriber: Subscriber, written: Sequence[str]) -> None:
-    """Waits until the subscriber has heard everything; everything once, and nothing else."""
+async def received_all(subscriber: Subscriber, written: Sequence[str]) -> None:
+    """Waits until the subscriber has received every event; checks that each arrived once and no other did."""
 
     async def everything() -> bool:
-        return subscriber.heard.keys() >= set(written)
+        return subscriber.received.keys() >= set(written)
 
     await eventually(everything, 30)
     await asyncio.sleep(0.3)
-    assert subscriber.heard == Counter(written)
+    assert subscriber.received == Counter(written)
 
 
 BOTH = pytest.mark.parametrize("over", [over_socket, over_events])
 
 
 @BOTH
-async def test_who_is_cut_off_again_and_again_hears_each_event_once(gateway: Gateway, over: Open) -> None:
+async def test_a_subscriber_that_is_cut_off_receives_each_event_once(gateway: Gateway, over: Open) -> None:
     async with subscribed(gateway, over) as subscriber:
         written = await write(gateway, 4.0)
         async with asyncio.timeout(60):
             while subscriber.cuts < ENOUGH_CUTS:
                 written += await write(gateway, 1.0)
-        await heard_all(subscriber, written)
+        await received_all(subscriber, written)
     assert len(written) > 100
 
 
 @BOTH
-async def test_the_gateway_and_redis_may_go_and_come(gateway: Gateway, over: Open) -> None:
+async def test_restarts_of_the_gateway_and_redis_lose_nothing(gateway: Gateway, over: Open) -> None:
     async with subscribed(gateway, over, patience=100.0) as subscriber:
         writing = asyncio.create_task(write(gateway, 6.0))
         async with killed(gateway.redis):
@@ -188,7 +188,7 @@ async def test_the_gateway_and_redis_may_go_and_come(gateway: Gateway, over: Ope
             await gateway.program.stop()
             await asyncio.sleep(0.5)
         await gateway.program.start(print)
-        await heard_all(subscriber, await writing)
+        await received_all(subscriber, await writing)
     assert subscriber.cuts >= 1
 
 
@@ -196,7 +196,7 @@ async def test_the_gateway_and_redis_may_go_and_come(gateway: Gateway, over: Ope
 
 
 async def closed_with(port: int, *messages: str, **options: Any) -> int:
-    """The code with which the server ends a connection after these messages."""
+    """Code with which the server closes a connection after these messages."""
     async with connect(f"ws://127.0.0.1:{port}/graphql", proxy=None, **options) as connection:
         for message in messages:
             await connection.send(message)
@@ -212,7 +212,7 @@ async def _to_the_end(connection: ClientConnection) -> None:
 
 
 INIT = '{"type":"connection_init"}'
-ASK = '{"id":"1","type":"subscribe","payload":{"query":"subscription{healthChanged{status}}"}}'
+SUBSCRIBE = '{"id":"1","type":"subscribe","payload":{"query":"subscription{healthChanged{status}}"}}'
 BAD = '{"type":"connection_init","payload":{"authorization":"Bearer x"}}'
 
 
@@ -224,20 +224,20 @@ BAD = '{"type":"connection_init","payload":{"authorization":"Bearer x"}}'
         ([INIT, '{"type":"what"}'], 4400),
         ([INIT, '{"type":"subscribe","payload":{"query":"{a}"}}'], 4400),
         ([INIT, '{"id":"1","type":"subscribe","payload":7}'], 4400),
-        ([ASK], 4401),
+        ([SUBSCRIBE], 4401),
         ([BAD], 4403),
         ([INIT, INIT], 4429),
     ],
 )
-async def test_what_the_server_does_not_put_up_with(gateway: Gateway, messages: list[str], code: int) -> None:
+async def test_protocol_violations_close_the_connection(gateway: Gateway, messages: list[str], code: int) -> None:
     assert await closed_with(gateway.port, *messages, subprotocols=[PROTOCOL]) == code
 
 
-async def test_other_protocols_and_other_sites_are_refused(gateway: Gateway) -> None:
+async def test_other_protocols_and_other_origins_are_rejected(gateway: Gateway) -> None:
     assert await closed_with(gateway.port, subprotocols=["graphql-ws"]) == 4406
-    with pytest.raises(InvalidStatus) as refused:
+    with pytest.raises(InvalidStatus) as rejected:
         await closed_with(gateway.port, subprotocols=[PROTOCOL], origin="https://other.example")
-    assert refused.value.response.status_code == 403
+    assert rejected.value.response.status_code == 403
     own = f"http://127.0.0.1:{gateway.port}"
     assert await closed_with(gateway.port, INIT, INIT, subprotocols=[PROTOCOL], origin=own) == 4429
 
@@ -257,7 +257,7 @@ async def test_an_id_is_used_once_at_a_time(gateway: Gateway) -> None:
     assert ended.value.rcvd.code == 4409
 
 
-async def test_questions_pings_and_errors_on_one_socket(gateway: Gateway) -> None:
+async def test_queries_pings_and_errors_on_one_socket(gateway: Gateway) -> None:
     async with socket(gateway.port) as connection:
         await say(connection, type="ping", payload={"a": 1})
         assert await hear(connection) == {"type": "pong", "payload": {"a": 1}}
@@ -270,9 +270,9 @@ async def test_questions_pings_and_errors_on_one_socket(gateway: Gateway) -> Non
         assert await hear(connection) == {"id": "q", "type": "complete"}
         for number, query in enumerate(["{", "{nothing}", "subscription{bagUpdated(by:{ids:[]}){cursor}}"]):
             await say(connection, id=str(number), type="subscribe", payload={"query": query})
-            answer = await hear(connection)
-            assert (answer["id"], answer["type"]) == (str(number), "error")
-            assert answer["payload"][0]["extensions"]["code"]
+            response = await hear(connection)
+            assert (response["id"], response["type"]) == (str(number), "error")
+            assert response["payload"][0]["extensions"]["code"]
 
 
 async def test_a_stream_ends_with_its_token(gateway: Gateway) -> None:
@@ -280,11 +280,11 @@ async def test_a_stream_ends_with_its_token(gateway: Gateway) -> None:
     headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {token}"}
     query = {"query": "subscription{healthChanged{status}}"}
     async with gateway.client.stream("GET", "/graphql", params=query, headers=headers) as response:
-        told = [event async for event in events(response)]
-    assert [event["event"] for event in told] == ["next", "next", "complete"]
-    assert "UNAUTHENTICATED" in told[1]["data"]
+        messages = [event async for event in events(response)]
+    assert [event["event"] for event in messages] == ["next", "next", "complete"]
+    assert "UNAUTHENTICATED" in messages[1]["data"]
     init = f'{{"type":"connection_init","payload":{{"authorization":"Bearer {token}"}}}}'
-    assert await closed_with(gateway.port, init, ASK, subprotocols=[PROTOCOL]) == 4403
+    assert await closed_with(gateway.port, init, SUBSCRIBE, subprotocols=[PROTOCOL]) == 4403
 
 
 @pytest.mark.parametrize(
@@ -297,28 +297,31 @@ async def test_a_stream_ends_with_its_token(gateway: Gateway) -> None:
 )
 async def test_other_operations_are_one_event(gateway: Gateway, method: str, query: str, expected: str) -> None:
     headers = {"Accept": "text/event-stream", **credential(Role.ADMIN)}
-    given: Any = {"params": {"query": query}} if method == "GET" else {"json": {"query": query}}
-    async with gateway.client.stream(method, "/graphql", headers=headers, **given) as response:
-        told = [event async for event in events(response)]
-    assert [event["event"] for event in told] == ["next", "complete"]
-    assert expected in told[0]["data"]
+    arguments: Any = {"params": {"query": query}} if method == "GET" else {"json": {"query": query}}
+    async with gateway.client.stream(method, "/graphql", headers=headers, **arguments) as response:
+        messages = [event async for event in events(response)]
+    assert [event["event"] for event in messages] == ["next", "complete"]
+    assert expected in messages[0]["data"]
 
 
-async def test_a_subscription_is_no_question(gateway: Gateway) -> None:
+async def test_a_subscription_is_not_a_query(gateway: Gateway) -> None:
     response = await gateway.client.post("/graphql", json={"query": QUERY}, headers=credential(Role.AGENT))
     assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (406, "NOT_ACCEPTABLE")
 
 
-async def test_streams_end_when_the_process_is_told_to(gateway: Gateway) -> None:
-    async with socket(gateway.port) as connection, over_events(gateway.port, QUERY, {"ids": gateway.bag_ids}) as told:
+async def test_streams_end_when_the_process_is_stopped(gateway: Gateway) -> None:
+    async with (
+        socket(gateway.port) as connection,
+        over_events(gateway.port, QUERY, {"ids": gateway.bag_ids}) as messages,
+    ):
         await say(connection, id="1", type="subscribe", payload={"query": QUERY, "variables": {"ids": gateway.bag_ids}})
         await hear(connection)
-        await anext(told)
+        await anext(messages)
         started = monotonic()
         stopping = asyncio.create_task(gateway.program.stop())
         with pytest.raises(ConnectionClosed) as ended:
             await hear(connection)
-        assert [data async for data in told] == [], "not complete: the client is to come again"
+        assert [data async for data in messages] == [], "not complete: the client is to reconnect"
         await stopping
         assert monotonic() - started < 5.0
     await gateway.program.start(print)

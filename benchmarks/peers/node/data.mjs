@@ -19,7 +19,7 @@ const statements = Object.fromEntries(
   named.flatMap((name, index) => (index % 2 ? [] : [[name, { name, text: named[index + 1] }]])),
 );
 
-// Moments and days stay text: a Date for each of them would cost more and lose microseconds. The server's zone is UTC.
+// Timestamps and dates stay text: a Date for each would cost more and lose microseconds. The server's zone is UTC.
 pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, (text) => `${text.replace(" ", "T")}:00`);
 pg.types.setTypeParser(pg.types.builtins.DATE, (text) => text);
 

@@ -1,5 +1,5 @@
 // mercurius 16 with graphql-jit from the second request of a document on, and its own loaders without their cache:
-// no key is asked for twice here, and making keys costs.
+// no key is requested twice here, and making keys costs.
 import Fastify from "fastify";
 import mercurius from "mercurius";
 
@@ -14,21 +14,21 @@ const resolvers = {
 const loader = (load) => ({ loader: load, opts: { cache: false } });
 
 // One field of one document has the same arguments for all its parents, but two aliases of it may differ.
-const scans = async (asked) => {
+const scans = async (requested) => {
   const found = new Map();
-  for (const last of new Set(asked.map(({ params }) => params.last))) {
-    const bags = asked.filter(({ params }) => params.last === last).map(({ obj }) => obj.id);
+  for (const last of new Set(requested.map(({ params }) => params.last))) {
+    const bags = requested.filter(({ params }) => params.last === last).map(({ obj }) => obj.id);
     const values = await data.scans(bags, last);
     bags.forEach((id, index) => found.set(`${last}/${id}`, values[index]));
   }
-  return asked.map(({ obj, params }) => found.get(`${params.last}/${obj.id}`));
+  return requested.map(({ obj, params }) => found.get(`${params.last}/${obj.id}`));
 };
 
 const loaders = {
   Bag: {
-    passenger: loader((asked) => data.passengers(asked.map(({ obj }) => obj.passengerId))),
-    flight: loader((asked) => data.flights(asked.map(({ obj }) => obj.flightId))),
-    pir: loader((asked) => data.pirs(asked.map(({ obj }) => obj.id))),
+    passenger: loader((requested) => data.passengers(requested.map(({ obj }) => obj.passengerId))),
+    flight: loader((requested) => data.flights(requested.map(({ obj }) => obj.flightId))),
+    pir: loader((requested) => data.pirs(requested.map(({ obj }) => obj.id))),
     scans: loader(scans),
   },
 };

@@ -1,5 +1,5 @@
-// PostGraphile 5 over the gateway's tables, as its makers advise for production: no watching, no explanations, no
-// GraphiQL, answers as text, prepared statements (its default), one pool.
+// PostGraphile 5 over the gateway's tables, as its makers recommend for production: no watching, no explanations, no
+// GraphiQL, responses as text, prepared statements (its default), one pool.
 import { createServer } from "node:http";
 import { grafserv } from "grafserv/node";
 import { postgraphile } from "postgraphile";
@@ -11,7 +11,7 @@ import { CONNECTIONS, DATABASE_URL, HOST, PORT, announce } from "./settings.mjs"
 
 const INTROSPECTED = ["public", "peers"];
 
-// Events are asked for in the gateway's order; a column that no index begins with can be ordered by only where tagged.
+// Events are requested in the gateway's order; a column that begins no index can be ordered by only if it is tagged.
 const inOrder = ["at", "rank"].map((column) => ({
   kind: "attribute",
   match: `public.events.${column}`,

@@ -1,5 +1,5 @@
--- What PostGraphile needs beside the gateway's own tables: computed columns, as its manual has them. Each is one
--- statement that PostgreSQL takes into the statement around it.
+-- Computed columns that PostGraphile needs beside the gateway's own tables, as its manual describes them. Each is one
+-- statement that PostgreSQL inlines.
 
 DROP SCHEMA IF EXISTS peers CASCADE;
 CREATE SCHEMA peers;

@@ -1,4 +1,4 @@
-// What all servers here are told and say.
+// Settings and start message of all servers here.
 export const HOST = "127.0.0.1";
 export const PORT = Number(process.env.PORT);
 export const DATABASE_URL = process.env.DATABASE_URL;
