@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-REPORT_SECONDS = 5.0
+from integrations.progress import Progress
 
-Progress = Callable[[str], None]
+REPORT_SECONDS = 5.0
 
 
 def console(environment: Mapping[str, str]) -> Progress:

@@ -1,7 +1,7 @@
 """``python -m gateway graph``: compares the graph with the records, or rebuilds it."""
 
-from gateway.console import Progress
 from integrations.errors import OutsideError
+from integrations.progress import Progress
 from resolvers.installation import Stores
 from resolvers.workers import graph_check
 from resolvers.workers.graph_check import Difference

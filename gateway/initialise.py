@@ -5,12 +5,13 @@ from time import monotonic
 import migrations.run
 import seeds
 from gateway.config import Settings
-from gateway.console import REPORT_SECONDS, Progress, step
+from gateway.console import REPORT_SECONDS, step
 from gateway.errors import CommandError
 from gateway.lifespan import installation, now, open_stores
 from gateway.partners import open_partners
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
+from integrations.progress import Progress
 from integrations.records.health import HealthStatus
 from integrations.records.outbox import Consumer
 from integrations.stores.neo4j import journeys

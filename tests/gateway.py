@@ -1,4 +1,4 @@
-"""The real application in this process, and a client that asks it in somebody's name."""
+"""The application in this process, and a client that sends requests with a role."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,12 +17,12 @@ from tests.executor import product_schema
 from tests.world import OURS, SIGNING_KEY
 
 SECRET = "s" * 32
-# Partners are asked only where a test starts their mocks.
-NOBODY = '{"worldtracer": {"enabled": false}, "twilio": {"enabled": false}, "sendgrid": {"enabled": false}}'
+# Partners are enabled only where a test starts their mocks.
+NO_PARTNERS = '{"worldtracer": {"enabled": false}, "twilio": {"enabled": false}, "sendgrid": {"enabled": false}}'
 
 
 class Api:
-    """Asks ``/graphql``; whose name it asks in is said at each question."""
+    """A client of ``/graphql``; each request names its role and airline."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self.client = client
@@ -30,7 +30,7 @@ class Api:
     async def send(
         self, query: str, role: Role | None = Role.AGENT, airline_id: int = OURS, **variables: Any
     ) -> httpx.Response:
-        """The HTTP response to a question."""
+        """Sends an operation; returns the HTTP response."""
         return await self.client.post(
             "/graphql", json={"query": query, "variables": variables}, headers=credential(role, airline_id)
         )
@@ -38,31 +38,31 @@ class Api:
     async def ask(
         self, query: str, role: Role | None = Role.AGENT, airline_id: int = OURS, **variables: Any
     ) -> dict[str, Any]:
-        """The data of an answer that has no errors."""
+        """Sends an operation that has no errors; returns its data."""
         response = await self.send(query, role, airline_id, **variables)
-        answer = response.json()
-        assert "errors" not in answer, answer["errors"]
+        result = response.json()
+        assert "errors" not in result, result["errors"]
         assert response.status_code == 200
-        data: dict[str, Any] = answer["data"]
+        data: dict[str, Any] = result["data"]
         return data
 
     async def codes(
         self, query: str, role: Role | None = Role.AGENT, airline_id: int = OURS, **variables: Any
     ) -> list[str]:
-        """The codes of an answer's errors."""
-        answer = (await self.send(query, role, airline_id, **variables)).json()
-        return [error["extensions"]["code"] for error in answer.get("errors", ())]
+        """Sends an operation; returns the codes of its errors."""
+        result = (await self.send(query, role, airline_id, **variables)).json()
+        return [error["extensions"]["code"] for error in result.get("errors", ())]
 
 
 def credential(role: Role | None, airline_id: int = OURS) -> dict[str, str]:
-    """The header that signs somebody in; nothing for nobody."""
+    """The header with a bearer token; no header for None as role."""
     if role is None:
         return {}
     return {"Authorization": f"Bearer {issue_token(SECRET, role, airline_id, timedelta(hours=1))}"}
 
 
 def settings_for(postgres_url: str, redis_url: str, neo4j: Neo4jCredentials) -> Settings:
-    """The settings of a gateway over the test's stores."""
+    """Settings of a gateway over the stores of the tests."""
     return Settings.read(
         {
             "NEON_DATABASE_URL": postgres_url,
@@ -72,7 +72,7 @@ def settings_for(postgres_url: str, redis_url: str, neo4j: Neo4jCredentials) -> 
             "NEO4J_PASSWORD": neo4j.password,
             "JWT_SECRET": SECRET,
             "SECRET_KEY": SIGNING_KEY.decode(),
-            "EXTERNAL_SERVICES": NOBODY,
+            "EXTERNAL_SERVICES": NO_PARTNERS,
         }
     )
 

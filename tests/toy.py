@@ -1,6 +1,6 @@
-"""A small library of authors and books, behind the same schema machinery as the product.
+"""A small schema of authors and books on the same machinery as the product's.
 
-Its stores are dictionaries; ``Library`` counts what is asked of them and can be told to misbehave.
+Its stores are dictionaries; ``Library`` records the calls of batch functions and can fail or delay them.
 """
 
 # As for schema.*: strawberry.field() is declared to return Any.
@@ -67,7 +67,7 @@ strawberry.enum(Genre, description="Kinds.")
 
 @dataclass
 class Library:
-    """What the batch functions read, and what they were asked."""
+    """The records that the batch functions read, and the calls of these functions."""
 
     authors: dict[int, AuthorRecord]
     books: dict[int, BookRecord]
@@ -110,7 +110,7 @@ def context_of(library: Library, role: Role | None = Role.AGENT, airline_id: int
     return Context(actor, "request-1", lambda: START, stores, INSTALLATION, SIGNING_KEY, Loaders())
 
 
-# What the resolvers of the product would be: functions of all parents over records.
+# Batch functions, as in the product's resolvers.
 
 
 async def authors_of_books(context: Context, books: Sequence[BookRecord]) -> list[AuthorRecord | None]:
@@ -178,7 +178,7 @@ async def authors_by_birth(context: Context, page: Page) -> list[AuthorRecord]:
 
 
 def slice_of(rows: list[Any], page: Page, key: Any = lambda row: (row.id,)) -> list[Any]:
-    """What a keyset statement answers: one row more than the page, in reverse if backward."""
+    """The rows that a keyset statement returns: one more than the page, in reverse if backward."""
     if page.backward:
         rows = rows[::-1]
     if page.key is not None:
@@ -204,7 +204,7 @@ class Author(Node, record=AuthorRecord, load=authors_by_id):
     )
     mood: str | None = batched(moods_of_authors, description="From a shaky store.")
     salary: int | None = batched(salaries_of_authors, description="Private.", requires=[Role.SUPERVISOR])
-    broken: str | None = batched(one_too_few, description="Answers for too few.")
+    broken: str | None = batched(one_too_few, description="Returns too few values.")
     friends: list[Annotated["Author", strawberry.lazy("tests.toy")]] = batched(
         friends_of_authors, description="A cycle of lists."
     )
@@ -251,28 +251,28 @@ class Query:
     async def nodes(self, info: Info, ids: list[strawberry.ID]) -> Any:
         return await node_registry(info).fetch(info.context, ids)
 
-    @strawberry.field(graphql_type=str | None, description="Says it again.", metadata=allow(frozenset(Role)))
+    @strawberry.field(graphql_type=str | None, description="Returns its argument.", metadata=allow(frozenset(Role)))
     async def echo(
         self,
         text: str | None = None,
-        moment: datetime | None = None,
+        time: datetime | None = None,
         number: int | None = None,
         texts: list[list[str]] | None = None,
         genre: Genre | None = None,
     ) -> Any:
-        return text or (str(moment) if moment else None)
+        return text or (str(time) if time else None)
 
     @strawberry.field(graphql_type=str | None, description="Fails.", metadata=allow(frozenset(Role)))
     async def crash(self) -> Any:
         raise RuntimeError("password=hunter2")
 
     @strawberry.field(
-        graphql_type=int | None, description="Answers what it should not.", metadata=allow(frozenset(Role))
+        graphql_type=int | None, description="Returns a value out of range.", metadata=allow(frozenset(Role))
     )
     async def overflow(self) -> Any:
         return 2**40
 
-    @strawberry.field(graphql_type=str | None, description="Never answers.", metadata=allow(frozenset(Role)))
+    @strawberry.field(graphql_type=str | None, description="Never returns.", metadata=allow(frozenset(Role)))
     async def sleep(self, info: Info) -> Any:
         library_of(info.context).asleep.set()
         await asyncio.sleep(3600)
@@ -289,7 +289,7 @@ class Mutation:
         number = Author.key_of(key)
         authors = library_of(info.context).authors
         if number not in authors:
-            raise NotFound("id", "There is no such author.")
+            raise NotFound("id", "id must be the id of an existing author")
         authors[number] = AuthorRecord({"id": number, "name": name, "born": START})
         return authors[number]
 
@@ -299,7 +299,7 @@ def toy_schema(limits: Limits | None = None) -> GatewaySchema:
 
 
 async def ask(schema: GatewaySchema, text: str, context: Context, **variables: Any) -> ExecutionResult:
-    """Execute as the view does."""
+    """Executes an operation as the HTTP view does."""
     try:
         return await schema.execute(text, variable_values=variables, context_value=context)
     finally:
@@ -307,5 +307,5 @@ async def ask(schema: GatewaySchema, text: str, context: Context, **variables: A
 
 
 def codes_of(result: ExecutionResult) -> list[str]:
-    """The codes of the answer's errors."""
+    """The codes of the errors of a result."""
     return [str((error.extensions or {})["code"]) for error in result.errors or ()]

@@ -1,8 +1,7 @@
-"""Two days of a small airline, always the same, and a second airline with the same tags, names and numbers.
+"""Two fixed days of a small airline, and a second airline with the same tags, names and numbers.
 
-Records are written by plain SQL, what happens to bags by ``resolvers.ingestion.events.record``, the graph by the
-projector.
-``BAGS`` tells each bag's story.
+Plain SQL writes the records, ``resolvers.ingestion.events.record_scans`` the events, and the projector the graph.
+``BAGS`` describes the journey of each bag.
 """
 
 import asyncio
@@ -35,11 +34,11 @@ from resolvers.workers.projector import Projector
 from schema.execution import Loaders
 from schema.fields.node import join
 
-OURS, THEIRS, NOBODYS = 1, 2, 3
+OURS, THEIRS, SPARE = 1, 2, 3
 DAY = datetime(2025, 7, 1, tzinfo=UTC)
 SIGNING_KEY = b"k" * 32
 INSTALLATION = Installation(OURS, "Copa", "CM", "https://copa.example/b")
-MOST_ATTEMPTS = 10
+MAX_ATTEMPTS = 10
 SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 INSERT_AIRLINE = "INSERT INTO airlines (id, designator, accounting_code, name, hub) VALUES ($1, $2, $3, $4, $5)"
@@ -104,14 +103,14 @@ SELECT $1, $2, $3, $4, $5, $6, $7, (SELECT tag FROM bags WHERE id = $3)
 
 
 def at(text: str) -> datetime:
-    """A moment of the first day, or with ``+`` of the next: ``12:05``, ``+00:15``; UTC."""
+    """A time of the first day, or with ``+`` of the next: ``12:05``, ``+00:15``; UTC."""
     hours, minutes = text.lstrip("+").split(":")
     return DAY + timedelta(days=int(text.startswith("+")), hours=int(hours), minutes=int(minutes))
 
 
 @asynccontextmanager
 async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
-    """The three managers, connected; calls may take longer than in production, since tests share two cores."""
+    """The three managers, connected; with longer timeouts than in production, since tests share two cores."""
     stores = Stores(
         PostgresManager(settings.neon_database_url.get_secret_value(), timeout=20.0),
         Neo4jManager(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password.get_secret_value(), timeout=20.0),
@@ -127,35 +126,35 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
 def context_of(
     stores: Stores, role: Role | None = Role.AGENT, airline_id: int = OURS, now: datetime | None = None
 ) -> Context:
-    """What a request of somebody of that airline works with."""
+    """The context of a request of an airline's actor; without an actor for None as role."""
     actor = Actor("tester", role, airline_id) if role else Actor.anonymous()
     return Context(actor, "request-1", lambda: now or datetime.now(UTC), stores, INSTALLATION, SIGNING_KEY, Loaders())
 
 
-async def tell_graph(stores: Stores) -> int:
-    """Brings the graph up to date; answers how many notices that took.
+async def project_changes(stores: Stores) -> int:
+    """Projects all pending changes to the graph; returns their number.
 
-    A graph that has just started plans its statements, for which it may need longer than a projector waits.
+    A graph database that has just started plans its statements, which may take longer than a projector waits.
     """
     projector = Projector(stores.postgres, stores.neo4j, "test")
-    told = 0
+    projected = 0
     for attempt in count():
         try:
             while step := await projector.step():
-                told += step
+                projected += step
         except Unavailable:
-            if attempt == MOST_ATTEMPTS:
+            if attempt == MAX_ATTEMPTS:
                 raise
-            await asyncio.sleep(1)  # a graph that is taken for away is asked again every now and then
+            await asyncio.sleep(1)  # a graph that counts as unavailable is probed again at intervals
         else:
             break
     await outbox.release(stores.postgres, Consumer.GRAPH, projector.owner)
-    return told
+    return projected
 
 
 @dataclass
 class Builder:
-    """Writes one airline's records; everything has a name by which tests find its id again."""
+    """Writes the records of one airline; each has a name by which tests find its id."""
 
     stores: Stores
     airline_id: int = OURS
@@ -249,14 +248,14 @@ class Builder:
     def scan(
         self, tag: str, kind: str, airport: str, when: str | datetime, flight: str | None = None, **more: Any
     ) -> Scan:
-        """A scan of the first day, see ``at``; ``flight`` by the builder's name."""
-        moment = at(when) if isinstance(when, str) else when
-        return Scan(tag, EventKind(kind), moment, airport, flight=self.keys[flight] if flight else None, **more)
+        """A scan at a time as of ``at``; ``flight`` is the builder's name of a flight."""
+        time = at(when) if isinstance(when, str) else when
+        return Scan(tag, EventKind(kind), time, airport, flight=self.keys[flight] if flight else None, **more)
 
-    async def record(self, *happened: Scan, received_at: datetime | None = None) -> list[events.RecordedScan]:
-        """Records scans as a service of the airline would."""
+    async def record(self, *scans: Scan, received_at: datetime | None = None) -> list[events.RecordedScan]:
+        """Records scans as a service of the airline does."""
         context = context_of(self.stores, Role.SERVICE, self.airline_id)
-        return await events.record_scans(context, happened, received_at)
+        return await events.record_scans(context, scans, received_at)
 
     async def network(self) -> None:
         """Publishes airports, routes and all flights to the graph."""
@@ -264,7 +263,7 @@ class Builder:
         await publish(self.stores.postgres, self.airline_id, changes)
 
     def id(self, type_name: str, name: str) -> str:
-        """The global id of something by its name here: ``Bag``, ``Flight``, ``Passenger``, ``Pir``."""
+        """The global id of a ``Bag``, ``Flight``, ``Passenger`` or ``Pir`` by its name here."""
         named = {"Bag": self.bags, "Flight": self.flights, "Passenger": self.passengers, "Pir": self.pirs}
         return join(type_name, named[type_name][name])
 
@@ -279,8 +278,8 @@ SEEN = "0125000001"
 
 BAGS = {
     "delivered": "MIA - PTY - GRU on CM335 and CM758, handed to its passenger; no transfer scan at PTY: a gap",
-    "missed": "the same plan; not seen for CM758, left behind at PTY, tagged anew for CM702; an open file",
-    "damaged": "MIA - PTY on CM335, at claim; an older open file and a newer closed one",
+    "missed": "the same plan; not seen for CM758, left behind at PTY, rush-tagged for CM702; an open PIR",
+    "damaged": "MIA - PTY on CM335, at claim; an older open PIR and a newer closed one",
     "loaded": "PTY - BOG, loaded on CM411, which has not left",
     "expected": "PTY - BOG on CM411, never seen",
     "misrouted": "MIA - PTY - BOG on CM335 and CM411, came out at LIM",
@@ -289,7 +288,7 @@ BAGS = {
 
 
 async def our_day(stores: Stores) -> Builder:
-    """The first airline's records and scans."""
+    """The records and scans of the first airline."""
     build = Builder(stores)
     for airport in (
         ("PTY", "Panama City", "Panama", "PA", "America/Panama"),
@@ -361,7 +360,7 @@ def _our_scans(build: Builder) -> list[Scan]:
 
 
 async def their_day(stores: Stores) -> Builder:
-    """The second airline's: the same tag, name, locator, flight number, date and file as the first's."""
+    """The records and scans of the second airline, with the same tag, name, locator, flight, date and PIR reference."""
     build = await Builder.of_new_airline(stores, THEIRS, "ZZ")
     await build.route("BOG", "LIM", 190)
     await build.flight(758, "PTY", "GRU", at("16:30"), 435)
@@ -376,33 +375,33 @@ async def their_day(stores: Stores) -> Builder:
 
 
 def _designator(number: int) -> str:
-    """Two signs for each number up to 453; after it comes CM."""
+    """A designator of two characters for each number up to 453, the one before CM."""
     return SIGNS[number // len(SIGNS)] + SIGNS[number % len(SIGNS)]
 
 
 @dataclass
 class World:
-    """What there is to ask about, over open stores.
+    """The fixed records over open stores.
 
-    Tests that change something do so for an airline of their own, so that others find what they expect.
+    Tests that change records do so for an airline of their own, so that other tests find what they expect.
     """
 
     stores: Stores
     ours: Builder
     theirs: Builder
-    airlines: int = NOBODYS
-    mark: str = field(default_factory=lambda: uuid4().hex)
+    airlines: int = SPARE
+    stamp: str = field(default_factory=lambda: uuid4().hex)
 
     @classmethod
     async def make(cls, stores: Stores) -> Self:
-        """Fills migrated, empty records; the graph learns of it by ``retell``."""
+        """Fills migrated, empty records; ``rebuild_graph`` fills the graph."""
         ours = await our_day(stores)
         theirs = await their_day(stores)
-        await Builder.of_new_airline(stores, NOBODYS, "YY")
+        await Builder.of_new_airline(stores, SPARE, "YY")
         return cls(stores, ours, theirs)
 
     async def another_airline(self) -> Builder:
-        """An airline that nobody else uses: parties, a few flights, no bags."""
+        """An airline for one test: parties, a few flights, no bags."""
         self.airlines += 1
         build = await Builder.of_new_airline(self.stores, self.airlines, _designator(self.airlines))
         await build.flight(335, "MIA", "PTY", at("12:00"), 180)
@@ -410,12 +409,12 @@ class World:
         await build.flight(411, "PTY", "BOG", at("18:00"), 95)
         return build
 
-    async def retell(self) -> None:
-        """Makes the graph anew from the records, if somebody else has used it since."""
+    async def rebuild_graph(self) -> None:
+        """Rebuilds the graph from the records, if another world has used it since."""
         graph = self.stores.neo4j
-        if not await graph.execute_read("MATCH (mark:World {of: $of}) RETURN mark", {"of": self.mark}):
+        if not await graph.execute_read("MATCH (world:World {of: $of}) RETURN world", {"of": self.stamp}):
             await graph.execute_write("MATCH (node) DETACH DELETE node")
             await load_graph_schema(graph)
             await self.stores.postgres.execute("UPDATE outbox SET done_at = NULL")
-            await tell_graph(self.stores)
-            await graph.execute_write("CREATE (:World {of: $of})", {"of": self.mark})
+            await project_changes(self.stores)
+            await graph.execute_write("CREATE (:World {of: $of})", {"of": self.stamp})

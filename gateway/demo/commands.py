@@ -10,7 +10,7 @@ import httpx
 
 import seeds
 from gateway.config import Settings
-from gateway.console import Progress, console
+from gateway.console import console
 from gateway.demo.keys import FOLDER, demo_secrets
 from gateway.demo.supervisor import run_demo, run_reset
 from gateway.demo.walkthrough import Walkthrough, WalkthroughError
@@ -20,6 +20,7 @@ from gateway.initialise import initialise, operator, seed
 from gateway.lifespan import open_stores
 from integrations.embedded.process import StartError
 from integrations.partners.mocks.sendgrid import public_key
+from integrations.progress import Progress
 from resolvers.actor import Role
 
 SIGN_IN = timedelta(hours=12)

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from gateway.console import Progress
+from integrations.progress import Progress
 
 PATIENCE_SECONDS = 120.0
 MOST_BAGS = 100

@@ -16,7 +16,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.console import Progress
 from gateway.http.auth import TokenVerifier
 from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import record_of
@@ -24,6 +23,7 @@ from integrations.deadline import deadline
 from integrations.errors import OutsideError
 from integrations.messages.formats import pieces_of
 from integrations.messages.split_input import InputPiece, Splitter
+from integrations.progress import Progress
 from resolvers.context import Context
 from resolvers.ingestion.pipeline import BATCH, IngestResult, IntakeChannel, ingest
 from resolvers.installation import Installation

@@ -52,7 +52,7 @@ async def _api(settings: Settings, _world: World) -> AsyncIterator[Api]:
 @pytest.fixture(scope="module")
 async def world(_world: World) -> World:
     """What there is to ask about, in the graph too."""
-    await _world.retell()
+    await _world.rebuild_graph()
     return _world
 
 

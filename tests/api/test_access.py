@@ -9,7 +9,7 @@ from resolvers.actor import Role
 from schema.build import build_schema
 from schema.fields.node import join
 from tests.gateway import Api
-from tests.world import DELIVERED, NOBODYS, THEIRS, Builder, World
+from tests.world import DELIVERED, SPARE, THEIRS, Builder, World
 
 READERS = (Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN)
 # What passengers are told holds their names.
@@ -100,7 +100,7 @@ NOTHING: dict[str, Any] = {
 
 @pytest.mark.parametrize("field", NOTHING)
 async def test_another_airline_sees_nothing_of_ours(api: Api, world: World, field: str) -> None:
-    data = await api.ask(f"{{{field}{questions(world.ours)[field]}}}", airline_id=NOBODYS)
+    data = await api.ask(f"{{{field}{questions(world.ours)[field]}}}", airline_id=SPARE)
     assert data[field] == NOTHING[field]
 
 
@@ -198,7 +198,7 @@ async def test_without_a_credential_nothing_is_changed(api: Api, world: World) -
 
 async def test_another_airlines_flight_cannot_be_changed(api: Api, world: World) -> None:
     change = {"flightId": world.ours.id("Flight", "CM411"), "gate": "X1"}
-    data = await api.ask(UPDATE, Role.ADMIN, NOBODYS, i=change)
+    data = await api.ask(UPDATE, Role.ADMIN, SPARE, i=change)
     flight = await api.ask('{flight(by:{designator:"CM411"}){gate}}')
 
     assert data["updateFlight"] == {"changed": False, "userErrors": [{"code": "NOT_FOUND", "field": "flightId"}]}

@@ -20,7 +20,7 @@ from resolvers.actor import Role
 from resolvers.installation import Stores
 from schema.fields.node import join
 from tests.gateway import Api, serving
-from tests.world import NOBODYS, OURS, World
+from tests.world import OURS, SPARE, World
 
 TOKEN, PUBLIC = "twilio-token", "https://bags.example"
 NOW = datetime.now(UTC)
@@ -105,7 +105,7 @@ async def test_an_agent_sends_again_or_gives_up(
 async def test_another_airlines_effects_are_not_there(api: Api, sent: Sent) -> None:
     effect_id = await sent.make(EffectState.FAILED)
     given = {"effectId": join("Effect", effect_id)}
-    payload = (await api.ask(DECIDE % "cancelEffect", airline_id=NOBODYS, i=given))["cancelEffect"]
+    payload = (await api.ask(DECIDE % "cancelEffect", airline_id=SPARE, i=given))["cancelEffect"]
     assert payload["userErrors"][0]["code"] == "NOT_FOUND"
     assert await sent.state(effect_id) == EffectState.FAILED
 

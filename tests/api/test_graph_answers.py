@@ -10,7 +10,7 @@ import pytest
 
 from gateway.config import Settings
 from tests.gateway import Api, serving
-from tests.world import Builder, World, at, tell_graph
+from tests.world import Builder, World, at, project_changes
 
 MINIMUM = 50
 PLACES = ("BELT1", "CLAIMBELT4", "SORTER1", "CART7", "BELTWAY3", "")
@@ -54,7 +54,7 @@ async def hub(world: World) -> Builder:
     await airline.record(*scans)
     await airline.network()
     await _busy(await world.another_airline(), [(scan.at, scan.airport, scan.place) for scan in scans])
-    await tell_graph(world.stores)
+    await project_changes(world.stores)
     return airline
 
 
@@ -157,11 +157,11 @@ async def test_of_a_cancelled_inbound_all_miss(api: Api, hub: Builder) -> None:
     set_status = "UPDATE flights SET status = $2, version = version + 1 WHERE id = $1"
     await hub.stores.postgres.execute(set_status, hub.flights["CM335"], "CANCELLED")
     await hub.network()
-    await tell_graph(hub.stores)
+    await project_changes(hub.stores)
     data = await api.ask(query, airline_id=hub.airline_id, id=hub.id("Flight", "CM335"))
     await hub.stores.postgres.execute(set_status, hub.flights["CM335"], "SCHEDULED")
     await hub.network()
-    await tell_graph(hub.stores)
+    await project_changes(hub.stores)
     missed = data["flight"]["blastRadius"]
     everybody = await _blast(hub, 24 * 60)
 

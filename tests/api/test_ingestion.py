@@ -17,7 +17,7 @@ from resolvers.actor import Role
 from tests.gateway import Api, credential
 from tests.stores.test_pipeline import LOCAL, RUSH_LOADED, SAMPLES, TRANSFER
 from tests.type_b_messages import LOADED_BPM
-from tests.world import Builder, context_of, tell_graph
+from tests.world import Builder, context_of, project_changes
 
 RECEIVED = "2025-11-23T23:00:00+00:00"
 INGEST = """
@@ -111,7 +111,7 @@ async def test_events_show_the_message_that_they_were_read_from(sender: Sender, 
     await sender.ingest("".join(SAMPLES))
     await sender.ask(RECORD, i={"scans": [SCAN]})
     if source == "GRAPH":
-        await tell_graph(airline.stores)
+        await project_changes(airline.stores)
     with count_statements() as counted:
         bags = (await sender.ask(EVENTS))["nodes"]
     masked = (await sender.ask(EVENTS, Role.ANALYST))["nodes"]

@@ -10,7 +10,7 @@ import pytest
 from gateway.config import Settings
 from gateway.workers import workers
 from tests.gateway import Api, serving
-from tests.world import DELIVERED, LOADED, MISROUTED, MISSED, SEEN, Builder, World, tell_graph
+from tests.world import DELIVERED, LOADED, MISROUTED, MISSED, SEEN, Builder, World, project_changes
 
 JOURNEY = """
     query($tag: String!) { bag(by: {tag: $tag}) { version journey {
@@ -136,12 +136,12 @@ async def test_a_journey_says_how_far_the_graph_is_behind(api: Api, airline: Bui
         return journey["source"], journey["version"], journey["behind"], kinds
 
     await airline.record(airline.scan(DELIVERED, "ACCEPTED", "PTY", "12:00"))
-    await tell_graph(airline.stores)
+    await project_changes(airline.stores)
     told = await state()
     await airline.record(airline.scan(DELIVERED, "SORTED", "PTY", "12:10"))
     await airline.record(airline.scan(DELIVERED, "LOADED", "PTY", "12:20"))
     ahead = await state()
-    await tell_graph(airline.stores)
+    await project_changes(airline.stores)
     caught_up = await state()
 
     assert told == ("GRAPH", 2, 0, ["ACCEPTED"])

@@ -12,7 +12,7 @@ from resolvers.events import MIN_JSON_PARENTS
 from schema.runtime.executors import ExecutorName
 from tests.executor import chosen
 from tests.gateway import Api, serving
-from tests.world import Builder, World, at, tell_graph
+from tests.world import Builder, World, at, project_changes
 
 ONE_BAG = """
     query($tag: String!) { bag(by: {tag: $tag}) {
@@ -76,7 +76,7 @@ async def full_flight(world: World) -> Builder:
             flight = "CM335" if kind in ("LOADED", "ARRIVED") else None
             scans.append(airline.scan(tag, kind, "PTY" if kind == "ARRIVED" else "MIA", when, flight, place="BELT1"))
     await airline.record(*scans)
-    await tell_graph(airline.stores)
+    await project_changes(airline.stores)
     return airline
 
 

@@ -66,7 +66,7 @@ async def gateway(
     settings = settings_for(url, embedded_redis.url, access).model_copy(update={"graphiql": True})
     async with open_stores(settings) as stores:
         world = await World.make(stores)
-        await world.retell()
+        await world.rebuild_graph()
     return create_app(settings)
 
 

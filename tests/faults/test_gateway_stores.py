@@ -28,7 +28,7 @@ from resolvers.actor import Role
 from resolvers.installation import Stores
 from tests.conftest import Neo4jCredentials
 from tests.faults.processes import eventually, frozen
-from tests.gateway import NOBODY, SECRET, Api, settings_for
+from tests.gateway import NO_PARTNERS, SECRET, Api, settings_for
 from tests.world import DELIVERED, LOADED, OURS, SIGNING_KEY, open_stores, our_day
 
 # Limits for a response: a dead store fails at once; a hanging one takes half a second, and its probe a whole one.
@@ -131,7 +131,7 @@ def environment_of(settings: Settings, port: int) -> dict[str, str]:
         "NEO4J_USER": settings.neo4j_user,
         "NEO4J_PASSWORD": settings.neo4j_password.get_secret_value(),
         "JWT_SECRET": SECRET,
-        "EXTERNAL_SERVICES": NOBODY,
+        "EXTERNAL_SERVICES": NO_PARTNERS,
         "SECRET_KEY": SIGNING_KEY.decode(),
         "HOST": "127.0.0.1",
         "PORT": str(port),

@@ -1,4 +1,4 @@
-"""One class name, one meaning: two public classes of one name are refused, except a GraphQL type and what it shows."""
+"""One class name, one meaning: two public classes must not share a name, except a GraphQL type and its record."""
 
 import ast
 from collections import defaultdict
@@ -9,7 +9,7 @@ import pytest
 from tests.guards.sources import PACKAGES, ROOT, name_of
 
 TYPES = "schema/types/"
-# Modules whose classes a GraphQL type may mirror: the type has the name of the record that its values are.
+# Modules whose classes a GraphQL type may mirror: the type has the name of the record that it shows.
 MIRRORED = ("integrations/records/", "integrations/stores/", "resolvers/")
 
 

@@ -1,4 +1,4 @@
-"""What stands in two places is the same in both."""
+"""Facts that stand in two files of the repository are equal in both."""
 
 import re
 import subprocess
@@ -47,7 +47,7 @@ def _shown(default: Any) -> str:
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
 
-def test_the_files_of_config_hold_no_setting_that_nobody_reads() -> None:
+def test_the_files_of_config_hold_no_unknown_setting() -> None:
     names = {
         line.partition(":")[0]
         for path in (ROOT / "config").rglob("*.yaml")

@@ -80,7 +80,7 @@ def masked_fields() -> dict[str, set[Role]]:
     return found
 
 
-def test_the_table_of_masked_fields_is_the_schemas() -> None:
+def test_the_table_of_masked_fields_equals_the_schema() -> None:
     masked = masked_fields()
     seeing = {role for role in Role if Actor("somebody", role, 1).sees_personal_data}
     assert masked.keys().isdisjoint(CHECKED_BY_RESOLVER)

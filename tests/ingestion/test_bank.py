@@ -19,7 +19,7 @@ from resolvers.actor import Role
 from resolvers.installation import Stores
 from tests.conftest import Neo4jCredentials, make_database
 from tests.gateway import credential, serving, settings_for
-from tests.world import OURS, open_stores, tell_graph
+from tests.world import OURS, open_stores, project_changes
 
 DAY = date(2026, 11, 15)
 BAGS = 300
@@ -65,7 +65,7 @@ async def test_the_recount_agrees_bag_for_bag(settings: Settings, stores: Stores
         assert written.events <= first.json()["events"] <= written.events * 1.01
         repeated = await api.client.post(PATH, content=chunks(file), headers=headers)
         assert (repeated.json()["messages"], repeated.json()["events"]) == (0, 0)
-        await tell_graph(stores)
+        await project_changes(stores)
         expected = list(recounted(file).bags())
         api.client.headers.update(credential(Role.ANALYST))
         gateway = GatewayClient(api.client)

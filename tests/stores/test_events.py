@@ -28,7 +28,7 @@ from resolvers.rules.bag_state import flown_legs
 from resolvers.rules.custody import custody_points
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
-from tests.world import DAY, Builder, World, at, context_of, open_stores, our_day, tell_graph
+from tests.world import DAY, Builder, World, at, context_of, open_stores, our_day, project_changes
 
 TAG = "0230111111"
 LATER = UNKNOWN_TAG_WINDOW + timedelta(days=1)
@@ -276,7 +276,7 @@ async def outcome_of(airline: Builder, batches: list[list[Any]], *, booked: bool
         await airline.bag("bag", TAG, None, ["CM335", "CM758"])
     for batch in batches:
         await airline.record(*(_scan(airline, *one) for one in batch), received_at=DAY + timedelta(days=5))
-    await tell_graph(airline.stores)
+    await project_changes(airline.stores)
     records, airline_id = airline.stores.postgres, airline.airline_id
     context = context_of(airline.stores, airline_id=airline_id)
     [row] = await records.fetch("SELECT * FROM bags WHERE airline_id = $1", airline_id, record_class=Bag)

@@ -17,7 +17,7 @@ from resolvers.workers.graph_check import Comparison, Difference
 from resolvers.workers.projector import Projector, full_projections
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
-from tests.world import DELIVERED, MISSED, NOBODYS, Builder, World, at, open_stores, our_day, tell_graph, their_day
+from tests.world import DELIVERED, MISSED, SPARE, Builder, World, at, open_stores, our_day, project_changes, their_day
 
 # Statements that break the graph of the delivered bag or of its flight, with a part of the check's report.
 BREAKS = {
@@ -66,8 +66,8 @@ async def stores(migrated_url: str, redis_url: str, neo4j_credentials: Neo4jCred
 
 @pytest.fixture(scope="module")
 async def world(stores: Stores) -> World:
-    made = World(stores, await our_day(stores), await their_day(stores), NOBODYS)
-    await tell_graph(stores)
+    made = World(stores, await our_day(stores), await their_day(stores), SPARE)
+    await project_changes(stores)
     return made
 
 
@@ -133,7 +133,7 @@ async def test_a_pending_change_is_no_difference(world: World, monkeypatch: pyte
     monkeypatch.undo()
     looking = asyncio.create_task(checked(airline))
     await asyncio.sleep(0.2)
-    await tell_graph(airline.stores)
+    await project_changes(airline.stores)
     later, none = await looking
 
     assert (reported, found.different, found.undecided) == ([], 0, 1 + len(airline.flights))
@@ -174,7 +174,7 @@ async def _project_all(airline: Builder) -> None:
     events = await records.fetch("SELECT bag_id, id FROM events WHERE airline_id = $1", airline_id)
     everything = [*map(tuple, events), *((bag_id, None) for bag_id in airline.bags.values())]
     await outbox.enqueue_bag_changes(records, airline_id, Consumer.GRAPH, everything, [*airline.bags.values()])
-    await tell_graph(airline.stores)
+    await project_changes(airline.stores)
 
 
 async def test_changes_during_a_rebuild_are_not_swept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +187,7 @@ async def test_changes_during_a_rebuild_are_not_swept(world: World, monkeypatch:
             await airline.flight(900, "PTY", "GRU", at("20:00"), 435)
             await airline.network()
             await airline.record(airline.scan(DELIVERED, "LOADED", "PTY", "19:30", "CM900"))
-            await tell_graph(world.stores)
+            await project_changes(world.stores)
         return await bag_ids_in_graph(*arguments)
 
     monkeypatch.setattr(drift, "bag_ids_in_graph", late)

@@ -31,14 +31,14 @@ from tests.gateway import settings_for
 from tests.world import (
     DELIVERED,
     MISSED,
-    NOBODYS,
+    SPARE,
     Builder,
     World,
     at,
     context_of,
     open_stores,
     our_day,
-    tell_graph,
+    project_changes,
     their_day,
 )
 
@@ -58,8 +58,8 @@ async def stores(migrated_url: str, redis_url: str, neo4j_credentials: Neo4jCred
 
 @pytest.fixture(scope="module")
 async def world(stores: Stores) -> World:
-    made = World(stores, await our_day(stores), await their_day(stores), NOBODYS)
-    await tell_graph(stores)
+    made = World(stores, await our_day(stores), await their_day(stores), SPARE)
+    await project_changes(stores)
     return made
 
 
@@ -67,7 +67,7 @@ async def world(stores: Stores) -> World:
 async def airline(world: World) -> AsyncIterator[Builder]:
     """An airline of the test's own; its pending changes are projected at the end."""
     yield await world.another_airline()
-    await tell_graph(world.stores)
+    await project_changes(world.stores)
 
 
 async def journey_of(airline: Builder, name: str) -> Any:
@@ -125,12 +125,12 @@ async def test_the_graph_equals_the_records(world: World, name: str) -> None:
 async def test_a_repeated_projection_changes_nothing(world: World) -> None:
     before = await snapshot(world.stores)
     await set_pending(world.stores)
-    assert await tell_graph(world.stores) > 0
+    assert await project_changes(world.stores) > 0
     assert await snapshot(world.stores) == before
 
 
 async def test_without_pending_changes_it_does_nothing(world: World) -> None:
-    assert await tell_graph(world.stores) == 0
+    assert await project_changes(world.stores) == 0
 
 
 async def test_no_personal_data_reach_the_graph(world: World) -> None:
@@ -154,7 +154,7 @@ async def test_a_flights_change_reaches_the_graph_with_the_bags_it_moved(airline
         "UPDATE flights SET actual_departure = $2, version = 2 WHERE id = $1", airline.flights["CM335"], at("12:05")
     )
     await publish(airline.stores.postgres, airline.airline_id, ChangeSet(flights=[airline.flights["CM335"]]))
-    await tell_graph(airline.stores)
+    await project_changes(airline.stores)
 
     journey = await journey_of(airline, "one")
     assert [(leg.flight.designator, leg.flight.actual_departure) for leg in journey.flown] == [("CM335", at("12:05"))]
@@ -165,13 +165,13 @@ async def test_a_route_that_ended_leaves_the_graph(airline: Builder) -> None:
     for destination in ("MIA", "GRU"):
         await airline.route("PTY", destination, 180)
     await airline.network()
-    await tell_graph(airline.stores)
+    await project_changes(airline.stores)
     both = await airline.stores.neo4j.execute_read(ways, {"id": airline.airline_id})
     await airline.stores.postgres.execute(
         "DELETE FROM routes WHERE airline_id = $1 AND 'GRU' IN (origin, destination)", airline.airline_id
     )
     await airline.network()
-    await tell_graph(airline.stores)
+    await project_changes(airline.stores)
 
     assert [row["iata"] for row in both] == ["GRU", "MIA"]
     assert await airline.stores.neo4j.execute_read(ways, {"id": airline.airline_id}) == [{"iata": "MIA"}]
@@ -185,13 +185,13 @@ async def test_an_event_alone_leaves_the_projected_plan_unchanged(airline: Build
     graph, bag = airline.stores.neo4j, {"bag": await _projected_bag(airline)}
     await airline.stores.postgres.execute("DELETE FROM bag_legs WHERE bag_id = $1 AND seq = 2", bag["bag"])
     await airline.record(airline.scan(DELIVERED, "SORTED", "MIA", "11:10"))
-    await tell_graph(airline.stores)
+    await project_changes(airline.stores)
     by_event = await graph.execute_read(PLANNED, bag)
     await airline.stores.postgres.execute("UPDATE bags SET version = version + 1 WHERE id = $1", bag["bag"])
     await outbox.enqueue_bag_changes(
         airline.stores.postgres, airline.airline_id, Consumer.GRAPH, [(bag["bag"], None)], [bag["bag"]]
     )
-    await tell_graph(airline.stores)
+    await project_changes(airline.stores)
 
     assert by_event == [{"designator": "CM335"}, {"designator": "CM758"}]
     assert await graph.execute_read(PLANNED, bag) == [{"designator": "CM335"}]
@@ -220,7 +220,7 @@ async def test_an_event_that_turns_out_to_be_another_kind_is_corrected(airline: 
     await records.execute("UPDATE events SET kind = 'TRANSFER_IN', rank = 7 WHERE id = $1", event_id)
     await records.execute("UPDATE bags SET version = version + 1 WHERE id = $1", bag_id)
     await outbox.enqueue_bag_changes(records, airline.airline_id, Consumer.GRAPH, [(bag_id, event_id)], ())
-    await tell_graph(airline.stores)
+    await project_changes(airline.stores)
 
     journey = await journey_of(airline, "one")
     assert [(event.id, event.kind, event.rank) for event in journey.events] == [(event_id, "TRANSFER_IN", 7)]
@@ -230,7 +230,7 @@ async def test_a_merged_bag_gives_its_events_to_the_other_and_is_deleted(airline
     first = await _projected_bag(airline)
     await airline.bag("other", MISSED, None, ["CM335"])
     await airline.record(airline.scan(MISSED, "LOADED", "MIA", "11:20", "CM335"))
-    await tell_graph(airline.stores)
+    await project_changes(airline.stores)
     second, records = airline.bags["other"], airline.stores.postgres
     [event_id] = await records.fetchval("SELECT array_agg(id) FROM events WHERE bag_id = $1", second)
     await records.execute("UPDATE events SET bag_id = $2 WHERE bag_id = $1", second, first)
@@ -240,7 +240,7 @@ async def test_a_merged_bag_gives_its_events_to_the_other_and_is_deleted(airline
     await records.execute("UPDATE bags SET version = version + 1 WHERE id = $1", first)
     changes = ChangeSet(bags=[(first, event_id), (second, None)], replanned=[first])
     await publish(records, airline.airline_id, changes)
-    await tell_graph(airline.stores)
+    await project_changes(airline.stores)
     del airline.bags["other"]
     found: list[Difference] = []
     await check(airline.stores, airline.airline_id, found.append)
@@ -259,7 +259,7 @@ async def _projected_bag(airline: Builder) -> int:
     await airline.bag("one", DELIVERED, None, ["CM335", "CM758"])
     await airline.network()
     await airline.record(airline.scan(DELIVERED, "SORTED", "MIA", "11:00"))
-    await tell_graph(airline.stores)
+    await project_changes(airline.stores)
     return airline.bags["one"]
 
 
@@ -272,7 +272,7 @@ async def test_an_older_version_never_overwrites_a_newer_one(airline: Builder, m
     await airline.record(airline.scan(DELIVERED, "LOADED", "MIA", "11:00", "CM335", custodian="CM"))
     old = await bags.by_id(airline.stores.postgres, airline.airline_id, [airline.bags["one"]])
     await airline.record(airline.scan(DELIVERED, "OFFLOADED", "MIA", "11:30", "CM335", custodian="HANDLER"))
-    await tell_graph(airline.stores)
+    await project_changes(airline.stores)
     newest = plain(await journey_of(airline, "one"))
 
     async def as_it_was(_records: object, _airline_id: int, ids: Sequence[int]) -> dict[int, Bag]:
@@ -280,7 +280,7 @@ async def test_an_older_version_never_overwrites_a_newer_one(airline: Builder, m
 
     monkeypatch.setattr(bags, "by_id", as_it_was)
     await set_pending(airline.stores)
-    await tell_graph(airline.stores)
+    await project_changes(airline.stores)
     monkeypatch.undo()
 
     journey = await journey_of(airline, "one")
@@ -378,7 +378,7 @@ async def test_the_lag_counts_waiting_messages_and_the_age_of_the_oldest(airline
 async def test_old_processed_messages_are_deleted_and_young_ones_kept(airline: Builder) -> None:
     for tag in (DELIVERED, MISSED):
         await airline.record(airline.scan(tag, "POSITION", "PTY", "12:00"))
-    await tell_graph(airline.stores)
+    await project_changes(airline.stores)
     await airline.stores.postgres.execute(
         "UPDATE outbox SET done_at = now() - interval '25 hours' WHERE airline_id = $1 AND subject_id % 2 = 0",
         airline.airline_id,

@@ -55,7 +55,7 @@ from resolvers.workers.graph_check import rebuild
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
 from tests.statements import ALL_JOINED, CYPHER, SQL, SQL_COMMAND, Statement, modules, statements, tenant_tables
-from tests.world import DAY, DELIVERED, NOBODYS, OURS, World, at, context_of, open_stores
+from tests.world import DAY, DELIVERED, OURS, SPARE, World, at, context_of, open_stores
 
 LAYOUT = (("what", "kind"), ("where", "place"))
 CONDITION = PartnerCondition(Service.SMS, "CLOSED", enabled=True, mock=True, healthy=True, latency_ms=1.0)
@@ -74,7 +74,7 @@ async def world(stores: Stores) -> World:
     made = await World.make(stores)
     times = "estimated_departure = scheduled_departure, estimated_arrival = scheduled_arrival"
     await stores.postgres.execute(f"UPDATE flights SET gate = 'A7', {times}")
-    await made.retell()
+    await made.rebuild_graph()
     await rebuild(stores, OURS, lambda _: None)
     await _sends_of_all_kinds(made)
     async with stores.postgres.transaction() as records:
@@ -220,166 +220,164 @@ def reads() -> dict[str, Call]:
     """Each read of our rows under another airline; every one must return nothing."""
     page, backward = Page(10), Page(10, None, backward=True)
     return {
-        "bags.by_id": lambda w, r: bags.by_id(r, NOBODYS, [*w.ours.bags.values()]),
-        "bags.lock": lambda w, r: bags.lock(r, NOBODYS, [*w.ours.bags.values()]),
-        "bags.by_tag": lambda _, r: bags.by_tag(r, NOBODYS, parse_tag(DELIVERED), 10),
-        "bags.related_by_tag": lambda _, r: bags.related_by_tag(r, NOBODYS, DELIVERED, 10, *ALL_JOINED, LAYOUT),
-        "bags.by_tag printed": lambda _, r: bags.by_tag(r, NOBODYS, parse_tag("CM456781"), 10),
-        "bags.page": lambda _, r: bags.page(r, NOBODYS, None, None, page),
-        "bags.page backward": lambda _, r: bags.page(r, NOBODYS, None, None, backward),
-        "bags.of_flights": lambda w, r: bags.of_flights(r, NOBODYS, [*w.ours.flights.values()], page),
+        "bags.by_id": lambda w, r: bags.by_id(r, SPARE, [*w.ours.bags.values()]),
+        "bags.lock": lambda w, r: bags.lock(r, SPARE, [*w.ours.bags.values()]),
+        "bags.by_tag": lambda _, r: bags.by_tag(r, SPARE, parse_tag(DELIVERED), 10),
+        "bags.related_by_tag": lambda _, r: bags.related_by_tag(r, SPARE, DELIVERED, 10, *ALL_JOINED, LAYOUT),
+        "bags.by_tag printed": lambda _, r: bags.by_tag(r, SPARE, parse_tag("CM456781"), 10),
+        "bags.page": lambda _, r: bags.page(r, SPARE, None, None, page),
+        "bags.page backward": lambda _, r: bags.page(r, SPARE, None, None, backward),
+        "bags.of_flights": lambda w, r: bags.of_flights(r, SPARE, [*w.ours.flights.values()], page),
         "bags.of_flights_with_passengers": lambda w, r: bags.of_flights_with_passengers(
-            r, NOBODYS, [*w.ours.flights.values()], page, ALL_JOINED[0], LAYOUT, 2
+            r, SPARE, [*w.ours.flights.values()], page, ALL_JOINED[0], LAYOUT, 2
         ),
-        "bags.of_flights backward": lambda w, r: bags.of_flights(r, NOBODYS, [*w.ours.flights.values()], backward),
-        "bags.of_passengers": lambda w, r: bags.of_passengers(r, NOBODYS, [*w.ours.passengers.values()]),
-        "bags.of_pirs": lambda w, r: bags.of_pirs(r, NOBODYS, [*w.ours.pirs.values()]),
-        "bags.tags": lambda w, r: bags.tags(r, NOBODYS, [*w.ours.bags.values()]),
-        "bags.tagged_at": lambda _, r: bags.tagged_at(r, NOBODYS, [DELIVERED], [at("12:00")]),
-        "bags.count_by_state": lambda _, r: bags.count_by_state(r, NOBODYS),
-        "flights.by_id": lambda w, r: flights.by_id(r, NOBODYS, [*w.ours.flights.values()]),
-        "flights.lock": lambda w, r: flights.lock(r, NOBODYS, [*w.ours.flights.values()]),
-        "flights.ids_by_key": lambda w, r: flights.ids_by_key(r, NOBODYS, [*w.ours.keys.values()]),
-        "flights.by_designator": lambda _, r: flights.by_designator(r, NOBODYS, "CM", 758, "", None, at("12:00"), 10),
-        "flights.page": lambda _, r: flights.page(r, NOBODYS, None, None, None, None, page),
-        "flights.page backward": lambda _, r: flights.page(r, NOBODYS, None, None, None, None, backward),
-        "flights.legs_of_bags": lambda w, r: flights.legs_of_bags(r, NOBODYS, [*w.ours.bags.values()]),
-        "flights.bag_ids": lambda w, r: flights.bag_ids(r, NOBODYS, [*w.ours.flights.values()]),
-        "flights.bag_counts": lambda w, r: flights.bag_counts(r, NOBODYS, [*w.ours.flights.values()]),
-        "passengers.by_id": lambda w, r: passengers.by_id(r, NOBODYS, [*w.ours.passengers.values()]),
-        "passengers.by_name": lambda _, r: passengers.by_name(r, NOBODYS, "", 10),
-        "passengers.by_locator": lambda _, r: passengers.by_locator(r, NOBODYS, "F7K2QX", 10),
-        "pirs.by_id": lambda w, r: pirs.by_id(r, NOBODYS, [*w.ours.pirs.values()]),
-        "pirs.by_reference": lambda _, r: pirs.by_reference(r, NOBODYS, "GRUCM12345", 10),
-        "pirs.page": lambda _, r: pirs.page(r, NOBODYS, PirFilter(), page),
-        "pirs.page backward": lambda _, r: pirs.page(r, NOBODYS, PirFilter(), backward),
-        "pirs.by_urgency": lambda _, r: pirs.by_urgency(r, NOBODYS, PirFilter(), page),
-        "pirs.by_urgency backward": lambda _, r: pirs.by_urgency(r, NOBODYS, PirFilter(), backward),
-        "pirs.lock": lambda w, r: pirs.lock(r, NOBODYS, w.ours.pirs["GRUCM12345"]),
-        "pirs.open_of_bags": lambda w, r: pirs.open_of_bags(r, NOBODYS, [*w.ours.bags.values()], "DELAYED"),
-        "pirs.after": lambda w, r: pirs.after(r, NOBODYS, [*w.ours.pirs.values()]),
-        "pirs.history": lambda w, r: pirs.history(r, NOBODYS, [*w.ours.pirs.values()]),
-        "idempotency.find_result": lambda _, r: idempotency.find_result(r, NOBODYS, "tester", "key-of-a-test"),
-        "pirs.of_bags": lambda w, r: pirs.of_bags(r, NOBODYS, [*w.ours.bags.values()]),
-        "pirs.descriptions": lambda w, r: pirs.descriptions(r, NOBODYS, [*w.ours.pirs.values()]),
-        "pirs.count_by_status": lambda _, r: pirs.count_by_status(r, NOBODYS),
-        "matches.traced": lambda w, r: matches.traced(r, NOBODYS, [*w.ours.pirs.values()]),
-        "matches.newest": lambda _, r: matches.newest(r, NOBODYS, "DELAYED", 10),
-        "matches.candidates": lambda _, r: matches.candidates(r, NOBODYS, "ON_HAND", {"LPTYBK22": 1}, 10, 10),
-        "matches.by_id": lambda _, r: matches.by_id(r, NOBODYS, [*range(1, 10)]),
-        "matches.lock": lambda _, r: matches.lock(r, NOBODYS, 1),
-        "matches.of_pirs": lambda w, r: matches.of_pirs(r, NOBODYS, [*w.ours.pirs.values()], 10),
+        "bags.of_flights backward": lambda w, r: bags.of_flights(r, SPARE, [*w.ours.flights.values()], backward),
+        "bags.of_passengers": lambda w, r: bags.of_passengers(r, SPARE, [*w.ours.passengers.values()]),
+        "bags.of_pirs": lambda w, r: bags.of_pirs(r, SPARE, [*w.ours.pirs.values()]),
+        "bags.tags": lambda w, r: bags.tags(r, SPARE, [*w.ours.bags.values()]),
+        "bags.tagged_at": lambda _, r: bags.tagged_at(r, SPARE, [DELIVERED], [at("12:00")]),
+        "bags.count_by_state": lambda _, r: bags.count_by_state(r, SPARE),
+        "flights.by_id": lambda w, r: flights.by_id(r, SPARE, [*w.ours.flights.values()]),
+        "flights.lock": lambda w, r: flights.lock(r, SPARE, [*w.ours.flights.values()]),
+        "flights.ids_by_key": lambda w, r: flights.ids_by_key(r, SPARE, [*w.ours.keys.values()]),
+        "flights.by_designator": lambda _, r: flights.by_designator(r, SPARE, "CM", 758, "", None, at("12:00"), 10),
+        "flights.page": lambda _, r: flights.page(r, SPARE, None, None, None, None, page),
+        "flights.page backward": lambda _, r: flights.page(r, SPARE, None, None, None, None, backward),
+        "flights.legs_of_bags": lambda w, r: flights.legs_of_bags(r, SPARE, [*w.ours.bags.values()]),
+        "flights.bag_ids": lambda w, r: flights.bag_ids(r, SPARE, [*w.ours.flights.values()]),
+        "flights.bag_counts": lambda w, r: flights.bag_counts(r, SPARE, [*w.ours.flights.values()]),
+        "passengers.by_id": lambda w, r: passengers.by_id(r, SPARE, [*w.ours.passengers.values()]),
+        "passengers.by_name": lambda _, r: passengers.by_name(r, SPARE, "", 10),
+        "passengers.by_locator": lambda _, r: passengers.by_locator(r, SPARE, "F7K2QX", 10),
+        "pirs.by_id": lambda w, r: pirs.by_id(r, SPARE, [*w.ours.pirs.values()]),
+        "pirs.by_reference": lambda _, r: pirs.by_reference(r, SPARE, "GRUCM12345", 10),
+        "pirs.page": lambda _, r: pirs.page(r, SPARE, PirFilter(), page),
+        "pirs.page backward": lambda _, r: pirs.page(r, SPARE, PirFilter(), backward),
+        "pirs.by_urgency": lambda _, r: pirs.by_urgency(r, SPARE, PirFilter(), page),
+        "pirs.by_urgency backward": lambda _, r: pirs.by_urgency(r, SPARE, PirFilter(), backward),
+        "pirs.lock": lambda w, r: pirs.lock(r, SPARE, w.ours.pirs["GRUCM12345"]),
+        "pirs.open_of_bags": lambda w, r: pirs.open_of_bags(r, SPARE, [*w.ours.bags.values()], "DELAYED"),
+        "pirs.after": lambda w, r: pirs.after(r, SPARE, [*w.ours.pirs.values()]),
+        "pirs.history": lambda w, r: pirs.history(r, SPARE, [*w.ours.pirs.values()]),
+        "idempotency.find_result": lambda _, r: idempotency.find_result(r, SPARE, "tester", "key-of-a-test"),
+        "pirs.of_bags": lambda w, r: pirs.of_bags(r, SPARE, [*w.ours.bags.values()]),
+        "pirs.descriptions": lambda w, r: pirs.descriptions(r, SPARE, [*w.ours.pirs.values()]),
+        "pirs.count_by_status": lambda _, r: pirs.count_by_status(r, SPARE),
+        "matches.traced": lambda w, r: matches.traced(r, SPARE, [*w.ours.pirs.values()]),
+        "matches.newest": lambda _, r: matches.newest(r, SPARE, "DELAYED", 10),
+        "matches.candidates": lambda _, r: matches.candidates(r, SPARE, "ON_HAND", {"LPTYBK22": 1}, 10, 10),
+        "matches.by_id": lambda _, r: matches.by_id(r, SPARE, [*range(1, 10)]),
+        "matches.lock": lambda _, r: matches.lock(r, SPARE, 1),
+        "matches.of_pirs": lambda w, r: matches.of_pirs(r, SPARE, [*w.ours.pirs.values()], 10),
         "matches.switched_tag": lambda w, r: matches.switched_tag(
-            r, NOBODYS, w.ours.pirs["GRUCM12345"], timedelta(hours=1)
+            r, SPARE, w.ours.pirs["GRUCM12345"], timedelta(hours=1)
         ),
-        "matches.has_rival": lambda _, r: matches.has_rival(r, NOBODYS, 1),
-        "effects.by_id": lambda _, r: effects.by_id(r, NOBODYS, [1, 2, 3]),
-        "effects.of_pirs": lambda w, r: effects.of_pirs(r, NOBODYS, [*w.ours.pirs.values()]),
-        "effects.page": lambda _, r: effects.page(r, NOBODYS, None, None, page),
-        "effects.page backward": lambda _, r: effects.page(r, NOBODYS, None, None, backward),
-        "effects.due": lambda _, r: effects.due(r, NOBODYS, Service.SMS, "owner", 0.0, [], at("20:00"), 10),
-        "effects.last_sends": lambda _, r: effects.last_sends(r, NOBODYS, Service.SMS, at("00:00"), 10),
-        "effects.sends": lambda _, r: effects.sends(r, NOBODYS, [1, 2, 3]),
-        "effects.count_sent_to": lambda _, r: effects.count_sent_to(r, NOBODYS, Service.SMS, "+1", at("00:00")),
-        "effects.is_opted_out": lambda _, r: effects.is_opted_out(r, NOBODYS, Service.SMS, "+1"),
+        "matches.has_rival": lambda _, r: matches.has_rival(r, SPARE, 1),
+        "effects.by_id": lambda _, r: effects.by_id(r, SPARE, [1, 2, 3]),
+        "effects.of_pirs": lambda w, r: effects.of_pirs(r, SPARE, [*w.ours.pirs.values()]),
+        "effects.page": lambda _, r: effects.page(r, SPARE, None, None, page),
+        "effects.page backward": lambda _, r: effects.page(r, SPARE, None, None, backward),
+        "effects.due": lambda _, r: effects.due(r, SPARE, Service.SMS, "owner", 0.0, [], at("20:00"), 10),
+        "effects.last_sends": lambda _, r: effects.last_sends(r, SPARE, Service.SMS, at("00:00"), 10),
+        "effects.sends": lambda _, r: effects.sends(r, SPARE, [1, 2, 3]),
+        "effects.count_sent_to": lambda _, r: effects.count_sent_to(r, SPARE, Service.SMS, "+1", at("00:00")),
+        "effects.is_opted_out": lambda _, r: effects.is_opted_out(r, SPARE, Service.SMS, "+1"),
         "effects.partners": lambda _, r: _reported_partners(r),
-        "effects.costs": lambda _, r: effects.costs(r, NOBODYS, at("00:00"), at("20:00")),
-        "effects.cost_since": lambda _, r: effects.cost_since(r, NOBODYS, at("00:00")),
+        "effects.costs": lambda _, r: effects.costs(r, SPARE, at("00:00"), at("20:00")),
+        "effects.cost_since": lambda _, r: effects.cost_since(r, SPARE, at("00:00")),
         "changes.read_after": lambda _, r: _logged_changes(r),
         "changes.last_position": lambda _, r: _logged_changes(r),
         "changes.bags_of_flights": lambda w, r: changes.bags_of_flights(
-            r, NOBODYS, [*w.ours.bags.values()], [*w.ours.flights.values()]
+            r, SPARE, [*w.ours.bags.values()], [*w.ours.flights.values()]
         ),
-        "events.of_bags": lambda w, r: events.of_bags(r, NOBODYS, [*w.ours.bags.values()]),
-        "events.json_of_bags": lambda w, r: events.json_of_bags(r, NOBODYS, [*w.ours.bags.values()], LAYOUT),
-        "events.last_json_of_bags": lambda w, r: events.last_json_of_bags(
-            r, NOBODYS, [*w.ours.bags.values()], 3, LAYOUT
-        ),
-        "events.brief_of_bags": lambda w, r: events.brief_of_bags(r, NOBODYS, [*w.ours.bags.values()]),
-        "events.last_brief_of_bags": lambda w, r: events.last_brief_of_bags(r, NOBODYS, [*w.ours.bags.values()], 3),
-        "events.last_of_bags": lambda w, r: events.last_of_bags(r, NOBODYS, [*w.ours.bags.values()], 3),
-        "events.sightings": lambda w, r: events.sightings(r, NOBODYS, [*w.ours.bags.values()]),
-        "flights.stations_of_bags": lambda w, r: flights.stations_of_bags(r, NOBODYS, [*w.ours.bags.values()]),
-        "flights.departures": lambda w, r: flights.departures(r, NOBODYS, [*w.ours.flights.values()]),
-        "events.transfers": lambda w, r: events.transfers(r, NOBODYS, [*w.ours.bags.values()]),
+        "events.of_bags": lambda w, r: events.of_bags(r, SPARE, [*w.ours.bags.values()]),
+        "events.json_of_bags": lambda w, r: events.json_of_bags(r, SPARE, [*w.ours.bags.values()], LAYOUT),
+        "events.last_json_of_bags": lambda w, r: events.last_json_of_bags(r, SPARE, [*w.ours.bags.values()], 3, LAYOUT),
+        "events.brief_of_bags": lambda w, r: events.brief_of_bags(r, SPARE, [*w.ours.bags.values()]),
+        "events.last_brief_of_bags": lambda w, r: events.last_brief_of_bags(r, SPARE, [*w.ours.bags.values()], 3),
+        "events.last_of_bags": lambda w, r: events.last_of_bags(r, SPARE, [*w.ours.bags.values()], 3),
+        "events.sightings": lambda w, r: events.sightings(r, SPARE, [*w.ours.bags.values()]),
+        "flights.stations_of_bags": lambda w, r: flights.stations_of_bags(r, SPARE, [*w.ours.bags.values()]),
+        "flights.departures": lambda w, r: flights.departures(r, SPARE, [*w.ours.flights.values()]),
+        "events.transfers": lambda w, r: events.transfers(r, SPARE, [*w.ours.bags.values()]),
         "flights.planned_leg_rows": lambda w, r: _legs_found(w, r),
         "passengers.match_bookings": lambda _, r: passengers.match_bookings(
             r,
-            NOBODYS,
+            SPARE,
             [passengers.NamedPassenger("F7K2QX", "GONZALEZ/MARIA", "GONZALEZ/MARIA", DAY)],
             timedelta(days=365),
         ),
         "instructions.of_bags": lambda w, r: _instructions_found(w, r),
-        "messages.of_bags": lambda w, r: messages.of_bags(r, NOBODYS, [*w.ours.bags.values()], 5),
+        "messages.of_bags": lambda w, r: messages.of_bags(r, SPARE, [*w.ours.bags.values()], 5),
         "messages.of_events": lambda _, r: _messages_of_events(r),
-        "messages.dead_letters": lambda _, r: messages.dead_letters(r, NOBODYS, settled=True, page=page),
-        "messages.dead_letters backward": lambda _, r: messages.dead_letters(r, NOBODYS, settled=True, page=backward),
-        "messages.dead_letters_by_id": lambda _, r: messages.dead_letters_by_id(r, NOBODYS, [1]),
-        "messages.lock_dead_letter": lambda _, r: messages.lock_dead_letter(r, NOBODYS, 1),
-        "airports.served": lambda _, r: airports.served(r, NOBODYS),
-        "airports.page": lambda _, r: airports.page(r, NOBODYS, page),
-        "airports.page backward": lambda _, r: airports.page(r, NOBODYS, backward),
-        "airports.routes": lambda _, r: airports.routes(r, NOBODYS),
-        "airports.routes_from": lambda _, r: airports.routes_from(r, NOBODYS, ["PTY"]),
-        "airports.connection_times": lambda _, r: airports.connection_times(r, NOBODYS),
-        "airports.parties": lambda _, r: airports.parties(r, NOBODYS, ["ZZ"]),
-        "outbox.pending": lambda w, r: outbox.pending(r, NOBODYS, Consumer.GRAPH, [*w.ours.bags.values()]),
-        "transfers.of_bags": lambda w, r: transfers.of_bags(r, NOBODYS, [*w.ours.bags.values()]),
-        "transfers.onto_flights": lambda w, r: transfers.onto_flights(r, NOBODYS, [*w.ours.flights.values()], page),
-        "transfers.off_flights": lambda w, r: transfers.off_flights(r, NOBODYS, [*w.ours.flights.values()], page),
-        "transfers.by_flight": lambda w, r: transfers.by_flight(r, NOBODYS, [*w.ours.flights.values()]),
-        "transfers.at_airport": lambda _, r: transfers.at_airport(r, NOBODYS, "PTY", at("00:00"), at("+00:00")),
-        "transfers.flights": lambda w, r: transfers.flights(r, NOBODYS, [*w.ours.flights.values()]),
-        "incidents.lock": lambda _, r: incidents.lock(r, NOBODYS),
-        "incidents.by_id": lambda _, r: incidents.by_id(r, NOBODYS, [1]),
-        "incidents.page": lambda _, r: incidents.page(r, NOBODYS, None, None, page),
-        "incidents.page backward": lambda _, r: incidents.page(r, NOBODYS, None, None, backward),
-        "incidents.open_of_flights": lambda w, r: incidents.open_of_flights(r, NOBODYS, [*w.ours.flights.values()]),
-        "incidents.assessed_bags": lambda _, r: incidents.assessed_bags(r, NOBODYS, [1], [1], []),
-        "incidents.open_by_id": lambda _, r: incidents.open_by_id(r, NOBODYS, [1]),
-        "incidents.dismissed": lambda w, r: incidents.dismissed(r, NOBODYS, [*w.ours.flights.values()]),
-        "incidents.bags": lambda _, r: incidents.bags(r, NOBODYS, [1], page),
+        "messages.dead_letters": lambda _, r: messages.dead_letters(r, SPARE, settled=True, page=page),
+        "messages.dead_letters backward": lambda _, r: messages.dead_letters(r, SPARE, settled=True, page=backward),
+        "messages.dead_letters_by_id": lambda _, r: messages.dead_letters_by_id(r, SPARE, [1]),
+        "messages.lock_dead_letter": lambda _, r: messages.lock_dead_letter(r, SPARE, 1),
+        "airports.served": lambda _, r: airports.served(r, SPARE),
+        "airports.page": lambda _, r: airports.page(r, SPARE, page),
+        "airports.page backward": lambda _, r: airports.page(r, SPARE, backward),
+        "airports.routes": lambda _, r: airports.routes(r, SPARE),
+        "airports.routes_from": lambda _, r: airports.routes_from(r, SPARE, ["PTY"]),
+        "airports.connection_times": lambda _, r: airports.connection_times(r, SPARE),
+        "airports.parties": lambda _, r: airports.parties(r, SPARE, ["ZZ"]),
+        "outbox.pending": lambda w, r: outbox.pending(r, SPARE, Consumer.GRAPH, [*w.ours.bags.values()]),
+        "transfers.of_bags": lambda w, r: transfers.of_bags(r, SPARE, [*w.ours.bags.values()]),
+        "transfers.onto_flights": lambda w, r: transfers.onto_flights(r, SPARE, [*w.ours.flights.values()], page),
+        "transfers.off_flights": lambda w, r: transfers.off_flights(r, SPARE, [*w.ours.flights.values()], page),
+        "transfers.by_flight": lambda w, r: transfers.by_flight(r, SPARE, [*w.ours.flights.values()]),
+        "transfers.at_airport": lambda _, r: transfers.at_airport(r, SPARE, "PTY", at("00:00"), at("+00:00")),
+        "transfers.flights": lambda w, r: transfers.flights(r, SPARE, [*w.ours.flights.values()]),
+        "incidents.lock": lambda _, r: incidents.lock(r, SPARE),
+        "incidents.by_id": lambda _, r: incidents.by_id(r, SPARE, [1]),
+        "incidents.page": lambda _, r: incidents.page(r, SPARE, None, None, page),
+        "incidents.page backward": lambda _, r: incidents.page(r, SPARE, None, None, backward),
+        "incidents.open_of_flights": lambda w, r: incidents.open_of_flights(r, SPARE, [*w.ours.flights.values()]),
+        "incidents.assessed_bags": lambda _, r: incidents.assessed_bags(r, SPARE, [1], [1], []),
+        "incidents.open_by_id": lambda _, r: incidents.open_by_id(r, SPARE, [1]),
+        "incidents.dismissed": lambda w, r: incidents.dismissed(r, SPARE, [*w.ours.flights.values()]),
+        "incidents.bags": lambda _, r: incidents.bags(r, SPARE, [1], page),
         "incidents.levels": lambda _, r: _levels_found(r),
         "inventory.counts": lambda w, r: _counts_found(w, r),
-        "inventory.bags": lambda w, r: inventory.bags(r, NOBODYS, [*w.ours.flights.values()], at("+12:00"), None, page),
-        "seedings.find": lambda _, r: seedings.find(r, NOBODYS),
-        "seedings.count_described": lambda _, r: seedings.count_described(r, NOBODYS, [DELIVERED]),
-        "events.by_id": lambda w, r: events.by_id(r, NOBODYS, {bag: [uuid4()] for bag in w.ours.bags.values()}),
-        "bags.ids_after": lambda _, r: bags.ids_after(r, NOBODYS, 0, 10),
-        "flights.ids_after": lambda _, r: flights.ids_after(r, NOBODYS, 0, 10),
+        "inventory.bags": lambda w, r: inventory.bags(r, SPARE, [*w.ours.flights.values()], at("+12:00"), None, page),
+        "seedings.find": lambda _, r: seedings.find(r, SPARE),
+        "seedings.count_described": lambda _, r: seedings.count_described(r, SPARE, [DELIVERED]),
+        "events.by_id": lambda w, r: events.by_id(r, SPARE, {bag: [uuid4()] for bag in w.ours.bags.values()}),
+        "bags.ids_after": lambda _, r: bags.ids_after(r, SPARE, 0, 10),
+        "flights.ids_after": lambda _, r: flights.ids_after(r, SPARE, 0, 10),
         "outbox.pending_subjects": lambda w, r: outbox.pending_subjects(
-            r, NOBODYS, Consumer.GRAPH, Subject.BAG, [*w.ours.bags.values()]
+            r, SPARE, Consumer.GRAPH, Subject.BAG, [*w.ours.bags.values()]
         ),
-        "drift.bags_in_graph": lambda w, _: drift.bags_in_graph(w.stores.neo4j, NOBODYS, [*w.ours.bags.values()]),
+        "drift.bags_in_graph": lambda w, _: drift.bags_in_graph(w.stores.neo4j, SPARE, [*w.ours.bags.values()]),
         "drift.flights_in_graph": lambda w, _: drift.flights_in_graph(
-            w.stores.neo4j, NOBODYS, [*w.ours.flights.values()]
+            w.stores.neo4j, SPARE, [*w.ours.flights.values()]
         ),
-        "drift.bag_ids_in_graph": lambda w, _: drift.bag_ids_in_graph(w.stores.neo4j, NOBODYS, -1),
-        "drift.flight_ids_in_graph": lambda w, _: drift.flight_ids_in_graph(w.stores.neo4j, NOBODYS, -1),
+        "drift.bag_ids_in_graph": lambda w, _: drift.bag_ids_in_graph(w.stores.neo4j, SPARE, -1),
+        "drift.flight_ids_in_graph": lambda w, _: drift.flight_ids_in_graph(w.stores.neo4j, SPARE, -1),
         "projections.known_bags": lambda w, _: projections.known_bags(
-            w.stores.neo4j, NOBODYS, [*w.ours.bags.values()], 20.0
+            w.stores.neo4j, SPARE, [*w.ours.bags.values()], 20.0
         ),
         "projections.known_flights": lambda w, _: projections.known_flights(
-            w.stores.neo4j, NOBODYS, [*w.ours.flights.values()], 20.0
+            w.stores.neo4j, SPARE, [*w.ours.flights.values()], 20.0
         ),
         "analytics.planned_against_actual": lambda w, _: analytics.planned_against_actual(
-            w.stores.neo4j, NOBODYS, [*w.ours.flights.values()], 5
+            w.stores.neo4j, SPARE, [*w.ours.flights.values()], 5
         ),
         "analytics.blast_radius": lambda w, _: analytics.blast_radius(
-            w.stores.neo4j, NOBODYS, [*w.ours.flights.values()], 600, 5
+            w.stores.neo4j, SPARE, [*w.ours.flights.values()], 600, 5
         ),
         "analytics.bottlenecks": lambda w, _: analytics.bottlenecks(
-            w.stores.neo4j, NOBODYS, "PTY", at("00:00"), at("20:00"), 5
+            w.stores.neo4j, SPARE, "PTY", at("00:00"), at("20:00"), 5
         ),
-        "journeys.of_bags": lambda w, _: journeys.of_bags(w.stores.neo4j, NOBODYS, [*w.ours.bags.values()]),
+        "journeys.of_bags": lambda w, _: journeys.of_bags(w.stores.neo4j, SPARE, [*w.ours.bags.values()]),
         "journeys.fellows_on_flights": lambda w, _: journeys.fellows_on_flights(
-            w.stores.neo4j, NOBODYS, [*w.ours.bags.values()], 5
+            w.stores.neo4j, SPARE, [*w.ours.bags.values()], 5
         ),
         "journeys.fellows_at_places": lambda w, _: journeys.fellows_at_places(
-            w.stores.neo4j, NOBODYS, [*w.ours.bags.values()], None, 240, 5
+            w.stores.neo4j, SPARE, [*w.ours.bags.values()], None, 240, 5
         ),
-        "routes.paths": lambda w, _: routes.paths(w.stores.neo4j, NOBODYS, [("PTY", "GRU")]),
-        "routes.read_cache": lambda w, _: routes.read_cache(w.stores.redis, NOBODYS, [("PTY", "GRU")], at("12:00")),
+        "routes.paths": lambda w, _: routes.paths(w.stores.neo4j, SPARE, [("PTY", "GRU")]),
+        "routes.read_cache": lambda w, _: routes.read_cache(w.stores.redis, SPARE, [("PTY", "GRU")], at("12:00")),
     }
 
 
@@ -388,52 +386,52 @@ def writes() -> dict[str, Call]:
     return {
         "bags.update_statuses": lambda w, r: bags.update_statuses(
             r,
-            NOBODYS,
+            SPARE,
             {bag: BagStatus("LOST", at("12:00"), None, None, None, None) for bag in w.ours.bags.values()},
             {},
         ),
-        "bags.lock_unknown_tags": lambda _, r: bags.lock_unknown_tags(r, NOBODYS, [DELIVERED]),
+        "bags.lock_unknown_tags": lambda _, r: bags.lock_unknown_tags(r, SPARE, [DELIVERED]),
         "bags.insert_unknown": lambda _, r: bags.insert_unknown(
-            r, NOBODYS, [DELIVERED], [at("12:00")], timedelta(days=30)
+            r, SPARE, [DELIVERED], [at("12:00")], timedelta(days=30)
         ),
         "bags.insert_tags": lambda w, r: bags.insert_tags(
-            r, NOBODYS, [bags.NewTag(w.ours.bags["missed"], "9" * 10, "RUSH", at("12:00"), at("13:00"))]
+            r, SPARE, [bags.NewTag(w.ours.bags["missed"], "9" * 10, "RUSH", at("12:00"), at("13:00"))]
         ),
-        "flights.lock_shared": lambda w, r: flights.lock_shared(r, NOBODYS, [*w.ours.flights.values()]),
+        "flights.lock_shared": lambda w, r: flights.lock_shared(r, SPARE, [*w.ours.flights.values()]),
         "flights.update": lambda w, r: flights.update(
             r,
-            NOBODYS,
+            SPARE,
             at("12:00"),
             [flights.FlightValues(w.ours.flights["CM411"], None, None, None, None, "CANCELLED", "X")],
         ),
-        "flights.insert": lambda _, r: flights.insert(r, NOBODYS, at("12:00"), [_new_flight()]),
+        "flights.insert": lambda _, r: flights.insert(r, SPARE, at("12:00"), [_new_flight()]),
         "flights.insert_legs": lambda w, r: flights.insert_legs(
-            r, NOBODYS, [flights.NewLeg(w.ours.bags["missed"], 9, w.ours.flights["CM411"])]
+            r, SPARE, [flights.NewLeg(w.ours.bags["missed"], 9, w.ours.flights["CM411"])]
         ),
-        "passengers.insert": lambda w, r: passengers.insert(r, NOBODYS, [_new_passenger(w)]),
-        "bookings.insert": lambda _, r: bookings.insert(r, NOBODYS, [bookings.NewBooking(1, "AAAAAA", at("12:00"))]),
+        "passengers.insert": lambda w, r: passengers.insert(r, SPARE, [_new_passenger(w)]),
+        "bookings.insert": lambda _, r: bookings.insert(r, SPARE, [bookings.NewBooking(1, "AAAAAA", at("12:00"))]),
         "pirs.insert": lambda w, r: pirs.insert(
             r,
-            NOBODYS,
+            SPARE,
             [_new_pir(w)],
         ),
-        "pirs.insert_bags": lambda w, r: pirs.insert_bags(r, NOBODYS, [_new_pir_bag(w)]),
-        "matches.lock_matching": lambda _, r: matches.lock_matching(r, NOBODYS, exclusive=True),
-        "matches.lock_matching shared": lambda _, r: matches.lock_matching(r, NOBODYS, exclusive=False),
+        "pirs.insert_bags": lambda w, r: pirs.insert_bags(r, SPARE, [_new_pir_bag(w)]),
+        "matches.lock_matching": lambda _, r: matches.lock_matching(r, SPARE, exclusive=True),
+        "matches.lock_matching shared": lambda _, r: matches.lock_matching(r, SPARE, exclusive=False),
         "matches.replace_keys": lambda w, r: matches.replace_keys(
             r,
-            NOBODYS,
+            SPARE,
             [*w.ours.pirs.values()],
             [matches.NewKey(w.ours.pirs["GRUCM12345"], 1, "T0230456782", at("12:00"))],
         ),
         "matches.replace_proposals": lambda w, r: matches.replace_proposals(
-            r, NOBODYS, w.ours.pirs["PTYCM00500"], at("12:00"), [_new_proposal(w)]
+            r, SPARE, w.ours.pirs["PTYCM00500"], at("12:00"), [_new_proposal(w)]
         ),
-        "matches.decide": lambda _, r: matches.decide(r, NOBODYS, 1, MatchState.REJECTED, "a", at("12:00")),
-        "matches.release": lambda w, r: matches.release(r, NOBODYS, w.ours.pirs["PTYCM00500"], [1], "a", at("12:00")),
+        "matches.decide": lambda _, r: matches.decide(r, SPARE, 1, MatchState.REJECTED, "a", at("12:00")),
+        "matches.release": lambda w, r: matches.release(r, SPARE, w.ours.pirs["PTYCM00500"], [1], "a", at("12:00")),
         "pirs.create": lambda w, r: pirs.create(
             r,
-            NOBODYS,
+            SPARE,
             kind="DELAYED",
             station="PTY",
             opened_at=at("12:00"),
@@ -443,110 +441,108 @@ def writes() -> dict[str, Call]:
             link="RECREATED",
             found_flight_id=None,
         ),
-        "pirs.update": lambda w, r: pirs.update(r, NOBODYS, w.ours.pirs["GRUCM12345"], 9, at("12:00"), _closed()),
-        "pirs.update_bags": lambda w, r: pirs.update_bags(r, NOBODYS, w.ours.pirs["GRUCM12345"], [_delivered()]),
+        "pirs.update": lambda w, r: pirs.update(r, SPARE, w.ours.pirs["GRUCM12345"], 9, at("12:00"), _closed()),
+        "pirs.update_bags": lambda w, r: pirs.update_bags(r, SPARE, w.ours.pirs["GRUCM12345"], [_delivered()]),
         "pirs.insert_event": lambda w, r: pirs.insert_event(
             r,
-            NOBODYS,
+            SPARE,
             w.ours.pirs["GRUCM12345"],
             pirs.NewPirEvent(99, at("12:00"), "a", "ADMIN", "COMMENT", [], [], None, "", {}),
         ),
         "pirs.assign_reference": lambda w, r: pirs.assign_reference(
-            r, NOBODYS, w.ours.pirs["GRUCM12345"], "PTYCM99998", at("12:00")
+            r, SPARE, w.ours.pirs["GRUCM12345"], "PTYCM99998", at("12:00")
         ),
         "idempotency.claim_key": lambda _, r: idempotency.claim_key(
-            r, NOBODYS, "tester", "key-of-a-test", "createPir", b"x", at("12:00")
+            r, SPARE, "tester", "key-of-a-test", "createPir", b"x", at("12:00")
         ),
         "idempotency.store_result": lambda _, r: idempotency.store_result(
-            r, NOBODYS, "tester", "key-of-a-test", {"pir": 2}
+            r, SPARE, "tester", "key-of-a-test", {"pir": 2}
         ),
-        "idempotency.delete_old": lambda _, r: idempotency.delete_old(r, NOBODYS, at("20:00"), 10),
+        "idempotency.delete_old": lambda _, r: idempotency.delete_old(r, SPARE, at("20:00"), 10),
         "events.insert": lambda w, r: events.insert(
             r,
-            NOBODYS,
+            SPARE,
             at("12:00"),
             [_new_event(w)],
         ),
         "events.update_transfers": lambda w, r: events.update_transfers(
-            r, NOBODYS, [events.EventTransfer(uuid4(), w.ours.bags["missed"], "PTY", at("12:00"), "SORTED")]
+            r, SPARE, [events.EventTransfer(uuid4(), w.ours.bags["missed"], "PTY", at("12:00"), "SORTED")]
         ),
         "bags.insert_rush_tags": lambda w, r: bags.insert_rush_tags(
-            r, NOBODYS, [(w.ours.bags["missed"], "2" * 10, at("12:00"))], timedelta(days=30)
+            r, SPARE, [(w.ours.bags["missed"], "2" * 10, at("12:00"))], timedelta(days=30)
         ),
-        "bags.merge_bags": lambda w, r: bags.merge_bags(r, NOBODYS, {w.ours.bags["expected"]: w.ours.bags["loaded"]}),
+        "bags.merge_bags": lambda w, r: bags.merge_bags(r, SPARE, {w.ours.bags["expected"]: w.ours.bags["loaded"]}),
         "bags.update_values": lambda w, r: bags.update_values(
-            r, NOBODYS, [bags.BagValues(w.ours.bags["missed"], "9" * 10, None, 1.0, True, False, True)]
+            r, SPARE, [bags.BagValues(w.ours.bags["missed"], "9" * 10, None, 1.0, True, False, True)]
         ),
         "flights.insert_named": lambda _, r: flights.insert_named(
-            r, NOBODYS, at("12:00"), [NamedFlight("ZZ", 1, "", DAY.date(), "PTY", "MIA")]
+            r, SPARE, at("12:00"), [NamedFlight("ZZ", 1, "", DAY.date(), "PTY", "MIA")]
         ),
         "flights.replace_legs": lambda w, r: flights.replace_legs(
-            r, NOBODYS, [w.ours.bags["missed"]], [flights.PlannedLegRow(w.ours.bags["missed"], 9, 1, None, None)]
+            r, SPARE, [w.ours.bags["missed"]], [flights.PlannedLegRow(w.ours.bags["missed"], 9, 1, None, None)]
         ),
-        "passengers.lock_locators": lambda _, r: passengers.lock_locators(r, NOBODYS, ["F7K2QX"]),
-        "passengers.delete_unbooked": lambda w, r: passengers.delete_unbooked(
-            r, NOBODYS, [*w.ours.passengers.values()]
-        ),
-        "instructions.insert": lambda w, r: instructions.insert(r, NOBODYS, [_new_instruction(w)]),
+        "passengers.lock_locators": lambda _, r: passengers.lock_locators(r, SPARE, ["F7K2QX"]),
+        "passengers.delete_unbooked": lambda w, r: passengers.delete_unbooked(r, SPARE, [*w.ours.passengers.values()]),
+        "instructions.insert": lambda w, r: instructions.insert(r, SPARE, [_new_instruction(w)]),
         "messages.insert": lambda _, r: messages.insert(
-            r, NOBODYS, at("12:00"), "HTTP", [messages.NewMessage(uuid4(), "BSM", None, "BSM")]
+            r, SPARE, at("12:00"), "HTTP", [messages.NewMessage(uuid4(), "BSM", None, "BSM")]
         ),
         "messages.insert_dead_letters": lambda _, r: messages.insert_dead_letters(
-            r, NOBODYS, at("12:00"), "HTTP", [messages.NewDeadLetter(uuid4(), "BSM", 1, 1, "It has no END.")]
+            r, SPARE, at("12:00"), "HTTP", [messages.NewDeadLetter(uuid4(), "BSM", 1, 1, "It has no END.")]
         ),
         "messages.settle_dead_letter": lambda _, r: _settled(r),
         "audit.write": lambda _, r: audit.write(
-            r, NOBODYS, actor="a", role="ADMIN", request_id="r", action="A", subject="BAG", subjects=[1], detail={}
+            r, SPARE, actor="a", role="ADMIN", request_id="r", action="A", subject="BAG", subjects=[1], detail={}
         ),
         "changes.insert_bag_changes": lambda w, r: changes.insert_bag_changes(
-            r, NOBODYS, [(w.ours.bags["missed"], None)]
+            r, SPARE, [(w.ours.bags["missed"], None)]
         ),
-        "changes.insert_change": lambda _, r: changes.insert_change(r, NOBODYS, Topic.BOARD, airport="PTY"),
+        "changes.insert_change": lambda _, r: changes.insert_change(r, SPARE, Topic.BOARD, airport="PTY"),
         "effects.insert": lambda w, r: effects.insert(
-            r, NOBODYS, Service.SMS, w.ours.pirs["GRUCM12345"], "FILE_OPENED", "1", {}, at("12:00")
+            r, SPARE, Service.SMS, w.ours.pirs["GRUCM12345"], "FILE_OPENED", "1", {}, at("12:00")
         ),
-        "effects.mark_sending": lambda _, r: effects.mark_sending(r, NOBODYS, 1, at("12:00")),
-        "effects.update_state": lambda _, r: effects.update_state(r, NOBODYS, 1, EffectState.FAILED),
-        "effects.resend": lambda _, r: effects.resend(r, NOBODYS, 2, at("12:00")),
-        "effects.cancel": lambda _, r: effects.cancel(r, NOBODYS, 1, at("12:00")),
-        "effects.insert_report": lambda _, r: effects.insert_report(r, NOBODYS, REPORT, 3, at("12:00")),
-        "effects.apply_reports": lambda _, r: effects.apply_reports(r, NOBODYS, Service.SMS, 3, "sid-3"),
-        "effects.insert_send": lambda _, r: effects.insert_send(r, NOBODYS, 1, "+1", "", at("12:00"), mock=True),
-        "effects.end_send": lambda _, r: effects.end_send(r, NOBODYS, 1, at("12:00"), SendOutcome.REFUSED, mock=True),
-        "effects.opt_out": lambda _, r: effects.opt_out(r, NOBODYS, Service.SMS, "+2", at("12:00")),
-        "effects.opt_in": lambda _, r: effects.opt_in(r, NOBODYS, Service.SMS, "+1"),
-        "effects.write_status": lambda _, r: effects.write_status(r, NOBODYS, "owner", CONDITION, at("12:00")),
-        "effects.delete_statuses": lambda _, r: effects.delete_statuses(r, NOBODYS, at("20:00")),
+        "effects.mark_sending": lambda _, r: effects.mark_sending(r, SPARE, 1, at("12:00")),
+        "effects.update_state": lambda _, r: effects.update_state(r, SPARE, 1, EffectState.FAILED),
+        "effects.resend": lambda _, r: effects.resend(r, SPARE, 2, at("12:00")),
+        "effects.cancel": lambda _, r: effects.cancel(r, SPARE, 1, at("12:00")),
+        "effects.insert_report": lambda _, r: effects.insert_report(r, SPARE, REPORT, 3, at("12:00")),
+        "effects.apply_reports": lambda _, r: effects.apply_reports(r, SPARE, Service.SMS, 3, "sid-3"),
+        "effects.insert_send": lambda _, r: effects.insert_send(r, SPARE, 1, "+1", "", at("12:00"), mock=True),
+        "effects.end_send": lambda _, r: effects.end_send(r, SPARE, 1, at("12:00"), SendOutcome.REFUSED, mock=True),
+        "effects.opt_out": lambda _, r: effects.opt_out(r, SPARE, Service.SMS, "+2", at("12:00")),
+        "effects.opt_in": lambda _, r: effects.opt_in(r, SPARE, Service.SMS, "+1"),
+        "effects.write_status": lambda _, r: effects.write_status(r, SPARE, "owner", CONDITION, at("12:00")),
+        "effects.delete_statuses": lambda _, r: effects.delete_statuses(r, SPARE, at("20:00")),
         "network.write_routes": lambda _, r: network.write_routes(
-            r, NOBODYS, [network.NewRoute("CM", "PTY", "MIA", 1, 1, 1, "738", "a test")]
+            r, SPARE, [network.NewRoute("CM", "PTY", "MIA", 1, 1, 1, "738", "a test")]
         ),
-        "outbox.enqueue_network_change": lambda _, r: outbox.enqueue_network_change(r, NOBODYS, Consumer.GRAPH),
-        "outbox.enqueue_flight_changes": lambda _, r: outbox.enqueue_flight_changes(r, NOBODYS, [Consumer.GRAPH], [1]),
+        "outbox.enqueue_network_change": lambda _, r: outbox.enqueue_network_change(r, SPARE, Consumer.GRAPH),
+        "outbox.enqueue_flight_changes": lambda _, r: outbox.enqueue_flight_changes(r, SPARE, [Consumer.GRAPH], [1]),
         "incidents.insert": lambda w, r: incidents.insert(
-            r, NOBODYS, at("12:00"), [incidents.NewIncident(IncidentCause.LATE_INBOUND, w.ours.flights["CM411"], "PTY")]
+            r, SPARE, at("12:00"), [incidents.NewIncident(IncidentCause.LATE_INBOUND, w.ours.flights["CM411"], "PTY")]
         ),
         "incidents.write_bags": lambda w, r: incidents.write_bags(
-            r, NOBODYS, at("12:00"), [incidents.BagLevel(1, w.ours.bags["missed"], "SAFE", False, 9)]
+            r, SPARE, at("12:00"), [incidents.BagLevel(1, w.ours.bags["missed"], "SAFE", False, 9)]
         ),
-        "incidents.update": lambda _, r: incidents.update(r, NOBODYS, at("12:00"), [1]),
-        "incidents.acknowledge": lambda _, r: incidents.acknowledge(r, NOBODYS, 1, at("12:00"), "a", ""),
-        "incidents.close": lambda _, r: incidents.close(r, NOBODYS, 1, at("12:00"), "a", ""),
+        "incidents.update": lambda _, r: incidents.update(r, SPARE, at("12:00"), [1]),
+        "incidents.acknowledge": lambda _, r: incidents.acknowledge(r, SPARE, 1, at("12:00"), "a", ""),
+        "incidents.close": lambda _, r: incidents.close(r, SPARE, 1, at("12:00"), "a", ""),
         "outbox.enqueue_bag_changes": lambda w, r: outbox.enqueue_bag_changes(
-            r, NOBODYS, Consumer.GRAPH, [(w.ours.bags["missed"], None)], ()
+            r, SPARE, Consumer.GRAPH, [(w.ours.bags["missed"], None)], ()
         ),
-        "seedings.start": lambda _, r: seedings.start(r, NOBODYS, 1, at("12:00"), 1, 0),
-        "seedings.finish": lambda _, r: seedings.finish(r, NOBODYS),
-        "seedings.describe": lambda w, r: seedings.describe(r, NOBODYS, {w.ours.bags["missed"]: "BK22RHW"}),
-        "drift.sweep_bags": lambda w, _: drift.sweep_bags(w.stores.neo4j, NOBODYS, [*w.ours.bags.values()]),
-        "drift.sweep_flights": lambda w, _: drift.sweep_flights(w.stores.neo4j, NOBODYS, [*w.ours.flights.values()]),
-        "drift.rewrite_bags": lambda w, _: drift.rewrite_bags(w.stores.neo4j, NOBODYS, [], "a run"),
-        "drift.rewrite_flights": lambda w, _: drift.rewrite_flights(w.stores.neo4j, NOBODYS, [], "a run"),
-        "projections.write_bags": lambda w, _: projections.write_bags(w.stores.neo4j, NOBODYS, [], 20.0),
+        "seedings.start": lambda _, r: seedings.start(r, SPARE, 1, at("12:00"), 1, 0),
+        "seedings.finish": lambda _, r: seedings.finish(r, SPARE),
+        "seedings.describe": lambda w, r: seedings.describe(r, SPARE, {w.ours.bags["missed"]: "BK22RHW"}),
+        "drift.sweep_bags": lambda w, _: drift.sweep_bags(w.stores.neo4j, SPARE, [*w.ours.bags.values()]),
+        "drift.sweep_flights": lambda w, _: drift.sweep_flights(w.stores.neo4j, SPARE, [*w.ours.flights.values()]),
+        "drift.rewrite_bags": lambda w, _: drift.rewrite_bags(w.stores.neo4j, SPARE, [], "a run"),
+        "drift.rewrite_flights": lambda w, _: drift.rewrite_flights(w.stores.neo4j, SPARE, [], "a run"),
+        "projections.write_bags": lambda w, _: projections.write_bags(w.stores.neo4j, SPARE, [], 20.0),
         "projections.delete_bags": lambda w, _: projections.delete_bags(
-            w.stores.neo4j, NOBODYS, [*w.ours.bags.values()], 20.0
+            w.stores.neo4j, SPARE, [*w.ours.bags.values()], 20.0
         ),
-        "network.write": lambda w, _: graph_network.write(w.stores.neo4j, NOBODYS, [], [], []),
-        "routes.write_cache": lambda w, _: routes.write_cache(w.stores.redis, NOBODYS, []),
+        "network.write": lambda w, _: graph_network.write(w.stores.neo4j, SPARE, [], [], []),
+        "routes.write_cache": lambda w, _: routes.write_cache(w.stores.redis, SPARE, []),
     }
 
 
@@ -563,50 +559,50 @@ NOT_OF_AN_AIRLINE = {
 
 async def _logged_changes(records: Session) -> list[ChangeRow]:
     """The rows of an airline's log; the horizon is the same for all airlines."""
-    position, _ = await changes.last_position(records, NOBODYS)
+    position, _ = await changes.last_position(records, SPARE)
     assert position == LogPosition(0, 0, 0)
-    return list((await changes.read_after(records, NOBODYS, position, 10)).rows)
+    return list((await changes.read_after(records, SPARE, position, 10)).rows)
 
 
 async def _reported_partners(records: Session) -> list[PartnerStatus]:
     """Rows of ``effects.partners`` with values; it returns a row for each partner."""
-    rows = await effects.partners(records, NOBODYS, at("00:00"), at("00:00"))
+    rows = await effects.partners(records, SPARE, at("00:00"), at("00:00"))
     return [row for row in rows if row.checked_at or row.waiting or row.failed or row.cost_today_micros]
 
 
 async def _levels_found(records: Session) -> dict[int, dict[str, int]]:
     """Entries of ``incidents.levels`` with values; it returns one for each incident."""
-    return {key: found for key, found in (await incidents.levels(records, NOBODYS, [1])).items() if found}
+    return {key: found for key, found in (await incidents.levels(records, SPARE, [1])).items() if found}
 
 
 async def _counts_found(world: World, records: Session) -> dict[int, Any]:
     """Entries of ``inventory.counts`` with values; it returns one for each flight."""
-    found = await inventory.counts(records, NOBODYS, [*world.ours.flights.values()], at("+12:00"))
+    found = await inventory.counts(records, SPARE, [*world.ours.flights.values()], at("+12:00"))
     return {key: counts for key, counts in found.items() if counts}
 
 
 async def _legs_found(world: World, records: Session) -> dict[int, Any]:
     """Entries of ``flights.planned_leg_rows`` with values; it returns one for each bag."""
-    found = await flights.planned_leg_rows(records, NOBODYS, [*world.ours.bags.values()])
+    found = await flights.planned_leg_rows(records, SPARE, [*world.ours.bags.values()])
     return {bag_id: legs for bag_id, legs in found.items() if legs}
 
 
 async def _instructions_found(world: World, records: Session) -> dict[int, Any]:
     """Entries of ``instructions.of_bags`` with values; it returns one for each bag."""
-    found = await instructions.of_bags(records, NOBODYS, [*world.ours.bags.values()])
+    found = await instructions.of_bags(records, SPARE, [*world.ours.bags.values()])
     return {bag_id: instructions for bag_id, instructions in found.items() if instructions}
 
 
 async def _messages_of_events(records: Session) -> dict[Any, Any]:
     """``messages.of_events`` takes the times of events besides their ids."""
     rows = await records.fetch("SELECT id, at FROM events", name="TEST")
-    return await messages.of_events(records, NOBODYS, [(row["id"], row["at"]) for row in rows])
+    return await messages.of_events(records, SPARE, [(row["id"], row["at"]) for row in rows])
 
 
 async def _settled(records: Session) -> None:
     """``messages.settle_dead_letter`` needs a locked letter, and another airline's cannot be locked."""
     with pytest.raises(AssertionError):
-        await messages.settle_dead_letter(records, NOBODYS, 1, at("12:00"), "a", None)
+        await messages.settle_dead_letter(records, SPARE, 1, at("12:00"), "a", None)
 
 
 def _new_event(world: World) -> events.NewEvent:

@@ -37,7 +37,7 @@ def test_a_token_names_an_actor(verifier: TokenVerifier) -> None:
     assert verifier.actor("Bearer " + issue_token(SECRET, Role.ADMIN, 1, timedelta(hours=1))).id == "demo-admin"
 
 
-def test_nobody_is_anonymous(verifier: TokenVerifier) -> None:
+def test_a_request_without_a_token_is_anonymous(verifier: TokenVerifier) -> None:
     assert verifier.actor(None) == Actor("anonymous", None, None)
 
 
@@ -64,13 +64,13 @@ def test_nobody_is_anonymous(verifier: TokenVerifier) -> None:
     ],
     ids=str,
 )
-def test_any_other_token_is_refused(verifier: TokenVerifier, changed: dict[str, Any]) -> None:
+def test_any_other_token_is_rejected(verifier: TokenVerifier, changed: dict[str, Any]) -> None:
     changed = {name: NOW + value if isinstance(value, timedelta) else value for name, value in changed.items()}
     with pytest.raises(InvalidToken):
         verifier.actor(f"Bearer {token(**changed)}")
 
 
-def test_an_expired_token_says_so(verifier: TokenVerifier) -> None:
+def test_an_expired_token_is_reported_as_expired(verifier: TokenVerifier) -> None:
     with pytest.raises(InvalidToken, match="expired"):
         verifier.actor(f"Bearer {token(exp=NOW - timedelta(minutes=1))}")
 
@@ -78,12 +78,12 @@ def test_an_expired_token_says_so(verifier: TokenVerifier) -> None:
 @pytest.mark.parametrize(
     "header", ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer a.b.c", "Bearer é", "Bearer " + "x" * 9_999]
 )
-def test_any_other_header_is_refused(verifier: TokenVerifier, header: str) -> None:
+def test_any_other_header_is_rejected(verifier: TokenVerifier, header: str) -> None:
     with pytest.raises(InvalidToken):
         verifier.actor(header)
 
 
-def test_an_unsigned_token_is_refused(verifier: TokenVerifier) -> None:
+def test_an_unsigned_token_is_rejected(verifier: TokenVerifier) -> None:
     claims = token().split(".")[1]
     unsigned = jwt.encode({}, "", "none").split(".")[0]
     with pytest.raises(InvalidToken):

@@ -1,4 +1,4 @@
-"""Where a bag stands and what is proved, from its events; rules have the numbers of ``resolvers.rules.bag_state``."""
+"""Status, flown flights and custody points of a bag, from its events (``docs/DOMAIN.md#the-twenty-rules``)."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -74,7 +74,7 @@ def stand(*events: GraphEvent, planned: Sequence[int] = (MIA_PTY, PTY_GRU), depa
     return status_of(sort_events(events), plan(*planned), flights(departed=departed), at(0))
 
 
-# Where it stands
+# Status
 
 
 def test_a_bag_without_events_is_expected_since_it_became_known() -> None:
@@ -159,7 +159,7 @@ def test_rule_12_an_arrival_off_the_plan_is_misrouted() -> None:
     assert stand(event("ARRIVED", "LIM", 20), planned=()).state == "ARRIVED", "where nothing is planned nothing is off"
 
 
-def test_rule_15_events_of_one_moment_follow_the_order_of_states_then_a_digest() -> None:
+def test_rule_15_events_of_one_time_follow_the_order_of_states_then_a_digest() -> None:
     sorted_ = event("SORTED", "PTY", 15, id=str(UUID(int=2)))
     loaded = event("LOADED", "PTY", 15, PTY_GRU, id=str(UUID(int=1)))
     one = event("SORTED", "PTY", 15, id=str(UUID(int=1)), place="BELT1")
@@ -169,7 +169,7 @@ def test_rule_15_events_of_one_moment_follow_the_order_of_states_then_a_digest()
     assert stand(other, one).place == stand(one, other).place == "BELT2"
 
 
-# What it flew
+# Flown flights
 
 
 def flights_of(*events: GraphEvent) -> list[tuple[int, int, bool, bool]]:
@@ -210,7 +210,7 @@ def test_a_bag_loaded_again_flies() -> None:
     assert flights_of(*events) == [(1, PTY_GRU, True, False)]
 
 
-# What is proved: Resolution 753
+# Custody points of Resolution 753
 
 
 def points(*events: GraphEvent, planned: Sequence[int] = (MIA_PTY, PTY_GRU)) -> list[tuple[Any, ...]]:
@@ -272,7 +272,7 @@ def test_a_loading_without_a_flight_counts_where_the_leg_begins() -> None:
 
 
 def test_a_loading_on_another_flight_proves_no_planned_leg() -> None:
-    """It is as far as the planned loading, which is a gap once the bag is seen further on."""
+    """The bag is as far as the planned loading, which becomes a gap once the bag is seen further on."""
     elsewhere = event("LOADED", "PTY", 16, PTY_BOG)
 
     assert points(elsewhere)[-1] == (TRANSFER, "PTY", 1, False)
@@ -303,7 +303,7 @@ def test_a_missed_flight_that_a_rush_flight_replaces_is_no_gap() -> None:
     ]
 
 
-def test_a_gap_names_who_had_the_bag_before() -> None:
+def test_a_gap_names_the_last_custodian() -> None:
     events = (
         event("ACCEPTED", "MIA", 10, custodian="CM"),
         event("SORTED", "MIA", 10.5, custodian="HANDLER"),
@@ -315,12 +315,12 @@ def test_a_gap_names_who_had_the_bag_before() -> None:
 
 # Order and repetition
 
-moments = st.integers(0, 30).map(lambda half_hours: half_hours / 2)
+times = st.integers(0, 30).map(lambda half_hours: half_hours / 2)
 happenings = st.builds(
     event,
     st.sampled_from([kind.value for kind in EventKind]),
     st.sampled_from(["MIA", "PTY", "GRU", "BOG", "LIM"]),
-    moments,
+    times,
     st.sampled_from([None, MIA_PTY, PTY_GRU, PTY_BOG]),
     custodian=st.sampled_from([None, "CM", "HANDLER"]),
     place=st.sampled_from(["", "BELT1", "CART2"]),

@@ -27,7 +27,7 @@ def field_of(function: Any, **options: Any) -> BatchField:
     return field
 
 
-async def test_a_field_is_asked_once_for_all_parents_and_each_set_of_arguments(schema: GatewaySchema) -> None:
+async def test_a_field_is_resolved_once_for_all_parents_and_each_set_of_arguments(schema: GatewaySchema) -> None:
     library = Library.of(authors=20)
     text = '{authors{nodes{titles again: titles other: titles(prefix: "x")}}}'
     result = await ask(schema, text, context_of(library))
@@ -61,7 +61,7 @@ async def test_each_parent_gets_its_value_none_or_error(schema: GatewaySchema) -
     ]
 
 
-async def test_answers_for_another_number_of_parents_are_an_error_for_all(schema: GatewaySchema) -> None:
+async def test_values_for_another_number_of_parents_are_an_error_for_all(schema: GatewaySchema) -> None:
     result = await ask(schema, "{authors{nodes{broken}}}", context_of(Library.of(authors=3)))
     assert codes_of(result) == ["INTERNAL_ERROR"] * 3
 
@@ -187,7 +187,7 @@ async def test_an_executor_that_has_all_parents_finds_the_function_in_the_schema
         pytest.fail("one answer for two parents passed")
 
 
-def test_a_declaration_that_cannot_work_is_refused() -> None:
+def test_a_declaration_that_cannot_work_is_rejected() -> None:
     async def positional(_context: Context, parents: Sequence[Any], last: int) -> list[Any]:
         return []
 

@@ -1,4 +1,4 @@
-"""When a passenger may be sent a short message."""
+"""Contact hours: when an SMS may go to a passenger."""
 
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ PANAMA, MIAMI, SANTIAGO, HAVANA, LORD_HOWE = map(
     ZoneInfo, ("America/Panama", "America/New_York", "America/Santiago", "America/Havana", "Australia/Lord_Howe")
 )
 RULES = ContactRules()
-moments = st.integers(0, 4 * 366 * 24 * 60).map(
+times = st.integers(0, 4 * 366 * 24 * 60).map(
     lambda minutes: datetime(2024, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
 )
 
@@ -49,7 +49,7 @@ def test_the_night_ends_at_seven_where_the_passenger_is(now: str, zone: ZoneInfo
 
 
 @given(
-    moments,
+    times,
     st.sampled_from([PANAMA, MIAMI, SANTIAGO, HAVANA, LORD_HOWE]),
     st.integers(0, 23),
     st.integers(0, 32),
@@ -70,8 +70,8 @@ def test_it_waits_out_the_quiet_hours_and_no_longer(
     assert end_of_quiet(now + (free - now) / 2, zone, rules) in {free, now + (free - now) / 2}
 
 
-@given(moments)
-def test_without_quiet_hours_every_moment_will_do(now: datetime) -> None:
+@given(times)
+def test_without_quiet_hours_every_time_is_allowed(now: datetime) -> None:
     assert end_of_quiet(now, MIAMI, ContactRules(time(3), time(3))) == now
 
 
@@ -94,8 +94,8 @@ def test_by_day_everything_goes() -> None:
 
 def test_beyond_the_cap_it_waits_for_the_next_morning() -> None:
     noon = at("2026-11-24T12:00:00-05:00")
-    told = next_allowed(Trigger.OUT_FOR_DELIVERY, noon, noon, PANAMA, RULES.daily_messages, RULES)
-    assert told == NextContact(at("2026-11-25T07:00:00-05:00"), EffectReason.PASSENGER_CAP)
+    allowed = next_allowed(Trigger.OUT_FOR_DELIVERY, noon, noon, PANAMA, RULES.daily_messages, RULES)
+    assert allowed == NextContact(at("2026-11-25T07:00:00-05:00"), EffectReason.PASSENGER_CAP)
 
 
 def test_the_cap_counts_from_midnight_where_the_passenger_is() -> None:

@@ -1,4 +1,4 @@
-"""Legal deadlines: calendar days of the destination, whatever its clocks do (Montreal Convention)."""
+"""Legal deadlines: calendar days of the destination, across changes of its clocks (Montreal Convention)."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -12,9 +12,9 @@ from resolvers.rules import deadlines
 from resolvers.rules.deadlines import LiabilityCase
 
 PANAMA, SAO_PAULO = ZoneInfo("America/Panama"), ZoneInfo("America/Sao_Paulo")
-# Zones whose clocks jump, also at midnight, and one that skipped a whole day.
+# Zones whose clocks change, also at midnight, and one that skipped a whole day.
 ZONES = [PANAMA, SAO_PAULO, *map(ZoneInfo, ("America/Havana", "America/New_York", "Pacific/Apia", "Asia/Beirut"))]
-MOMENTS = st.integers(1_293_840_000, 2_051_222_400).map(
+TIMES = st.integers(1_293_840_000, 2_051_222_400).map(
     lambda second: datetime.fromtimestamp(second, UTC)
 )  # 2011 to 2034
 
@@ -31,7 +31,7 @@ def test_days_are_counted_at_the_destination() -> None:
         )
 
 
-@given(at=MOMENTS, days=st.sampled_from([7, 21]), zone=st.sampled_from(ZONES))
+@given(at=TIMES, days=st.sampled_from([7, 21]), zone=st.sampled_from(ZONES))
 def test_a_deadline_ends_when_its_day_is_over_on_the_local_clock(at: datetime, days: int, zone: ZoneInfo) -> None:
     found = deadlines.after_days(at, days, zone)
     assert found.date == at.astimezone(zone).date() + timedelta(days=days)

@@ -8,7 +8,7 @@ from gateway.http.disconnect import ClientDisconnected, RequestGuard, RequestTim
 
 
 class Client:
-    """Leaves when told to."""
+    """A client that disconnects when a test sets it to."""
 
     def __init__(self) -> None:
         self.left = asyncio.Event()
@@ -50,7 +50,7 @@ async def test_the_time_is_over(client: Client) -> None:
         await asyncio.sleep(5)
 
 
-async def test_who_is_done_in_time_is_not_watched_any_longer(client: Client) -> None:
+async def test_a_request_that_ends_in_time_is_not_watched_any_longer(client: Client) -> None:
     with RequestGuard(client.receive, 5):
         await asyncio.wait_for(client.watched.wait(), 1)
     client.left.set()
@@ -70,7 +70,7 @@ async def test_a_failure_stays_what_it_is(client: Client) -> None:
         await fail()
 
 
-async def test_a_task_that_somebody_else_cancels_is_cancelled(client: Client) -> None:
+async def test_a_task_cancelled_from_outside_is_cancelled(client: Client) -> None:
     async def guarded() -> None:
         with RequestGuard(client.receive, 5):
             await asyncio.sleep(5)

@@ -40,7 +40,7 @@ async def failing(schema: GatewaySchema, failure: Exception) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("failure", "told", "level"),
+    ("failure", "translated", "level"),
     [
         (
             BadInput("tag", "A tag has ten digits."),
@@ -99,15 +99,15 @@ async def failing(schema: GatewaySchema, failure: Exception) -> dict[str, Any]:
         ),
     ],
 )
-async def test_what_is_told_and_what_is_logged(
+async def test_translation_and_log_of_each_error(
     schema: GatewaySchema,
     caplog: pytest.LogCaptureFixture,
     failure: Exception,
-    told: dict[str, Any],
+    translated: dict[str, Any],
     level: int,
 ) -> None:
     with caplog.at_level(logging.INFO):
-        assert await failing(schema, failure) == told
+        assert await failing(schema, failure) == translated
     (record,) = caplog.records
     assert record.levelno == level
     assert "request-1" in record.getMessage()
@@ -141,7 +141,7 @@ async def test_one_failure_that_empties_many_fields_is_logged_once(
         ("{echo(number:99999999999)}", {}, "GRAPHQL_VALIDATION_FAILED", "Int cannot represent"),
     ],
 )
-async def test_what_graphql_itself_refuses_stays_readable(
+async def test_request_errors_of_graphql_keep_their_message(
     schema: GatewaySchema,
     caplog: pytest.LogCaptureFixture,
     text: str,
@@ -170,7 +170,7 @@ async def test_a_value_of_ours_that_does_not_fit_its_type_is_not_quoted(schema: 
 async def test_every_way_to_execute_translates(schema: GatewaySchema) -> None:
     context = context_of(Library.of(authors=1))
     for text, code in (("{crash}", "INTERNAL_ERROR"), ("{", "GRAPHQL_PARSE_FAILED")):
-        told: list[Any] = [await schema.execute(text, context_value=context)]
-        told += [result async for result in await schema.stream(text, context_value=context)]
-        assert [codes_of(result) for result in told] == [[code], [code]]
+        translated: list[Any] = [await schema.execute(text, context_value=context)]
+        translated += [result async for result in await schema.stream(text, context_value=context)]
+        assert [codes_of(result) for result in translated] == [[code], [code]]
     assert codes_of(schema.execute_sync("{health2}")) == ["GRAPHQL_VALIDATION_FAILED"]

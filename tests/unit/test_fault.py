@@ -147,7 +147,9 @@ def test_the_evidence_names_every_fact_that_was_used() -> None:
 def test_a_bag_that_came_after_by_rush_still_missed_its_connection() -> None:
     after = (event("RUSH_TAGGED", "PTY", 20), event("LOADED", "PTY", 39, 702), event("ARRIVED", "GRU", 47.2, 702))
     assert code(why(*TO_THE_HUB, UNSEEN, *after, planned=(335, 758, 702), late=46)) == ("56", "PTY")
-    assert code(why(*TO_THE_HUB, UNSEEN, *after, late=46)) == ("56", "PTY"), "also where nobody planned the rush flight"
+    assert code(why(*TO_THE_HUB, UNSEEN, *after, late=46)) == ("56", "PTY"), (
+        "also where the rush flight was not planned"
+    )
 
 
 @pytest.mark.parametrize(
@@ -206,7 +208,7 @@ def test_33_not_offloaded() -> None:
     carried_on = (event("LOADED", "MIA", 11.5, 335), event("ARRIVED", "BOG", 18.2, 411))
     assert code(why(*carried_on, planned=(335,))) == ("33", "PTY")
     seen = event("POSITION", "PTY", 15.5)
-    assert why(*carried_on, seen, planned=(335,)) is None, "it was taken off, and nobody knows how it went on"
+    assert why(*carried_on, seen, planned=(335,)) is None, "it was offloaded, and its further journey is unknown"
 
 
 def test_12_checked_short_of_the_final_destination() -> None:

@@ -16,15 +16,15 @@ from gateway.http.graphql_response import COMPRESSED_FROM, THREAD_FROM, GraphQLR
 from schema.runtime.scalars import write_date_time
 
 
-async def sent(answer: GraphQLResponse, *, takes: bool) -> tuple[dict[bytes, bytes], bytes]:
+async def sent(response: GraphQLResponse, *, takes: bool) -> tuple[dict[bytes, bytes], bytes]:
     messages: list[Any] = []
 
     async def send(message: Any) -> None:
         messages.append(message)
 
-    await answer.send(send, gzip=takes)
+    await response.send(send, gzip=takes)
     start, body = messages
-    assert start["status"] == answer.status
+    assert start["status"] == response.status
     headers = dict(start["headers"])
     assert len(headers) == len(start["headers"])
     assert int(headers[b"content-length"]) == len(body["body"])
@@ -32,22 +32,22 @@ async def sent(answer: GraphQLResponse, *, takes: bool) -> tuple[dict[bytes, byt
 
 
 @pytest.mark.parametrize("size", [COMPRESSED_FROM, THREAD_FROM])
-async def test_long_answers_are_compressed_for_who_takes_it(size: int) -> None:
-    answer = GraphQLResponse(HTTPStatus.OK, b"x" * size, JSON)
-    headers, body = await sent(answer, takes=True)
+async def test_long_responses_are_compressed_for_clients_that_accept_it(size: int) -> None:
+    response = GraphQLResponse(HTTPStatus.OK, b"x" * size, JSON)
+    headers, body = await sent(response, takes=True)
     assert headers[b"content-encoding"] == b"gzip"
-    assert gzip.decompress(body) == answer.body
-    assert len(body) < len(answer.body)
-    plain, body = await sent(answer, takes=False)
+    assert gzip.decompress(body) == response.body
+    assert len(body) < len(response.body)
+    plain, body = await sent(response, takes=False)
     assert b"content-encoding" not in plain
-    assert body == answer.body
+    assert body == response.body
     assert plain[b"vary"] == headers[b"vary"] == b"accept, accept-encoding"
 
 
-async def test_short_answers_are_sent_as_they_are() -> None:
-    answer = GraphQLResponse(HTTPStatus.OK, b"x" * (COMPRESSED_FROM - 1), JSON)
-    headers, body = await sent(answer, takes=True)
-    assert body == answer.body
+async def test_short_responses_are_not_compressed() -> None:
+    response = GraphQLResponse(HTTPStatus.OK, b"x" * (COMPRESSED_FROM - 1), JSON)
+    headers, body = await sent(response, takes=True)
+    assert body == response.body
     assert not headers.keys() & {b"content-encoding", b"vary"}
 
 
@@ -71,15 +71,15 @@ def test_gzip_is_taken_by_who_says_so(accept_encoding: str, takes: bool) -> None
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
-def test_moments_in_utc_are_written_as_the_scalar_writes_them(moment: datetime) -> None:
-    whole = moment.replace(microsecond=0)
+def test_timestamps_in_utc_are_written_as_the_scalar_writes_them(time: datetime) -> None:
+    whole = time.replace(microsecond=0)
     assert orjson.loads(orjson.dumps(whole)) == write_date_time(whole)
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
-def test_fractions_of_a_second_have_no_zeros_at_their_end(moment: datetime) -> None:
-    text = write_date_time(moment)
-    assert datetime.fromisoformat(text) == moment
+def test_fractions_of_a_second_have_no_zeros_at_their_end(time: datetime) -> None:
+    text = write_date_time(time)
+    assert datetime.fromisoformat(text) == time
     assert not text.removesuffix("+00:00").partition(".")[2].endswith("0")
 
 
@@ -89,21 +89,21 @@ def test_dates_and_uuids_are_written_as_text(day: date, key: uuid.UUID) -> None:
 
 
 def test_parts_that_are_json_already_are_passed_on() -> None:
-    answer = response_of(ExecutionResult({"scans": orjson.Fragment(b'[{"a":1}]')}, None), JSON, "request-1")
-    assert answer.body == b'{"data":{"scans":[{"a":1}]}}'
+    response = response_of(ExecutionResult({"scans": orjson.Fragment(b'[{"a":1}]')}, None), JSON, "request-1")
+    assert response.body == b'{"data":{"scans":[{"a":1}]}}'
 
 
-def test_what_an_executor_says_besides_is_passed_on() -> None:
-    answer = response_of(ExecutionResult({"a": 1}, None, {"plan": []}), JSON, "request-1")
-    assert answer.body == b'{"data":{"a":1},"extensions":{"plan":[]}}'
+def test_extensions_of_an_executor_are_passed_on() -> None:
+    response = response_of(ExecutionResult({"a": 1}, None, {"plan": []}), JSON, "request-1")
+    assert response.body == b'{"data":{"a":1},"extensions":{"plan":[]}}'
 
 
 @pytest.mark.parametrize("value", [object(), 2**70, "\ud800", {1: 2}, b"x", float])
-def test_what_is_no_json_is_a_masked_error(value: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_value_that_is_not_json_is_a_masked_error(value: Any, caplog: pytest.LogCaptureFixture) -> None:
     errors = [GraphQLError("one field failed", path=["a"])]
-    answer = response_of(ExecutionResult({"b": value}, errors), GRAPHQL_JSON, "request-1")
-    (error,) = orjson.loads(answer.body)["errors"]
+    response = response_of(ExecutionResult({"b": value}, errors), GRAPHQL_JSON, "request-1")
+    (error,) = orjson.loads(response.body)["errors"]
     assert error["extensions"] == {"code": "INTERNAL_ERROR", "requestId": "request-1"}
-    assert orjson.loads(answer.body)["data"] is None
-    assert answer.status == 200
+    assert orjson.loads(response.body)["data"] is None
+    assert response.status == 200
     assert [record.levelno for record in caplog.records] == [logging.ERROR]

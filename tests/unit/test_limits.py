@@ -74,7 +74,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_a_hostile_document_is_refused_quickly(schema: GatewaySchema, name: str) -> None:
+async def test_a_hostile_document_is_rejected_quickly(schema: GatewaySchema, name: str) -> None:
     text, reason = HOSTILE[name]
     library = Library.of(authors=200)
     started = perf_counter()
@@ -114,7 +114,7 @@ async def test_the_largest_documents_within_the_limits_are_validated_quickly(sch
         '{nodes(ids:["QXV0aG9yOjE"]){... on Author{name} ... on Book{title}}}',
     ],
 )
-async def test_a_reasonable_document_is_answered(schema: GatewaySchema, text: str) -> None:
+async def test_a_reasonable_document_is_executed(schema: GatewaySchema, text: str) -> None:
     result = await schema.execute(text, context_value=context_of(Library.of(authors=2)), operation_name=None)
     assert result.errors is None
 
@@ -166,6 +166,6 @@ async def test_the_cost_is_checked_with_the_variables_of_each_request(schema: Ga
     assert (await ask(schema, text, context_of(Library.of(authors=1)), n=20, m=100)).errors is None
 
 
-async def test_text_with_u0000_in_the_document_is_refused(schema: GatewaySchema) -> None:
+async def test_text_with_u0000_in_the_document_is_rejected(schema: GatewaySchema) -> None:
     for text in ('{echo(text:"a\\u0000")}', '{echo(texts:[["\\u{0}"]])}', 'query($t:String="\\u0000"){echo(text:$t)}'):
         assert codes_of(await ask(schema, text, context_of(Library.of(authors=1)))) == ["BAD_USER_INPUT"]

@@ -1,4 +1,4 @@
-"""Found bags against missed ones: how each element agrees, the score, and the keys that candidates share."""
+"""Matching of found and missed bags: agreement of each element, score, and keys of candidates."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -125,7 +125,7 @@ def test_near_codes_are_near_both_ways() -> None:
         assert all(one in near[other] for one, others in near.items() for other in others)
 
 
-def test_contents_in_another_language_and_with_everyday_things_that_tell_little() -> None:
+def test_contents_in_another_language_and_with_common_things_that_count_little() -> None:
     same = agreement("CONTENTS", {"contents": "CLOTHES, SHOES, CAMERA, GIFTS"}, MISSED)
     everyday = agreement("CONTENTS", {"contents": "roupas, sapatos, tripod"}, MISSED)
     misspelt = agreement("CONTENTS", {"contents": "binoculaes"}, {"contents": "libros; binoculares"})
@@ -171,7 +171,7 @@ def test_the_score_is_of_what_both_sides_have() -> None:
 def test_two_bags_that_share_nothing_have_no_score_but_of_the_date() -> None:
     agreed = score(bag(), bag())
     assert (agreed.percentage, agreed.contradicting) == (100.0, ())
-    assert agreed.points == WEIGHTS[MatchElement.DATE], "and few points: nobody proposes it"
+    assert agreed.points == WEIGHTS[MatchElement.DATE], "too few points for a proposal"
 
 
 # Keys

@@ -83,7 +83,7 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("global_id", MALFORMED, ids=range(len(MALFORMED)))
-async def test_a_malformed_id_is_refused(schema: GatewaySchema, global_id: str) -> None:
+async def test_a_malformed_id_is_rejected(schema: GatewaySchema, global_id: str) -> None:
     library = Library.of(authors=1)
     result = await ask(schema, NODES, context_of(library), ids=[global_id])
     assert [(error.message, error.extensions) for error in result.errors or ()] == [
@@ -92,12 +92,12 @@ async def test_a_malformed_id_is_refused(schema: GatewaySchema, global_id: str) 
     assert library.calls == []
 
 
-async def test_too_many_ids_are_refused(schema: GatewaySchema) -> None:
+async def test_too_many_ids_are_rejected(schema: GatewaySchema) -> None:
     result = await ask(schema, NODES, context_of(Library.of(authors=1)), ids=[join("Author", 1)] * 201)
     assert codes_of(result) == ["BAD_USER_INPUT"]
 
 
-def test_the_id_of_another_type_is_refused() -> None:
+def test_the_id_of_another_type_is_rejected() -> None:
     assert Author.key_of(join("Author", 2**63 - 1)) == 2**63 - 1
     with pytest.raises(BadInput, match="must be the id of a Book") as refused:
         Book.key_of(join("Author", 1), "bookId")

@@ -132,7 +132,7 @@ async def test_arguments_that_cannot_be_used_are_named(
     assert library.calls == []
 
 
-async def test_a_cursor_of_another_list_tenant_or_key_is_refused(schema: GatewaySchema) -> None:
+async def test_a_cursor_of_another_list_tenant_or_key_is_rejected(schema: GatewaySchema) -> None:
     library = Library.of(authors=2)
     context = context_of(library)
     author = library.authors[1]

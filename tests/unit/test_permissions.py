@@ -29,12 +29,12 @@ class Careless:
     second_open: str = strawberry.field(description="Does not.")
 
 
-def test_a_root_field_that_does_not_say_who_may_ask_is_refused_at_build() -> None:
+def test_a_root_field_without_roles_is_rejected_at_build() -> None:
     with pytest.raises(ValueError, match=r"Careless.firstOpen, Careless.secondOpen"):
         GatewaySchema(Careless)
 
 
-def test_allowing_nobody_is_a_mistake() -> None:
+def test_allow_needs_at_least_one_role() -> None:
     with pytest.raises(ValueError, match="at least one role"):
         allow(set())
 
@@ -67,7 +67,7 @@ async def test_mutations_are_guarded(schema: GatewaySchema) -> None:
     assert (await ask(schema, text, context_of(library, Role.AGENT))).errors is None
 
 
-def test_every_root_field_of_the_toy_refuses_who_is_not_signed_in(schema: GatewaySchema) -> None:
+def test_every_root_field_of_the_toy_needs_a_credential(schema: GatewaySchema) -> None:
     roots: list[Any] = [schema._schema.query_type, schema._schema.mutation_type]
     for root in roots:
         for name, field in root.fields.items():

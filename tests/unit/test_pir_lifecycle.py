@@ -59,7 +59,7 @@ TestFileMachine = FileMachine.TestCase
 
 
 @pytest.mark.parametrize("kind", PirKind)
-def test_every_state_can_be_reached_and_every_bag_brought_to_an_end(kind: PirKind) -> None:
+def test_every_state_and_an_end_can_be_reached(kind: PirKind) -> None:
     reached, border = {pir_lifecycle.initial_state(kind)}, [pir_lifecycle.initial_state(kind)]
     while border:
         for state in pir_lifecycle.transitions(kind, border.pop()).values():

@@ -1,4 +1,4 @@
-"""The printed report: what stands on it, in each language, and that no text can break it."""
+"""The printed report: its content in each language, and hostile texts."""
 
 import time
 from collections.abc import Mapping
@@ -80,7 +80,7 @@ def text(report: PrintedPir, language: Language = Language.ES) -> str:
 
 @pytest.mark.parametrize("language", Language)
 def test_every_value_of_the_file_is_printed(language: Language) -> None:
-    said = text(REPORT, language)
+    printed_text = text(REPORT, language)
     for value in (
         *("Copa Airlines", "GRUCM12345", "GRU São Paulo", "GRUCM00007", "González Peña", "María José Conceição"),
         *("F7K2QX", "ConnectMiles Gold 000000001", "+1 305 555 0142", "maria@example.com", "Rua Augusta 1000"),
@@ -93,7 +93,7 @@ def test_every_value_of_the_file_is_printed(language: Language) -> None:
         PRINTED_WORDS[language].no_admission,
         PRINTED_WORDS[language].passenger_signature,
     ):
-        assert value in said, value
+        assert value in printed_text, value
 
 
 def test_nothing_is_printed_of_what_is_not_known() -> None:
@@ -111,16 +111,16 @@ def test_nothing_is_printed_of_what_is_not_known() -> None:
         ),
     )
     words = PRINTED_WORDS[Language.EN]
-    said = text(unknown, Language.EN)
-    assert words.no_reference in said
-    assert "no. 17" in said
-    assert "ZZ98XXX" in said
-    assert words.no_admission in said
+    printed_text = text(unknown, Language.EN)
+    assert words.no_reference in printed_text
+    assert "no. 17" in printed_text
+    assert "ZZ98XXX" in printed_text
+    assert words.no_admission in printed_text
     for label in (words.surname, words.brand, words.contents, words.deadlines, words.closed, words.remarks, words.tag):
-        assert label not in said
+        assert label not in printed_text
 
 
-def test_every_language_says_everything() -> None:
+def test_every_language_has_every_text() -> None:
     spoken = list(PRINTED_WORDS.values())
     for part in fields(PrintedWords):
         values = [getattr(words, part.name) for words in spoken]
@@ -142,18 +142,18 @@ def test_equal_values_give_equal_bytes() -> None:
 
 
 def test_threads_print_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two at once get wrong letters now and then, or a KeyError: fonts are read by a position that they share."""
+    """Two concurrent renderings would get wrong letters or a KeyError, since they share the position in a font."""
     build = SimpleDocTemplate.build
     printing = []
 
-    def watched(document: SimpleDocTemplate, *story: Any, **pages: Any) -> None:
+    def slow_build(document: SimpleDocTemplate, *story: Any, **pages: Any) -> None:
         printing.append(document)
         time.sleep(0.01)
         assert printing == [document]
         build(document, *story, **pages)
         printing.remove(document)
 
-    monkeypatch.setattr(SimpleDocTemplate, "build", watched)
+    monkeypatch.setattr(SimpleDocTemplate, "build", slow_build)
     with ThreadPoolExecutor(4) as threads:
         papers = list(threads.map(lambda report: render(report, Language.ES), [REPORT] * 8))
     assert len(set(papers)) == 1
@@ -173,9 +173,9 @@ def test_threads_print_one_after_another(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_letters_that_the_font_lacks_are_shown_as_such(written: str, printed: str) -> None:
-    said = text(replace(REPORT, surname=written))
-    assert printed.replace(" ", "") in said.replace(" ", ""), "long words are broken"
-    assert said.count("[?]") == printed.count("[?]")
+    printed_text = text(replace(REPORT, surname=written))
+    assert printed.replace(" ", "") in printed_text.replace(" ", ""), "long words are broken"
+    assert printed_text.count("[?]") == printed.count("[?]")
 
 
 def test_any_amount_of_text_stays_within_bounds() -> None:
@@ -202,7 +202,7 @@ def test_no_text_breaks_it(one: str, other: str) -> None:
 # From records
 
 
-def test_what_a_file_says_becomes_a_report() -> None:
+def test_a_case_file_becomes_a_report() -> None:
     airport = SimpleNamespace(iata="PTY", city="Panamá", time_zone="America/Panama")
     flight = SimpleNamespace(designator="CM758", origin="PTY", destination="GRU", departure_date=NIGHT.date())
     bag = SimpleNamespace(
@@ -231,7 +231,7 @@ def test_what_a_file_says_becomes_a_report() -> None:
         reason_for_loss="56",
         fault_station="PTY",
     )
-    dossier = SimpleNamespace(
+    case = SimpleNamespace(
         pir=pir,
         bags=[bag],
         passenger=SimpleNamespace(
@@ -251,7 +251,7 @@ def test_what_a_file_says_becomes_a_report() -> None:
         email="jose@example.com",
         zone=SAO_PAULO,
     )
-    report = printed_pir(cast(CaseFile, dossier), "Copa Airlines", LAW, NIGHT)
+    report = printed_pir(cast(CaseFile, case), "Copa Airlines", LAW, NIGHT)
     assert report == PrintedPir(
         airline="Copa Airlines",
         kind=PirKind.DELAYED,

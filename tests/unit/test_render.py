@@ -1,4 +1,4 @@
-"""What passengers are told, in each language and with whatever is known."""
+"""Messages to passengers, in each language and with any values missing."""
 
 import re
 from dataclasses import replace
@@ -57,7 +57,7 @@ def test_the_words_of_a_short_message_need_no_sign_outside_gsm_7(trigger: Trigge
 
 @pytest.mark.parametrize(("trigger", "language"), EVERY)
 @pytest.mark.parametrize("milestone", [LITTLE, FULL, LONGEST], ids=["little", "full", "longest"])
-def test_a_short_message_is_short_and_tells_no_more_than_it_may(
+def test_an_sms_is_short_and_holds_no_more_than_it_may(
     trigger: Trigger, language: Language, milestone: Milestone
 ) -> None:
     sms = render_sms(trigger, language, milestone)
@@ -98,11 +98,11 @@ def test_a_short_message_is_short_and_tells_no_more_than_it_may(
         ),
     ],
 )
-def test_a_delivery_is_told_in_the_time_of_its_place(language: str, text: str) -> None:
+def test_a_delivery_window_is_in_local_time(language: str, text: str) -> None:
     assert render_sms(Trigger.OUT_FOR_DELIVERY, language, FULL).text == text
 
 
-def test_a_file_whose_reference_is_still_awaited_is_told_without_it() -> None:
+def test_a_message_without_a_reference_leaves_it_out() -> None:
     assert render_sms(Trigger.FILE_OPENED, "ES", replace(FULL, reference=None)).text == (
         "Copa: su equipaje CM456781 con destino GRU figura como demorado. "
         "Abrimos un reporte (PIR) y lo estamos buscando. Conserve el comprobante de equipaje."
@@ -120,7 +120,7 @@ def test_a_delivery_after_midnight_names_both_days() -> None:
 
 
 @pytest.mark.parametrize("language", ["FR", "es-PA", "", "en"])
-def test_an_unknown_language_is_answered_in_english(language: str) -> None:
+def test_an_unknown_language_gets_english(language: str) -> None:
     assert render_sms(Trigger.DELIVERED, language, FULL) == render_sms(Trigger.DELIVERED, "EN", FULL)
     assert render_email(Trigger.DELIVERED, language, FULL) == render_email(Trigger.DELIVERED, "EN", FULL)
 
@@ -133,7 +133,7 @@ def test_nothing_is_called_lost_before_it_may_be_claimed(trigger: Trigger, langu
 
 
 class Outline(HTMLParser):
-    """What a page says, and what it would fetch; unclosed and crossed elements are errors."""
+    """The words of a page and the addresses that it would load; unclosed and crossed elements are errors."""
 
     VOID = ("meta", "br", "img", "link")
 
@@ -164,7 +164,9 @@ class Outline(HTMLParser):
 
 @pytest.mark.parametrize(("trigger", "language"), EVERY)
 @pytest.mark.parametrize("milestone", [LITTLE, FULL, LONGEST], ids=["little", "full", "longest"])
-def test_an_email_says_the_same_in_html_and_in_text(trigger: Trigger, language: Language, milestone: Milestone) -> None:
+def test_an_email_has_the_same_content_in_html_and_in_text(
+    trigger: Trigger, language: Language, milestone: Milestone
+) -> None:
     mail = render_email(trigger, language, milestone)
     page = Outline(mail.html)
     assert page.values("html", "lang") == [language.lower()]
@@ -219,7 +221,7 @@ def luminance(colour: str) -> float:
         ("#11151a", "#8ab4f8"),
     ],
 )
-def test_colours_can_be_told_apart(text: str, ground: str) -> None:
+def test_colours_have_enough_contrast(text: str, ground: str) -> None:
     html = render_email(Trigger.DELIVERED, "EN", FULL).html
     assert text in html
     assert ground in html

@@ -10,7 +10,7 @@ from schema.runtime.scalars import read_date_time, scalar_map, write_date_time
 
 
 @pytest.mark.parametrize(
-    ("text", "moment"),
+    ("text", "time"),
     [
         ("2026-11-23T10:00:00Z", datetime(2026, 11, 23, 10, tzinfo=UTC)),
         ("2026-11-23t10:00z", datetime(2026, 11, 23, 10, tzinfo=UTC)),
@@ -18,8 +18,8 @@ from schema.runtime.scalars import read_date_time, scalar_map, write_date_time
         ("0001-01-01T00:00:00Z", datetime(1, 1, 1, tzinfo=UTC)),
     ],
 )
-def test_times_with_an_offset_are_read(text: str, moment: datetime) -> None:
-    assert read_date_time(text) == moment
+def test_times_with_an_offset_are_read(text: str, time: datetime) -> None:
+    assert read_date_time(text) == time
 
 
 @pytest.mark.parametrize(
@@ -44,18 +44,18 @@ def test_times_with_an_offset_are_read(text: str, moment: datetime) -> None:
         True,
     ],
 )
-def test_anything_else_is_refused(value: object) -> None:
+def test_any_other_value_is_rejected(value: object) -> None:
     with pytest.raises(GraphQLError, match="DateTime must be a string such as"):
         read_date_time(value)
 
 
 @given(st.text() | st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", fullmatch=True))
-def test_reading_gives_utc_or_a_refusal(text: str) -> None:
+def test_parsing_returns_utc_or_raises(text: str) -> None:
     try:
-        moment = read_date_time(text)
+        time = read_date_time(text)
     except GraphQLError:
         return
-    assert read_date_time(write_date_time(moment)) == moment
+    assert read_date_time(write_date_time(time)) == time
 
 
 def test_decimals_have_no_exponent() -> None:
@@ -64,7 +64,7 @@ def test_decimals_have_no_exponent() -> None:
     assert [serialize(Decimal(text)) for text in ("0", "1E+3", "1E-7", "0.50")] == ["0", "1000", "0.0000001", "0.50"]
 
 
-def test_times_are_answered_in_utc() -> None:
+def test_times_are_serialized_in_utc() -> None:
     panama = timezone(timedelta(hours=-5))
     assert write_date_time(datetime(2026, 11, 23, 5, tzinfo=panama)) == "2026-11-23T10:00:00+00:00"
     with pytest.raises(TypeError, match="without an offset"):

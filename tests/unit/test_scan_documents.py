@@ -113,23 +113,28 @@ PTY_GRU = NamedFlight("CM", 758, "", date(2026, 11, 23), "PTY", "GRU")
 
 
 def test_a_notification_is_a_scan_and_a_change_of_what_it_names() -> None:
-    said = baggage_xml.read(NOTIFICATION.encode(), ZONES.get)
+    content = baggage_xml.read(NOTIFICATION.encode(), ZONES.get)
     key, laser = PTY_GRU.key, ScanMethod.LASER
-    assert said.scans == (
+    assert content.scans == (
         Scan("0230456781", EventKind.LOADED, AT, "PTY", "STAND208", key, method=laser, device="HHT112"),
     )
-    (told,) = said.instructions
-    assert (told.kind, told.change, told.source, told.at) == (
+    (instruction,) = content.instructions
+    assert (instruction.kind, instruction.change, instruction.source, instruction.at) == (
         MessageKind.XML,
         InstructionAction.CHG,
         Source.TRANSFER,
         AT,
     )
-    assert (told.inbound, told.outbound, told.onward) == (MIA_PTY, PTY_GRU, ())
-    assert (told.surname, told.given_names, told.locator) == ("GONZALEZ", "MARIA", "F7K2QX")
-    assert (told.weight_unit, told.weight, told.pieces, told.exceptions) == ("K", 22.5, 1, ("RUSH",))
-    assert (told.seat, told.authorised, told.remarks) == (None, None, None)
-    assert said.flights == (MIA_PTY, PTY_GRU)
+    assert (instruction.inbound, instruction.outbound, instruction.onward) == (MIA_PTY, PTY_GRU, ())
+    assert (instruction.surname, instruction.given_names, instruction.locator) == ("GONZALEZ", "MARIA", "F7K2QX")
+    assert (instruction.weight_unit, instruction.weight, instruction.pieces, instruction.exceptions) == (
+        "K",
+        22.5,
+        1,
+        ("RUSH",),
+    )
+    assert (instruction.seat, instruction.authorised, instruction.remarks) == (None, None, None)
+    assert content.flights == (MIA_PTY, PTY_GRU)
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_a_flight_has_one_name_even_where_clocks_go_back_over_midnight(network: 
     assert len(western) < len([flight for flight in flights if flight.destination == "SFO"])
 
 
-def test_flights_stand_as_the_clock_says(network: Network) -> None:
+def test_flights_have_the_status_of_their_times(network: Network) -> None:
     rows = [flight.known_at(NOON) for flight in build_flights(network, 230, NOON)]
     assert {row.status for row in rows} >= {"SCHEDULED", "DEPARTED", "ARRIVED"}
     for row in rows:
@@ -124,7 +124,7 @@ def test_flights_stand_as_the_clock_says(network: Network) -> None:
     assert 0.02 < late / len(inbound) < 0.2
 
 
-def test_contacts_reach_nobody() -> None:
+def test_contacts_are_fictitious() -> None:
     people = People(230)
     passengers = [people.passenger(number, number) for number in range(1, 3000)]
     assert all(PHONES.fullmatch(passenger.phone or "") for passenger in passengers)
@@ -140,7 +140,7 @@ def test_contacts_reach_nobody() -> None:
     }
 
 
-def test_those_who_travel_together_are_told_apart_by_their_names() -> None:
+def test_passengers_of_one_booking_differ_by_name() -> None:
     people = People(230)
     for number in range(2, 1000):
         first, second = people.passenger(number, number), people.passenger(number + 1, number)
@@ -158,7 +158,7 @@ class World:
         self.factory = BagFactory(network, Operations(self.flights, now), seed, bags, exceptions)
         self.rows = self.factory.rows(range(1, bags + 1))
         self._by_key = {flight.key: flight for flight in self.flights}
-        self._told: defaultdict[str, list[tuple[UUID, Instruction]]] = defaultdict(list)
+        self._instructions: defaultdict[str, list[tuple[UUID, Instruction]]] = defaultdict(list)
         self._seen: defaultdict[str, list[Scan]] = defaultdict(list)
         self._original: dict[str, str] = {}
         zones = {airport.iata: ZoneInfo(airport.time_zone) for airport in network.airports}
@@ -174,10 +174,10 @@ class World:
         return sorted((one for party in self.rows.messages for one in party), key=lambda one: one.at)
 
     def _take(self, reading: MessageContent, message_id: UUID) -> None:
-        for said in reading.instructions:
-            if said.original_tag:
-                self._original[said.tag] = said.original_tag
-            self._told[self._first(said.tag)].append((message_id, said))
+        for instruction in reading.instructions:
+            if instruction.original_tag:
+                self._original[instruction.tag] = instruction.original_tag
+            self._instructions[self._first(instruction.tag)].append((message_id, instruction))
         for scan in reading.scans:
             self._seen[self._first(scan.tag)].append(scan)
 
@@ -185,7 +185,7 @@ class World:
         return self._original.get(number, number)
 
     def scans_of(self, bag_id: int) -> list[Scan]:
-        """In order; the first sortation between two flights takes the bag over."""
+        """The scans in order; the first sortation between two flights is the transfer."""
         scans = sorted(self._seen[tag(bag_id)], key=lambda scan: (scan.at, scan.kind.rank))
         transfer = next((index for index, scan in enumerate(scans) if scan.transfer), None)
         if transfer is not None:
@@ -193,15 +193,15 @@ class World:
         return scans
 
     def legs_of(self, bag_id: int) -> list[DatedFlight]:
-        """As messages plan them."""
-        return [self._by_key[leg.flight.key] for leg in self.meant(bag_id).legs]
+        """The flights that the messages plan."""
+        return [self._by_key[leg.flight.key] for leg in self.merged(bag_id).legs]
 
-    def meant(self, bag_id: int) -> MergedInstructions:
-        """What messages mean for the bag."""
-        return merge_instructions(sort_instructions(self._told[tag(bag_id)]))
+    def merged(self, bag_id: int) -> MergedInstructions:
+        """The merged instructions of the bag."""
+        return merge_instructions(sort_instructions(self._instructions[tag(bag_id)]))
 
     def history_of(self, bag_id: int) -> tuple[list[SimpleNamespace], list[SimpleNamespace]]:
-        """Events and plan in the form the projection reads them."""
+        """Events and plan in the form of the status rules."""
         events = [
             SimpleNamespace(
                 id=scan.identity(1),
@@ -225,7 +225,7 @@ class World:
     def state_of(self, bag_id: int) -> str:
         events, planned = self.history_of(bag_id)
         flights = {flight.id: flight.known_at(self.now) for flight in self.flights}
-        deleted = self.meant(bag_id).deleted
+        deleted = self.merged(bag_id).deleted
         return status_of(events, planned, flights, self.now, deleted=deleted).state  # type: ignore[arg-type] # has the columns
 
 
@@ -235,17 +235,17 @@ def test_at_any_hour_there_is_a_bag_in_every_state(network: Network, hour: int) 
     states = Counter(world.state_of(bag_id) for bag_id in range(1, 51))
     assert states.keys() == set(BagState)
     assert sum(pir.status == PirStatus.OPEN for pir in world.rows.pirs) == 5
-    moments = [scan.at for bag_id in world.bags for scan in world.scans_of(bag_id)]
-    assert world.now - timedelta(days=7) <= min(moments)
-    assert max([*moments, *(message.at for message in world.messages)]) <= world.now
+    times = [scan.at for bag_id in world.bags for scan in world.scans_of(bag_id)]
+    assert world.now - timedelta(days=7) <= min(times)
+    assert max([*times, *(message.at for message in world.messages)]) <= world.now
 
 
 def test_no_scan_is_made_twice_and_none_is_of_another_time(network: Network) -> None:
     world = World(network, 7, NOON, bags=1200, exceptions=200)
     scans = [scan for bag_id in world.bags for scan in world.scans_of(bag_id)]
-    moments = [scan.at for scan in scans]
-    assert NOON - timedelta(days=7) <= min(moments)
-    assert max(moments) <= NOON
+    times = [scan.at for scan in scans]
+    assert NOON - timedelta(days=7) <= min(times)
+    assert max(times) <= NOON
     assert len({scan.identity(1) for scan in scans}) == len(scans)
     assert len({identity(message.text) for message in world.messages}) == len(world.messages)
 
@@ -277,7 +277,7 @@ def test_a_rush_tag_names_the_tag_and_the_file(network: Network) -> None:
     ]
 
 
-def test_the_bags_of_a_passenger_are_two_where_serials_begin_anew(network: Network) -> None:
+def test_the_bags_of_a_passenger_are_two_where_serials_wrap(network: Network) -> None:
     factory = BagFactory(network, Operations(build_flights(network, 230, NOON), NOON), 230, 600_000, 0)
     last, first = 543_219, 543_220
     rows = factory.rows((last, first))
@@ -307,7 +307,7 @@ def test_a_bag_is_the_same_in_whatever_company_it_is_made(network: Network) -> N
 
 
 @pytest.mark.parametrize("now", [NOON, datetime(2026, 3, 9, 5, 1, tzinfo=UTC), datetime(2026, 7, 2, 4, 59, tzinfo=UTC)])
-def test_the_guide_tells_the_same_stories_on_any_day(network: Network, now: datetime) -> None:
+def test_the_guide_describes_the_same_scenarios_on_any_day(network: Network, now: datetime) -> None:
     world = World(network, now.day, now)
     delivered, misconnected, in_flight, rush = world.factory.guide()
     assert delivered.tag == "0230456781"
@@ -330,9 +330,9 @@ def test_any_number_of_bags_and_exceptions(network: Network, bags: int, exceptio
     assert {passenger.booking_id for passenger in rows.passengers} == {booking.id for booking in rows.bookings}
     locators = {booking.id: booking.locator for booking in rows.bookings}
     booked = {(locators[one.booking_id or 0], one.search_name) for one in rows.passengers}
-    assert len(booked) == len(rows.passengers)  # messages tell passengers by these
-    told = map(world.meant, world.bags)
-    assert {(one.locator, search_name(one.surname or "", one.given_names or "")) for one in told} == booked
+    assert len(booked) == len(rows.passengers)  # messages identify passengers by these
+    merged = map(world.merged, world.bags)
+    assert {(one.locator, search_name(one.surname or "", one.given_names or "")) for one in merged} == booked
 
 
 def test_numbers_have_the_forms_of_the_domain() -> None:

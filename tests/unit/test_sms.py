@@ -1,4 +1,4 @@
-"""What a short message costs: alphabets of 3GPP TS 23.038 and the counts measured for them."""
+"""Number of parts of an SMS: alphabets of 3GPP TS 23.038 and the counts measured for them."""
 
 import math
 

@@ -87,7 +87,7 @@ def test_a_counted_tag_is_so_many_plates_of_one_issuer(number: str, count: int) 
 
 
 @given(st.text(max_size=20))
-def test_any_text_is_read_or_refused_with_an_explanation(text: str) -> None:
+def test_any_text_is_parsed_or_rejected_with_a_reason(text: str) -> None:
     try:
         query = parse_tag(text)
     except InvalidTagError as error:

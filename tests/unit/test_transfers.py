@@ -1,4 +1,4 @@
-"""How connections are judged, and what flight an endangered one is laid to: tables of the rules."""
+"""Connection risk, and the incident that a transfer belongs to: tables of the rules."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ MINIMUM = 45
 
 
 class AFlight(FlightColumns, View):
-    """A flight as a test describes it."""
+    """A flight with only the values that the rules read."""
 
     __slots__ = ()
 
@@ -28,7 +28,7 @@ class AFlight(FlightColumns, View):
 
 
 def at(minutes: float) -> datetime:
-    """So many minutes after noon."""
+    """A number of minutes after noon."""
     return NOON + timedelta(minutes=minutes)
 
 
@@ -135,7 +135,7 @@ def test_a_cancelled_flight(position: TransferPosition, cancelled: str, expected
         (AT_AIRPORT, None, 29, SAFE),
         (AT_AIRPORT, None, 45, TIGHT),
         (AT_AIRPORT, None, 46, AT_RISK),
-        (AT_AIRPORT, None, 100, AT_RISK),  # nobody said that it left
+        (AT_AIRPORT, None, 100, AT_RISK),  # no actual departure is known
         (COMING, None, 46, AT_RISK),  # on block by its last estimate, and the bag not seen
         (TRANSFERRED, 40, 41, SAFE),
         (TRANSFERRED, 60, 60, TIGHT),
@@ -146,18 +146,18 @@ def test_a_cancelled_flight(position: TransferPosition, cancelled: str, expected
 def test_from_there_on_the_clock_counts_and_the_share_of_the_minimum(
     position: TransferPosition, since: float | None, now: float, expected: ConnectionLevel
 ) -> None:
-    moment = None if since is None else at(since)
-    assert level(position, since=moment, now=at(now)) == expected
+    time = None if since is None else at(since)
+    assert level(position, since=time, now=at(now)) == expected
 
 
 @pytest.mark.parametrize(
     ("position", "since", "expected"), [(COMING, None, MISSED), (AT_AIRPORT, None, AT_RISK), (TRANSFERRED, 10, SAFE)]
 )
-def test_a_bag_that_was_seen_there_came_whatever_is_told_of_its_flight(
+def test_a_bag_that_was_seen_has_arrived_whatever_its_flights_times(
     position: TransferPosition, since: float | None, expected: ConnectionLevel
 ) -> None:
-    late, moment = inbound(estimated_arrival=at(95)), None if since is None else at(since)
-    assert level(position, comes=late, since=moment, now=at(12)) == expected
+    late, time = inbound(estimated_arrival=at(95)), None if since is None else at(since)
+    assert level(position, comes=late, since=time, now=at(12)) == expected
 
 
 @pytest.mark.parametrize(
@@ -179,10 +179,10 @@ def test_what_is_not_known_is_not_guessed(
 def test_a_level_comes_with_what_it_rests_on() -> None:
     late, leaving = inbound(estimated_arrival=at(60)), outbound()
     judgement = judge(COMING, at(-170), late, leaving, MINIMUM, at(-30))
-    told = [(one.kind, one.value, one.minutes, one.at, one.flight) for one in judgement.evidence]
+    evidence = [(one.kind, one.value, one.minutes, one.at, one.flight) for one in judgement.evidence]
 
     assert (judgement.minutes, judgement.needed) == (30, 45)
-    assert told == [
+    assert evidence == [
         (EvidenceKind.OUTBOUND_TIME, "SCHEDULED", 0, at(90), leaving),
         (EvidenceKind.INBOUND_TIME, "ESTIMATED", 60, at(60), late),
         (EvidenceKind.MINIMUM, "CM-CM", 45, None, None),
@@ -272,5 +272,5 @@ def test_the_clock_and_slow_hands_are_no_flights_incident() -> None:
     assert cause(AT_AIRPORT, inbound(status="CANCELLED"), outbound(), now=at(80)) is None, "it came all the same"
 
 
-def test_a_bag_on_board_is_nobodys_incident() -> None:
+def test_a_bag_on_board_belongs_to_no_incident() -> None:
     assert cause(ON_BOARD, inbound(actual_arrival=at(70)), outbound(actual_departure=at(90))) is None

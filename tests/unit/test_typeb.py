@@ -53,7 +53,7 @@ def test_every_line_end_gives_the_same_text_and_identity(end: str) -> None:
     assert piece.digest == identity(ENVELOPE + LOCAL_BSM)
 
 
-def test_frames_of_a_message_and_text_between_messages_are_told_apart() -> None:
+def test_frames_and_text_between_messages_are_distinguished() -> None:
     stream = (
         "ZCZC ABC123\r\n\x01QU PTYKPCM\r\n.MIAKMCM 231205\r\n\x02" + LOCAL_BSM + "\x03"
         "\x01QU PTYKPCM\r\n.MIAKMCM 231206\r\n\x02MVT\r\nCM335/23.HP1234CMP.MIA\r\nAD1205/1211 EA1510 PTY\r\n\x03"
@@ -100,9 +100,7 @@ def test_a_broken_message_takes_nothing_of_the_next(
         ("SOME WORDS\n" * 20_000, [(OTHER, 1), (OTHER, 11_916)]),
     ],
 )
-def test_what_stands_between_messages_is_kept_and_no_dead_letter(
-    stream: str, found: list[tuple[PieceKind, int]]
-) -> None:
+def test_text_between_messages_is_kept_and_no_dead_letter(stream: str, found: list[tuple[PieceKind, int]]) -> None:
     pieces = split(stream.encode())
     assert [(piece.kind, piece.line) for piece in pieces] == found
     assert sum(piece.length + 1 for piece in pieces) == len(stream.replace("\n\n", "\n"))
@@ -197,7 +195,7 @@ def test_any_bytes_in_any_chunks_give_the_same_pieces_and_only_the_documented_er
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=200) | st.lists(st.sampled_from((*LOCAL_BSM.splitlines(), *LINES))).map("\n".join))
-def test_any_text_parses_or_says_where_it_does_not(text: str) -> None:
+def test_any_text_parses_or_raises_with_a_position(text: str) -> None:
     found = outcome(text)
     if isinstance(found, TypeBError):
         assert 1 <= found.line <= text.count("\n") + 1
@@ -246,7 +244,7 @@ def test_a_message_parses_into_its_elements_and_its_envelope() -> None:
         (LOCAL_BSM.replace("1LMIA", "1LMI"), 2, 4, "source and airport"),
     ],
 )
-def test_what_sinks_a_message_says_where(text: str, line: int, column: int, reason: str) -> None:
+def test_a_fault_of_a_message_has_a_position(text: str, line: int, column: int, reason: str) -> None:
     with pytest.raises(TypeBError) as caught:
         parse(text)
     assert (caught.value.line, caught.value.column) == (line, column)
@@ -298,7 +296,7 @@ def test_what_is_written_parses_to_the_same_and_is_one_piece(message: TypeBMessa
 
 
 @pytest.mark.parametrize("text", ["TWO\nLINES", "BLANK AT ITS END ", "CARRIAGE RETURN\r"])
-def test_what_cannot_stand_in_a_line_is_not_written(text: str) -> None:
+def test_characters_outside_the_alphabet_are_not_written(text: str) -> None:
     message = parse(LOCAL_BSM)
     with pytest.raises(ValueError, match="A line of a message"):
         write(replace(message, elements=(*message.elements, Element("R", (text,)))))

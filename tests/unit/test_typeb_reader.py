@@ -37,7 +37,7 @@ def bsm(*lines: str, source: str = "1LMIA", change: str = "", origin: str = ORIG
     return reading("\n".join(filter(None, (origin, "BSM", change, f".V/{source}", *lines, "ENDBSM"))))
 
 
-def refused(text: str, received_at: datetime = RECEIVED) -> tuple[int, int, str]:
+def fault_of(text: str, received_at: datetime = RECEIVED) -> tuple[int, int, str]:
     with pytest.raises(TypeBError) as caught:
         reading(text, received_at)
     return caught.value.line, caught.value.column, caught.value.reason
@@ -46,8 +46,8 @@ def refused(text: str, received_at: datetime = RECEIVED) -> tuple[int, int, str]
 # Samples of docs/DOMAIN.md#samples
 
 
-def test_a_local_bsm_accepts_each_of_its_bags_and_says_whose_they_are() -> None:
-    said = reading(f"{ORIGIN}\n{type_b_messages.LOCAL_BSM}")
+def test_a_local_bsm_accepts_each_of_its_bags_and_names_their_passenger() -> None:
+    content = reading(f"{ORIGIN}\n{type_b_messages.LOCAL_BSM}")
     first = Instruction(
         tag="0230456781", kind=MessageKind.BSM, change=InstructionAction.NEW, at=SENT, airport="MIA",
         source=Source.LOCAL,
@@ -55,20 +55,25 @@ def test_a_local_bsm_accepts_each_of_its_bags_and_says_whose_they_are() -> None:
         passenger_status="C", sequence="045", security="045", authorised_to_transport=True, tag_active=True,
         weight_unit="K", pieces=2, weight=43.0, party=1, surname="GONZALEZ", given_names="MARIAMRS", locator="F7K2QX",
     )  # fmt: skip
-    assert said.instructions[0] == first
-    assert [(one.tag, one.ordinal) for one in said.instructions] == [("0230456781", 1), ("0230456782", 2)]
-    assert said.scans[0] == Scan(
+    assert content.instructions[0] == first
+    assert [(one.tag, one.ordinal) for one in content.instructions] == [("0230456781", 1), ("0230456782", 2)]
+    assert content.scans[0] == Scan(
         "0230456781", EventKind.ACCEPTED, SENT, "MIA", flight=MIA_PTY.key, method=ScanMethod.MESSAGE
     )
-    assert [scan.tag for scan in said.scans] == ["0230456781", "0230456782"]
-    assert (said.flights, said.sent_at) == ((MIA_PTY, PTY_GRU), SENT)
+    assert [scan.tag for scan in content.scans] == ["0230456781", "0230456782"]
+    assert (content.flights, content.sent_at) == ((MIA_PTY, PTY_GRU), SENT)
 
 
 def test_a_transfer_bsm_expects_its_bags_from_the_inbound_flight() -> None:
-    said = reading(f"{ORIGIN}\n{type_b_messages.TRANSFER_BSM}")
-    assert {scan.kind for scan in said.scans} == {EventKind.EXPECTED}
-    told = said.instructions[0]
-    assert (told.outbound, told.inbound, told.onward, told.exceptions) == (PTY_GRU, MIA_PTY, None, ("PRIO",))
+    content = reading(f"{ORIGIN}\n{type_b_messages.TRANSFER_BSM}")
+    assert {scan.kind for scan in content.scans} == {EventKind.EXPECTED}
+    instruction = content.instructions[0]
+    assert (instruction.outbound, instruction.inbound, instruction.onward, instruction.exceptions) == (
+        PTY_GRU,
+        MIA_PTY,
+        None,
+        ("PRIO",),
+    )
 
 
 def test_changes_and_deletions_are_instructions_without_events() -> None:
@@ -76,13 +81,23 @@ def test_changes_and_deletions_are_instructions_without_events() -> None:
         reading(f"{ORIGIN}\n{text}") for text in (type_b_messages.CHANGED_BSM, type_b_messages.DELETED_BSM)
     )
     assert (changed.scans, deleted.scans) == ((), ())
-    told = changed.instructions[0]
-    assert (told.change, told.authorised, told.seat, told.passenger_status) == (InstructionAction.CHG, False, "", "N")
-    assert (told.weight, told.exceptions, told.onward, told.remarks) == (None, None, None, None)
+    instruction = changed.instructions[0]
+    assert (instruction.change, instruction.authorised, instruction.seat, instruction.passenger_status) == (
+        InstructionAction.CHG,
+        False,
+        "",
+        "N",
+    )
+    assert (instruction.weight, instruction.exceptions, instruction.onward, instruction.remarks) == (
+        None,
+        None,
+        None,
+        None,
+    )
     assert [(one.tag, one.change) for one in deleted.instructions] == [("0230456782", InstructionAction.DEL)]
 
 
-def test_a_bpm_says_what_happened_where_and_by_what() -> None:
+def test_a_bpm_is_an_event_at_a_place_by_a_method() -> None:
     at = datetime(2026, 11, 23, 19, 12, 5, tzinfo=UTC)
     assert reading(type_b_messages.LOADED_BPM) == MessageContent(
         scans=(Scan("0230456781", LOADED, at, "PTY", "STAND208", PTY_GRU.key, None, None, LASER, "HHT112"),),
@@ -93,17 +108,17 @@ def test_a_bpm_says_what_happened_where_and_by_what() -> None:
 
 
 def test_a_bum_is_an_instruction_and_no_event() -> None:
-    said = reading(f"{ORIGIN}\n{type_b_messages.BUM}")
-    assert said.scans == ()
-    assert [(one.kind, one.tag, one.remarks) for one in said.instructions] == [
+    content = reading(f"{ORIGIN}\n{type_b_messages.BUM}")
+    assert content.scans == ()
+    assert [(one.kind, one.tag, one.remarks) for one in content.instructions] == [
         (MessageKind.BUM, "0230456781", ("PAX NOT BOARDED",))
     ]
 
 
 def test_a_rush_bsm_names_the_tag_it_replaces() -> None:  # docs/DOMAIN.md#rule-11
-    said = reading(f"{ORIGIN}\n{type_b_messages.RUSH_BSM}")
-    assert [(scan.tag, scan.kind) for scan in said.scans] == [("2230000457", EventKind.RUSH_TAGGED)]
-    assert said.instructions[0].original_tag == "0230456782"
+    content = reading(f"{ORIGIN}\n{type_b_messages.RUSH_BSM}")
+    assert [(scan.tag, scan.kind) for scan in content.scans] == [("2230000457", EventKind.RUSH_TAGGED)]
+    assert content.instructions[0].original_tag == "0230456782"
 
 
 @pytest.mark.parametrize(
@@ -118,8 +133,8 @@ def test_a_rush_bsm_names_the_tag_it_replaces() -> None:  # docs/DOMAIN.md#rule-
     ],
 )
 def test_what_is_not_one_whole_tag_is_not_guessed(remark: str) -> None:
-    (told,) = bsm(".F/CM702/24NOV/GRU", ".N/2230000457001", ".E/RUSH", f".R/{remark}").instructions
-    assert told.original_tag is None
+    (instruction,) = bsm(".F/CM702/24NOV/GRU", ".N/2230000457001", ".E/RUSH", f".R/{remark}").instructions
+    assert instruction.original_tag is None
 
 
 # Time
@@ -137,25 +152,27 @@ def test_what_is_not_one_whole_tag_is_not_guessed(remark: str) -> None:
     ],
 )
 def test_a_flight_is_of_the_year_that_is_nearest(received: str, written: str, meant: str) -> None:
-    said = reading(
+    content = reading(
         f"BSM\n.V/1LMIA\n.F/CM335/{written}/PTY\n.N/0230456781001\nENDBSM", datetime.fromisoformat(f"{received}T12:00Z")
     )
-    assert said.flights[0].departure_date == date.fromisoformat(meant)
+    assert content.flights[0].departure_date == date.fromisoformat(meant)
 
 
 @pytest.mark.parametrize("written", ["19NOV", "20OCT", "29FEB", "31NOV", "00NOV", "3NOV", "23NVO", "23NOV26", ""])
 def test_a_flight_date_that_fits_no_year_is_a_dead_letter(written: str) -> None:  # docs/DOMAIN.md#rule-13
-    line, column, reason = refused(f"BSM\n.V/1LMIA\n.F/CM335/{written}/PTY\n.N/0230456781001\nENDBSM")
+    line, column, reason = fault_of(f"BSM\n.V/1LMIA\n.F/CM335/{written}/PTY\n.N/0230456781001\nENDBSM")
     assert (line, column) == (3, 10)
     assert "a flight" in reason
 
 
 def test_a_message_of_unknown_time_comes_before_every_scan() -> None:  # docs/DOMAIN.md#rule-2
-    said = reading(type_b_messages.TRANSFER_BSM)
-    assert said.sent_at is None
-    stated = [(one.at, one.assumed) for one in said.instructions] + [(scan.at, scan.assumed) for scan in said.scans]
+    content = reading(type_b_messages.TRANSFER_BSM)
+    assert content.sent_at is None
+    stated = [(one.at, one.assumed) for one in content.instructions] + [
+        (scan.at, scan.assumed) for scan in content.scans
+    ]
     assert set(stated) == {(datetime(2026, 11, 20, tzinfo=UTC), True)}
-    assert refused("BSM\n.V/1LMIA\n.N/0230456781001\nENDBSM")[2].startswith("A message must have an origin line")
+    assert fault_of("BSM\n.V/1LMIA\n.N/0230456781001\nENDBSM")[2].startswith("A message must have an origin line")
 
 
 @pytest.mark.parametrize(
@@ -170,19 +187,19 @@ def test_a_message_of_unknown_time_comes_before_every_scan() -> None:  # docs/DO
     ],
 )
 def test_the_time_of_an_origin_line_is_the_one_nearest_to_receipt(received: str, origin: str, sent: str) -> None:
-    said = reading(
+    content = reading(
         f".MIAKMCM {origin} NOV\n{type_b_messages.BUM}".replace("23NOV", "01JAN"), datetime.fromisoformat(received)
     )
-    assert said.sent_at == datetime.fromisoformat(sent)
+    assert content.sent_at == datetime.fromisoformat(sent)
 
 
 @pytest.mark.parametrize("origin", ["001205", "321205", "232405", "231260"])
 def test_an_origin_line_without_a_time_is_a_dead_letter(origin: str) -> None:
-    assert refused(f"QU PTYKPCM\n.MIAKMCM {origin}\n{type_b_messages.BUM}")[:2] == (2, 10)
+    assert fault_of(f"QU PTYKPCM\n.MIAKMCM {origin}\n{type_b_messages.BUM}")[:2] == (2, 10)
 
 
 @pytest.mark.parametrize(
-    ("airport", "moment", "utc"),
+    ("airport", "time", "utc"),
     [
         ("PTY", "23NOV/1412L", "2026-11-23T19:12:00Z"),
         ("PTY", "23NOV/191205Z", "2026-11-23T19:12:05Z"),
@@ -197,10 +214,10 @@ def test_an_origin_line_without_a_time_is_a_dead_letter(origin: str) -> None:
         ("MIA", "08MAR/030000L", "2026-03-08T07:00:00Z"),
     ],
 )
-def test_scan_times_are_local_or_utc(airport: str, moment: str, utc: str) -> None:
+def test_scan_times_are_local_or_utc(airport: str, time: str, utc: str) -> None:
     at = datetime.fromisoformat(utc)
     received = max(at, RECEIVED) if airport != "MIA" else at + timedelta(hours=1)
-    text = f"BPM\n.V/1L{airport}\n.J/S///{moment}\n.N/0230456781001\nENDBPM"
+    text = f"BPM\n.V/1L{airport}\n.J/S///{time}\n.N/0230456781001\nENDBPM"
     assert [scan.at for scan in reading(text, received).scans] == [at]
 
 
@@ -218,7 +235,7 @@ def test_scan_times_are_local_or_utc(airport: str, moment: str, utc: str) -> Non
 )
 def test_a_scan_without_a_readable_time_is_a_dead_letter(source: str, processed: str, column: int) -> None:
     text = "\n".join(filter(None, ("BPM", f".V/{source}", processed, ".N/0230456781001", "ENDBPM")))
-    line, found, _ = refused(text)
+    line, found, _ = fault_of(text)
     assert (line, found) == (3, column)
 
 
@@ -262,7 +279,7 @@ def test_a_scan_without_j_has_the_time_of_the_origin_line() -> None:
         ("1XPTY", ".J/R///23NOV/1412L .N/0230456781001", EventKind.ARRIVED, MIA_PTY),
     ],
 )
-def test_the_first_of_b_u_x_and_j_says_what_happened(
+def test_the_first_of_b_u_x_and_j_decides_the_event(
     source: str, lines: str, kind: EventKind, flight: NamedFlight
 ) -> None:
     body = "\n".join((f".V/{source}", *lines.split(" "), ".F/CM758/23NOV/GRU/Y", ".I/CM335/23NOV/MIA/Y"))
@@ -281,15 +298,15 @@ def test_the_first_of_b_u_x_and_j_says_what_happened(
 def test_a_btm_expects_and_a_bsm_of_local_bags_accepts(source: str, kind: str) -> None:
     body = f".V/{source}PTY\n.F/CM758/23NOV/GRU\n.N/0230456781001"
     assert [scan.kind for scan in reading(f"{ORIGIN}\nBSM\n{body}\nENDBSM").scans] == [kind]
-    said = reading(f"{ORIGIN}\nBTM\n{body}\nENDBTM")
-    assert [scan.kind for scan in said.scans] == [EventKind.EXPECTED]
-    assert [one.kind for one in said.instructions] == [MessageKind.BTM]
+    content = reading(f"{ORIGIN}\nBTM\n{body}\nENDBTM")
+    assert [scan.kind for scan in content.scans] == [EventKind.EXPECTED]
+    assert [one.kind for one in content.instructions] == [MessageKind.BTM]
 
 
-def test_a_bns_says_which_bags_were_not_seen() -> None:
+def test_a_bns_reports_bags_that_were_not_seen() -> None:
     text = "BNS\n.V/1LPTY\n.F/CM758/23NOV/GRU\n.N/0230456781002\nENDBNS"
-    for said, at in ((reading(f"{ORIGIN}\n{text}"), SENT), (reading(text), datetime(2026, 11, 20, tzinfo=UTC))):
-        assert [(scan.tag, scan.kind, scan.at, scan.assumed) for scan in said.scans] == [
+    for content, at in ((reading(f"{ORIGIN}\n{text}"), SENT), (reading(text), datetime(2026, 11, 20, tzinfo=UTC))):
+        assert [(scan.tag, scan.kind, scan.at, scan.assumed) for scan in content.scans] == [
             (tag, EventKind.NOT_SEEN, at, at != SENT) for tag in ("0230456781", "0230456782")
         ]
 
@@ -352,21 +369,21 @@ def test_passenger_groups(lines: tuple[str, ...], found: list[Any]) -> None:
 
 
 def test_a_later_group_has_the_processing_of_the_first_and_its_own_facts() -> None:
-    said = bpm(F1, ".U/AKE1", N1, P1, N2, P2, F2, N3, P1, F1, ".J/S///23NOV/1500L", ".N/0230000044001")
-    assert [(scan.tag[-2:], scan.kind, scan.at.minute) for scan in said.scans] == [
+    content = bpm(F1, ".U/AKE1", N1, P1, N2, P2, F2, N3, P1, F1, ".J/S///23NOV/1500L", ".N/0230000044001")
+    assert [(scan.tag[-2:], scan.kind, scan.at.minute) for scan in content.scans] == [
         ("11", LOADED, 12),
         ("22", LOADED, 12),
         ("33", LOADED, 12),
         ("44", EventKind.SORTED, 0),
     ]
-    assert [scan.container for scan in said.scans] == ["AKE1", "", "", ""]
-    told = bsm(F1, N1, ".S/Y", ".E/CREW", P1, N2).instructions
-    assert [(one.authorised, one.exceptions) for one in told] == [(True, ("CREW",)), (None, None)]
+    assert [scan.container for scan in content.scans] == ["AKE1", "", "", ""]
+    instruction = bsm(F1, N1, ".S/Y", ".E/CREW", P1, N2).instructions
+    assert [(one.authorised, one.exceptions) for one in instruction] == [(True, ("CREW",)), (None, None)]
 
 
-def test_both_named_and_irregular_bags_may_stand_in_a_group() -> None:
-    said = bpm(".F/CM758/23NOV/GRU", ".N/0230456781001", ".B/UNS/0230456790001", ".B/NAL/0230456795002")
-    assert [(scan.tag[-2:], scan.kind) for scan in said.scans] == [
+def test_a_group_may_hold_named_and_irregular_bags() -> None:
+    content = bpm(".F/CM758/23NOV/GRU", ".N/0230456781001", ".B/UNS/0230456790001", ".B/NAL/0230456795002")
+    assert [(scan.tag[-2:], scan.kind) for scan in content.scans] == [
         ("81", LOADED), ("90", EventKind.NOT_SEEN), ("95", LOADED), ("96", LOADED),
     ]  # fmt: skip
 
@@ -398,8 +415,8 @@ def test_both_named_and_irregular_bags_may_stand_in_a_group() -> None:
     ],
 )  # fmt: skip
 def test_elements_say_what_they_hold_and_absent_ones_nothing(line: str, expected: dict[str, Any]) -> None:
-    (told,) = bsm(".F/CM335/23NOV/PTY", ".N/0230456781001", line).instructions
-    assert {name: getattr(told, name) for name in expected} == expected
+    (instruction,) = bsm(".F/CM335/23NOV/PTY", ".N/0230456781001", line).instructions
+    assert {name: getattr(instruction, name) for name in expected} == expected
 
 
 @pytest.mark.parametrize("written", ["CM758", "CM0758", "CM00758"])
@@ -411,10 +428,10 @@ def test_padded_flight_numbers_are_the_same_flight(written: str) -> None:
 @pytest.mark.parametrize(
     "elements", [(".F/CM758/23NOV", ".I/CM335/23NOV", ".O/CM9/24NOV/LAX"), (".F/CM758/23NOV//", ".I/CM335/23NOV/")]
 )
-def test_a_flight_whose_origin_is_not_said_is_not_named(elements: tuple[str, ...]) -> None:
-    (told,) = bsm(*elements, ".N/0230456781001", source="1TPTY").instructions
-    assert told.outbound == NamedFlight("CM", 758, "", DAY, "PTY", "")
-    assert (told.inbound, told.onward or ()) == (None, ())
+def test_a_flight_without_an_origin_is_not_named(elements: tuple[str, ...]) -> None:
+    (instruction,) = bsm(*elements, ".N/0230456781001", source="1TPTY").instructions
+    assert instruction.outbound == NamedFlight("CM", 758, "", DAY, "PTY", "")
+    assert (instruction.inbound, instruction.onward or ()) == (None, ())
 
 
 @pytest.mark.parametrize(
@@ -439,7 +456,7 @@ def test_a_flight_whose_origin_is_not_said_is_not_named(elements: tuple[str, ...
 )
 def test_what_cannot_be_applied_is_a_dead_letter(line: str, column: int, reason: str) -> None:  # docs/DOMAIN.md#rule-13
     kept = () if line.startswith((".N", ".B")) else (".N/0230456781001",)
-    found = refused(
+    found = fault_of(
         "\n".join((ORIGIN, "BSM", ".V/1TPTY", *([".F/CM758/23NOV"] if line[1] in "ONB" else []), line, *kept, "ENDBSM"))
     )
     assert found[0] == (5 if line[1] in "ONB" else 4)
@@ -449,12 +466,12 @@ def test_what_cannot_be_applied_is_a_dead_letter(line: str, column: int, reason:
 
 @pytest.mark.parametrize("kind", ["BSM", "BPM", "BTM", "BUM", "BNS"])
 def test_a_message_about_bags_without_a_tag_is_a_dead_letter(kind: str) -> None:
-    assert refused(f"{ORIGIN}\n{kind}\n.V/1TPTY\n.F/CM758/23NOV/GRU\nEND{kind}") == (
+    assert fault_of(f"{ORIGIN}\n{kind}\n.V/1TPTY\n.F/CM758/23NOV/GRU\nEND{kind}") == (
         4,
         1,
         "A passenger group must have a tag in .N or .B.",
     )
-    assert refused(f"{ORIGIN}\n{kind}\n.V/1TPTY\n{F1}\n{N1}\n{F2}\n{P2}\nEND{kind}")[0] == 7
+    assert fault_of(f"{ORIGIN}\n{kind}\n.V/1TPTY\n{F1}\n{N1}\n{F2}\n{P2}\nEND{kind}")[0] == 7
 
 
 def test_a_bad_date_in_what_is_not_used_sinks_nothing() -> None:  # docs/DOMAIN.md#rule-13

@@ -23,6 +23,6 @@ async def test_a_connection_that_is_not_initialised_in_time_is_closed(monkeypatc
 
     scope = {"headers": [], "subprotocols": [websocket.PROTOCOL], RECORD: RequestRecord("request-1")}
     async with asyncio.timeout(5):
-        await websocket.GraphQLSockets(service, "")(scope, incoming.get, send)
+        await websocket.GraphQLWebSockets(service, "")(scope, incoming.get, send)
     assert [message["type"] for message in sent] == ["websocket.accept", "websocket.close"]
     assert sent[1]["code"] == 4408
