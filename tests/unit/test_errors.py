@@ -136,8 +136,8 @@ async def test_one_failure_that_empties_many_fields_is_logged_once(
         ("query($n:Int){echo(number:$n)}", {"n": "x"}, "BAD_USER_INPUT", "Variable '$n' has invalid value"),
         ("query($n:Genre){echo(genre:$n)}", {"n": "x" * 9_999}, "BAD_USER_INPUT", "Variable '$n' has invalid value"),
         ("query($n:ID!){author(id:$n){name}}", {}, "BAD_USER_INPUT", "Variable '$n' has invalid value"),
-        ("query($m:DateTime){echo(moment:$m)}", {"m": "0000-01-01T00:00:00Z"}, "BAD_USER_INPUT", "Variable '$m' has"),
-        ('{echo(moment:"tomorrow")}', {}, "GRAPHQL_VALIDATION_FAILED", "DateTime must be a string such as"),
+        ("query($m:DateTime){echo(time:$m)}", {"m": "0000-01-01T00:00:00Z"}, "BAD_USER_INPUT", "Variable '$m' has"),
+        ('{echo(time:"tomorrow")}', {}, "GRAPHQL_VALIDATION_FAILED", "DateTime must be a string such as"),
         ("{echo(number:99999999999)}", {}, "GRAPHQL_VALIDATION_FAILED", "Int cannot represent"),
     ],
 )

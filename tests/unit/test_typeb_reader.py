@@ -437,9 +437,9 @@ def test_a_flight_without_an_origin_is_not_named(elements: tuple[str, ...]) -> N
 @pytest.mark.parametrize(
     ("line", "column", "reason"),
     [
-        (".F/YY/23NOV/GRU", 4, "carrier and a number"),
-        (".F/COP758/23NOV/GRU", 4, "carrier and a number"),
-        (".F/CM0000/23NOV/GRU", 4, "carrier and a number"),
+        (".F/YY/23NOV/GRU", 4, "carrier and number"),
+        (".F/COP758/23NOV/GRU", 4, "carrier and number"),
+        (".F/CM0000/23NOV/GRU", 4, "carrier and number"),
         (".F/CM758/23NOV/GRUX", 16, "three letters"),
         (".I/CM335/31FEB/MIA", 10, "date"),
         (".O/CM335/XX/MIA", 10, "date"),
