@@ -54,7 +54,7 @@ class Request:
     """As much of a context as a reader of a field asks for."""
 
     def __init__(self, role: Role) -> None:
-        self.actor = Actor("somebody", role, 1)
+        self.actor = Actor("user", role, 1)
 
     def now(self) -> datetime:
         return datetime.now(UTC)
@@ -82,7 +82,7 @@ def masked_fields() -> dict[str, set[Role]]:
 
 def test_the_table_of_masked_fields_equals_the_schema() -> None:
     masked = masked_fields()
-    seeing = {role for role in Role if Actor("somebody", role, 1).sees_personal_data}
+    seeing = {role for role in Role if Actor("user", role, 1).sees_personal_data}
     assert masked.keys().isdisjoint(CHECKED_BY_RESOLVER)
     assert table("Masked fields") == masked | dict.fromkeys(CHECKED_BY_RESOLVER, seeing)
 

@@ -31,7 +31,7 @@ class Probe:
         try:
             await asyncio.sleep(60 if self.hangs else 0.001)
             if not self.succeeds:
-                raise ConnectionRefusedError("not listening")
+                raise ConnectionRefusedError("connection refused")
             return {"version": "1"}
         finally:
             self.active -= 1
@@ -79,12 +79,12 @@ async def test_calls_to_a_dead_store_are_rejected_at_once_until_it_is_back(
 ) -> None:
     probe.succeeds = False
     await availability.connect(1.0)
-    with pytest.raises(Unavailable, match="not listening") as caught:
+    with pytest.raises(Unavailable, match="connection refused") as caught:
         availability.raise_if_down()
     assert 0.1 <= caught.value.retry_after_seconds <= 5.0
-    health = await availability.health(0.1)
-    assert health["status"] == "unhealthy"
-    assert "not listening" in health["error"]
+    report = await availability.health(0.1)
+    assert report["status"] == "unhealthy"
+    assert "connection refused" in report["error"]
     probe.succeeds = True
     await eventually(lambda: availability.is_up)
     availability.raise_if_down()

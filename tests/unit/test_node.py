@@ -68,7 +68,7 @@ MALFORMED = [
     encoded(f"Author:{2**63}"),
     encoded("Author:" + "9" * 100),
     encoded("Author:\N{ARABIC-INDIC DIGIT ONE}"),
-    encoded("Nobody:1"),
+    encoded("Unknown:1"),
     encoded("Query:1"),
     encoded("Country:"),
     encoded("Country:a\x00"),

@@ -93,7 +93,7 @@ async def test_a_command_returns_its_result(schema: GatewaySchema) -> None:
         (-3, "VERSION_CONFLICT", "version", "version must be the current one, 3"),
     ],
 )
-async def test_a_rejection_is_a_user_error_whoever_raises_it(
+async def test_a_rejection_of_any_function_is_a_user_error(
     schema: GatewaySchema, number: int, code: str, field: str, message: str
 ) -> None:
     rejected = await payload(schema, number, clientMutationId="abc")

@@ -13,7 +13,7 @@ from gateway.http.subscriptions import ConnectionLimiter
 
 async def test_a_connection_that_is_not_initialised_in_time_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket, "INIT_SECONDS", 0.05)
-    service: Any = SimpleNamespace(closing=asyncio.Event(), seats=ConnectionLimiter(connections=1, subscriptions=1))
+    service: Any = SimpleNamespace(closing=asyncio.Event(), limiter=ConnectionLimiter(connections=1, subscriptions=1))
     incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     incoming.put_nowait({"type": "websocket.connect"})
     sent: list[dict[str, Any]] = []
