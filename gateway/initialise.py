@@ -11,7 +11,7 @@ from gateway.lifespan import installation, now, open_stores
 from gateway.partners import open_partners
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
-from integrations.progress import Progress
+from integrations.progress import Progress, ProgressTimer
 from integrations.records.health import HealthStatus
 from integrations.records.outbox import Consumer
 from integrations.stores.neo4j import journeys
@@ -132,7 +132,8 @@ def operator(settings: Settings, stores: Stores) -> Context:
 async def project_pending(stores: Stores, progress: Progress) -> int:
     """Projects all pending changes into the graph, with progress; returns the number of changes."""
     projector = Projector(stores.postgres, stores.neo4j, "initialise")
-    started = reported = progressed = monotonic()
+    timer = ProgressTimer(REPORT_SECONDS)
+    started = progressed = monotonic()
     projected = 0
     try:
         while True:
@@ -145,8 +146,7 @@ async def project_pending(stores: Stores, progress: Progress) -> int:
                 break
             projected += changes
             progressed = monotonic()
-            if monotonic() - reported > REPORT_SECONDS:
-                reported = monotonic()
+            if timer.is_due():
                 pending, *_ = await outbox.lag(stores.postgres, Consumer.GRAPH)
                 progress(f"graph: {projected} changes projected, {pending} pending")
     finally:

@@ -8,7 +8,6 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from time import monotonic
 from typing import BinaryIO
 
 import orjson
@@ -23,7 +22,7 @@ from integrations.deadline import deadline
 from integrations.errors import OutsideError
 from integrations.messages.formats import pieces_of
 from integrations.messages.split_input import InputPiece, Splitter
-from integrations.progress import Progress
+from integrations.progress import Progress, ProgressTimer
 from resolvers.context import Context
 from resolvers.ingestion.pipeline import BATCH, IngestResult, IntakeChannel, ingest
 from resolvers.installation import Installation
@@ -258,12 +257,11 @@ class _IngestCounts:
     def __init__(self, progress: Progress) -> None:
         self.done = IngestResult()
         self._progress = progress
-        self._started = self._reported = monotonic()
+        self._timer = ProgressTimer(PROGRESS_SECONDS)
 
     def add(self, more: IngestResult) -> None:
         self.done += more
-        if monotonic() - self._reported >= PROGRESS_SECONDS:
-            self._reported = monotonic()
+        if self._timer.is_due():
             self._progress(self._text())
 
     def end(self) -> None:
@@ -272,8 +270,7 @@ class _IngestCounts:
             self._progress("Messages that could not be parsed are kept: query `deadLetters`, correct and replay them.")
 
     def _text(self) -> str:
-        done = self.done
-        rate = done.events / max(monotonic() - self._started, 0.001)
+        done, rate = self.done, self._timer.rate(self.done.events)
         return (
             f"{done.messages:,} messages, {done.events:,} events ({rate:,.0f}/s), {done.duplicates:,} duplicates, "
             f"{done.dead_letters:,} dead letters, {done.others:,} others"
