@@ -12,6 +12,7 @@ from benchmarks.load import percentile
 from benchmarks.operations import HEALTH
 from benchmarks.processes import frozen
 from integrations.embedded.server import EmbeddedServer
+from integrations.progress import Progress
 
 CALLS = 100
 # Pause between two rounds of calls, as of monitors. A round is one call of each path.
@@ -40,7 +41,7 @@ class HealthFigures:
     longest: float
 
 
-async def health_figures(installed: BenchmarkInstallation, progress: Callable[[str], None]) -> list[HealthFigures]:
+async def health_figures(installed: BenchmarkInstallation, progress: Progress) -> list[HealthFigures]:
     """Calls GraphQL ``health`` and each path 100 times under each condition, beginning with the fault."""
     figures = await _call_all(installed, "all well")
     faults: dict[str, Fault] = {"killed": _killed, "frozen": _frozen}
