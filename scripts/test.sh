@@ -34,6 +34,7 @@ step "Format" ruff format --check .
 step "Types" mypy .
 step "Import direction" lint-imports
 step "Dockerfile" hadolint Dockerfile
+step "Schema lint" scripts/lint_schema.sh
 if [ "${1:-}" = --fast ]; then
   step "Tests that need no store" in_parallel "${STORELESS[@]}"
   printf 'Left out: the tests that need PostgreSQL, Neo4j, Redis, Kafka or Chromium, and the second executor.\n'

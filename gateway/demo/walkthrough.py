@@ -31,7 +31,7 @@ PIR = """
 query($id: ID!) { pir(by: {id: $id}) {
   reference status version destination reasonForLoss faultStation
   proposal { reasonForLoss faultStation evidence { name value at } }
-  matches { id score matched { element } contradicting { element } onHandPir { id } }
+  matches { id score agreeing { element } disagreeing { element } onHandPir { id } }
   history { action actor at }
   effects { service action state reason mock providerId sends { outcome units cost } }
 } }
@@ -139,7 +139,7 @@ class Walkthrough:
         match = next((one for one in matches if one["onHandPir"]["id"] == on_hand["id"]), None)
         if match is None:
             raise WalkthroughError("The found bag was not proposed for the PIR.")
-        agrees = ", ".join(one["element"] for one in match["matched"])
+        agrees = ", ".join(one["element"] for one in match["agreeing"])
         self._progress(f"it matches the PIR by {match['score']:.0f} %: {agrees}; an agent confirms")
         await self._mutate("confirmMatch", CONFIRM, {"matchId": match["id"]})
         await self._await_effects(pir, "BAG_LOCATED")

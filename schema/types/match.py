@@ -41,8 +41,8 @@ class Match(Node, record=records.Match, load=matches.by_ids):
     score: float = strawberry.field(
         description="Points earned as a percentage of the points possible, over the elements that both bags have."
     )
-    matched: list[ComparedElement] = strawberry.field(description="Elements that agree.")
-    contradicting: list[ComparedElement] = strawberry.field(description="Elements that disagree.")
+    matched: list[ComparedElement] = strawberry.field(name="agreeing", description="Elements that agree.")
+    contradicting: list[ComparedElement] = strawberry.field(name="disagreeing", description="Elements that disagree.")
     state: MatchState = strawberry.field(description="Decision of an agent.")
     proposed_at: datetime = strawberry.field(description="When the match was first proposed.")
     decided_by: str | None = strawberry.field(description="Actor who confirmed or rejected the match; null until then.")
