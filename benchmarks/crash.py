@@ -97,7 +97,9 @@ class MutationCaller:
 
     async def handle_bag(self, bag: int, wait: float) -> None:
         """Opens a PIR for a bag and locates the bag."""
-        opened = await self.mutate(CREATE, {"kind": "DELAYED", "bagIds": [join("Bag", bag)], "station": "PTY"})
+        opened = await self.mutate(
+            CREATE, {"kind": "DELAYED", "bags": [{"by": {"id": join("Bag", bag)}}], "station": "PTY"}
+        )
         if opened["pir"] is None:
             return
         self._outcomes.pirs.append(opened["pir"]["id"])

@@ -42,7 +42,7 @@ async def open_pirs(installation: PartnerInstallation, bags: list[int], rate: fl
         async with asyncio.TaskGroup() as group:
             for place, bag in enumerate(bags):
                 await asyncio.sleep(max(started_at + place / rate - monotonic(), 0))
-                fields = {"kind": "DELAYED", "bagIds": [join("Bag", bag)], "station": "PTY"}
+                fields = {"kind": "DELAYED", "bags": [{"by": {"id": join("Bag", bag)}}], "station": "PTY"}
                 group.create_task(caller.mutate(CREATE, fields))
     finally:
         await caller.close()

@@ -101,7 +101,9 @@ class Walkthrough:
 
     async def _open(self, bag: Mapping[str, Any]) -> str:
         contact = {"language": "ES", "phone": "+12025550147", "email": "maleta@example.com"}
-        created = await self._mutate("createPir", CREATE, {"kind": "DELAYED", "bagIds": [bag["id"]], **contact})
+        created = await self._mutate(
+            "createPir", CREATE, {"kind": "DELAYED", "bags": [{"by": {"id": bag["id"]}}], **contact}
+        )
         pir = str(created["id"])
         self._progress(f"{created['station']} opens a PIR; the passenger waits at {created['destination']}")
         preview = (await self._execute(PREVIEW, id=pir))["notificationPreview"]
@@ -131,7 +133,7 @@ class Walkthrough:
                 raise WalkthroughError(f"{one['service']} {one['action']} is {one['state']}, {one['reason']}")
 
     async def _match(self, pir: str, bag: Mapping[str, Any]) -> None:
-        described = {"bagId": bag["id"], "description": bag["description"]}
+        described = {"by": {"id": bag["id"]}, "description": bag["description"]}
         found = {"kind": "ON_HAND", "station": "PTY", "storageLocation": "BRS 12", "bags": [described]}
         on_hand = await self._mutate("createPir", CREATE, found)
         self._progress("PTY finds a bag on hand and registers it")

@@ -132,7 +132,7 @@ async def _lock_bags(context: Context, records: Reader, reported: Sequence[Repor
     scans find it.
     """
     numbers = {
-        index: await _number(context, records, one.tag, f"bags[{index}].tag")
+        index: await _number(context, records, one.tag, f"bags[{index}].by.tag")
         for index, one in enumerate(reported)
         if one.bag_id is None and one.tag is not None
     }
@@ -147,7 +147,7 @@ async def _lock_bags(context: Context, records: Reader, reported: Sequence[Repor
     locked = await bags.lock(records, context.airline_id, sorted(named))
     for index, bag_id in enumerate(ids):
         if bag_id is not None and bag_id not in locked:
-            raise NotFound(f"bags[{index}].bagId", f"bags[{index}].bagId must be the id of an existing bag")
+            raise NotFound(f"bags[{index}].by.id", f"bags[{index}].by.id must be the id of an existing bag")
     return [locked[bag_id] if bag_id is not None else None for bag_id in ids]
 
 

@@ -9,7 +9,6 @@ import strawberry
 from integrations.records.codes import E_164
 from integrations.records.passengers import Language
 from integrations.records.pirs import PirKind
-from resolvers.errors import BadInput
 from resolvers.irregularities.closing import ClosePir
 from resolvers.irregularities.commands import AssignPir, ChosenBags, CommentPir, DescribedBagUpdate, UpdatePir
 from resolvers.irregularities.delivery import ArrangeDelivery, ConfirmDelivery
@@ -69,12 +68,23 @@ class KeyedInput(CommandInput):
         return self.idempotency_key
 
 
-@strawberry.input(description="A bag of a new PIR, by id or by tag. An absent value is taken from the bag.")
+@strawberry.input(one_of=True, description="Identifies a bag of a new PIR. Set exactly one field.")
+class PirBagBy:
+    """Part of ``PirBagInput``."""
+
+    id: strawberry.ID | None = strawberry.field(description="Global id of the bag.")
+    tag: str | None = strawberry.field(
+        description="Tag in any written form: CM456782. A tag that no bag carries now registers a new bag."
+    )
+
+
+@strawberry.input(description="A bag of a new PIR. An absent value is taken from the bag.")
 class PirBagInput:
     """Part of ``createPir``."""
 
-    bag_id: strawberry.ID | None = strawberry.field(default=None, description="The bag's global id.")
-    tag: str | None = strawberry.field(default=None, description="The bag's tag in any written form: CM456782.")
+    by: PirBagBy | None = strawberry.field(
+        default=None, description="Identity of the bag; absent for a found bag without a readable tag."
+    )
     description: str | None = strawberry.field(
         default=None, description="Colour, type and descriptors as CCTTDDD: BK22RHW."
     )
@@ -92,11 +102,12 @@ class PirBagInput:
         Raises:
             BadInput: a part of it cannot be used.
         """
-        if self.tag is not None:
-            written_tag(self.tag, f"{field}.tag")
+        bag_id, tag = (self.by.id, self.by.tag) if self.by else (None, None)
+        if tag is not None:
+            written_tag(tag, f"{field}.by.tag")
         return ReportedBag(
-            bag_id=None if self.bag_id is None else Bag.key_of(self.bag_id, f"{field}.bagId"),
-            tag=self.tag,
+            bag_id=None if bag_id is None else Bag.key_of(bag_id, f"{field}.by.id"),
+            tag=tag,
             description=bag_description(self.description, f"{field}.description"),
             brand=free_text(self.brand, f"{field}.brand", MAX_WORDS),
             contents=free_text(self.contents, f"{field}.contents"),
@@ -105,13 +116,12 @@ class PirBagInput:
         )
 
 
-@strawberry.input(description="A new PIR. Its bags are given by `bagIds`, or by `bags` to describe them.")
+@strawberry.input(description="A new PIR.")
 class CreatePirInput(KeyedInput):
     """Input of ``createPir``."""
 
     kind: PirKind = strawberry.field(description="Kind of the PIR.")
-    bag_ids: list[strawberry.ID] | None = strawberry.field(default=None, description="Global ids of its bags.")
-    bags: list[PirBagInput] | None = strawberry.field(default=None, description="Its bags with their descriptions.")
+    bags: list[PirBagInput] = strawberry.field(description="Bags of the PIR, 1 to 10; one for a found bag.")
     station: str | None = strawberry.field(
         default=None,
         description="IATA code of the station that opens it; the destination of the bags if absent.",
@@ -153,7 +163,7 @@ class CreatePirInput(KeyedInput):
         found_flight_id, follows = self.found_flight_id, self.follows
         return CreatePir(
             kind=self.kind,
-            bags=self._reported_bags(),
+            bags=tuple(bag.reported(f"bags[{i}]") for i, bag in enumerate(self.bags)),
             station=optional_airport_code(self.station, "station"),
             remarks=free_text(self.remarks, "remarks"),
             contact=ContactDetails(
@@ -166,14 +176,6 @@ class CreatePirInput(KeyedInput):
             found_flight_id=None if found_flight_id is None else Flight.key_of(found_flight_id, "foundFlightId"),
             received_at=self.received_at,
             follows=None if follows is None else Pir.key_of(follows, "follows"),
-        )
-
-    def _reported_bags(self) -> tuple[ReportedBag, ...]:
-        if (self.bag_ids is None) == (self.bags is None):
-            raise BadInput("bags", "exactly one of bagIds and bags must be given")
-        return (
-            *(ReportedBag(bag_id=Bag.key_of(one, f"bagIds[{i}]")) for i, one in enumerate(self.bag_ids or ())),
-            *(one.reported(f"bags[{i}]") for i, one in enumerate(self.bags or ())),
         )
 
 

@@ -50,6 +50,11 @@ ON_HAND = {"kind": "ON_HAND", "station": "PTY", "storageLocation": "BRS 1", "bag
 WINDOW = {"windowStart": "2026-03-03T14:00:00Z", "windowEnd": "2026-03-03T18:00:00Z"}
 
 
+def by_id(bag: str) -> dict[str, Any]:
+    """A bag of a new PIR."""
+    return {"by": {"id": bag}}
+
+
 class Agent:
     """An agent's desk at an airline of the test's own, with two bags of one passenger."""
 
@@ -86,7 +91,7 @@ class Agent:
         return dict(refusal)
 
     async def open_file(self, *names: str, kind: str = "DELAYED", **more: Any) -> str:
-        return await self.do("createPir", kind=kind, bagIds=[self.bag(name) for name in names or ("one",)], **more)
+        return await self.do("createPir", kind=kind, bags=[by_id(self.bag(name)) for name in names or ("one",)], **more)
 
     async def file(self, pir: str, role: Role = Role.AGENT) -> dict[str, Any]:
         found: dict[str, Any] = (await self.api.ask(FILE, role, self.airline.airline_id, id=pir))["pir"]
@@ -155,7 +160,7 @@ async def test_a_found_bag_that_nobody_knows(desk: Agent) -> None:
 
 async def test_a_bag_has_one_open_file_of_a_kind(desk: Agent) -> None:
     await desk.open_file("one")
-    refusal = await desk.refused("createPir", kind="DELAYED", bagIds=[desk.bag("two"), desk.bag("one")])
+    refusal = await desk.refused("createPir", kind="DELAYED", bags=[by_id(desk.bag("two")), by_id(desk.bag("one"))])
     assert (refusal["code"], refusal["field"]) == ("ALREADY_OPEN", "bags[1]")
     await desk.open_file("one", kind="DAMAGED")
 
@@ -239,7 +244,7 @@ async def test_a_bag_that_came_back_damaged(desk: Agent) -> None:
 
 async def test_a_key_stands_for_one_effect(desk: Agent) -> None:
     key = uuid4().hex
-    command: dict[str, Any] = {"kind": "DELAYED", "bagIds": [desk.bag()], "idempotencyKey": key}
+    command: dict[str, Any] = {"kind": "DELAYED", "bags": [by_id(desk.bag())], "idempotencyKey": key}
     first, second = [await desk.send("createPir", **command) for _ in range(2)]
     other = await desk.refused("createPir", **{**command, "remarks": "other"})
 
@@ -250,7 +255,7 @@ async def test_a_key_stands_for_one_effect(desk: Agent) -> None:
 
 
 async def test_a_key_that_is_used_at_the_same_time_is_one_file(desk: Agent) -> None:
-    command: dict[str, Any] = {"kind": "DELAYED", "bagIds": [desk.bag()], "idempotencyKey": uuid4().hex}
+    command: dict[str, Any] = {"kind": "DELAYED", "bags": [by_id(desk.bag())], "idempotencyKey": uuid4().hex}
     payloads = await asyncio.gather(*(desk.send("createPir", **command) for _ in range(6)))
     assert len({payload["pir"]["id"] for payload in payloads}) == 1
     assert sorted(payload["replayed"] for payload in payloads) == [False, *[True] * 5]
@@ -304,12 +309,11 @@ async def test_what_cannot_be_used_is_said(desk: Agent, name: str, given: Mappin
 @pytest.mark.parametrize(
     ("given", "field"),
     [
-        ({"kind": "DELAYED"}, "bags"),
-        ({"kind": "DELAYED", "bagIds": []}, "bags"),
-        ({"kind": "DELAYED", "bags": [{"tag": "nonsense", "description": "BK22XXX"}], "station": "PTY"}, "bags[0].tag"),
+        ({"kind": "DELAYED", "bags": []}, "bags"),
+        ({"kind": "DELAYED", "bags": [{"by": {"tag": "nonsense"}}], "station": "PTY"}, "bags[0].by.tag"),
         ({"kind": "DELAYED", "bags": [{"description": "BK22XXX"}]}, "station"),
-        ({"kind": "DELAYED", "bags": [{"tag": "0999999999"}], "station": "PTY"}, "bags[0].description"),
-        ({"kind": "DELAYED", "bagIds": [join("Bag", 999_999_999)]}, "bags[0].bagId"),
+        ({"kind": "DELAYED", "bags": [{"by": {"tag": "0999999999"}}], "station": "PTY"}, "bags[0].description"),
+        ({"kind": "DELAYED", "bags": [by_id(join("Bag", 999_999_999))]}, "bags[0].by.id"),
         ({"kind": "ON_HAND", "bags": [{"description": "BK22XXX"}] * 2, "station": "PTY"}, "bags"),
         ({**ON_HAND, "station": "QQQ"}, "station"),
         ({**ON_HAND, "storageLocation": None}, "storageLocation"),
@@ -322,14 +326,14 @@ async def test_a_file_that_cannot_be_opened(desk: Agent, given: Mapping[str, Any
 @pytest.mark.parametrize("role", [Role.ANALYST, Role.MONITOR, Role.SERVICE])
 async def test_who_may_not_work_files(desk: Agent, role: Role) -> None:
     document = f"mutation($input: CreatePirInput!) {{ createPir(input: $input) {{ {PAYLOAD} }} }}"
-    given = {"kind": "DELAYED", "bagIds": [desk.bag()]}
+    given = {"kind": "DELAYED", "bags": [by_id(desk.bag())]}
     assert await desk.api.codes(document, role, desk.airline.airline_id, input=given) == ["FORBIDDEN"]
 
 
 async def test_another_airlines_file_is_not_there(desk: Agent, world: World) -> None:
     theirs = world.ours.id("Pir", "GRUCM12345")
     assert (await desk.refused("commentPir", pirId=theirs, comment="x"))["code"] == "NOT_FOUND"
-    assert (await desk.refused("createPir", kind="DELAYED", bagIds=[world.ours.id("Bag", "missed")]))[
+    assert (await desk.refused("createPir", kind="DELAYED", bags=[by_id(world.ours.id("Bag", "missed"))]))[
         "code"
     ] == "NOT_FOUND"
 
@@ -411,7 +415,7 @@ DECIDE = "mutation($input: MatchInput!) { %s(input: $input) { match { state } us
 
 
 def on_hand(desk: Agent) -> dict[str, Any]:
-    return {**ON_HAND, "bags": [{"bagId": desk.bag("one")}]}
+    return {**ON_HAND, "bags": [by_id(desk.bag("one"))]}
 
 
 async def decide(desk: Agent, name: str, match: str) -> Any:
@@ -505,7 +509,7 @@ async def test_any_sequence_of_commands_agrees_with_the_state_machine(
     ],
 )
 async def test_what_a_new_file_names_must_be_there(desk: Agent, given: dict[str, Any], field: str, code: str) -> None:
-    refusal = await desk.refused("createPir", bagIds=[desk.bag()], **given)
+    refusal = await desk.refused("createPir", bags=[by_id(desk.bag())], **given)
     assert (refusal["field"], refusal["code"]) == (field, code)
 
 
@@ -514,21 +518,25 @@ async def test_another_airlines_file_and_flight_are_not_there(desk: Agent, world
         ("DAMAGED", {"follows": world.ours.id("Pir", "GRUCM12345")}),
         ("DELAYED", {"foundFlightId": world.ours.id("Flight", "CM335")}),
     ):
-        assert (await desk.refused("createPir", kind=kind, bagIds=[desk.bag()], **named))["code"] == "NOT_FOUND"
+        assert (await desk.refused("createPir", kind=kind, bags=[by_id(desk.bag())], **named))["code"] == "NOT_FOUND"
 
 
 async def test_a_damage_file_follows_a_closed_delayed_one_only(desk: Agent) -> None:
     pir = await desk.open_file("one")
-    refused = await desk.refused("createPir", kind="DAMAGED", bagIds=[desk.bag()], follows=pir)
+    refused = await desk.refused("createPir", kind="DAMAGED", bags=[by_id(desk.bag())], follows=pir)
     await desk.do("closePir", pirId=pir, reasonForLoss="55", faultStation="PTY")
-    delayed = await desk.refused("createPir", kind="DELAYED", bagIds=[desk.bag()], follows=pir)
+    delayed = await desk.refused("createPir", kind="DELAYED", bags=[by_id(desk.bag())], follows=pir)
     assert (refused["code"], refused["field"], delayed["code"]) == ("INVALID_STATE", "follows", "INVALID_STATE")
 
 
 async def test_a_tag_that_nobody_knows_makes_the_bag(desk: Agent) -> None:
     """Given a file by its tag, when the bag is scanned later, then the scan is of the file's bag."""
     tag = "0999000777"
-    command: dict[str, Any] = {"kind": "DELAYED", "station": "GRU", "bags": [{"tag": tag, "description": "BK22XXX"}]}
+    command: dict[str, Any] = {
+        "kind": "DELAYED",
+        "station": "GRU",
+        "bags": [{"by": {"tag": tag}, "description": "BK22XXX"}],
+    }
     payloads = await asyncio.gather(*(desk.send("createPir", **command) for _ in range(4)))
     (pir,) = [payload["pir"]["id"] for payload in payloads if payload["pir"]]
     refusals = [refusal["code"] for payload in payloads for refusal in payload["userErrors"]]
@@ -540,21 +548,23 @@ async def test_a_tag_that_nobody_knows_makes_the_bag(desk: Agent) -> None:
 
 async def test_a_number_that_came_round_again_is_another_bag(desk: Agent) -> None:
     """The bag of last year that had the number is not the one that is missing today."""
-    pir = await desk.do("createPir", kind="DELAYED", station="GRU", bags=[{"tag": FIRST, "description": "GN25XXX"}])
+    pir = await desk.do(
+        "createPir", kind="DELAYED", station="GRU", bags=[{"by": {"tag": FIRST}, "description": "GN25XXX"}]
+    )
     file = await desk.file(pir)
     assert (file["passenger"], file["describedBags"][0]["description"]) == (None, "GN25XXX")
 
 
 async def test_a_printed_tag_needs_one_bag_that_carries_it(desk: Agent) -> None:
     bag = {"description": "BK22XXX"}
-    command: dict[str, Any] = {"kind": "DELAYED", "station": "GRU", "bags": [{"tag": "CM000888", **bag}]}
+    command: dict[str, Any] = {"kind": "DELAYED", "station": "GRU", "bags": [{"by": {"tag": "CM000888"}, **bag}]}
     unknown = await desk.refused("createPir", **command)
     await desk.airline.record(desk.airline.scan("0230000888", "SORTED", "PTY", datetime.now(UTC)))
     pir = await desk.do("createPir", **command)
     await desk.airline.record(desk.airline.scan("5230000888", "SORTED", "PTY", datetime.now(UTC)))
     several = await desk.refused("createPir", **{**command, "kind": "PILFERED"})
 
-    assert (unknown["field"], several["field"]) == ("bags[0].tag", "bags[0].tag")
+    assert (unknown["field"], several["field"]) == ("bags[0].by.tag", "bags[0].tag")
     assert (await desk.file(pir))["bags"] == [{"state": "DELAYED"}]
 
 
@@ -562,7 +572,7 @@ async def test_a_file_holds_bags_of_one_booking(desk: Agent) -> None:
     """What one passenger is told of is not another's."""
     await desk.airline.passenger(*("leo", "ZZZZ99", "Paz", "Leo", None, None, None, "ES", "+12025550112", None))
     await desk.airline.bag("leo", "0999000009", "leo", ["CM335"])
-    refusal = await desk.refused("createPir", kind="DELAYED", bagIds=[desk.bag("one"), desk.bag("leo")])
+    refusal = await desk.refused("createPir", kind="DELAYED", bags=[by_id(desk.bag("one")), by_id(desk.bag("leo"))])
     assert (refusal["code"], refusal["field"]) == ("BAD_USER_INPUT", "bags[1]")
 
 
@@ -661,7 +671,7 @@ async def test_a_change_of_nothing_is_none(desk: Agent) -> None:
 async def test_two_files_of_one_bag_are_forwarded_together(desk: Agent, side: str) -> None:
     """From either file: one word to WorldTracer, one to the passenger, and the found bag's file is closed."""
     missed = await desk.open_file("one", "two")
-    bag = {"tag": FIRST, "description": "BK22RHW", "nameOnBag": "ROJAS"}
+    bag = {"by": {"tag": FIRST}, "description": "BK22RHW", "nameOnBag": "ROJAS"}
     found = await desk.do("createPir", kind="ON_HAND", station="PTY", storageLocation="BRS 4", bags=[bag])
     match = next(one for one in (await desk.file(missed))["matches"] if one["seq"] == 1)
     document = "mutation($i: MatchInput!) { confirmMatch(input: $i) { userErrors { message } } }"
