@@ -564,7 +564,7 @@ async def test_a_printed_tag_needs_one_bag_that_carries_it(desk: Agent) -> None:
     await desk.airline.record(desk.airline.scan("5230000888", "SORTED", "PTY", datetime.now(UTC)))
     several = await desk.refused("createPir", **{**command, "kind": "PILFERED"})
 
-    assert (unknown["field"], several["field"]) == ("bags[0].by.tag", "bags[0].tag")
+    assert (unknown["field"], several["field"]) == ("bags[0].by.tag", "bags[0].by.tag")
     assert (await desk.file(pir))["bags"] == [{"state": "DELAYED"}]
 
 
