@@ -39,12 +39,12 @@ class UpdatedFlight:
 
     Args:
         changed: whether the update changed any value.
-        moved_bags: number of bags whose status changed because of it.
+        changed_bags: number of bags whose status changed because of it.
     """
 
     flight: Flight
     changed: bool
-    moved_bags: int
+    changed_bags: int
 
 
 async def update_flights(
@@ -68,7 +68,7 @@ async def update_flights(
         raise NotFound("flightId", "flightId must be the id of an existing flight")
     values = [one for flight in locked.values() if (one := _new_values(flight, new[flight.id])) != _values_of(flight)]
     if not values:
-        return {flight.id: UpdatedFlight(flight, changed=False, moved_bags=0) for flight in locked.values()}
+        return {flight.id: UpdatedFlight(flight, changed=False, changed_bags=0) for flight in locked.values()}
     updated = await flights.update(records, airline_id, context.now(), values)
     of_flights = await flights.bag_ids(records, airline_id, list(updated))
     affected = sorted({bag_id for bag_ids in of_flights.values() for bag_id in bag_ids})
@@ -76,12 +76,12 @@ async def update_flights(
     changed_bags = set(await events.recompute_status(records, airline_id, locked_bags, always=False))
     bag_changes = [(bag_id, None) for bag_id in changed_bags]
     await publish(records, airline_id, ChangeSet(flights=list(updated), bags=bag_changes))
-    await audit(context, records, "UPDATE_FLIGHT", "FLIGHT", list(updated), {"movedBags": len(changed_bags)})
+    await audit(context, records, "UPDATE_FLIGHT", "FLIGHT", list(updated), {"changedBags": len(changed_bags)})
     return {
         flight_id: UpdatedFlight(
             updated.get(flight_id, flight),
             changed=flight_id in updated,
-            moved_bags=len(changed_bags.intersection(of_flights.get(flight_id, ()))),
+            changed_bags=len(changed_bags.intersection(of_flights.get(flight_id, ()))),
         )
         for flight_id, flight in locked.items()
     }

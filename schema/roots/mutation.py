@@ -80,12 +80,12 @@ class UpdateFlightPayload(Payload):
         description="The flight after the command; null if the command was rejected.", default=None
     )
     changed: bool = strawberry.field(description="Whether the command changed a value.", default=False)
-    moved_bags: int = strawberry.field(description="Number of bags whose status changed with the flight.", default=0)
+    changed_bags: int = strawberry.field(description="Number of bags whose status changed with the flight.", default=0)
 
     @classmethod
     def of(cls, updated: UpdatedFlight) -> Self:
         """Makes the payload of a command that succeeded."""
-        return cls(flight=cast(Flight, updated.flight), changed=updated.changed, moved_bags=updated.moved_bags)
+        return cls(flight=cast(Flight, updated.flight), changed=updated.changed, changed_bags=updated.changed_bags)
 
 
 async def _record_scans(context: Context, scans: Sequence[Scan | BadInput]) -> ScanReport:

@@ -55,7 +55,7 @@ INCIDENT = """
       bags(first: 10) { nodes { level bag { tag } transfer { level outbound { designator } evidence { kind } } } }
     } } }
 """
-UPDATE = "mutation($i:UpdateFlightInput!){updateFlight(input:$i){changed movedBags userErrors{code field}}}"
+UPDATE = "mutation($i:UpdateFlightInput!){updateFlight(input:$i){changed changedBags userErrors{code field}}}"
 
 TAGS = [f"0230{number:06d}" for number in range(4)]
 

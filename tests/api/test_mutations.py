@@ -23,7 +23,7 @@ UPDATE = """
         designator status gate version estimatedDeparture estimatedArrival actualDeparture actualArrival
         departureLocal { estimated actual }
       }
-      changed movedBags userErrors { code field message } clientMutationId
+      changed changedBags userErrors { code field message } clientMutationId
     } }
 """
 
@@ -266,7 +266,7 @@ async def test_a_departure_puts_the_loaded_bags_in_flight(agent: Agent) -> None:
     [waiting] = (await agent.record(scan("0230456799", **on("CM758"))))["results"]
     payload = await agent.update("CM758", actualDeparture=LEAVES, clientMutationId="left")
 
-    assert (payload["changed"], payload["movedBags"], payload["userErrors"]) == (True, 2, [])
+    assert (payload["changed"], payload["changedBags"], payload["userErrors"]) == (True, 2, [])
     assert payload["clientMutationId"] == "left"
     assert payload["flight"] == {
         "designator": "CM758",
@@ -289,8 +289,8 @@ async def test_the_same_change_again_changes_nothing(agent: Agent) -> None:
     before = (await agent.traces(), await states(agent, ids))
     again = await agent.update("CM758", actualDeparture=LEAVES, gate="A7")
 
-    assert (first["changed"], first["movedBags"]) == (True, 1)
-    assert (again["changed"], again["movedBags"], again["flight"]) == (False, 0, first["flight"])
+    assert (first["changed"], first["changedBags"]) == (True, 1)
+    assert (again["changed"], again["changedBags"], again["flight"]) == (False, 0, first["flight"])
     assert (await agent.traces(), await states(agent, ids)) == before
 
 
@@ -299,7 +299,7 @@ async def test_a_change_of_a_change_moves_the_bags_along(agent: Agent) -> None:
     ids = await loaded(agent, DELIVERED)
     for moment in (LEAVES, "2025-07-01T16:50:00Z", LEAVES):
         payload = await agent.update("CM758", actualDeparture=moment)
-        assert (payload["changed"], payload["movedBags"]) == (True, 1)
+        assert (payload["changed"], payload["changedBags"]) == (True, 1)
         [(state, since, _)] = await states(agent, ids)
         assert (state, datetime.fromisoformat(since)) == ("IN_FLIGHT", datetime.fromisoformat(moment))
 
@@ -327,7 +327,7 @@ async def test_times_say_the_status_unless_it_is_given(agent: Agent) -> None:
 
     assert arrived["flight"]["status"] == "ARRIVED"
     assert diverted["flight"]["status"] == "DIVERTED"
-    assert (delayed["flight"]["status"], delayed["movedBags"]) == ("DELAYED", 0)
+    assert (delayed["flight"]["status"], delayed["changedBags"]) == ("DELAYED", 0)
     assert delayed["flight"]["departureLocal"] == {"estimated": "2025-07-01T14:00:00-05:00", "actual": None}
 
 
@@ -356,7 +356,7 @@ async def test_what_is_not_given_stays(agent: Agent) -> None:
 async def test_a_change_that_cannot_be_is_refused_by_name(agent: Agent, change: dict[str, Any], field: str) -> None:
     payload = await agent.update("CM758", **change)
 
-    assert (payload["flight"], payload["changed"], payload["movedBags"]) == (None, False, 0)
+    assert (payload["flight"], payload["changed"], payload["changedBags"]) == (None, False, 0)
     assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("BAD_USER_INPUT", field)]
     assert await agent.traces() == [0, 0, 0, 0, 0]
 
@@ -376,7 +376,7 @@ async def test_a_flight_that_is_not_there_is_refused(agent: Agent, flight_id: st
     assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [(code, "flightId")]
 
 
-async def test_a_change_leaves_word_of_the_flight_and_of_the_moved_bags_only(agent: Agent) -> None:
+async def test_a_change_leaves_word_of_the_flight_and_of_the_changed_bags_only(agent: Agent) -> None:
     await loaded(agent, DELIVERED)
     await agent.record(scan(MISSED, **on("CM758")))
     before = await agent.count("outbox")

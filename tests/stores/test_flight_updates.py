@@ -48,7 +48,7 @@ async def test_each_flight_gets_its_change_and_updates_its_bags(airline: Builder
     one, other, third = (airline.flights[name] for name in NAMES)
     done = await change(airline, {one: FlightChange(gate="A7"), other: LEFT, third: FlightChange()})
 
-    assert {flight_id: (one.changed, one.moved_bags) for flight_id, one in done.items()} == {
+    assert {flight_id: (one.changed, one.changed_bags) for flight_id, one in done.items()} == {
         one: (True, 0),
         other: (True, 2),
         third: (False, 0),
