@@ -5,6 +5,7 @@ It ends with them: the statements it sends by itself would wait for every test a
 
 import logging
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
@@ -12,10 +13,20 @@ from gateway.config import Settings
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.redis import EmbeddedRedis
+from integrations.stores.availability import Availability
 from resolvers.installation import Stores
 from tests.conftest import Neo4jCredentials, make_database
 from tests.gateway import Api, serving, settings_for
 from tests.world import Builder, World, open_stores
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _stores_may_be_slow() -> Iterator[None]:
+    """A store that other tests keep busy is not taken for one that is down."""
+    defaults: Any = Availability.__init__.__kwdefaults__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(defaults, "probe_timeout", 20.0)
+        yield
 
 
 @pytest.fixture(scope="package")
