@@ -160,7 +160,18 @@ def open_table(measurements: Sequence[Measurement]) -> str:
                 str(len(one.outcome.failures)),
             ]
         )
-    names = ("asked", *SHARES, "p95 goal", "late", "p99 late ms", "gateway", "PostgreSQL", "Neo4j", "client", "failed")
+    names = (
+        "completed",
+        *SHARES,
+        "p95 goal",
+        "late",
+        "p99 late ms",
+        "gateway",
+        "PostgreSQL",
+        "Neo4j",
+        "client",
+        "failed",
+    )
     return table(["operation", "load", *names], rows)
 
 

@@ -83,7 +83,7 @@ async def seed(
 ) -> SeedReport:
     """Fills an empty database with a demo around ``now``. Same seed and clock give the same rows except ids of bags.
 
-    Safe to repeat: seed and clock of the first run are kept, and later runs change nothing, whatever their arguments.
+    Safe to repeat: seed and clock of the first run are kept, and later runs change nothing, with any arguments.
     The next run continues an interrupted one. Works in batches, in bounded memory.
 
     Args:

@@ -143,7 +143,7 @@ def bpm(step: Step) -> SeedMessage:
 
 
 def _source_of(step: Step) -> Source:
-    """How the bag stands to the station."""
+    """Source of the bag as the station sees it."""
     if step.inbound is None:
         return Source.LOCAL
     return Source.TERMINATING if step.outbound is None else Source.TRANSFER

@@ -140,7 +140,7 @@ class MessageReader:
     def read(self, lines: Iterable[str]) -> Iterator[ParsedMessage]:
         """Yields each message once, except those that cannot be read."""
         for frame in _frames(lines):
-            # Origin line and body, whoever relayed it (``docs/DOMAIN.md#rule-3``). A repeated unreadable message counts
+            # Origin line and body, without the relays (``docs/DOMAIN.md#rule-3``). A repeated unreadable message counts
             # once.
             digest = hashlib.sha256("\n".join((frame.origin, *frame.body)).encode()).digest()[:16]
             if digest in self._known:

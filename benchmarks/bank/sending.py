@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import orjson
 
-from benchmarks.bank.writing import beside
+from benchmarks.bank.writing import metadata_file
 from benchmarks.client import Client, post_bytes
 from benchmarks.load import Failed, LoadOutcome
 
@@ -42,7 +42,7 @@ class DayText(NamedTuple):
     @classmethod
     def of(cls, file: Path) -> "DayText":
         """Reads the values from the file beside the text."""
-        metadata = orjson.loads(beside(file).read_bytes())
+        metadata = orjson.loads(metadata_file(file).read_bytes())
         written = metadata["written"]
         sent = written["messages"] + written["repeated"] + written["broken"]
         return cls(file, datetime.fromisoformat(metadata["receivedAt"]), sent, written["events"])

@@ -103,7 +103,7 @@ class Bank:
                 slots.add(arrival, text)
             for text in slots.in_order():
                 counts.bytes += out.write(text)
-        beside(file).write_bytes(orjson.dumps(self._metadata(counts), option=orjson.OPT_INDENT_2))
+        metadata_file(file).write_bytes(orjson.dumps(self._metadata(counts), option=orjson.OPT_INDENT_2))
         return counts
 
     def _metadata(self, counts: WrittenMessages) -> dict[str, object]:
@@ -156,7 +156,7 @@ class Bank:
         """Scenario of a party: each exception once, then random ones."""
         if number <= len(EXCEPTIONS):
             return list(EXCEPTIONS)[number - 1]
-        return random_scenario(random_for(self._seed, "story", self._date, number))
+        return random_scenario(random_for(self._seed, "scenario", self._date, number))
 
     def _trip(self, number: int, *, alone: bool) -> Trip:
         rng = random_for(self._seed, "party", self._date, number)
@@ -184,7 +184,7 @@ class Bank:
         return f"2230{self._rush_serial - 1:06d}"
 
 
-def beside(file: Path) -> Path:
+def metadata_file(file: Path) -> Path:
     """File beside a text, with what the text does not hold."""
     return file.with_name(file.name + ".json")
 

@@ -69,9 +69,7 @@ async def collect_responses(
                     }
             finally:
                 await serving.program.stop()
-        progress(
-            f"{contender.name} was asked {sum(len(one.data) for one in responses[contender.name].values())} questions"
-        )
+        progress(f"{contender.name}: {sum(len(one.data) for one in responses[contender.name].values())} responses")
     return responses
 
 

@@ -2,7 +2,7 @@
 
 The schema itself is not public. Names of elements come from public sources: ``Bag``, ``BagSegment`` and their children
 (Avinor's mapping, and a public broker client), ``BagLocation.IATALocationCode``, ``BagTag.Scanner.ScannerDeviceID``.
-Two things are our reading until a partner's documents say otherwise: ``BagActivity`` holds ``ActivityDateTime``,
+Two things are our interpretation until a partner's documents correct it: ``BagActivity`` holds ``ActivityDateTime``,
 ``ProcessCode``, ``SubProcessCode`` and ``TaskCode`` with the values of the code lists of IATA's BIX, and these values
 mean the event kinds in ``_EVENT_KINDS``. See ``docs/DOMAIN.md#baggage-xml``.
 

@@ -35,7 +35,7 @@ class InputPiece:
     """A part of a stream: a message with its envelope, a broken message, or text that is not a baggage message.
 
     The text has line feeds between lines, no empty lines, and no blanks or framing controls around lines. Each byte is
-    one character, the one of its number in Unicode (Latin-1), so that nothing is lost whatever the encoding was. Only
+    one character, the one of its number in Unicode (Latin-1), so that nothing is lost in any encoding. Only
     NUL is replaced, by U+2400, since PostgreSQL's texts cannot hold it.
 
     Args:

@@ -112,7 +112,7 @@ def bag_element(bag: TracedBag) -> dict[str, Any]:
 
 
 def _colour_type(text: str) -> dict[str, Any]:
-    """Colour, type and descriptors of ``BK22RHW``; the material letter stands apart, and X is a filler."""
+    """Colour, type and descriptors of ``BK22RHW``; the material letter is separate, and X is a filler."""
     letters = [letter for letter in text[4:] if letter != "X"]
     material = next((letter for letter in letters if letter in MATERIALS), None)
     return {

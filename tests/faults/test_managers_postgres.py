@@ -46,7 +46,7 @@ async def warm(manager: PostgresManager) -> None:
 
 
 def kill_unseen(server: EmbeddedPostgres) -> None:
-    """Kills the server while the event loop stands still, so that the client does not know yet."""
+    """Kills the server while the event loop is blocked, so that the client does not know yet."""
     assert server.pid
     os.kill(server.pid, signal.SIGKILL)
     time.sleep(0.3)

@@ -12,7 +12,7 @@ from integrations.errors import DeadlineExceeded, Refused, Unavailable, Unsettle
 from integrations.partners.breaker import FAILURES, OPEN_SECONDS, Breaker
 from integrations.records.health import BreakerState
 
-FAILED = [Unavailable("twilio", "away"), Unsettled("twilio", "no answer")]
+FAILED = [Unavailable("twilio", "away"), Unsettled("twilio", "no response")]
 RESPONDED = [None, Refused("twilio", "no")]
 OURS = [asyncio.CancelledError(), DeadlineExceeded("twilio", "late"), KeyError("our own")]
 
@@ -112,7 +112,7 @@ def test_three_failures_open_it_for_a_minute_and_one_probe_closes_it() -> None:
     breaker = Breaker("worldtracer", clock=clock)
     for _ in range(3):
         with pytest.raises(Unsettled), breaker.attempt():
-            raise Unsettled("worldtracer", "no answer")
+            raise Unsettled("worldtracer", "no response")
 
     with pytest.raises(Unavailable) as refused, breaker.attempt():
         pytest.fail("called while open")

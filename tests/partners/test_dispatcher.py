@@ -48,7 +48,7 @@ REASON = "UPDATE pirs SET reason_for_loss = '56', fault_station = 'GRU' WHERE id
 
 
 class Clock:
-    """Clock that stands still until a test advances it."""
+    """Clock that moves only if a test advances it."""
 
     def __init__(self) -> None:
         self.now = START

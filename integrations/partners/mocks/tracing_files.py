@@ -171,7 +171,7 @@ class TracingFileStore:
         self._last_numbers[station, airline] = number
         state = "SUSPENDED" if elements.get("TracingOption") == "SUSPENDED" else "TRACING"
         file = TracingFile(record_type, station, airline, number, at, dict(elements), [state] * len(bags_of(elements)))
-        self._files.pop(file.key, None)  # numbers are reused, and the newest file stands last
+        self._files.pop(file.key, None)  # numbers are reused, and the newest file is last
         self._files[file.key] = file
         if len(self._files) > MOST_FILES:
             del self._files[next(iter(self._files))]
