@@ -1,4 +1,4 @@
-"""Seeding and emptying a real database: once, always the same, and through the door that scans come in by."""
+"""Seeding and reset of a real database. The seeding is reproducible and uses the pipeline of live messages."""
 
 import asyncio
 import os
@@ -44,24 +44,26 @@ COPA = 1
 DESCRIPTION = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z]{3}")  # colour, type and three elements
 INSTALLATION = Installation(COPA, "Copa", "CM", "https://copa.example/b")
 
-# Bags get their ids as their messages come, as any others.
+# Ids of these rows depend on the order in which messages are stored.
 WITHOUT_ID = ("bags",)
 OF_A_BAG = ("bag_tags", "bag_legs", "events", "instructions", "pir_bags")
 WHOLE = ("airports", "routes", "flights", "bookings", "passengers", "messages", "pirs")
 
 
 def quiet(_: str) -> None:
-    """Nobody listens."""
+    """Ignores the progress."""
 
 
 def context_of(postgres: PostgresManager, graph: Neo4jManager | None = None) -> Context:
-    nowhere = "127.0.0.1:1"
+    unreachable = "127.0.0.1:1"
     return Context(
         actor=Actor("tester", Role.SERVICE, COPA),
         request_id="request-1",
         now=lambda: NOW,
         stores=Stores(
-            postgres, graph or Neo4jManager(f"bolt://{nowhere}", "neo4j", ""), RedisManager(f"redis://{nowhere}")
+            postgres,
+            graph or Neo4jManager(f"bolt://{unreachable}", "neo4j", ""),
+            RedisManager(f"redis://{unreachable}"),
         ),
         installation=INSTALLATION,
         signing_key=b"k" * 32,
@@ -70,7 +72,7 @@ def context_of(postgres: PostgresManager, graph: Neo4jManager | None = None) -> 
 
 @asynccontextmanager
 async def database(server: EmbeddedPostgres, name: str) -> AsyncIterator[Context]:
-    """A migrated database of its own."""
+    """A new, migrated database."""
     postgres = PostgresManager(await make_database(server, name), timeout=20.0)
     await postgres.connect()
     try:
@@ -82,14 +84,14 @@ async def database(server: EmbeddedPostgres, name: str) -> AsyncIterator[Context
 
 @pytest.fixture(scope="module")
 async def seeded(embedded_postgres: EmbeddedPostgres) -> AsyncIterator[Context]:
-    """The demo as it comes: 50 bags, 10 exceptions. For tests that only read."""
+    """The default demo: 50 bags, 10 exceptions. For tests that only read."""
     async with database(embedded_postgres, "seeds_first") as context:
         await seed(context, now=NOW, progress=quiet)
         yield context
 
 
 async def dump(context: Context) -> dict[str, list[str]]:
-    """Every row of what was seeded, as text; bags by their tags."""
+    """Every seeded row as text, with tags in place of the ids of bags."""
     written = {table: f"to_jsonb({table})" for table in WHOLE}
     written |= {table: f"to_jsonb({table}) - 'id'" for table in WITHOUT_ID}
     written |= {
@@ -107,11 +109,11 @@ async def dump(context: Context) -> dict[str, list[str]]:
 
 
 async def ids_of(context: Context) -> list[int]:
-    """Of all bags."""
+    """Ids of all bags."""
     return [row["id"] for row in await context.stores.postgres.fetch("SELECT id FROM bags")]
 
 
-async def test_there_are_fifty_bags_in_all_states_ten_exceptions_and_five_open_files(seeded: Context) -> None:
+async def test_there_are_fifty_bags_in_all_states_ten_exceptions_and_five_open_pirs(seeded: Context) -> None:
     records = seeded.stores.postgres
     states = await bags.count_by_state(records, COPA)
     assert sum(states.values()) == 50
@@ -127,7 +129,7 @@ async def test_there_are_fifty_bags_in_all_states_ten_exceptions_and_five_open_f
     assert newest <= NOW
 
 
-async def test_every_bag_stands_where_its_events_say(seeded: Context) -> None:
+async def test_the_status_of_every_bag_follows_from_its_events(seeded: Context) -> None:
     records = seeded.stores.postgres
     ids = await ids_of(seeded)
     current = await bags.by_id(records, COPA, ids)
@@ -135,15 +137,18 @@ async def test_every_bag_stands_where_its_events_say(seeded: Context) -> None:
     for bag_id, bag in current.items():
         assert known[bag_id].events
         stored = BagStatus(bag.state, bag.state_at, bag.airport, bag.place, bag.custodian, bag.flight_id)
-        told = known[bag_id]
-        assert stored == status_of(told.events, told.planned, told.flights, bag.created_at, deleted=bag.deleted)
+        bag_history = known[bag_id]
+        expected = status_of(
+            bag_history.events, bag_history.planned, bag_history.flights, bag.created_at, deleted=bag.deleted
+        )
+        assert stored == expected
         if bag.state == BagState.IN_FLIGHT:
             assert bag.flight_id
-            assert told.flights[bag.flight_id].actual_departure
-            assert not told.flights[bag.flight_id].actual_arrival
+            assert bag_history.flights[bag.flight_id].actual_departure
+            assert not bag_history.flights[bag.flight_id].actual_arrival
 
 
-async def test_bags_come_about_by_messages_and_find_their_passengers(seeded: Context) -> None:
+async def test_messages_create_bags_and_find_their_passengers(seeded: Context) -> None:
     records = seeded.stores.postgres
     assert await records.fetchval("SELECT count(*) FROM dead_letters") == 0
     assert {row["kind"] for row in await records.fetch("SELECT kind FROM messages WHERE source = 'SEED'")} == {
@@ -151,8 +156,8 @@ async def test_bags_come_about_by_messages_and_find_their_passengers(seeded: Con
         "BPM",
         "BUM",
     }
-    unread = await records.fetch("SELECT DISTINCT kind FROM events WHERE message_id IS NULL")
-    assert {row["kind"] for row in unread} == {kind.value for kind in AGENT_EVENTS}
+    entered = await records.fetch("SELECT DISTINCT kind FROM events WHERE message_id IS NULL")
+    assert {row["kind"] for row in entered} == {kind.value for kind in AGENT_EVENTS}
     owned = await records.fetch(
         """
         SELECT bags.tag, weight_kg, priority, alliance_tier = 'Star Alliance Gold' AS gold, locator, description,
@@ -165,7 +170,7 @@ async def test_bags_come_about_by_messages_and_find_their_passengers(seeded: Con
     assert (owned[0]["locator"], owned[1]["locator"]) == ("F7K2QX", "F7K2QX")
     assert all(row["priority"] == (row["gold"] or False) for row in owned)
     together = [row["bags"] == 2 and row["weight_kg"] is None for row in owned]
-    assert 0 < sum(together) < 50  # their weight is of both
+    assert 0 < sum(together) < 50  # one weight for both
     assert all(row["weight_kg"] for row, weighed_together in zip(owned, together, strict=True) if not weighed_together)
     assert all(DESCRIPTION.fullmatch(row["description"]) for row in owned)
     second_bags = sum(row["bags"] == 2 for row in owned) // 2
@@ -173,7 +178,7 @@ async def test_bags_come_about_by_messages_and_find_their_passengers(seeded: Con
     assert await records.fetchval("SELECT bool_and(times_known) FROM flights")
 
 
-async def test_custody_moves_as_resolution_753_says(seeded: Context) -> None:
+async def test_custody_follows_resolution_753(seeded: Context) -> None:
     rows = await seeded.stores.postgres.fetch(
         "SELECT kind, released_by, custodian FROM events WHERE tag = '0230456781' ORDER BY at, rank"
     )
@@ -190,23 +195,23 @@ async def test_the_bags_of_the_guide_are_found_by_their_tags(seeded: Context) ->
     records = seeded.stores.postgres
     report = await seed(seeded, now=NOW, progress=quiet)
     states = []
-    for one in report.guide:
-        (bag,) = await bags.by_tag(records, COPA, parse_tag(one.printed_tag), 5)
+    for guide_bag in report.guide:
+        (bag,) = await bags.by_tag(records, COPA, parse_tag(guide_bag.printed_tag), 5)
         states.append(bag.state)
-        if one.rush_tag:
-            assert (await bags.by_tag(records, COPA, parse_tag(one.rush_tag), 5))[0].id == bag.id
-        if one.pir:
-            assert (await pirs.of_bags(records, COPA, [bag.id]))[bag.id].reference == one.pir
+        if guide_bag.rush_tag:
+            assert (await bags.by_tag(records, COPA, parse_tag(guide_bag.rush_tag), 5))[0].id == bag.id
+        if guide_bag.pir:
+            assert (await pirs.of_bags(records, COPA, [bag.id]))[bag.id].reference == guide_bag.pir
     assert states == ["DELIVERED", "DELAYED", "IN_FLIGHT", "OUT_FOR_DELIVERY"]
 
 
-async def test_a_second_run_keeps_the_first_one_s_choice_and_changes_nothing(seeded: Context) -> None:
+async def test_a_second_run_keeps_the_choice_of_the_first_and_changes_nothing(seeded: Context) -> None:
     before = await dump(seeded)
-    said: list[str] = []
-    report = await seed(seeded, bags=70, exceptions=3, seed=4, now=NOW + timedelta(days=3), progress=said.append)
+    progress: list[str] = []
+    report = await seed(seeded, bags=70, exceptions=3, seed=4, now=NOW + timedelta(days=3), progress=progress.append)
     assert (report.seed, report.bags, report.fresh) == (230, 50, False)
     assert report.anchored_at == NOW.replace(second=0)
-    assert ": kept" in said[0]
+    assert ": kept" in progress[0]
     assert await dump(seeded) == before
 
 
@@ -225,16 +230,16 @@ async def test_an_interrupted_run_is_continued(
     embedded_postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(seeds_run, "BATCH", 16)
-    brought: list[str] = []
+    ingested: list[str] = []
     ingest = pipeline.ingest
 
     async def fail_at_thirtieth(
-        context: Context, pieces: Sequence[InputPiece], received_at: datetime, way: IntakeChannel
+        context: Context, pieces: Sequence[InputPiece], received_at: datetime, channel: IntakeChannel
     ) -> None:
-        brought.append("".join(piece.text for piece in pieces))
-        if len(brought) == 30:
-            raise Unavailable("records", "pulled the plug")
-        await ingest(context, pieces, received_at, way)
+        ingested.append("".join(piece.text for piece in pieces))
+        if len(ingested) == 30:
+            raise Unavailable("records", "interrupted")
+        await ingest(context, pieces, received_at, channel)
 
     async with database(embedded_postgres, "seeds_whole") as whole:
         await seed(whole, bags=128, exceptions=12, now=NOW, progress=quiet)
@@ -246,15 +251,15 @@ async def test_an_interrupted_run_is_continued(
         assert await dump(broken) != expected
         described = await broken.stores.postgres.fetch("SELECT tag FROM bags WHERE description IS NOT NULL")
         assert 0 < len(described) < 128
-        brought.extend([""] * 30)
-        tried = len(brought)
-        said: list[str] = []
-        report = await seed(broken, progress=said.append)
-        assert "continued" in said[0]
+        ingested.extend([""] * 30)
+        first_run = len(ingested)
+        progress: list[str] = []
+        report = await seed(broken, progress=progress.append)
+        assert "continued" in progress[0]
         assert report.bags == 128
         assert await dump(broken) == expected
-        again = "".join(brought[tried:])
-        assert not any(row["tag"] in again for row in described)  # what was there was not done again
+        again = "".join(ingested[first_run:])
+        assert not any(row["tag"] in again for row in described)  # completed bags are not ingested again
 
 
 async def test_two_runs_at_once_make_one_demo(seeded: Context, embedded_postgres: EmbeddedPostgres) -> None:
@@ -267,7 +272,7 @@ async def test_two_runs_at_once_make_one_demo(seeded: Context, embedded_postgres
             assert await dump(twin) == await dump(seeded)
 
 
-async def test_records_that_no_seeding_made_are_left_alone(embedded_postgres: EmbeddedPostgres) -> None:
+async def test_records_without_a_seeding_are_not_changed(embedded_postgres: EmbeddedPostgres) -> None:
     async with database(embedded_postgres, "seeds_live") as live:
         await events.record_scans(live, [Scan("0230000001", EventKind.SORTED, NOW, "PTY")])
         with pytest.raises(AlreadyInUse):
@@ -278,7 +283,7 @@ async def test_records_that_no_seeding_made_are_left_alone(embedded_postgres: Em
         assert await live.stores.postgres.fetchval("SELECT count(*) FROM routes") == 142
 
 
-async def test_flights_passengers_and_files_of_others_get_ids_after_the_seeded_ones(
+async def test_new_flights_passengers_and_pirs_get_ids_after_the_seeded_ones(
     embedded_postgres: EmbeddedPostgres,
 ) -> None:
     async with database(embedded_postgres, "seeds_live") as live:
@@ -290,38 +295,38 @@ async def test_flights_passengers_and_files_of_others_get_ids_after_the_seeded_o
 
 
 @pytest.mark.parametrize(("number", "exceptions"), [(-1, 0), (5, 6), (5, -1), (1_000_001, 0)])
-async def test_numbers_out_of_range_are_refused(seeded: Context, number: int, exceptions: int) -> None:
+async def test_numbers_out_of_range_are_rejected(seeded: Context, number: int, exceptions: int) -> None:
     with pytest.raises(ValueError, match="exceptions 0 to bags"):
         await seed(seeded, bags=number, exceptions=exceptions, progress=quiet)
 
 
 async def graph_of(graph: Neo4jManager) -> dict[int, int]:
-    """Version by bag."""
+    """Versions by id of the bag."""
     rows = await graph.execute_read("MATCH (b:Bag) RETURN b.id AS id, b.version AS version")
     return {row["id"]: row["version"] for row in rows}
 
 
-async def told(postgres: PostgresManager) -> None:
-    """Waits until the graph knows everything."""
+async def until_caught_up(postgres: PostgresManager) -> None:
+    """Waits until the graph has caught up."""
     async with asyncio.timeout(60):
-        while (await outbox.lag(postgres, Consumer.GRAPH))[0]:  # noqa: ASYNC110 # tables tell nobody
+        while (await outbox.lag(postgres, Consumer.GRAPH))[0]:  # noqa: ASYNC110 # a table has no event
             await asyncio.sleep(0.05)
 
 
-async def test_a_reset_leaves_nothing_behind_while_a_projector_runs(
+async def test_a_reset_while_a_projector_runs_leaves_nothing_behind(
     embedded_postgres: EmbeddedPostgres, neo4j_credentials: Neo4jCredentials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     graph = Neo4jManager(*neo4j_credentials, timeout=20.0)
     await graph.connect()
     await load_graph_schema(graph)
     write_bags, empty_records = projections.write_bags, seedings.empty
-    writing, go_on = asyncio.Event(), asyncio.Event()
-    go_on.set()
+    writing, may_write = asyncio.Event(), asyncio.Event()
+    may_write.set()
     lost = Scan("0230456781", EventKind.POSITION, NOW, "GRU", "LOST PROPERTY")
 
     async def write_when_allowed(*arguments: Any) -> None:
         writing.set()
-        await go_on.wait()
+        await may_write.wait()
         await write_bags(*arguments)
 
     async def scan_and_empty(records: Reader) -> None:
@@ -338,29 +343,29 @@ async def test_a_reset_leaves_nothing_behind_while_a_projector_runs(
         try:
             # Given a demo of 200 bags in the graph, and a worker in the middle of writing a higher version of one
             await seed(context, bags=200, exceptions=10, now=NOW, progress=quiet)
-            await told(postgres)
+            await until_caught_up(postgres)
             assert len(await graph_of(graph)) == 200
             writing.clear()
-            go_on.clear()
+            may_write.clear()
             await events.record_scans(context, [lost])
             async with asyncio.timeout(10):
                 await writing.wait()
 
-            # When the demo is reset, then it waits for the worker
+            # When the demo is reset, then the reset waits for the worker
             resetting = asyncio.create_task(reset(context, quiet))
             await asyncio.wait([resetting], timeout=1.5)
             assert len(await graph_of(graph)) == 200
-            go_on.set()
+            may_write.set()
             await resetting
 
-            # And scans that came meanwhile do not reach the emptied graph
+            # And scans recorded meanwhile do not reach the emptied graph
             assert await graph.execute_read("MATCH (n) RETURN count(n) AS nodes") == [{"nodes": 0}]
             assert await postgres.fetchval("SELECT count(*) FROM events") == 0
             assert await postgres.fetchval("SELECT count(*) FROM routes") == 142
 
-            # And the graph comes to hold the next demo, and nothing else
+            # And the graph then holds the next demo, and nothing else
             await seed(context, now=NOW + timedelta(hours=5), progress=quiet)
-            await told(postgres)
+            await until_caught_up(postgres)
             rows = await postgres.fetch("SELECT id, version FROM bags")
             assert await graph_of(graph) == {row["id"]: row["version"] for row in rows}
             for cypher, table in (
@@ -380,15 +385,15 @@ async def test_a_reset_leaves_nothing_behind_while_a_projector_runs(
 async def test_a_database_that_serves_another_airline_is_not_emptied(embedded_postgres: EmbeddedPostgres) -> None:
     async with database(embedded_postgres, "seeds_live") as live:
         await live.stores.postgres.execute("INSERT INTO airlines VALUES (2, 'AV', '134', 'Avianca', 'BOG')")
-        theirs = context_of(live.stores.postgres)
-        theirs.actor = Actor("tester", Role.SERVICE, 2)
-        await events.record_scans(theirs, [Scan("0134000001", EventKind.SORTED, NOW, "BOG")])
+        other = context_of(live.stores.postgres)
+        other.actor = Actor("tester", Role.SERVICE, 2)
+        await events.record_scans(other, [Scan("0134000001", EventKind.SORTED, NOW, "BOG")])
         with pytest.raises(AlreadyInUse):
             await reset(live, quiet)
         assert await live.stores.postgres.fetchval("SELECT count(*) FROM bags") == 1
 
 
-async def test_the_command_seeds_and_tells_the_guide(embedded_postgres: EmbeddedPostgres) -> None:
+async def test_the_command_seeds_and_prints_the_guide(embedded_postgres: EmbeddedPostgres) -> None:
     async def run(*arguments: str) -> tuple[int | None, str, str]:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "seeds", *arguments), env=environment, stdout=PIPE, stderr=PIPE
@@ -401,7 +406,7 @@ async def test_the_command_seeds_and_tells_the_guide(embedded_postgres: Embedded
             **os.environ,
             "NEON_DATABASE_URL": embedded_postgres.url_of("seeds_command"),
             "NEO4J_URI": "bolt://127.0.0.1:1",
-            "NEO4J_PASSWORD": "nobody",
+            "NEO4J_PASSWORD": "unused",
             "REDIS_URL": "redis://127.0.0.1:1",
             "JWT_SECRET": "j" * 32,
             "SECRET_KEY": "s" * 32,
