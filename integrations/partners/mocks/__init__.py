@@ -1,1 +1,1 @@
-"""The partners as real HTTP servers with a memory: for the demo and for tests, and they misbehave on request."""
+"""The partners as HTTP servers with state, for the demo and for tests. They fail on request."""
