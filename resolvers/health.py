@@ -9,7 +9,7 @@ from typing import Any
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
 from integrations.records.effects import PartnerStatus, Service
-from integrations.records.health import Health, HealthStatus, Lag, PartnerHealth, ServiceHealth
+from integrations.records.health import GraphLag, Health, HealthStatus, PartnerHealth, ServiceHealth
 from integrations.records.outbox import Consumer
 from integrations.stores.postgres import effects, outbox
 from integrations.stores.postgres.manager import PostgresManager
@@ -61,7 +61,7 @@ async def check(
     return Health(status, VERSION, now(), services, found, current_lag)
 
 
-async def graph_lag(stores: Stores) -> Lag | None:
+async def graph_lag(stores: Stores) -> GraphLag | None:
     """The lag of the graph behind the records; None if PostgreSQL does not respond in time."""
     try:
         with deadline(LAG_SECONDS):
@@ -129,10 +129,10 @@ def _service(name: str, result: dict[str, Any]) -> ServiceHealth:
     return ServiceHealth(name, result["status"] == "healthy", result["latency_ms"], details)
 
 
-async def lag(postgres: PostgresManager) -> Lag:
+async def lag(postgres: PostgresManager) -> GraphLag:
     """The lag of the graph behind the records.
 
     Raises:
         OutsideError: PostgreSQL is unavailable.
     """
-    return Lag(*await outbox.lag(postgres, Consumer.GRAPH))
+    return GraphLag(*await outbox.lag(postgres, Consumer.GRAPH))

@@ -73,7 +73,7 @@ class BankInstallation:
 
     async def _is_pending(self) -> bool:
         try:
-            return (await health.lag(self.records)).notices > 0
+            return (await health.lag(self.records)).messages > 0
         except OutsideError:
             return True
 

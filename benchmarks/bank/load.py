@@ -43,7 +43,7 @@ GROWTH = 0.10
 SETTLED_MINUTES = 2.0
 
 GRAPH_DELAYS = """
-SELECT count(*) AS notices,
+SELECT count(*) AS messages,
        percentile_disc(0.5) WITHIN GROUP (ORDER BY done_at - created_at) AS p50,
        percentile_disc(0.99) WITHIN GROUP (ORDER BY done_at - created_at) AS p99,
        max(done_at - created_at) AS longest
@@ -58,12 +58,12 @@ class LagSamples:
 
     Args:
         seconds: age of the oldest outbox message that is pending for the graph.
-        notices: number of pending messages.
+        messages: number of pending messages.
         megabytes: memory of each process tree, by minute.
     """
 
     seconds: list[float] = field(default_factory=list)
-    notices: list[int] = field(default_factory=list)
+    messages: list[int] = field(default_factory=list)
     megabytes: dict[float, Mapping[str, float]] = field(default_factory=dict)
 
 
@@ -162,7 +162,7 @@ async def _sample(installation: BankInstallation, meter: Meter, samples: LagSamp
         await asyncio.sleep(max(started_at + second - loop.time(), 0))
         lag = await health.lag(installation.records)
         samples.seconds.append(lag.seconds)
-        samples.notices.append(lag.notices)
+        samples.messages.append(lag.messages)
         if second and second % 60 == 0:
             samples.megabytes[second / 60] = await asyncio.to_thread(meter.megabytes)
 
@@ -189,8 +189,8 @@ def _figures(
             for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))
         ),
         "graph lag, of each outbox message": f"p50 {_seconds(delays['p50'])}, p99 {_seconds(delays['p99'])}, "
-        f"max {_seconds(delays['longest'])}, of {delays['notices']:,}",
-        "pending outbox messages, at most": f"{max(samples.notices, default=0):,}",
+        f"max {_seconds(delays['longest'])}, of {delays['messages']:,}",
+        "pending outbox messages, at most": f"{max(samples.messages, default=0):,}",
         "graph done after the last event": f"{drained:.1f} s",
         "CPU us an event": ", ".join(f"{name} {used / max(counts.events, 1) * 1e6:.0f}" for name, used in cpu.items()),
         "cores busy": ", ".join(f"{name} {used / requests.seconds:.2f}" for name, used in cpu.items()),

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.http.auth import TokenVerifier
 from gateway.http.jwt import InvalidToken
-from integrations.records.health import Lag
+from integrations.records.health import GraphLag
 from resolvers.health import graph_lag
 from resolvers.installation import Stores
 from resolvers.live.hub import Hub
@@ -53,7 +53,7 @@ def metrics_routes(schema: GatewaySchema, tokens: TokenVerifier) -> list[BaseRou
 class _MetricsCollector(Collector):
     """Counters of the schema, the stores and the hub."""
 
-    def __init__(self, schema: GatewaySchema, stores: Stores, hub: Hub, lag: Lag | None) -> None:
+    def __init__(self, schema: GatewaySchema, stores: Stores, hub: Hub, lag: GraphLag | None) -> None:
         self._schema = schema
         self._stores = stores
         self._hub = hub

@@ -56,10 +56,10 @@ class PartnerHealth:
 
 
 @dataclass(frozen=True, slots=True)
-class Lag:
+class GraphLag:
     """Lag of the graph behind the records: waiting messages, age of the oldest in seconds, and their events."""
 
-    notices: int
+    messages: int
     seconds: float
     events: int
 
@@ -73,7 +73,7 @@ class Health:
     timestamp: datetime
     services: Sequence[ServiceHealth]
     external: Sequence[PartnerHealth] = ()
-    graph_lag: Lag | None = None
+    graph_lag: GraphLag | None = None
 
 
 class BreakerState(StrEnum):

@@ -11,7 +11,7 @@ from integrations.records.health import BreakerState, HealthStatus
 
 @strawberry.type(description="Health of a store or a partner.")
 class ServiceHealth:
-    """Values are ``resolvers.health.ServiceHealth``."""
+    """Values are ``integrations.records.health.ServiceHealth``."""
 
     name: str = strawberry.field(
         description="Name: database (PostgreSQL), graph (Neo4j), cache (Redis), or a partner: worldtracer, "
@@ -23,7 +23,7 @@ class ServiceHealth:
 
 @strawberry.type(description="Health of a partner by its last background check, and the backlog of its effects.")
 class PartnerHealth:
-    """Values are ``resolvers.health.PartnerHealth``."""
+    """Values are ``integrations.records.health.PartnerHealth``."""
 
     name: str = strawberry.field(description="Name: worldtracer, twilio or sendgrid.")
     service: Service = strawberry.field(description="Service of the partner.")
@@ -51,13 +51,13 @@ class PartnerHealth:
 
 @strawberry.type(description="Lag of the projection in Neo4j behind PostgreSQL.")
 class GraphLag:
-    """Values are ``resolvers.workers.projector.Lag``."""
+    """Values are ``integrations.records.health.GraphLag``."""
 
     seconds: float = strawberry.field(
         name="lagSeconds", description="Age of the oldest change that is not projected, in seconds; 0 if there is none."
     )
     events: int = strawberry.field(name="lagEvents", description="Number of events that are not projected.")
-    notices: int = strawberry.field(
+    messages: int = strawberry.field(
         name="pendingChanges",
         description="Number of changes of bags, flights and the network that are not projected, counted up to 100,000.",
     )
@@ -65,7 +65,7 @@ class GraphLag:
 
 @strawberry.type(description="Health of the service, its stores and its partners.")
 class Health:
-    """Values are ``resolvers.health.Health``."""
+    """Values are ``integrations.records.health.Health``."""
 
     status: HealthStatus = strawberry.field(description="Overall status.")
     version: str = strawberry.field(description="Version of the gateway.")

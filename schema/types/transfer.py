@@ -15,7 +15,7 @@ from schema.types.refs import LazyBag
 
 @strawberry.type(description="Evidence for the level of risk of a transfer.")
 class ConnectionEvidence:
-    """Values are ``integrations.records.transfers.Evidence``."""
+    """Values are ``integrations.records.transfers.TransferEvidence``."""
 
     kind: EvidenceKind = strawberry.field(description="Kind of evidence.")
     value: str = strawberry.field(

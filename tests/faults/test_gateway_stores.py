@@ -112,7 +112,7 @@ class Running:
         """Whether the gateway finds all stores and the graph has caught up."""
         if await self.api.status("") != (200, "healthy"):
             return False
-        return (await health.lag(self.stores.postgres)).notices == 0
+        return (await health.lag(self.stores.postgres)).messages == 0
 
     async def recovers(self) -> None:
         """Waits until all is well, without a restart of any process."""

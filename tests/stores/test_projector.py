@@ -326,7 +326,7 @@ async def test_workers_share_the_lanes_and_process_everything_once(airline: Buil
 
     assert sum(owned.values()) == LANES
     assert sum(steps) == 60
-    assert (await lag(stores.postgres)).notices == 0
+    assert (await lag(stores.postgres)).messages == 0
     assert await lanes(stores) == {}
 
 
@@ -371,7 +371,7 @@ async def test_the_lag_counts_waiting_messages_and_the_age_of_the_oldest(airline
         "UPDATE outbox SET created_at = now() - interval '90 seconds' WHERE airline_id = $1", airline.airline_id
     )
     behind = await lag(airline.stores.postgres)
-    assert behind.notices == 1
+    assert behind.messages == 1
     assert 90 <= behind.seconds < 120
 
 
@@ -407,7 +407,7 @@ async def running(worker: Projector) -> AsyncIterator[None]:
 async def _nothing_waits(stores: Stores) -> None:
     """Waits until the graph has all changes."""
     async with asyncio.timeout(30):
-        while (await lag(stores.postgres)).notices:  # noqa: ASYNC110 # the records announce no processed message
+        while (await lag(stores.postgres)).messages:  # noqa: ASYNC110 # the records announce no processed message
             await asyncio.sleep(0.02)
 
 
