@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.http.auth import TokenVerifier
 from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import record_of
+from integrations.batches import in_batches
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
 from integrations.messages.formats import pieces_of
@@ -49,7 +50,7 @@ MAX_DOCUMENT = 1_048_576
 REPEAT = "Send the whole stream again: messages already stored are recognised."
 
 
-async def batches(chunks: AsyncIterator[bytes]) -> AsyncGenerator[list[InputPiece], None]:
+async def batches(chunks: AsyncIterator[bytes]) -> AsyncGenerator[Sequence[InputPiece], None]:
     """Yields the pieces of a Type B stream in batches of up to ``BATCH``; those of a slow stream as they arrive.
 
     Raises:
@@ -77,8 +78,8 @@ async def batches(chunks: AsyncIterator[bytes]) -> AsyncGenerator[list[InputPiec
                 del waiting[:BATCH]
                 stored_at = clock()
         waiting += splitter.close()
-        for start in range(0, len(waiting), BATCH):
-            yield waiting[start : start + BATCH]
+        for batch in in_batches(waiting, BATCH):
+            yield batch
     finally:
         arriving.cancel()
 
@@ -175,7 +176,7 @@ class _DocumentTooLong(Exception):
     """A document that is read as a whole exceeds ``MAX_DOCUMENT``."""
 
 
-async def _pieces(request: Request) -> AsyncGenerator[list[InputPiece], None]:
+async def _pieces(request: Request) -> AsyncGenerator[Sequence[InputPiece], None]:
     chunks = request.stream()
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() in DOCUMENTS:
         document = bytearray()
@@ -183,9 +184,8 @@ async def _pieces(request: Request) -> AsyncGenerator[list[InputPiece], None]:
             document += chunk
             if len(document) > MAX_DOCUMENT:
                 raise _DocumentTooLong
-        pieces = pieces_of(bytes(document))
-        for start in range(0, len(pieces), BATCH):
-            yield pieces[start : start + BATCH]
+        for batch in in_batches(pieces_of(bytes(document)), BATCH):
+            yield batch
         return
     async for batch in batches(chunks):
         yield batch
