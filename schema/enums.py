@@ -138,7 +138,7 @@ described(
     DELAYED="Bag that did not arrive with its passenger (WorldTracer AHL).",
     DAMAGED="Damaged bag (WorldTracer DPR).",
     PILFERED="Bag with missing contents (WorldTracer DPR).",
-    ON_HAND="Found bag that nobody claims (WorldTracer OHD).",
+    ON_HAND="Found, unclaimed bag (WorldTracer OHD).",
 )
 described(
     PirStatus,

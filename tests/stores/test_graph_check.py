@@ -23,7 +23,10 @@ from tests.world import DELIVERED, MISSED, SPARE, Builder, World, at, open_store
 BREAKS = {
     "state": ("MATCH (b:Bag {id: $bag}) SET b.state = 'LOST'", "state: records DELIVERED, graph LOST"),
     "version": ("MATCH (b:Bag {id: $bag}) SET b.version = b.version - 1", "version: records"),
-    "custodian": ("MATCH (b:Bag {id: $bag}) SET b.custodian = 'NOBODY'", "custodian: records PASSENGER, graph NOBODY"),
+    "custodian": (
+        "MATCH (b:Bag {id: $bag}) SET b.custodian = 'OTHER'",
+        "custodian: records PASSENGER, graph OTHER",
+    ),
     "plan": ("MATCH (:Bag {id: $bag})-[r:PLANNED {seq: 2}]->() DELETE r", "planned: records"),
     "flown": (
         "MATCH (b:Bag {id: $bag}), (f:Flight {id: $other}) CREATE (b)-[:FLEW {seq: 3}]->(f)",
