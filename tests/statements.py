@@ -1,4 +1,4 @@
-"""Named statements of the product: UPPER_CASE texts in the modules of the stores."""
+"""Named statements of the product: UPPER_CASE constants in the modules of the stores."""
 
 import importlib
 import pkgutil
@@ -24,7 +24,7 @@ AN_OBJECT = ("{object}", "to_json(place)::text")
 # All columns of a bag's joined passenger and flight.
 ALL_JOINED = (columns_of(JoinedPassenger), columns_of(JoinedFlight))
 
-# Texts of several words that are no statements.
+# Constants of several words that are not statements.
 OTHERS = {
     "RATE_LIMIT": "Lua for Redis",
     "GENERIC_PLANS": "a setting of the connection",
@@ -33,7 +33,7 @@ OTHERS = {
 
 
 class Statement(NamedTuple):
-    """A named statement; its ``str`` is ``bags.BAGS_BY_ID``."""
+    """A named statement; its ``str`` is, for example, ``bags.BAGS_BY_ID``."""
 
     module: str
     name: str
@@ -44,7 +44,7 @@ class Statement(NamedTuple):
 
 
 def modules() -> list[ModuleType]:
-    """Modules that hold statements."""
+    """Modules that define statements."""
     package = integrations.stores
     found = [
         importlib.import_module(one.name) for one in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
@@ -53,7 +53,7 @@ def modules() -> list[ModuleType]:
 
 
 def statements(*kinds: re.Pattern[str]) -> list[Statement]:
-    """Statements of these kinds, or of all kinds."""
+    """Statements of the given kinds, or of all kinds."""
     texts = [
         Statement(module.__name__, name, with_columns(value.replace(*AN_OBJECT), *ALL_JOINED))
         for module in modules()
@@ -64,7 +64,7 @@ def statements(*kinds: re.Pattern[str]) -> list[Statement]:
 
 
 def tenant_tables() -> set[str]:
-    """Tables whose rows belong to one airline, by a column of their own or by their parent row."""
+    """Tables with rows of one airline, by an ``airline_id`` column or by their parent row."""
     parts = {"bag_legs", "pir_bags"}
     sql = "".join(path.read_text() for path in VERSIONED.glob("*.sql"))
     tables = dict(re.findall(r"CREATE TABLE (\w+) \((.*?)^\);", sql, re.DOTALL | re.MULTILINE))

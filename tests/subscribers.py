@@ -1,4 +1,4 @@
-"""Clients of subscriptions on the wire, for both protocols."""
+"""Subscription clients for both protocols."""
 
 import asyncio
 import json
@@ -17,14 +17,14 @@ PROTOCOL = "graphql-transport-ws"
 
 
 class Messages(Protocol):
-    """What a subscriber hears: payloads one after the other, until the connection or the operation ends."""
+    """Payloads that a subscriber receives in order, until the connection or the operation ends."""
 
     def __aiter__(self) -> AsyncIterator[dict[str, Any]]: ...
 
 
 @asynccontextmanager
 async def socket(port: int, role: Role | None = Role.AGENT, airline_id: int = OURS) -> AsyncIterator[ClientConnection]:
-    """A WebSocket that is acknowledged."""
+    """An acknowledged WebSocket connection."""
     async with connect(f"ws://127.0.0.1:{port}/graphql", subprotocols=[PROTOCOL], proxy=None) as connection:  # type: ignore[list-item] # a NewType
         payload = {name.lower(): value for name, value in credential(role, airline_id).items()}
         await say(connection, type="connection_init", payload=payload)
@@ -38,7 +38,7 @@ async def say(connection: ClientConnection, **message: Any) -> None:
 
 
 async def hear(connection: ClientConnection) -> dict[str, Any]:
-    """The next message."""
+    """Receives the next message within 20 seconds."""
     async with asyncio.timeout(20):
         message: dict[str, Any] = json.loads(await connection.recv())
     return message
@@ -46,9 +46,9 @@ async def hear(connection: ClientConnection) -> dict[str, Any]:
 
 @asynccontextmanager
 async def over_socket(port: int, query: str, variables: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[Any]]:
-    """The data of a subscription's messages, over a WebSocket."""
+    """The data of a subscription's results over a WebSocket."""
 
-    async def told(connection: ClientConnection) -> AsyncIterator[Any]:
+    async def results(connection: ClientConnection) -> AsyncIterator[Any]:
         while True:
             message = await hear(connection)
             assert message["type"] == "next", message
@@ -56,12 +56,12 @@ async def over_socket(port: int, query: str, variables: Mapping[str, Any]) -> As
 
     async with socket(port) as connection:
         await say(connection, id="1", type="subscribe", payload={"query": query, "variables": dict(variables)})
-        yield told(connection)
+        yield results(connection)
 
 
 @asynccontextmanager
 async def over_events(port: int, query: str, variables: Mapping[str, Any]) -> AsyncIterator[AsyncIterator[Any]]:
-    """The data of a subscription's messages, over server-sent events; ``after`` goes as Last-Event-ID."""
+    """The data of a subscription's results over server-sent events. Sends ``after`` as Last-Event-ID."""
     others = dict(variables)
     after = others.pop("after", None)
     headers = {"Accept": "text/event-stream", **({"Last-Event-ID": after} if after else {}), **credential(Role.AGENT)}
@@ -73,7 +73,7 @@ async def over_events(port: int, query: str, variables: Mapping[str, Any]) -> As
         assert response.status_code == 200
         assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
 
-        async def told() -> AsyncIterator[Any]:
+        async def results() -> AsyncIterator[Any]:
             async for event in events(response):
                 assert event["event"] == "next"
                 payload = json.loads(event["data"])
@@ -81,11 +81,11 @@ async def over_events(port: int, query: str, variables: Mapping[str, Any]) -> As
                 assert event["id"] == update["cursor"]
                 yield payload["data"]
 
-        yield told()
+        yield results()
 
 
 async def events(response: httpx.Response) -> AsyncIterator[dict[str, str]]:
-    """The events of a stream: their fields by name; comments are left out."""
+    """The events of a stream, each as its fields by name, without comments."""
     event: dict[str, str] = {}
     async for line in response.aiter_lines():
         if not line and event:

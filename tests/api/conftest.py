@@ -1,6 +1,6 @@
 """One application over one world for all of these tests; see ``tests.world``.
 
-It ends with them: the statements it sends by itself would wait for every test after them that blocks the event loop.
+It stops after these tests: later tests that block the event loop would delay its background statements.
 """
 
 import logging
@@ -22,7 +22,7 @@ from tests.world import Builder, World, open_stores
 
 @pytest.fixture(scope="package", autouse=True)
 def _stores_may_be_slow() -> Iterator[None]:
-    """A store that other tests keep busy is not taken for one that is down."""
+    """Raises the probe timeout, so that a store under load from other tests does not count as unavailable."""
     defaults: Any = Availability.__init__.__kwdefaults__
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(defaults, "probe_timeout", 20.0)
@@ -36,7 +36,7 @@ async def settings(
     embedded_neo4j: EmbeddedNeo4j,
     migrated_template: str,
 ) -> Settings:
-    """The application's settings, over a database of its own."""
+    """The application's settings, with a separate database."""
     url = await make_database(embedded_postgres, "api_test", migrated_template)
     access = Neo4jCredentials(embedded_neo4j.uri, embedded_neo4j.user, embedded_neo4j.password)
     return settings_for(url, embedded_redis.url, access)
@@ -62,25 +62,25 @@ async def _api(settings: Settings, _world: World) -> AsyncIterator[Api]:
 
 @pytest.fixture(scope="module")
 async def world(_world: World) -> World:
-    """What there is to ask about, in the graph too."""
+    """The test data, in the graph as well."""
     await _world.rebuild_graph()
     return _world
 
 
 @pytest.fixture(scope="module")
 def api(_api: Api, world: World) -> Api:
-    """The application over the world."""
+    """The application with the test data."""
     return _api
 
 
 @pytest.fixture
 async def airline(world: World) -> Builder:
-    """An airline of the test's own: to change something."""
+    """A separate airline for a test that changes data."""
     return await world.another_airline()
 
 
 @pytest.fixture(autouse=True)
 def _nothing_is_logged_as_our_fault(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Whatever is asked, the gateway logs no error: those wake somebody up."""
+    """Fails a test during which the gateway logs an error, because errors alert the operators."""
     yield
     assert [record for record in caplog.get_records("call") if record.levelno >= logging.ERROR] == []

@@ -1,4 +1,4 @@
-"""Who may ask what, and whose it is that they see."""
+"""Access control: the operations of each role, and the separation of airlines."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from tests.gateway import Api
 from tests.world import DELIVERED, SPARE, THEIRS, Builder, World
 
 READERS = (Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN)
-# What passengers are told holds their names.
+# A notification preview contains the passenger's name.
 FEWER_READERS = {"notificationPreview": (Role.AGENT, Role.SUPERVISOR, Role.ADMIN)}
 
 
 def questions(airline: Builder) -> dict[str, str]:
-    """A question for each root field, about things of that airline."""
+    """A query for each root field, about objects of the given airline."""
     ids = [airline.id(*of) for of in (("Bag", "delivered"), ("Flight", "CM758"), ("Passenger", "gonzalez"))]
     bag, flight, passenger = ids
     pir = airline.id("Pir", "GRUCM12345")
@@ -85,7 +85,7 @@ NOTHING: dict[str, Any] = {
     "passenger": None,
     "pir": None,
     "pirs": {"nodes": []},
-    "airport": {"iata": "PTY", "departures": []},  # the place is everybody's, who flies there is not
+    "airport": {"iata": "PTY", "departures": []},  # airports are shared, departures are not
     "airports": {"nodes": []},
     "routes": {"options": []},
     "search": {"found": []},
@@ -117,14 +117,14 @@ OWN = {
 
 @pytest.mark.parametrize("field", OWN)
 async def test_the_same_words_find_the_own_airlines_things(api: Api, world: World, field: str) -> None:
-    """Given two airlines with the same tag, flight, file and name, when one asks, then only its own is found."""
+    """Given two airlines with the same tag, flight, PIR and name, a query finds only the objects of its own airline."""
     data = await api.ask(f"{{{field}{questions(world.ours)[field]}}}", airline_id=THEIRS)
     answer = data[field].get("nodes", data[field].get("found", [data[field]]))
     assert answer == [{"id": world.theirs.id(*OWN[field])}]
 
 
 async def test_what_hangs_on_a_bag_is_the_own_airlines_too(api: Api, world: World) -> None:
-    """The records and the graph hold both airlines' bags of the tag."""
+    """Both airlines have a bag with this tag, in PostgreSQL and in the graph."""
     query = """
         query($tag: String!) { bag(by: {tag: $tag}) {
           passenger { givenNames bags { id } } pir { id bags { id } } itinerary { flight { id bags { nodes { id } } } }
@@ -162,7 +162,7 @@ async def test_who_may_record_scans(api: Api, airline: Builder, role: Role) -> N
 
     assert codes == (["FORBIDDEN"] if role in (Role.ANALYST, Role.MONITOR) else [])
     known = await api.ask(f'{{bag(by:{{tag:"{DELIVERED}"}}){{id}}}}', airline_id=airline.airline_id)
-    assert (known["bag"] is None) == bool(codes), "what is refused changes nothing"
+    assert (known["bag"] is None) == bool(codes), "a rejected command changes nothing"
 
 
 @pytest.mark.parametrize("role", Role)
@@ -172,7 +172,7 @@ async def test_who_may_change_flights(api: Api, airline: Builder, role: Role) ->
 
     assert codes == ([] if role in (Role.SUPERVISOR, Role.SERVICE, Role.ADMIN) else ["FORBIDDEN"])
     known = await api.ask('{flight(by:{designator:"CM411"}){gate}}', airline_id=airline.airline_id)
-    assert (known["flight"]["gate"] is None) == bool(codes), "what is refused changes nothing"
+    assert (known["flight"]["gate"] is None) == bool(codes), "a rejected command changes nothing"
 
 
 @pytest.mark.parametrize("role", Role)

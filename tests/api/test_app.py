@@ -1,4 +1,4 @@
-"""How the real application is put together."""
+"""Composition of the real application."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What no client should send: a clear error with a code, no driver's words, nothing that wakes anybody up."""
+"""Invalid input: a clear error with a code, no text of a database driver, no error in the log."""
 
 import json
 import re
@@ -25,7 +25,7 @@ BAGS = """
 
 
 def errors_of(response: httpx.Response) -> list[dict[str, Any]]:
-    """The errors of an answer, after a look at what must be true of every one."""
+    """The errors of a response. Asserts that each has a public code and no text of a database driver."""
     errors: list[dict[str, Any]] = response.json()["errors"]
     assert errors
     for error in errors:
@@ -36,7 +36,7 @@ def errors_of(response: httpx.Response) -> list[dict[str, Any]]:
 
 
 async def refused(api: Api, query: str, **variables: Any) -> tuple[int, str, str | None]:
-    """Status, code and field of the one error of an answer."""
+    """Status, code and field of a response's only error."""
     response = await api.send(query, **variables)
     [error] = errors_of(response)
     return response.status_code, error["extensions"]["code"], error["extensions"].get("field")
@@ -318,7 +318,7 @@ async def test_a_body_that_is_no_question(api: Api, body: bytes) -> None:
 
 
 async def test_older_clients_get_their_errors_with_200(api: Api) -> None:
-    """As GraphQL over HTTP says for application/json."""
+    """GraphQL over HTTP requires status 200 for application/json."""
     headers = {"Accept": "application/json", "Content-Type": "application/json"}
     response = await api.client.post("/graphql", content=b'{"query":"{bogus}"}', headers=headers)
     assert response.status_code == 200
@@ -327,6 +327,6 @@ async def test_older_clients_get_their_errors_with_200(api: Api) -> None:
 
 
 async def post(api: Api, body: bytes) -> httpx.Response:
-    """The response to a body as it is, from somebody who is signed in."""
+    """Posts a body unchanged with a valid credential and returns the response."""
     headers = {**credential(Role.AGENT), "Content-Type": "application/json"}
     return await api.client.post("/graphql", content=body, headers=headers)

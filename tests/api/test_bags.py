@@ -1,4 +1,4 @@
-"""Bags: finding them, and what each field says of them."""
+"""Bags: lookup and fields."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -37,7 +37,7 @@ async def test_an_unknown_bag_is_null_and_no_error(api: Api, world: World, by: s
 
 
 async def test_a_number_that_was_used_again_means_the_bag_of_the_moment(api: Api, airline: Builder) -> None:
-    """Given a number on two bags in two years, when asked at a moment, then the one that carried it answers."""
+    """Given a tag number used in two years, a lookup with a timestamp returns the bag that carried it at that time."""
     [new] = await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", "12:00"))
     [old] = await airline.record(airline.scan(DELIVERED, "POSITION", "PTY", datetime(2024, 1, 10, tzinfo=UTC)))
 
@@ -47,7 +47,7 @@ async def test_a_number_that_was_used_again_means_the_bag_of_the_moment(api: Api
     assert await asked(at="2025-07-02T00:00:00Z") == join("Bag", new.bag_id)
     assert await asked(at="2024-01-15T00:00:00Z") == join("Bag", old.bag_id)
     last = await asked(BY_TAG.replace("{tag}", "{id}"))
-    assert last == join("Bag", new.bag_id), "the last one, where none carries it now"
+    assert last == join("Bag", new.bag_id), "the most recent bag if none carries the tag now"
 
 
 async def test_a_printed_tag_that_fits_two_bags_asks_for_all_digits(api: Api, airline: Builder) -> None:
@@ -91,7 +91,7 @@ async def test_a_bag_says_where_it_stands(api: Api, world: World) -> None:
     }
 
 
-async def test_a_bag_that_nobody_saw_has_no_place(api: Api, world: World) -> None:
+async def test_a_bag_without_scans_has_no_place(api: Api, world: World) -> None:
     data = await api.ask(
         """
         query($t: String!) { bag(by: {tag: $t}) {
@@ -193,7 +193,7 @@ async def test_a_scan_says_what_when_where_and_who(api: Api, world: World) -> No
 
 
 async def test_a_passenger_and_the_file_that_matters_stand_beside_the_bag(api: Api, world: World) -> None:
-    """Given an older open file and a newer closed one, then the open one matters."""
+    """An older open PIR takes precedence over a newer closed one."""
     data = await api.ask(
         "query($t:String!){bag(by:{tag:$t}){passenger{surname locator} pir{reference status}}}", t=DAMAGED
     )

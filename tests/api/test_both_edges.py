@@ -1,4 +1,4 @@
-"""The gateway's own view and Strawberry's answer alike: one cache of documents, one executor, one set of limits."""
+"""The gateway's view and Strawberry's return equal responses: same document cache, executor and limits."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -69,12 +69,12 @@ ALIKE = [
     Case(INTROSPECTION),
     Case("{__typename}"),
 ]
-# Strawberry's view refuses these before GraphQL sees them, with a text instead of a GraphQL answer.
+# Strawberry's view rejects these before execution, with plain text instead of a GraphQL response.
 NO_OPERATION = [Case("query A{health}", operation_name="B"), Case("fragment f on Query{health}")]
 
 
 class StrawberrysView(GraphQL[Context, None]):
-    """Strawberry's own ASGI view, told who asks as the gateway's is."""
+    """Strawberry's own ASGI view, with the same context as the gateway's."""
 
     def __init__(self, schema: GatewaySchema, contexts: Callable[[Role], Context]) -> None:
         super().__init__(schema)
@@ -125,7 +125,7 @@ def _headers(case: Case) -> dict[str, str]:
     return {"Authorization": f"Bearer {bearer}", "X-Role": case.role, "X-Request-ID": "request-1"}
 
 
-def _told(answer: dict[str, Any]) -> tuple[Any, Any]:
+def _data_and_errors(answer: dict[str, Any]) -> tuple[Any, Any]:
     return answer.get("data"), answer.get("errors") or []
 
 
@@ -134,9 +134,9 @@ async def test_both_edges_answer_alike(edges: Edges, case: Case, caplog: pytest.
     ours = await edges.ours.post("/graphql", json=_body(case), headers=_headers(case))
     theirs = await edges.strawberrys.post("/", json=_body(case), headers=_headers(case))
     assert ours.status_code == theirs.status_code == 200
-    assert _told(ours.json()) == _told(theirs.json())
-    assert edges.schema.documents.misses <= 2  # the second one found it, unless it is no GraphQL
-    caplog.clear()  # some fields fail, as they should
+    assert _data_and_errors(ours.json()) == _data_and_errors(theirs.json())
+    assert edges.schema.documents.misses <= 2  # the second request hits the cache unless the document does not parse
+    caplog.clear()  # some fields fail on purpose
 
 
 @pytest.mark.parametrize("case", NO_OPERATION)
@@ -169,7 +169,7 @@ async def test_answer_and_execute_are_alike(case: Case, caplog: pytest.LogCaptur
     ours = await schema.run_operation(
         case.query, context_of(library, case.role), variables=case.variables, operation_name=case.operation_name
     )
-    # Moments and days go out as they are, for orjson to write.
+    # Timestamps and dates stay Python objects, which orjson serialises.
     assert orjson.dumps(ours.data) == orjson.dumps(theirs.data)
     assert [e.formatted for e in ours.errors or ()] == [e.formatted for e in theirs.errors or ()]
-    caplog.clear()  # some fields fail, as they should
+    caplog.clear()  # some fields fail on purpose

@@ -1,4 +1,4 @@
-"""Connections of bags, the board of an airport, and incidents, as times and bags change."""
+"""Connections of bags, the board of an airport, and incidents, after changes of flight times and bags."""
 
 import asyncio
 import random
@@ -61,7 +61,7 @@ TAGS = [f"0230{number:06d}" for number in range(4)]
 
 
 class Hub:
-    """An airline with bags from MIA to GRU over PTY, with 90 minutes between CM1335 and CM1758."""
+    """An airline with bags from MIA to GRU via PTY, with 90 minutes between CM1335 and CM1758."""
 
     def __init__(self, airline: Builder, api: Api, now: datetime) -> None:
         self.airline = airline
@@ -84,7 +84,7 @@ class Hub:
         assert (await self.ask(UPDATE, i=i))["updateFlight"]["userErrors"] == []
 
     async def comes(self, late: int) -> None:
-        """The inbound is expected so many minutes late."""
+        """Delays the inbound flight's estimated arrival by ``late`` minutes."""
         await self.change("CM1335", estimatedArrival=self.now + timedelta(minutes=60 + late))
 
     async def levels(self) -> dict[str, str]:
@@ -95,11 +95,11 @@ class Hub:
         return found
 
     async def scan(self, tag: str, kind: str, airport: str, flight: str | None = None, **more: Any) -> None:
-        # After the flight's times, as a scan in the world is: the clock of the test stands still.
+        # The test's clock stands still, so that no scan precedes the flight's times.
         await self.airline.record(self.airline.scan(tag, kind, airport, self.now, flight, **more))
 
     async def look(self) -> None:
-        """Lets the worker look until nothing waits; what it looks at by itself is due."""
+        """Runs the worker until nothing is pending, with its periodic checks due."""
         self.keeper._reassessed_at = self.keeper._boards_at = self.keeper._swept_at = float("-inf")
         while await self.keeper.step():
             pass
@@ -205,7 +205,7 @@ async def touch(hub: Hub, bag: str, change: str = "version = version + 1") -> No
     await hub.airline.stores.postgres.execute(sql, hub.airline.bags[bag], name="BUILD")
 
 
-async def test_a_deleted_bag_connects_nowhere_and_withheld_authority_is_told(hub: Hub) -> None:
+async def test_a_deleted_bag_connects_nowhere_and_withheld_authority_is_reported(hub: Hub) -> None:
     await touch(hub, "bag0", "deleted = true")
     sql = "UPDATE bag_legs SET authorised = false WHERE bag_id = $1 AND seq = 2"
     await hub.airline.stores.postgres.execute(sql, hub.airline.bags["bag1"], name="BUILD")
@@ -298,7 +298,7 @@ POSITIONS = {"TRANSFER_IN": "TRANSFERRED", "SCREENED": "TRANSFERRED", "SORTED": 
 
 
 def position_of(bag: Any, legs: Sequence[Any], leaving: Any) -> TransferPosition:
-    """Where a bag is, written apart from the view."""
+    """Position of a bag, computed independently of the view."""
     reached = [leg["seq"] for leg in legs if leg["flight_id"] == bag["flight_id"]]
     if (reached and max(reached) > leaving["seq"]) or bag["airport"] == leaving["destination"]:
         return TransferPosition.BEYOND
@@ -315,7 +315,7 @@ def position_of(bag: Any, legs: Sequence[Any], leaving: Any) -> TransferPosition
 
 
 async def recount(hub: Hub, until: datetime, now: datetime) -> dict[tuple[str, str], Counter[str]]:
-    """The board bag by bag, from plain rows."""
+    """The board, recounted bag by bag from plain rows."""
     records, airline_id = hub.airline.stores.postgres, hub.airline.airline_id
     table = await airports.connection_times(records, airline_id)
     flights = await transfers.flights(records, airline_id, list(hub.airline.flights.values()))
@@ -379,16 +379,16 @@ async def test_the_board_agrees_with_a_recount_bag_by_bag(hub: Hub, seed: int) -
     began = datetime.now(UTC)
     board = (await hub.ask(BOARD, airport="PTY", first=1000, **span))["connectionBoard"]
     ended = datetime.now(UTC)
-    told = {
+    counted = {
         (pair["inbound"]["designator"], pair["outbound"]["designator"]): {
             one["level"]: one["bags"] for one in pair["levels"]
         }
         for pair in board["pairs"]
     }
 
-    # A minute may end between the question and the recount.
-    assert told in [await recount(hub, until, now) for now in (began, ended)]
-    assert len({level for levels in told.values() for level in levels}) >= 5
+    # A minute may end between the request and the recount.
+    assert counted in [await recount(hub, until, now) for now in (began, ended)]
+    assert len({level for levels in counted.values() for level in levels}) >= 5
 
 
 COSTS = {
@@ -484,7 +484,7 @@ async def test_a_late_inbound_is_one_incident_with_its_bags_until_it_recovers(hu
     [late] = await hub.incidents()
     assert (late["cause"], late["airport"], late["flight"]) == ("LATE_INBOUND", "PTY", {"designator": "CM1335"})
     assert late["levels"] == [{"level": "AT_RISK", "bags": 3}]
-    assert [node["bag"]["tag"] for node in late["bags"]["nodes"]] == TAGS[:3], "CM1411 leaves ten minutes later"
+    assert [node["bag"]["tag"] for node in late["bags"]["nodes"]] == TAGS[:3], "CM1411 departs ten minutes later"
     assert late["bags"]["nodes"][0]["transfer"]["level"] == "AT_RISK"
     assert "INBOUND_TIME" in [one["kind"] for one in late["bags"]["nodes"][0]["transfer"]["evidence"]]
 
@@ -500,7 +500,9 @@ async def test_a_late_inbound_is_one_incident_with_its_bags_until_it_recovers(hu
     assert over["levels"] == [{"level": "SAFE", "bags": 4}]
 
     await hub.comes(late=50)
-    assert [one["closedAt"] is None for one in await hub.incidents()] == [True, False], "late again: a new one"
+    assert [one["closedAt"] is None for one in await hub.incidents()] == [True, False], (
+        "a new delay opens a new incident"
+    )
 
 
 async def test_an_incident_follows_its_bags_until_none_is_at_risk(hub: Hub) -> None:
@@ -595,7 +597,7 @@ async def test_an_incident_is_acknowledged_and_closed_by_people(hub: Hub) -> Non
     assert taken["clientMutationId"] == "7"
     assert (closed["incident"]["closedBy"] is not None, closed["incident"]["comment"]) == (True, "Rebooked.")
     assert again["userErrors"] == [{"code": "INVALID_STATE", "field": "incidentId"}]
-    assert await hub.incidents(is_open=True) == [], "the same bags open no other"
+    assert await hub.incidents(is_open=True) == [], "the same bags open no other incident"
 
     await hub.bag("new", "0233000002", ["CM1335", "CM1758"])
     [another] = await hub.incidents(is_open=True)
@@ -620,7 +622,7 @@ async def test_a_word_about_no_incident_is_refused(hub: Hub, incident: str, comm
 
 @asynccontextmanager
 async def working(hub: Hub) -> AsyncIterator[None]:
-    """The worker as a process runs it."""
+    """The worker as it runs in a process."""
     async with hub.airline.stores.postgres.listen(outbox.CHANNEL, hub.keeper.wake):
         task = asyncio.create_task(hub.keeper.run())
         try:
@@ -646,21 +648,21 @@ async def test_risk_follows_a_flights_time_within_a_second(hub: Hub) -> None:
         await hub.comes(late=0)
         closed = await until(is_open=False)
 
-    assert board["pairs"][0]["level"] == "AT_RISK", "the board is computed when it is asked for"
+    assert board["pairs"][0]["level"] == "AT_RISK", "the board is computed on request"
     assert max(opened, closed) < 1.0
 
 
-async def test_subscribers_are_told_of_incidents_and_boards(hub: Hub) -> None:
-    async def told() -> list[tuple[str, str]]:
+async def test_incidents_and_boards_are_in_the_change_log(hub: Hub) -> None:
+    async def logged() -> list[tuple[str, str]]:
         sql = "SELECT topic, airport FROM changes WHERE airline_id = $1 AND topic IN ('INCIDENT', 'BOARD') ORDER BY 1"
         rows = await hub.airline.stores.postgres.fetch(sql, hub.airline.airline_id, name="LOOK")
         return [tuple(row) for row in rows]
 
     await hub.comes(late=50)
     await hub.look()
-    assert await told() == [("BOARD", "PTY"), ("INCIDENT", "PTY")]
+    assert await logged() == [("BOARD", "PTY"), ("INCIDENT", "PTY")]
 
     await hub.scan(TAGS[0], "TRANSFER_IN", "PTY")
     await hub.scan(TAGS[1], "LOADED", "MIA", "CM1335")
     await hub.look()
-    assert await told() == [("BOARD", "PTY"), ("BOARD", "PTY"), ("INCIDENT", "PTY")]
+    assert await logged() == [("BOARD", "PTY"), ("BOARD", "PTY"), ("INCIDENT", "PTY")]

@@ -1,4 +1,4 @@
-"""Proof of custody of a flight's bags, and what is on board when it leaves (IATA Resolution 753)."""
+"""Proof of custody for the bags of a flight, and its inventory at departure (IATA Resolution 753)."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def by_kind(found: dict[str, Any]) -> dict[str, tuple[int, int, int]]:
 
 
 async def test_a_flight_counts_the_points_of_its_bags_that_belong_to_it(api: Api, world: World) -> None:
-    """CM335 brought four bags: two were sorted at PTY and never taken over, one came out at LIM."""
+    """CM335 carried four bags: two were sorted at PTY without a transfer scan, one arrived at LIM."""
     found = await completeness(api, world.ours, "CM335")
 
     assert (found["bags"], found["due"], found["proved"], found["missing"]) == (4, 10, 8, 2)
@@ -87,7 +87,7 @@ async def test_each_point_has_its_proof_with_who_where_when_and_how(api: Api, wo
 
 
 async def test_a_missed_flight_owes_nothing_for_bags_that_fly_later(api: Api, world: World) -> None:
-    """One of the two bags planned on CM758 missed it and is to fly on CM702."""
+    """One of the two bags planned on CM758 missed it and is rebooked on CM702."""
     later, flown = await completeness(api, world.ours, "CM702"), await completeness(api, world.ours, "CM758")
 
     assert (flown["due"], flown["missing"]) == (2, 0)
@@ -114,8 +114,8 @@ async def inventory(api: Api, airline: Builder, flight: str = "CM758", **more: A
     return found
 
 
-async def said(airline: Builder, bag: str, flight: str, *, authorised: bool) -> None:
-    """What a message says of the authority to load."""
+async def authorise(airline: Builder, bag: str, flight: str, *, authorised: bool) -> None:
+    """Sets the authority to load, as a message does."""
     sql = "UPDATE bag_legs SET authorised = $3 WHERE bag_id = $1 AND flight_id = $2"
     await airline.stores.postgres.execute(sql, airline.bags[bag], airline.flights[flight], authorised, name="BUILD")
 
@@ -124,15 +124,17 @@ TAGS = {name: f"02301000{number:02d}" for number, name in enumerate("ABCDEFGHIJK
 
 
 async def full_flight(airline: Builder) -> None:
-    """A loaded as allowed; B allowed, not loaded; C loaded and not allowed; D, E loaded, nobody planned or said it.
+    """Bags A to L, one for each case of the inventory.
 
-    F seen for it without plan; G planned and never seen; H loaded and taken off; I taken off without a word of the
-    flight; J loaded after it left; K not allowed and not loaded; L loaded as by ``.B/NAL``.
+    A is authorised and loaded; B authorised, not loaded; C not authorised, loaded; D and E loaded without authority
+    known, D also without a plan; F scanned for the flight without a plan; G planned, never scanned; H loaded and
+    offloaded; I offloaded by a scan that names no flight; J loaded after departure; K not authorised and not loaded;
+    L loaded, and not authorised by ``.B/NAL``.
     """
     for name, tag in TAGS.items():
         await airline.bag(name, tag, None, [] if name in "DF" else ["CM758"])
     for name, authorised in {"A": True, "B": True, "C": False, "H": True, "I": True, "J": True, "K": False}.items():
-        await said(airline, name, "CM758", authorised=authorised)
+        await authorise(airline, name, "CM758", authorised=authorised)
     loaded = [airline.scan(TAGS[name], "LOADED", "PTY", "15:30", "CM758") for name in "ACDEHIL"]
     await airline.record(
         *loaded,
@@ -172,7 +174,7 @@ async def test_the_inventory_is_of_the_moment_it_left(api: Api, airline: Builder
         TAGS["L"]: "LOADED_NOT_AUTHORISED",
     }
     assert counts(after) == (2, 4, 3, 1)
-    assert counts(before) == (3, 3, 3, 1), "J is on board now; it was not at 16:40"
+    assert counts(before) == (3, 3, 3, 1), "J is on board now and was not at 16:40"
 
 
 async def test_the_bags_of_an_inventory_are_paged_and_chosen_by_category(api: Api, airline: Builder) -> None:
@@ -189,7 +191,7 @@ async def test_a_deleted_bag_is_not_to_be_loaded(api: Api, airline: Builder) -> 
     await airline.bag("gone", "0230200001", None, ["CM758"])
     await airline.bag("aboard", "0230200002", None, ["CM758"])
     for name in ("gone", "aboard"):
-        await said(airline, name, "CM758", authorised=True)
+        await authorise(airline, name, "CM758", authorised=True)
         sql = "UPDATE bags SET deleted = true WHERE id = $1"
         await airline.stores.postgres.execute(sql, airline.bags[name], name="BUILD")
     await airline.record(airline.scan("0230200002", "LOADED", "PTY", "15:30", "CM758"))

@@ -1,4 +1,4 @@
-"""What leaves the product, as agents and monitors see it, and what providers call back."""
+"""Effects as agents and monitors see them, and callbacks of providers."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ DECIDE = "mutation($i:EffectInput!){%s(input:$i){effect{state} userErrors{code f
 
 @dataclass
 class Sent:
-    """An effect of the world's open file in the state that a test needs."""
+    """Makes effects of the open PIR, in the state that a test needs."""
 
     stores: Stores
     world: World
@@ -150,7 +150,7 @@ FLAGS = ServiceFlags(mock=True)
 
 @pytest.fixture
 async def called(settings: Settings, world: World) -> AsyncIterator[Api]:
-    """A gateway that has the keys to believe callbacks by, and partners that are switched on."""
+    """A gateway with keys for the verification of callbacks, and with enabled partners."""
     changed = {
         "public_url": PUBLIC,
         "twilio_auth_token": SecretStr(TOKEN),
@@ -183,13 +183,13 @@ async def test_a_report_moves_its_effect_once(called: Api, sent: Sent) -> None:
     assert await sent.state(effect_id) == "DELIVERED"
 
 
-async def test_a_report_finds_an_effect_whose_answer_was_lost_by_its_key(called: Api, sent: Sent) -> None:
+async def test_a_report_finds_an_effect_by_its_key_after_a_lost_response(called: Api, sent: Sent) -> None:
     effect_id = await sent.make(EffectState.UNSETTLED)
     key = (await effects.by_id(sent.stores.postgres, OURS, [effect_id]))[effect_id].our_key
     path = f"/callbacks/twilio/status?key={key}"
     stale = f"/callbacks/twilio/status?key={OURS}-{effect_id}-1"
     assert await twilio(called, stale, {"MessageSid": "SM8", "MessageStatus": "delivered"}) == 204
-    assert await sent.state(effect_id) == "UNSETTLED", "of an effect that was emptied with the records"
+    assert await sent.state(effect_id) == "UNSETTLED", "the key is of an effect from before a reset of the records"
     assert await twilio(called, path, {"MessageSid": "SM9", "MessageStatus": "queued"}) == 204
     assert await sent.state(effect_id) == "ACCEPTED"
 
@@ -231,10 +231,10 @@ async def test_what_is_no_callback_is_refused(called: Api, path: str) -> None:
 EXTERNAL = "{health{status services{name healthy} external{name healthy breaker waiting failed mock costToday}}}"
 
 
-async def test_health_says_when_nobody_looks_after_a_partner(
+async def test_health_reports_a_partner_without_a_dispatcher(
     called: Api, sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "EXTERNAL_SECONDS", 5.0)  # a busy machine needs more than a probe may take
+    monkeypatch.setattr(health, "EXTERNAL_SECONDS", 5.0)  # a loaded machine exceeds the limit of a probe
     await sent.make(EffectState.PENDING)
     await sent.make(EffectState.ACCEPTED)
     unheard = (await called.ask(EXTERNAL, None))["health"]

@@ -1,4 +1,4 @@
-"""What only the graph answers, compared with the same computed from the records' rows by other means."""
+"""Queries that only the graph serves, compared with an independent computation from PostgreSQL rows."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
@@ -25,9 +25,9 @@ VALUES ($1, $2, $3, $3, 45, $4, 'a test')
 
 @pytest.fixture(scope="module")
 async def hub(world: World) -> Builder:
-    """An inbound flight at PTY, six onward, three after those; 60 bags with plans and scans by chance.
+    """An inbound flight at PTY, six onward flights, three after those; 60 bags with random plans and scans.
 
-    Another airline's bags were everywhere at the same time.
+    Another airline's bags have the same places and times.
     """
     chance = Random(7)
     airline = await world.another_airline()
@@ -85,7 +85,7 @@ async def test_planned_against_actual_is_what_the_rows_say(api: Api, hub: Builde
 
 
 async def _planned_and_flown(hub: Builder, flight_id: int) -> tuple[set[str], set[str]]:
-    """Loaded and not taken off after the last loading, or arrived from."""
+    """Planned tags, and flown tags: loaded and not offloaded later, or arrived."""
     records = hub.stores.postgres
     planned = await records.fetch(
         "SELECT bags.tag FROM bag_legs JOIN bags ON bags.id = bag_id WHERE bag_legs.flight_id = $1 AND airline_id = $2",
@@ -201,7 +201,7 @@ def _bottleneck(stays: list[int | None]) -> dict[str, Any]:
     ended = sorted(stay for stay in stays if stay is not None)
 
     def share(part: float) -> int | None:
-        """The smallest that so many are not above."""
+        """The smallest value that a ``part`` of all values does not exceed."""
         return next((one for index, one in enumerate(ended, start=1) if index >= part * len(ended)), None)
 
     return {

@@ -1,4 +1,4 @@
-"""The page's routes over a build made by hand; tests/browser runs the real one."""
+"""Routes of the GraphiQL page, with a handmade build; tests/browser runs the real build."""
 
 import gzip
 import re
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 async def browser(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of an application whose build lies in `tmp_path`."""
+    """A client of an application with its build in `tmp_path`."""
 
     async def answer(request: Request) -> Response:
         return graphiql_page(tmp_path) if accepts_graphiql(request) else Response("an operation")
@@ -99,7 +99,7 @@ async def test_nothing_but_assets_is_served(browser: httpx.AsyncClient, tmp_path
 
 
 def test_every_example_is_valid_and_within_the_limits() -> None:
-    """The tabs of a first visit are written by hand in TypeScript: nothing else would notice a renamed field."""
+    """The tabs of a first visit are handwritten TypeScript, so no other test detects a renamed field."""
     source = (ROOT / "console/src/examples.ts").read_text()
     scenario = dict(re.findall(r'^  (\w+): "(.*)",$', source, re.MULTILINE))
     templates = re.findall(r"`(.+?)`", source, re.DOTALL)
@@ -114,4 +114,4 @@ def test_every_example_is_valid_and_within_the_limits() -> None:
 def test_the_lock_holds_no_addresses() -> None:
     lock = (ROOT / "console/package-lock.json").read_text()
     assert '"integrity"' in lock
-    assert "http" not in lock, "run `npm run lock` in console/ in place of `npm install`"
+    assert "http" not in lock, "run `npm run lock` in console/ instead of `npm install`"

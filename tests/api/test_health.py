@@ -1,4 +1,4 @@
-"""Health by GraphQL and by HTTP, while everything is there and while something is not."""
+"""Health over GraphQL and HTTP, with all services available and with one unavailable."""
 
 import re
 from time import monotonic
@@ -27,7 +27,7 @@ NOWHERE = {
 
 
 def without(settings: Settings, store: str) -> Settings:
-    """Settings by which that store is not to be found."""
+    """Settings with an unreachable address for the given store."""
     fields = {name: type(getattr(settings, name))(address) for name, address in NOWHERE[store].items()}
     return settings.model_copy(update=fields)
 
@@ -77,7 +77,7 @@ async def test_a_probe_looks_at_what_its_name_says(api: Api, path: str, services
 
 @pytest.mark.parametrize("store", NOWHERE)
 async def test_a_store_that_is_away_is_named_and_the_rest_still_answers(settings: Settings, store: str) -> None:
-    """Ready and healthy enough to serve as long as the records are there."""
+    """The gateway is ready while PostgreSQL is available."""
     async with serving(without(settings, store)) as api:
         answers = {path: await api.client.get(path) for path in PATHS}
         graphql = (await api.ask("{health{status services{name healthy}}}", None))["health"]

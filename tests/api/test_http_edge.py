@@ -297,7 +297,7 @@ async def test_a_wrong_content_length_does_not_open_the_gate(app: Any) -> None:
 async def asgi(
     app: Any, body: list[bytes], headers: list[tuple[bytes, bytes]], *, then: asyncio.Event | None = None
 ) -> list[Any]:
-    """What a request of these pieces is answered, message by message; ``then`` is when the client leaves."""
+    """Sends a request in pieces and returns the ASGI messages of its response; ``then`` disconnects the client."""
     sent: list[Any] = []
     pieces = [
         {"type": "http.request", "body": piece, "more_body": index + 1 < len(body)} for index, piece in enumerate(body)
@@ -373,7 +373,7 @@ async def test_one_line_in_the_access_log(client: httpx.AsyncClient, caplog: pyt
     assert "Ana" not in line
 
 
-async def test_nobody_writes_lines_of_their_own_into_the_access_log(
+async def test_a_request_cannot_forge_lines_of_the_access_log(
     client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "gateway.access")
@@ -405,16 +405,16 @@ async def test_an_unexpected_failure_is_masked(client: httpx.AsyncClient, caplog
     assert response.json()["errors"][0]["extensions"] == {"code": "INTERNAL_ERROR", "requestId": "request-0001"}
     assert "hunter2" not in response.text
     assert "hunter2" in caplog.text
-    caplog.clear()  # it is our fault, as it should be
+    caplog.clear()  # the error is logged on purpose
 
 
 async def test_a_failure_outside_of_graphql_is_masked(caplog: pytest.LogCaptureFixture) -> None:
     app = application(Library.of(authors=1))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway.test") as client:
-        response = await post(client, '{"query":"{health}"}')  # no lifespan: no stores
+        response = await post(client, '{"query":"{health}"}')  # without a lifespan there are no stores
     assert (response.status_code, code_of(response)) == (500, "INTERNAL_ERROR")
     assert "stores" in caplog.text
-    caplog.clear()  # it is our fault, as it should be
+    caplog.clear()  # the error is logged on purpose
 
 
 def test_an_answer_that_is_no_json_is_masked(caplog: pytest.LogCaptureFixture) -> None:
@@ -426,7 +426,7 @@ def test_an_answer_that_is_no_json_is_masked(caplog: pytest.LogCaptureFixture) -
         "requestId": "request-1",
     }
     assert "cannot be serialized" in caplog.text
-    caplog.clear()  # it is our fault, as it should be
+    caplog.clear()  # the error is logged on purpose
 
 
 async def test_websockets_are_refused(app: Any) -> None:

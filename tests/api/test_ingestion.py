@@ -1,4 +1,4 @@
-"""Messages by GraphQL, HTTP and files: taken in, refused, corrected; and that repeating changes nothing."""
+"""Messages over GraphQL, HTTP and files: acceptance, rejection, correction and idempotency."""
 
 import io
 import json
@@ -50,7 +50,7 @@ SCAN = {"tag": "0230456781", "kind": "SCREENED", "at": "2025-11-23T16:00:00Z", "
 
 
 class Sender:
-    """A system of one airline that sends messages."""
+    """A system of one airline, as a sender of messages."""
 
     def __init__(self, api: Api, airline: Builder) -> None:
         self.api = api
@@ -107,7 +107,7 @@ async def test_a_bag_shows_what_messages_said_of_it(sender: Sender) -> None:
 
 @pytest.mark.parametrize("source", ["RECORDS", "GRAPH"])
 async def test_events_show_the_message_that_they_were_read_from(sender: Sender, airline: Builder, source: str) -> None:
-    """Given events of messages and a scan of an agent, in both stores: one statement for all of them."""
+    """Given events from messages and an agent's scan, in both stores, one statement fetches all messages of a list."""
     await sender.ingest("".join(SAMPLES))
     await sender.ask(RECORD, i={"scans": [SCAN]})
     if source == "GRAPH":
@@ -252,7 +252,7 @@ async def test_standard_input_is_a_file_too(airline: Builder, monkeypatch: pytes
 
 
 async def test_what_is_slow_to_come_is_stored_meanwhile(sender: Sender, airline: Builder) -> None:
-    """Given a sender that keeps its stream open, when it pauses, then what it sent is there already."""
+    """Given a sender that keeps its stream open, a pause stores the messages received so far."""
     postgres: PostgresManager = airline.stores.postgres
     seen: list[int] = []
 

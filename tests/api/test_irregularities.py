@@ -1,4 +1,4 @@
-"""Working a file by GraphQL: what each command does, what it asks for, and what it refuses."""
+"""PIR commands over GraphQL: effects, required input and rejections."""
 
 import asyncio
 from collections.abc import Mapping
@@ -51,12 +51,12 @@ WINDOW = {"windowStart": "2026-03-03T14:00:00Z", "windowEnd": "2026-03-03T18:00:
 
 
 def by_id(bag: str) -> dict[str, Any]:
-    """A bag of a new PIR."""
+    """Input for a bag of a new PIR."""
     return {"by": {"id": bag}}
 
 
 class Agent:
-    """An agent's desk at an airline of the test's own, with two bags of one passenger."""
+    """An agent of a separate airline, with two bags of one passenger."""
 
     def __init__(self, api: Api, airline: Builder) -> None:
         self.api = api
@@ -78,13 +78,13 @@ class Agent:
         return (await self.api.ask(document, role, self.airline.airline_id, input=given))[name]
 
     async def do(self, name: str, **given: Any) -> str:
-        """A command that must not be refused; answers the file's id."""
+        """Runs a command, asserts its success and returns the PIR's id."""
         payload = await self.send(name, **given)
         assert payload["userErrors"] == [], payload
         return str(payload["pir"]["id"])
 
     async def refused(self, name: str, **given: Any) -> dict[str, str]:
-        """The one refusal of a command."""
+        """Runs a command and returns its only user error."""
         payload = await self.send(name, **given)
         assert payload["pir"] is None
         (refusal,) = payload["userErrors"]
@@ -116,7 +116,7 @@ async def test_a_file_is_filled_in_from_its_bags(desk: Agent) -> None:
         (1, "TRACING", "BK22RHW"),
         (2, "TRACING", "BK22RHW"),
     ]
-    assert pir["bags"] == [{"state": "DELAYED"}] * 2, "their journeys say so too"
+    assert pir["bags"] == [{"state": "DELAYED"}] * 2, "their journeys agree"
     # Due on 1 July 2025 at 23:45 UTC, 20:45 in São Paulo: 21 days after that date.
     assert pir["deadlines"]["deemedLost"] == {"date": "2025-07-22"}
     assert pir["deadlines"]["delayComplaint"] is None
@@ -151,7 +151,7 @@ async def test_other_kinds_of_files(desk: Agent, kind: str, state: str, effects:
     assert await desk.effects(pir) == effects
 
 
-async def test_a_found_bag_that_nobody_knows(desk: Agent) -> None:
+async def test_a_found_bag_without_a_record(desk: Agent) -> None:
     bag = {"description": "GN25XXX", "brand": "Totto", "contents": "ropa, zapatos 🧳", "nameOnBag": "ROJAS"}
     pir = await desk.do("createPir", kind="ON_HAND", station="PTY", storageLocation="BRS 4", bags=[bag])
     (described,) = (await desk.file(pir))["describedBags"]
@@ -204,7 +204,7 @@ async def test_the_whole_life_of_a_file(desk: Agent) -> None:
         *("FILE_OPENED", "BAG_LOCATED", "BAG_FORWARDED", "BAG_RECEIVED", "OUT_FOR_DELIVERY", "DELIVERED")
     ]
     rush = await desk.api.ask('{bag(by:{tag:"2999000001"}){id state}}', airline_id=desk.airline.airline_id)
-    assert rush["bag"] == {"id": desk.bag("one"), "state": "CLOSED"}, "the rush tag leads to the bag"
+    assert rush["bag"] == {"id": desk.bag("one"), "state": "CLOSED"}, "the rush tag identifies the bag"
 
 
 async def test_refusals_name_what_is_allowed(desk: Agent) -> None:
@@ -267,7 +267,7 @@ async def test_a_refused_command_leaves_its_key_free(desk: Agent) -> None:
     await desk.do("suspendTracing", pirId=pir, idempotencyKey=key)
 
 
-async def test_somebody_elses_change_is_told(desk: Agent) -> None:
+async def test_a_concurrent_change_is_a_version_conflict(desk: Agent) -> None:
     pir = await desk.open_file("one")
     await desk.do("commentPir", pirId=pir, comment="one", version=1)
     assert (await desk.refused("commentPir", pirId=pir, comment="two", version=1))["code"] == "VERSION_CONFLICT"
@@ -303,7 +303,7 @@ async def test_what_cannot_be_used_is_said(desk: Agent, name: str, given: Mappin
     refusal = await desk.refused(name, pirId=pir, **given)
     assert refusal["code"] in ("BAD_USER_INPUT", "NOT_FOUND", "INVALID_STATE")
     assert refusal["field"] == field
-    assert len((await desk.file(pir))["history"]) == 1, "what is refused changes nothing"
+    assert len((await desk.file(pir))["history"]) == 1, "a rejected command changes nothing"
 
 
 @pytest.mark.parametrize(
@@ -443,7 +443,7 @@ async def test_a_found_bag_is_proposed_and_an_agent_decides(desk: Agent) -> None
     assert [one["state"] for one in (await desk.file(found))["describedBags"]] == ["MATCHED"]
     assert ("SMS", "BAG_LOCATED") in await desk.effects(missed)
     await desk.do("forwardBags", pirId=missed, flightId=desk.airline.id("Flight", "CM758"))
-    assert (await desk.file(found))["status"] == "CLOSED", "forwarding an on-hand bag closes its file"
+    assert (await desk.file(found))["status"] == "CLOSED", "forwarding an on-hand bag closes its PIR"
     assert (await desk.effects(found))[-1] == ("WORLDTRACER", "FORWARD")
 
 
@@ -475,7 +475,7 @@ STEPS = {
 async def test_any_sequence_of_commands_agrees_with_the_state_machine(
     api: Api, world: World, steps: list[tuple[PirAction, tuple[int, ...]]]
 ) -> None:
-    """Each command does what the pure machine says, or is refused and changes nothing."""
+    """Each command either changes the PIR as the state machine predicts, or is rejected and changes nothing."""
     desk = await Agent(api, await world.another_airline()).open_up()
     pir = await desk.open_file("one", "two")
     model = {1: PirBagState.TRACING, 2: PirBagState.TRACING}
@@ -529,8 +529,8 @@ async def test_a_damage_file_follows_a_closed_delayed_one_only(desk: Agent) -> N
     assert (refused["code"], refused["field"], delayed["code"]) == ("INVALID_STATE", "follows", "INVALID_STATE")
 
 
-async def test_a_tag_that_nobody_knows_makes_the_bag(desk: Agent) -> None:
-    """Given a file by its tag, when the bag is scanned later, then the scan is of the file's bag."""
+async def test_an_unknown_tag_makes_the_bag(desk: Agent) -> None:
+    """Given a PIR for an unknown tag, a later scan of the tag belongs to the PIR's bag."""
     tag = "0999000777"
     command: dict[str, Any] = {
         "kind": "DELAYED",
@@ -547,7 +547,7 @@ async def test_a_tag_that_nobody_knows_makes_the_bag(desk: Agent) -> None:
 
 
 async def test_a_number_that_came_round_again_is_another_bag(desk: Agent) -> None:
-    """The bag of last year that had the number is not the one that is missing today."""
+    """Last year's bag with the same number is not the missing one."""
     pir = await desk.do(
         "createPir", kind="DELAYED", station="GRU", bags=[{"by": {"tag": FIRST}, "description": "GN25XXX"}]
     )
@@ -569,7 +569,7 @@ async def test_a_printed_tag_needs_one_bag_that_carries_it(desk: Agent) -> None:
 
 
 async def test_a_file_holds_bags_of_one_booking(desk: Agent) -> None:
-    """What one passenger is told of is not another's."""
+    """A passenger must not receive notifications about another's bag."""
     await desk.airline.passenger(*("leo", "ZZZZ99", "Paz", "Leo", None, None, None, "ES", "+12025550112", None))
     await desk.airline.bag("leo", "0999000009", "leo", ["CM335"])
     refusal = await desk.refused("createPir", kind="DELAYED", bags=[by_id(desk.bag("one")), by_id(desk.bag("leo"))])
@@ -583,16 +583,16 @@ async def test_days_count_from_the_passengers_flight_not_from_the_rush(desk: Age
 
 
 async def test_the_time_to_complain_of_damage_counts_from_receipt(desk: Agent) -> None:
-    """As an agent says, else as the bag was handed over; and a recreated file keeps it."""
+    """The agent's time of receipt takes precedence over the delivery scan; a recreated PIR keeps the deadline."""
     got = datetime.now(UTC) - timedelta(days=3)
-    said = await desk.open_file("two", kind="DAMAGED", receivedAt=got.isoformat())
+    stated = await desk.open_file("two", kind="DAMAGED", receivedAt=got.isoformat())
     await desk.airline.record(desk.airline.scan(FIRST, "DELIVERED", "GRU", "+00:20"))
     scanned = await desk.open_file("one", kind="PILFERED")
     await desk.do("closePir", pirId=scanned)
     again = await desk.do("recreatePir", pirId=scanned)
 
     last = (got.astimezone(ZoneInfo("America/Sao_Paulo")) + timedelta(days=7)).date()
-    assert [(await desk.file(pir))["deadlines"]["damageComplaint"] for pir in (said, scanned, again)] == [
+    assert [(await desk.file(pir))["deadlines"]["damageComplaint"] for pir in (stated, scanned, again)] == [
         {"date": last.isoformat()},
         {"date": "2025-07-08"},
         {"date": "2025-07-08"},
@@ -618,7 +618,7 @@ async def test_a_journey_ends_with_its_last_file(desk: Agent) -> None:
 
 
 async def test_a_proposal_takes_in_what_was_scanned_since(desk: Agent) -> None:
-    """Given a file from before the scans were in, when it is closed, then reason and station follow from them."""
+    """Given a PIR from before the scans arrived, its closing derives the reason and the station from them."""
     build = desk.airline
     await build.stores.postgres.execute(
         "INSERT INTO connection_times SELECT $1, airport, '', '', passenger_minutes, bag_minutes, source "
@@ -645,7 +645,7 @@ async def test_a_proposal_takes_in_what_was_scanned_since(desk: Agent) -> None:
 
 
 async def test_another_bags_number_is_no_rush_tag(desk: Agent) -> None:
-    """Its scans would be taken for this bag's."""
+    """Scans of the number would count as scans of the forwarded bag."""
     await desk.airline.record(desk.airline.scan("2999000555", "SORTED", "PTY", datetime.now(UTC)))
     pir, flight = await desk.open_file("one"), desk.airline.id("Flight", "CM758")
     await desk.do("locateBags", pirId=pir, airport="PTY")
@@ -669,7 +669,7 @@ async def test_a_change_of_nothing_is_none(desk: Agent) -> None:
 
 @pytest.mark.parametrize("side", ["found", "missed"])
 async def test_two_files_of_one_bag_are_forwarded_together(desk: Agent, side: str) -> None:
-    """From either file: one word to WorldTracer, one to the passenger, and the found bag's file is closed."""
+    """From either PIR: one WorldTracer effect, one notification a channel, and the found bag's PIR is closed."""
     missed = await desk.open_file("one", "two")
     bag = {"by": {"tag": FIRST}, "description": "BK22RHW", "nameOnBag": "ROJAS"}
     found = await desk.do("createPir", kind="ON_HAND", station="PTY", storageLocation="BRS 4", bags=[bag])

@@ -1,4 +1,4 @@
-"""Journeys: planned and actual, from the graph, and from the records where the graph cannot say."""
+"""Planned and actual journeys, from the graph, and from PostgreSQL as the fallback."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ STATE = "query($tag:String!){bag(by:{tag:$tag}){version journey{source version b
 
 
 async def test_a_journey_shows_plan_flights_custody_and_gaps(api: Api, world: World) -> None:
-    """Given a bag that flew both flights and was never scanned into the transfer, then that point is a gap."""
+    """Given a bag that flew both flights without a transfer scan, the custody point of the transfer is a gap."""
     journey = (await api.ask(JOURNEY, tag=DELIVERED))["bag"]["journey"]
 
     assert (journey["source"], journey["behind"], journey["custodian"]) == ("GRAPH", 0, {"code": "PASSENGER"})
@@ -58,7 +58,7 @@ async def test_a_journey_shows_plan_flights_custody_and_gaps(api: Api, world: Wo
     assert journey["gaps"] == [{"kind": "TRANSFER", "airport": "PTY", "leg": 1, "lastCustodian": {"code": "HANDLER"}}]
 
 
-async def test_a_journey_is_told_in_order_of_event_time(api: Api, world: World) -> None:
+async def test_a_journey_is_in_order_of_event_time(api: Api, world: World) -> None:
     scans = (await api.ask(JOURNEY, tag=MISSED))["bag"]["journey"]["scans"]
     kinds = ["ACCEPTED", "LOADED", "ARRIVED", "NOT_SEEN", "LEFT_BEHIND", "RUSH_TAGGED", "SORTED"]
 
@@ -70,14 +70,14 @@ async def test_a_journey_is_told_in_order_of_event_time(api: Api, world: World) 
 
 @pytest.fixture(scope="module")
 async def without_graph(settings: Settings, world: World) -> AsyncIterator[Api]:
-    """The application while nothing answers at the graph's address."""
+    """The application with an unreachable graph."""
     away = settings.model_copy(update={"neo4j_uri": "bolt://127.0.0.1:9"})
     async with serving(away) as client:
         yield client
 
 
 @pytest.mark.parametrize("tag", [DELIVERED, MISSED, LOADED, MISROUTED, SEEN])
-async def test_records_and_graph_tell_the_same_journey(api: Api, without_graph: Api, tag: str) -> None:
+async def test_records_and_graph_return_the_same_journey(api: Api, without_graph: Api, tag: str) -> None:
     from_graph = (await api.ask(JOURNEY, tag=tag))["bag"]["journey"]
     from_records = (await without_graph.ask(JOURNEY, tag=tag))["bag"]["journey"]
 
@@ -119,8 +119,8 @@ async def test_ways_are_answered_while_the_cache_is_away(settings: Settings, wor
     assert data["health"] == {"status": "DEGRADED"}
 
 
-async def test_a_bag_that_the_graph_has_not_heard_of_is_told_from_the_records(api: Api, airline: Builder) -> None:
-    """Read your writes: the journey of a bag that was made a moment ago."""
+async def test_a_bag_that_the_graph_lacks_comes_from_the_records(api: Api, airline: Builder) -> None:
+    """Read your writes: a new bag has a journey at once."""
     await airline.record(airline.scan(DELIVERED, "ACCEPTED", "PTY", "12:00"))
     data = await api.ask(STATE, airline_id=airline.airline_id, tag=DELIVERED)
     assert data["bag"] == {
@@ -137,20 +137,20 @@ async def test_a_journey_says_how_far_the_graph_is_behind(api: Api, airline: Bui
 
     await airline.record(airline.scan(DELIVERED, "ACCEPTED", "PTY", "12:00"))
     await project_changes(airline.stores)
-    told = await state()
+    projected = await state()
     await airline.record(airline.scan(DELIVERED, "SORTED", "PTY", "12:10"))
     await airline.record(airline.scan(DELIVERED, "LOADED", "PTY", "12:20"))
     ahead = await state()
     await project_changes(airline.stores)
     caught_up = await state()
 
-    assert told == ("GRAPH", 2, 0, ["ACCEPTED"])
+    assert projected == ("GRAPH", 2, 0, ["ACCEPTED"])
     assert ahead == ("GRAPH", 2, 2, ["ACCEPTED"])
     assert caught_up == ("GRAPH", 4, 0, ["ACCEPTED", "SORTED", "LOADED"])
 
 
 async def test_answer_and_graph_agree_within_a_second(settings: Settings, airline: Builder) -> None:
-    """Given a gateway with its workers, when a scan is recorded, then the graph shows it within a second."""
+    """A gateway with workers projects a recorded scan to the graph within a second."""
     record = "mutation($i:RecordScansInput!){recordScans(input:$i){results{outcome}}}"
     waits = []
     async with serving(settings, background=partial(workers, settings)) as api:
@@ -158,7 +158,7 @@ async def test_answer_and_graph_agree_within_a_second(settings: Settings, airlin
             scan = {"tag": DELIVERED, "kind": "SORTED", "at": f"2025-07-01T12:0{minute}:00Z", "airport": "PTY"}
             await api.ask(record, airline_id=airline.airline_id, i={"scans": [scan]})
             waits.append(await _wait_for_graph(api, airline, minute + 1))
-    # The median, since a cold graph plans its statements at first, and other tests' servers share its two cores.
+    # The median, because a cold graph first plans its statements, and other tests' servers share the machine's cores.
     assert sorted(waits)[len(waits) // 2] < 1.0
 
 
@@ -170,4 +170,4 @@ async def _wait_for_graph(api: Api, airline: Builder, scans: int) -> float:
             assert len(bag["journey"]["scans"]) == scans
             return monotonic() - began
         await asyncio.sleep(0.02)
-    raise AssertionError("the graph was not told")
+    raise AssertionError("the graph did not receive the scan")

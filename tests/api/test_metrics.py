@@ -1,4 +1,4 @@
-"""What monitors scrape."""
+"""The metrics endpoint."""
 
 import re
 
@@ -13,7 +13,7 @@ ONE_BAG = "{ bags(first: 1) { nodes { tag scans { kind } } } }"
 
 
 def figures(text: str) -> dict[str, float]:
-    """Values by name and labels, without the process."""
+    """Values by name and labels, without the metrics of the process."""
     lines = (line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
     return {re.sub(r',?process="\d+"', "", name).replace("{,", "{"): float(value) for name, value in lines}
 

@@ -1,4 +1,4 @@
-"""Recording scans and changing flights: what is stored, what is refused, and that repeating changes nothing."""
+"""Recording scans and updating flights: stored rows, rejections and idempotency."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ UPDATE = """
 
 
 class Agent:
-    """Somebody of one airline who changes things."""
+    """A client of one airline that runs mutations."""
 
     def __init__(self, api: Api, airline: Builder) -> None:
         self.api = api
@@ -53,7 +53,7 @@ class Agent:
         return int(await self.airline.stores.postgres.fetchval(sql, self.airline.airline_id))
 
     async def traces(self) -> list[int]:
-        """How many rows of each kind recording has left."""
+        """Row counts of the tables that recording writes."""
         return [await self.count(table) for table in ("bags", "bag_tags", "events", "outbox", "audit")]
 
 
@@ -74,7 +74,7 @@ def on(designator: str, **more: Any) -> dict[str, Any]:
 
 
 async def test_a_scan_of_an_unknown_tag_makes_the_bag(agent: Agent) -> None:
-    """The payload is answered from the records: it shows the bag as it is after the scan."""
+    """The payload comes from PostgreSQL and shows the bag after the scan."""
     payload = await agent.record(scan(place="SORTER1", custodian="HANDLER"), clientMutationId="abc")
     [result] = payload["results"]
 
@@ -110,7 +110,7 @@ async def test_scans_of_one_call_are_one_bag_whatever_their_order(agent: Agent) 
 
 
 async def test_a_scan_sent_twice_is_stored_once(agent: Agent) -> None:
-    """Given a recorded scan, when it comes again, alone or twice in a call, then nothing changes."""
+    """A recorded scan changes nothing when it is sent again, alone or twice in a call."""
     first = await agent.record(scan(), scan())
     before = await agent.traces()
     again = await agent.record(scan(at="2025-07-01T07:00:00-05:00"))
@@ -251,7 +251,7 @@ LEAVES = "2025-07-01T16:42:00Z"
 
 
 async def loaded(agent: Agent, *tags: str) -> list[str]:
-    """Bags loaded on CM758; their global ids."""
+    """Loads bags on CM758 and returns their global ids."""
     payload = await agent.record(*(scan(tag, kind="LOADED", at="2025-07-01T16:00:00Z", **on("CM758")) for tag in tags))
     return [result["bag"]["id"] for result in payload["results"]]
 
@@ -295,13 +295,13 @@ async def test_the_same_change_again_changes_nothing(agent: Agent) -> None:
 
 
 async def test_a_change_of_a_change_moves_the_bags_along(agent: Agent) -> None:
-    """Given bags in flight, when the departure time is corrected and corrected back, then their state says so."""
+    """Given bags in flight, each correction of the departure time also corrects the start of their state."""
     ids = await loaded(agent, DELIVERED)
-    for moment in (LEAVES, "2025-07-01T16:50:00Z", LEAVES):
-        payload = await agent.update("CM758", actualDeparture=moment)
+    for departure in (LEAVES, "2025-07-01T16:50:00Z", LEAVES):
+        payload = await agent.update("CM758", actualDeparture=departure)
         assert (payload["changed"], payload["changedBags"]) == (True, 1)
         [(state, since, _)] = await states(agent, ids)
-        assert (state, datetime.fromisoformat(since)) == ("IN_FLIGHT", datetime.fromisoformat(moment))
+        assert (state, datetime.fromisoformat(since)) == ("IN_FLIGHT", datetime.fromisoformat(departure))
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ async def test_a_later_scan_takes_the_bag_out_of_the_air(agent: Agent, kind: str
 
 
 async def test_a_late_load_scan_finds_its_flight_gone(agent: Agent) -> None:
-    """Given a flight that left, when the scan of the loading comes in late, then the bag is in flight."""
+    """A load scan that arrives after the flight's departure puts the bag in flight."""
     await agent.update("CM758", actualDeparture=LEAVES)
     assert (await states(agent, await loaded(agent, DELIVERED)))[0][0] == "IN_FLIGHT"
 
@@ -376,7 +376,7 @@ async def test_a_flight_that_is_not_there_is_refused(agent: Agent, flight_id: st
     assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [(code, "flightId")]
 
 
-async def test_a_change_leaves_word_of_the_flight_and_of_the_changed_bags_only(agent: Agent) -> None:
+async def test_a_change_enqueues_the_flight_and_the_changed_bags_only(agent: Agent) -> None:
     await loaded(agent, DELIVERED)
     await agent.record(scan(MISSED, **on("CM758")))
     before = await agent.count("outbox")
@@ -384,8 +384,8 @@ async def test_a_change_leaves_word_of_the_flight_and_of_the_changed_bags_only(a
     rows = await agent.airline.stores.postgres.fetch(
         "SELECT consumer, subject FROM outbox WHERE airline_id = $1 ORDER BY id", agent.airline.airline_id
     )
-    told = [tuple(row) for row in rows[before:]]
-    assert told == [("graph", "FLIGHT"), ("incidents", "FLIGHT"), ("graph", "BAG")]
+    enqueued = [tuple(row) for row in rows[before:]]
+    assert enqueued == [("graph", "FLIGHT"), ("incidents", "FLIGHT"), ("graph", "BAG")]
 
 
 async def test_changes_at_once_all_count(agent: Agent) -> None:

@@ -1,4 +1,4 @@
-"""Global ids, the fields of every type behind them, and lists in pieces."""
+"""Global ids, all fields of each node type, and pagination."""
 
 from typing import Any
 
@@ -74,12 +74,12 @@ async def test_no_ids_are_no_objects(api: Api) -> None:
 # Every field of every type
 
 SCHEMA = build_schema()._schema
-# How far down; files have a question of their own, or one of a bag would select more fields than one may.
+# Levels of nesting. PIRs have a separate query: within a bag's, they would exceed the limit of selected fields.
 LEVELS = {"Bag": 2, "Pir": 2, "Flight": 2, "Passenger": 1, "Airport": 1}
 
 
 def selection(kind: str, reached: set[tuple[str, str]]) -> str:
-    """All fields of a type, and of what they answer, as many levels down as ``LEVELS`` says."""
+    """A selection of all fields of a type, nested to the depth in ``LEVELS``."""
     return _selection(SCHEMA.type_map[kind], LEVELS[kind], reached, "Bag" if kind == "Pir" else "Pir")
 
 
@@ -114,7 +114,7 @@ def _is_batched(field: GraphQLField) -> bool:
 
 
 KINDS = list(LEVELS)
-# In test_mutations, test_connections, test_custody and test_subscriptions.
+# Covered by test_mutations, test_connections, test_custody and test_subscriptions.
 ASKED_ELSEWHERE = {
     ("ScanResult", "bag"),
     ("ConnectionBoardUpdate", "board"),
@@ -148,7 +148,7 @@ def test_that_was_every_field_of_all_parents() -> None:
     assert batch_fields() - reached == ASKED_ELSEWHERE
 
 
-# Lists in pieces
+# Pagination
 
 LISTS = ["airports", "bags", "flights", "pirs"]
 PAGE = """
@@ -162,7 +162,7 @@ PAGE = """
 
 
 async def page(api: Api, name: str, airline_id: int = OURS, **arguments: Any) -> tuple[list[str], dict[str, Any]]:
-    """The ids of a piece, and its page info after a look at what must be true of every piece."""
+    """The ids and the page info of a page. Asserts what every page must satisfy."""
     piece = (await api.ask(PAGE % name, airline_id=airline_id, **arguments))[name]
     ids = [node["id"] for node in piece["nodes"]]
     cursors = [edge["cursor"] for edge in piece["edges"]]
@@ -201,7 +201,7 @@ async def test_a_piece_beyond_the_end_is_empty(api: Api, world: World) -> None:
 
 
 async def test_cursors_hold_while_the_list_grows(api: Api, airline: Builder) -> None:
-    """Given a page, when rows come in before and after it, then the next page goes on where it ended."""
+    """Rows that are added before and after a page do not shift the next page."""
     first, info = await page(api, "flights", airline.airline_id, first=2)
     await airline.flight(100, "PTY", "MIA", at("11:00"), 180)
     await airline.flight(101, "PTY", "MIA", at("20:00"), 180)
@@ -213,7 +213,7 @@ async def test_cursors_hold_while_the_list_grows(api: Api, airline: Builder) -> 
     assert before == [airline.id("Flight", "CM100")]
 
 
-async def test_rows_of_one_moment_are_neither_lost_nor_repeated(api: Api, airline: Builder) -> None:
+async def test_rows_with_one_timestamp_are_neither_lost_nor_repeated(api: Api, airline: Builder) -> None:
     for number in range(500, 507):
         await airline.flight(number, "PTY", "MIA", at("23:00"), 180)
     seen: list[str] = []

@@ -1,4 +1,4 @@
-"""Passengers: who sees what of them, and what is written down when somebody looks."""
+"""Passengers: visibility by role, and the audit of reveals."""
 
 import pytest
 

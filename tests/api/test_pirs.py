@@ -1,4 +1,4 @@
-"""Files: finding them, their bags, and what of them is shown to whom."""
+"""PIRs: lookup, bags, and visibility by role."""
 
 from datetime import timedelta
 
@@ -62,13 +62,13 @@ async def test_a_file_says_what_it_is_about(api: Api, world: World) -> None:
     }
 
 
-async def test_a_found_bag_that_nobody_knows_is_described_only(api: Api, world: World) -> None:
+async def test_a_found_bag_without_a_record_is_described_only(api: Api, world: World) -> None:
     data = await api.ask('{pir(by:{reference:"PTYCM00500"}){passenger{id} bags{id} describedBags{brand bag{id}}}}')
     assert data["pir"] == {"passenger": None, "bags": [], "describedBags": [{"brand": "Samsonite", "bag": None}]}
 
 
 async def test_files_come_newest_first(api: Api, world: World) -> None:
-    """Two were opened at the same moment: the later row first."""
+    """Of two PIRs with the same timestamp, the later row is first."""
     assert await references(api) == ["GRUCM12345", "PTYCM00500", "PTYCM00777", "PTYCM00100"]
 
 

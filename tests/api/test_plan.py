@@ -32,14 +32,14 @@ breadth_first = pytest.mark.only_if(chosen() is ExecutorName.BREADTH_FIRST, reas
 
 
 async def planned(api: Api, query: str, role: Role | None = Role.ADMIN, **variables: Any) -> Any:
-    """The answer to a question that asks for its plan."""
+    """The response to a request for the execution plan."""
     question = {"query": query, "variables": variables, "extensions": {"plan": True}}
     return await api.client.post("/graphql", json=question, headers=credential(role))
 
 
 @breadth_first
 async def test_a_journey_costs_one_round_trip_for_each_store_and_level(api: Api) -> None:
-    await api.ask(JOURNEY, tag=DELIVERED)  # fills the cache of routes, and reads the reference data
+    await api.ask(JOURNEY, tag=DELIVERED)  # fills the route cache and loads the reference data
     answer = (await planned(api, JOURNEY, tag=DELIVERED)).json()
     assert "errors" not in answer
     plan = answer["extensions"]["plan"]
@@ -52,7 +52,7 @@ async def test_a_journey_costs_one_round_trip_for_each_store_and_level(api: Api)
 
 
 @breadth_first
-async def test_a_stage_tells_what_it_was_asked_and_what_it_asked(api: Api) -> None:
+async def test_a_stage_reports_its_parents_and_its_calls(api: Api) -> None:
     query = "{ bags(first: 3) { nodes { tag pir { reference } tags { role } } } }"
     plan = (await planned(api, query)).json()["extensions"]["plan"]
     stages = {stage["field"]: stage for stage in plan["stages"]}
@@ -66,7 +66,7 @@ async def test_a_stage_tells_what_it_was_asked_and_what_it_asked(api: Api) -> No
     assert stages["Bag.pir"]["nulls"] + stages["Bag.pir"]["rows"] == 3
 
 
-async def test_nobody_is_told_who_does_not_ask(api: Api) -> None:
+async def test_a_response_has_no_plan_unless_requested(api: Api) -> None:
     response = await api.send("{ health { status } }", Role.ADMIN)
     assert "extensions" not in response.json()
 

@@ -1,4 +1,4 @@
-"""Airports and the ways between them: computed from the graph, kept in the cache."""
+"""Airports and the routes between them: computed from the graph, stored in the cache."""
 
 import pytest
 
@@ -55,7 +55,7 @@ async def test_a_second_question_is_answered_from_the_cache(api: Api, world: Wor
     assert second["options"] == first["options"]
 
 
-async def test_an_old_answer_is_computed_anew_and_says_how_old_it_was_before(api: Api, world: World) -> None:
+async def test_an_expired_cache_entry_is_recomputed_and_its_age_is_reported(api: Api, world: World) -> None:
     await api.ask(WAYS, origin="MIA", to="BOG")
     kept = await cache(world).get(cache_key(OURS, "MIA", "BOG"))
     await cache(world).set(cache_key(OURS, "MIA", "BOG"), kept | {"computed_at": "2025-07-01T00:00:00+00:00"}, ttl=60)

@@ -1,4 +1,4 @@
-"""Generated questions over the whole schema: whatever is asked, nothing breaks and nothing of the inside is told."""
+"""Generated operations over the whole schema: none fails internally, and no error exposes internals."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ SCHEMA = build_schema()._schema
 WORDS = ["PTY", "MIA", "CM758", "GONZALEZ", "F7K2QX", "GRUCM12345", "CM456781", DELIVERED, RUSH, "", "0000000000"]
 MOMENTS = ["2025-07-01T12:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "0000-01-01T00:00:00Z", "x"]
 DAYS = ["2025-07-01", "0001-01-01", "9999-12-31", "2025-02-30", ""]
-# What a fault of ours or of a statement would say.
+# Codes of internal faults and failed statements.
 NEVER = {"INTERNAL_ERROR", "STORE_REFUSED", "STORE_ERROR", "STORE_UNAVAILABLE", "DEADLINE_EXCEEDED"}
 
 Cases = Callable[[str, str, GenerationMode], st.SearchStrategy[Any]]
@@ -32,13 +32,13 @@ Cases = Callable[[str, str, GenerationMode], st.SearchStrategy[Any]]
 
 @pytest.fixture(scope="module")
 async def airline(world: World) -> Builder:
-    """Whose records the generated mutations change."""
+    """The airline that the generated mutations change."""
     return await world.another_airline()
 
 
 @pytest.fixture(scope="module")
 def cases(world: World, airline: Builder) -> Cases:
-    """Strategies for questions to a root field; values are often ones that mean something here."""
+    """Strategies for operations on a root field, with values that often exist in the test data."""
     named = (("Bag", "missed"), ("Passenger", "gonzalez"), ("Pir", "GRUCM12345"), ("Flight", "CM335"))
     ids = [world.ours.id(kind, name) for kind, name in named]
     ids += [airline.id("Flight", "CM758"), join("Airport", "PTY"), join("Bag", 2**63)]
@@ -53,7 +53,7 @@ def cases(world: World, airline: Builder) -> Cases:
         schemathesis.graphql.scalar(name, strategy.map(nodes.String))
     introspection: Any = graphql_sync(SCHEMA, get_introspection_query()).data
     loaded = schemathesis.graphql.from_dict(introspection)
-    # Making a strategy costs more than drawing from it.
+    # Building a strategy costs more than drawing from it.
     return cache(lambda root, field, mode: loaded[root][field].as_strategy(generation_mode=mode))
 
 

@@ -1,4 +1,4 @@
-"""One box for whatever an agent holds in hand."""
+"""Search over tags, flights, PIRs, locators and names."""
 
 from typing import Any
 
@@ -81,7 +81,7 @@ async def test_a_found_name_is_masked_by_role(api: Api, world: World) -> None:
 
 
 async def test_results_of_several_types_resolve_by_type(api: Api, airline: Builder) -> None:
-    """Given a text that is a flight and a locator, then both are found, the flight first."""
+    """A text that is both a flight and a locator finds both, the flight first."""
     await airline.passenger("booked", "CM0758", "Rios", "Eva", None, None, None, "ES", None, None)
     data = await api.ask(
         """

@@ -1,4 +1,4 @@
-"""What the operations of the benchmark cost: the same number of statements for any number of bags."""
+"""Statements of the benchmark's operations: the same number for any number of bags."""
 
 from collections import Counter
 
@@ -41,7 +41,7 @@ FELLOWS = """
 """
 BAGS = 50
 
-# An executor that does not tell what is selected is not brought along what is related to a row.
+# Related rows are prefetched only by an executor that reports the selected fields.
 EXPECTED = {
     ExecutorName.BREADTH_FIRST: {
         "one bag": ["RELATED_BAGS_BY_TAG"],
@@ -64,7 +64,7 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 async def full_flight(world: World) -> Builder:
-    """An airline with so many bags on CM335, each with a passenger of its own, scans and a file."""
+    """An airline with ``BAGS`` bags on CM335, each with a passenger, scans and a PIR."""
     airline = await world.another_airline()
     scans: list[Scan] = []
     for number in range(BAGS):
@@ -81,14 +81,14 @@ async def full_flight(world: World) -> Builder:
 
 
 def named(what: str, first: int) -> list[str]:
-    """The statements of a list; the events of many bags come as JSON."""
+    """Statements of a list. The events of many bags are read as JSON."""
     if chosen() is ExecutorName.GRAPHQL_CORE or first < MIN_JSON_PARENTS:
         return EXPECTED[what]
     return [f"{name}_AS_JSON" if name == "EVENTS_OF_BAGS" else name for name in EXPECTED[what]]
 
 
 async def cost(api: Api, airline: Builder, query: str, first: int) -> list[str]:
-    """The names of the statements that a list of so many bags costs."""
+    """Names of the statements that a list of ``first`` bags runs."""
     flight = airline.id("Flight", "CM335")
     with count_statements() as counted:
         data = await api.ask(query, airline_id=airline.airline_id, flight=flight, first=first)
@@ -137,13 +137,13 @@ async def test_bags_with_all_scans(api: Api, full_flight: Builder, first: int) -
 
 @pytest.fixture
 def round_trips(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often the graph is asked, by statement."""
+    """Number of calls to the graph, by statement."""
     counted: Counter[str] = Counter()
     ask = Neo4jManager.execute_read
 
     async def counting(self: Neo4jManager, *args: object, **more: object) -> object:
         counted[str(more["name"])] += 1
-        return await ask(self, *args, **more)  # type: ignore[arg-type] # passed on as they are
+        return await ask(self, *args, **more)  # type: ignore[arg-type] # arguments are passed unchanged
 
     monkeypatch.setattr(Neo4jManager, "execute_read", counting)
     return counted
@@ -193,5 +193,5 @@ async def test_recording_scans_costs_as_much_for_any_number(api: Api, full_fligh
     with count_statements() as counted:
         data = await api.ask(query, airline_id=full_flight.airline_id, i={"scans": scans})
     assert {result["outcome"] for result in data["recordScans"]["results"]} == {"RECORDED"}
-    # The month's partition is looked for once in a process.
+    # A process checks for the month's partition once.
     assert len([name for name in counted.names if name != "ENSURE_PARTITIONS"]) == 13

@@ -1,4 +1,4 @@
-"""Subscriptions through the schema and the hub: who is told what."""
+"""Subscriptions through the schema and the hub: the updates that each subscriber receives."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -51,7 +51,7 @@ RETURNING id
 
 
 async def nothing() -> Any:
-    raise AssertionError("nobody asks for health here")
+    raise AssertionError("health is not checked here")
 
 
 @pytest.fixture
@@ -60,13 +60,13 @@ def live(stores: Stores) -> Live:
 
 
 class Ear:
-    """Hears what one subscriber is told."""
+    """Receives the updates of one subscriber."""
 
     def __init__(self, answers: AsyncIterator[StreamedResult]) -> None:
         self._answers = answers
 
     async def hear(self) -> Any:
-        """The value of the root field in the next answer."""
+        """The value of the root field in the next result."""
         async with asyncio.timeout(10):
             streamed = await anext(self._answers)
         assert not streamed.result.errors, streamed.result.errors
@@ -88,7 +88,7 @@ class Ear:
 async def listening(
     live: Live, builder: Builder, query: str, role: Role | None = Role.AGENT, **variables: Any
 ) -> AsyncIterator[Ear]:
-    """A subscriber of that airline."""
+    """A subscriber of the given airline."""
 
     @asynccontextmanager
     async def context() -> AsyncIterator[Context]:
@@ -102,7 +102,7 @@ async def listening(
 
 
 async def scan(builder: Builder, tag: str, kind: str, at: str) -> str:
-    """Records a scan; answers the event's id."""
+    """Records a scan and returns the event's id."""
     [recorded] = await scans.record_scans(
         context_of(builder.stores, Role.SERVICE, builder.airline_id), [builder.scan(tag, kind, "PTY", at)]
     )
@@ -111,20 +111,20 @@ async def scan(builder: Builder, tag: str, kind: str, at: str) -> str:
 
 @pytest.fixture
 async def bag(airline: Builder) -> str:
-    """The global id of a bag of an airline of the test's own."""
+    """The global id of a bag of a separate airline."""
     await airline.bag("one", DELIVERED, None, ["CM335", "CM758"])
     return airline.id("Bag", "one")
 
 
-async def test_a_bag_s_changes_are_told_with_their_events(live: Live, airline: Builder, bag: str) -> None:
+async def test_changes_of_a_bag_arrive_with_their_events(live: Live, airline: Builder, bag: str) -> None:
     async with listening(live, airline, BAG, ids=[bag]) as ear:
         begin = await ear.hear()
         event = await scan(airline, DELIVERED, "ACCEPTED", "10:00")
-        told = await ear.hear()
+        update = await ear.hear()
 
     assert (begin["bag"], begin["events"], begin["delayMs"]) == (None, [], None)
-    assert (told["bag"], told["events"]) == ({"state": "ACCEPTED"}, [{"id": event}])
-    assert 0 <= told["delayMs"] < 5_000
+    assert (update["bag"], update["events"]) == ({"state": "ACCEPTED"}, [{"id": event}])
+    assert 0 <= update["delayMs"] < 5_000
 
 
 async def test_it_goes_on_behind_a_cursor(live: Live, airline: Builder, bag: str) -> None:
@@ -139,8 +139,8 @@ async def test_it_goes_on_behind_a_cursor(live: Live, airline: Builder, bag: str
     assert [one["events"] for one in (first, *others)] == [*([{"id": event}] for event in events), []]
 
 
-async def test_a_late_commit_is_told_and_nothing_before_it(live: Live, airline: Builder, bag: str) -> None:
-    """A transaction that began first commits last: what came in between waits for it, and all is told once."""
+async def test_a_late_commit_arrives_and_nothing_overtakes_it(live: Live, airline: Builder, bag: str) -> None:
+    """Changes between the start and the commit of a transaction wait for its commit, and each arrives once."""
     postgres = airline.stores.postgres
     async with listening(live, airline, BAG, ids=[bag]) as ear:
         await ear.hear()
@@ -149,7 +149,7 @@ async def test_a_late_commit_is_told_and_nothing_before_it(live: Live, airline: 
             event = await scan(airline, DELIVERED, "ACCEPTED", "10:00")
             waiting = asyncio.ensure_future(ear.hear())
             await asyncio.sleep(0.4)
-            assert not waiting.done(), "its place in the log is behind one that may still be filled"
+            assert not waiting.done(), "an earlier log position is still uncommitted"
         heard = [await waiting, await ear.hear()]
 
     assert [one["events"] for one in heard] == [[], [{"id": event}]]
@@ -177,10 +177,10 @@ async def test_a_slow_subscriber_is_kept_few_changes_and_loses_none(
         assert [(await ear.hear())["events"] for ear in (slow, quick)] == written[-1:] * 2
 
 
-async def test_nobody_joins_before_it_has_read_what_the_others_were_told(
+async def test_a_subscriber_joins_the_feed_only_after_catching_up(
     live: Live, airline: Builder, bag: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Given an answer of the log that was on its way to a new subscriber while the others were told of more."""
+    """A change that arrives while a new subscriber reads the log is not lost."""
     written: list[Any] = []
     async with listening(live, airline, BAG, ids=[bag]) as old, listening(live, airline, BAG, ids=[bag]) as new:
         await old.hear()
@@ -194,15 +194,15 @@ async def test_nobody_joins_before_it_has_read_what_the_others_were_told(
             return page
 
         monkeypatch.setattr(changes, "read_after", read_slowly)
-        while not (told := await new.hear())["events"]:
-            assert not written, "up to date without having been told"
-    assert told["events"] == written[0]
+        while not (update := await new.hear())["events"]:
+            assert not written, "caught up without the change"
+    assert update["events"] == written[0]
 
 
-async def test_who_has_caught_up_by_itself_is_not_told_again(
+async def test_a_subscriber_that_caught_up_receives_no_duplicates(
     live: Live, airline: Builder, bag: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Given a subscriber who falls back and catches up while the feed still fetches what it was to be told."""
+    """A subscriber falls back to the log and catches up while the feed still fetches the same change."""
     async with listening(live, airline, BAG, ids=[bag]) as ear:
         await ear.hear()
         [subscriber] = live.hub.subscribers(airline.airline_id)
@@ -229,11 +229,11 @@ async def test_a_cursor_lasts_for_a_day(live: Live, airline: Builder, bag: str, 
     async with listening(live, airline, BAG, ids=[bag]) as ear:
         await ear.hear()
         event = await scan(airline, DELIVERED, "ACCEPTED", "10:00")
-        told = await ear.hear()
+        update = await ear.hear()
         await scan(airline, DELIVERED, "SORTED", "11:00")
     context = context_of(airline.stores, airline_id=airline.airline_id)
-    xid, position, item, moment = CHANGES.key(context, told["cursor"], "after")
-    aged = CHANGES.cursor(context, Checkpoint(xid, position, item, moment - timedelta(hours=hours)))
+    xid, position, item, timestamp = CHANGES.key(context, update["cursor"], "after")
+    aged = CHANGES.cursor(context, Checkpoint(xid, position, item, timestamp - timedelta(hours=hours)))
     async with listening(live, airline, BAG, ids=[bag], after=aged) as ear:
         if hours > 24:
             assert await ear.code() == "CURSOR_EXPIRED"
@@ -242,7 +242,7 @@ async def test_a_cursor_lasts_for_a_day(live: Live, airline: Builder, bag: str, 
 
 
 async def test_a_cursor_of_another_servers_log_is_refused(live: Live, airline: Builder, bag: str) -> None:
-    """After a move to a copy of the records, whose server counts its transactions by itself."""
+    """A restored copy of the database runs on a server with separate transaction ids."""
     context = context_of(airline.stores, airline_id=airline.airline_id)
     later = CHANGES.cursor(context, Checkpoint(2**62, 1, 1, datetime.now(UTC)))
     async with listening(live, airline, BAG, ids=[bag], after=later) as ear:
@@ -258,11 +258,11 @@ async def test_old_changes_are_dropped(live: Live, airline: Builder, bag: str) -
     async with records.transaction() as session:
         assert await changes.delete_old(session, timedelta(days=1), 10) == 1
         left = await changes.read_after(session, airline.airline_id, LogPosition(0, 0, 0), 10)
-    # The transaction's own deletion holds the horizon back, and hides nothing that was committed before.
+    # The deletion's own transaction limits the horizon, but hides no change that was committed before.
     assert len(left.rows) == 1
 
 
-async def test_a_flight_is_told_of_its_bags_and_itself(live: Live, airline: Builder, bag: str) -> None:
+async def test_a_flight_receives_changes_of_itself_and_its_bags(live: Live, airline: Builder, bag: str) -> None:
     await airline.bag("elsewhere", LOADED, None, ["CM411"])
     async with listening(live, airline, FLIGHT, id=airline.id("Flight", "CM335")) as ear:
         await ear.hear()
@@ -270,18 +270,18 @@ async def test_a_flight_is_told_of_its_bags_and_itself(live: Live, airline: Buil
         await scan(airline, DELIVERED, "ACCEPTED", "10:01")
         context = context_of(airline.stores, Role.SERVICE, airline.airline_id)
         await flights.update(context, airline.flights["CM335"], FlightChange(gate="B7"))
-        told = [await ear.hear(), await ear.hear()]
+        updates = [await ear.hear(), await ear.hear()]
 
-    assert [(one["bag"], one["flight"], one["events"]) for one in told] == [
+    assert [(one["bag"], one["flight"], one["events"]) for one in updates] == [
         ({"id": bag}, None, [{"kind": "ACCEPTED"}]),
         (None, {"gate": "B7"}, []),
     ]
 
 
-async def test_boards_and_incidents_are_told_of_their_airport(
+async def test_boards_and_incidents_receive_changes_of_their_airport(
     live: Live, airline: Builder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where the pages of the log cut a transaction."""
+    """The pages of the log split the transaction."""
     monkeypatch.setattr("resolvers.live.feed.ROWS_PER_READ", 1)
     board = 'subscription{connectionBoardChanged(airport:"pty"){airport delayMs board{airport}}}'
     opened = 'subscription{incidentOpened(airport:"PTY"){incident{airport flight{designator}}}}'
@@ -294,11 +294,11 @@ async def test_boards_and_incidents_are_told_of_their_airport(
             await changes.insert_change(session, airline_id, Topic.BOARD, airport="PTY")
             await changes.insert_change(session, airline_id, Topic.INCIDENT, [incident_id], "BOG")
             await changes.insert_change(session, airline_id, Topic.INCIDENT, [incident_id], "PTY")
-        told = await of_board.hear(), await of_incidents.hear()
+        updates = await of_board.hear(), await of_incidents.hear()
 
     assert begin == ({"airport": None, "delayMs": None, "board": None}, {"incident": None})
-    assert (told[0]["airport"], told[0]["board"]) == ("PTY", {"airport": "PTY"})
-    assert told[1] == {"incident": {"airport": "PTY", "flight": {"designator": f"{airline.carrier}335"}}}
+    assert (updates[0]["airport"], updates[0]["board"]) == ("PTY", {"airport": "PTY"})
+    assert updates[1] == {"incident": {"airport": "PTY", "flight": {"designator": f"{airline.carrier}335"}}}
 
 
 class PirChanges:
@@ -315,14 +315,14 @@ class PirChanges:
         assert payload["userErrors"] == []
 
     async def sms(self) -> int:
-        """The id of its only SMS."""
+        """The id of the PIR's only SMS."""
         pir, postgres = self._airline.pirs["GRUCM12345"], self._airline.stores.postgres
         requested = await effects.of_pirs(postgres, self._airline.airline_id, [pir])
         [sms] = [effect.id for effect in requested if effect.service == Service.SMS]
         return sms
 
     async def deliver(self) -> None:
-        """Reports the SMS as delivered, after its call."""
+        """Reports the SMS as delivered after it was accepted."""
         postgres, airline_id = self._airline.stores.postgres, self._airline.airline_id
         effect_id = await self.sms()
         await effects.mark_sending(postgres, airline_id, effect_id, datetime.now(UTC))
@@ -334,7 +334,7 @@ class PirChanges:
 
 @pytest.fixture
 async def pir(api: Api, airline: Builder) -> PirChanges:
-    """A PIR of an airline of the test's own, and another one."""
+    """A PIR of a separate airline, beside another one."""
     for reference in ("GRUCM12345", "GRUCM12346"):
         await airline.pir(reference, "DELAYED", "GRU", None, [None], at("17:00"))
     return PirChanges(api, airline)
@@ -363,7 +363,7 @@ async def test_changes_of_a_pir_and_of_its_effects_arrive_once_each(
         rest = [await ear.hear() for _ in range(3)]
 
     assert (begin["pir"], begin["delayMs"]) == (None, None)
-    states = [[one["state"] for one in told["pir"]["effects"] if one["service"] == "SMS"] for told in heard]
+    states = [[one["state"] for one in update["pir"]["effects"] if one["service"] == "SMS"] for update in heard]
     assert states == [[], ["PENDING"], ["CANCELLED"], ["PENDING"], ["DELIVERED"]]
     assert [one["pir"]["version"] for one in heard] == [2, 3, 3, 3, 3]
     assert all(0 <= one["delayMs"] < 5_000 for one in heard)
@@ -372,7 +372,7 @@ async def test_changes_of_a_pir_and_of_its_effects_arrive_once_each(
     assert again[5]["pir"] is rest[2]["pir"] is None, "up to date"
 
 
-async def test_health_is_told_when_it_changes(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_changes_of_health_arrive(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("resolvers.live.health_watch.HEALTH_SECONDS", 0.05)
     asked = []
 
@@ -389,7 +389,7 @@ async def test_health_is_told_when_it_changes(airline: Builder, monkeypatch: pyt
     await asyncio.sleep(0.2)
 
     assert heard == ["HEALTHY", "DEGRADED", "HEALTHY"]
-    assert len(asked) == before, "nobody watches, nobody checks"
+    assert len(asked) == before, "no checks run without subscribers"
 
 
 async def test_another_airline_hears_nothing(live: Live, world: World, airline: Builder, bag: str) -> None:
@@ -399,7 +399,7 @@ async def test_another_airline_hears_nothing(live: Live, world: World, airline: 
         cursor = (await ear.hear())["cursor"]
     their_bag = world.theirs.id("Bag", "delivered")
     async with listening(live, world.theirs, BAG, ids=[their_bag], after=cursor) as ear:
-        assert await ear.code() == "BAD_USER_INPUT", "a cursor is its airline's"
+        assert await ear.code() == "BAD_USER_INPUT", "a cursor is valid for one airline only"
 
 
 WATCH = {

@@ -1,4 +1,4 @@
-"""The walkthrough of the demo, against a gateway over seeded records whose partners are mocks on the wire."""
+"""The walkthrough of the demo, against a gateway with seeded records and mock partners."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -31,7 +31,7 @@ MOCKED = ServiceFlags(mock=True)
 async def mocked(
     settings: Settings, embedded_postgres: EmbeddedPostgres, migrated_template: str
 ) -> AsyncIterator[Settings]:
-    """Settings of a gateway over records of its own, and over mocks; no night, no limits."""
+    """Settings of a gateway with a separate database and mock partners, without quiet hours and limits."""
     url = await make_database(embedded_postgres, "story_test", migrated_template)
     async with AsyncExitStack() as stack:
         mocks = {

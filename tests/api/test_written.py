@@ -1,4 +1,4 @@
-"""Lists that PostgreSQL writes as JSON: to the byte what the same answer is made of rows."""
+"""Lists that PostgreSQL writes as JSON are identical to the same lists built from rows."""
 
 import dataclasses
 from datetime import timedelta
@@ -33,7 +33,7 @@ MORE = " fragment More on BagEvent { place method }"
 
 @pytest.fixture(scope="module")
 async def airline(world: World) -> Builder:
-    """Bags with events at strange places and moments, and one without any."""
+    """Bags with events at unusual places and timestamps, and one bag without events."""
     airline = await world.another_airline()
     scans = []
     for number in range(MIN_JSON_PARENTS + 2):
@@ -43,8 +43,8 @@ async def airline(world: World) -> Builder:
             continue
         for step, place in enumerate(STRANGE):
             scan = airline.scan(tag, "SORTED", "MIA", "10:00", None)
-            moment = at("10:00") + timedelta(minutes=step, microseconds=[0, 1, 10, 120_000, 999_999][step % 5])
-            scans.append(dataclasses.replace(scan, place=place, device=place[::-1], at=moment))
+            time = at("10:00") + timedelta(minutes=step, microseconds=[0, 1, 10, 120_000, 999_999][step % 5])
+            scans.append(dataclasses.replace(scan, place=place, device=place[::-1], at=time))
     await airline.record(*scans)
     return airline
 
@@ -67,7 +67,7 @@ async def test_written_lists_are_what_rows_are(airline: Builder, stores: Stores,
 async def test_events_that_come_with_their_bags_are_what_rows_are(
     airline: Builder, stores: Stores, selection: str
 ) -> None:
-    """In an answer about one bag, and in a list with passengers, whichever way the events come there."""
+    """In a response about one bag, and in a list with passengers, however the events are fetched."""
     of_flight = "bags(first: 50) { nodes { passenger { surname } " + selection + " } }"
     query = "query($tag: String!, $flight: ID!) { bag(by: {tag: $tag}) { flight { gate } " + selection
     query += " } flight(by: {id: $flight}) { " + of_flight + " } }" + (MORE if "...More" in selection else "")
@@ -108,7 +108,7 @@ async def test_long_lists_are_written_and_short_ones_are_not(airline: Builder, s
 
 
 def fields_of(type_name: str) -> list[str]:
-    """Each field of a type that can be asked without arguments, with what it takes to select it."""
+    """Selections of the fields of a type that need no arguments."""
     object_type = build_schema()._schema.type_map[type_name]
     assert isinstance(object_type, GraphQLObjectType)
     selections = []

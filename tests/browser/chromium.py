@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-# No sandbox, as tests may run as root; nothing in the background, as Chromium would look up hosts of its own.
+# No sandbox, because tests may run as root; no background services, because they connect to other hosts.
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -27,11 +27,11 @@ FLAGS = [
 ]
 INSTALLED = Path(__file__).parents[2] / ".tools" / "chromium" / "run"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", str(INSTALLED))
-PATIENCE = 30.0  # seconds for any one step, on a machine that is busy with other tests
+PATIENCE = 30.0  # seconds for each step, enough for a loaded machine
 
 
 class Page:
-    """One page and the workers it starts; notes every address asked for and every complaint of the console."""
+    """One page and its workers. Records each requested address and each console error."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.requested: list[str] = []
@@ -61,7 +61,7 @@ class Page:
         await self.evaluate(f"new Promise((resolve) => {{ {look} }})")
 
     async def press(self, key: str, code: int, *, ctrl: bool = False) -> None:
-        """Press and release a key, by its name and the code Windows has for it, where the focus is."""
+        """Press and release a key on the focused element, by its name and its Windows key code."""
         typed = "" if ctrl else {"Enter": "\r", " ": " "}.get(key, "")
         held: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": code, "modifiers": 2 if ctrl else 0}
         await self.send("Input.dispatchKeyEvent", type="keyDown" if typed else "rawKeyDown", text=typed, **held)
@@ -78,7 +78,7 @@ class Page:
             return await answer
 
     async def listen(self) -> None:
-        """Take in answers and events until the connection closes."""
+        """Receive results and events until the connection closes."""
         async with asyncio.TaskGroup() as group:
             async for text in self._connection:
                 message = json.loads(text)
@@ -107,7 +107,7 @@ class Page:
 
 
 def find_chromium() -> str:
-    """The path of the machine's own Chromium, or of the one that scripts/test.sh installs."""
+    """The path of the system's Chromium, or of the one that scripts/test.sh installs."""
     found = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if found is None:
         pytest.fail("Chromium is missing: scripts/test.sh installs it.")
@@ -116,14 +116,14 @@ def find_chromium() -> str:
 
 @asynccontextmanager
 async def chromium(profile: Path) -> AsyncIterator[Page]:
-    """Start Chromium with `profile`, an empty folder, and yield a page that shows nothing yet."""
+    """Start Chromium with `profile`, an empty folder, and yield an empty page."""
     process = await asyncio.create_subprocess_exec(
         find_chromium(), *FLAGS, f"--user-data-dir={profile}", stderr=asyncio.subprocess.DEVNULL
     )
     address = profile / "DevToolsActivePort"
     try:
         async with asyncio.timeout(PATIENCE):
-            while not (address.exists() and "\n" in address.read_text()):  # noqa: ASYNC110 Chromium sends no sign
+            while not (address.exists() and "\n" in address.read_text()):  # noqa: ASYNC110 Chromium sends no signal
                 await asyncio.sleep(0.05)
         port, path = address.read_text().split("\n")[:2]
         async with connect(f"ws://127.0.0.1:{port}{path}", max_size=None, proxy=None) as connection:

@@ -44,7 +44,7 @@ async def _answer(request: Request) -> Response:
 
 
 async def _events() -> AsyncIterator[str]:
-    """Cut where no event ends."""
+    """The events, split at places other than their ends."""
     for part in EVENTS:
         yield part
         await asyncio.sleep(0.1)
@@ -52,7 +52,7 @@ async def _events() -> AsyncIterator[str]:
 
 @pytest.fixture
 async def address() -> AsyncIterator[str]:
-    """GraphiQL over a schema whose one field tells the headers it came with."""
+    """GraphiQL with a schema that has one field, which returns the request's headers."""
     subprocess.run([ROOT / "scripts/build_console.sh", sys.executable], check=True)
     routes = [Route("/graphql", _answer, methods=["GET", "POST"]), *graphiql_routes(BUILT)]
     listener = socket.create_server(("127.0.0.1", 0))
@@ -68,10 +68,10 @@ async def test_graphiql_runs_an_operation_and_asks_no_other_origin(address: str,
 
     async with chromium(tmp_path) as page:
         await page.open(f"{address}/graphql#token=a.b.c")
-        # The first example asks for fields that this schema lacks: the GraphQL worker knows the schema and says so.
+        # The first example selects fields that this schema lacks: the GraphQL worker marks them as errors.
         await page.until("document.querySelector('.graphiql-query-editor .squiggly-error') !== null")
         tabs = await page.evaluate("[...document.querySelectorAll('.graphiql-tab-button')].map((tab) => tab.title)")
-        # A tab of its own, typed and run by keyboard as a person would.
+        # The operation is typed and run by keyboard in a new tab.
         await page.evaluate("document.querySelector('.graphiql-tab-add').click()")
         await page.evaluate("document.querySelector('.graphiql-query-editor textarea').focus()")
         await page.send("Input.insertText", text="{ greeting }")
@@ -97,7 +97,7 @@ async def test_graphiql_runs_an_operation_and_asks_no_other_origin(address: str,
     assert page.complaints == []
 
 
-async def test_graphiql_shows_what_a_subscription_tells(address: str, tmp_path: Path) -> None:
+async def test_graphiql_shows_the_results_of_a_subscription(address: str, tmp_path: Path) -> None:
     async with chromium(tmp_path) as page:
         await page.open(f"{address}/graphql#token=a.b.c")
         await page.until("document.querySelector('.graphiql-query-editor .squiggly-error') !== null")
@@ -106,6 +106,6 @@ async def test_graphiql_shows_what_a_subscription_tells(address: str, tmp_path: 
         await page.send("Input.insertText", text="subscription { greeting }")
         await page.send("Input.dispatchKeyEvent", type="rawKeyDown", key="Enter", windowsVirtualKeyCode=13, modifiers=2)
         await page.until("document.querySelector('.graphiql-response').textContent.includes('second')")
-        # Nothing runs any more: the button runs the operation again instead of stopping it.
+        # The subscription has ended: the button runs the operation again instead of stopping it.
         await page.until("document.querySelector('.graphiql-execute-button').ariaLabel.startsWith('Execute')")
     assert page.complaints == []

@@ -1,4 +1,4 @@
-"""The tab that draws execution plans, in a real browser: over the real gateway, and over plans it would seldom make."""
+"""The tab that draws execution plans, in a real browser: with the real gateway, and with unusual plans."""
 
 import asyncio
 import json
@@ -37,12 +37,12 @@ ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "gateway/static/graphiql"
 SCHEMA = build_schema("type Query { greeting: String }")
 LONG = "anAliasThatIsLongerThanThePaneIsWideAndHoldsNoPlaceToBreakIt"
-# One line: what is typed after a new line is indented by the editor.
+# One line, because the editor indents text after a line break.
 QUERY = (
     f'query Typed {{ bag(by: {{tag: "{DELIVERED}"}}) {{ passenger {{ surname }} fellows(first: 5) {{ total }} }} '
     'routes(from: "PTY", to: "GRU") { source options { minutes } } }'
 )
-# A cell of each row, by its place among them; the fields' is a line below the path.
+# The cells of each row by position; the field is a line below the path.
 ROWS = """[...document.querySelectorAll('.plan-stages tbody tr')].map((row) => ({
     path: row.querySelector('button').textContent,
     field: row.querySelector('.plan-field').textContent,
@@ -60,7 +60,7 @@ async def gateway(
     embedded_neo4j: EmbeddedNeo4j,
     migrated_template: str,
 ) -> ASGIApp:
-    """The application over the tests' world, GraphiQL with it."""
+    """The application with the test data and GraphiQL."""
     url = await make_database(embedded_postgres, "browser_test", migrated_template)
     access = Neo4jCredentials(embedded_neo4j.uri, embedded_neo4j.user, embedded_neo4j.password)
     settings = settings_for(url, embedded_redis.url, access).model_copy(update={"graphiql": True})
@@ -72,7 +72,7 @@ async def gateway(
 
 @asynccontextmanager
 async def open_tab(app: ASGIApp, profile: Path, token: str) -> AsyncIterator[Page]:
-    """The tab as a first visit finds it, of an application that a server of its own serves."""
+    """The tab on a first visit to an application on a separate server."""
     subprocess.run([ROOT / "scripts/build_console.sh", sys.executable], check=True)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none"))
@@ -87,7 +87,7 @@ async def open_tab(app: ASGIApp, profile: Path, token: str) -> AsyncIterator[Pag
 
 
 async def visit(page: Page, address: str) -> None:
-    """Open the page in a new tab of the browser, and on it the tab of the plan."""
+    """Open the page in a new browser tab, and select its plan tab."""
     await page.open(address)
     await page.until("document.querySelector('.graphiql-query-editor textarea') !== null")
     await page.evaluate("document.querySelector('[aria-label=\"Show Execution plan\"]').click()")
@@ -95,19 +95,19 @@ async def visit(page: Page, address: str) -> None:
 
 
 async def run(page: Page, query: str | None = None) -> None:
-    """Run what is typed, or something else in a tab of its own, by keyboard."""
+    """Run the current operation, or ``query`` in a new tab, by keyboard."""
     if query is not None:
         await page.evaluate("document.querySelector('.graphiql-tab-add').click()")
     await page.evaluate("document.querySelector('.graphiql-query-editor textarea').focus()")
     if query is not None:
         await page.send("Input.insertText", text=query)
-        # It reads the operation's name a moment after the last key, and until then sends the tab's before.
+        # GraphiQL reads the operation's name with a delay, and until then sends the previous tab's name.
         await page.until("document.querySelector('.graphiql-tab-active').textContent.startsWith('Typed')")
     await page.press("Enter", 13, ctrl=True)
 
 
 async def says(page: Page, text: str) -> None:
-    """Wait until the tab's status holds a text."""
+    """Wait until the tab's status contains a text."""
     await page.until(f"document.querySelector('.plan [role=status]').textContent.includes({json.dumps(text)})")
 
 
@@ -121,7 +121,7 @@ def token_of(role: Role) -> str:
     return credential(role)["Authorization"].removeprefix("Bearer ")
 
 
-async def test_an_administrator_sees_what_the_gateway_tells_of_a_run(gateway: ASGIApp, tmp_path: Path) -> None:
+async def test_an_administrator_sees_the_plan_of_a_run(gateway: ASGIApp, tmp_path: Path) -> None:
     async with open_tab(gateway, tmp_path, token_of(Role.ADMIN)) as page:
         await says(page, "No operation has run yet.")
         await run(page, QUERY)
@@ -134,13 +134,15 @@ async def test_an_administrator_sees_what_the_gateway_tells_of_a_run(gateway: AS
         asked = {"query": QUERY, "extensions": {"plan": True}}
         headers = {"Content-Type": "application/json", **credential(Role.ADMIN)}
         request = json.dumps({"method": "POST", "headers": headers, "body": json.dumps(asked)})
-        told = (await page.evaluate(f"fetch('/graphql', {request}).then((answer) => answer.json())"))["extensions"]
+        extensions = (await page.evaluate(f"fetch('/graphql', {request}).then((answer) => answer.json())"))[
+            "extensions"
+        ]
         stores = await page.evaluate(
             "[...document.querySelectorAll('.plan-stores tbody tr')].map((row) => [0, 1, 3].map((cell) => "
             "row.cells[cell].textContent))"
         )
 
-    stages = told["plan"]["stages"]
+    stages = extensions["plan"]["stages"]
     drawn = [
         {
             "path": ".".join(stage["path"]),
@@ -160,13 +162,13 @@ async def test_an_administrator_sees_what_the_gateway_tells_of_a_run(gateway: AS
             sums["calls"],
             ", ".join(f"L{level}:\u00a0{trips[store, level]}" for level in range(9) if trips[store, level]),
         )
-        for store, sums in told["plan"]["stores"].items()
+        for store, sums in extensions["plan"]["stores"].items()
     }
     assert {store for store, _ in trips} == {"records", "graph", "cache"}
     assert page.complaints == []
 
 
-async def test_others_are_told_that_they_may_not_and_how_to_go_on(gateway: ASGIApp, tmp_path: Path) -> None:
+async def test_other_roles_see_the_restriction_and_can_run_without_a_plan(gateway: ASGIApp, tmp_path: Path) -> None:
     async with open_tab(gateway, tmp_path, token_of(Role.AGENT)) as page:
         await switch(page)
         await run(page, QUERY)
@@ -179,7 +181,7 @@ async def test_others_are_told_that_they_may_not_and_how_to_go_on(gateway: ASGIA
 
 
 def _plan() -> dict[str, Any]:
-    """A plan of more stages than are told, each with rows, a null, an error and a round trip."""
+    """A plan with more than ``MAX_STAGES`` stages, each with rows, a null, an error and a round trip."""
     trace, timings = Trace(), Timings("records", slow_seconds=1)
     for number in range(MAX_STAGES + 5):
         stage = trace.start_field(("all", f"{LONG}{number}"), f"Query.{LONG}", "batch", 3)
@@ -227,7 +229,7 @@ async def test_a_thousand_stages_with_long_names_do_not_freeze_it(tmp_path: Path
             )
             wide.append(await page.evaluate(overflows))
         await visit(page, await page.evaluate("location.href"))
-        # The first example does not fit the schema: it has been asked for, and is known.
+        # The first example does not match the schema: its errors show that the schema is loaded.
         await page.until("document.querySelector('.graphiql-query-editor .squiggly-error') !== null")
         remembered = await page.evaluate("document.querySelector('.plan [role=switch]').checked")
 

@@ -10,7 +10,7 @@ import pytest
 from tests.guards.sources import files, name_of
 
 # Folders and files whose texts are still to be rewritten. Remove an entry when it is done.
-REMAINING = ("tests/api/", "tests/browser/", "tests/execution/", "tests/stores/test_seeds.py")
+REMAINING = ("tests/execution/", "tests/stores/test_seeds.py")
 EXEMPT = {
     "CHANGELOG.md": "quotes earlier releases",
     "resolvers/notifications/wording/": "texts for passengers",
