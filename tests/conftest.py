@@ -50,6 +50,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         (item for item in items if item not in absent),
         key=lambda item: (places.get(item.path.parent.name, len(places)), item.get_closest_marker("long") is None),
     )
+    for item in ordered:
+        if "slot" in getattr(item, "fixturenames", ()):
+            item.add_marker("stores")
     items[:] = ordered
 
 
