@@ -1,5 +1,5 @@
-"""The tests of graphql-core and Strawberry, run on this project's executor: ``python -m tests.conformance``.
+"""Runs the tests of graphql-core and Strawberry on this project's executor: ``python -m tests.conformance``.
 
-They are fetched for the installed version and not kept in this repository; ``accepted.toml`` lists those that cannot
-apply, each with its reason.
+The tests are fetched for the installed version and not kept in this repository. ``accepted.toml`` lists the tests that
+do not apply, each with its reason.
 """

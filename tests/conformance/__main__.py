@@ -17,27 +17,27 @@ from pathlib import Path
 from tests.conformance.suites import SUITES, FetchError, environment
 
 HERE = Path(__file__).parent
-FINISHED = (0, 1)  # pytest's codes where it ran all: nothing failed, something failed
+FINISHED = (0, 1)  # pytest's exit codes of complete runs: all passed, some failed
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """How the tests ended on one executor, by test; and how many operations were executed which way."""
+    """Outcomes by test on one executor, and the numbers of operations."""
 
     outcomes: Mapping[str, str]
     counts: Mapping[str, int]
 
     def of(self, outcome: str) -> set[str]:
-        """The tests that ended so."""
+        """The tests with this outcome."""
         return {test for test, ended in self.outcomes.items() if ended == outcome}
 
 
 class Unfinished(Exception):
-    """pytest did not come to its end."""
+    """pytest did not complete its run."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs one suite; returns 1 where something failed that is not accepted, or the list of those is wrong."""
+    """Runs one suite; returns 1 if a test fails that is not accepted, or if the list of accepted tests is wrong."""
     parsed, others = parser().parse_known_args(arguments)
     suite = SUITES[parsed.suite]
     try:
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         command += ["-p", "no:cacheprovider", "--quiet", "--timeout=30", *others, *tests]
         if parsed.k:
             command += ["-k", parsed.k]
-        # Whatever fails on the stock executor is not the other's: tests of another version than the installed one.
+        # Tests of another version than the installed one may fail on the stock executor too; they do not count.
         stock = answers([*command, "--executor", "stock"], root, shown=parsed.executor == "stock")
         print(
             f"\n{described}, stock executor: {len(stock.of('passed'))} passed, {len(stock.of('failed'))} failed",
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options; those it does not know are pytest's."""
+    """Parser of the command line. Unknown options are passed to pytest."""
     made = argparse.ArgumentParser(
         prog="python -m tests.conformance",
         description="Runs another project's tests on this project's executor; further options go to pytest.",
@@ -74,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("suite", choices=SUITES)
     made.add_argument("--source", help="a clone of Strawberry's repository; cloned if absent")
     made.add_argument("--executor", choices=["stock", "breadth-first"], default="breadth-first")
-    made.add_argument("-k", help="only these tests, as pytest has it")
+    made.add_argument("-k", help="run only matching tests, as in pytest")
     return made
 
 
@@ -82,11 +82,11 @@ def answers(command: Sequence[str], root: Path, *, shown: bool) -> Answers:
     """Runs the tests.
 
     Raises:
-        Unfinished: a module could not be imported, a wrong option, a crash.
+        Unfinished: A module could not be imported, an option was wrong, or pytest crashed.
     """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "outcomes.json"
-        # The tests' root comes first: both projects call the package of their tests ``tests``.
+        # The root of the tests precedes this project: both have a package named ``tests``.
         path = os.pathsep.join([str(HERE / "inside"), str(root), str(HERE.parents[1])])
         done = subprocess.run(
             [*command, "--outcomes", str(file)],
@@ -103,13 +103,13 @@ def answers(command: Sequence[str], root: Path, *, shown: bool) -> Answers:
 
 
 def judge(described: str, stock: Answers, tested: Answers, accepted: Set[str], *, whole: bool) -> int:
-    """Prints what came out and returns the exit code."""
+    """Prints the result and returns the exit code."""
     failed = tested.of("failed") - stock.of("failed")
     wrong = failed - accepted
     passing = tested.of("passed") & accepted
     unknown = accepted - tested.outcomes.keys() if whole else set()
     lost = stock.of("passed") - tested.outcomes.keys()
-    for tests, what in ((wrong, "FAILED"), (passing, "accepted, but passes"), (unknown, "accepted, but is not there")):
+    for tests, what in ((wrong, "FAILED"), (passing, "accepted, but passes"), (unknown, "accepted, but missing")):
         for test in sorted(tests):
             print(f"{what}: {test}")
     operations, fallen = tested.counts["operations"], tested.counts["fallen back"]

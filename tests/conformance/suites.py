@@ -1,4 +1,4 @@
-"""Where the foreign tests come from, and the environment they run in."""
+"""Sources of the other projects' tests, and the environment they run in."""
 
 import io
 import subprocess
@@ -26,9 +26,9 @@ class Suite:
     """A project's tests.
 
     Attributes:
-        name: as on the command line.
-        paths: below the tests' root: those that execute operations.
-        fetch: brings the tests, of the given source if there is one; returns their root and what they are of.
+        name: name on the command line.
+        paths: tests that execute operations, relative to the root.
+        fetch: fetches the tests, from the given source if there is one; returns their root and their version.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Suite:
 
 
 def graphql_core(source: str | None) -> tuple[Path, str]:
-    """The source distribution of the installed version; ``source`` is not asked for."""
+    """Fetches the source distribution of the installed version; ``source`` is ignored."""
     wanted = f"graphql-core=={version('graphql-core')}"
     root = CACHE / wanted
     if not root.exists():
@@ -51,9 +51,9 @@ def graphql_core(source: str | None) -> tuple[Path, str]:
 
 
 def strawberry(source: str | None) -> tuple[Path, str]:
-    """A commit of its repository: ``source``'s newest, or the installed version's tag.
+    """Fetches a commit of the repository: the newest of ``source``, or the tag of the installed version.
 
-    Only tests, settings and what the tests look up are taken: its package would stand before the installed one.
+    It extracts only the tests, the settings and the files that tests read: the package would shadow the installed one.
     """
     with tempfile.TemporaryDirectory() as folder:
         if source is None:
@@ -109,14 +109,14 @@ def environment() -> Path:
     """The interpreter of an environment with this project's packages and those that the tests need.
 
     Raises:
-        FetchError: the packages could not be fetched.
+        FetchError: The packages could not be fetched.
     """
     folder = CACHE / "environment"
     python, done = folder / "bin" / "python", folder / "requirements.txt"
     if not done.exists() or done.read_text() != REQUIREMENTS.read_text():
         venv.create(folder, clear=True, with_pip=True)
         packages = sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)})
-        # pip takes what stands there for installed, and so do the tests.
+        # pip and the tests see the packages of this project's environment through this file.
         (Path(packages) / "project.pth").write_text(sysconfig.get_path("purelib"))
         run([str(python), "-m", "pip", "install", "--quiet", "-r", str(REQUIREMENTS)])
         done.write_text(REQUIREMENTS.read_text())
@@ -124,7 +124,7 @@ def environment() -> Path:
 
 
 def unpack(archive: tarfile.TarFile, root: Path, strip: int = 0) -> None:
-    """Unpacks whole or not at all; ``strip`` is how many leading folders the names lose."""
+    """Unpacks the whole archive or nothing; ``strip`` is the number of leading folders removed from names."""
     unfinished = root.with_suffix(".unfinished")
     rmtree(unfinished, ignore_errors=True)
     for member in archive.getmembers():
@@ -134,10 +134,10 @@ def unpack(archive: tarfile.TarFile, root: Path, strip: int = 0) -> None:
 
 
 def run(command: Sequence[str]) -> bytes:
-    """What a command printed.
+    """Runs a command and returns its output.
 
     Raises:
-        FetchError: it failed.
+        FetchError: The command failed.
     """
     done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:

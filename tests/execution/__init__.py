@@ -1,1 +1,1 @@
-"""The breadth-first executor against graphql-core's: the same made-up operations on both, answers compared."""
+"""Differential tests: generated operations run on the breadth-first executor and on graphql-core's executor."""

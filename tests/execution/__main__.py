@@ -30,7 +30,7 @@ MOST_FAILURES = 20
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A part of the cases is done; ``failure`` describes one that failed."""
+    """Progress of one process; ``failure`` describes a failed case, if there is one."""
 
     cases: int
     fallen_back: int = 0
@@ -38,10 +38,10 @@ class Found:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Compares both executors on many cases; returns 1 where they differ."""
+    """Compares both executors on many cases; returns 1 if they differ."""
     parsed = parser().parse_args(arguments)
     real_rows = asyncio.run(fetched())
-    # Real rows cannot be sent to another process, only inherited.
+    # Records of PostgreSQL cannot be pickled; a forked process inherits them.
     context: Any = multiprocessing.get_context("fork")
     queue: Queue[Found] = context.Queue()
     until = time.monotonic() + parsed.minutes * 60
@@ -62,20 +62,20 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options."""
+    """Parser of the command line."""
     made = argparse.ArgumentParser(
         prog="python -m tests.execution",
-        description="Compares both executors on made-up operations; the case of a number is always the same.",
+        description="Compares both executors on generated operations. A number determines its case.",
     )
-    made.add_argument("--cases", type=int, default=100_000, help="how many; 100000 if absent")
-    made.add_argument("--first", type=int, default=0, help="the number of the first case; 0 if absent")
-    made.add_argument("--minutes", type=float, default=60.0, help="it ends then, done or not; 60 if absent")
-    made.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)), help="one a core if absent")
+    made.add_argument("--cases", type=int, default=100_000, help="number of cases; default 100000")
+    made.add_argument("--first", type=int, default=0, help="number of the first case; default 0")
+    made.add_argument("--minutes", type=float, default=60.0, help="time limit; default 60")
+    made.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)), help="default one per core")
     return made
 
 
 async def fetched() -> list[Any]:
-    """Rows of a PostgreSQL that lives for a moment."""
+    """Rows of a temporary PostgreSQL server."""
     with tempfile.TemporaryDirectory() as folder:
         server = EmbeddedPostgres(Path(folder) / "postgres", durable=False)
         await server.start()
@@ -86,7 +86,7 @@ async def fetched() -> list[Any]:
 
 
 def followed(workers: Sequence[Any], queue: "Queue[Found]", wanted: int) -> tuple[int, int]:
-    """Prints what the workers find until all are done; gives the failures and the cases."""
+    """Prints the findings of the workers until all are done; returns the numbers of failures and of cases."""
     began = shown = time.monotonic()
     failures = done = fallen_back = 0
     while done < wanted and (not queue.empty() or any(worker.is_alive() for worker in workers)):
@@ -107,15 +107,15 @@ def followed(workers: Sequence[Any], queue: "Queue[Found]", wanted: int) -> tupl
 
 
 def compare_cases(numbers: Sequence[int], real_rows: Sequence[Any], until: float, queue: "Queue[Found]") -> None:
-    """Goes through the cases of one process."""
-    # graphql-core's executor leaves coroutines and futures behind when a null makes them needless.
+    """Compares the cases of one process."""
+    # graphql-core's executor does not await coroutines and futures under a null that has propagated.
     warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     sys.unraisablehook = lambda _: None
     asyncio.run(_compare_cases(numbers, real_rows, until, queue))
 
 
 async def _compare_cases(numbers: Sequence[int], real_rows: Sequence[Any], until: float, queue: "Queue[Found]") -> None:
-    """As ``compare_cases``, on an event loop."""
+    """Runs ``compare_cases`` on an event loop."""
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     executor = counting()
     bench = Bench(executor, real_rows)
@@ -133,7 +133,7 @@ async def _compare_cases(numbers: Sequence[int], real_rows: Sequence[Any], until
 
 
 def counting() -> Any:
-    """The executor, with a count of the operations that it hands over."""
+    """Executor that counts the operations it hands to graphql-core's executor."""
 
     class CountingExecutor(BreadthFirstExecutor):
         fallen_back = 0

@@ -1,4 +1,4 @@
-"""Executes one operation on both executors and says where their answers differ."""
+"""Executes one operation on both executors and compares the responses."""
 
 import asyncio
 import json
@@ -31,8 +31,8 @@ from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from schema.execution import BatchField
-from tests.execution.chance import Situation
 from tests.execution.documents import Writer, Written
+from tests.execution.random_values import Situation
 from tests.execution.world import Root, world
 
 DEADLINE = 20.0
@@ -44,12 +44,12 @@ AMONG = "another error than the stock executor's"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What both executors are asked.
+    """A request for both executors.
 
     Attributes:
-        operation: the operation.
-        seed: of everything that happens in it.
-        trouble: percentage of the places where something goes wrong.
+        operation: the operation and its variables.
+        seed: determines all values and failures.
+        trouble: percentage of the positions with a failure or an odd value.
         waits: whether it is executed on an event loop.
     """
 
@@ -59,7 +59,7 @@ class Case:
     waits: bool
 
     def again(self) -> "Case":
-        """The same operation with another seed, the opposite of every truth and other numbers."""
+        """The same operation with another seed, inverted Boolean values and other numbers."""
         variables = changed(self.operation.variables)
         return replace(self, operation=replace(self.operation, variables=variables), seed=self.seed + 1)
 
@@ -71,12 +71,12 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What came of one execution: an answer for each event of a subscription, otherwise one.
+    """Outcome of one execution: one response, or one for each event of a subscription.
 
     Attributes:
-        results: the answers, or a single exception that execution raised.
-        effects: what mutations did, in order.
-        left: the names of tasks that still ran when the answer was there.
+        results: the responses, or the exception that execution raised.
+        effects: effects of the mutations, in order.
+        left: names of the tasks that still ran after the response.
     """
 
     results: Sequence[ExecutionResult | Exception]
@@ -88,7 +88,7 @@ class Execution:
 
 
 def changed(value: Any) -> Any:
-    """Another value of the same type; an even number stays even."""
+    """Another value of the same type. An even number stays even."""
     if isinstance(value, dict):
         return {name: changed(part) for name, part in value.items()}
     if isinstance(value, list):
@@ -99,11 +99,11 @@ def changed(value: Any) -> Any:
 
 
 class Bench:
-    """The world on both executors.
+    """The schema of ``tests.execution.world`` on both executors.
 
     Args:
         executor: the class that is compared with Strawberry's own.
-        rows: real rows of PostgreSQL.
+        rows: rows of PostgreSQL.
     """
 
     def __init__(self, executor: type[Any], rows: Sequence[Any]) -> None:
@@ -112,7 +112,7 @@ class Bench:
         self.schema: GraphQLSchema = world()._schema
 
     def case(self, chance: Random, size: int) -> Case:
-        """A case that ``chance`` decides."""
+        """A random case."""
         waits = chance.randrange(5) > 0
         operation = Writer(self.schema, chance, lambda field: waits or not may_wait(field), size).operation()
         if operation.text.startswith("subscription"):
@@ -120,9 +120,9 @@ class Bench:
         return Case(operation, chance.randrange(2**32), chance.choice(TROUBLES), waits)
 
     async def differences(self, case: Case) -> list[str]:
-        """What is wrong with the answers of the executor under test; nothing is the rule.
+        """Differences between the responses of both executors; empty if they agree.
 
-        The same document is asked for twice, with other values and other conditions: what was planned serves both.
+        The document is executed twice, with different variables, so that the second execution uses a cached plan.
         """
         document = parse(case.operation.text)
         found = await self._differences(case, document)
@@ -137,7 +137,7 @@ class Bench:
         found = list(compared(stock, tested))
         if found == [AMONG]:
             with lenient(self.schema):
-                # An iterable that breaks off hides what was wrong with its items before.
+                # An iterable that fails hides the errors of its earlier items.
                 known = [
                     await self._answer(case, document, StrawberryGraphQLCoreExecutionContext, breaks=breaks)
                     for breaks in (True, False)
@@ -165,7 +165,7 @@ class Bench:
         try:
             async with asyncio.timeout(DEADLINE):
                 results = [result async for result in _results(case, document, self.schema, options)]
-        except Exception as error:  # noqa: BLE001 # both have to raise the same
+        except Exception as error:  # noqa: BLE001 # both must raise the same
             results = [error]
         finally:
             await situation.loaders.close()
@@ -179,7 +179,7 @@ class Bench:
 async def _results(
     case: Case, document: DocumentNode, schema: GraphQLSchema, options: dict[str, Any]
 ) -> AsyncIterator[Any]:
-    """The answers, as Strawberry asks for them."""
+    """The responses, requested in the way Strawberry does."""
     (operation, *_) = (one for one in document.definitions if isinstance(one, OperationDefinitionNode))
     if operation.operation is OperationType.SUBSCRIPTION:
         events = await _if_awaitable(subscribe(schema, document, **options))
@@ -195,7 +195,7 @@ async def _results(
     answered: Any = execute(schema, document, **options)
     if not case.waits and optimized_is_awaitable(answered):
         answered.close()
-        raise RuntimeError("does not answer at once")
+        raise RuntimeError("synchronous execution returned an awaitable")
     yield await _if_awaitable(answered)
 
 
@@ -204,7 +204,7 @@ async def _if_awaitable(value: Any) -> Any:
 
 
 def may_wait(field: Any) -> bool:
-    """Whether a field may have to wait even where nothing else does."""
+    """Whether a field may wait regardless of ``Situation.waits``."""
     definition = field.extensions.get("strawberry-definition")
     if definition is None:
         return False
@@ -216,7 +216,7 @@ def may_wait(field: Any) -> bool:
 
 
 def compared(stock: Execution, tested: Execution) -> Iterator[str]:
-    """How two answers differ; ``AMONG`` alone where all else is well but another error survived."""
+    """Differences of two responses; only ``AMONG`` if they differ only in which error of a null is reported."""
     if stock.effects != tested.effects:
         yield f"effects: {stock.effects} and {tested.effects}"
     if len(stock.results) != len(tested.results):
@@ -240,14 +240,14 @@ def compared(stock: Execution, tested: Execution) -> Iterator[str]:
 
 
 def compared_errors(expected: ExecutionResult, given: ExecutionResult) -> Iterator[str]:
-    """How the errors of two answers with the same data differ."""
+    """Differences of the errors of two responses with equal data."""
     wanted, found = by_null(expected), by_null(given)
     if wanted.keys() != found.keys():
         yield f"nulls with errors: {sorted(map(str, wanted))} and {sorted(map(str, found))}"
         return
     for null, errors in found.items():
         if null is None and all(error.path is None for error in errors):
-            # The request was refused: nothing failed that could hide another failure.
+            # The request was rejected: no failure can hide another one.
             if list(map(described, errors)) != list(map(described, wanted[null])):
                 yield f"request errors: {errors}"
         elif len(errors) != 1:
@@ -257,7 +257,7 @@ def compared_errors(expected: ExecutionResult, given: ExecutionResult) -> Iterat
 
 
 def by_null(result: ExecutionResult) -> dict[tuple[str | int, ...] | None, list[GraphQLError]]:
-    """The errors by the outermost null that they stand for; None for those that stand for none."""
+    """Errors by the outermost null that they cause; None for errors that cause no null."""
     found: dict[tuple[str | int, ...] | None, list[GraphQLError]] = {}
     for error in result.errors or ():
         found.setdefault(null_of(result.data, error.path), []).append(error)
@@ -265,7 +265,7 @@ def by_null(result: ExecutionResult) -> dict[tuple[str | int, ...] | None, list[
 
 
 def null_of(data: Any, path: Sequence[str | int] | None) -> tuple[str | int, ...] | None:
-    """Where on the way of a path the first null stands."""
+    """Path of the first null along a path, or None."""
     if path is None:
         return None
     for depth in range(len(path) + 1):
@@ -277,13 +277,13 @@ def null_of(data: Any, path: Sequence[str | int] | None) -> tuple[str | int, ...
 
 
 def described(error: GraphQLError) -> tuple[Any, ...]:
-    """What of an error is compared; batches are not cut alike, so that they may have other sizes."""
+    """The compared parts of an error. Sizes of batches are left out, since the executors may split them differently."""
     locations = [(location.line, location.column) for location in error.locations or ()]
     return PARENTS.sub("", error.message), tuple(error.path or ()), tuple(locations), repr(error.extensions)
 
 
 def unfounded(tested: Execution, known: Sequence[Execution]) -> Iterator[str]:
-    """Errors of things that did not fail; ``known`` are answers that together tell all that did."""
+    """Errors without a failure behind them; ``known`` are responses that together contain all failures."""
     for given, *others in zip(tested.results, *(answer.results for answer in known), strict=True):
         assert isinstance(given, ExecutionResult)
         errors = [error for other in others for error in other.errors or ()]
@@ -291,15 +291,15 @@ def unfounded(tested: Execution, known: Sequence[Execution]) -> Iterator[str]:
         failed = {tuple(error.path or ()) for error in errors}
         for error in given.errors or ():
             path = tuple(error.path or ())
-            # Where null may stand everywhere, none of it is an error.
+            # In a lenient schema a null causes no error.
             is_null = path not in failed and any(null_of(other.data, path) == path for other in others)
             if described(error) not in descriptions and not (error.message.startswith(NULL) and is_null):
-                yield f"nothing failed so: {error!r}"
+                yield f"unfounded error: {error!r}"
 
 
 @contextmanager
 def lenient(schema: GraphQLSchema) -> Iterator[None]:
-    """Allows null in every place of an answer: each failure then shows by itself."""
+    """Makes every field and item nullable, so that each failure is reported."""
     fields = [
         field
         for one in schema.type_map.values()
@@ -318,19 +318,19 @@ def lenient(schema: GraphQLSchema) -> Iterator[None]:
 
 
 def nullable(type_: Any) -> Any:
-    """The type without any non-null."""
+    """The type without non-null wrappers."""
     if isinstance(type_, GraphQLNonNull):
         return nullable(type_.of_type)
     return GraphQLList(nullable(type_.of_type)) if isinstance(type_, GraphQLList) else type_
 
 
 def dumped(data: Any) -> str:
-    """The bytes that are compared, in the order of the answer."""
+    """The data as JSON, in the order of the response."""
     return orjson.dumps(data, default=repr).decode()
 
 
 def shown(result: ExecutionResult | Exception) -> str:
-    """An answer for a person."""
+    """A response as readable text."""
     if isinstance(result, Exception):
         return f"raised {result!r}"
     errors = "".join(f"\n    {described(error)}" for error in result.errors or ())

@@ -1,7 +1,7 @@
-"""Writes operations that are valid for a schema, with variables that mostly are too.
+"""Generates operations that are valid for a schema, with variables that are mostly valid.
 
-Only valid documents are made, by construction: a response key always stands for one field with one set of arguments and
-one type, wherever it is used in a document, so that fields that meet under one key can be merged.
+Documents are valid by construction: throughout a document, a response key stands for one field with one set of
+arguments and one type, so that fields under one key can be merged.
 """
 
 from collections.abc import Callable, Sequence
@@ -52,7 +52,7 @@ WRONG: Sequence[Any] = (None, 3, 2**31, "RED", "wrong", 1.5, True, [], {}, [None
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An operation to ask for."""
+    """A generated operation."""
 
     text: str
     variables: dict[str, Any]
@@ -61,7 +61,7 @@ class Written:
 
 @dataclass
 class Variable:
-    """A variable of the operation that is written."""
+    """A variable of the generated operation."""
 
     name: str
     declared: str
@@ -69,13 +69,13 @@ class Variable:
 
 
 class Writer:
-    """Writes one operation.
+    """Generates one operation.
 
     Args:
-        schema: what can be asked for.
-        chance: decides everything.
-        keep: the fields that may be asked for.
-        size: how many fields at most; a few more come where something has to be selected.
+        schema: the schema.
+        chance: source of randomness.
+        keep: returns whether a field may be selected.
+        size: maximum number of fields; exceeded where a selection would be empty.
     """
 
     def __init__(self, schema: GraphQLSchema, chance: Random, keep: Keep, size: int) -> None:
@@ -126,7 +126,7 @@ class Writer:
         fields = self._fields(parent, depth)
         if roll < 30 or not fields:
             return f"{self._key(('__typename', '', 'String!'))}__typename{self._condition()}"
-        # The same field again, with another selection: both are merged.
+        # A field selected twice, with different selections that are merged.
         again = [name for name in self._asked.get(str(parent), ()) if name in fields]
         name = self._chance.choice(again) if again and self._happens(25) else self._chance.choice(list(fields))
         self._asked.setdefault(str(parent), []).append(name)
@@ -148,13 +148,13 @@ class Writer:
         returned: Any = get_named_type(definition.type)
         if not is_composite_type(returned):
             return asked
-        # Lists of the schema's own parts are long.
+        # Lists of introspection are long.
         return f"{asked} {self._selection(returned, min(depth - 1, 2 if returned.name in introspection_types else 9))}"
 
     def _key(self, identity: tuple[str, ...]) -> str:
-        """``alias: `` or nothing, so that the key stands for this only."""
+        """``alias: `` or empty text, so that the response key stands for this field only."""
         name = identity[0]
-        # Now and then the name of another field, or one that Python knows.
+        # Some keys equal the name of another field or a name of Python.
         keys = [name, name, name, self._chance.choice(("id", "name", "rank", "items", "None", "v", "self", "r"))]
         keys = [key for key in keys if self._keys.get(key, identity) == identity]
         key = self._chance.choice(keys) if keys else f"k{len(self._keys)}"
@@ -186,14 +186,14 @@ class Writer:
         return f"...{name}{self._condition()}"
 
     def _overlapping(self, parent: Any) -> list[Any]:
-        """The types that a fragment may be on."""
+        """Possible type conditions of a fragment."""
         own = self._possible(parent)
         found = [
             one
             for one in self._schema.type_map.values()
             if is_composite_type(one) and one.name not in introspection_types and own & self._possible(one)
         ]
-        # A fragment on the type itself, or on what it is a part of, is always taken.
+        # The type itself is always a valid type condition.
         return [*found, parent]
 
     def _possible(self, composite: Any) -> set[str]:
@@ -236,7 +236,7 @@ class Writer:
         return self._chance.choice(literals)
 
     def _variable(self, of: Any, has_default: bool) -> str:
-        """The name of a variable that may stand where the type is expected."""
+        """Name of a variable that is allowed where the type is expected."""
         place = f"{of}{'=' if has_default else ''}"
         known = self._variables.setdefault(place, [])
         if known and self._happens(50):
@@ -261,7 +261,7 @@ class Writer:
         roll = self._chance.randrange(100)
         if roll < 2:
             return self._chance.choice(WRONG)
-        # Explicitly null where a default would have been taken: the field fails, if not the request.
+        # An explicit null in place of a default: the field or the request fails.
         if roll < 4 or (roll < 12 and bare is of):
             return None
         return self._plain(bare, 2)

@@ -1,4 +1,4 @@
-"""Makes a counterexample small enough to be read."""
+"""Reduces a failing case to a readable size."""
 
 import re
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ MOST_TRIES = 3000
 
 
 async def explained(bench: Bench, case: Case) -> str:
-    """The smallest case found that fails as this one does, with what is wrong and both answers."""
+    """The smallest failing case found, with the differences and both responses."""
     small = await reduced(bench, case)
     return "\n".join([str(small), *await bench.differences(small)])
 
 
 async def reduced(bench: Bench, case: Case) -> Case:
-    """The smallest case found that still fails, by leaving out one part after the other."""
+    """The smallest failing case found by removing one part after the other."""
     document: Any = parse(case.operation.text)
     candidates = smaller(document)
     for _ in range(MOST_TRIES):
@@ -38,7 +38,7 @@ async def reduced(bench: Bench, case: Case) -> Case:
 
 
 def _pruned(document: Any) -> Any:
-    """The document without fragments and variables that nothing asks for."""
+    """The document without unused fragments and variables."""
     while True:
         text = print_ast(document)
         unused = {one.name.value for one in document.definitions if one.name and f"fragment {one.name.value} " in text}
@@ -62,7 +62,7 @@ def _written(document: Any, operation: Written) -> Written:
 
 
 def smaller(node: Any) -> Iterator[Any]:
-    """The node with one part less, large parts first; some of them are invalid."""
+    """Copies of the node with one part removed, large parts first. Some copies are invalid."""
     if isinstance(node, SelectionSetNode):
         if len(node.selections) > 1:
             yield from _without(node, "selections")
@@ -71,7 +71,7 @@ def smaller(node: Any) -> Iterator[Any]:
                 yield _with(node, "selections", index, one.selection_set.selections)
         yield from _inside(node, "selections")
         return
-    # The first definition is the operation that is asked for.
+    # The first definition is the executed operation.
     yield from _without(node, "definitions", first=1)
     for name in ("directives", "arguments"):
         yield from _without(node, name)
@@ -93,6 +93,6 @@ def _inside(node: Any, name: str) -> Iterator[Any]:
 
 
 def _with(node: Any, name: str, index: int, parts: Any) -> Any:
-    """The node with the part at an index replaced by others."""
+    """A copy of the node with the part at an index replaced by others."""
     old = tuple(getattr(node, name))
     return replace(node, **{name: (*old[:index], *parts, *old[index + 1 :])})

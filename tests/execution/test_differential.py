@@ -1,4 +1,4 @@
-"""Both executors answer the same; ``python -m tests.execution`` asks far more."""
+"""Both executors return the same responses; ``python -m tests.execution`` compares far more cases."""
 
 import gc
 import warnings
@@ -17,7 +17,7 @@ from tests.execution.reduction import explained
 from tests.execution.world import rows
 
 EXAMPLES = 500
-# What fails is made smaller by leaving out parts of the document, which is quicker and ends with less.
+# Hypothesis does not shrink: removing parts of the document is faster and yields smaller cases.
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
@@ -33,7 +33,7 @@ def bench(real_rows: Sequence[Any]) -> Bench:
 
 @pytest.fixture
 def _collected() -> Iterator[None]:
-    """Coroutines of executions that broke off are collected here, not in a test that has nothing to do with them."""
+    """Collects coroutines of aborted executions here, so that their warnings do not appear in an unrelated test."""
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -45,7 +45,7 @@ def _collected() -> Iterator[None]:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), phases=PHASES)
 @given(chance=st.randoms(use_true_random=False))
-async def test_both_executors_answer_the_same(bench: Bench, chance: Random) -> None:
+async def test_both_executors_return_the_same_response(bench: Bench, chance: Random) -> None:
     case = bench.case(chance, 12)
 
     if await bench.differences(case):

@@ -1,4 +1,4 @@
-"""What the comparison with graphql-core's executor cannot show: plans, natives, what is read off, and what is told."""
+"""Features that graphql-core's executor lacks: plans, native values, batches, prefetched values and tracing."""
 
 # As for schema.*: strawberry.field() is declared to return Any.
 # mypy: allow-untyped-decorators
@@ -89,7 +89,7 @@ class Query:
 
 
 class Executor(BreadthFirstExecutor):
-    """Counts what it hands over."""
+    """Records the operations that it hands to graphql-core's executor."""
 
     native_scalars: ClassVar[Mapping[str, NativeScalar]] = {"DateTime": NativeScalar(datetime, UTC)}
     handed_over: ClassVar[list[str]] = []
@@ -134,7 +134,7 @@ async def test_a_plan_made_for_one_caller_serves_another(schema: strawberry.Sche
         assert data == {"animals": [{"name": "Anna" if sees else "A", "loud": "ANNA"}]}
 
 
-async def test_conditions_have_plans_of_their_own(schema: strawberry.Schema) -> None:
+async def test_conditions_have_separate_plans(schema: strawberry.Schema) -> None:
     document = parse("query($yes:Boolean!){animals{name @include(if:$yes) loud @skip(if:$yes)}}")
     core: GraphQLSchema = schema._schema
     for yes in (True, False, True):
@@ -149,7 +149,7 @@ async def test_conditions_have_plans_of_their_own(schema: strawberry.Schema) -> 
     assert len(plans_of(core)) == 1
 
 
-async def test_requests_at_the_same_time_share_a_plan_and_nothing_else(schema: strawberry.Schema) -> None:
+async def test_concurrent_requests_share_only_a_plan(schema: strawberry.Schema) -> None:
     text = "{animals{name friend{name friend{name}}}}"
     asked = [
         context(*(Animal(f"{n}a", friend=Animal(f"{n}b")) for _ in range(n)), sees=n % 2 == 0) for n in range(1, 9)
@@ -161,7 +161,7 @@ async def test_requests_at_the_same_time_share_a_plan_and_nothing_else(schema: s
         assert given.calls == [n, n]
 
 
-async def test_plans_are_of_one_schema_and_bounded(schema: strawberry.Schema) -> None:
+async def test_plans_belong_to_one_schema_and_are_bounded(schema: strawberry.Schema) -> None:
     plans = plans_of(schema._schema)
     plans._max_operations = 3
     for n in range(10):
@@ -169,29 +169,29 @@ async def test_plans_are_of_one_schema_and_bounded(schema: strawberry.Schema) ->
     assert len(plans) == 3
     other = strawberry.Schema(Query, execution_context_class=Executor)
     assert plans_of(other._schema) is not plans
-    assert len(pickle.loads(pickle.dumps(plans))) == 0  # its own
+    assert len(pickle.loads(pickle.dumps(plans))) == 0  # a copy starts without plans
 
 
-async def test_natives_go_out_as_they_are_and_only_they(schema: strawberry.Schema) -> None:
+async def test_only_native_values_are_not_serialized(schema: strawberry.Schema) -> None:
     elsewhere = NOON.astimezone(timezone(timedelta(hours=-5)))
     data = await ask(schema, "{animals{seen}}", context(Animal("a"), Animal("b", seen=elsewhere)))
     assert [animal["seen"] for animal in data["animals"]] == [NOON, "2026-11-23T07:00:00-05:00"]
 
 
-async def test_a_value_that_is_none_of_the_scalars_is_an_error_of_its_own(schema: strawberry.Schema) -> None:
+async def test_a_value_that_a_scalar_rejects_is_an_error_of_its_field(schema: strawberry.Schema) -> None:
     given = context(Animal("a"), Animal("b", seen="never"))
     result = await schema.execute("{animals{name seen}}", context_value=given)
     assert result.data is None
     assert [(error.path) for error in result.errors or ()] == [["animals", 1, "seen"]]
 
 
-async def test_functions_are_told_what_is_selected(schema: strawberry.Schema) -> None:
+async def test_batch_functions_receive_the_selection(schema: strawberry.Schema) -> None:
     given = context(Animal("a"))
     await ask(schema, "{animals{food{...on Animal{name} friend{loud}} meal:food{seen}}}", given)
     assert given.selected == [{"name": {}, "friend": {"loud": {}}, "seen": {}}]
 
 
-async def test_what_all_have_brought_is_not_asked_for(schema: strawberry.Schema) -> None:
+async def test_prefetched_values_are_not_loaded(schema: strawberry.Schema) -> None:
     with_friends = [Animal("a", friend=Animal("b")) for _ in range(3)]
     given = context(*with_friends)
     data = await ask(schema, "{animals{prefetched{name}}}", given)
@@ -205,7 +205,7 @@ async def test_what_all_have_brought_is_not_asked_for(schema: strawberry.Schema)
 
 @dataclass
 class RecordingSpan:
-    """Records its calls."""
+    """Span that records its calls."""
 
     line: list[Any]
 
@@ -221,7 +221,7 @@ class RecordingSpan:
 
 
 class RecordingTracer:
-    """Records the spans in the order in which they start."""
+    """Tracer that records the spans in the order of their starts."""
 
     def __init__(self) -> None:
         self.lines: list[list[Any]] = []
@@ -242,14 +242,14 @@ async def test_a_tracer_has_one_span_for_each_field(schema: strawberry.Schema) -
     assert (metrics.calls, metrics.parents) == (1, 2)
 
 
-def test_what_never_waits_needs_no_event_loop(schema: strawberry.Schema) -> None:
+def test_an_operation_that_never_waits_needs_no_event_loop(schema: strawberry.Schema) -> None:
     given = SimpleNamespace(animals=[Animal("Anna")], sees=True, tracer=None)
     result = schema.execute_sync("{animals{name loud} __typename}", context_value=given)
     assert result.data == {"animals": [{"name": "Anna", "loud": "ANNA"}], "__typename": "Query"}
     assert Executor.handed_over == []
 
 
-@pytest.mark.asyncio(loop_scope="function")  # with no tasks but its own
+@pytest.mark.asyncio(loop_scope="function")  # a new loop has no other tasks
 async def test_a_cancelled_request_leaves_no_task_behind(schema: strawberry.Schema) -> None:
     given = context(Animal("a"))
     before = asyncio.all_tasks()
@@ -273,10 +273,10 @@ def test_an_abandoned_run_closes_the_coroutines_of_resolvers(schema: strawberry.
     assert [str(warning.message) for warning in caught] == []
 
 
-# What other tests have left is collected here, and may complain.
+# Objects of earlier tests are collected here and may cause warnings.
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-async def test_an_answer_leaves_nothing_for_the_garbage_collector(schema: strawberry.Schema) -> None:
-    """Objects in cycles stay until a collection, which takes the longer the more of them there are."""
+async def test_a_response_leaves_nothing_for_the_garbage_collector(schema: strawberry.Schema) -> None:
+    """Reference cycles stay in memory until a collection, whose duration grows with their number."""
     document = parse("{ animals { name loud friend { name } food { name } } }")
 
     async def answer() -> None:
@@ -298,8 +298,8 @@ async def test_an_answer_leaves_nothing_for_the_garbage_collector(schema: strawb
         gc.enable()
 
 
-def test_fields_come_by_their_values_as_declared(schema: strawberry.Schema) -> None:
-    """Should Strawberry change how it marks its own resolvers, everything would go the slow way, unseen."""
+def test_fields_are_resolved_as_declared(schema: strawberry.Schema) -> None:
+    """If Strawberry changes how it marks default resolvers, attributes silently lose their fast path."""
     executor: Any = Executor.build(
         schema._schema, parse("{animals{name loud seen friend{name}}}"), context_value=context(), root_value=None
     )

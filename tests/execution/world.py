@@ -1,7 +1,7 @@
-"""A schema with every feature that an executor has to know, whose objects are made up as they are asked for.
+"""A schema with every feature of an executor. Resolvers generate its objects.
 
-Objects are known by keys, which name the way to them; ``tests.execution.chance`` says what each of their fields
-answers. No name here means anything.
+The key of an object is its path; ``tests.execution.random_values`` derives the values of its fields from the key.
+Names have no meaning.
 """
 
 # As for schema.*: strawberry.field() is declared to return Any.
@@ -27,12 +27,12 @@ from integrations.records.columns import Column, View
 from resolvers.actor import Role
 from resolvers.selection import Selected
 from schema.fields.batching import batched, masked, read
-from tests.execution.chance import Problem, Situation, Values, later, many, one_of
+from tests.execution.random_values import Problem, Situation, Values, later, many, one_of
 
 Info = strawberry.Info[Situation, None]
 T = TypeVar("T")
 
-# Sixty-four rows in which nothing is missing that a column may hold.
+# 64 rows with every kind of value that a column can hold.
 ROWS = """
 SELECT n::bigint AS id,
        CASE WHEN n % 7 = 0 THEN NULL ELSE 'row ' || n END AS name,
@@ -59,7 +59,7 @@ Even = NewType("Even", int)
 
 
 def even(value: Any) -> int:
-    """Both ways of the scalar ``Even``."""
+    """Parses and serializes the scalar ``Even``."""
     if not isinstance(value, int) or value % 2:
         raise ValueError(f"{value!r} is not even")
     return value
@@ -96,7 +96,7 @@ class SheetRecord(View):
     rank = Column[int | None]()
     colour = Column[Colour | None]()
     texts = Column[list[str | None]]()
-    # Not every map has it.
+    # Missing in some maps.
     size = Column[float]()
 
 
@@ -107,7 +107,7 @@ def sheet(situation: Situation, key: str) -> SheetRecord:
     return SheetRecord({"key": key, **made})
 
 
-# What fields answer with.
+# Values of fields.
 
 INT = one_of(0, 1, -7, 2**31 - 1, -(2**31), odd=[True, "12", "odd", 1.0, 1.5, 2**31, -(2**31) - 1, float("nan")])
 FLOAT = one_of(0.0, 1.5, -2.25, 1e300, 7, odd=[float("nan"), float("inf"), -float("inf"), True, "1.5", "odd"])
@@ -135,11 +135,11 @@ CRATE = Values(lambda situation, lot, key: Box.of(situation, key, COLOUR))
 SHEET = {"name": TEXT, "rank": INT, "colour": COLOUR, "texts": many(TEXT, stored=True), "size": FLOAT}
 
 
-# The ways in which a field may be declared.
+# Declarations of fields.
 
 
 def asked(values: Values, **options: Any) -> Any:
-    """A field with a resolver that answers at once or not, as it falls out."""
+    """A field whose resolver returns a value or an awaitable at random."""
 
     def resolver(root: Any, info: Info) -> Any:
         return info.context.answer(key_of(root), info.field_name, values)
@@ -148,7 +148,7 @@ def asked(values: Values, **options: Any) -> Any:
 
 
 def awaited(values: Values, **options: Any) -> Any:
-    """A field whose resolver is a coroutine function; it has arguments too."""
+    """A field with an argument whose resolver is a coroutine function."""
 
     async def resolver(root: Any, info: Info, turns: int = 1) -> Any:
         await later(None, min(turns, 5))
@@ -158,7 +158,7 @@ def awaited(values: Values, **options: Any) -> Any:
 
 
 def gathered(name: str, values: Values, **options: Any) -> Any:
-    """A field of all parents: a value or exception for each, one exception for all, or the wrong number."""
+    """A batched field: returns a value or exception for each parent, or a wrong number; or raises for all."""
 
     async def function(
         context: Any,
@@ -170,7 +170,7 @@ def gathered(name: str, values: Values, **options: Any) -> Any:
         await later(None, lot.below(3))
         if lot.happens(context.trouble):
             if lot.happens(50):
-                raise Problem(f"{name} has nothing for anybody")
+                raise Problem(f"{name} has no values")
             return [None] * (len(parents) + 1)
         return [context.value(context.lot(key_of(p), name, salt), key_of(p), name, values) for p in parents]
 
@@ -178,7 +178,7 @@ def gathered(name: str, values: Values, **options: Any) -> Any:
 
 
 def narrow(name: str) -> Any:
-    """A field of all parents that answers with no more columns than are asked for, if that is known."""
+    """A batched field that returns only the selected columns, if the selection is known."""
 
     async def function(context: Any, parents: Sequence[Any], *, selected: Selected = None) -> list[Any]:
         def cut(key: str) -> SheetRecord:
@@ -193,7 +193,7 @@ def narrow(name: str) -> Any:
 
 
 def attempted(record: Any, column: str) -> Any:
-    """A column's value, or the error of a map that does not have it."""
+    """A column's value, or the error of a map without it."""
     try:
         return getattr(record, column)
     except KeyError as error:
@@ -201,10 +201,10 @@ def attempted(record: Any, column: str) -> Any:
 
 
 def seen_by(context: Any) -> Callable[[Any], Any] | None:
-    """How the caller sees a row's name: as it is, in part, not at all; or nobody can say."""
+    """Mask of a row's name: none, a part, null or another type; raises at random."""
     lot = context.lot("seen by")
     if lot.happens(context.trouble // 2):
-        raise Problem("nobody knows how it may be seen")
+        raise Problem("the mask is unknown")
     ways: list[Callable[[Any], Any] | None] = [None, lambda row: row.name[:2], lambda _row: None, lambda row: row.rank]
     way: Callable[[Any], Any] | None = lot.of(ways)
     return way
@@ -217,13 +217,13 @@ def key_of(root: Any) -> str:
 
 
 class Root(NamedTuple):
-    """The root value; loaders do not take None for a parent."""
+    """The root value; loaders do not accept None as a parent."""
 
     key: str = "root"
 
 
 class Allowed(BasePermission):
-    """Denies by chance, at once."""
+    """Denies access at random."""
 
     message = "not allowed"
     error_extensions = {"code": "DENIED"}  # noqa: RUF012 # as Strawberry declares it
@@ -233,7 +233,7 @@ class Allowed(BasePermission):
 
 
 class AllowedLater(BasePermission):
-    """Denies by chance, after a while."""
+    """Denies access at random, asynchronously."""
 
     message = "not allowed in the end"
 
@@ -241,12 +241,12 @@ class AllowedLater(BasePermission):
         await asyncio.sleep(0)
         lot = info.context.lot(key_of(source), info.field_name, "allowed later")
         if lot.happens(info.context.trouble // 2):
-            raise Problem(f"{info.field_name}: nobody knows who may")
+            raise Problem(f"{info.field_name}: the permission is unknown")
         return not lot.happens(info.context.trouble)
 
 
 class Wrapped(FieldExtension):
-    """Changes texts, at once or later as the resolver does."""
+    """Changes texts, synchronously or asynchronously as the resolver does."""
 
     def resolve(self, next_: Any, source: Any, info: Any, **kwargs: Any) -> Any:
         return self._changed(next_(source, info, **kwargs))
@@ -395,12 +395,12 @@ class Branch(Named):
 
     @classmethod
     def of(cls, key: str) -> "Branch":
-        """A branch of which the key is all; batched fields have no attributes."""
+        """A branch with a key only; batched fields have no attributes."""
         branch = cls.__new__(cls)
         branch.key = key
         return branch
 
-    @strawberry.field(description="Where it stands.")
+    @strawberry.field(description="Its path in the response.")
     def place(self, info: Info) -> str:
         path: Any = info.path
         parts = []
@@ -409,11 +409,11 @@ class Branch(Named):
             path = path.prev
         return " < ".join(parts)
 
-    @strawberry.field(description="What was asked of it.")
+    @strawberry.field(description="Its selection.")
     def chosen(self, info: Info) -> "Choice":
         return Choice(fields=[repr(chosen) for chosen in info.selected_fields], python=info.python_name)
 
-    @strawberry.field(description="Says what it was given.")
+    @strawberry.field(description="Returns its arguments as text.")
     def echo(
         self,
         number: int | None = None,
@@ -430,16 +430,16 @@ class Branch(Named):
     ) -> str:
         return repr((number, text, size, flag, identity, colours, evens, look, point, way, chain))
 
-    @strawberry.field(description="Says where it was sent.")
+    @strawberry.field(description="Returns its arguments as text.")
     def go(self, point: Point, way: Way | None = None) -> str:
         return repr((point, way))
 
-    @strawberry.field(description="Has to be given something.")
+    @strawberry.field(description="Has required arguments.")
     def needs(self, number: int, look: Filter, texts: list[str]) -> str | None:
         return repr((number, look, texts))
 
 
-@strawberry.type(description="What a resolver sees of the selection below it.")
+@strawberry.type(description="The selection as a resolver sees it.")
 class Choice:
     fields: list[str]
     python: str
@@ -476,7 +476,7 @@ class Sheet(Named):
     batched_text: str = gathered("batched_text", TEXT)
 
 
-@strawberry.type(description="Is not always sure what it is.")
+@strawberry.type(description="Fails at random to recognize its type.")
 class Moody:
     key: strawberry.Private[str]
     mood: str | None = asked(TEXT)
@@ -492,7 +492,7 @@ class Moody:
         return later(known, 1) if info.context.waits and lot.happens(30) else known
 
 
-@strawberry.interface(description="Says its type's name itself.")
+@strawberry.interface(description="Resolves the name of its type.")
 class Shape:
     key: strawberry.Private[str]
     area: float = asked(FLOAT)
@@ -582,13 +582,13 @@ class Query:
     def beads(self) -> list[Bead]:
         return [bead(number) for number in range(1, 6)]
 
-    @strawberry.field(description="Says what it was given.")
+    @strawberry.field(description="Returns its arguments as text.")
     def echo(self, look: Filter, others: list[Filter | None] | None = None) -> str | None:
         return repr((look, others))
 
 
 def changed(values: Values, name: str) -> Callable[..., Any]:
-    """A mutation that takes its time and leaves a trace."""
+    """A mutation that waits and records its effects."""
 
     async def resolver(info: Info, number: int = 0) -> Any:
         effects, key = info.context.effects, f"{name} {number}"
@@ -607,14 +607,14 @@ class Mutation:
     remove: int = strawberry.mutation(resolver=changed(INT, "remove"), description="Removes.")
     empty: list[Leaf] | None = strawberry.mutation(resolver=changed(many(LEAF), "empty"), description="Empties.")
 
-    @strawberry.mutation(description="At once.")
+    @strawberry.mutation(description="Synchronous.")
     def touch(self, info: Info, number: int = 0) -> str | None:
         info.context.effects.append(f"touch {number}")
         answered: str | None = info.context.answer(f"touch {number}", "touch", TEXT)
         return answered
 
 
-@strawberry.type(description="Tells.")
+@strawberry.type(description="Streams.")
 class Subscription:
     @strawberry.subscription(description="Some branches.")
     async def branches(self, info: Info, count: int = 2) -> AsyncIterator[Branch]:
@@ -624,7 +624,7 @@ class Subscription:
 
 
 def world() -> strawberry.Schema:
-    """The schema; to be built once, since Strawberry's relay fields cannot be built twice."""
+    """Builds the schema. It can be built only once, since Strawberry's relay fields cannot be built twice."""
     return strawberry.Schema(
         Query,
         Mutation,
@@ -637,7 +637,7 @@ def world() -> strawberry.Schema:
 
 
 async def rows(address: str) -> list[Any]:
-    """Rows as PostgreSQL's driver makes them."""
+    """Rows as PostgreSQL's driver returns them."""
     connection = await asyncpg.connect(address, record_class=RowRecord)
     try:
         fetched: list[Any] = await connection.fetch(ROWS)

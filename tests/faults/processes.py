@@ -15,7 +15,7 @@ from integrations.stores.postgres.manager import PostgresManager
 from integrations.stores.redis.manager import RedisManager
 
 Manager = PostgresManager | Neo4jManager | RedisManager
-AT_ONCE = 0.1  # seconds; below any timeout in play
+AT_ONCE = 0.1  # seconds; below every timeout that applies
 
 
 @contextmanager
@@ -61,7 +61,7 @@ async def timed(call: Awaitable[object], error: type[Exception]) -> float:
 
 
 def percentile_95(seconds: Sequence[float]) -> float:
-    """95th percentile, since a single stall of a busy machine says nothing."""
+    """95th percentile, since a single stall of a busy machine is not significant."""
     return sorted(seconds)[len(seconds) * 95 // 100]
 
 

@@ -115,7 +115,7 @@ class Running:
         return (await health.lag(self.stores.postgres)).messages == 0
 
     async def recovers(self) -> None:
-        """Waits until all is well, without a restart of any process."""
+        """Waits until all stores are available and the graph is current, without a restart of a process."""
         pids = self.gateway.pid, self.projector.pid
         await eventually(self.is_well, RECOVERY_SECONDS)
         assert (self.gateway.pid, self.projector.pid) == pids
@@ -196,7 +196,7 @@ async def running(
 
 @pytest.fixture
 async def well(running: Running) -> AsyncIterator[Running]:
-    """Everything runs; it also does after the test, in every case."""
+    """Running processes and stores, restored after the test."""
     # From the second time on the graph responds in milliseconds: the first plan is not part of the measurement.
     await eventually(lambda: source_is(running, DELIVERED, "GRAPH"))
     yield running
@@ -335,7 +335,7 @@ async def test_concurrent_requests_do_not_delay_one_another(well: Running) -> No
 
 
 async def test_requests_before_the_shutdown_are_completed(well: Running, settings: Settings, tmp_path: Path) -> None:
-    """Given requests that wait for the records, when the gateway is asked to end, then it first completes them."""
+    """Given requests that wait for the records, when the gateway receives SIGTERM, then it first completes them."""
     async with serve(settings, tmp_path, "ending") as (gateway, client):
         api = Api(client)
         with frozen(well.servers["database"]):
@@ -346,7 +346,7 @@ async def test_requests_before_the_shutdown_are_completed(well: Running, setting
             assert not any(task.done() for task in (*requests, ending))
         responses = await asyncio.gather(*requests)
         await asyncio.wait_for(ending, 10)
-        # It ends by the signal itself once all is done; a gateway that had to be forced would end by SIGKILL.
+        # It ends by the signal once all requests are complete; a forced end would be by SIGKILL.
         assert await gateway.wait() == -signal.SIGTERM
         with pytest.raises(httpx.TransportError):
             await client.get("/health/live")

@@ -1,6 +1,6 @@
 """The recount on small texts with results worked out by hand from the domain's rules.
 
-If it were wrong or shared code with the product, its agreement with the product would prove nothing.
+The recount must be correct and share no code with the product: otherwise its agreement proves nothing.
 """
 
 import ast
@@ -165,7 +165,7 @@ def test_loaded_beats_not_seen_on_the_same_flight_whichever_is_later() -> None:
 
 
 def test_a_no_show_has_not_flown() -> None:
-    """``docs/DOMAIN.md#rule-9``: taken off again. The BUM alone changes no state; the withdrawn authority counts."""
+    """``docs/DOMAIN.md#rule-9``: offloaded. The BUM alone changes no state; the withdrawn authority counts."""
     withdrawn = TRANSFER.replace("231207", "231830").replace("BSM\n.V", "BSM\nCHG\n.V").replace(".S/Y", ".S/N")
     order = ".PTYKMCM 231831\nBUM\n.V/1TPTY\n.F/CM758/23NOV/GRU\n.N/0230456781001\nENDBUM\n"
     off = bpm("1TPTY", "R/AG2/D5/23NOV/1840Z/ST9", flights=BOTH, tags=".B/OFF/0230456781001")
@@ -226,7 +226,7 @@ RUSH_LOADED = bpm("1LPTY", "R/AG2/D5/24NOV/1000Z/ST9", flights=(".F/CM702/24NOV/
 
 
 def test_a_rush_tag_is_another_tag_of_the_same_bag() -> None:
-    """``docs/DOMAIN.md#rule-11``, also if its scans or its message come first."""
+    """``docs/DOMAIN.md#rule-11``, even if its scans or its message arrive first."""
     left = bpm("1TPTY", "H/AG2/D9/23NOV/1900Z/STORE", flights=BOTH, tags=".B/ONA/0230456781001")
     texts = (LOCAL, TRANSFER, LOADED_MIA, OFF_335, IN, left, RUSH)
     tagged = result(*texts)
@@ -243,7 +243,7 @@ def test_a_rush_tag_is_another_tag_of_the_same_bag() -> None:
 
 
 def test_a_missed_flight_is_not_part_of_the_journey() -> None:
-    """``docs/DOMAIN.md#rule-14``: loaded on it and taken off again, then sent with another one from there."""
+    """``docs/DOMAIN.md#rule-14``: loaded and offloaded, then sent on another flight from the same airport."""
     off = bpm("1TPTY", "R/AG2/D5/23NOV/1840Z/ST9", flights=BOTH, tags=".B/OFF/0230456781001")
     bag = result(LOCAL, TRANSFER, LOADED_MIA, IN, LOADED_PTY, off, RUSH, RUSH_LOADED)
     assert bag["proved"] == [

@@ -1,1 +1,1 @@
-"""What runs inside the foreign test run; this folder alone is put on its path."""
+"""Modules for the other project's test run; only this folder is on its path."""

@@ -1,7 +1,7 @@
-"""A pytest plugin: tests of another project run on another executor, unchanged.
+"""A pytest plugin that runs another project's unchanged tests on another executor.
 
-Only how an executor is obtained is adapted: the class that graphql-core's functions and Strawberry's ``Schema`` take
-where none is given. The outcome of each test and how the operations were executed go to a file.
+It replaces the default executor class of graphql-core's functions and of Strawberry's ``Schema``. It writes the outcome
+of each test and the numbers of executed operations to a file.
 """
 
 import importlib
@@ -18,7 +18,7 @@ OPERATIONS, FALLEN_BACK = "operations", "fallen back"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What the runner says."""
+    """Adds the options of the runner."""
     group = parser.getgroup("conformance")
     group.addoption("--suite", choices=["graphql-core", "strawberry"])
     group.addoption("--executor", choices=["stock", "breadth-first"])
@@ -27,13 +27,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests() -> None:
-    """Gives Strawberry's tests up to 0.324 what they ask for in a later Strawberry: which graphql-core they run on."""
+    """Adds a constant that tests of Strawberry up to 0.324 expect and later releases lack."""
     if not hasattr(strawberry.utils, "IS_GQL_32"):
         strawberry.utils.IS_GQL_32 = False  # type: ignore[attr-defined]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Swaps the executor before any test module is imported."""
+    """Replaces the executor before any test module is imported."""
     recorder = Recorder(config.getoption("--outcomes"))
     config.pluginmanager.register(recorder)
     if config.getoption("--executor") == "stock":
@@ -42,15 +42,15 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--suite") == "strawberry":
         importlib.import_module("strawberry.schema.schema").StrawberryGraphQLCoreExecutionContext = executor  # type: ignore[attr-defined]
         return
-    # Strawberry gives resolvers plain variables, graphql-core's tests expect its own.
+    # graphql-core's tests expect graphql-core's variable values; Strawberry passes plain ones to resolvers.
     executor.build_resolve_info = IncrementalExecutor.build_resolve_info
-    # By this name the package has the function; the module is found by import only.
+    # The package's attribute of this name is the function; only an import finds the module.
     execute: Any = importlib.import_module("graphql.execution.execute")
     execute.IncrementalExecutor = execute.ExecutorThrowingOnIncremental = executor
 
 
 def counted(counts: Counter[str]) -> Any:
-    """The executor under test, counting what it executes."""
+    """The executor under test, which counts the operations."""
     from schema.execution import BreadthFirstExecutor
 
     class CountedExecutor(BreadthFirstExecutor):
@@ -66,7 +66,7 @@ def counted(counts: Counter[str]) -> Any:
 
 
 class Recorder:
-    """Writes down how each test ended: a test fails with any of its phases."""
+    """Records the outcome of each test. A test fails if any of its phases fails."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -74,11 +74,11 @@ class Recorder:
         self.counts: Counter[str] = Counter({OPERATIONS: 0, FALLEN_BACK: 0})
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A phase of a test is over."""
+        """Records the outcome of a phase."""
         if report.when == "call" or not report.passed:
             earlier = self._outcomes.get(report.nodeid)
             self._outcomes[report.nodeid] = "failed" if "failed" in (earlier, report.outcome) else report.outcome
 
     def pytest_sessionfinish(self) -> None:
-        """The run is over."""
+        """Writes the outcomes to the file."""
         self._file.write_text(json.dumps({"outcomes": self._outcomes, "counts": self.counts}))

@@ -1,4 +1,4 @@
-"""What befalls each place of an answer: a pure function of the seed and the place, whoever asks and whenever."""
+"""Random values and failures of fields. Each depends on the seed and the position in the response only."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
@@ -15,38 +15,38 @@ T = TypeVar("T")
 
 
 class Problem(Exception):
-    """What failing resolvers raise."""
+    """Error that failing resolvers raise."""
 
 
 class Lot:
-    """A place's own chance, drawn from in a fixed order."""
+    """Random numbers of one position in the response, drawn in a fixed order."""
 
     def __init__(self, *place: object) -> None:
         self._number = int.from_bytes(blake2b(repr(place).encode(), digest_size=16).digest(), "big")
 
     def below(self, count: int) -> int:
-        """One of 0 to ``count`` - 1."""
+        """A number from 0 to ``count`` - 1."""
         self._number, drawn = divmod(self._number, count)
         return drawn
 
     def happens(self, percent: int) -> bool:
-        """Whether something does that happens so often."""
+        """Returns true with this probability."""
         return self.below(100) < percent
 
     def of(self, options: Sequence[T]) -> T:
-        """One of several."""
+        """One of the options."""
         return options[self.below(len(options))]
 
 
 class Odd:
-    """A value that no type of GraphQL has."""
+    """A value that no GraphQL type can serialize."""
 
     def __repr__(self) -> str:
         return "<odd>"
 
 
 class Promise:
-    """An awaitable that may be awaited again and need not be awaited at all, as an attribute has to be."""
+    """An awaitable for an attribute: it can be awaited repeatedly, or not at all."""
 
     def __init__(self, value: Any, turns: int) -> None:
         self._value = value
@@ -61,7 +61,7 @@ class Promise:
 
 
 async def later(value: Any, turns: int) -> Any:
-    """The value, or the exception that it is, after some turns of the event loop."""
+    """Returns the value, or raises it if it is an exception, after some turns of the event loop."""
     for _ in range(turns):
         await asyncio.sleep(0)
     if isinstance(value, Exception):
@@ -71,11 +71,11 @@ async def later(value: Any, turns: int) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What a field may answer.
+    """Possible values of a field.
 
     Attributes:
-        good: makes a value of the field's type; takes the request's situation, the place's lot and a new key.
-        odd: values that the type does not have, or has by coercion only.
+        good: returns a value of the field's type; takes the situation, the lot of the position and a new key.
+        odd: values that the type rejects or coerces.
     """
 
     good: "Callable[[Situation, Lot, str], Any]"
@@ -92,11 +92,11 @@ class Situation:
     """The context of one operation.
 
     Args:
-        seed: everything that happens follows from it.
-        trouble: percentage of the places where something goes wrong.
-        waits: whether resolvers that may wait do so.
-        rows: real rows of PostgreSQL, by number.
-        breaks: whether generators may fail on their way.
+        seed: determines all values and failures.
+        trouble: percentage of the positions with a failure or an odd value.
+        waits: whether resolvers may return awaitables.
+        rows: rows of PostgreSQL.
+        breaks: whether generators may fail before their end.
     """
 
     seed: int
@@ -111,11 +111,11 @@ class Situation:
         self.actor = Actor("tester", self.lot("role").of([Role.AGENT, Role.ADMIN]), 1)
 
     def lot(self, *place: object) -> Lot:
-        """The chance of a place."""
+        """Random numbers of a position."""
         return Lot(self.seed, *place)
 
     def answer(self, key: str, name: str, values: Values) -> Any:
-        """What a resolver answers: at once or as a coroutine, a value or an exception, raised or returned."""
+        """Returns a value or an exception, directly or by a coroutine; may raise the exception instead."""
         lot = self.lot(key, name)
         manner = lot.below(6)
         value = self.value(lot, key, name, values)
@@ -126,21 +126,21 @@ class Situation:
         return value
 
     def made(self, key: str, name: str, values: Values) -> Any:
-        """What a coroutine function answers, or raises."""
+        """Returns the value of a coroutine function, or raises its exception."""
         value = self.value(self.lot(key, name), key, name, values)
         if isinstance(value, Problem):
             raise value
         return value
 
     def attribute(self, key: str, name: str, values: Values) -> Any:
-        """What stands in an attribute."""
+        """Value of an attribute."""
         lot = self.lot(key, name)
         promised = self.waits and lot.happens(self.trouble)
         value = self.value(lot, key, name, values)
         return Promise(value, 1) if promised else value
 
     def value(self, lot: Lot, key: str, name: str, values: Values) -> Any:
-        """A good value, or whatever stands in its place."""
+        """A good value, null, an exception or an odd value."""
         if not lot.happens(self.trouble):
             return values.good(self, lot, f"{key}.{name}")
         happened = lot.below(3)
@@ -149,18 +149,18 @@ class Situation:
         return self.problem(lot, key, name) if happened == 1 else lot.of(values.odd)
 
     def problem(self, lot: Lot, key: str, name: str) -> Exception:
-        """An error of this place."""
+        """An error of this position."""
         problem = Problem(f"{key} has no {name}")
         return lot.of([problem, problem, GraphQLError(f"{key} has no {name} at all", extensions={"code": "NONE"})])
 
 
 def many(values: Values, *, strict: bool = False, stored: bool = False) -> Values:
-    """Lists of values in all forms that they may be given in; nested lists come of nested calls.
+    """Lists of values in all supported forms. Nested calls make nested lists.
 
     Args:
-        values: of the items.
-        strict: items that are all well, for what is not to fail every time.
-        stored: only forms that may be gone through again, as what stands in an attribute has to be.
+        values: values of the items.
+        strict: whether all items are good values; a list of non-null items would otherwise fail too often.
+        stored: whether the list can be iterated repeatedly, as an attribute must.
     """
 
     def made(situation: Situation, lot: Lot, key: str) -> Any:
