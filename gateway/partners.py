@@ -17,8 +17,6 @@ from integrations.records.effects import Service
 from resolvers.notifications.partner_links import PartnerLink, PartnerLinks
 from resolvers.rules.contact_hours import ContactRules
 
-# Below the dispatcher's deadline for a call, connecting included.
-WORLDTRACER_SECONDS = 12.0
 SMS_CALLBACK = "/callbacks/twilio/status"
 INBOUND_CALLBACK = "/callbacks/twilio/inbound"
 MAIL_CALLBACK = "/callbacks/sendgrid/events"
@@ -48,7 +46,6 @@ async def open_partners(settings: Settings) -> AsyncIterator[PartnerLinks]:
             plain(settings.worldtracer_api_key) or MOCK_ACCOUNT,
             settings.designator,
             mock=mock,
-            read_seconds=WORLDTRACER_SECONDS,
         )
 
     def twilio(*, mock: bool) -> TwilioSms:
