@@ -5,13 +5,15 @@ Plain SQL writes the records, ``resolvers.ingestion.events.record_scans`` the ev
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Self
 from uuid import uuid4
+
+import pytest
 
 from gateway.config import Settings
 from integrations.errors import Unavailable
@@ -19,6 +21,7 @@ from integrations.records.events import EventKind, FlightKey, Scan
 from integrations.records.outbox import Consumer
 from integrations.records.passengers import search_name
 from integrations.records.pirs import PirKind
+from integrations.stores.availability import Availability
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres import outbox
 from integrations.stores.postgres.manager import PostgresManager
@@ -39,6 +42,7 @@ DAY = datetime(2025, 7, 1, tzinfo=UTC)
 SIGNING_KEY = b"k" * 32
 INSTALLATION = Installation(OURS, "Copa", "CM", "https://copa.example/b")
 MAX_ATTEMPTS = 10
+PATIENCE_SECONDS = 20.0
 SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 INSERT_AIRLINE = "INSERT INTO airlines (id, designator, accounting_code, name, hub) VALUES ($1, $2, $3, $4, $5)"
@@ -108,14 +112,29 @@ def at(text: str) -> datetime:
     return DAY + timedelta(days=int(text.startswith("+")), hours=int(hours), minutes=int(minutes))
 
 
+@contextmanager
+def patient() -> Iterator[None]:
+    """Raises the probe timeout of stores that are opened meanwhile, so that load from other tests is not an outage."""
+    defaults: Any = Availability.__init__.__kwdefaults__
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(defaults, "probe_timeout", PATIENCE_SECONDS)
+        yield
+
+
 @asynccontextmanager
 async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
     """The three managers, connected; with longer timeouts than in production, since tests share two cores."""
-    stores = Stores(
-        PostgresManager(settings.neon_database_url.get_secret_value(), timeout=20.0),
-        Neo4jManager(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password.get_secret_value(), timeout=20.0),
-        RedisManager(settings.redis_url.get_secret_value(), timeout=5.0),
-    )
+    with patient():
+        stores = Stores(
+            PostgresManager(settings.neon_database_url.get_secret_value(), timeout=PATIENCE_SECONDS),
+            Neo4jManager(
+                settings.neo4j_uri,
+                settings.neo4j_user,
+                settings.neo4j_password.get_secret_value(),
+                timeout=PATIENCE_SECONDS,
+            ),
+            RedisManager(settings.redis_url.get_secret_value(), timeout=5.0),
+        )
     async with AsyncExitStack() as stack:
         for store in (stores.postgres, stores.neo4j, stores.redis):
             await store.connect()

@@ -5,7 +5,6 @@ It stops after these tests: later tests that block the event loop would delay it
 
 import logging
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 import pytest
 
@@ -13,19 +12,15 @@ from gateway.config import Settings
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.redis import EmbeddedRedis
-from integrations.stores.availability import Availability
 from resolvers.installation import Stores
 from tests.conftest import Neo4jCredentials, make_database
 from tests.gateway import Api, serving, settings_for
-from tests.world import Builder, World, open_stores
+from tests.world import Builder, World, open_stores, patient
 
 
 @pytest.fixture(scope="package", autouse=True)
 def _stores_may_be_slow() -> Iterator[None]:
-    """Raises the probe timeout, so that a store under load from other tests does not count as unavailable."""
-    defaults: Any = Availability.__init__.__kwdefaults__
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(defaults, "probe_timeout", 20.0)
+    with patient():
         yield
 
 
