@@ -20,7 +20,7 @@ from schema.inputs.scans import RecordScansInput
 from schema.roots.effects import EffectMutations
 from schema.roots.messages import IngestionMutations
 from schema.roots.pirs import PirMutations
-from schema.roots.transfers import ConnectionMutations
+from schema.roots.transfers import TransferMutations
 from schema.runtime.permissions import SCANNERS, SENDERS
 from schema.types.bag import Bag
 from schema.types.flight import Flight
@@ -107,7 +107,7 @@ def _rejected(index: int, outcome: ScanOutcome) -> BadInput:
 
 
 @strawberry.type(description="Everything that can be changed.")
-class Mutation(PirMutations, EffectMutations, ConnectionMutations, IngestionMutations):
+class Mutation(PirMutations, EffectMutations, TransferMutations, IngestionMutations):
     """The root of mutations."""
 
     record_scans = command(

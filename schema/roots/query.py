@@ -19,7 +19,7 @@ from schema.inputs.lookups import BagBy, FlightBy, PirBy
 from schema.roots.effects import EffectQueries
 from schema.roots.graph_analytics import GraphQueries
 from schema.roots.messages import IngestionQueries
-from schema.roots.transfers import ConnectionQueries
+from schema.roots.transfers import TransferQueries
 from schema.runtime.permissions import READERS, allow, everyone
 from schema.types.airport import Airport
 from schema.types.bag import Bag
@@ -49,7 +49,7 @@ async def pir_of(context: Context, by: PirBy) -> records.Pir | None:
 
 # Fields return ``Any``: their values are records of the declared types.
 @strawberry.type(description="Root of all queries.")
-class Query(EffectQueries, ConnectionQueries, GraphQueries, IngestionQueries):
+class Query(EffectQueries, TransferQueries, GraphQueries, IngestionQueries):
     """Root of queries."""
 
     @strawberry.field(

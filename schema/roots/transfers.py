@@ -24,7 +24,7 @@ NEWEST_INCIDENTS = Order("incidents, newest first", id=int)
 
 
 @strawberry.type
-class ConnectionQueries:
+class TransferQueries:
     """Part of the root of queries."""
 
     @strawberry.field(
@@ -94,7 +94,7 @@ class IncidentPayload(Payload):
 
 
 @strawberry.type
-class ConnectionMutations:
+class TransferMutations:
     """Part of the root of mutations."""
 
     acknowledge_incident = command(
