@@ -107,6 +107,9 @@ def commands() -> list[Command]:
             [_argument("--environment", choices=["demo", "production"], default="production", help="settings file")],
         ),
         Command("rebuild", _rebuild, "recompute all bags from messages and events, and correct those that differ"),
+        Command(
+            "airports", _airports, "add and update the airports of the world; those of the network stay as they are"
+        ),
         Command("verify", _verify, "check the health of every store"),
         Command(
             "graph",
@@ -229,6 +232,21 @@ def _rebuild(_parsed: argparse.Namespace) -> int:
         return 0
 
     return _with_stores(rebuild_all)
+
+
+def _airports(_parsed: argparse.Namespace) -> int:
+    from gateway.world_airports import update_airports
+    from integrations.errors import OutsideError
+
+    async def update(_settings: "Settings", stores: "Stores") -> int:
+        try:
+            print(await update_airports(stores.postgres))
+        except OutsideError as error:
+            print(f"The airports were not updated: {error}. Run it again; it is repeatable.", file=sys.stderr)
+            return 1
+        return 0
+
+    return _with_stores(update)
 
 
 def _verify(_parsed: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from gateway.console import REPORT_SECONDS, step
 from gateway.errors import CommandError
 from gateway.lifespan import installation, now, open_stores
 from gateway.partners import open_partners
+from gateway.world_airports import update_airports
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
 from integrations.progress import Progress, ProgressTimer
@@ -35,7 +36,7 @@ class InitialisationError(CommandError):
 
 
 async def initialise(settings: Settings, progress: Progress) -> None:
-    """Runs all steps in order: connect, migrate, load the graph schema, warm the cache, check partners, seed.
+    """Runs all steps in order: connect, migrate, load airports and graph schema, warm the cache, check partners, seed.
 
     Raises:
         InitialisationError: a step failed. The steps before it are complete.
@@ -56,6 +57,9 @@ async def _initialise(settings: Settings, stores: Stores, progress: Progress) ->
         raise InitialisationError(f"Not reachable: {', '.join(unhealthy)}. Run python -m gateway verify to see why.")
     applied = await migrations.run.migrate(stores.postgres, progress)
     progress(f"migrations: {', '.join(applied) if applied else 'up to date'}")
+    async with step(progress, "loading the world's airports"):
+        airports = await update_airports(stores.postgres)
+    progress(airports)
     async with step(progress, "loading the graph schema"):
         await migrations.run.load_graph_schema(stores.neo4j)
     async with step(progress, "planning graph statements"):

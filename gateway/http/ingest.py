@@ -209,6 +209,7 @@ def counts_of(done: IngestResult) -> dict[str, int]:
         "others": done.others,
         "events": done.events,
         "bags": done.bags,
+        "unknownAirports": done.unknown_airports,
     }
 
 

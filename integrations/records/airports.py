@@ -1,5 +1,8 @@
 """Airports, routes, minimum connecting times and parties."""
 
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
 import asyncpg
 
 from integrations.records.columns import Column
@@ -19,6 +22,12 @@ class Airport(asyncpg.Record):
     latitude = Column[float]()
     longitude = Column[float]()
     time_zone = Column[str]()
+
+
+def zone_at(airports: Mapping[str, Airport], code: str) -> ZoneInfo:
+    """The time zone of an airport; UTC if the airport is unknown."""
+    airport = airports.get(code)
+    return ZoneInfo(airport.time_zone if airport else "UTC")
 
 
 class Route(asyncpg.Record):

@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 # Batches that lock the same bags at the same time may deadlock; PostgreSQL then aborts one, which is repeated.
 ATTEMPTS = 5
+MOST_LOGGED_CODES = 20
 
 
 class IntakeChannel(StrEnum):
@@ -58,6 +59,7 @@ class IngestResult:
         others: texts other than baggage messages; stored.
         events: new events of bags.
         bags: bags that the new messages name.
+        unknown_airports: new messages that name an airport without reference data.
     """
 
     messages: int = 0
@@ -66,6 +68,7 @@ class IngestResult:
     others: int = 0
     events: int = 0
     bags: int = 0
+    unknown_airports: int = 0
 
     def __add__(self, more: "IngestResult") -> "IngestResult":
         return IngestResult(
@@ -75,6 +78,7 @@ class IngestResult:
             self.others + more.others,
             self.events + more.events,
             self.bags + more.bags,
+            self.unknown_airports + more.unknown_airports,
         )
 
 
@@ -173,6 +177,10 @@ class _Batch:
         new_readings = [(one.id, one.reading) for one in new if one.reading is not None]
         events, bag_count = await self._apply(new_readings, flight_ids)
         others = sum(one.reading is None for one in new)
+        elsewhere = [one for one in new if one.unknown_airports]
+        if elsewhere:
+            codes = sorted({code for one in elsewhere for code in one.unknown_airports})
+            logger.warning("Airports without reference data: %s", ", ".join(codes[:MOST_LOGGED_CODES]))
         return IngestResult(
             messages=len(new) - others,
             duplicates=len(pieces) - len(unreadable) - len(new),
@@ -180,6 +188,7 @@ class _Batch:
             others=others,
             events=events,
             bags=bag_count,
+            unknown_airports=len(elsewhere),
         )
 
     async def _insert_dead_letters(self, unreadable: Sequence[ParsedPiece]) -> int:

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -33,6 +33,8 @@ class ParsedPiece:
     Args:
         id: derived from the airline and the content.
         fault: where and why the piece cannot be read.
+        unknown_airports: codes that the reading names and the reference data do not have; kept as written
+            (``docs/DOMAIN.md#rule-13``).
     """
 
     id: UUID
@@ -41,6 +43,7 @@ class ParsedPiece:
     message: TypeBMessage | None = None
     reading: MessageContent | None = None
     fault: TypeBError | None = None
+    unknown_airports: tuple[str, ...] = ()
 
     @property
     def stations(self) -> Sequence[str]:
@@ -78,7 +81,8 @@ async def read_all(context: Context, pieces: Sequence[InputPiece], received_at: 
     read = [_read_piece(one, zones, received_at) for one in parsed]
     named = {code for one in read if one.reading for code in _airports(one.reading)}
     airports = await reference.airports(records, sorted(named))
-    return [_with_known_airports(one, airports) for one in read]
+    unknown = named - airports.keys()
+    return [_with_unknown_airports(one, unknown) for one in read] if unknown else read
 
 
 def _parse_piece(airline_id: int, piece: InputPiece) -> ParsedPiece:
@@ -123,10 +127,9 @@ def _read_piece(one: ParsedPiece, zones: Mapping[str, ZoneInfo], received_at: da
     return replace(one, reading=reading)
 
 
-def _with_known_airports(one: ParsedPiece, airports: Mapping[str, object]) -> ParsedPiece:
-    """The piece, with a fault if it names an unknown airport, which has no time zone and no flights."""
-    unknown = sorted(code for code in _airports(one.reading) if code not in airports) if one.reading else []
-    return one.failed(1, 1, f"The airport {unknown[0]} is not in the reference data.") if unknown else one
+def _with_unknown_airports(one: ParsedPiece, unknown: Set[str]) -> ParsedPiece:
+    named = _airports(one.reading) & unknown if one.reading else frozenset()
+    return replace(one, unknown_airports=tuple(sorted(named))) if named else one
 
 
 def with_known_flights(one: ParsedPiece, flight_ids: Mapping[FlightKey, int]) -> ParsedPiece:

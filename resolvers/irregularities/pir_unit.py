@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
-from zoneinfo import ZoneInfo
 
+from integrations.records.airports import zone_at
 from integrations.records.effects import TracingCall, Trigger
 from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
 from integrations.records.flights import Flight
@@ -176,7 +176,7 @@ class PirUnit:
             self.set(delivered_at=max(delivered) if bags and len(delivered) == len(bags) else None)
         found = await airports.by_code(self.records, [self.place])
         case = LiabilityCase(self.kind, self.values.expected_arrival_at, self.values.delivered_at)
-        self.set(due_at=due_at(case, PirStatus(self.values.status), ZoneInfo(found[self.place].time_zone)))
+        self.set(due_at=due_at(case, PirStatus(self.values.status), zone_at(found, self.place)))
 
     async def append_events(
         self,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from integrations.records.airports import Airport
+from integrations.records.airports import Airport, zone_at
 from integrations.records.flights import FlightColumns
 from integrations.records.passengers import Passenger, teletype
 from integrations.records.pirs import Pir, PirBag, PirKind
@@ -88,9 +88,8 @@ class CaseFile:
 
     @property
     def zone(self) -> ZoneInfo:
-        """Time zone of the destination."""
-        airport = self.airports.get(self.destination)
-        return ZoneInfo(airport.time_zone if airport else "UTC")
+        """Time zone of the destination; UTC if the airport is unknown."""
+        return zone_at(self.airports, self.destination)
 
     def chosen(self, seqs: Sequence[int] | None) -> Sequence[PirBag]:
         """The bags with these numbers in the PIR; all bags if none are given."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from integrations.records.airports import Airport
+from integrations.records.airports import Airport, zone_at
 from integrations.records.pirs import LiabilityLimit, LiabilityRegime, Pir, PirKind, PirStatus
 
 DAMAGE_DAYS = 7
@@ -178,7 +178,8 @@ def of_pir(
         places: airports by code, including those of the PIR.
         bound: countries known to be bound by the Montreal Convention.
     """
-    origin, destination = places.get(pir.origin or ""), places[pir.destination or pir.station]
+    origin, waits_at = places.get(pir.origin or ""), pir.destination or pir.station
+    destination = places.get(waits_at)
     case = LiabilityCase(PirKind(pir.kind), pir.expected_arrival_at, pir.delivered_at)
-    law = regime(origin.country_code if origin else None, destination.country_code, bound)
-    return of_case(case, ZoneInfo(destination.time_zone), law, limits)
+    law = regime(origin.country_code if origin else None, destination.country_code if destination else None, bound)
+    return of_case(case, zone_at(places, waits_at), law, limits)

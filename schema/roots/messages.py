@@ -61,6 +61,10 @@ class IngestMessagesPayload(Payload):
     others: int = strawberry.field(description="Number of stored texts that are no baggage message.", default=0)
     events: int = strawberry.field(description="Number of new events.", default=0)
     bags: int = strawberry.field(description="Number of bags that the messages changed.", default=0)
+    unknown_airports: int = strawberry.field(
+        description="Number of new messages that name an airport without reference data; its code is kept as written.",
+        default=0,
+    )
 
     @classmethod
     def of(cls, result: IngestResult) -> Self:
@@ -72,6 +76,7 @@ class IngestMessagesPayload(Payload):
             others=result.others,
             events=result.events,
             bags=result.bags,
+            unknown_airports=result.unknown_airports,
         )
 
 

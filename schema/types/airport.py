@@ -41,7 +41,8 @@ class Route:
 
 
 @strawberry.type(
-    description="Airport. Contains information from OpenFlights (openflights.org/data), made available under the ODbL."
+    description="Airport. Those of the airline's network contain information from OpenFlights (openflights.org/data), "
+    "made available under the ODbL; the others are from the package airportsdata."
 )
 class Airport(Node, record=records.Airport, load=airports.by_codes, key="iata", key_type=str):
     """Values are ``integrations.records.airports.Airport``."""
@@ -49,7 +50,7 @@ class Airport(Node, record=records.Airport, load=airports.by_codes, key="iata", 
     iata: str = strawberry.field(description="IATA code of three letters.")
     icao: str | None = strawberry.field(description="ICAO code of four letters; null if the airport has none.")
     name: str = strawberry.field(description="Name of the airport.")
-    city: str = strawberry.field(description="City that the airport serves.")
+    city: str = strawberry.field(description="City that the airport serves; empty if the source names none.")
     country: str = strawberry.field(description="English name of the country.")
     country_code: str = strawberry.field(description="ISO 3166-1 alpha-2 code of the country.")
     latitude: float = strawberry.field(description="Latitude in degrees, north positive.")

@@ -22,7 +22,8 @@ from tests.world import Builder, context_of, project_changes
 RECEIVED = "2025-11-23T23:00:00+00:00"
 INGEST = """
     mutation($i: IngestMessagesInput!) { ingestMessages(input: $i) {
-      messages duplicates deadLetters others events bags userErrors { code field message } clientMutationId
+      messages duplicates deadLetters others events bags unknownAirports
+      userErrors { code field message } clientMutationId
     } }
 """
 REPLAY = """
@@ -84,8 +85,8 @@ async def in_chunks(data: bytes, size: int) -> AsyncIterator[bytes]:
 
 
 def counts(**some: int) -> dict[str, int]:
-    nothing = {"messages": 0, "duplicates": 0, "deadLetters": 0, "others": 0, "events": 0, "bags": 0}
-    return nothing | some
+    names = ("messages", "duplicates", "deadLetters", "others", "events", "bags", "unknownAirports")
+    return dict.fromkeys(names, 0) | some
 
 
 async def test_a_bag_shows_what_messages_said_of_it(sender: Sender) -> None:
@@ -236,7 +237,7 @@ async def test_a_file_is_taken_in_with_progress(airline: Builder, tmp_path: Path
 
     assert await ingest_file(context, str(file), received, said.append) == 0
     assert "10 messages, 10 events" in said[-1]
-    file.write_text(LOCAL.replace("MIA\n", "QQQ\n"))
+    file.write_text(LOCAL.replace("ENDBSM", "ENDBPM"))
     assert await ingest_file(context, str(file), received, said.append) == 1
     assert "1 dead letters" in said[-2]
     assert await ingest_file(context, str(tmp_path / "none.txt"), received, said.append) == 1

@@ -16,6 +16,7 @@ OF_ALL_AIRLINES = {
     "WAITING_MESSAGES": "a worker projects the changes of all airlines, each under its own airline",
     "MARK_DONE": "by ids of messages that the worker has read",
     "DELETE_DONE": "deletes messages of all airlines that were processed long ago",
+    "UPSERT_WORLD_AIRPORTS": "airports belong to all airlines; those of any route stay as they are",
     "LAG": "the lag of the graph as a whole",
     "DELETE_OLD_CHANGES": "deletes rows of all airlines that no cursor can reach any more",
     "IDS_ARE_TAKEN": "all airlines share the ids of a table",

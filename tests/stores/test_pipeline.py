@@ -190,7 +190,6 @@ async def test_unreadable_messages_are_kept_and_the_others_applied(airline: Buil
     broken = [
         LOCAL.replace("ENDBSM", "ENDBPM"),
         LOCAL.replace(".N/0230456781002", ".N/02304567810"),
-        LOCAL.replace("MIA\n", "XQX\n").replace("231205", "231206"),
         LOADED_BPM.replace("23NOV/141205L", "24NOV/235900L"),
         "BXX\n.V/1LPTY\nENDBXX\n",
     ]

@@ -152,16 +152,17 @@ FROM unnest($3::bigint[], $4::text[], $5::integer[], $6::date[], $7::text[], $8:
 JOIN aircraft_types ON aircraft_types.code = new.aircraft
 """
 
-# Flights that only messages name. Their departure is assumed: noon of their date at the origin.
+# Flights that only messages name. Their departure is assumed: noon of their date at the origin, in UTC where the origin
+# is unknown.
 INSERT_NAMED_FLIGHTS = """
 INSERT INTO flights (airline_id, carrier, number, suffix, departure_date, origin, destination, scheduled_departure,
                      scheduled_arrival, status, times_known, updated_at)
 SELECT $1, carrier, number, suffix, departure_date, origin, destination,
-       (departure_date + time '12:00') AT TIME ZONE time_zone,
-       (departure_date + time '13:00') AT TIME ZONE time_zone, $2, false, $3
+       (departure_date + time '12:00') AT TIME ZONE coalesce(time_zone, 'UTC'),
+       (departure_date + time '13:00') AT TIME ZONE coalesce(time_zone, 'UTC'), $2, false, $3
 FROM unnest($4::text[], $5::integer[], $6::text[], $7::date[], $8::text[], $9::text[])
      AS new(carrier, number, suffix, departure_date, origin, destination)
-JOIN airports ON airports.iata = new.origin
+LEFT JOIN airports ON airports.iata = new.origin
 ORDER BY carrier, number, suffix, departure_date, origin
 ON CONFLICT (airline_id, carrier, number, suffix, departure_date, origin) DO NOTHING
 RETURNING id

@@ -15,6 +15,20 @@ SET icao = excluded.icao, name = excluded.name, city = excluded.city, country = 
     time_zone = excluded.time_zone
 """
 
+# The source of the airline's own network is better than that of the world's airports.
+UPSERT_WORLD_AIRPORTS = """
+INSERT INTO airports (iata, icao, name, city, country, country_code, latitude, longitude, time_zone)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::double precision[],
+                     $8::double precision[], $9::text[]) AS new(iata)
+WHERE iata NOT IN (SELECT origin FROM routes UNION SELECT destination FROM routes)
+ON CONFLICT (iata) DO UPDATE
+SET icao = excluded.icao, name = excluded.name, city = excluded.city, country = excluded.country,
+    country_code = excluded.country_code, latitude = excluded.latitude, longitude = excluded.longitude,
+    time_zone = excluded.time_zone
+WHERE airports IS DISTINCT FROM excluded
+RETURNING xmax = 0 AS added
+"""
+
 UPSERT_ROUTES = """
 INSERT INTO routes (airline_id, carrier, origin, destination, distance_km, block_minutes, daily_frequency, aircraft,
                     source)
@@ -56,6 +70,13 @@ class NewRoute(NamedTuple):
 async def write_airports(records: Reader, airports: Sequence[NewAirport]) -> None:
     """Insert or update airports, which belong to all airlines."""
     await records.execute(UPSERT_AIRPORTS, *zip(*airports, strict=True), name="UPSERT_AIRPORTS")
+
+
+async def write_world_airports(records: Reader, airports: Sequence[NewAirport]) -> tuple[int, int]:
+    """Insert or update airports that no route touches; returns the numbers of added and of updated airports."""
+    rows = await records.fetch(UPSERT_WORLD_AIRPORTS, *zip(*airports, strict=True), name="UPSERT_WORLD_AIRPORTS")
+    added = sum(row["added"] for row in rows)
+    return added, len(rows) - added
 
 
 async def write_routes(records: Reader, airline_id: int, routes: Sequence[NewRoute]) -> None:

@@ -1,0 +1,120 @@
+"""Airports without reference data, and the airports of the world."""
+
+from typing import Any
+from zoneinfo import available_timezones
+
+import pytest
+
+from gateway.world_airports import update_airports, world_airports
+from resolvers.actor import Role
+from tests.api.test_ingestion import Sender
+from tests.gateway import Api
+from tests.world import Builder
+
+# Two groups, the second with a leg to EWR, which the reference data of the tests do not have.
+BEYOND = """.PTYKPCM 231916
+BSM
+.V/1LPTY
+.F/CM800/24NOV/MIA/Y
+.N/0230772030001
+.P/1ZETA/ZOE
+.L/QB2B2B
+.F/CM800/24NOV/MIA/Y
+.O/UA1234/24NOV/{airport}/Y
+.N/0230772031001
+.P/1ETA/EMA
+.L/QB3B3B
+ENDBSM
+"""
+BAG = """query Bag($tag: String!) { bag(by: {tag: $tag}) {
+  id passenger { surname }
+  itinerary { flight { designator origin destination originAirport { iata } destinationAirport { iata timeZone }
+                       arrivalLocal { scheduled zone } } } } }"""
+CREATE = """mutation Create($i: CreatePirInput!) { createPir(input: $i) {
+  pir { destination deadlines { regime deemedLost { zone date } } } userErrors { code field }
+} }"""
+SCAN_AT_EWR = """BPM
+.V/1TEWR
+.J/S//S1/23NOV/{time}/SORTER/
+.F/UA1234/23NOV/BOS
+.N/0230772032001
+ENDBPM
+"""
+REMOVE = "DELETE FROM airports WHERE iata = ANY($1::text[])"
+
+
+@pytest.fixture
+def sender(api: Api, airline: Builder) -> Sender:
+    return Sender(api, airline)
+
+
+@pytest.mark.parametrize("airport", ["EWR", "LON", "QQS", "ZZZ"])
+async def test_an_unknown_airport_is_kept_as_written(sender: Sender, airport: str) -> None:
+    """``docs/DOMAIN.md#rule-13``: it costs neither its group nor the others; local times and names are null."""
+    stored = await sender.ingest(BEYOND.format(airport=airport))
+    first = await sender.ask(BAG, tag="0230772030")
+    second = await sender.ask(BAG, tag="0230772031")
+
+    assert (stored["messages"], stored["deadLetters"], stored["bags"], stored["unknownAirports"]) == (1, 0, 2, 1)
+    assert first["passenger"] == {"surname": "ZETA"}
+    assert [leg["flight"]["destination"] for leg in first["itinerary"]] == ["MIA"]
+    legs = [leg["flight"] for leg in second["itinerary"]]
+    assert [(leg["origin"], leg["destination"]) for leg in legs] == [("PTY", "MIA"), ("MIA", airport)]
+    assert (legs[0]["arrivalLocal"]["zone"], legs[1]["originAirport"]) == ("America/New_York", {"iata": "MIA"})
+    assert (legs[1]["destinationAirport"], legs[1]["arrivalLocal"]) == (None, None)
+
+
+async def test_a_local_time_needs_the_time_zone(sender: Sender) -> None:
+    local = await sender.ingest(SCAN_AT_EWR.format(time="141205L"))
+    zoned = await sender.ingest(SCAN_AT_EWR.format(time="141206Z"))
+    assert (local["deadLetters"], local["messages"], local["unknownAirports"]) == (1, 0, 0)
+    assert (zoned["deadLetters"], zoned["events"], zoned["unknownAirports"]) == (0, 1, 1)
+
+
+async def test_deadlines_at_an_unknown_airport_are_counted_in_utc(sender: Sender) -> None:
+    await sender.ingest(BEYOND.format(airport="EWR"))
+    known = await sender.ask(BAG, tag="0230772031")
+    bag = {"by": {"id": known["id"]}, "description": "BK22HWX"}
+    made = await sender.ask(CREATE, i={"kind": "DELAYED", "station": "PTY", "bags": [bag]})
+
+    assert made["userErrors"] == []
+    assert made["pir"]["destination"] == "EWR"
+    assert made["pir"]["deadlines"]["regime"] == "UNKNOWN"
+    assert made["pir"]["deadlines"]["deemedLost"]["zone"] == "UTC"
+
+
+async def test_the_airports_of_the_world_leave_the_network_alone(api: Api, sender: Sender, airline: Builder) -> None:
+    postgres = airline.stores.postgres
+    served = await _airports(airline, "PTY")
+    known = {row["iata"] for row in await postgres.fetch("SELECT iata FROM airports", name="LOOK")}
+    try:
+        first, again = await update_airports(postgres), await update_airports(postgres)
+        await postgres.execute("UPDATE airports SET name = 'Elsewhere' WHERE iata = 'EWR'", name="CHANGE")
+        after_change = await update_airports(postgres)
+        newark = await _airports(airline, "EWR")
+        shown = await api.ask("{airports(first: 100) {nodes {iata}}}", Role.AGENT, airline.airline_id)
+
+        total = len(world_airports())
+        assert total > 7_000
+        assert f"{total:,} in airportsdata" in first
+        assert ", 0 added, 0 updated" in again
+        assert ", 0 added, 1 updated" in after_change
+        assert newark == [("EWR", "Newark Liberty International Airport", "United States", "America/New_York")]
+        assert await _airports(airline, "PTY") == served
+        assert "EWR" not in {node["iata"] for node in shown["airports"]["nodes"]}
+    finally:
+        # The other tests share the reference data.
+        new = {row["iata"] for row in await postgres.fetch("SELECT iata FROM airports", name="LOOK")} - known
+        await postgres.execute(REMOVE, sorted(new), name="REMOVE")
+
+
+def test_every_airport_of_the_world_has_a_zone_and_a_country() -> None:
+    airports = world_airports()
+    assert {airport.time_zone for airport in airports} <= available_timezones()
+    assert {len(airport.country_code) for airport in airports} == {2}
+    assert [airport.iata for airport in airports if airport.country == airport.country_code] == []
+
+
+async def _airports(airline: Builder, code: str) -> list[tuple[Any, ...]]:
+    sql = "SELECT iata, name, country, time_zone FROM airports WHERE iata = $1"
+    return [tuple(row) for row in await airline.stores.postgres.fetch(sql, code, name="LOOK")]
