@@ -7,6 +7,9 @@ import asyncpg
 
 from integrations.records.columns import Column
 
+# The zone that stands for that of an unknown airport; what shows a time in it says so.
+UNKNOWN_ZONE = "UTC"
+
 
 class Airport(asyncpg.Record):
     """Row of ``airports``."""
@@ -27,7 +30,7 @@ class Airport(asyncpg.Record):
 def zone_at(airports: Mapping[str, Airport], code: str) -> ZoneInfo:
     """The time zone of an airport; UTC if the airport is unknown."""
     airport = airports.get(code)
-    return ZoneInfo(airport.time_zone if airport else "UTC")
+    return ZoneInfo(airport.time_zone if airport else UNKNOWN_ZONE)
 
 
 class Route(asyncpg.Record):

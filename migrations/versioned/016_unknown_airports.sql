@@ -5,8 +5,7 @@ ALTER TABLE flights
     DROP CONSTRAINT flights_destination_fkey;
 ALTER TABLE pirs
     DROP CONSTRAINT pirs_origin_fkey,
-    DROP CONSTRAINT pirs_destination_fkey;
-ALTER TABLE pir_bags
-    DROP CONSTRAINT pir_bags_located_airport_fkey;
+    DROP CONSTRAINT pirs_destination_fkey,
+    DROP CONSTRAINT pirs_fault_station_fkey;
 COMMENT ON COLUMN flights.origin IS 'IATA code. Without a row in airports the airport is unknown: no name and no time zone.';
 COMMENT ON COLUMN flights.destination IS 'As origin.';

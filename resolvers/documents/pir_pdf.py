@@ -28,6 +28,7 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 from integrations.batches import in_batches
+from integrations.records.airports import zone_at
 from integrations.records.codes import day_and_month
 from integrations.records.flights import FlightColumns
 from integrations.records.passengers import Language
@@ -126,7 +127,7 @@ def printed_pir(case: CaseFile, airline: str, deadlines: Deadlines | None, now: 
         now: when the report is printed, UTC.
     """
     pir, passenger = case.pir, case.passenger
-    station = ZoneInfo(case.airports[pir.station].time_zone) if pir.station in case.airports else case.zone
+    station = zone_at(case.airports, pir.station)
     loyalty = (passenger.loyalty_programme, passenger.loyalty_tier, passenger.loyalty_number) if passenger else ()
     closed = pir.closed_at is not None
     return PrintedPir(
@@ -162,7 +163,7 @@ def printed_pir(case: CaseFile, airline: str, deadlines: Deadlines | None, now: 
 
 def _place(case: CaseFile, code: str | None) -> str:
     airport = case.airports.get(code or "")
-    return f"{airport.iata} {airport.city}" if airport else code or ""
+    return f"{airport.iata} {airport.city}".strip() if airport else code or ""
 
 
 def _bag(case: CaseFile, bag: PirBag) -> PrintedBag:

@@ -41,8 +41,8 @@ async def close(pir: PirUnit, command: ClosePir) -> None:
     reason, station = _reason_and_station(pir, command)
     if reason is not None:
         await _check_reason(pir, reason)
-    if station is not None:
-        await check_airport(pir.records, station, "faultStation")
+    if command.fault_station is not None:
+        await check_airport(pir.records, command.fault_station, "faultStation")
     pir.set(status=PirStatus.CLOSED.value, closed_at=pir.at, reason_for_loss=reason, fault_station=station)
     await pir.write(PirAction.CLOSE, comment=command.comment, detail={"reasonForLoss": reason, "faultStation": station})
     await _end_journeys(pir)

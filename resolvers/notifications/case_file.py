@@ -237,7 +237,7 @@ def milestone(case: CaseFile, seqs: Sequence[int] | None) -> Milestone:
         reference=case.pir.reference,
         station_city=station.city if station else None,
         surname=case.passenger.surname if case.passenger else None,
-        place=place.iata if place else None,
+        place=last.located_airport if last else None,
         place_city=place.city if place else None,
         flight=flight.designator if flight else None,
         flight_date=flight.departure_date if flight else None,

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
+from integrations.records.airports import UNKNOWN_ZONE
 from integrations.records.codes import day_and_month
 from integrations.records.effects import Trigger
 from integrations.records.passengers import Language
@@ -41,7 +42,7 @@ class Milestone:
     Args:
         airline: brand of the airline.
         station: IATA code of the passenger's destination.
-        zone: time zone of the station.
+        zone: time zone of the station; UTC if the airport is unknown.
         tags: of all bags of the PIR, in printed form: ``CM456781``.
         reference: ``GRUCM12345``; None until WorldTracer has assigned it.
         station_city: city of the station, for emails.
@@ -92,7 +93,7 @@ def render_sms(trigger: Trigger, language: str, milestone: Milestone) -> Sms:
     """The SMS of a milestone: GSM-7, at most 320 characters; in English for an unknown language."""
     book = phrasebook(language)
     values = {
-        **_common_values(milestone),
+        **_common_values(book, milestone),
         "airline": milestone.airline,
         "station": milestone.station,
         "place": milestone.place,
@@ -149,19 +150,19 @@ def phrasebook(language: str) -> Phrasebook:
     return PHRASEBOOKS[Language(language)] if language in Language.__members__ else ENGLISH
 
 
-def _common_values(milestone: Milestone) -> dict[str, str | None]:
+def _common_values(book: Phrasebook, milestone: Milestone) -> dict[str, str | None]:
     filed = milestone.reference and milestone.tracking_url
     return {
         "reference": milestone.reference,
         "flight": milestone.flight if milestone.flight_date else None,
         "flight_date": day_and_month(milestone.flight_date) if milestone.flight_date else None,
-        "window": _window(milestone),
+        "window": _window(book, milestone),
         "link": f"{milestone.tracking_url}/{milestone.reference}" if filed else None,
     }
 
 
 def _email_values(book: Phrasebook, milestone: Milestone) -> Mapping[str, str]:
-    common = _common_values(milestone)
+    common = _common_values(book, milestone)
     return _with_baggage(
         book,
         {
@@ -202,13 +203,17 @@ def _place(code: str | None, city: str | None) -> str | None:
     return f"{code} ({city})" if code and city else code
 
 
-def _window(milestone: Milestone) -> str | None:
-    """``24NOV 14:00-18:00`` in the time zone of the station; with the date of the end if it is another one."""
+def _window(book: Phrasebook, milestone: Milestone) -> str | None:
+    """``24NOV 14:00-18:00, local time`` in the time zone of the station; with the date of the end if it is another.
+
+    Times at an unknown airport are in UTC and say so.
+    """
     if milestone.window is None:
         return None
     start, end = (at.astimezone(milestone.zone) for at in milestone.window)
+    clock = UNKNOWN_ZONE if milestone.zone.key == UNKNOWN_ZONE else book.local_time
     other_day = f"{day_and_month(end.date())} " if end.date() != start.date() else ""
-    return f"{day_and_month(start.date())} {start:%H:%M}-{other_day}{end:%H:%M}"
+    return f"{day_and_month(start.date())} {start:%H:%M}-{other_day}{end:%H:%M}, {clock}"
 
 
 def _day(book: Phrasebook, day: date | None) -> str | None:

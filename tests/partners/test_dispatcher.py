@@ -464,6 +464,22 @@ async def test_an_opted_out_passenger_is_not_notified(bench: Bench) -> None:
     assert await bench.state(again) == (EffectState.ACCEPTED, None)
 
 
+async def test_quiet_hours_at_an_unknown_airport_are_those_of_utc(bench: Bench) -> None:
+    """``docs/DOMAIN.md#rule-13``: the zone of the passenger is not known, so 23:00 in UTC is night."""
+    await _give_reference(bench)
+    await bench.postgres.execute("UPDATE pirs SET destination = 'QQS' WHERE id = $1", bench.pir, name="TEST")
+    bench.clock.advance(hours=8)  # 23:00 in UTC, 20:00 in São Paulo
+    sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
+    await bench.run_until_idle(Service.SMS)
+    at_night = await bench.effect(sms)
+    bench.clock.advance(hours=8)
+    await bench.run_until_idle(Service.SMS)
+
+    assert (at_night.state, at_night.reason) == (EffectState.PENDING, EffectReason.QUIET_HOURS)
+    assert at_night.due_at == START + timedelta(hours=16)  # 07:00
+    assert await bench.state(sms) == (EffectState.ACCEPTED, None)
+
+
 async def test_quiet_hours_delay_a_message_until_morning(bench: Bench) -> None:
     await _give_reference(bench)
     bench.clock.advance(hours=11)  # 23:00 in São Paulo

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from integrations.records.airports import zone_at
 from integrations.records.effects import Trigger
 from integrations.records.passengers import Language
 from integrations.records.sms import Encoding, gsm_safe, measure
@@ -100,6 +101,17 @@ def test_an_sms_is_short_and_holds_no_more_than_it_may(
 )
 def test_a_delivery_window_is_in_local_time(language: str, text: str) -> None:
     assert render_sms(Trigger.OUT_FOR_DELIVERY, language, FULL).text == text
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_delivery_window_at_an_unknown_airport_is_in_utc_and_says_so(language: Language) -> None:
+    """``docs/DOMAIN.md#rule-13``: a time in UTC must not be called local."""
+    unknown = replace(FULL, station="QQS", station_city=None, zone=zone_at({}, "QQS"))
+    sms = render_sms(Trigger.OUT_FOR_DELIVERY, language, unknown)
+    mail = render_email(Trigger.OUT_FOR_DELIVERY, language, unknown)
+    for text in (sms.text, mail.subject, mail.text):
+        assert "24NOV 17:00-21:00, UTC" in text
+        assert PHRASEBOOKS[language].local_time not in text
 
 
 def test_a_message_without_a_reference_leaves_it_out() -> None:

@@ -28,6 +28,7 @@ Dear Mr/Ms $surname,
         "November",
         "December",
     ),
+    local_time="local time",
     thousands=",",
     details={
         "reference": "Report number (PIR)",
@@ -35,7 +36,7 @@ Dear Mr/Ms $surname,
         "place": "Where it is",
         "flight_on": "Flight",
         "station": "Destination",
-        "window": "Delivery (local time)",
+        "window": "Delivery",
         "courier": "Delivered by",
     },
     notes="""
@@ -144,7 +145,7 @@ We will arrange its delivery with you.
         ),
         Trigger.OUT_FOR_DELIVERY: Words(
             sms="""
-$baggage is out for delivery: $window, local time.
+$baggage is out for delivery: $window.
 | $baggage is out for delivery.
 By $courier.
 Report (PIR) $reference.
@@ -157,7 +158,7 @@ Your baggage is out for delivery: $window
             headline="Your baggage is out for delivery",
             body="""
 $Baggage is on its way to the delivery address you gave us.
-You will receive it at this time: $window (local time).
+You will receive it at this time: $window.
 Please have an identity document and the number of the report at hand.
 """,
             button="Track the delivery",

@@ -28,6 +28,7 @@ Estimado/a señor/a $surname:
         "noviembre",
         "diciembre",
     ),
+    local_time="hora local",
     thousands="",
     details={
         "reference": "Número de reporte (PIR)",
@@ -35,7 +36,7 @@ Estimado/a señor/a $surname:
         "place": "Dónde está",
         "flight_on": "Vuelo",
         "station": "Destino",
-        "window": "Entrega (hora local)",
+        "window": "Entrega",
         "courier": "Lo entrega",
     },
     notes="""
@@ -144,7 +145,7 @@ Coordinaremos la entrega con usted.
         ),
         Trigger.OUT_FOR_DELIVERY: Words(
             sms="""
-$baggage sale a entrega: $window, hora local.
+$baggage sale a entrega: $window.
 | $baggage sale a entrega.
 Lo lleva $courier.
 Reporte (PIR) $reference.
@@ -157,7 +158,7 @@ Su equipaje sale a entrega: $window
             headline="Su equipaje sale a entrega",
             body="""
 $Baggage sale hacia la dirección de entrega que usted indicó.
-Lo recibirá en este horario: $window (hora local).
+Lo recibirá en este horario: $window.
 Tenga a mano un documento de identidad y el número del reporte.
 """,
             button="Seguir la entrega",

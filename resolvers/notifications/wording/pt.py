@@ -28,6 +28,7 @@ Prezado(a) senhor(a) $surname,
         "novembro",
         "dezembro",
     ),
+    local_time="hora local",
     thousands=".",
     details={
         "reference": "Número do registro (PIR)",
@@ -35,7 +36,7 @@ Prezado(a) senhor(a) $surname,
         "place": "Onde está",
         "flight_on": "Voo",
         "station": "Destino",
-        "window": "Entrega (hora local)",
+        "window": "Entrega",
         "courier": "Entregue por",
     },
     notes="""
@@ -144,7 +145,7 @@ Vamos combinar a entrega.
         ),
         Trigger.OUT_FOR_DELIVERY: Words(
             sms="""
-$baggage saiu para entrega: $window, hora local.
+$baggage saiu para entrega: $window.
 | $baggage saiu para entrega.
 Entrega por $courier.
 Registro (PIR) $reference.
@@ -157,7 +158,7 @@ Sua bagagem saiu para entrega: $window
             headline="Sua bagagem saiu para entrega",
             body="""
 $Baggage está a caminho do endereço de entrega que nos informou.
-O horário da entrega é: $window (hora local).
+O horário da entrega é: $window.
 Tenha à mão um documento de identidade e o número do registro.
 """,
             button="Acompanhar a entrega",

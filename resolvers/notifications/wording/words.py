@@ -44,6 +44,7 @@ class Phrasebook:
         greeting: first line of an email's body.
         date: format of a date, with ``$day``, ``$month`` and ``$year``.
         months: names of the months.
+        local_time: follows a time of day in the time zone of an airport.
         thousands: separator of groups of digits.
         details: labels of the rows of the email's table, by the value that each shows.
         notes: paragraphs below every email.
@@ -55,6 +56,7 @@ class Phrasebook:
     greeting: str
     date: str
     months: tuple[str, ...]
+    local_time: str
     thousands: str
     details: Mapping[str, str]
     notes: str
