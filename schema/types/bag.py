@@ -56,10 +56,10 @@ class Bag(Node, record=records.Bag, load=bags.by_ids):
     tags: list[BagTag] = batched(bags.tags, description="All tags in order of issue. A rush bag has two.")
     state_at_local: LocalTime | None = batched(
         local_times.of_bags,
-        description="When the bag entered its state, in the local time of `airport`; null if that is null.",
+        description="When the bag entered its state, in the local time of `airport`; null if that is null or unknown.",
     )
     last_seen_at: Airport | None = batched(
-        airports.of_places, description="Airport where the bag was last seen; null if `airport` is null."
+        airports.of_places, description="Airport where the bag was last seen; null if `airport` is null or unknown."
     )
     custodian: Party | None = batched(
         airports.custodians, description="Party that holds the bag, by the last event that proves it; null if unknown."

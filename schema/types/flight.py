@@ -34,8 +34,14 @@ class Flight(Node, record=FlightColumns, load=flights.by_ids):
     departure_date: date = strawberry.field(description="Scheduled local departure date at the origin.")
     origin: str = strawberry.field(description="IATA code of the origin.")
     destination: str = strawberry.field(description="IATA code of the destination.")
-    scheduled_departure: datetime = strawberry.field(description="Scheduled off-block time.")
-    scheduled_arrival: datetime = strawberry.field(description="Scheduled on-block time.")
+    scheduled_departure: datetime = strawberry.field(
+        description="Scheduled off-block time. For a flight that only messages name, it is assumed: noon of its date "
+        "at the origin, or noon UTC if the origin is unknown."
+    )
+    scheduled_arrival: datetime = strawberry.field(
+        description="Scheduled on-block time. For a flight that only messages name, it is assumed: an hour after the "
+        "departure."
+    )
     estimated_departure: datetime | None = strawberry.field(
         description="Estimated off-block time; null until one is reported."
     )

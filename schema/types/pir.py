@@ -80,7 +80,9 @@ class Deadline:
 
     date: day = strawberry.field(description="Last day.")
     ends_at: datetime = strawberry.field(description="End of the last day.")
-    zone: str = strawberry.field(description="Time zone in which the days are counted: America/Panama.")
+    zone: str = strawberry.field(
+        description="Time zone in which the days are counted: America/Panama; UTC if the destination is unknown."
+    )
 
 
 @strawberry.type(description="Legal deadlines of a PIR.")

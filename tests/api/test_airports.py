@@ -11,7 +11,7 @@ from gateway.world_airports import update_airports, world_airports
 from resolvers.actor import Role
 from tests.api.test_ingestion import LETTERS, REPLAY, Sender
 from tests.gateway import Api
-from tests.world import Builder
+from tests.world import Builder, project_changes
 
 # Two groups, the second with a leg to EWR, which the reference data of the tests do not have.
 BEYOND = """.PTYKPCM 231916
@@ -34,7 +34,7 @@ BAG = """query Bag($tag: String!) { bag(by: {tag: $tag}) {
                        arrivalLocal { scheduled zone } } } } }"""
 TIMES = """query Times($tag: String!) { bag(by: {tag: $tag}) {
   itinerary { flight { originAirport { iata } departureLocal { scheduled } } }
-  scans { airport station { iata } localTime { time } } } }"""
+  scans { airport station { iata } localTime { time } } journey { source } } }"""
 CREATE = """mutation Create($i: CreatePirInput!) { createPir(input: $i) {
   pir { id destination printable(language: EN) deadlines { regime deemedLost { zone date } } }
   userErrors { code field }
@@ -84,13 +84,15 @@ async def test_an_unknown_airport_is_kept_as_written(sender: Sender, airport: st
 
 
 @pytest.mark.parametrize("text", ELSEWHERE.values(), ids=ELSEWHERE)
-async def test_an_unknown_airport_may_be_anywhere(sender: Sender, text: str) -> None:
+async def test_an_unknown_airport_may_be_anywhere(sender: Sender, airline: Builder, text: str) -> None:
     stored = await sender.ingest(text)
     again = await sender.ingest(text)
+    await project_changes(airline.stores)
     bag = await sender.ask(TIMES, tag="0230772033")
 
     assert (stored["messages"], stored["deadLetters"], stored["bags"], stored["unknownAirports"]) == (1, 0, 1, 1)
     assert (again["duplicates"], again["deadLetters"], again["unknownAirports"]) == (1, 0, 0)
+    assert bag["journey"]["source"] == "GRAPH"
     for event in bag["scans"]:
         assert (event["localTime"] is None) == (event["station"] is None) == (event["airport"] not in {"PTY", "MIA"})
     for leg in bag["itinerary"]:
