@@ -2,7 +2,8 @@
 
 OutsideError
 ├── Unavailable          was not reached, or did not respond in time; a retry may succeed
-│   └── DeadlineExceeded the caller's own time has run out
+│   ├── DeadlineExceeded the caller's own time has run out
+│   └── SchemaChanged    a migration made a prepared statement obsolete; nothing was stored
 ├── Unsettled            was called, and its response never came; the outcome must be looked up before a repeat
 ├── Refused              was reached and rejected the call; a retry is rejected again
 └── Conflict             another transaction changed or created the same thing first
@@ -56,6 +57,13 @@ class DeadlineExceeded(Unavailable):
     """The caller's own deadline passed before the store responded."""
 
     code = "DEADLINE_EXCEEDED"
+
+
+class SchemaChanged(Unavailable):
+    """A migration made a prepared statement obsolete, so the store did not run it and rolled its transaction back.
+
+    The same call succeeds on a fresh connection; see ``integrations.repeats``.
+    """
 
 
 class Unsettled(OutsideError):

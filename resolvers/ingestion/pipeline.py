@@ -17,6 +17,7 @@ from integrations.messages.formats import pieces_of
 from integrations.messages.split_input import InputPiece
 from integrations.messages.typeb_reader import MessageContent
 from integrations.records.events import FlightKey
+from integrations.repeats import repeated_after_migration
 from integrations.stores.postgres import bags, flights, instructions, messages
 from integrations.stores.postgres.instructions import BagInstruction
 from integrations.stores.postgres.manager import Reader
@@ -98,6 +99,7 @@ async def ingest_text(context: Context, data: bytes, received_at: datetime, inta
     return result
 
 
+@repeated_after_migration
 async def ingest(
     context: Context, pieces: Sequence[InputPiece], received_at: datetime, channel: IntakeChannel
 ) -> IngestResult:

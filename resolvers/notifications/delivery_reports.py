@@ -5,6 +5,7 @@ from datetime import datetime
 
 from integrations.records.deliveries import ConsentChange, DeliveryReport
 from integrations.records.effects import effect_of_key
+from integrations.repeats import repeated_after_migration
 from integrations.stores.postgres import effects
 from integrations.stores.postgres.manager import PostgresManager, Reader
 from resolvers.publish import ChangeSet, publish
@@ -30,6 +31,7 @@ async def receive_reports(
                 await effects.opt_in(postgres, airline_id, one.service, one.recipient)
 
 
+@repeated_after_migration
 async def _receive_report(
     postgres: PostgresManager, airline_id: int, report: DeliveryReport, received_at: datetime
 ) -> None:

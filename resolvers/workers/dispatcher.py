@@ -27,6 +27,7 @@ from integrations.records.effects import (
     Service,
     TracingCall,
 )
+from integrations.repeats import repeated_after_migration
 from integrations.stores.availability import backoff
 from integrations.stores.postgres import effects, pirs
 from integrations.stores.postgres.manager import PostgresManager, Session
@@ -286,6 +287,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         with deadline(CALL_SECONDS), self.link.guarded(port):
             return await self.channel.find(port, effect, case, last)
 
+    @repeated_after_migration
     async def _record(self, effect: Effect, send_id: int, result: _CallResult, *, mock: bool) -> None:
         """Stores the result of a call and applies its consequences, in one transaction."""
         now = self.now()

@@ -49,7 +49,7 @@ class LaneWorker(ABC):
             self._wake.set()
 
     async def run(self) -> None:
-        """Processes batches until cancelled, then releases the lanes; while a store is unavailable, retries."""
+        """Processes batches until cancelled, then releases the lanes; retries what fails."""
         try:
             while True:
                 if await self.try_step() == 0:
@@ -59,16 +59,23 @@ class LaneWorker(ABC):
                 await outbox.release(self.postgres, self.consumer, self.owner)
 
     async def try_step(self) -> int | None:
-        """As ``step``; returns None after a pause if a store was unavailable."""
+        """As ``step``; returns None after a pause if a store was unavailable or the step failed.
+
+        An unexpected error ends no worker: beside a serving process nothing would start it again.
+        """
         try:
             worked = await self.step()
         except OutsideError as error:
             self._pause = min(self._pause * 2, MAX_PAUSE_SECONDS)
             logger.warning("%s: %s; next attempt in %.1f s", self.consumer, error, self._pause)
-            await asyncio.sleep(self._pause)
-            return None
-        self._pause = POLL_SECONDS
-        return worked
+        except Exception:
+            self._pause = MAX_PAUSE_SECONDS
+            logger.exception("%s: the batch failed; next attempt in %.1f s", self.consumer, self._pause)
+        else:
+            self._pause = POLL_SECONDS
+            return worked
+        await asyncio.sleep(self._pause)
+        return None
 
     async def step(self) -> int:
         """Renews the leases if they are due and processes a batch; returns its size, 0 if nothing is pending."""

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Protocol, Self, TypeVar, TypeVarTuple
 import strawberry
 from strawberry.types import get_object_definition
 
+from integrations.repeats import repeated_after_migration
 from resolvers.actor import Role
 from resolvers.context import Context
 from schema.fields.user_errors import REJECTIONS, UserError, user_error
@@ -95,9 +96,11 @@ def command(
         description: of the mutation, for the caller.
     """
 
+    run = repeated_after_migration(function)
+
     async def resolve(info: Info, data: InputOf[*Arguments]) -> PayloadOf[Result]:
         try:
-            made = payload.of(await function(info.context, *data.arguments()))
+            made = payload.of(await run(info.context, *data.arguments()))
         except REJECTIONS as error:
             made = payload()
             made.user_errors = [user_error(error)]

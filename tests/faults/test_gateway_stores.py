@@ -27,8 +27,8 @@ from resolvers import health
 from resolvers.actor import Role
 from resolvers.installation import Stores
 from tests.conftest import Neo4jCredentials
-from tests.faults.processes import eventually, frozen
-from tests.gateway import NO_PARTNERS, SECRET, Api, settings_for
+from tests.faults.processes import eventually, frozen, read_only
+from tests.gateway import NO_PARTNERS, SECRET, Api, credential, settings_for
 from tests.world import DELIVERED, LOADED, OURS, SIGNING_KEY, open_stores, our_day
 
 # Limits for a response: a dead store fails at once; a hanging one takes half a second, and its probe a whole one.
@@ -319,6 +319,46 @@ async def test_without_the_records_the_gateway_reports_it_and_changes_nothing(
     assert await well.api.ask(FELLOWS, tag=tag) == {"bag": None}, "a rejected mutation leaves no trace"
     await record(well, tag)
     await eventually(lambda: source_is(well, tag, "GRAPH"))
+
+
+async def test_a_read_only_database_is_unavailable_until_it_accepts_writes(well: Running) -> None:
+    """Given a failover leaves a read-only server, then mutations are retryable and the gateway is not ready."""
+    await record(well, new_tag())
+    tag = new_tag()
+
+    async def rejected() -> bool:
+        response = (await well.api.send(RECORD, Role.SERVICE, input=scan(new_tag()))).json()
+        return [one["extensions"]["code"] for one in response.get("errors", ())] == ["STORE_UNAVAILABLE"]
+
+    database = well.servers["database"]
+    assert isinstance(database, EmbeddedPostgres)
+    async with read_only(database):
+        await eventually(rejected, 5)
+        await eventually(lambda: has_status(well, "/ready", 503, "unhealthy"), 3)
+        assert await well.api.errors_of(RECORD, Role.SERVICE, input=scan(tag)) == [("STORE_UNAVAILABLE", "records")]
+
+    await well.recovers()
+    await record(well, tag)
+    await eventually(lambda: source_is(well, tag, "GRAPH"))
+
+
+async def test_a_migration_under_running_processes_is_not_noticed(well: Running) -> None:
+    """Given warm processes, when result types change, then queries, messages and the projector go on."""
+    postgres, tag = well.stores.postgres, new_tag()
+    await record(well, tag)
+    await well.recovers()
+    kept = await postgres.fetchval("SELECT count(*) FROM dead_letters")
+    _, known = await journey(well, DELIVERED)
+    for digits in (7, 8, 9):
+        await postgres.execute(f"ALTER TABLE bags ALTER COLUMN weight_kg TYPE numeric({digits}, 1)")
+        message = f"BPM\n.V/1LPTY\n.J/S//S1/01JUL/16{digits:02d}00Z/SORTER1/\n.N/{tag}001\nENDBPM\n"
+        headers = {**credential(Role.SERVICE), "Content-Type": "text/plain", "X-Received-At": "2025-07-01T17:00:00Z"}
+        stored = await well.api.client.post("/ingest/typeb", content=message, headers=headers)
+        assert (stored.status_code, stored.json()["messages"], stored.json()["events"]) == (200, 1, 1)
+        assert await journey(well, DELIVERED) == ("GRAPH", known)
+        await record(well, new_tag())
+    await well.recovers()
+    assert await postgres.fetchval("SELECT count(*) FROM dead_letters") == kept
 
 
 async def has_status(running: Running, path: str, code: int, word: str) -> bool:

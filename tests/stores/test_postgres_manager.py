@@ -176,7 +176,7 @@ async def test_statements_are_counted_by_name_with_begin_and_commit(postgres: Po
         ("SELECT 'secret'::int", (), Refused, "InvalidTextRepresentationError"),
         ("SELECT $1::text", ("secret\0",), Refused, "CharacterNotInRepertoireError"),
         ("INSERT INTO note VALUES ($1)", (None,), Refused, "not-null"),
-        ("SELECT nowhere FROM note", (), Refused, "nowhere"),
+        ("SELECT nowhere FROM note", (), Unavailable, "nowhere"),
         ("DO $$ BEGIN RAISE 'full' USING ERRCODE = 'disk_full'; END $$", (), Unavailable, "DiskFull"),
         ("SELECT pg_terminate_backend(pg_backend_pid())", (), Unavailable, "AdminShutdown|ConnectionDoesNotExist"),
     ],

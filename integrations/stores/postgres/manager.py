@@ -14,21 +14,30 @@ from asyncpg import Connection, Record
 from asyncpg.exceptions import (
     DataError,
     ExclusionViolationError,
+    InsufficientPrivilegeError,
     InsufficientResourcesError,
     InterfaceError,
     InternalClientError,
+    InvalidCachedStatementError,
+    InvalidSQLStatementNameError,
     LockNotAvailableError,
     OperatorInterventionError,
     PostgresConnectionError,
     PostgresError,
     QueryCanceledError,
+    ReadOnlySQLTransactionError,
     TooManyConnectionsError,
     TransactionRollbackError,
+    UndefinedColumnError,
+    UndefinedFunctionError,
+    UndefinedObjectError,
+    UndefinedTableError,
     UniqueViolationError,
 )
 
 from integrations.deadline import remaining
-from integrations.errors import Conflict, OutsideError, Refused, Unavailable
+from integrations.errors import Conflict, OutsideError, Refused, SchemaChanged, Unavailable
+from integrations.repeats import repeated_after_migration
 from integrations.stores.availability import SLOW_CALL_SECONDS, Availability, backoff
 from integrations.stores.postgres.address import Address
 from integrations.stores.postgres.pool import (
@@ -57,6 +66,18 @@ LOST = (
     OperatorInterventionError,
     TooManyConnectionsError,
     InternalClientError,
+)
+# The tables, or the session, are no longer those that a statement was prepared for. PostgreSQL has not run it.
+STALE = (InvalidCachedStatementError, InvalidSQLStatementNameError)
+# No value causes these: the schema is older or newer than this program, or the grants are incomplete. A full disk or a
+# lack of memory is no fault of the statement either.
+NOT_OF_THE_CALL = (
+    InsufficientPrivilegeError,
+    InsufficientResourcesError,
+    UndefinedColumnError,
+    UndefinedFunctionError,
+    UndefinedObjectError,
+    UndefinedTableError,
 )
 CONFLICTS = (UniqueViolationError, ExclusionViolationError, TransactionRollbackError, LockNotAvailableError)
 
@@ -242,6 +263,7 @@ class Session(Reader):
 
     async def begin(self, *, read_only: bool) -> None:
         """Open a transaction; ``finishing_transaction`` must follow."""
+        self._entry.read_only = read_only
         await self.execute("BEGIN READ ONLY" if read_only else "BEGIN", name="BEGIN")
 
     @asynccontextmanager
@@ -286,6 +308,7 @@ class Analytics(Reader):
                 return await self._run_on(self._replica, exchange, sql, args, name, timeout, record_class)
         return await self._run_on(self._primary, exchange, sql, args, name, timeout, record_class)
 
+    @repeated_after_migration
     async def _run_on(self, manager: "PostgresManager", *call: Any) -> Any:
         async with manager.transaction(read_only=True) as session:
             return await session._run(*call)
@@ -303,6 +326,7 @@ class PostgresManager(Reader):
         max_connections: size of the pool; the probe and each listener hold one more.
         replica_url: a read replica for ``analytics``.
         application_name: name of these sessions on the server.
+        is_replica: whether a server that allows no writes counts as available.
         timeout: seconds that a call may take unless it has a timeout of its own.
 
     Raises:
@@ -317,14 +341,17 @@ class PostgresManager(Reader):
         *,
         replica_url: str | None = None,
         application_name: str = "baggage-gateway",
+        is_replica: bool = False,
         timeout: float = 5.0,
     ) -> None:
         self.timeout = timeout
+        self._is_replica = is_replica
         self._address = Address.parse(database_url)
         self._application_name = application_name
         self._make_pool = partial(Pool, self._address, application_name, min_connections, max_connections)
         self._pool = self._make_pool()
         self._probe_connection: PooledConnection | None = None
+        self._probe_again = False
         self._timings = Timings(STORE, SLOW_SECONDS)
         self._availability = Availability(STORE, self._probe, on_down=self._terminate_pool)
         self._slow_calls = SlowCallDetector(SLOW_CALL_SECONDS, self._availability.request_probe)
@@ -334,6 +361,7 @@ class PostgresManager(Reader):
                 0,
                 max_connections,
                 application_name=f"{application_name}-analytics",
+                is_replica=True,
                 timeout=timeout,
             )
             if replica_url
@@ -448,9 +476,9 @@ class PostgresManager(Reader):
             seconds -= monotonic() - started
         try:
             return await self.run_exchange(entry, exchange, sql, args, name, seconds, record_class)
-        except ConnectionLost:
+        except (ConnectionLost, SchemaChanged) as error:
             seconds -= monotonic() - started
-            if seconds <= 0 or not is_read(sql):
+            if seconds <= 0 or not (isinstance(error, SchemaChanged) or is_read(sql)):
                 raise
         finally:
             self._pool.release(entry)
@@ -498,9 +526,16 @@ class PostgresManager(Reader):
         reason = f"{name}: {_reason(error)}"
         if isinstance(error, CONFLICTS):
             return Conflict(STORE, reason)
-        if entry is not None and not isinstance(error, LOST) and not entry.connection.is_closed():
-            # A full disk or a lack of memory is no fault of the statement.
-            kind = Unavailable if isinstance(error, InsufficientResourcesError) else Refused
+        if entry is not None and isinstance(error, STALE):
+            entry.cut_off = True
+            self._pool.renew()  # the other connections have prepared their statements for the old tables as well
+            return SchemaChanged(STORE, reason, self._availability.retry_after)
+        if isinstance(error, ReadOnlySQLTransactionError) and entry is not None and not entry.may_only_read:
+            # After a failover the connection, or the address, leads to a server that does not accept writes.
+            self._pool.renew()
+            self._probe_again = True
+        elif entry is not None and not isinstance(error, LOST) and not entry.connection.is_closed():
+            kind = Unavailable if isinstance(error, NOT_OF_THE_CALL) else Refused
             return kind(STORE, reason)
         if entry is not None:
             entry.cut_off = True
@@ -551,13 +586,22 @@ class PostgresManager(Reader):
             raise self._translate(error, "CONNECT") from None
 
     async def _probe(self) -> dict[str, Any]:
-        """Query the server on a connection outside the pool."""
+        """Query the server on a connection outside the pool.
+
+        Raises:
+            Unavailable: the server is a standby, or read-only for another reason.
+        """
         self._pool.close_unused()
+        if self._probe_again:
+            self._probe_again = False
+            self._close_probe_connection()  # it may be a session with the former primary
         try:
             if self._probe_connection is None or self._probe_connection.connection.is_closed():
                 name = f"{self._application_name}-probe"
                 self._probe_connection = await open_connection(self._address, name, self.timeout)
-            await self._probe_connection.connection.execute("SELECT 1")
+            read_only = await self._probe_connection.connection.fetchval("SHOW transaction_read_only")
+            if read_only == "on" and not self._is_replica:
+                raise self._availability.unavailable("the server is read-only")
         except BaseException:  # also on cancellation: a round trip that was cut off cannot continue
             self._close_probe_connection()
             raise

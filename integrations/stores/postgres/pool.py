@@ -49,6 +49,14 @@ class PlanningConnection(asyncpg.Connection):
         await self.execute(GENERIC_PLANS)
         self.generic_plans = True
 
+    async def _do_execute(self, query: Any, executor: Any, timeout: Any, retry: Any = False, **options: Any) -> Any:
+        """Run a prepared statement without asyncpg's own second try.
+
+        After a migration asyncpg prepares the statement again and runs it, but forgets ``record_class``. The manager
+        repeats the call on a fresh connection instead.
+        """
+        return await super()._do_execute(query, executor, timeout, retry=retry, **options)  # type: ignore[no-untyped-call]
+
     async def fetch_with_custom_plan(self, sql: str, *args: Any, timeout: float | None = None, **options: Any) -> Any:
         """Run ``fetch`` with a plan for these arguments; costs two short round trips more."""
         if not self.generic_plans:
@@ -66,16 +74,30 @@ class PlanningConnection(asyncpg.Connection):
 
 
 class PooledConnection:
-    """A connection with its last use, whether a round trip was cut off, and whether it runs a long call."""
+    """A connection with its last use and its state.
 
-    __slots__ = ("connection", "cut_off", "long_running", "started_at", "used_at")
+    Attributes:
+        cut_off: whether it cannot be used again, such as after a round trip that was cut off.
+        generation: of the pool when the connection was opened.
+        long_running: whether it runs a long call.
+        read_only: whether its last transaction was opened as read-only.
+    """
+
+    __slots__ = ("connection", "cut_off", "generation", "long_running", "read_only", "started_at", "used_at")
 
     def __init__(self, connection: asyncpg.Connection) -> None:
         self.connection = connection
         self.cut_off = False
+        self.generation = 0
         self.long_running = False
+        self.read_only = False
         self.started_at = 0.0
         self.used_at = monotonic()
+
+    @property
+    def may_only_read(self) -> bool:
+        """Whether it is inside a transaction that was opened as read-only."""
+        return self.read_only and bool(self.connection.is_in_transaction())
 
 
 class SlowCallDetector:
@@ -228,6 +250,7 @@ class Pool:
         self._slots = _Slots(maximum)
         self._opened: set[PooledConnection] = set()
         self._closing: set[asyncio.Task[None]] = set()
+        self._generation = 0
 
     def acquire_idle(self) -> PooledConnection | None:
         """Return an idle open connection at once; None if there is none."""
@@ -258,14 +281,15 @@ class Pool:
             except BaseException:
                 self._slots.put(None)
                 raise
+            entry.generation = self._generation
             self._opened.add(entry)
             return entry
 
     def release(self, entry: PooledConnection) -> None:
-        """Take a connection back; discard it where it was cut off or is inside a transaction."""
+        """Take a connection back; discard it where it was cut off, is outdated or is inside a transaction."""
         if entry.connection.is_closed():
             self._free_slot(entry)
-        elif entry.cut_off or entry.connection.is_in_transaction():
+        elif entry.cut_off or entry.generation != self._generation or entry.connection.is_in_transaction():
             self._discard(entry)
         else:
             entry.used_at = monotonic()
@@ -275,6 +299,11 @@ class Pool:
         """Close all idle connections: the server that they lead to is gone."""
         for entry in list(self._slots.entries):
             self._terminate_entry(entry)
+
+    def renew(self) -> None:
+        """Replace all connections: idle ones now, the others when they are released."""
+        self._generation += 1
+        self.terminate_idle()
 
     def terminate(self) -> None:
         """Close all connections except those of long calls: the server does not respond, and callers must not wait."""
