@@ -4,8 +4,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
+from time import monotonic
 from typing import Any
 
+from integrations.deadline import deadline
 from integrations.errors import OutsideError, Unavailable
 from integrations.records.routes import RouteLeg, RouteOption, Routes, RouteSource, RouteTransfer
 from integrations.stores import routes
@@ -17,20 +19,25 @@ logger = logging.getLogger(__name__)
 
 # No request waits for the warming, and a graph database that has just started needs seconds to plan the statement.
 WARMING_SECONDS = 60.0
+# Longest time that the cache may cost a request, reading and writing together.
+CACHE_BUDGET_SECONDS = 0.25
 
 
 async def between(context: Context, origin: str, destination: str) -> Routes:
     """The routes from one airport to another, the quickest first.
 
     A cached result younger than ten minutes is returned as it is. An older one is computed again, and is returned while
-    the graph is unavailable. Without the cache the routes come from the graph.
+    the graph is unavailable. Without the cache the routes come from the graph; a cache that hangs costs at most
+    ``CACHE_BUDGET_SECONDS``.
 
     Raises:
         Unavailable: the graph is unavailable and the cache has no result.
     """
     pair = (origin, destination)
     now = context.now()
+    started = monotonic()
     known = await _cached(context, pair)
+    budget = CACHE_BUDGET_SECONDS - (monotonic() - started)
     if known is not None and known.age_seconds < FRESH_SECONDS:
         return known
     try:
@@ -40,7 +47,8 @@ async def between(context: Context, origin: str, destination: str) -> Routes:
             raise
         return known
     try:
-        await routes.write_cache(context.stores.redis, context.airline_id, [found])
+        with deadline(budget):
+            await routes.write_cache(context.stores.redis, context.airline_id, [found])
     except OutsideError as error:
         logger.info("routes were not cached: %s", error)
     return found
@@ -48,7 +56,8 @@ async def between(context: Context, origin: str, destination: str) -> Routes:
 
 async def _cached(context: Context, pair: tuple[str, str]) -> Routes | None:
     try:
-        return (await routes.read_cache(context.stores.redis, context.airline_id, [pair], context.now())).get(pair)
+        with deadline(CACHE_BUDGET_SECONDS):
+            return (await routes.read_cache(context.stores.redis, context.airline_id, [pair], context.now())).get(pair)
     except OutsideError as error:
         logger.info("routes were not read from the cache: %s", error)
         return None
