@@ -88,6 +88,9 @@ class Settings(BaseSettings):
         "production", description="Which file of `config/environments` applies."
     )
     neon_database_url: SecretStr = Field(description="PostgreSQL 16 or later, with the URL as Neon shows it.")
+    postgres_direct_url: SecretStr | None = Field(
+        None, description="Address that bypasses the pooler of `NEON_DATABASE_URL`; not for Neon's pooler."
+    )
     postgres_replica_url: SecretStr | None = Field(None, description="Read replica for analytics.")
     neo4j_uri: str = Field(description="Neo4j 5.26 or later: `bolt://`, `neo4j://`, `neo4j+s://`.")
     neo4j_user: str = Field("neo4j", description="Neo4j's user.")

@@ -45,6 +45,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
     postgres = PostgresManager(
         settings.neon_database_url.get_secret_value(),
         max_connections=settings.postgres_connections,
+        direct_url=plain(settings.postgres_direct_url),
         replica_url=plain(settings.postgres_replica_url),
     )
     neo4j = Neo4jManager(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password.get_secret_value())

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from gateway.config import Settings, SettingsError
+from gateway.config import Settings, SettingsError, plain
 from integrations.errors import OutsideError
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres.manager import PostgresManager
@@ -49,7 +49,11 @@ def _timestamp(text: str) -> datetime:
 
 
 async def _seed(settings: Settings, options: argparse.Namespace) -> SeedReport:
-    postgres = PostgresManager(settings.neon_database_url.get_secret_value(), application_name="baggage-seeds")
+    postgres = PostgresManager(
+        settings.neon_database_url.get_secret_value(),
+        direct_url=plain(settings.postgres_direct_url),
+        application_name="baggage-seeds",
+    )
     # Graph and cache are not used: the graph follows from the outbox.
     graph = Neo4jManager(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password.get_secret_value())
     cache = RedisManager(settings.redis_url.get_secret_value())

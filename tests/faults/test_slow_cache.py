@@ -13,6 +13,7 @@ import pytest
 from integrations.embedded.redis import EmbeddedRedis
 from integrations.records.routes import Routes, RouteSource
 from integrations.stores.redis.manager import RedisManager
+from integrations.stores.routes import cache_key
 from resolvers import routes
 from resolvers.context import Context
 from resolvers.installation import Stores
@@ -47,7 +48,7 @@ async def context(
         f"redis://{password}@127.0.0.1:{proxy.port}/0" if password else f"redis://127.0.0.1:{proxy.port}"
     )
     await redis.connect()
-    await redis.delete(*(routes.routes.cache_key(1, "PTY", one) for one in ("MIA", "BOG", "LIM", "GRU", "SCL")))
+    await redis.delete(*(cache_key(1, "PTY", one) for one in ("MIA", "BOG", "LIM", "GRU", "SCL")))
     yield context_of(Stores(cast(Any, None), cast(Any, None), redis), now=datetime.now(UTC))
     with suppress(TimeoutError):
         async with asyncio.timeout(5):

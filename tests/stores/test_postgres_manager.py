@@ -432,6 +432,29 @@ async def test_behind_a_pooler_no_statement_stays_prepared(postgres_url: str) ->
         await entry.connection.close()
 
 
+@pytest.mark.parametrize("with_direct_url", [True, False])
+async def test_behind_another_pooler_sessions_of_their_own_take_the_direct_address(
+    postgres_url: str, with_direct_url: bool
+) -> None:
+    named = "SELECT count(*) FROM pg_prepared_statements WHERE name <> ''"
+    pooled_url = postgres_url if with_direct_url else f"{postgres_url}?pgbouncer=true"
+    manager = PostgresManager(pooled_url, 1, 1, direct_url=postgres_url if with_direct_url else None)
+    await manager.connect()
+    heard = asyncio.Event()
+    async with manager.listen("news", lambda payload: heard.set() if payload == "now" else None):
+        assert await manager.fetchval(named) == 0
+        async with manager.transaction() as session:
+            await session.fetch("SELECT $1::int", 1)
+            assert await session.fetchval(named) == 0
+        async with manager.direct() as session:
+            assert (await session.fetchval(named) > 0) == with_direct_url
+        async with asyncio.timeout(5):
+            while not heard.is_set():
+                await manager.execute("SELECT pg_notify('news', 'now')")
+                await asyncio.sleep(0.01)
+    await manager.disconnect()
+
+
 async def test_health_and_pool_stats(postgres: PostgresManager) -> None:
     health = await postgres.health_check()
     assert health["status"] == "healthy"

@@ -32,6 +32,19 @@ def test_a_direct_host_is_its_own_direct_host() -> None:
     assert address.direct() == address
 
 
+@pytest.mark.parametrize("value", ["true", "True", "1", "yes"])
+def test_another_pooler_is_known_by_its_parameter(value: str) -> None:
+    address = Address.parse(f"postgresql://u:p@pgbouncer.example.com:6432/bags?pgbouncer={value}&sslmode=require")
+    assert address.pooled
+    assert address.dsn == "postgresql://u:p@pgbouncer.example.com:6432/bags"
+    assert address.direct() == address, "the host behind it is not known"
+
+
+def test_another_pooler_is_known_by_the_setting() -> None:
+    assert Address.parse("postgresql://u:p@127.0.0.1:6432/bags", pooled=True).pooled
+    assert not Address.parse("postgresql://u:p@127.0.0.1:6432/bags?pgbouncer=false").pooled
+
+
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:5433", "[::1]:5433", ""])
 def test_loopback_needs_no_tls(host: str) -> None:
     assert Address.parse(f"postgresql://u:p@{host}/bags").tls is False

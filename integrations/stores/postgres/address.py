@@ -33,8 +33,7 @@ class Address:
     Attributes:
         dsn: the URL without parameters that asyncpg or the server rejects; holds the password.
         tls: a verifying context, or False for a plain connection.
-        pooled: whether a transaction pooler stands in between (Neon's ``-pooler`` hosts), which allows no prepared
-            statements and no LISTEN.
+        pooled: whether a transaction pooler stands in between, which allows no prepared statements and no LISTEN.
     """
 
     dsn: str = field(repr=False)
@@ -42,8 +41,10 @@ class Address:
     pooled: bool
 
     @classmethod
-    def parse(cls, url: str) -> Self:
+    def parse(cls, url: str, *, pooled: bool = False) -> Self:
         """Parse a ``postgresql://`` URL.
+
+        A transaction pooler is known by Neon's ``-pooler`` host, by ``pgbouncer=true`` in the URL, or by ``pooled``.
 
         TLS follows ``sslmode``. ``disable`` means none. ``require`` and ``verify-full`` both verify certificate and
         name (libpq's ``require`` would trust any server), ``verify-ca`` only the certificate. Without ``sslmode`` a
@@ -61,13 +62,20 @@ class Address:
         return cls(
             dsn=urlunsplit(parts._replace(query=urlencode(kept))),
             tls=_tls(parameters, is_local=_is_local(parts.hostname or parameters.get("host", ""))),
-            pooled="-pooler" in (parts.hostname or "").partition(".")[0],
+            pooled=pooled
+            or "-pooler" in (parts.hostname or "").partition(".")[0]
+            or parameters.get("pgbouncer", "").lower() in {"true", "1", "yes", "on"},
         )
 
     def direct(self) -> "Address":
-        """Return the address of the same database without the pooler, for LISTEN and migrations."""
+        """Return the address of the same database without Neon's pooler, for LISTEN and migrations.
+
+        The address behind any other pooler is not known: it stays as it is.
+        """
         user, at, host = urlsplit(self.dsn).netloc.rpartition("@")
         netloc = user + at + re.sub(r"-pooler(?=[.:]|$)", "", host, count=1)
+        if netloc == urlsplit(self.dsn).netloc:
+            return self
         return Address(urlunsplit(urlsplit(self.dsn)._replace(netloc=netloc)), self.tls, pooled=False)
 
 

@@ -324,6 +324,8 @@ class PostgresManager(Reader):
         database_url: a ``postgresql://`` URL as a provider supplies it; see ``Address.parse``.
         min_connections: connections that ``connect`` opens and that stay open when idle.
         max_connections: size of the pool; the probe and each listener hold one more.
+        direct_url: the same database without the pooler that ``database_url`` leads to, for LISTEN and migrations; None
+            if there is none, or for Neon's pooler.
         replica_url: a read replica for ``analytics``.
         application_name: name of these sessions on the server.
         is_replica: whether a server that allows no writes counts as available.
@@ -339,6 +341,7 @@ class PostgresManager(Reader):
         min_connections: int = 2,
         max_connections: int = 20,
         *,
+        direct_url: str | None = None,
         replica_url: str | None = None,
         application_name: str = "baggage-gateway",
         is_replica: bool = False,
@@ -346,7 +349,8 @@ class PostgresManager(Reader):
     ) -> None:
         self.timeout = timeout
         self._is_replica = is_replica
-        self._address = Address.parse(database_url)
+        self._address = Address.parse(database_url, pooled=direct_url is not None)
+        self._direct_address = Address.parse(direct_url) if direct_url is not None else self._address.direct()
         self._application_name = application_name
         self._make_pool = partial(Pool, self._address, application_name, min_connections, max_connections)
         self._pool = self._make_pool()
@@ -580,7 +584,7 @@ class PostgresManager(Reader):
     async def _open_direct(self) -> PooledConnection:
         try:
             return await open_connection(
-                self._address.direct(), f"{self._application_name}-direct", remaining(self.timeout, STORE)
+                self._direct_address, f"{self._application_name}-direct", remaining(self.timeout, STORE)
             )
         except DRIVER_ERRORS as error:
             raise self._translate(error, "CONNECT") from None
