@@ -59,7 +59,9 @@ def create_app(
     tokens = TokenVerifier(settings.jwt_secret.get_secret_value())
     signing_key = settings.secret_key.get_secret_value().encode()
     closing = asyncio.Event()
-    limiter = ConnectionLimiter(settings.live_connections, settings.live_subscriptions)
+    limiter = ConnectionLimiter(
+        settings.live_connections, settings.live_subscriptions, settings.live_address_connections
+    )
     subscriptions = SubscriptionService(
         schema, tokens, installation(settings), signing_key, settings.request_seconds, now, limiter, closing
     )

@@ -112,7 +112,10 @@ class Settings(BaseSettings):
         24, ge=1, le=720, description="How long the cursor of a subscription stays valid, in hours."
     )
     live_connections: int = Field(1_000, ge=1, description="Most WebSockets and event streams per process.")
-    live_subscriptions: int = Field(100, ge=1, description="Most subscriptions of one actor per process.")
+    live_subscriptions: int = Field(100, ge=1, description="Most subscriptions, and streams, of one actor per process.")
+    live_address_connections: int = Field(
+        250, ge=1, description="Most streams of one address without a token per process."
+    )
     seed_bags: int = Field(0, ge=0, description="Number of bags that `init` seeds.")
     seed_exceptions: int = Field(0, ge=0, description="Number of seeded bags with an irregularity.")
     external_services: Annotated[ExternalServices, BeforeValidator(_parsed_json)] = Field(

@@ -34,7 +34,7 @@ def serve(settings: Settings, *, with_workers: bool) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        # Nothing reads the client's address or scheme, so no header may change them.
+        # A client could write any address into a header. Behind a proxy, all streams have the proxy's address.
         proxy_headers=False,
         # Longer than the 60 s after which load balancers usually close a connection, so that they close it first.
         timeout_keep_alive=75,

@@ -9,6 +9,7 @@ The endpoint is plain ASGI: Strawberry's view, Starlette's request and response 
 take longer than everything else between the socket and the executor.
 """
 
+import asyncio
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -54,6 +55,8 @@ OPERATION_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
 ALLOWED = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
 # Fields that wait for a store fail at the deadline; this is the time to respond with the data of the other fields.
 GRACE_SECONDS = 0.5
+# A client that takes longer to send its body does not hold a request open.
+BODY_SECONDS = 10.0
 EVENT_STREAM = b"text/event-stream"
 # Clients send few different Accept headers, so the outcome of negotiation is cached.
 CACHED_HEADERS = 256
@@ -239,6 +242,17 @@ async def request_of(scope: Scope, headers: Headers, receive: Receive) -> GraphQ
 
 
 async def _body(receive: Receive) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _whole_body(receive)
+    except TimeoutError:
+        message = f"The body was not received within {BODY_SECONDS:g} s."
+        # The rest of the body is not read, so the connection cannot serve another request.
+        headers = {"Connection": "close"}
+        raise RequestError(HTTPStatus.REQUEST_TIMEOUT, ErrorCode.DEADLINE_EXCEEDED, message, headers) from None
+
+
+async def _whole_body(receive: Receive) -> bytes:
     message = await receive()
     body: bytes = message.get("body", b"")
     pieces = [body]

@@ -20,7 +20,14 @@ from gateway.http.graphql_request import JSON, GraphQLRequest, RequestError
 from gateway.http.graphql_response import error_response, response_of
 from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import record_of
-from gateway.http.subscriptions import SEND_SECONDS, LimitReached, SubscriptionService, failure
+from gateway.http.subscriptions import (
+    ANONYMOUS_SECONDS,
+    SEND_SECONDS,
+    LimitReached,
+    SubscriptionService,
+    address_of,
+    failure,
+)
 from resolvers.actor import Actor
 from schema.runtime.errors import ErrorCode
 from schema.runtime.streaming import StreamedResult
@@ -59,7 +66,7 @@ class EventStreams:
             actor, expires_at = self._authenticate(headers)
             record_of(scope).actor = actor.id
             request = await request_of(scope, headers, receive)
-            with limiter.connection(), limiter.subscription(actor):
+            with limiter.connection(address_of(scope), actor) as seat, seat.operation():
                 await self._serve(scope, receive, send, actor, expires_at, request, text_of(headers, b"last-event-id"))
         except LimitReached as reached:
             error = RequestError(HTTPStatus.TOO_MANY_REQUESTS, ErrorCode.TOO_MANY_SUBSCRIPTIONS, str(reached))
@@ -106,10 +113,12 @@ class EventStreams:
 
         async def wait_for_expiry() -> bytes:
             if expires_at is None:
-                await asyncio.Event().wait()
+                await asyncio.sleep(ANONYMOUS_SECONDS)
+                message = f"A stream without a token ends after {ANONYMOUS_SECONDS:g} s."
             else:
                 await asyncio.sleep(expires_at - self._subscriptions.now().timestamp())
-            return _event(failure(ErrorCode.UNAUTHENTICATED, "The token has expired."), request_id) + COMPLETE
+                message = "The token has expired."
+            return _event(failure(ErrorCode.UNAUTHENTICATED, message), request_id) + COMPLETE
 
         async def wait_for_disconnect() -> None:
             while (await receive())["type"] != "http.disconnect":

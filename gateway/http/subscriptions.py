@@ -4,11 +4,12 @@ import asyncio
 import signal
 import threading
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator
+from collections.abc import AsyncGenerator, Callable, Collection, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import FrameType
+from typing import cast
 
 from graphql import ExecutionResult, GraphQLError
 from starlette.types import Scope
@@ -29,6 +30,9 @@ from schema.runtime.streaming import ContextFactory, StreamedResult
 
 # A client that receives nothing for so long is disconnected; it can reconnect with its cursor.
 SEND_SECONDS = 60.0
+# Without a credential only health can be read, which needs no open connection.
+ANONYMOUS_SECONDS = 60.0
+ANONYMOUS_OPERATIONS = 10
 SHUTDOWN_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -36,52 +40,121 @@ class LimitReached(Exception):
     """A limit of connections or subscriptions is reached; the message may be shown to the client."""
 
 
+class _Counts:
+    """Counts by key, none above a maximum; a key with the count 0 takes no memory."""
+
+    def __init__(self, maximum: int) -> None:
+        self.maximum = maximum
+        self.by_key: Counter[Hashable] = Counter()
+
+    def add(self, key: Hashable) -> bool:
+        """Adds one to a key; returns False if it has reached the maximum."""
+        if self.by_key[key] >= self.maximum:
+            return False
+        self.by_key[key] += 1
+        return True
+
+    def remove(self, key: Hashable) -> None:
+        """Subtracts one from a key."""
+        self.by_key[key] -= 1
+        if not self.by_key[key]:
+            del self.by_key[key]
+
+
 class ConnectionLimiter:
-    """Limits the connections of this process, and the subscriptions of one actor in it.
+    """Limits the connections of this process, of one actor and of one address, and the operations of one actor.
+
+    A connection without a credential counts for its address, and so do its operations.
 
     Args:
         connections: maximum number of open connections.
-        subscriptions: maximum number of running subscriptions of one actor.
+        of_actor: maximum number of connections, and of running operations, of one actor.
+        of_address: maximum number of connections without a credential of one address.
     """
 
-    def __init__(self, connections: int, subscriptions: int) -> None:
+    def __init__(self, connections: int, of_actor: int, of_address: int) -> None:
         self._max_connections = connections
-        self._max_subscriptions = subscriptions
         self.connections = 0
-        self.subscriptions: Counter[tuple[int | None, str]] = Counter()
+        self.of_actors = _Counts(of_actor)
+        self.of_addresses = _Counts(of_address)
+        self.operations = _Counts(of_actor)
+        self.anonymous_operations = _Counts(min(ANONYMOUS_OPERATIONS, of_actor))
 
     @contextmanager
-    def connection(self) -> Iterator[None]:
+    def connection(self, address: str, actor: Actor | None = None) -> Iterator["ConnectionSeat"]:
         """Counts an open connection.
+
+        Args:
+            address: IP address of the client.
+            actor: of the connection, if it is known already.
 
         Raises:
             LimitReached: there are too many.
         """
         if self.connections >= self._max_connections:
             raise LimitReached("The server has reached its limit of open streams: try again later.")
+        seat = ConnectionSeat(self, address)
+        seat.sign_in(actor or Actor.anonymous())
         self.connections += 1
         try:
-            yield
+            yield seat
         finally:
             self.connections -= 1
+            seat.leave()
+
+
+class ConnectionSeat:
+    """The place of one open connection in the counts: that of its address, or of its actor."""
+
+    def __init__(self, limiter: ConnectionLimiter, address: str) -> None:
+        self._limiter = limiter
+        self._address = address
+        self._counts: _Counts | None = None
+        self._key: Hashable = None
+
+    def sign_in(self, actor: Actor) -> None:
+        """Counts the connection for its actor from now on; an anonymous one counts for its address.
+
+        Raises:
+            LimitReached: the actor, or the address, has too many.
+        """
+        counts, key = self._limiter.of_addresses, cast(Hashable, self._address)
+        if actor.role is not None:
+            counts, key = self._limiter.of_actors, (actor.airline_id, actor.id)
+        if counts is self._counts:
+            return
+        if not counts.add(key):
+            whose = "the streams of one actor" if actor.role else "the streams without a token of one address"
+            raise LimitReached(f"The limit of {counts.maximum} is reached for {whose}: end one first.")
+        self.leave()
+        self._counts, self._key = counts, key
+
+    def leave(self) -> None:
+        """Removes the connection from the counts."""
+        if self._counts is not None:
+            self._counts.remove(self._key)
 
     @contextmanager
-    def subscription(self, actor: Actor) -> Iterator[None]:
-        """Counts a running operation of an actor.
+    def operation(self) -> Iterator[None]:
+        """Counts a running operation.
 
         Raises:
             LimitReached: there are too many.
         """
-        key = actor.airline_id, actor.id
-        if self.subscriptions[key] >= self._max_subscriptions:
-            raise LimitReached(f"You have reached the limit of {self._max_subscriptions} subscriptions: end one first.")
-        self.subscriptions[key] += 1
+        key, limiter = self._key, self._limiter
+        counts = limiter.operations if self._counts is limiter.of_actors else limiter.anonymous_operations
+        if not counts.add(key):
+            raise LimitReached(f"You have reached the limit of {counts.maximum} subscriptions: end one first.")
         try:
             yield
         finally:
-            self.subscriptions[key] -= 1
-            if not self.subscriptions[key]:
-                del self.subscriptions[key]
+            counts.remove(key)
+
+
+def address_of(scope: Scope) -> str:
+    """Returns the IP address of a client; that of the proxy where one stands in between."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,20 @@
 """GraphQL over WebSocket, by the protocol graphql-transport-ws: many operations on one connection.
 
 The credential is ``authorization`` in the payload of ``connection_init``, since browsers send no header with a
-WebSocket, or the header. The connection closes when the credential expires. Pages of other origins are rejected.
+WebSocket, ``headers.Authorization`` there, or the header of the handshake. The connection closes when the credential
+expires, or after a minute without one. Pages of other origins are rejected.
 
 Follows https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md, close reasons included. Close codes: 4400 for
-an invalid message, 4401 for an operation before the connection is acknowledged, 4403 for a credential that is invalid
-or has expired, 4406 for another protocol, 4408 without a timely ``connection_init``, 4409 for an id in use, 4429 for a
-second ``connection_init`` or too many connections, 4500 for an internal error, and 1012 when the process shuts down, so
-that the client reconnects.
+an invalid message, 4401 for an operation before the connection is acknowledged and for a connection that stays without
+a credential, 4403 for a credential that is invalid or has expired, 4406 for another protocol, 4408 without a timely
+``connection_init``, 4409 for an id in use, 4429 for a second ``connection_init`` or too many connections, 4500 for an
+internal error, and 1012 when the process shuts down, so that the client reconnects.
 """
 
 import asyncio
 import logging
 from collections.abc import Mapping
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing, suppress
 from enum import IntEnum
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,7 +27,15 @@ from gateway.http.graphql_request import JSON, GraphQLRequest, RequestError, req
 from gateway.http.graphql_response import response_of
 from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import record_of
-from gateway.http.subscriptions import SEND_SECONDS, LimitReached, SubscriptionService, failure
+from gateway.http.subscriptions import (
+    ANONYMOUS_SECONDS,
+    SEND_SECONDS,
+    ConnectionSeat,
+    LimitReached,
+    SubscriptionService,
+    address_of,
+    failure,
+)
 from resolvers.actor import Actor
 from schema.runtime.errors import UNEXPECTED, ErrorCode
 from schema.runtime.streaming import StreamedResult
@@ -96,8 +105,8 @@ class GraphQLWebSockets:
         try:
             if not supported:
                 raise ConnectionClosed(CloseCode.PROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
-            with self._subscriptions.limiter.connection():
-                await connection.serve(headers.get(b"authorization"))
+            with self._subscriptions.limiter.connection(address_of(scope)) as seat:
+                await connection.serve(seat, headers.get(b"authorization"))
         except ConnectionClosed as closed:
             await connection.close(closed.code, str(closed))
         except LimitReached as reached:
@@ -116,7 +125,10 @@ class GraphQLWebSockets:
             return True
         host = headers.get(b"host", b"").decode("latin-1")
         text = origin.decode("latin-1")
-        return text == self._origin or urlsplit(text).netloc == host
+        try:
+            return text == self._origin or urlsplit(text).netloc == host
+        except ValueError:  # such as http://[
+            return False
 
 
 class _Connection:
@@ -128,15 +140,17 @@ class _Connection:
         self._receive = receive
         self._send = send
         self._actor: Actor | None = None
+        self._seat: ConnectionSeat | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
         self._expiry: asyncio.TimerHandle | None = None
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.operations = 0
 
-    async def serve(self, authorization: bytes | None) -> None:
+    async def serve(self, seat: ConnectionSeat, authorization: bytes | None) -> None:
         """Receives messages until the connection ends.
 
         Args:
+            seat: counts the connection and its operations.
             authorization: the header of the handshake, if any.
 
         Raises:
@@ -144,6 +158,7 @@ class _Connection:
             ClientClosed: the client closed it.
             TimeoutError: the client no longer receives messages.
         """
+        self._seat = seat
         ends: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(self._receive_messages(authorization)),
             asyncio.ensure_future(self._subscriptions.closing.wait()),
@@ -164,7 +179,9 @@ class _Connection:
 
     async def close(self, code: CloseCode, reason: str) -> None:
         """Closes the connection."""
-        await self._write({"type": "websocket.close", "code": code, "reason": reason[:MAX_REASON]})
+        reason = reason.encode(errors="replace")[:MAX_REASON].decode(errors="ignore")
+        with suppress(TimeoutError, ClientClosed):  # the client no longer receives messages
+            await self._write({"type": "websocket.close", "code": code, "reason": reason})
 
     async def _receive_messages(self, authorization: bytes | None) -> None:
         try:
@@ -182,7 +199,7 @@ class _Connection:
             message = await self._next()
             match message["type"]:
                 case "subscribe":
-                    self._subscribe(message)
+                    await self._subscribe(message)
                 case "complete":
                     task = self._running.pop(_id_of(message), None)
                     if task is not None:
@@ -212,10 +229,10 @@ class _Connection:
             await self._send_json({"type": "pong", **payload})
 
     async def _initialise(self, payload: object, authorization: bytes | None) -> None:
-        credential = authorization.decode("latin-1") if authorization is not None else None
-        if isinstance(payload, dict):
-            names = ("authorization", "Authorization")
-            credential = next((payload[name] for name in names if name in payload), credential)
+        assert self._seat is not None
+        credential = _credential_in(payload)
+        if credential is None and authorization is not None:
+            credential = authorization.decode("latin-1")
         if not isinstance(credential, (str, type(None))):
             raise ConnectionClosed(CloseCode.BAD_REQUEST, "authorization must be a string: Bearer TOKEN")
         try:
@@ -223,17 +240,28 @@ class _Connection:
         except InvalidToken as error:
             raise ConnectionClosed(CloseCode.FORBIDDEN, str(error)) from None
         record_of(self._scope).actor = self._actor.id
+        self._seat.sign_in(self._actor)
         if expires_at is not None:
             seconds = expires_at - self._subscriptions.now().timestamp()
-            expired = ConnectionClosed(CloseCode.FORBIDDEN, "The token has expired")
-            self._expiry = asyncio.get_running_loop().call_later(seconds, self._end, expired)
+            ended = ConnectionClosed(CloseCode.FORBIDDEN, "The token has expired")
+        else:
+            seconds = ANONYMOUS_SECONDS
+            message = f"A connection without a token ends after {seconds:g} s"
+            ended = ConnectionClosed(CloseCode.UNAUTHORIZED, message)
+        self._expiry = asyncio.get_running_loop().call_later(seconds, self._end, ended)
         await self._send_json({"type": "connection_ack"})
 
     def _end(self, reason: Exception) -> None:
         if not self._closed.done():
             self._closed.set_exception(reason)
 
-    def _subscribe(self, message: dict[str, Any]) -> None:
+    async def _subscribe(self, message: dict[str, Any]) -> None:
+        """Starts an operation.
+
+        It is counted before its task exists, and a rejection is sent before the next message is received. So a client
+        that does not read cannot pile up operations.
+        """
+        assert self._seat is not None
         operation_id = _id_of(message)
         if operation_id in self._running:
             raise ConnectionClosed(CloseCode.SUBSCRIBER_EXISTS, f"Subscriber for {operation_id} already exists")
@@ -241,25 +269,30 @@ class _Connection:
             request = request_in_body(orjson.dumps(message.get("payload")))
         except RequestError as error:
             raise ConnectionClosed(CloseCode.BAD_REQUEST, str(error)) from None
+        counted = ExitStack()
+        try:
+            counted.enter_context(self._seat.operation())
+        except LimitReached as reached:
+            await self._send_response(operation_id, failure(ErrorCode.TOO_MANY_SUBSCRIPTIONS, str(reached)))
+            return
         self.operations += 1
-        self._running[operation_id] = asyncio.create_task(self._run(operation_id, request))
+        task = self._running[operation_id] = asyncio.create_task(self._run(operation_id, request))
+        # Not at the end of the task's own code, which does not run if it is cancelled before its start.
+        task.add_done_callback(lambda _: counted.close())
 
     async def _run(self, operation_id: str, request: GraphQLRequest) -> None:
         """Executes one operation and sends its responses."""
         assert self._actor is not None
         try:
-            with self._subscriptions.limiter.subscription(self._actor):
-                allowed = frozenset(OperationType)
-                async with aclosing(
-                    self._subscriptions.responses(self._scope, self._actor, request, allowed, None)
-                ) as responses:
-                    async for response in responses:
-                        await self._send_response(operation_id, response)
-                        if response.is_failure:
-                            return
+            allowed = frozenset(OperationType)
+            async with aclosing(
+                self._subscriptions.responses(self._scope, self._actor, request, allowed, None)
+            ) as responses:
+                async for response in responses:
+                    await self._send_response(operation_id, response)
+                    if response.is_failure:
+                        return
             await self._send_json({"id": operation_id, "type": "complete"})
-        except LimitReached as reached:
-            await self._send_response(operation_id, failure(ErrorCode.TOO_MANY_SUBSCRIPTIONS, str(reached)))
         except (TimeoutError, ClientClosed) as error:
             self._end(error)
         except Exception:
@@ -286,6 +319,21 @@ class _Connection:
             raise
         except OSError:
             raise ClientClosed from None
+
+
+def _credential_in(payload: object) -> object:
+    """Returns the credential in the payload of ``connection_init``, however the client's library places it.
+
+    It is ``authorization`` in the payload itself or in its ``headers``, in any letter case.
+    """
+    if not isinstance(payload, dict):
+        return None
+    for fields in (payload, payload.get("headers")):
+        if isinstance(fields, dict):
+            for name, value in fields.items():
+                if name.lower() == "authorization":
+                    return value
+    return None
 
 
 def _id_of(message: Mapping[str, Any]) -> str:

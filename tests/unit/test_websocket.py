@@ -1,28 +1,216 @@
-"""The limits of a WebSocket, over a client that sends nothing."""
+"""A WebSocket's limits and edges, over the ASGI interface."""
 
 import asyncio
+import json
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from graphql import ExecutionResult
 
-from gateway.http import websocket
+from gateway.http import sse, subscriptions, websocket
+from gateway.http.auth import TokenVerifier
+from gateway.http.jwt import issue_token
 from gateway.http.middleware import RECORD, RequestRecord
-from gateway.http.subscriptions import ConnectionLimiter
+from gateway.http.subscriptions import ANONYMOUS_OPERATIONS, ConnectionLimiter
+from resolvers.actor import Role
+from schema.runtime.streaming import StreamedResult
+
+SECRET = "s" * 32
+INIT = {"type": "connection_init"}
+
+
+class Client:
+    """A WebSocket client of one connection; operations are served by ``results``."""
+
+    def __init__(self, headers: list[tuple[bytes, bytes]] | None = None, *, of_actor: int = 100) -> None:
+        self.started = 0
+        self.sent: list[dict[str, Any]] = []
+        self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.incoming.put_nowait({"type": "websocket.connect"})
+        self.limiter = ConnectionLimiter(connections=5, of_actor=of_actor, of_address=2)
+        self.service: Any = SimpleNamespace(
+            closing=asyncio.Event(),
+            limiter=self.limiter,
+            tokens=TokenVerifier(SECRET),
+            now=lambda: datetime.now(UTC),
+            responses=self._responses,
+        )
+        self.reads = asyncio.Event()
+        self.reads.set()
+        self.record = RequestRecord("request-1")
+        self.scope = {
+            "type": "websocket",
+            "headers": headers or [],
+            "subprotocols": [websocket.PROTOCOL],
+            "client": ("192.0.2.1", 1),
+            RECORD: self.record,
+        }
+
+    async def _responses(self, *_: Any) -> AsyncGenerator[StreamedResult, None]:
+        self.started += 1
+        yield StreamedResult(ExecutionResult({"health": {}}))
+        await asyncio.Event().wait()
+
+    def say(self, *messages: Any) -> None:
+        for message in messages:
+            self.incoming.put_nowait({"type": "websocket.receive", "text": json.dumps(message)})
+
+    async def send(self, message: Any) -> None:
+        await self.reads.wait()
+        self.sent.append(message)
+
+    async def run(self, seconds: float = 5.0) -> None:
+        """Serves the connection until it ends."""
+        async with asyncio.timeout(seconds):
+            await websocket.GraphQLWebSockets(self.service, "https://own.example")(
+                self.scope, self.incoming.get, self.send
+            )
+
+    def messages(self) -> list[dict[str, Any]]:
+        return [json.loads(message["text"]) for message in self.sent if message["type"] == "websocket.send"]
+
+
+def subscribe(operation_id: str) -> dict[str, Any]:
+    return {"id": operation_id, "type": "subscribe", "payload": {"query": "{health{status}}"}}
+
+
+async def settle() -> None:
+    for _ in range(50):
+        await asyncio.sleep(0)
 
 
 async def test_a_connection_that_is_not_initialised_in_time_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket, "INIT_SECONDS", 0.05)
-    service: Any = SimpleNamespace(closing=asyncio.Event(), limiter=ConnectionLimiter(connections=1, subscriptions=1))
-    incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    incoming.put_nowait({"type": "websocket.connect"})
-    sent: list[dict[str, Any]] = []
+    client = Client()
+    await client.run()
+    assert [message["type"] for message in client.sent] == ["websocket.accept", "websocket.close"]
+    assert client.sent[1]["code"] == 4408
 
-    async def send(message: Any) -> None:
-        sent.append(message)
 
-    scope = {"headers": [], "subprotocols": [websocket.PROTOCOL], RECORD: RequestRecord("request-1")}
-    async with asyncio.timeout(5):
-        await websocket.GraphQLWebSockets(service, "")(scope, incoming.get, send)
-    assert [message["type"] for message in sent] == ["websocket.accept", "websocket.close"]
-    assert sent[1]["code"] == 4408
+async def test_a_connection_without_a_token_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "ANONYMOUS_SECONDS", 0.05)
+    client = Client()
+    client.say(INIT, {"type": "ping"})
+    await client.run()
+    assert client.sent[-1] == {
+        "type": "websocket.close",
+        "code": 4401,
+        "reason": "A connection without a token ends after 0.05 s",
+    }
+
+
+async def test_operations_are_counted_before_they_start() -> None:
+    """Given a client that does not read, when it starts 5,000 operations, then few tasks exist."""
+    client = Client()
+    client.say(INIT)
+    serving = asyncio.create_task(client.run(20))
+    await settle()
+    client.reads.clear()
+    client.say(*(subscribe(str(n)) for n in range(5_000)))
+    await settle()
+    assert len(asyncio.all_tasks()) < ANONYMOUS_OPERATIONS + 10
+    assert client.incoming.qsize() > 4_900, "the rest waits where the connection's flow control holds it back"
+
+    client.reads.set()
+    client.incoming.put_nowait({"type": "websocket.disconnect"})
+    await serving
+    assert client.started == ANONYMOUS_OPERATIONS
+    rejected = [one for one in client.messages() if one["type"] == "error"]
+    assert len(rejected) == 5_000 - ANONYMOUS_OPERATIONS
+    assert {one["payload"][0]["extensions"]["code"] for one in rejected} == {"TOO_MANY_SUBSCRIPTIONS"}
+    assert not client.limiter.anonymous_operations.by_key
+    assert client.limiter.connections == 0
+
+
+async def test_an_operation_cancelled_before_its_start_is_not_counted_any_more() -> None:
+    client = Client(of_actor=1)
+    client.say(INIT)
+    serving = asyncio.create_task(client.run())
+    for n in range(20):
+        client.say(subscribe(str(n)), {"id": str(n), "type": "complete"})
+        await settle()
+    assert [one["type"] for one in client.messages() if one["type"] == "error"] == []
+    client.incoming.put_nowait({"type": "websocket.disconnect"})
+    await serving
+    assert not client.limiter.anonymous_operations.by_key
+
+
+async def test_connections_of_one_address_are_limited_until_they_sign_in() -> None:
+    client = Client()
+    with client.limiter.connection("192.0.2.1"), client.limiter.connection("192.0.2.1"):
+        await client.run()
+    assert (client.sent[-1]["code"], "one address" in client.sent[-1]["reason"]) == (4429, True)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"authorization": "TOKEN"},
+        {"Authorization": "TOKEN"},
+        {"AUTHORIZATION": "TOKEN"},
+        {"headers": {"Authorization": "TOKEN"}},
+        {"headers": {"authorization": "TOKEN"}, "other": 1},
+        {"headers": {"x-other": "1", "AUTHORIZATION": "TOKEN"}},
+        {"headers": None, "authorization": "TOKEN"},
+    ],
+)
+async def test_the_token_is_found_where_clients_put_it(payload: dict[str, Any]) -> None:
+    token = f"Bearer {issue_token(SECRET, Role.AGENT, 1, timedelta(hours=1))}"
+    client = Client()
+    client.say({"type": "connection_init", "payload": json.loads(json.dumps(payload).replace("TOKEN", token))})
+    client.incoming.put_nowait({"type": "websocket.disconnect"})
+    await client.run()
+    assert client.messages() == [{"type": "connection_ack"}]
+    assert client.record.actor == "demo-agent"
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        ({"headers": {"Authorization": 5}}, 4400),
+        ({"Authorization": ["Bearer x"]}, 4400),
+        ({"headers": {"Authorization": "Bearer x"}}, 4403),
+        ({"headers": {"Authorization": "Bearer \ud83e\uddf3"}}, 4403),
+        ({"headers": "Bearer x"}, None),
+        ([1], None),
+        ("Bearer x", None),
+    ],
+)
+async def test_an_odd_payload_of_connection_init(payload: Any, code: int | None) -> None:
+    client = Client()
+    client.say({"type": "connection_init", "payload": payload})
+    client.incoming.put_nowait({"type": "websocket.disconnect"})
+    await client.run()
+    assert client.sent[-1].get("code") == code
+
+
+@pytest.mark.parametrize("operation_id", ["\U0001f9f3" * 128, "é" * 128, "\x00\x07\u202e", "a" * 128, "\u2028" * 40])
+async def test_any_text_is_an_operation_id(operation_id: str) -> None:
+    """A close reason has room for 123 bytes, whatever the id in it."""
+    client = Client()
+    client.say(INIT, subscribe(operation_id), subscribe(operation_id))
+    await client.run()
+    assert client.sent[-1]["code"] == 4409
+    assert len(client.sent[-1]["reason"].encode()) <= 123
+
+
+@pytest.mark.parametrize("origin", [b"http://[", b"http://]", b"\xff\xfe", b"http://[::1", b"null", b"//", b""])
+async def test_an_odd_origin_is_not_ours(origin: bytes) -> None:
+    client = Client([(b"origin", origin), (b"host", b"own.example")])
+    await client.run()
+    assert client.sent == [{"type": "websocket.close"}]
+
+
+async def test_a_client_that_never_reads_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (subscriptions, sse, websocket):
+        monkeypatch.setattr(module, "SEND_SECONDS", 0.05)
+    client = Client()
+    client.say(INIT, {"type": "what"})
+    serving = asyncio.create_task(client.run())
+    await asyncio.sleep(0)
+    client.reads.clear()
+    await serving
+    assert client.limiter.connections == 0
