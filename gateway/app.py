@@ -91,7 +91,7 @@ def create_app(
         routes=[
             *(graphiql_routes(STATIC) if settings.graphiql else ()),
             *metrics_routes(schema, tokens),
-            *health_routes(installation(settings), now),
+            *health_routes(installation(settings), tokens, now),
             *callback_routes(settings, now),
             *pir_pdf_routes(installation(settings), signing_key, now),
         ],

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from integrations.deadline import deadline
@@ -28,6 +29,9 @@ LAST_SUCCESS_WITHIN = timedelta(days=7)
 EXTERNAL_SECONDS = 0.05
 LAG_SECONDS = 0.05
 
+# Anyone may ask for health, and a monitor asks often: the stores are checked at most once in this time.
+FRESH_SECONDS = 1.0
+
 # Without this store the service cannot serve requests; without the others it is degraded.
 REQUIRED = "database"
 
@@ -38,12 +42,19 @@ async def check(
     installation: Installation,
     names: Sequence[str] = ("database", "graph", "cache", EXTERNAL),
 ) -> Health:
-    """Checks services concurrently; partners have the condition that their dispatchers reported last.
+    """Health of services, checked at most ``FRESH_SECONDS`` ago; partners as their dispatchers reported last.
 
     Args:
         installation: the airline whose partners are reported.
         names: any of ``database`` (PostgreSQL), ``graph`` (Neo4j), ``cache`` (Redis) and ``external`` (the partners).
     """
+    return await stores.health.get(tuple(names), FRESH_SECONDS, partial(_check, stores, now, installation, names))
+
+
+async def _check(
+    stores: Stores, now: Callable[[], datetime], installation: Installation, names: Sequence[str]
+) -> Health:
+    """Checks services concurrently."""
     pings: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
         "database": stores.postgres.health_check,
         "graph": stores.neo4j.health_check,

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from integrations.recent import RecentResults
 from integrations.records.effects import Service
+from integrations.records.health import Health
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres.events import Partitions
 from integrations.stores.postgres.manager import PostgresManager
@@ -18,6 +20,7 @@ class Stores:
     Args:
         reference: cached reference data.
         partitions: partitions of the event log that are known to exist.
+        health: recent results of the health checks.
     """
 
     postgres: PostgresManager
@@ -25,6 +28,7 @@ class Stores:
     redis: RedisManager
     reference: Reference = field(default_factory=Reference)
     partitions: Partitions = field(default_factory=Partitions)
+    health: RecentResults[Health] = field(default_factory=RecentResults)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Health over HTTP, for monitors and orchestrators. No authentication required."""
+"""Health over HTTP, for monitors and orchestrators. No authentication required, except for the partners' details."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,17 +11,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from gateway.http.auth import TokenVerifier
+from gateway.http.jwt import InvalidToken
 from integrations.records.health import Health, HealthStatus, ServiceHealth
 from resolvers import health
 from resolvers.installation import Installation
+from schema.runtime.permissions import MONITORS
 
 
-def health_routes(installation: Installation, now: Callable[[], datetime]) -> list[BaseRoute]:
+def health_routes(installation: Installation, tokens: TokenVerifier, now: Callable[[], datetime]) -> list[BaseRoute]:
     """Returns ``/health`` and the routes below it."""
 
-    def overall(*names: str, detailed: bool = False) -> Callable[[Request], Any]:
+    def is_monitor(request: Request) -> bool:
+        try:
+            return tokens.actor(request.headers.get("authorization")).role in MONITORS
+        except InvalidToken:
+            return False  # a probe with an expired token still learns whether the service is healthy
+
+    def overall(*names: str) -> Callable[[Request], Any]:
         async def respond(request: Request) -> Response:
             found = await health.check(request.state.stores, now, installation, names)
+            detailed = names == ("external",) and is_monitor(request)
             return _response(found, serving=found.status is not HealthStatus.UNHEALTHY, detailed=detailed)
 
         return respond
@@ -43,7 +53,7 @@ def health_routes(installation: Installation, now: Callable[[], datetime]) -> li
         Route("/health/database", single("database")),
         Route("/health/graph", single("graph")),
         Route("/health/cache", single("cache")),
-        Route("/health/external", overall("external", detailed=True)),
+        Route("/health/external", overall("external")),
         Route("/health/ready", overall("database")),
         Route("/health/live", live),
     ]

@@ -1,12 +1,17 @@
 """How the product is."""
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import strawberry
 
 from integrations.records.effects import Service
 from integrations.records.health import BreakerState, HealthStatus
+from resolvers.context import Context
+from schema.fields.batching import masked
+from schema.runtime.permissions import MONITORS
 
 
 @strawberry.type(description="Health of a store or a partner.")
@@ -63,6 +68,14 @@ class GraphLag:
     )
 
 
+def _partners(context: Context) -> Callable[[Any], Any] | None:
+    return None if context.actor.role in MONITORS else lambda _health: []
+
+
+def _lag(context: Context) -> Callable[[Any], Any] | None:
+    return None if context.actor.role in MONITORS else lambda _health: None
+
+
 @strawberry.type(description="Health of the service, its stores and its partners.")
 class Health:
     """Values are ``integrations.records.health.Health``."""
@@ -71,9 +84,13 @@ class Health:
     version: str = strawberry.field(description="Version of the gateway.")
     timestamp: datetime = strawberry.field(description="When the health was checked.")
     services: list[ServiceHealth] = strawberry.field(description="Health of each store and each enabled partner.")
-    external: list[PartnerHealth] = strawberry.field(
-        description="Health of each enabled partner; empty while PostgreSQL is unavailable."
+    external: list[PartnerHealth] = masked(
+        _partners,
+        description="Health of each enabled partner, for MONITOR and ADMIN; empty for other roles and while PostgreSQL is "
+        "unavailable.",
     )
-    graph_lag: GraphLag | None = strawberry.field(
-        description="Lag of the projection in Neo4j; null while PostgreSQL is unavailable."
+    graph_lag: GraphLag | None = masked(
+        _lag,
+        description="Lag of the projection in Neo4j, for MONITOR and ADMIN; null for other roles and while PostgreSQL is "
+        "unavailable.",
     )

@@ -20,7 +20,7 @@ from resolvers import health
 from resolvers.actor import Role
 from resolvers.installation import Stores
 from schema.fields.node import join
-from tests.gateway import Api, serving
+from tests.gateway import Api, credential, serving
 from tests.world import OURS, SPARE, World
 
 TOKEN, PUBLIC = "twilio-token", "https://bags.example"
@@ -235,14 +235,17 @@ async def test_health_reports_a_partner_without_a_dispatcher(
     called: Api, sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "EXTERNAL_SECONDS", 5.0)  # a loaded machine exceeds the limit of a probe
+    monkeypatch.setattr(health, "FRESH_SECONDS", 0.0)
     await sent.make(EffectState.PENDING)
     await sent.make(EffectState.ACCEPTED)
-    unheard = (await called.ask(EXTERNAL, None))["health"]
+    unheard = (await called.ask(EXTERNAL, Role.MONITOR))["health"]
     for service in Service:
         condition = PartnerCondition(service, "CLOSED", enabled=True, mock=True, healthy=True, latency_ms=2.5)
         await effects.write_status(sent.stores.postgres, OURS, "owner", condition, datetime.now(UTC))
-    heard = (await called.ask(EXTERNAL, None))["health"]
-    http = (await called.client.get("/health/external")).json()
+    heard = (await called.ask(EXTERNAL, Role.MONITOR))["health"]
+    http = (await called.client.get("/health/external", headers=credential(Role.MONITOR))).json()
+    hidden = [(await called.ask(EXTERNAL, role))["health"] for role in (None, Role.AGENT, Role.ANALYST, Role.SERVICE)]
+    plain = (await called.client.get("/health/external", headers={"Authorization": "Bearer expired"})).json()
 
     assert unheard["status"] == "DEGRADED"
     assert [(one["name"], one["healthy"], one["breaker"]) for one in unheard["external"]] == [
@@ -251,6 +254,9 @@ async def test_health_reports_a_partner_without_a_dispatcher(
     assert heard["status"] == "HEALTHY"
     (sms,) = [one for one in heard["external"] if one["name"] == "twilio"]
     assert (sms["waiting"], sms["failed"], sms["mock"], sms["costToday"]) == (1, 0, True, "0.05")
+    assert [one["external"] for one in hidden] == [[]] * 4
+    assert {one["name"] for one in hidden[0]["services"]} >= {"database", "twilio"}
+    assert plain["services"]["twilio"].keys() == {"healthy", "latency_ms"}
     assert list(http["services"]) == ["worldtracer", "twilio", "sendgrid"]
     twilio_found: dict[str, Any] = http["services"]["twilio"]
     assert (twilio_found["healthy"], twilio_found["waiting"], twilio_found["breaker"]) == (True, 1, "CLOSED")
