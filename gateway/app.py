@@ -25,7 +25,8 @@ from gateway.http.pir_pdf import pir_pdf_routes
 from gateway.http.sse import EventStreams
 from gateway.http.subscriptions import ConnectionLimiter, SubscriptionService, on_shutdown_signal
 from gateway.http.websocket import GraphQLWebSockets
-from gateway.lifespan import installation, now, open_live, open_stores
+from gateway.lifespan import installation, kept_current, now, open_live, open_stores
+from resolvers.accounts import DisabledAccounts
 from resolvers.installation import Stores
 from resolvers.live.hub import Live
 from schema.build import build_schema
@@ -56,7 +57,8 @@ def create_app(
         return graphiql_page(STATIC) if settings.graphiql and accepts_graphiql(request) else None
 
     schema = build_schema()
-    tokens = TokenVerifier(settings.jwt_secret.get_secret_value())
+    disabled = DisabledAccounts()
+    tokens = TokenVerifier(settings.jwt_secret.get_secret_value(), disabled=disabled)
     signing_key = settings.secret_key.get_secret_value().encode()
     closing = asyncio.Event()
     limiter = ConnectionLimiter(
@@ -82,6 +84,7 @@ def create_app(
         async with (
             open_stores(settings) as stores,
             open_live(settings, stores) as live,
+            kept_current(disabled, stores),
             background(stores) if background else nullcontext(),
         ):
             with on_shutdown_signal(closing):

@@ -14,6 +14,7 @@ from integrations.stores.postgres import airports
 from integrations.stores.postgres.manager import PostgresManager
 from integrations.stores.redis.manager import RedisManager
 from resolvers import health, routes
+from resolvers.accounts import DisabledAccounts
 from resolvers.installation import Installation, Stores
 from resolvers.live.health_watch import HealthWatch
 from resolvers.live.hub import Hub, Live
@@ -70,6 +71,18 @@ async def open_live(settings: Settings, stores: Stores) -> AsyncIterator[Live]:
     finally:
         sweeping.cancel()
         await asyncio.wait([sweeping])
+
+
+@asynccontextmanager
+async def kept_current(disabled: DisabledAccounts, stores: Stores) -> AsyncIterator[None]:
+    """Keeps the disabled accounts current for the duration of the block; reads them before it."""
+    await disabled.refresh(stores.postgres)
+    keeping = asyncio.create_task(disabled.keep_current(stores.postgres))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.wait([keeping])
 
 
 async def _warm_entries(

@@ -14,6 +14,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
+from gateway.http.auth import DISABLED
 from gateway.http.disconnect import ClientDisconnected
 from gateway.http.graphql import request_of, text_of, unauthenticated
 from gateway.http.graphql_request import JSON, GraphQLRequest, RequestError
@@ -21,6 +22,7 @@ from gateway.http.graphql_response import error_response, response_of
 from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import record_of
 from gateway.http.subscriptions import (
+    ACCOUNT_SECONDS,
     ANONYMOUS_SECONDS,
     SEND_SECONDS,
     LimitReached,
@@ -120,6 +122,12 @@ class EventStreams:
                 message = "The token has expired."
             return _event(failure(ErrorCode.UNAUTHENTICATED, message), request_id) + COMPLETE
 
+        async def wait_until_disabled() -> bytes:
+            while True:
+                if self._subscriptions.tokens.is_disabled(actor):
+                    return _event(failure(ErrorCode.UNAUTHENTICATED, DISABLED), request_id) + COMPLETE
+                await asyncio.sleep(ACCOUNT_SECONDS)
+
         async def wait_for_disconnect() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
@@ -131,7 +139,12 @@ class EventStreams:
         await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": HEADERS})
         try:
             last = await _first(
-                send_responses(), send_heartbeats(), wait_for_expiry(), wait_for_disconnect(), wait_for_shutdown()
+                send_responses(),
+                send_heartbeats(),
+                wait_for_expiry(),
+                wait_until_disabled(),
+                wait_for_disconnect(),
+                wait_for_shutdown(),
             )
             if last is not None:
                 await write(last, more=False)

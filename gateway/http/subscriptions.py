@@ -33,6 +33,8 @@ SEND_SECONDS = 60.0
 # Without a credential only health can be read, which needs no open connection.
 ANONYMOUS_SECONDS = 60.0
 ANONYMOUS_OPERATIONS = 10
+# Streams look this often whether their account was disabled.
+ACCOUNT_SECONDS = 5.0
 SHUTDOWN_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 

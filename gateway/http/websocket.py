@@ -2,7 +2,7 @@
 
 The credential is ``authorization`` in the payload of ``connection_init``, since browsers send no header with a
 WebSocket, ``headers.Authorization`` there, or the header of the handshake. The connection closes when the credential
-expires, or after a minute without one. Pages of other origins are rejected.
+expires, its account is disabled, or after a minute without one. Pages of other origins are rejected.
 
 Follows https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md, close reasons included. Close codes: 4400 for
 an invalid message, 4401 for an operation before the connection is acknowledged and for a connection that stays without
@@ -23,11 +23,13 @@ import orjson
 from starlette.types import Receive, Scope, Send
 from strawberry.types.graphql import OperationType
 
+from gateway.http.auth import DISABLED
 from gateway.http.graphql_request import JSON, GraphQLRequest, RequestError, request_in_body
 from gateway.http.graphql_response import response_of
 from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import record_of
 from gateway.http.subscriptions import (
+    ACCOUNT_SECONDS,
     ANONYMOUS_SECONDS,
     SEND_SECONDS,
     ConnectionSeat,
@@ -143,6 +145,7 @@ class _Connection:
         self._seat: ConnectionSeat | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
         self._expiry: asyncio.TimerHandle | None = None
+        self._account_check: asyncio.TimerHandle | None = None
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.operations = 0
 
@@ -170,8 +173,9 @@ class _Connection:
                 one.result()
             raise ConnectionClosed(CloseCode.SERVICE_RESTART, "The server is shutting down: reconnect")
         finally:
-            if self._expiry is not None:
-                self._expiry.cancel()
+            for timer in (self._expiry, self._account_check):
+                if timer is not None:
+                    timer.cancel()
             tasks = [*ends, *self._running.values()]
             for task in tasks:
                 task.cancel()
@@ -249,7 +253,15 @@ class _Connection:
             message = f"A connection without a token ends after {seconds:g} s"
             ended = ConnectionClosed(CloseCode.UNAUTHORIZED, message)
         self._expiry = asyncio.get_running_loop().call_later(seconds, self._end, ended)
+        self._check_account()
         await self._send_json({"type": "connection_ack"})
+
+    def _check_account(self) -> None:
+        """Closes the connection of an account that was disabled meanwhile; repeats itself."""
+        assert self._actor is not None
+        if self._subscriptions.tokens.is_disabled(self._actor):
+            self._end(ConnectionClosed(CloseCode.FORBIDDEN, DISABLED))
+        self._account_check = asyncio.get_running_loop().call_later(ACCOUNT_SECONDS, self._check_account)
 
     def _end(self, reason: Exception) -> None:
         if not self._closed.done():

@@ -86,11 +86,11 @@ class Health:
     services: list[ServiceHealth] = strawberry.field(description="Health of each store and each enabled partner.")
     external: list[PartnerHealth] = masked(
         _partners,
-        description="Health of each enabled partner, for MONITOR and ADMIN; empty for other roles and while PostgreSQL is "
-        "unavailable.",
+        description="Health of each enabled partner, for MONITOR and ADMIN; empty for other roles, and while "
+        "PostgreSQL is unavailable.",
     )
     graph_lag: GraphLag | None = masked(
         _lag,
-        description="Lag of the projection in Neo4j, for MONITOR and ADMIN; null for other roles and while PostgreSQL is "
-        "unavailable.",
+        description="Lag of the projection in Neo4j, for MONITOR and ADMIN; null for other roles, and while PostgreSQL "
+        "is unavailable.",
     )

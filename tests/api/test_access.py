@@ -1,15 +1,22 @@
 """Access control: the operations of each role, and the separation of airlines."""
 
+from collections.abc import Awaitable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from graphql import GraphQLObjectType
 
+from gateway.config import Settings
+from gateway.http.jwt import issue_token
+from resolvers import accounts
 from resolvers.actor import Role
+from resolvers.installation import Stores
 from schema.build import build_schema
 from schema.fields.node import join
-from tests.gateway import Api
-from tests.world import DELIVERED, SPARE, THEIRS, Builder, World
+from tests.faults.processes import eventually
+from tests.gateway import SECRET, Api, serving
+from tests.world import DELIVERED, OURS, SPARE, THEIRS, Builder, World
 
 READERS = (Role.AGENT, Role.SUPERVISOR, Role.ANALYST, Role.SERVICE, Role.ADMIN)
 # A notification preview contains the passenger's name.
@@ -219,3 +226,32 @@ async def test_an_unknown_airline_sees_nothing(api: Api, world: World) -> None:
     ids = [join("Bag", bag_id) for bag_id in world.ours.bags.values()]
     data = await api.ask("query($ids:[ID!]!){nodes(ids:$ids){id} bags{nodes{id}}}", airline_id=987, ids=ids)
     assert data == {"nodes": [None] * len(ids), "bags": {"nodes": []}}
+
+
+async def test_the_token_of_a_disabled_account_is_rejected(
+    api: Api, settings: Settings, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a valid token, when its account is disabled, then it is rejected within a short time, and no other is."""
+    monkeypatch.setattr(accounts, "FRESH_SECONDS", 0.02)
+    add = "INSERT INTO users (airline_id, subject, role, disabled_at) VALUES ($1, $2, 'AGENT', now() + $3::interval)"
+    query = {"query": "{bags(first:1){nodes{tag}}}"}
+
+    async with serving(settings) as impatient:
+
+        async def status(subject: str, airline_id: int = OURS) -> int:
+            token = issue_token(SECRET, Role.AGENT, airline_id, timedelta(hours=1), subject=subject)
+            headers = {"Authorization": f"Bearer {token}"}
+            return (await impatient.client.post("/graphql", json=query, headers=headers)).status_code
+
+        assert await status("leaver") == 200
+        await stores.postgres.execute(add, OURS, "leaver", timedelta(seconds=-1))
+        await stores.postgres.execute(add, OURS, "later", timedelta(days=1))
+        await eventually(lambda: _equals(status("leaver"), 401), 5)
+        assert [await status("later"), await status("unknown"), await status("leaver", THEIRS)] == [200] * 3
+        await stores.postgres.execute("UPDATE users SET disabled_at = NULL WHERE subject = 'leaver'")
+        await eventually(lambda: _equals(status("leaver"), 200), 5)
+    await stores.postgres.execute("DELETE FROM users WHERE subject IN ('leaver', 'later')")
+
+
+async def _equals(found: Awaitable[int], expected: int) -> bool:
+    return await found == expected

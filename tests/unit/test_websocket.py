@@ -15,7 +15,7 @@ from gateway.http.auth import TokenVerifier
 from gateway.http.jwt import issue_token
 from gateway.http.middleware import RECORD, RequestRecord
 from gateway.http.subscriptions import ANONYMOUS_OPERATIONS, ConnectionLimiter
-from resolvers.actor import Role
+from resolvers.actor import Actor, Role
 from schema.runtime.streaming import StreamedResult
 
 SECRET = "s" * 32
@@ -27,6 +27,7 @@ class Client:
 
     def __init__(self, headers: list[tuple[bytes, bytes]] | None = None, *, of_actor: int = 100) -> None:
         self.started = 0
+        self.disabled: set[Actor] = set()
         self.sent: list[dict[str, Any]] = []
         self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.incoming.put_nowait({"type": "websocket.connect"})
@@ -34,7 +35,7 @@ class Client:
         self.service: Any = SimpleNamespace(
             closing=asyncio.Event(),
             limiter=self.limiter,
-            tokens=TokenVerifier(SECRET),
+            tokens=TokenVerifier(SECRET, disabled=self.disabled),
             now=lambda: datetime.now(UTC),
             responses=self._responses,
         )
@@ -214,3 +215,16 @@ async def test_a_client_that_never_reads_is_disconnected(monkeypatch: pytest.Mon
     client.reads.clear()
     await serving
     assert client.limiter.connections == 0
+
+
+async def test_a_connection_ends_with_its_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "ACCOUNT_SECONDS", 0.02)
+    client = Client()
+    token = issue_token(SECRET, Role.AGENT, 1, timedelta(hours=1))
+    client.say({"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}})
+    serving = asyncio.create_task(client.run())
+    await settle()
+    assert client.messages() == [{"type": "connection_ack"}]
+    client.disabled.add(Actor("demo-agent", Role.AGENT, 1))
+    await serving
+    assert client.sent[-1] == {"type": "websocket.close", "code": 4403, "reason": "The account is disabled."}
