@@ -119,6 +119,9 @@ def _graphql_request(parameters: Any, *, may_hold_nul: bool) -> GraphQLRequest:
         raise _malformed("The body must be a JSON object with 'query'; batching is not supported.")
     query, operation_name = parameters.get("query"), parameters.get("operationName")
     variables, extensions = parameters.get("variables"), parameters.get("extensions")
+    if query is None and isinstance(extensions, dict) and "persistedQuery" in extensions:
+        # Apollo's status, code and message. Clients recognise them and send the document from then on.
+        raise RequestError(HTTPStatus.OK, ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported")
     if not isinstance(query, str) or not query:
         raise _malformed("'query' must be a GraphQL document in a non-empty string.")
     if not isinstance(operation_name, (str, type(None))):

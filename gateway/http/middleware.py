@@ -66,7 +66,9 @@ def error_body(code: ErrorCode, message: str, **extensions: str) -> bytes:
 
 
 class PathDispatcher:
-    """Dispatches requests to applications by path.
+    """Dispatches requests to applications by path; a path with a slash at its end is served as without it.
+
+    A redirect would reflect the Host header, and clients do not send a body again.
 
     Args:
         apps: by exact path.
@@ -79,8 +81,13 @@ class PathDispatcher:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection."""
-        app = self._default if scope["type"] == "lifespan" else self._apps.get(scope["path"], self._default)
-        await app(scope, receive, send)
+        if scope["type"] == "lifespan":
+            await self._default(scope, receive, send)
+            return
+        path: str = scope["path"]
+        if path[-1:] == "/" and (path := path.rstrip("/")):
+            scope = {**scope, "path": path, "raw_path": scope.get("raw_path", b"").rstrip(b"/")}
+        await self._apps.get(path, self._default)(scope, receive, send)
 
 
 class RequestEdge:
@@ -195,8 +202,8 @@ class BodyLimit:
 
 
 def _content_length(headers: RawHeaders) -> int:
-    """Returns the Content-Length; 0 if it is absent or invalid."""
+    """Returns the Content-Length, at most 10**18; 0 if it is absent or invalid."""
     for name, value in headers:
         if name == b"content-length":
-            return int(value) if value.isdigit() else 0
+            return int(value[:19]) if value.isdigit() else 0
     return 0

@@ -1,6 +1,7 @@
 """Printable PIRs over HTTP, by signed links that GraphQL returns."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
@@ -17,6 +18,8 @@ from resolvers.documents.pir_pdf_link import InvalidLink
 from resolvers.installation import Installation
 
 SECONDS = 10.0
+# Within PostgreSQL's bigint.
+PIR_ID = re.compile(r"[0-9]{1,18}")
 # Rendering takes CPU, so the number of concurrent renderings is limited.
 CONCURRENT_RENDERINGS = 2
 
@@ -26,7 +29,10 @@ def pir_pdf_routes(installation: Installation, signing_key: bytes, now: Callable
     renderings = asyncio.Semaphore(CONCURRENT_RENDERINGS)
 
     async def show(request: Request) -> Response:
-        pir_id = int(request.path_params["pir_id"])
+        text = request.path_params["pir_id"]
+        if not PIR_ID.fullmatch(text):
+            return PlainTextResponse("The PIR does not exist.", HTTPStatus.NOT_FOUND)
+        pir_id = int(text)
         try:
             link = pir_pdf_link.verify(signing_key, pir_id, request.query_params, now())
             with deadline(SECONDS):
@@ -44,4 +50,4 @@ def pir_pdf_routes(installation: Installation, signing_key: bytes, now: Callable
         headers = {"Cache-Control": "no-store", "Content-Disposition": f'inline; filename="{name}.pdf"'}
         return Response(pdf, media_type="application/pdf", headers=headers)
 
-    return [Route("/pirs/{pir_id:int}.pdf", show)]
+    return [Route("/pirs/{pir_id}.pdf", show)]

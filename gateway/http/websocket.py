@@ -280,7 +280,10 @@ class _Connection:
         try:
             request = request_in_body(orjson.dumps(message.get("payload")))
         except RequestError as error:
-            raise ConnectionClosed(CloseCode.BAD_REQUEST, str(error)) from None
+            if error.code is not ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED:
+                raise ConnectionClosed(CloseCode.BAD_REQUEST, str(error)) from None
+            await self._send_response(operation_id, failure(error.code, str(error)))
+            return
         counted = ExitStack()
         try:
             counted.enter_context(self._seat.operation())

@@ -11,7 +11,7 @@ from graphql import GraphQLError
 from strawberry.schema.types.base_scalars import DateDefinition, DecimalDefinition
 from strawberry.types.scalar import ScalarDefinition
 
-DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?([Zz]|[+-]\d{2}:\d{2})")
+DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2})")
 
 
 def write_date_time(value: object) -> str:
@@ -32,7 +32,7 @@ def write_date_time(value: object) -> str:
 
 
 def read_date_time(value: object) -> datetime:
-    """Returns a datetime in UTC from RFC 3339 text with an offset.
+    """Returns a datetime in UTC from RFC 3339 text with an offset; digits after the microseconds are dropped.
 
     Raises:
         GraphQLError: the value is no such text, or its year in UTC is not between 1 and 9999.

@@ -49,6 +49,29 @@ def test_any_other_value_is_rejected(value: object) -> None:
         read_date_time(value)
 
 
+@pytest.mark.parametrize(
+    ("text", "microseconds"),
+    [
+        ("2026-11-23T10:00:00.5Z", 500_000),
+        ("2026-11-23T10:00:00.123456Z", 123_456),
+        ("2026-11-23T10:00:00.1234567Z", 123_456),
+        ("2026-11-23T05:00:00.123456789-05:00", 123_456),
+        ("2026-11-23t10:00:00.000000999z", 0),
+        ("2026-11-23T10:00:00.9999999999999999999999Z", 999_999),
+        (f"2026-11-23T10:00:00.{'1' * 100_000}Z", 111_111),
+    ],
+)
+def test_a_fraction_of_a_second_has_any_length(text: str, microseconds: int) -> None:
+    """Go and Java write nanoseconds, and .NET 100 ns."""
+    assert read_date_time(text) == datetime(2026, 11, 23, 10, 0, 0, microseconds, UTC)
+
+
+@pytest.mark.parametrize("fraction", [".", ".Z", ".12x", ",5", ".\u0661", "..1", ".1.2", ".-1"])
+def test_other_fractions_are_rejected(fraction: str) -> None:
+    with pytest.raises(GraphQLError, match="DateTime must be a string such as"):
+        read_date_time(f"2026-11-23T10:00:00{fraction}Z")
+
+
 @given(st.text() | st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", fullmatch=True))
 def test_parsing_returns_utc_or_raises(text: str) -> None:
     try:
