@@ -85,7 +85,7 @@ def commands() -> list[Command]:
             "walkthrough",
             _walkthrough,
             "walk through a missed connection on the running demo, by GraphQL only",
-            [_argument("--url", help="base URL of the gateway (default: http://127.0.0.1:8000, or PORT)")],
+            [_argument("--url", help="base URL of the gateway (default: PORT, or the port of the running demo)")],
         ),
         Command(
             "ingest",
@@ -167,7 +167,7 @@ def _demo(parsed: argparse.Namespace) -> int:
 def _walkthrough(parsed: argparse.Namespace) -> int:
     from gateway.demo import commands as demo
 
-    return demo.walk_through(parsed.url or f"http://127.0.0.1:{os.environ.get('PORT') or 8000}")
+    return demo.walk_through(parsed.url)
 
 
 def _serve(parsed: argparse.Namespace) -> int:
@@ -277,13 +277,19 @@ def _graph(parsed: argparse.Namespace) -> int:
 
 
 def _token(parsed: argparse.Namespace) -> int:
+    from gateway.demo.address import demo_port, responds
     from gateway.demo.keys import demo_secrets
     from gateway.http.jwt import issue_token
 
     secret = os.environ.get("JWT_SECRET") or demo_secrets()["JWT_SECRET"]
     airline_id = int(os.environ.get("COPA_AIRLINE_ID") or 1)
     lifetime = timedelta(hours=parsed.hours)
-    print(issue_token(secret, Role(parsed.role), airline_id, lifetime, subject=parsed.subject))
+    print(issue_token(secret, Role(parsed.role), airline_id, lifetime, subject=parsed.subject), flush=True)
+    if not os.environ.get("JWT_SECRET"):
+        # Beside standard output, which a shell takes for the token.
+        address = f"http://127.0.0.1:{(port := demo_port(os.environ))}"
+        state = "for the demo at" if responds(port) else "no demo responds at"
+        print(f"{state} {address}/graphql", file=sys.stderr)
     return 0
 
 

@@ -11,6 +11,7 @@ import httpx
 import seeds
 from gateway.config import Settings
 from gateway.console import console
+from gateway.demo.address import demo_port
 from gateway.demo.keys import FOLDER, demo_secrets
 from gateway.demo.supervisor import run_demo, run_reset
 from gateway.demo.walkthrough import Walkthrough, WalkthroughError
@@ -89,19 +90,29 @@ def reset() -> int:
     return _run(run_reset(FOLDER, environment=_environment(), reset=restore, progress=progress))
 
 
-def walk_through(url: str) -> int:
-    """Runs the walkthrough of a missed connection on the demo at a URL. Returns the exit code."""
+def walk_through(url: str | None) -> int:
+    """Runs the walkthrough of a missed connection on a demo. Returns the exit code.
+
+    Args:
+        url: base URL of the gateway; None for the demo of this checkout.
+    """
+    address = url or f"http://127.0.0.1:{demo_port(os.environ)}"
 
     async def run_walkthrough() -> None:
         token = issue_token(demo_secrets()["JWT_SECRET"], Role.SUPERVISOR, 1, timedelta(hours=1))
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(timeout=30, trust_env=False, headers=headers) as client:
-            await Walkthrough(client, f"{url}/graphql", console(os.environ)).run()
+            await Walkthrough(client, f"{address.rstrip('/')}/graphql", console(os.environ)).run()
 
     try:
         asyncio.run(run_walkthrough())
-    except (WalkthroughError, httpx.HTTPError) as error:
-        raise CommandError(f"The walkthrough failed: {error or type(error).__name__}") from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        reason = f"{error or type(error).__name__}"
+        raise CommandError(
+            f"No gateway responds at {address} ({reason}): start the demo, or name its address with --url."
+        ) from error
+    except WalkthroughError as error:
+        raise CommandError(f"The walkthrough at {address} failed: {error}") from error
     return 0
 
 

@@ -21,11 +21,13 @@ import httpx
 import psutil
 
 from gateway.console import step
+from gateway.demo.keys import ADDRESSES
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.process import ChildProcess, StartError
 from integrations.embedded.redis import EmbeddedRedis
 from integrations.embedded.server import EmbeddedServer, free_port, is_free, lock_file, write_secret
+from integrations.private_files import make_private_folder
 from integrations.progress import Progress
 
 Environment = Mapping[str, str]
@@ -262,7 +264,7 @@ async def _run_demo(
             services = gateway_program(folder, complete, port), dispatcher_program(folder, complete)
             await _together(supervisor.start(*services), initialise(complete))
             await supervisor.start(projector_program(folder, complete))
-            with _published_addresses(folder, addresses):
+            with _published_addresses(folder, {**addresses, "PORT": str(port)}):
                 await announce(complete)
                 if check is not None:
                     return await check(f"http://127.0.0.1:{port}")
@@ -273,7 +275,7 @@ async def _run_demo(
 
 def _lock(folder: Path) -> IO[str] | None:
     """Locks the folder; returns None if another demo holds the lock."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private_folder(folder)
     return lock_file(folder / "lock")
 
 
@@ -371,8 +373,8 @@ def available_megabytes(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
 
 @contextmanager
 def _published_addresses(folder: Path, addresses: Environment) -> Iterator[None]:
-    """Keeps the addresses, passwords included, in a private file while the demo runs, for ``run_reset``."""
-    file = folder / "addresses.json"
+    """Keeps the addresses, passwords included, in a private file while the demo runs, for the commands beside it."""
+    file = folder / ADDRESSES
     write_secret(file, json.dumps(dict(addresses)))
     try:
         yield
@@ -383,7 +385,7 @@ def _published_addresses(folder: Path, addresses: Environment) -> Iterator[None]
 def _addresses_of_running(folder: Path) -> dict[str, str]:
     """Returns the addresses of the running demo."""
     try:
-        addresses: dict[str, str] = json.loads((folder / "addresses.json").read_text())
+        addresses: dict[str, str] = json.loads((folder / ADDRESSES).read_text())
     except FileNotFoundError:
         raise StartError("The demo is starting, or another reset is running: try again later.") from None
     return addresses

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from integrations.embedded.account import Account
+from integrations.private_files import UMASK, append_to_private_file
 
 CHILD = Path(__file__).with_name("child.py")
 LOG_BYTES = 10_000_000
@@ -78,7 +79,7 @@ class ChildProcess:
         """
         await self.end_leftover()
         self._rotate_log()
-        with self.log.open("ab") as log:
+        with append_to_private_file(self.log) as log:
             self._log_start = log.tell()
             self._process = await asyncio.create_subprocess_exec(
                 *_child_command(command, account, self._stop_signal),
@@ -87,6 +88,7 @@ class ChildProcess:
                 stderr=asyncio.subprocess.STDOUT,
                 cwd="/" if account else None,
                 env=clean_environment() if environment is None else environment,
+                umask=UMASK,
                 start_new_session=True,  # Ctrl-C reaches the owner alone, which stops its children in order
             )
         with contextlib.suppress(psutil.NoSuchProcess):  # it ended at once, which ``until`` reports

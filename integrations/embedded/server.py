@@ -13,6 +13,7 @@ from typing import IO, Any, ClassVar
 
 from integrations.embedded.account import Account
 from integrations.embedded.process import ChildProcess, StartError
+from integrations.private_files import make_private_folder
 from integrations.progress import Progress
 
 SERVERS = Path(__file__).resolve().parents[2] / ".tools" / "servers"
@@ -129,7 +130,7 @@ class EmbeddedServer(ABC):
         """Locks the folder and reads the state of an earlier start."""
         if self._lock is not None:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.folder)
         self._lock = lock_file(self.folder / "lock")
         if self._lock is None:
             raise StartError(f"{self.name} in {self.folder} is in use by another process: stop that one first.")

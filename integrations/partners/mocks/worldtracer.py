@@ -18,6 +18,7 @@ from starlette.routing import Route
 from integrations.partners.mocks.faults import FaultInjector, mock_app
 from integrations.partners.mocks.tracing_files import Elements, TracingFile, TracingFileStore, WorldTracerError, tag_of
 from integrations.partners.mocks.tracing_matches import matches
+from integrations.private_files import append_to_private_file
 
 READ_REPLIES = {
     "DELAYED": "WTR_DelayedBagRecReadRS",
@@ -117,7 +118,7 @@ class WorldTracerService:
 
     def _record(self, message: str, elements: Elements, at: datetime) -> None:
         if self._journal is not None:
-            with self._journal.open("ab") as journal:
+            with append_to_private_file(self._journal) as journal:
                 journal.write(orjson.dumps([at, message, elements]) + b"\n")
 
     def _replay(self, lines: bytes) -> None:

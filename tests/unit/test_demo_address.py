@@ -1,0 +1,118 @@
+"""The address of the running demo, and the privacy of its files."""
+
+import asyncio
+import json
+import os
+import socket
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.cli import main
+from gateway.demo import address, keys
+from gateway.demo.address import demo_port, responds
+from integrations.embedded.process import ChildProcess
+from integrations.embedded.server import free_port
+from integrations.private_files import FOLDER_MODE, append_to_private_file, make_private_folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of a demo, which the commands take for theirs."""
+    monkeypatch.setattr(keys, "FOLDER", tmp_path)
+    monkeypatch.setattr(demo_port, "__defaults__", (tmp_path,))
+    for name in ("PORT", "JWT_SECRET", "COPA_AIRLINE_ID"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port that something listens on."""
+    with socket.create_server(("127.0.0.1", free_port())) as server:
+        yield server.getsockname()[1]
+
+
+def publish(folder: Path, text: str) -> None:
+    (folder / keys.ADDRESSES).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("published", "environment", "expected"),
+    [
+        (None, {}, address.DEFAULT_PORT),
+        (None, {"PORT": "8123"}, 8123),
+        ('{"PORT": "8456"}', {}, 8456),
+        ('{"PORT": "8456"}', {"PORT": ""}, 8456),
+        ('{"PORT": "8456"}', {"PORT": "8123"}, 8123),
+        ('{"REDIS_URL": "redis://127.0.0.1:1"}', {}, address.DEFAULT_PORT),
+        ('{"PORT": "84', {}, address.DEFAULT_PORT),
+        ("[]", {}, address.DEFAULT_PORT),
+        ('{"PORT": "none"}', {}, address.DEFAULT_PORT),
+    ],
+)
+def test_the_port_of_the_demo(folder: Path, published: str | None, environment: dict[str, str], expected: int) -> None:
+    if published is not None:
+        publish(folder, published)
+    assert demo_port(environment) == expected
+
+
+def test_a_token_names_the_demo_beside_standard_output(
+    folder: Path, port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(folder, json.dumps({"PORT": str(port)}))
+    assert main(["token", "--role", "AGENT"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.count(".") == 2
+    assert printed.err == f"for the demo at http://127.0.0.1:{port}/graphql\n"
+
+
+def test_commands_say_which_address_they_tried(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nobody = free_port()
+    publish(folder, json.dumps({"PORT": str(nobody)}))
+    assert not responds(nobody)
+    assert main(["token", "--role", "AGENT"]) == 0
+    assert main(["walkthrough"]) == 1
+    assert main(["walkthrough", "--url", "http://[/"]) == 1
+    errors = capsys.readouterr().err
+    assert f"no demo responds at http://127.0.0.1:{nobody}/graphql" in errors
+    assert f"No gateway responds at http://127.0.0.1:{nobody} (" in errors
+    assert "No gateway responds at http://[/ (" in errors
+
+
+def test_a_token_for_another_secret_names_no_demo(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JWT_SECRET", "s" * 32)
+    assert main(["token", "--role", "AGENT"]) == 0
+    assert capsys.readouterr().err == ""
+    assert list(folder.iterdir()) == []
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+async def test_logs_and_what_processes_write_are_private(tmp_path: Path) -> None:
+    folder, before = tmp_path / "demo", os.umask(0o022)
+    try:
+        folder.mkdir(mode=0o755)
+        (folder / "program.log").write_text("of an earlier version\n")
+        make_private_folder(folder)
+        process = ChildProcess("program", folder / "program.log")
+        await process.start([sys.executable, "-c", f"open({str(folder / 'journal')!r}, 'w').write('a name')"])
+        async with asyncio.timeout(20):
+            assert await process.wait() == 0
+        append_to_private_file(folder / "other").close()
+    finally:
+        os.umask(before)
+    assert mode(folder) == FOLDER_MODE
+    assert {path.name: mode(path) for path in folder.iterdir()}.items() >= {
+        ("program.log", 0o600),
+        ("journal", 0o600),
+        ("other", 0o600),
+    }
+    assert (folder / "program.log").read_text() == "of an earlier version\n"
