@@ -71,15 +71,15 @@ def test_a_token_names_the_demo_beside_standard_output(
 
 
 def test_commands_say_which_address_they_tried(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    nobody = free_port()
-    publish(folder, json.dumps({"PORT": str(nobody)}))
-    assert not responds(nobody)
+    unused = free_port()
+    publish(folder, json.dumps({"PORT": str(unused)}))
+    assert not responds(unused)
     assert main(["token", "--role", "AGENT"]) == 0
     assert main(["walkthrough"]) == 1
     assert main(["walkthrough", "--url", "http://[/"]) == 1
     errors = capsys.readouterr().err
-    assert f"no demo responds at http://127.0.0.1:{nobody}/graphql" in errors
-    assert f"No gateway responds at http://127.0.0.1:{nobody} (" in errors
+    assert f"no demo responds at http://127.0.0.1:{unused}/graphql" in errors
+    assert f"No gateway responds at http://127.0.0.1:{unused} (" in errors
     assert "No gateway responds at http://[/ (" in errors
 
 
