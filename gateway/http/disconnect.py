@@ -24,7 +24,7 @@ class RequestGuard:
     25 us. The client is watched from 50 ms on, so the work of a client that disconnects earlier runs until then.
 
     Args:
-        receive: the ASGI callable, after the whole body was received.
+        receive: the ASGI callable, after the whole body was received; None limits only the time.
         seconds: the longest duration of the block.
 
     Raises:
@@ -34,7 +34,7 @@ class RequestGuard:
 
     __slots__ = ("_cancelled_before", "_reason", "_receive", "_seconds", "_task", "_timer", "_watcher")
 
-    def __init__(self, receive: Callable[[], Awaitable[MutableMapping[str, Any]]], seconds: float) -> None:
+    def __init__(self, receive: Callable[[], Awaitable[MutableMapping[str, Any]]] | None, seconds: float) -> None:
         self._receive = receive
         self._seconds = seconds
         self._reason: Exception | None = None
@@ -45,7 +45,11 @@ class RequestGuard:
         assert task is not None
         self._task = task
         self._cancelled_before = task.cancelling()
-        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_SECONDS, self._start_watching)
+        loop = asyncio.get_running_loop()
+        if self._receive is None:
+            self._timer = loop.call_later(self._seconds, self._time_out)
+        else:
+            self._timer = loop.call_later(WATCH_AFTER_SECONDS, self._start_watching, self._receive)
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: TracebackType | None) -> None:
@@ -59,13 +63,17 @@ class RequestGuard:
         if only_we and isinstance(error, asyncio.CancelledError):
             raise self._reason from None
 
-    def _start_watching(self) -> None:
-        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+    def _time_out(self) -> None:
+        self._reason = RequestTimeout()
+        self._task.cancel()
 
-    async def _watch(self) -> None:
+    def _start_watching(self, receive: Callable[[], Awaitable[MutableMapping[str, Any]]]) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._watch(receive))
+
+    async def _watch(self, receive: Callable[[], Awaitable[MutableMapping[str, Any]]]) -> None:
         try:
             async with asyncio.timeout(self._seconds - WATCH_AFTER_SECONDS):
-                while (await self._receive())["type"] != "http.disconnect":
+                while (await receive())["type"] != "http.disconnect":
                     pass
             self._reason = ClientDisconnected()
         except TimeoutError:

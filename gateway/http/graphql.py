@@ -9,7 +9,6 @@ The endpoint is plain ASGI: Strawberry's view, Starlette's request and response 
 take longer than everything else between the socket and the executor.
 """
 
-import asyncio
 import logging
 import re
 from collections.abc import Callable, Mapping
@@ -243,9 +242,9 @@ async def request_of(scope: Scope, headers: Headers, receive: Receive) -> GraphQ
 
 async def _body(receive: Receive) -> bytes:
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        with RequestGuard(None, BODY_SECONDS):
             return await _whole_body(receive)
-    except TimeoutError:
+    except RequestTimeout:
         message = f"The body was not received within {BODY_SECONDS:g} s."
         # The rest of the body is not read, so the connection cannot serve another request.
         headers = {"Connection": "close"}

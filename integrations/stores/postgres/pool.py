@@ -10,6 +10,7 @@ connection is closed if it is released inside a transaction or was cut off in th
 
 import asyncio
 import contextlib
+import sys
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
@@ -18,7 +19,7 @@ from typing import Any
 
 import asyncpg
 import orjson
-from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresError
+from asyncpg.exceptions import InterfaceError, InternalClientError, InvalidCachedStatementError, PostgresError
 
 from integrations.stores.postgres.address import Address
 
@@ -49,13 +50,16 @@ class PlanningConnection(asyncpg.Connection):
         await self.execute(GENERIC_PLANS)
         self.generic_plans = True
 
-    async def _do_execute(self, query: Any, executor: Any, timeout: Any, retry: Any = False, **options: Any) -> Any:
-        """Run a prepared statement without asyncpg's own second try.
+    def _drop_global_statement_cache(self) -> None:
+        """Drop the prepared statements, and keep asyncpg from running one again that a migration made obsolete.
 
-        After a migration asyncpg prepares the statement again and runs it, but forgets ``record_class``. The manager
-        repeats the call on a fresh connection instead.
+        asyncpg calls this before its own second try, which forgets ``record_class``. The manager repeats the call on a
+        fresh connection instead. Overriding the method that runs statements would cost each of them 0.4 us.
         """
-        return await super()._do_execute(query, executor, timeout, retry=retry, **options)  # type: ignore[no-untyped-call]
+        super()._drop_global_statement_cache()  # type: ignore[no-untyped-call]
+        error = sys.exc_info()[1]
+        if isinstance(error, InvalidCachedStatementError):
+            raise error
 
     async def fetch_with_custom_plan(self, sql: str, *args: Any, timeout: float | None = None, **options: Any) -> Any:
         """Run ``fetch`` with a plan for these arguments; costs two short round trips more."""
