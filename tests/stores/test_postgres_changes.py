@@ -21,6 +21,9 @@ MIGRATIONS = [
     "ALTER TABLE parcel ALTER COLUMN weight TYPE double precision",
     "ALTER TABLE parcel ALTER COLUMN body TYPE varchar(80)",
     "ALTER TABLE parcel ALTER COLUMN id TYPE bigint",
+    "ALTER TABLE parcel ADD COLUMN colour text DEFAULT 'BK'",
+    "ALTER TABLE parcel DROP COLUMN weight, ADD COLUMN weight bigint",
+    "ALTER TABLE parcel ALTER COLUMN weight TYPE text, ADD COLUMN colour text",
     """
     ALTER TABLE parcel RENAME TO parcel_old;
     CREATE TABLE parcel (id bigint PRIMARY KEY, body varchar(9), weight real);
@@ -200,6 +203,42 @@ async def test_a_probe_on_a_session_with_the_former_primary_does_not_hide_it(
     finally:
         await operator.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
     await eventually(lambda: healthy(postgres), 15)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO parcel VALUES (7)",
+        "SELECT id FROM parcel FOR UPDATE",
+        "SELECT nextval('parcel_number')",
+        "TRUNCATE parcel",
+        "CREATE TABLE another ()",
+        "WITH gone AS (DELETE FROM parcel RETURNING id) SELECT count(*) FROM gone",
+    ],
+)
+@pytest.mark.parametrize("in_transaction", [True, False])
+async def test_every_write_to_a_read_only_server_can_be_retried(
+    postgres: PostgresManager, operator: asyncpg.Connection, sql: str, in_transaction: bool
+) -> None:
+    async def write() -> None:
+        if not in_transaction:
+            await postgres.execute(sql)
+            return
+        async with postgres.transaction() as session:
+            await session.execute(sql)
+
+    name = await operator.fetchval("SELECT current_database()")
+    await operator.execute("CREATE SEQUENCE IF NOT EXISTS parcel_number")
+    await operator.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    try:
+        postgres._pool.renew()
+        with pytest.raises(Unavailable, match="read-only"):
+            await write()
+    finally:
+        await operator.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    await eventually(lambda: healthy(postgres), 15)
+    await write()
+    await postgres.execute("DROP TABLE IF EXISTS another")
 
 
 async def test_a_replica_may_be_read_only(postgres_url: str, operator: asyncpg.Connection) -> None:
