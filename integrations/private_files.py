@@ -6,14 +6,20 @@ from typing import BinaryIO
 
 FILE_MODE = 0o600
 UMASK = 0o077
-# root runs PostgreSQL under another account, which has to enter the folders above its data.
-FOLDER_MODE = 0o711 if hasattr(os, "geteuid") and os.geteuid() == 0 else 0o700
+FOLDER_MODE = 0o700
+# Others cannot list the folder, and can enter a folder inside it that lets them.
+PASSAGE_MODE = 0o711
 
 
-def make_private_folder(folder: Path) -> None:
-    """Creates a folder that others cannot list, or makes an existing one such a folder."""
-    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-    folder.chmod(FOLDER_MODE)
+def make_private_folder(folder: Path, *, passage: bool = False) -> None:
+    """Creates a folder for its owner alone, or makes an existing one such a folder.
+
+    Args:
+        passage: whether another account has to reach a folder inside it, as PostgreSQL's if root starts it.
+    """
+    mode = PASSAGE_MODE if passage else FOLDER_MODE
+    folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    folder.chmod(mode)
 
 
 def append_to_private_file(path: Path) -> BinaryIO:

@@ -7,6 +7,7 @@ addresses in the same variables.
 import asyncio
 import contextlib
 import json
+import os
 import random
 import signal
 import sys
@@ -275,7 +276,7 @@ async def _run_demo(
 
 def _lock(folder: Path) -> IO[str] | None:
     """Locks the folder; returns None if another demo holds the lock."""
-    make_private_folder(folder)
+    make_private_folder(folder, passage=os.geteuid() == 0)  # PostgreSQL's folder is inside
     return lock_file(folder / "lock")
 
 

@@ -130,7 +130,7 @@ class EmbeddedServer(ABC):
         """Locks the folder and reads the state of an earlier start."""
         if self._lock is not None:
             return
-        make_private_folder(self.folder)
+        make_private_folder(self.folder, passage=self._account() is not None)
         self._lock = lock_file(self.folder / "lock")
         if self._lock is None:
             raise StartError(f"{self.name} in {self.folder} is in use by another process: stop that one first.")

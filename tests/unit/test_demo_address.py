@@ -16,7 +16,7 @@ from gateway.demo import address, keys
 from gateway.demo.address import demo_port, responds
 from integrations.embedded.process import ChildProcess
 from integrations.embedded.server import free_port
-from integrations.private_files import FOLDER_MODE, append_to_private_file, make_private_folder
+from integrations.private_files import FOLDER_MODE, PASSAGE_MODE, append_to_private_file, make_private_folder
 
 
 @pytest.fixture
@@ -110,7 +110,9 @@ async def test_logs_and_what_processes_write_are_private(tmp_path: Path) -> None
     finally:
         os.umask(before)
     assert mode(folder) == FOLDER_MODE
-    assert {path.name: mode(path) for path in folder.iterdir()}.items() >= {
+    make_private_folder(folder / "entered", passage=True)
+    assert mode(folder / "entered") == PASSAGE_MODE
+    assert {path.name: mode(path) for path in folder.iterdir() if path.is_file()}.items() >= {
         ("program.log", 0o600),
         ("journal", 0o600),
         ("other", 0o600),
