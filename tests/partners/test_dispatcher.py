@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -530,20 +531,80 @@ async def test_reports_count_once_in_any_order(bench: Bench, reverse: bool) -> N
     assert await bench.state(sms) == (EffectState.DELIVERED, None)
 
 
-async def test_a_message_that_could_not_be_delivered_can_be_sent_again(bench: Bench) -> None:
+@pytest.mark.parametrize("service", [Service.SMS, Service.EMAIL])
+@pytest.mark.parametrize("late", ["before it is sent", "before its report", "after its report"])
+async def test_a_report_counts_for_the_message_that_it_names(bench: Bench, service: Service, late: str) -> None:
+    """Given a message that failed and was sent again, a late report on the first one does not fail the second one.
+
+    Both messages have the same key of ours.
+    """
     await _give_reference(bench)
-    sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
-    await bench.run_until_idle(Service.SMS)
-    sid = (await bench.effect(sms)).provider_id or ""
-    report = DeliveryReport(Service.SMS, "1", sid, None, DeliveryStatus.UNDELIVERED, bench.clock())
-    await delivery_reports.receive_reports(bench.postgres, OURS, [report], bench.clock)
-    failed = await bench.state(sms)
-    await effects.resend(bench.postgres, OURS, sms, bench.clock())
-    await bench.run_until_idle(Service.SMS)
+    effect_id = await bench.request(service, Trigger.BAG_LOCATED)
+    await bench.run_until_idle(service)
+    first = (await bench.effect(effect_id)).provider_id or ""
+    await _report(bench, effect_id, first, DeliveryStatus.UNDELIVERED, "first try")
+    failed = await bench.state(effect_id)
+    await effects.resend(bench.postgres, OURS, effect_id, bench.clock())
+    bench.clock.advance(seconds=1)
+    if late == "before it is sent":
+        await _report(bench, effect_id, first, DeliveryStatus.FAILED, late)
+    await bench.run_until_idle(service)
+    sent_again = await bench.state(effect_id)
+    second = (await bench.effect(effect_id)).provider_id or ""
+    if late == "before its report":
+        await _report(bench, effect_id, first, DeliveryStatus.FAILED, late)
+    await _report(bench, effect_id, second, DeliveryStatus.DELIVERED, "second")
+    bench.clock.advance(seconds=1)
+    if late == "after its report":
+        await _report(bench, effect_id, first, DeliveryStatus.FAILED, late)
 
     assert failed == (EffectState.FAILED, EffectReason.UNDELIVERED)
-    assert await bench.state(sms) == (EffectState.ACCEPTED, None)
-    assert len(await bench.texts()) == 2
+    assert sent_again == (EffectState.ACCEPTED, None)
+    assert first != second
+    assert await bench.state(effect_id) == (EffectState.DELIVERED, None)
+    assert len(await effects.sends(bench.postgres, OURS, [effect_id])) == 2
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before the second attempt", "during the second attempt"])
+async def test_a_report_on_the_first_message_does_not_settle_an_unknown_second_one(bench: Bench, late: bool) -> None:
+    await _give_reference(bench)
+    email = await bench.request(Service.EMAIL, Trigger.BAG_LOCATED)
+    await bench.run_until_idle(Service.EMAIL)
+    first = (await bench.effect(email)).provider_id or ""
+    await _report(bench, email, first, DeliveryStatus.BOUNCED, "1")
+    await effects.resend(bench.postgres, OURS, email, bench.clock())
+    await bench.mocks[Service.EMAIL].order("reset_after", match={"method": "POST"})
+    await bench.run_until_idle(Service.EMAIL)
+    if late:
+        await _report(bench, email, first, DeliveryStatus.FAILED, "2")
+    bench.clock.advance(minutes=1)
+    await bench.run_until_idle(Service.EMAIL)
+    unknown = await bench.state(email)
+    await _report(bench, email, "second", DeliveryStatus.DELIVERED, "3")
+
+    assert unknown == (EffectState.UNSETTLED, EffectReason.OUTCOME_UNKNOWN)
+    assert await bench.state(email) == (EffectState.DELIVERED, None)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+async def test_a_bounce_of_the_second_of_its_delivery_counts(bench: Bench, order: tuple[int, ...]) -> None:
+    """SendGrid's timestamps have seconds; a bounce follows the delivery that it takes back."""
+    await _give_reference(bench)
+    email = await bench.request(Service.EMAIL, Trigger.BAG_LOCATED)
+    await bench.run_until_idle(Service.EMAIL)
+    message = (await bench.effect(email)).provider_id or ""
+    statuses = (DeliveryStatus.QUEUED, DeliveryStatus.DELIVERED, DeliveryStatus.BOUNCED)
+    for place in order:
+        await _report(bench, email, message, statuses[place], str(place))
+
+    assert await bench.state(email) == (EffectState.FAILED, EffectReason.BOUNCED)
+
+
+async def _report(bench: Bench, effect_id: int, message: str, status: DeliveryStatus, report_id: str) -> None:
+    """A report on a message, with our key as providers return it."""
+    effect = await bench.effect(effect_id)
+    report = DeliveryReport(Service(effect.service), report_id, message, effect.our_key, status, bench.clock())
+    await delivery_reports.receive_reports(bench.postgres, OURS, [report], bench.clock)
 
 
 async def _give_reference(bench: Bench) -> None:

@@ -84,11 +84,15 @@ ORDER BY due_at, id
 LIMIT $8
 """
 
-# While an effect is SENDING, its due time says when another worker may look up the outcome.
+# While an effect is SENDING, its due time says when another worker may look up the outcome. Reports that came before an
+# attempt are not about it, so those known by our key are taken off the effect.
 MARK_EFFECT_SENDING = """
-UPDATE effects SET state = 'SENDING', reason = NULL, tries = tries + 1, due_at = $3
-WHERE airline_id = $1 AND id = $2 AND state = 'PENDING'
-RETURNING id
+WITH begun AS (UPDATE effects SET state = 'SENDING', reason = NULL, tries = tries + 1, due_at = $3
+               WHERE airline_id = $1 AND id = $2 AND state = 'PENDING'
+               RETURNING id),
+     earlier AS (UPDATE delivery_reports SET effect_id = NULL
+                 WHERE airline_id = $1 AND effect_id IN (SELECT id FROM begun))
+SELECT id FROM begun
 """
 
 UPDATE_EFFECT_STATE = """
@@ -110,7 +114,9 @@ WHERE airline_id = $1 AND id = $2 AND state IN ('PENDING', 'FAILED')
 RETURNING id
 """
 
-# The provider's last report settles the effect, even where an earlier one counted as delivered or failed.
+# The provider's last report settles the effect, even where an earlier one counted as delivered or failed. A report counts
+# for the message that it names. Our key counts only until the id of the message is known, and for a report without one;
+# it never brings a report on a message of an earlier attempt.
 APPLY_REPORTS = """
 UPDATE effects
 SET state = CASE WHEN report.status = 'DELIVERED' THEN 'DELIVERED'
@@ -124,10 +130,15 @@ SET state = CASE WHEN report.status = 'DELIVERED' THEN 'DELIVERED'
 FROM (SELECT DISTINCT ON (reported.id) reported.id, status, delivery_reports.provider_id, delivery_reports.at
       FROM effects AS reported
       JOIN delivery_reports ON delivery_reports.airline_id = $1 AND delivery_reports.service = $2
-       AND (delivery_reports.effect_id = reported.id OR delivery_reports.provider_id = reported.provider_id)
+       AND (delivery_reports.provider_id = reported.provider_id
+            OR delivery_reports.effect_id = reported.id
+               AND (reported.provider_id IS NULL OR delivery_reports.provider_id = '')
+               AND NOT EXISTS (SELECT FROM sends WHERE sends.airline_id = $1 AND sends.effect_id = reported.id
+                                  AND sends.provider_id = delivery_reports.provider_id))
       WHERE reported.airline_id = $1 AND reported.service = $2
         AND (reported.id = $3 OR reported.provider_id = $4) AND status <> 'UNKNOWN'
-      ORDER BY reported.id, status IN ('QUEUED', 'SENT'), delivery_reports.at DESC) AS report
+      ORDER BY reported.id, status IN ('QUEUED', 'SENT'), delivery_reports.at DESC, status = 'DELIVERED',
+               delivery_reports.report_id) AS report
 WHERE effects.id = report.id AND effects.airline_id = $1
   AND (effects.state IN ('UNSETTLED', 'ACCEPTED', 'DELIVERED')
        OR effects.state = 'FAILED' AND effects.reason IN ('UNDELIVERED', 'BOUNCED', 'OUTCOME_UNKNOWN'))
