@@ -50,7 +50,7 @@ async def _project(stores: Stores) -> None:
 
 async def _dispatch(settings: Settings, stores: Stores, links: PartnerLinks) -> None:
     owner = _owner()
-    senders = dispatchers(stores.postgres, installation(settings), links, owner, now)
+    senders = dispatchers(stores.postgres, installation(settings), links, owner)
     await _run(stores, *senders, IncidentWorker(stores.postgres, owner, now))
 
 

@@ -22,8 +22,12 @@ class Service(StrEnum):
 
     @property
     def consumer(self) -> Consumer:
-        """The consumer whose lanes the service's dispatchers lease."""
+        """The consumer under which the service's dispatchers are woken."""
         return Consumer(self.value.lower())
+
+    def queue(self, airline_id: int) -> str:
+        """The name of the lanes of an airline's dispatchers: each airline has its own."""
+        return f"{self.consumer}:{airline_id}"
 
 
 class TracingCall(StrEnum):

@@ -6,7 +6,6 @@ call, from a look-up at the partner, or from an agent's decision (``docs/DELIVER
 
 import asyncio
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,7 +28,8 @@ from integrations.records.effects import (
 )
 from integrations.repeats import repeated_after_migration
 from integrations.stores.availability import backoff
-from integrations.stores.postgres import effects, pirs
+from integrations.stores.postgres import effects, outbox, pirs
+from integrations.stores.postgres.clock import Clock, DatabaseClock
 from integrations.stores.postgres.manager import PostgresManager, Session
 from resolvers.installation import Installation
 from resolvers.notifications import case_file
@@ -42,8 +42,9 @@ from resolvers.workers.lanes import LaneWorker
 logger = logging.getLogger(__name__)
 
 MAX_CONCURRENT_CALLS = 8
-# A call ends within CALL_SECONDS. A worker starts one only if its lanes are leased for MARGIN_SECONDS more, and settles
-# the call of another worker only after ENDED_AFTER, when the call has certainly ended.
+# A call ends within CALL_SECONDS after its effect was selected, however long the attempt takes to be stored. An effect
+# is selected only if its lane is leased for MARGIN_SECONDS more. The outcome of a call is looked up only ENDED_AFTER
+# after its start by the database's clock, when the call has certainly ended.
 CALL_SECONDS = 18.0
 MARGIN_SECONDS = 20.0
 LEASE_SECONDS = 30.0
@@ -93,7 +94,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         installation: the airline whose effects are sent.
         channel: prepares, sends and looks up the effects of the partner.
         owner: unique name of the worker, stored with each lease.
-        now: the clock; returns an aware datetime in UTC.
+        now: the database's clock.
     """
 
     def __init__(
@@ -102,10 +103,11 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         installation: Installation,
         channel: Channel[PortT],
         owner: str,
-        now: Callable[[], datetime],
+        now: Clock,
     ) -> None:
         self.service = channel.link.service
-        super().__init__(postgres, self.service.consumer, owner, LEASE_SECONDS)
+        queue = self.service.queue(installation.airline_id)
+        super().__init__(postgres, self.service.consumer, owner, LEASE_SECONDS, queue)
         self.channel = channel
         self.link = channel.link
         self.installation = installation
@@ -113,6 +115,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         self.now = now
         self._in_progress: dict[int, asyncio.Task[None]] = {}
         self._paused_until = float("-inf")
+        self._has_lanes = False
 
     @property
     def in_progress(self) -> list[asyncio.Task[None]]:
@@ -128,6 +131,14 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             monitoring.cancel()
             await asyncio.wait([monitoring, *self.in_progress], timeout=CALL_SECONDS)
 
+    async def renew_leases(self) -> None:
+        """Renews the leases and sets the clock; creates the airline's lanes at first."""
+        if not self._has_lanes:
+            await outbox.create_lanes(self.postgres, self.queue)
+            self._has_lanes = True
+        await self.now.synchronise(self.postgres)
+        await super().renew_leases()
+
     async def process_batch(self) -> int:
         """Starts the effects that are due, within the partner's capacity; returns their number."""
         if self.link.retry_after() > 0 or monotonic() < self._paused_until:
@@ -135,6 +146,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         capacity = self.link.capacity(MAX_CONCURRENT_CALLS) - len(self._in_progress)
         if capacity <= 0:
             return 0
+        selected_at = monotonic()
         due = await effects.due(
             self.postgres,
             self.airline_id,
@@ -146,7 +158,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             capacity,
         )
         for effect in due:
-            task = asyncio.create_task(self._handle(effect))
+            task = asyncio.create_task(self._handle(effect, selected_at))
             self._in_progress[effect.pir_id] = task
             task.add_done_callback(partial(self._ended, effect.pir_id))
         return len(due)
@@ -155,14 +167,19 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         del self._in_progress[pir_id]
         self.wake(self.consumer)
 
-    async def _handle(self, effect: Effect) -> None:
+    async def _handle(self, effect: Effect, selected_at: float) -> None:
+        """Attempts an effect, or settles it.
+
+        Args:
+            selected_at: monotonic time before the effect was selected, from which the deadline of the call counts.
+        """
         try:
             case = await case_file.load(self.postgres, self.installation, effect.pir_id)
             assert case is not None, "an effect belongs to a PIR"
             if effect.state == EffectState.PENDING:
-                await self._attempt(effect, case)
+                await self._attempt(effect, case, selected_at)
             else:
-                await self._settle(effect, case)
+                await self._settle(effect, case, selected_at)
         except OutsideError as error:
             logger.warning("%s: effect %d is unchanged: %s", self.consumer, effect.id, error)
             self._pause_for(backoff(1))
@@ -171,17 +188,21 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             with suppress(OutsideError):
                 async with self.postgres.transaction() as records:
                     pause = self.now() + INTERNAL_ERROR_PAUSE
-                    if await self._update_state(records, effect, EffectState(effect.state), None, due_at=pause):
+                    state = await effects.postpone(records, self.airline_id, effect.id, pause)
+                    if state not in (None, effect.state):
                         await self._publish(records, effect)
 
-    async def _attempt(self, effect: Effect, case: CaseFile) -> None:
+    async def _attempt(self, effect: Effect, case: CaseFile, selected_at: float) -> None:
         """Makes one attempt. It is checked and stored in one transaction, so that limits count it exactly."""
         port = self.link.partner()
-        async with self.postgres.transaction() as records:
-            ready = await self._prepare(records, effect, case)
-            send_id = await self._begin(records, effect, ready, mock=port.mock) if ready is not None else None
-        if ready is not None and send_id is not None:
-            await self._send(effect, ready, send_id, port)
+        with deadline(_seconds_left(selected_at)):
+            async with self.postgres.transaction() as records:
+                ready = await self._prepare(records, effect, case)
+                send_id = await self._begin(records, effect, ready, mock=port.mock) if ready is not None else None
+            if ready is None or send_id is None:
+                return
+            result = await self._send(effect, ready, port)
+        await self._record(effect, send_id, result, tries=effect.tries + 1, mock=port.mock)
 
     async def _prepare(self, records: Session, effect: Effect, case: CaseFile) -> Ready[PortT] | None:
         """The prepared call; None if the effect has to wait or is dropped, which is stored."""
@@ -220,15 +241,12 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             records, self.airline_id, effect.id, ready.recipient, ready.fingerprint, now, mock=mock
         )
 
-    async def _send(self, effect: Effect, ready: Ready[PortT], send_id: int, port: PortT) -> None:
+    async def _send(self, effect: Effect, ready: Ready[PortT], port: PortT) -> _CallResult:
         try:
-            with deadline(CALL_SECONDS), self.link.guarded(port):
-                sent = await ready.send(port)
+            with self.link.guarded(port):
+                return _success(await ready.send(port))
         except OutsideError as error:
-            result = self._failure(effect, error)
-        else:
-            result = _success(sent)
-        await self._record(effect, send_id, result, mock=port.mock)
+            return self._failure(effect, error)
 
     def _failure(self, effect: Effect, error: OutsideError) -> _CallResult:
         """The result of a call that raised an error."""
@@ -251,12 +269,13 @@ class Dispatcher(LaneWorker, Generic[PortT]):
                 logger.warning("%s: effect %d was rejected: %s", self.consumer, effect.id, error)
                 return _CallResult(SendOutcome.REFUSED, EffectState.FAILED, EffectReason.REFUSED)
 
-    async def _settle(self, effect: Effect, case: CaseFile) -> None:
+    async def _settle(self, effect: Effect, case: CaseFile, selected_at: float) -> None:
         """Looks up an unknown outcome; repeats the call only if the partner does not know it."""
         last = (await effects.sends(self.postgres, self.airline_id, [effect.id]))[-1]
         again = self.now() + SETTLE_INTERVAL
         try:
-            found = await self._find(effect, case, last)
+            with deadline(_seconds_left(selected_at)):
+                found = await self._find(effect, case, last)
         except OutsideError as error:
             logger.warning("%s: the outcome of effect %d is unknown: %s", self.consumer, effect.id, error)
             async with self.postgres.transaction() as records:
@@ -265,7 +284,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
                     await self._publish(records, effect)
             return
         if found is not None:
-            await self._record(effect, last.id, _success(found), mock=last.mock)
+            await self._record(effect, last.id, _success(found), tries=effect.tries, mock=last.mock)
         elif self.now() < last.started_at + self.channel.settle_timeout(effect):
             async with self.postgres.transaction() as records:
                 unknown = EffectReason.OUTCOME_UNKNOWN
@@ -276,20 +295,24 @@ class Dispatcher(LaneWorker, Generic[PortT]):
                     await self._publish(records, effect)
         elif self.channel.can_find:
             result = _CallResult(SendOutcome.UNREACHED, EffectState.PENDING, due_at=self.now())
-            await self._record(effect, last.id, result, mock=last.mock)
+            await self._record(effect, last.id, result, tries=effect.tries, mock=last.mock)
         else:
             result = _CallResult(SendOutcome.UNSETTLED, EffectState.FAILED, EffectReason.OUTCOME_UNKNOWN)
-            await self._record(effect, last.id, result, mock=last.mock)
+            await self._record(effect, last.id, result, tries=effect.tries, mock=last.mock)
 
     async def _find(self, effect: Effect, case: CaseFile, last: Send) -> Sent | None:
         fallback = self.link.fallback
         port = fallback if last.mock and fallback is not None else self.link.port
-        with deadline(CALL_SECONDS), self.link.guarded(port):
+        with self.link.guarded(port):
             return await self.channel.find(port, effect, case, last)
 
     @repeated_after_migration
-    async def _record(self, effect: Effect, send_id: int, result: _CallResult, *, mock: bool) -> None:
-        """Stores the result of a call and applies its consequences, in one transaction."""
+    async def _record(self, effect: Effect, send_id: int, result: _CallResult, *, tries: int, mock: bool) -> None:
+        """Stores the result of a call and applies its consequences, in one transaction.
+
+        Args:
+            tries: number of attempts up to this call; the state of a later attempt stays as it is.
+        """
         now = self.now()
         settled = None if result.state in (EffectState.PENDING, EffectState.UNSETTLED) else now
         sent = result.sent
@@ -315,6 +338,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
                 settled_at=settled,
                 provider_id=sent.provider_id if sent else None,
                 mock=sent.mock if sent else mock,
+                tries=tries,
             )
             if sent is not None:
                 await self._apply_acceptance(records, effect, sent, now)
@@ -351,7 +375,14 @@ class Dispatcher(LaneWorker, Generic[PortT]):
     ) -> bool:
         """Sets the state of an effect without a call in progress; returns whether state or reason changed."""
         updated = await effects.update_state(
-            records, self.airline_id, effect.id, state, reason, due_at=due_at, settled_at=settled_at
+            records,
+            self.airline_id,
+            effect.id,
+            state,
+            reason,
+            due_at=due_at,
+            settled_at=settled_at,
+            tries=effect.tries,
         )
         return updated and (state, reason) != (effect.state, effect.reason)
 
@@ -394,10 +425,16 @@ def _success(sent: Sent) -> _CallResult:
     return _CallResult(SendOutcome.ACCEPTED, EffectState.ACCEPTED, sent=sent)
 
 
+def _seconds_left(selected_at: float) -> float:
+    """Seconds until a call must have ended whose effect was selected at a monotonic time."""
+    return selected_at + CALL_SECONDS - monotonic()
+
+
 def dispatchers(
-    postgres: PostgresManager, installation: Installation, links: PartnerLinks, owner: str, now: Callable[[], datetime]
+    postgres: PostgresManager, installation: Installation, links: PartnerLinks, owner: str
 ) -> list[LaneWorker]:
-    """One dispatcher for each partner."""
+    """One dispatcher for each partner, all by the database's clock."""
+    now = DatabaseClock()
     return [
         Dispatcher(postgres, installation, TracingChannel(links.worldtracer), owner, now),
         Dispatcher(postgres, installation, SmsChannel(links.sms, links.rules), owner, now),

@@ -25,14 +25,23 @@ class LaneWorker(ABC):
     """A worker of a consumer's lanes. Delivery is at least once.
 
     Args:
-        consumer: the consumer whose lanes are leased.
+        consumer: the consumer under which the worker is woken.
         owner: unique name of the worker, stored with each lease.
         lease_seconds: duration of a lease since its last renewal; longer than any batch.
+        queue: name of the lanes that are leased; None for the lanes of the consumer.
     """
 
-    def __init__(self, postgres: PostgresManager, consumer: Consumer, owner: str, lease_seconds: float) -> None:
+    def __init__(
+        self,
+        postgres: PostgresManager,
+        consumer: Consumer,
+        owner: str,
+        lease_seconds: float,
+        queue: str | None = None,
+    ) -> None:
         self.postgres = postgres
         self.consumer = consumer
+        self.queue = queue or consumer.value
         self.owner = owner
         self._lease_seconds = lease_seconds
         self._leased_at = float("-inf")
@@ -56,7 +65,7 @@ class LaneWorker(ABC):
                     await self.wait_for_work(POLL_SECONDS)
         finally:
             with suppress(OutsideError):
-                await outbox.release(self.postgres, self.consumer, self.owner)
+                await outbox.release(self.postgres, self.queue, self.owner)
 
     async def try_step(self) -> int | None:
         """As ``step``; returns None after a pause if a store was unavailable or the step failed.
@@ -81,9 +90,13 @@ class LaneWorker(ABC):
         """Renews the leases if they are due and processes a batch; returns its size, 0 if nothing is pending."""
         clock = asyncio.get_running_loop().time()
         if clock > self._leased_at + RENEW_SECONDS:
-            await outbox.lease(self.postgres, self.consumer, self.owner, self._lease_seconds)
+            await self.renew_leases()
             self._leased_at = clock
         return await self.process_batch()
+
+    async def renew_leases(self) -> None:
+        """Renews the leases, and takes lanes that have become free."""
+        await outbox.lease(self.postgres, self.queue, self.owner, self._lease_seconds)
 
     async def wait_for_work(self, seconds: float) -> None:
         """Waits until woken, at most for a number of seconds."""

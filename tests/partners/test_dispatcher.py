@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -18,14 +19,16 @@ from integrations.partners.worldtracer import WorldTracerClient
 from integrations.records.deliveries import ConsentChange, DeliveryReport, DeliveryStatus
 from integrations.records.effects import Effect, EffectReason, EffectState, Service, TracingCall, Trigger
 from integrations.stores.postgres import effects, pirs
-from integrations.stores.postgres.manager import PostgresManager
+from integrations.stores.postgres.clock import DatabaseClock
+from integrations.stores.postgres.manager import PostgresManager, Reader
 from resolvers.notifications import delivery_reports
 from resolvers.notifications.channels import Channel, MailChannel, SmsChannel, TracingChannel
 from resolvers.notifications.partner_links import PartnerLink
 from resolvers.rules.contact_hours import ContactRules
+from resolvers.workers import dispatcher
 from resolvers.workers.dispatcher import Dispatcher
 from tests.partners.control import Control, controlled
-from tests.world import INSTALLATION, OURS
+from tests.world import INSTALLATION, OURS, SPARE
 
 # Morning in São Paulo, where the passenger is.
 START = datetime(2026, 3, 3, 15, tzinfo=UTC)
@@ -45,6 +48,9 @@ INSERT INTO airports (iata, name, city, country, country_code, latitude, longitu
 VALUES ('GRU', 'Guarulhos', 'São Paulo', 'Brazil', 'BR', 0, 0, 'America/Sao_Paulo') ON CONFLICT DO NOTHING
 """
 PUBLISHED = "SELECT count(*) FROM changes WHERE airline_id = $1 AND topic = 'PIR' AND ids = ARRAY[$2::bigint]"
+INSERT_AIRLINE = """
+INSERT INTO airlines (id, designator, accounting_code, name, hub) VALUES ($1, 'YY', '999', 'Airline YY', 'PTY')
+"""
 REASON = "UPDATE pirs SET reason_for_loss = '56', fault_station = 'GRU' WHERE id = $1"
 
 
@@ -56,6 +62,9 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
+
+    async def synchronise(self, _records: Reader) -> None:
+        """Stays as it is."""
 
     def advance(self, **by: float) -> None:
         self.now += timedelta(**by)
@@ -73,9 +82,9 @@ class Bench:
         self._occurrence = 0
         self._closing = AsyncExitStack()
 
-    async def open_pir(self, phone: str | None = PHONE, email: str | None = ADDRESS) -> int:
-        passenger = await self.postgres.fetchval(INSERT_PASSENGER, OURS, phone, email, name="TEST")
-        self.pir = await self.postgres.fetchval(INSERT_PIR, OURS, passenger, self.clock(), name="TEST")
+    async def open_pir(self, phone: str | None = PHONE, email: str | None = ADDRESS, airline_id: int = OURS) -> int:
+        passenger = await self.postgres.fetchval(INSERT_PASSENGER, airline_id, phone, email, name="TEST")
+        self.pir = await self.postgres.fetchval(INSERT_PIR, airline_id, passenger, self.clock(), name="TEST")
         await self.postgres.execute(INSERT_BAG, self.pir, name="TEST")
         return self.pir
 
@@ -103,6 +112,7 @@ class Bench:
         }
         port = ports[service]()
         self._closing.push_async_callback(port.close_connections)
+        airline_id = options.pop("airline_id", OURS)
         link = PartnerLink(
             service, port, options.pop("fallback", None), Breaker(service.consumer), price_micros=50_000, **options
         )
@@ -112,7 +122,8 @@ class Bench:
             Service.EMAIL: lambda: MailChannel(link),
         }
         owner = f"worker {id(link)}"
-        self.workers[service] = Dispatcher(self.postgres, INSTALLATION, channels[service](), owner, self.clock)
+        installation = replace(INSTALLATION, airline_id=airline_id)
+        self.workers[service] = Dispatcher(self.postgres, installation, channels[service](), owner, self.clock)
         return self.workers[service]
 
     async def run_until_idle(self, service: Service) -> None:
@@ -145,6 +156,7 @@ async def postgres(migrated_url: str) -> AsyncIterator[PostgresManager]:
     manager = PostgresManager(migrated_url)
     await manager.connect()
     await manager.execute(INSERT_AIRPORT, name="TEST")
+    await manager.execute(INSERT_AIRLINE, SPARE, name="TEST")
     yield manager
     await manager.disconnect()
 
@@ -344,6 +356,119 @@ async def test_a_worker_that_dies_in_mid_call_is_replaced_by_one_that_looks_the_
     assert dead == untouched == (EffectState.SENDING, None)
     assert await bench.state(sms) == (EffectState.ACCEPTED, None)
     assert len(await bench.texts()) == 1
+
+
+async def test_each_installation_on_a_database_sends_its_own_effects_at_once(bench: Bench) -> None:
+    """Given dispatchers of two airlines on one database, neither waits for the lanes of the other."""
+    ours = bench.worker(Service.SMS)
+    await ours.step()
+    theirs = bench.worker(Service.SMS, airline_id=SPARE)
+    await theirs.step()
+    requested: dict[int, list[int]] = {OURS: [], SPARE: []}
+    for airline_id in (OURS, SPARE) * 8:  # consecutive ids lie in different lanes
+        pir = await bench.open_pir(phone=f"+1202555{100 + bench.pir % 100:04}", airline_id=airline_id)
+        await pirs.assign_reference(bench.postgres, airline_id, pir, f"GRUCM{pir:05}", bench.clock())
+        await effects.insert(bench.postgres, airline_id, Service.SMS, pir, "BAG_LOCATED", "1", {}, bench.clock())
+        requested[airline_id] += [one.id for one in await effects.of_pirs(bench.postgres, airline_id, [pir])]
+    for worker in (ours, theirs):
+        while await worker.step():
+            await asyncio.gather(*worker.in_progress)
+
+    for airline_id, ids in requested.items():
+        found = await effects.by_id(bench.postgres, airline_id, ids)
+        assert [found[one].state for one in ids] == [EffectState.ACCEPTED] * 8
+    assert len(await bench.texts()) == 16
+
+
+@pytest.mark.parametrize("service", list(Service))
+async def test_an_unexpected_error_after_a_call_does_not_repeat_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, service: Service
+) -> None:
+    """Given an error of our own once the partner has taken a call, then its outcome is unknown and is looked up."""
+    await (_give_reference(bench) if service is not Service.WORLDTRACER else asyncio.sleep(0))
+    action = TracingCall.CREATE if service is Service.WORLDTRACER else Trigger.BAG_LOCATED
+    effect_id = await bench.request(service, action)
+    with monkeypatch.context() as patch:
+        patch.setattr(Dispatcher, "_record", _broken)
+        await bench.run_until_idle(service)
+    unknown = await bench.state(effect_id)
+    for _ in range(20):
+        bench.clock.advance(minutes=1)
+        await bench.run_until_idle(service)
+
+    assert unknown == (EffectState.UNSETTLED, EffectReason.OUTCOME_UNKNOWN)
+    assert len(await effects.sends(bench.postgres, OURS, [effect_id])) == 1
+    settled = (EffectState.FAILED, EffectReason.OUTCOME_UNKNOWN) if service is Service.EMAIL else ("ACCEPTED", None)
+    assert await bench.state(effect_id) == settled
+
+
+async def test_an_unexpected_error_before_a_call_leaves_the_effect_pending(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _give_reference(bench)
+    sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
+    with monkeypatch.context() as patch:
+        patch.setattr(SmsChannel, "prepare", _broken)
+        await bench.run_until_idle(Service.SMS)
+    failed = await bench.effect(sms)
+    bench.clock.advance(minutes=1)
+    await bench.run_until_idle(Service.SMS)
+
+    assert (failed.state, failed.tries, failed.due_at) == ("PENDING", 0, START + timedelta(minutes=1))
+    assert await bench.state(sms) == (EffectState.ACCEPTED, None)
+
+
+async def test_a_call_is_not_made_once_its_time_was_used_up_before(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a commit that takes as long as the call may, then the call is not made: another worker may look it up."""
+    await _give_reference(bench)
+    sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
+    monkeypatch.setattr(dispatcher, "CALL_SECONDS", 0.4)
+    worker = bench.worker(Service.SMS)
+    begin = worker._begin
+
+    async def slow(*arguments: Any, **options: Any) -> int | None:
+        begun = await begin(*arguments, **options)
+        await asyncio.sleep(0.6)
+        return begun
+
+    monkeypatch.setattr(worker, "_begin", slow)
+    await worker.step()
+    await asyncio.gather(*worker.in_progress)
+
+    assert await bench.texts() == []
+    assert (await bench.effect(sms)).state in (EffectState.PENDING, EffectState.SENDING)
+
+
+async def test_a_delayed_worker_does_not_overwrite_a_later_attempt(bench: Bench) -> None:
+    await _give_reference(bench)
+    sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
+    records, at = bench.postgres, bench.clock()
+    await effects.mark_sending(records, OURS, sms, at)
+    await effects.update_state(records, OURS, sms, EffectState.PENDING, due_at=at, tries=1)
+    await effects.mark_sending(records, OURS, sms, at)
+    delayed = await effects.update_state(records, OURS, sms, EffectState.PENDING, due_at=at, tries=1)
+
+    assert not delayed
+    assert await bench.state(sms) == (EffectState.SENDING, None)
+
+
+async def test_dispatchers_follow_the_clock_of_the_database(bench: Bench) -> None:
+    """Given a machine whose clock is wrong, times are the database's."""
+    clock = DatabaseClock()
+    clock._at += timedelta(hours=3)
+    await clock.synchronise(bench.postgres)
+    before = clock()
+    now: datetime = await bench.postgres.fetchval("SELECT clock_timestamp()", name="TEST")
+    await asyncio.sleep(0.05)
+
+    assert before <= now
+    assert timedelta(seconds=0.04) < clock() - before < timedelta(seconds=30)
+
+
+async def _broken(*_arguments: Any, **_options: Any) -> None:
+    raise KeyError("an error of our own")
 
 
 async def test_effects_of_a_file_are_sent_in_order(bench: Bench) -> None:

@@ -105,7 +105,8 @@ async def _sends_of_all_kinds(made: World) -> None:
     )
     level = incidents.BagLevel(opened[0].id, made.ours.bags["missed"], "MISSED", True, 1)
     await incidents.write_bags(records, OURS, at("15:00"), [level])
-    await outbox.lease(records, Service.SMS.consumer, "owner", 3600.0)
+    await outbox.create_lanes(records, Service.SMS.queue(OURS))
+    await outbox.lease(records, Service.SMS.queue(OURS), "owner", 3600.0)
     await idempotency.claim_key(records, OURS, "tester", "key-of-a-test", "createPir", b"x", at("12:00"))
 
 
@@ -503,6 +504,7 @@ def writes() -> dict[str, Call]:
         ),
         "effects.mark_sending": lambda _, r: effects.mark_sending(r, SPARE, 1, at("12:00")),
         "effects.update_state": lambda _, r: effects.update_state(r, SPARE, 1, EffectState.FAILED),
+        "effects.postpone": lambda _, r: effects.postpone(r, SPARE, 1, at("12:00")),
         "effects.resend": lambda _, r: effects.resend(r, SPARE, 2, at("12:00")),
         "effects.cancel": lambda _, r: effects.cancel(r, SPARE, 1, at("12:00")),
         "effects.insert_report": lambda _, r: effects.insert_report(r, SPARE, REPORT, 3, at("12:00")),

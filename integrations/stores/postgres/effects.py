@@ -98,8 +98,16 @@ SELECT id FROM begun
 UPDATE_EFFECT_STATE = """
 UPDATE effects SET state = $3, reason = $4, due_at = coalesce($5, due_at), settled_at = $6,
                    provider_id = coalesce($7, provider_id), mock = coalesce($8, mock)
-WHERE airline_id = $1 AND id = $2 AND state IN ('PENDING', 'SENDING', 'UNSETTLED')
+WHERE airline_id = $1 AND id = $2 AND state IN ('PENDING', 'SENDING', 'UNSETTLED') AND tries = coalesce($9, tries)
 RETURNING id
+"""
+
+# Whether a call that has begun was made is unknown, so it must not be PENDING again.
+POSTPONE_EFFECT = """
+UPDATE effects SET due_at = $3, state = CASE state WHEN 'SENDING' THEN 'UNSETTLED' ELSE state END,
+                   reason = CASE state WHEN 'SENDING' THEN 'OUTCOME_UNKNOWN' ELSE reason END
+WHERE airline_id = $1 AND id = $2 AND state IN ('PENDING', 'SENDING', 'UNSETTLED')
+RETURNING state
 """
 
 RESEND_EFFECT = """
@@ -114,9 +122,9 @@ WHERE airline_id = $1 AND id = $2 AND state IN ('PENDING', 'FAILED')
 RETURNING id
 """
 
-# The provider's last report settles the effect, even where an earlier one counted as delivered or failed. A report counts
-# for the message that it names. Our key counts only until the id of the message is known, and for a report without one;
-# it never brings a report on a message of an earlier attempt.
+# The provider's last report settles the effect, even where an earlier one counted as delivered or failed. A report
+# counts for the message that it names. Our key counts only until the id of the message is known, and for a report
+# without one; it never brings a report on a message of an earlier attempt.
 APPLY_REPORTS = """
 UPDATE effects
 SET state = CASE WHEN report.status = 'DELIVERED' THEN 'DELIVERED'
@@ -327,7 +335,7 @@ async def due(
         DUE_EFFECTS,
         airline_id,
         service.value,
-        service.consumer,
+        service.queue(airline_id),
         owner,
         timedelta(seconds=margin),
         busy_pir_ids,
@@ -361,13 +369,18 @@ async def update_state(
     settled_at: datetime | None = None,
     provider_id: str | None = None,
     mock: bool | None = None,
+    tries: int | None = None,
 ) -> bool:
     """Set the state of an effect that waits or is being sent.
 
     Arguments that are None leave their column unchanged, except ``reason`` and ``settled_at``.
 
+    Args:
+        tries: number of attempts that the caller knows of, so that a delayed worker does not overwrite a later attempt;
+            None to set the state whatever their number is.
+
     Returns:
-        False if the effect was settled in the meantime.
+        False if the effect was settled or attempted again in the meantime.
     """
     updated = await records.fetchval(
         UPDATE_EFFECT_STATE,
@@ -379,9 +392,20 @@ async def update_state(
         settled_at,
         provider_id,
         mock,
+        tries,
         name="UPDATE_EFFECT_STATE",
     )
     return updated is not None
+
+
+async def postpone(records: Reader, airline_id: int, effect_id: int, until: datetime) -> EffectState | None:
+    """Postpone an effect whose handling failed; a call that had begun becomes UNSETTLED.
+
+    Returns:
+        The state of the effect; None if it is settled.
+    """
+    state = await records.fetchval(POSTPONE_EFFECT, airline_id, effect_id, until, name="POSTPONE_EFFECT")
+    return EffectState(state) if state is not None else None
 
 
 async def resend(records: Reader, airline_id: int, effect_id: int, at: datetime) -> bool:

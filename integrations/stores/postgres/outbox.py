@@ -30,6 +30,10 @@ CROSS JOIN unnest($3::bigint[]) AS flight_id
 
 WAKE = "SELECT pg_notify('outbox', consumer) FROM unnest($1::text[]) AS consumer"
 
+CREATE_LANES = """
+INSERT INTO lanes (consumer, lane) SELECT $1, generate_series(0, $2 - 1) ON CONFLICT (consumer, lane) DO NOTHING
+"""
+
 # Free lanes and lanes with an expired lease. A worker takes at most its share.
 LEASE_LANES = """
 UPDATE lanes SET owner = $2, leased_until = now() + $3::interval
@@ -125,22 +129,28 @@ async def wake(records: Reader, consumers: Collection[Consumer]) -> None:
     await records.execute(WAKE, sorted(consumers), name="WAKE")
 
 
-async def lease(records: Reader, consumer: Consumer, owner: str, seconds: float) -> list[int]:
+async def create_lanes(records: Reader, queue: str) -> None:
+    """Create the lanes of a queue; those that exist stay as they are."""
+    await records.execute(CREATE_LANES, queue, LANES, name="CREATE_LANES")
+
+
+async def lease(records: Reader, queue: str, owner: str, seconds: float) -> list[int]:
     """Take or renew leases of a fair share of the lanes and return the owner's lanes.
 
     Args:
+        queue: name of the lanes: a consumer, or that of an airline's dispatchers (``Service.queue``).
         owner: name of the worker.
         seconds: duration of the leases.
     """
-    others = int(await records.fetchval(COUNT_OTHER_WORKERS, consumer, owner, name="COUNT_OTHER_WORKERS"))
+    others = int(await records.fetchval(COUNT_OTHER_WORKERS, queue, owner, name="COUNT_OTHER_WORKERS"))
     fair_share = -(-LANES // (others + 1))
-    rows = await records.fetch(LEASE_LANES, consumer, owner, timedelta(seconds=seconds), fair_share, name="LEASE_LANES")
+    rows = await records.fetch(LEASE_LANES, queue, owner, timedelta(seconds=seconds), fair_share, name="LEASE_LANES")
     return [row["lane"] for row in rows]
 
 
-async def release(records: Reader, consumer: Consumer, owner: str) -> None:
+async def release(records: Reader, queue: str, owner: str) -> None:
     """End the leases of the owner's lanes."""
-    await records.execute(RELEASE_LANES, consumer, owner, name="RELEASE_LANES")
+    await records.execute(RELEASE_LANES, queue, owner, name="RELEASE_LANES")
 
 
 async def waiting_messages(
