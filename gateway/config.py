@@ -159,6 +159,9 @@ class Settings(BaseSettings):
     sendgrid_webhook_public_key: Annotated[str, AfterValidator(_verification_key)] | None = Field(
         None, description="Verifies SendGrid's signed events; base64."
     )
+    sendgrid_unsubscribe_group: int | None = Field(
+        None, ge=1, description="SendGrid's unsubscribe group of emails; other groups do not stop them."
+    )
     sendgrid_mock_endpoint: str | None = Field(None, description="URL of a mock of SendGrid.")
     sms_per_minute: int = Field(60, ge=1, description="Most short messages in 60 seconds; others wait.")
     sms_per_passenger_day: int = Field(10, ge=1, description="Most short messages to one number in a day.")

@@ -63,6 +63,7 @@ async def open_partners(settings: Settings) -> AsyncIterator[PartnerLinks]:
             plain(settings.sendgrid_api_key) or MOCK_ACCOUNT,
             settings.sendgrid_from_email or MOCK_ADDRESS,
             sender_name=settings.brand,
+            group=settings.sendgrid_unsubscribe_group,
             url=(settings.sendgrid_mock_endpoint or "") if mock else SENDGRID,
             mock=mock,
         )

@@ -3,6 +3,7 @@
 The package's helpers build bodies and verify signatures. The call is our own, since the package's client blocks.
 """
 
+import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -46,7 +47,14 @@ EVENTS = {
     "bounce": DeliveryStatus.BOUNCED,
     "dropped": DeliveryStatus.FAILED,
 }
-OPT_OUTS = frozenset({"spamreport", "unsubscribe", "group_unsubscribe"})
+# Events of a recipient's consent: whether it is an opt-out, and whether it is about one unsubscribe group only.
+# SendGrid has no event for the withdrawal of an unsubscription from all mail or of a spam report.
+CONSENTS = {
+    "spamreport": (True, False),
+    "unsubscribe": (True, False),
+    "group_unsubscribe": (True, True),
+    "group_resubscribe": (False, True),
+}
 
 # https://www.twilio.com/docs/sendgrid/api-reference/e-mail-activity
 ACTIVITIES = {
@@ -60,6 +68,9 @@ ACTIVITIES = {
 # replay.
 OLDEST_REPORT = timedelta(hours=25)
 CLOCK_SKEW = timedelta(minutes=5)
+# Longer than any id or address of SendGrid.
+LONGEST_TEXT = 400
+EARLIEST_SECONDS = 1e9
 
 
 class SendGridMail:
@@ -69,6 +80,7 @@ class SendGridMail:
         api_key: key with the right to send mail.
         sender: sender address; its domain is authenticated at SendGrid.
         sender_name: display name of the sender.
+        group: unsubscribe group of the emails at SendGrid; None for none.
         url: address of SendGrid or of its mock.
         mock: whether a mock is at that address. A response that is labelled as a mock's counts as well.
         read_seconds: limit for a response.
@@ -80,12 +92,14 @@ class SendGridMail:
         sender: str,
         *,
         sender_name: str | None = None,
+        group: int | None = None,
         url: str = URL,
         mock: bool = False,
         read_seconds: float = 10.0,
     ) -> None:
         self.mock = mock
         self._from = helpers.From(sender, sender_name)
+        self._group = group
         self._transport = Transport(
             PARTNER, url, headers={"authorization": f"Bearer {api_key}"}, read_seconds=read_seconds
         )
@@ -145,6 +159,8 @@ class SendGridMail:
         mail.tracking_settings = helpers.TrackingSettings(
             helpers.ClickTracking(False, False), helpers.OpenTracking(False)
         )
+        if self._group is not None:
+            mail.asm = helpers.Asm(helpers.GroupId(self._group))
         response = await self._call("POST", "/v3/mail/send", json=mail.get())
         message_id = response.headers.get("x-message-id", "")
         if response.status != ACCEPTED or not message_id:
@@ -161,8 +177,8 @@ class SendGridMail:
 
 
 def read_sendgrid_events(
-    body: bytes, signature: str, timestamp: str, public_key: str, received_at: datetime
-) -> list[DeliveryReport | ConsentChange]:
+    body: bytes, signature: str, timestamp: str, public_key: str, received_at: datetime, group: int | None = None
+) -> tuple[list[DeliveryReport | ConsentChange], list[str]]:
     """Reads a signed batch of events, in order. Events about opening and clicking are left out.
 
     Args:
@@ -171,6 +187,10 @@ def read_sendgrid_events(
         timestamp: header ``X-Twilio-Email-Event-Webhook-Timestamp``.
         public_key: verification key of the account's mail settings: base64, without the lines around it.
         received_at: when the batch arrived, with a zone.
+        group: unsubscribe group of our emails; unsubscriptions from other groups are left out.
+
+    Returns:
+        The reports, and why each event that has none could not be read; without personal data.
 
     Raises:
         ForgedReport: the batch is not signed with the key, or was signed more than 25 hours ago.
@@ -178,11 +198,27 @@ def read_sendgrid_events(
         ValueError: the public key is not a valid key.
     """
     _verify(body, signature, timestamp, public_key, received_at)
+    reports: list[DeliveryReport | ConsentChange] = []
+    faults: list[str] = []
+    for place, event in enumerate(_events(body)):
+        try:
+            report = _report_of(event, received_at, group)
+        except UnreadableReport as error:
+            faults.append(f"event {place}: {error}")
+        else:
+            reports += [report] if report is not None else []
+    return reports, faults
+
+
+def _events(body: bytes) -> list[Any]:
     try:
-        events = orjson.loads(body)
-        return [report for event in events if (report := _report_of(event)) is not None]
-    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError, OverflowError):
-        raise UnreadableReport("the body must be a list of events with id, kind and timestamp") from None
+        # Unlike orjson it reads a batch in which one text is not well-formed Unicode.
+        events = json.loads(body)
+    except (ValueError, RecursionError):
+        events = None
+    if not isinstance(events, list):
+        raise UnreadableReport("the body must be a list of events")
+    return events
 
 
 def _verify(body: bytes, signature: str, timestamp: str, public_key: str, received_at: datetime) -> None:
@@ -198,22 +234,56 @@ def _verify(body: bytes, signature: str, timestamp: str, public_key: str, receiv
         raise ForgedReport("signed too long ago")
 
 
-def _report_of(event: Mapping[str, Any]) -> DeliveryReport | ConsentChange | None:
-    kind = event["event"]
-    at = datetime.fromtimestamp(event["timestamp"], UTC)
-    if kind in OPT_OUTS:
-        return ConsentChange(Service.EMAIL, event["email"], True, at)
-    if kind not in EVENTS:
+def _report_of(event: Any, received_at: datetime, group: int | None) -> DeliveryReport | ConsentChange | None:
+    """The report of an event; None for an event that is of no concern.
+
+    Raises:
+        UnreadableReport: a property that the report needs is missing or has another type.
+    """
+    if not isinstance(event, dict) or not isinstance(kind := event.get("event"), str):
+        raise UnreadableReport("an event must be an object with a kind")
+    if kind not in EVENTS and kind not in CONSENTS:
         return None
-    return DeliveryReport(
-        Service.EMAIL,
-        event["sg_event_id"],
-        # It is the X-Message-Id of the response to the send, then a dot and SendGrid's own suffix.
-        event.get("sg_message_id", "").partition(".")[0],
-        event.get("our_key"),
-        EVENTS[kind],
-        at,
-    )
+    # A timestamp in the future would outlast every later event.
+    event_id, at = _text(event, "sg_event_id"), min(_timestamp(event), received_at)
+    if kind in EVENTS:
+        # The message id is the X-Message-Id of the response to the send, then a dot and SendGrid's own suffix.
+        message_id = _text(event, "sg_message_id", required=False).partition(".")[0]
+        our_key = event.get("our_key")
+        return DeliveryReport(
+            Service.EMAIL, event_id, message_id, our_key if isinstance(our_key, str) else None, EVENTS[kind], at
+        )
+    opted_out, of_group = CONSENTS[kind]
+    about = event.get("asm_group_id") if of_group else None
+    # An unsubscription that names no group may be from ours; a withdrawal must name it.
+    if of_group and (group is None or str(about) != str(group)) and not (about is None and opted_out):
+        return None
+    scope = str(group) if of_group and group is not None else ""
+    return ConsentChange(Service.EMAIL, event_id, _text(event, "email"), opted_out, at, scope)
+
+
+def _text(event: Mapping[str, Any], name: str, *, required: bool = True) -> str:
+    """A property that is a text PostgreSQL can store; empty if it is absent and not required."""
+    text = event.get(name, None if required else "")
+    if not isinstance(text, str) or not len(text) <= LONGEST_TEXT or not (text or not required):
+        raise UnreadableReport(f"{name} must be a text of at most {LONGEST_TEXT} characters")
+    if "\0" in text or (not text.isascii() and not _is_unicode(text)):
+        raise UnreadableReport(f"{name} must be well-formed Unicode without NUL")
+    return text
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _timestamp(event: Mapping[str, Any]) -> datetime:
+    seconds = event.get("timestamp")
+    try:
+        if isinstance(seconds, bool) or float(seconds or 0) < EARLIEST_SECONDS:
+            raise ValueError(seconds)
+        return datetime.fromtimestamp(float(seconds or 0), UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        raise UnreadableReport("timestamp must be in seconds since 1970, after 2001") from None
 
 
 def _refusal(response: PartnerResponse) -> OutsideError:

@@ -37,6 +37,7 @@ PAGE_SIZE = 200
 # Until an agent has repaired the account.
 ACCOUNT_SECONDS = 60.0
 
+WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-f]{32}")
 
 # https://www.twilio.com/docs/messaging/api/message-resource (message status values)
@@ -189,9 +190,7 @@ def read_twilio_callback(
         UnreadableReport: it has no message or no status.
     """
     _verify(url, form, signature, token)
-    sid, status = form.get("MessageSid", ""), form.get("MessageStatus", "")
-    if not sid or not status:
-        raise UnreadableReport("a status callback must have a MessageSid and a MessageStatus")
+    sid, status = _word(form, "MessageSid"), _word(form, "MessageStatus").lower()
     our_key = parse_qs(urlsplit(url).query).get("key", [""])[0]
     return DeliveryReport(
         Service.SMS,
@@ -213,18 +212,29 @@ def read_twilio_inbound(
 
     Raises:
         ForgedReport: the message is not signed with the token.
-        UnreadableReport: it has no sender.
+        UnreadableReport: it has no id or no sender.
     """
     _verify(url, form, signature, token)
-    sender, word = form.get("From", ""), form.get("Body", "").strip().upper()
+    sid, sender, word = _word(form, "MessageSid"), form.get("From", ""), form.get("Body", "").strip().upper()
     if not E_164.fullmatch(sender):
         raise UnreadableReport("an inbound message must have the sender's number in From")
-    verdict = form.get("OptOutType", "")
+    verdict = form.get("OptOutType", "").strip().upper()
     if verdict == "STOP" or (not verdict and word in STOP_WORDS):
-        return ConsentChange(Service.SMS, sender, True, received_at)
+        return ConsentChange(Service.SMS, sid, sender, True, received_at)
     if verdict == "START" or (not verdict and word in START_WORDS):
-        return ConsentChange(Service.SMS, sender, False, received_at)
+        return ConsentChange(Service.SMS, sid, sender, False, received_at)
     return None
+
+
+def _word(form: Mapping[str, str], name: str) -> str:
+    """A field of letters and digits.
+
+    Raises:
+        UnreadableReport: the field is missing or holds anything else.
+    """
+    if not WORD.fullmatch(word := form.get(name, "")):
+        raise UnreadableReport(f"{name} must be a word of at most 64 letters and digits")
+    return word
 
 
 def _verify(url: str, form: Mapping[str, str], signature: str, token: str) -> None:

@@ -111,11 +111,16 @@ class ConsentChange:
     """A recipient's opt-out from a service, or its withdrawal.
 
     Args:
+        change_id: identity of the change, the same when the provider repeats it.
         recipient: a number in E.164, or an email address.
-        opted_out: False withdraws an opt-out.
+        opted_out: False withdraws an opt-out of the same scope.
+        at: when it was made, UTC; if the provider does not say, when it arrived.
+        scope: the provider's unsubscribe group; empty for all messages of the service.
     """
 
     service: Service
+    change_id: str
     recipient: str = field(repr=False)
     opted_out: bool
     at: datetime
+    scope: str = ""

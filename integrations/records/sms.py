@@ -5,9 +5,13 @@ takes the rest (3GPP TS 23.038 and 23.040). One character outside GSM-7 moves th
 """
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
+
+from anyascii import anyascii
 
 # 3GPP TS 23.038: the default alphabet, and its extension table, whose characters count as two.
 GSM_7 = frozenset(
@@ -15,9 +19,6 @@ GSM_7 = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 GSM_7_EXTENSION = frozenset("\f^{}\\[~]|€")
-
-# Typographic characters without a compatibility form, and the plain characters that replace them.
-PLAIN_CHARACTERS = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-"})  # noqa: RUF001 # the characters themselves
 
 
 class Encoding(StrEnum):
@@ -43,22 +44,33 @@ class Sms:
 def measure(text: str) -> Sms:
     """Return the text with its encoding and the number of its parts; an empty text is one part."""
     if all(character in GSM_7 or character in GSM_7_EXTENSION for character in text):
-        sizes = [2 if character in GSM_7_EXTENSION else 1 for character in text]
-        return Sms(text, Encoding.GSM_7, _parts(sizes, single=160, part=153))
+        return Sms(text, Encoding.GSM_7, _parts(map(_septets, text), single=160, part=153))
     sizes = [2 if ord(character) > 0xFFFF else 1 for character in text]
     return Sms(text, Encoding.UCS_2, _parts(sizes, single=70, part=67))
 
 
 def gsm_safe(text: str) -> str:
-    """Return the text in GSM-7: ``Bogotá`` becomes ``Bogota``; characters without a form in GSM-7 are left out."""
+    """Return the text in GSM-7: ``Bogotá 5 €`` becomes ``Bogota 5 €``; other scripts are transliterated."""
     return "".join(
-        character if character in GSM_7 else _gsm_form(character)
-        for character in unicodedata.normalize("NFC", text).translate(PLAIN_CHARACTERS)
+        character if character in GSM_7 or character in GSM_7_EXTENSION else _gsm_form(character)
+        for character in unicodedata.normalize("NFC", text)
     )
 
 
+def cut(text: str, septets: int) -> str:
+    """Return the beginning of a text in GSM-7 that takes at most a number of septets."""
+    taken = list(accumulate(map(_septets, text)))
+    return text[: bisect_right(taken, septets)]
+
+
+def _septets(character: str) -> int:
+    return 2 if character in GSM_7_EXTENSION else 1
+
+
 def _gsm_form(character: str) -> str:
-    return "".join(part for part in unicodedata.normalize("NFKD", character) if part in GSM_7)
+    """Return the ASCII form of a character; a grave accent, which GSM-7 lacks, becomes an apostrophe, a tab a blank."""
+    form = " " if character.isspace() else anyascii(character).replace("`", "'")
+    return "".join(part for part in form if part in GSM_7 or part in GSM_7_EXTENSION)
 
 
 def _parts(sizes: Iterable[int], single: int, part: int) -> int:

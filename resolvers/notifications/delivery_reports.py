@@ -25,10 +25,8 @@ async def receive_reports(
         match one:
             case DeliveryReport():
                 await _receive_report(postgres, airline_id, one, now())
-            case ConsentChange(opted_out=True):
-                await effects.opt_out(postgres, airline_id, one.service, one.recipient, one.at)
             case ConsentChange():
-                await effects.opt_in(postgres, airline_id, one.service, one.recipient)
+                await effects.insert_consent_change(postgres, airline_id, one)
 
 
 @repeated_after_migration

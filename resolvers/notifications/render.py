@@ -14,7 +14,7 @@ from integrations.records.airports import UNKNOWN_ZONE
 from integrations.records.codes import day_and_month
 from integrations.records.effects import Trigger
 from integrations.records.passengers import Language
-from integrations.records.sms import Sms, gsm_safe, measure
+from integrations.records.sms import Sms, cut, gsm_safe, measure
 from resolvers.notifications.wording.en import ENGLISH
 from resolvers.notifications.wording.es import SPANISH
 from resolvers.notifications.wording.layout import BUTTON, DETAIL, NOTE, PAGE, PARAGRAPH
@@ -98,10 +98,11 @@ def render_sms(trigger: Trigger, language: str, milestone: Milestone) -> Sms:
         "station": milestone.station,
         "place": milestone.place,
         "tags": _short_list(milestone.tags),
-        "courier": milestone.courier[:SMS_COURIER].strip() if milestone.courier else None,
+        "courier": milestone.courier,
         "damage_claim_by": day_and_month(milestone.damage_claim_by) if milestone.damage_claim_by else None,
     }
     safe = {name: value if name == "link" or value is None else gsm_safe(value) for name, value in values.items()}
+    safe["courier"] = cut(safe["courier"] or "", SMS_COURIER).strip() or None
     known = _with_baggage(book, safe)
     text = " ".join(fill(book.milestones[trigger].sms, known))
     return measure(f"{known['airline']}: {text}")

@@ -1,8 +1,10 @@
 """Effects as agents and monitors see them, and callbacks of providers."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,6 +14,8 @@ from pydantic import SecretStr
 from twilio.request_validator import RequestValidator
 
 from gateway.config import ExternalServices, ServiceFlags, Settings
+from gateway.http import callbacks
+from integrations.partners import sms
 from integrations.partners.mocks.sendgrid import SendGridService
 from integrations.records.attempts import SendOutcome
 from integrations.records.effects import EffectState, PartnerCondition, Service
@@ -62,7 +66,9 @@ class Sent:
 @pytest.fixture
 async def sent(stores: Stores, world: World) -> AsyncIterator[Sent]:
     yield Sent(stores, world)
-    await stores.postgres.execute("TRUNCATE effects, sends, delivery_reports, opt_outs, partner_statuses", name="TEST")
+    await stores.postgres.execute(
+        "TRUNCATE effects, sends, delivery_reports, consent_changes, partner_statuses", name="TEST"
+    )
 
 
 async def test_agents_see_what_they_have_to_decide_on(api: Api, sent: Sent) -> None:
@@ -155,6 +161,7 @@ async def called(settings: Settings, world: World) -> AsyncIterator[Api]:
         "public_url": PUBLIC,
         "twilio_auth_token": SecretStr(TOKEN),
         "sendgrid_webhook_public_key": OFFICE.public_key,
+        "sendgrid_unsubscribe_group": 7,
         "external_services": ExternalServices(worldtracer=FLAGS, twilio=FLAGS, sendgrid=FLAGS),
     }
     async with serving(settings.model_copy(update=changed)) as client:
@@ -220,9 +227,144 @@ async def test_stop_is_heard(called: Api, sent: Sent) -> None:
     assert await effects.is_opted_out(sent.stores.postgres, OURS, Service.SMS, "+12025550142")
 
 
+async def sendgrid(api: Api, body: bytes) -> int:
+    return (await api.client.post("/callbacks/sendgrid/events", content=body, headers=OFFICE.signed(body))).status_code
+
+
+async def test_an_odd_event_of_a_batch_costs_only_itself(
+    called: Api, sent: Sent, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Given a batch of two events of which one has no id, then the other one is taken and the batch is not repeated."""
+    effect_id = await sent.make(EffectState.ACCEPTED, Service.EMAIL, "mid1")
+    body = (
+        b'[{"email":"a@example.com","timestamp":1764500000,"event":"delivered","sg_event_id":"ev-good-1",'
+        b'"sg_message_id":"mid1.filter"},'
+        b'{"email":"b@example.com","timestamp":1764500000,"event":"processed","sg_message_id":"mid2.x"}]'
+    )
+    with caplog.at_level("WARNING"):
+        assert await sendgrid(called, body) == 204
+    assert await sent.state(effect_id) == "DELIVERED"
+    assert "event 1: sg_event_id must be a text" in caplog.text
+    assert "b@example.com" not in caplog.text
+
+
+async def test_an_event_with_a_number_as_our_key_counts_for_its_message(called: Api, sent: Sent) -> None:
+    effect_id = await sent.make(EffectState.ACCEPTED, Service.EMAIL, "mid1")
+    body = (
+        b'[{"email":"a@example.com","timestamp":1764500000,"event":"delivered","sg_event_id":"ev-x7",'
+        b'"sg_message_id":"mid1.filter","our_key":12}]'
+    )
+    assert await sendgrid(called, body) == 204
+    assert await sent.state(effect_id) == "DELIVERED"
+
+
+async def test_a_signed_body_that_is_no_batch_is_not_repeated(called: Api) -> None:
+    assert [await sendgrid(called, body) for body in (b"{}", b"", b"[[[")] == [204] * 3
+
+
+@pytest.mark.parametrize("order", [*permutations(("STOP", "START")), ("STOP", "STOP", "START")])
+async def test_a_repeated_message_of_a_passenger_does_not_undo_a_later_one(
+    called: Api, sent: Sent, order: tuple[str, ...]
+) -> None:
+    path, number = "/callbacks/twilio/inbound", "+12025550142"
+    messages = [
+        {"MessageSid": f"SM{place}", "From": number, "To": "+1", "Body": word} for place, word in enumerate(order)
+    ]
+    for message in [*messages, *messages, *messages[:1]]:
+        assert await twilio(called, path, message) == 204
+    assert await effects.is_opted_out(sent.stores.postgres, OURS, Service.SMS, number) == (order[-1] == "STOP")
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("kinds", [("unsubscribe",), ("group_unsubscribe", "group_resubscribe"), ("spamreport",)])
+async def test_consent_to_emails_does_not_depend_on_the_order_of_events(
+    called: Api, sent: Sent, order: tuple[int, ...], kinds: tuple[str, ...]
+) -> None:
+    """Each event is repeated, and its address is written in another case than the passenger's."""
+    at = int(NOW.timestamp()) - 100
+    events = [
+        {"event": kind, "email": "MARIA@Example.org", "timestamp": at + n, "sg_event_id": f"{n}", "asm_group_id": 7}
+        for n, kind in enumerate([*kinds, *["group_resubscribe"] * (3 - len(kinds))])
+    ]
+    for place in [*order, *order]:
+        assert await sendgrid(called, orjson.dumps([events[place]])) == 204
+    opted_out = await effects.is_opted_out(sent.stores.postgres, OURS, Service.EMAIL, "Maria@example.ORG")
+    assert opted_out == (kinds[0] != "group_unsubscribe"), "a group's withdrawal is about the group only"
+
+
+async def test_an_opt_out_counts_among_events_of_one_second(called: Api, sent: Sent) -> None:
+    for place, kind in enumerate(("group_unsubscribe", "group_resubscribe")):
+        event = {"event": kind, "email": "maria@example.org", "timestamp": 1764500000, "sg_event_id": f"{place}"}
+        await sendgrid(called, orjson.dumps([{**event, "asm_group_id": 7}]))
+    assert await effects.is_opted_out(sent.stores.postgres, OURS, Service.EMAIL, "maria@example.org")
+
+
+async def test_other_groups_do_not_stop_emails(called: Api, sent: Sent) -> None:
+    event = {"event": "group_unsubscribe", "email": "maria@example.org", "timestamp": 1764500000, "sg_event_id": "1"}
+    assert await sendgrid(called, orjson.dumps([{**event, "asm_group_id": 8}])) == 204
+    assert not await effects.is_opted_out(sent.stores.postgres, OURS, Service.EMAIL, "maria@example.org")
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+UNSIGNED = [
+    ("status", {}),
+    ("status", {"X-Twilio-Signature": ""}),
+    ("inbound", {"X-Twilio-Signature": "x" * 28}),
+    ("inbound", {"X-Twilio-Signature": "A" * 27 + "=="}),
+    ("status", {"X-Twilio-Signature": "A" * 100_000}),
+]
+
+
+@pytest.mark.parametrize(("path", "headers"), UNSIGNED)
+async def test_a_call_without_the_form_of_a_signature_is_rejected_before_its_body(
+    called: Api, path: str, headers: dict[str, str]
+) -> None:
+    read = 0
+
+    async def fields() -> AsyncIterator[bytes]:
+        nonlocal read
+        for _ in range(60):
+            read += 1
+            yield b"a=1&" * 1_000
+
+    response = await called.client.post(f"/callbacks/twilio/{path}", content=fields(), headers={**FORM, **headers})
+    assert (response.status_code, read) == (403, 0)
+
+
+async def test_a_form_with_many_fields_is_not_read(called: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unexpected(*_: object) -> None:
+        raise AssertionError("the signature of 201 fields is not computed")
+
+    monkeypatch.setattr(sms.RequestValidator, "validate", unexpected)
+    headers = {**FORM, "X-Twilio-Signature": "A" * 27 + "="}
+    statuses = [
+        (await called.client.post("/callbacks/twilio/status", content=b"a=1&" * count, headers=headers)).status_code
+        for count in (201, 16_000, 60_000)
+    ]
+    assert statuses == [403, 403, 413]
+
+
+async def test_a_batch_that_is_too_long_is_not_read(called: Api) -> None:
+    body = b"[" + b" " * callbacks.MAX_BATCH_BYTES + b"]"
+    assert await sendgrid(called, body) == 413
+
+
+async def test_a_body_that_stalls_is_given_up(called: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callbacks, "BODY_SECONDS", 0.1)
+
+    async def stalling() -> AsyncIterator[bytes]:
+        yield b"MessageSid=SM1"
+        await asyncio.sleep(0.5)
+        yield b"&MessageStatus=sent"
+
+    headers = {**FORM, "X-Twilio-Signature": "A" * 27 + "="}
+    response = await called.client.post("/callbacks/twilio/status", content=stalling(), headers=headers)
+    assert response.status_code == 408
+
+
 @pytest.mark.parametrize("path", ["status", "inbound"])
-async def test_what_is_no_callback_is_refused(called: Api, path: str) -> None:
-    assert await twilio(called, f"/callbacks/twilio/{path}", {"nothing": "of use"}) == 400
+async def test_a_signed_callback_without_use_is_noted(called: Api, path: str) -> None:
+    assert await twilio(called, f"/callbacks/twilio/{path}", {"nothing": "of use"}) == 204, "signed, and noted"
     assert (await called.client.get(f"/callbacks/twilio/{path}")).status_code == 405
 
 

@@ -171,7 +171,7 @@ async def bench(postgres: PostgresManager) -> AsyncIterator[Bench]:
         }
         mocks = {service: await stack.enter_async_context(controlled(app)) for service, app in apps.items()}
         await postgres.execute(
-            "TRUNCATE pirs, pir_bags, effects, sends, delivery_reports, opt_outs CASCADE", name="TEST"
+            "TRUNCATE pirs, pir_bags, effects, sends, delivery_reports, consent_changes CASCADE", name="TEST"
         )
         await postgres.execute("UPDATE lanes SET owner = NULL, leased_until = '-infinity'", name="TEST")
         bench = Bench(postgres, mocks, Clock())
@@ -576,12 +576,13 @@ async def test_a_passenger_without_a_usable_contact(
 
 async def test_an_opted_out_passenger_is_not_notified(bench: Bench) -> None:
     await _give_reference(bench)
-    stop = ConsentChange(Service.SMS, PHONE, opted_out=True, at=bench.clock())
+    stop = ConsentChange(Service.SMS, "SM1", PHONE, opted_out=True, at=bench.clock())
     await delivery_reports.receive_reports(bench.postgres, OURS, [stop], bench.clock)
     sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
     await bench.run_until_idle(Service.SMS)
     stopped = await bench.state(sms)
-    start = ConsentChange(Service.SMS, PHONE, opted_out=False, at=bench.clock())
+    bench.clock.advance(seconds=1)
+    start = ConsentChange(Service.SMS, "SM2", PHONE, opted_out=False, at=bench.clock())
     await delivery_reports.receive_reports(bench.postgres, OURS, [start], bench.clock)
     again = await bench.request(Service.SMS, Trigger.BAG_FORWARDED)
     await bench.run_until_idle(Service.SMS)

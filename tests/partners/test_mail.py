@@ -83,13 +83,15 @@ async def messages(mock: Control) -> list[dict[str, Any]]:
 
 
 def read(call: Call, public_key: str, received_at: datetime | None = None) -> list[DeliveryReport | ConsentChange]:
-    return read_sendgrid_events(
+    reports, faults = read_sendgrid_events(
         call.body,
         call.headers["x-twilio-email-event-webhook-signature"],
         call.headers["x-twilio-email-event-webhook-timestamp"],
         public_key,
         received_at or datetime.now(UTC),
     )
+    assert faults == []
+    return reports
 
 
 def test_the_adapter_implements_the_port(sender: SendGridMail) -> None:
@@ -329,10 +331,10 @@ class Signer:
         der = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         self.public_key = b64encode(der).decode()
 
-    def read(self, body: bytes) -> list[DeliveryReport | ConsentChange]:
+    def read(self, body: bytes, group: int | None = None) -> tuple[list[DeliveryReport | ConsentChange], list[str]]:
         timestamp = str(int(NOW.timestamp()))
         signature = b64encode(self._key.sign(timestamp.encode() + body, ec.ECDSA(hashes.SHA256()))).decode()
-        return read_sendgrid_events(body, signature, timestamp, self.public_key, NOW)
+        return read_sendgrid_events(body, signature, timestamp, self.public_key, NOW, group)
 
 
 def test_a_batch_of_many_kinds_keeps_its_order() -> None:
@@ -347,33 +349,109 @@ def test_a_batch_of_many_kinds_keeps_its_order() -> None:
         # A late bounce has lost its message's id.
         {"email": TO, "timestamp": at, "event": "bounce", "sg_event_id": "5"},
     ]
-    assert Signer().read(orjson.dumps(batch)) == [
-        DeliveryReport(Service.EMAIL, "1", "abc", OUR_KEY, DeliveryStatus.QUEUED, NOW),
-        ConsentChange(Service.EMAIL, TO, True, NOW),
-        DeliveryReport(Service.EMAIL, "5", "", None, DeliveryStatus.BOUNCED, NOW),
-    ]
+    assert Signer().read(orjson.dumps(batch)) == (
+        [
+            DeliveryReport(Service.EMAIL, "1", "abc", OUR_KEY, DeliveryStatus.QUEUED, NOW),
+            ConsentChange(Service.EMAIL, "4", TO, True, NOW),
+            DeliveryReport(Service.EMAIL, "5", "", None, DeliveryStatus.BOUNCED, NOW),
+        ],
+        [],
+    )
+
+
+GOOD = b'{"event": "delivered", "timestamp": 1795521600, "sg_event_id": "good", "sg_message_id": "mid1.filter"}'
 
 
 @pytest.mark.parametrize(
-    "body",
+    "odd",
     [
-        b"",
-        b"{",
         b"5",
         b"null",
-        b"[5]",
-        b'["bounce"]',
-        b"[{}]",
-        b'[{"event": "bounce", "timestamp": 1}]',
-        b'[{"event": "bounce", "timestamp": "x", "sg_event_id": "1"}]',
-        b'[{"event": "bounce", "timestamp": 1e300, "sg_event_id": "1"}]',
-        b'[{"event": ["bounce"], "timestamp": 1, "sg_event_id": "1"}]',
-        b'[{"event": "bounce", "timestamp": 1, "sg_event_id": "1", "sg_message_id": 5}]',
+        b"[]",
+        b'"bounce"',
+        b"{}",
+        b'{"event": 5, "timestamp": 1795521600, "sg_event_id": "1"}',
+        b'{"event": ["bounce"], "timestamp": 1795521600, "sg_event_id": "1"}',
+        b'{"event": "processed", "timestamp": 1795521600, "sg_message_id": "mid2.x", "email": "b@example.com"}',
+        b'{"event": "bounce", "timestamp": 1795521600, "sg_event_id": ""}',
+        b'{"event": "bounce", "timestamp": 1795521600, "sg_event_id": null}',
+        b'{"event": "bounce", "timestamp": 1795521600, "sg_event_id": 7}',
+        b'{"event": "bounce", "timestamp": 1795521600, "sg_event_id": "1\\u0000"}',
+        b'{"event": "bounce", "timestamp": 1795521600, "sg_event_id": "\\ud800"}',
+        b'{"event": "bounce", "timestamp": 1795521600, "sg_event_id": "' + b"x" * 401 + b'"}',
+        b'{"event": "bounce", "timestamp": 1795521600, "sg_event_id": "1", "sg_message_id": 5}',
+        b'{"event": "bounce", "sg_event_id": "1"}',
+        b'{"event": "bounce", "timestamp": null, "sg_event_id": "1"}',
+        b'{"event": "bounce", "timestamp": true, "sg_event_id": "1"}',
+        b'{"event": "bounce", "timestamp": "x", "sg_event_id": "1"}',
+        b'{"event": "bounce", "timestamp": [1], "sg_event_id": "1"}',
+        b'{"event": "bounce", "timestamp": -1, "sg_event_id": "1"}',
+        b'{"event": "bounce", "timestamp": 1e300, "sg_event_id": "1"}',
+        b'{"event": "bounce", "timestamp": NaN, "sg_event_id": "1"}',
+        b'{"event": "bounce", "timestamp": Infinity, "sg_event_id": "1"}',
+        b'{"event": "bounce", "timestamp": 1795521600000, "sg_event_id": "1"}',
+        b'{"event": "unsubscribe", "timestamp": 1795521600, "sg_event_id": "1"}',
+        b'{"event": "unsubscribe", "timestamp": 1795521600, "sg_event_id": "1", "email": {}}',
     ],
 )
-def test_a_signed_batch_may_be_unreadable(body: bytes) -> None:
+@pytest.mark.parametrize("first", [False, True])
+def test_an_odd_event_costs_only_itself(odd: bytes, first: bool) -> None:
+    reports, faults = Signer().read(b"[" + b",".join([odd, GOOD] if first else [GOOD, odd]) + b"]")
+    assert reports == [DeliveryReport(Service.EMAIL, "good", "mid1", None, DeliveryStatus.DELIVERED, NOW)]
+    assert len(faults) == 1
+    assert "example" not in faults[0]
+
+
+@pytest.mark.parametrize("our_key", ["12", "null", "[]", "{}", "true"])
+def test_a_key_that_is_not_ours_leaves_the_message_id(our_key: str) -> None:
+    event = GOOD[:-1] + f', "our_key": {our_key}}}'.encode()
+    expected = DeliveryReport(Service.EMAIL, "good", "mid1", None, DeliveryStatus.DELIVERED, NOW)
+    assert Signer().read(b"[" + event + b"]") == ([expected], [])
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"5", b"null", b"{}", b'"x"', b"[" * 100_000, b"9" * 5_000])
+def test_a_signed_body_that_is_no_list_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableReport):
         Signer().read(body)
+
+
+def test_a_timestamp_in_the_future_does_not_outlast_later_events() -> None:
+    ((report,), _) = Signer().read(b"[" + GOOD.replace(b"1795521600", b"2500000000") + b"]")
+    assert report.at == NOW
+
+
+@pytest.mark.parametrize(
+    ("kind", "group", "ours", "expected"),
+    [
+        ("group_unsubscribe", 7, 7, (True, "7")),
+        ("group_unsubscribe", "7", 7, (True, "7")),
+        ("group_unsubscribe", 8, 7, None),
+        ("group_unsubscribe", 8, None, None),
+        ("group_unsubscribe", None, 7, (True, "7")),
+        ("group_unsubscribe", None, None, (True, "")),
+        ("group_resubscribe", 7, 7, (False, "7")),
+        ("group_resubscribe", 8, 7, None),
+        ("group_resubscribe", 8, None, None),
+        ("group_resubscribe", None, 7, None),
+        ("group_resubscribe", None, None, None),
+        ("unsubscribe", 8, 7, (True, "")),
+        ("spamreport", 8, 7, (True, "")),
+    ],
+)
+def test_only_our_unsubscribe_group_stops_emails(
+    kind: str, group: object, ours: int | None, expected: tuple[bool, str] | None
+) -> None:
+    event = {"event": kind, "email": TO, "timestamp": 1795521600, "sg_event_id": "1", "asm_group_id": group}
+    change = None if expected is None else ConsentChange(Service.EMAIL, "1", TO, expected[0], NOW, expected[1])
+    assert Signer().read(orjson.dumps([event]), ours) == ([] if change is None else [change], [])
+
+
+async def test_emails_are_sent_in_their_unsubscribe_group(mock: Control) -> None:
+    sender = SendGridMail(KEY, SENDER, group=7, url=mock.url)
+    await send(sender)
+    await sender.close_connections()
+    (received,) = [one for one in await mock.received() if one["method"] == "POST" and "mail/send" in one["path"]][-1:]
+    assert orjson.loads(received["body"])["asm"] == {"group_id": 7}
 
 
 async def test_the_activity_of_an_unknown_message_is_unknown(mock: Control, sender: SendGridMail) -> None:

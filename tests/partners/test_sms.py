@@ -147,8 +147,11 @@ async def test_no_message_is_sent_between_stop_and_start(mock: Control, sender: 
         read_twilio_inbound(call.url, form_of(call), call.headers["x-twilio-signature"], TOKEN, NOW)
         for call in (await hook.wait(2))[:2]
     )
-    assert stop == ConsentChange(Service.SMS, TO, True, NOW)
-    assert start == ConsentChange(Service.SMS, TO, False, NOW)
+    assert isinstance(stop, ConsentChange)
+    assert isinstance(start, ConsentChange)
+    assert stop == ConsentChange(Service.SMS, stop.change_id, TO, True, NOW)
+    assert start == ConsentChange(Service.SMS, start.change_id, TO, False, NOW)
+    assert stop.change_id != start.change_id
 
 
 async def test_a_message_that_is_too_long_is_rejected(sender: TwilioSms) -> None:
@@ -294,13 +297,24 @@ def signed(fields: dict[str, str], url: str = "https://gateway.example/callbacks
 
 
 def test_a_signed_report_may_be_unreadable() -> None:
-    for fields in ({}, {"MessageSid": "SM1"}, {"MessageStatus": "sent"}):
+    for fields in (
+        {},
+        {"MessageSid": "SM1"},
+        {"MessageStatus": "sent"},
+        {"MessageSid": "", "MessageStatus": "sent"},
+        {"MessageSid": "SM1\0", "MessageStatus": "sent"},
+        {"MessageSid": "S" * 65, "MessageStatus": "sent"},
+        {"MessageSid": "SM1", "MessageStatus": "déjà"},
+    ):
         with pytest.raises(UnreadableReport):
             read_twilio_callback(*signed(fields))  # type: ignore[arg-type]
     reading = read_twilio_callback(*signed({"MessageSid": "SM1", "MessageStatus": "teleported"}))  # type: ignore[arg-type]
     assert (reading.status, reading.our_key) == (DeliveryStatus.UNKNOWN, None)
-    with pytest.raises(UnreadableReport):
-        read_twilio_inbound(*signed({"Body": "STOP", "From": "whatsapp"}))  # type: ignore[arg-type]
+    shouted = read_twilio_callback(*signed({"MessageSid": "SM1", "MessageStatus": "Delivered"}))  # type: ignore[arg-type]
+    assert shouted.status == DeliveryStatus.DELIVERED
+    for fields in ({"From": "whatsapp:+12025550142"}, {"From": "22395"}, {"From": TO, "MessageSid": ""}, {}):
+        with pytest.raises(UnreadableReport):
+            read_twilio_inbound(*signed({"MessageSid": "SM1", "Body": "STOP", **fields}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -310,6 +324,7 @@ def test_a_signed_report_may_be_unreadable() -> None:
         ({"Body": "unsubscribe\n"}, True),
         ({"Body": "ALTO", "OptOutType": "STOP"}, True),
         ({"Body": "PARAR", "OptOutType": "STOP"}, True),
+        ({"Body": "ALTO", "OptOutType": "stop"}, True),
         ({"Body": "SI", "OptOutType": "START"}, False),
         ({"Body": "Yes"}, False),
         ({"Body": "HELP", "OptOutType": "HELP"}, None),
@@ -320,8 +335,8 @@ def test_a_signed_report_may_be_unreadable() -> None:
     ],
 )
 def test_opt_out_words_of_passengers(fields: dict[str, str], opted_out: bool | None) -> None:
-    reading = read_twilio_inbound(*signed({"From": TO, **fields}))  # type: ignore[arg-type]
-    assert reading == (None if opted_out is None else ConsentChange(Service.SMS, TO, opted_out, NOW))
+    reading = read_twilio_inbound(*signed({"MessageSid": "SM1", "From": TO, **fields}))  # type: ignore[arg-type]
+    assert reading == (None if opted_out is None else ConsentChange(Service.SMS, "SM1", TO, opted_out, NOW))
 
 
 @pytest.mark.parametrize("query", ["PageSize=0", "PageSize=x", "DateSent>=yesterday", "DateSent%3E=2026-13-01"])

@@ -13,7 +13,7 @@ from neo4j import AsyncDriver, AsyncGraphDatabase
 
 from integrations.records.attempts import SendOutcome
 from integrations.records.changes import ChangeRow, LogPosition, Topic
-from integrations.records.deliveries import DeliveryReport, DeliveryStatus
+from integrations.records.deliveries import ConsentChange, DeliveryReport, DeliveryStatus
 from integrations.records.effects import EffectState, PartnerCondition, PartnerStatus, Service
 from integrations.records.incidents import IncidentCause
 from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
@@ -95,7 +95,7 @@ async def _sends_of_all_kinds(made: World) -> None:
         await effects.end_send(records, OURS, send_id, at("12:00"), outcome, mock=True, provider_id="x", cost_micros=9)
     await effects.update_state(records, OURS, 2, EffectState.FAILED)
     await effects.update_state(records, OURS, 3, EffectState.ACCEPTED, provider_id="sid-3")
-    await effects.opt_out(records, OURS, Service.SMS, "+1", at("12:00"))
+    await effects.insert_consent_change(records, OURS, ConsentChange(Service.SMS, "SM1", "+1", True, at("12:00")))
     await effects.write_status(records, OURS, "owner", CONDITION, at("12:00"))
     opened = await incidents.insert(
         records,
@@ -511,8 +511,9 @@ def writes() -> dict[str, Call]:
         "effects.apply_reports": lambda _, r: effects.apply_reports(r, SPARE, Service.SMS, 3, "sid-3"),
         "effects.insert_send": lambda _, r: effects.insert_send(r, SPARE, 1, "+1", "", at("12:00"), mock=True),
         "effects.end_send": lambda _, r: effects.end_send(r, SPARE, 1, at("12:00"), SendOutcome.REFUSED, mock=True),
-        "effects.opt_out": lambda _, r: effects.opt_out(r, SPARE, Service.SMS, "+2", at("12:00")),
-        "effects.opt_in": lambda _, r: effects.opt_in(r, SPARE, Service.SMS, "+1"),
+        "effects.insert_consent_change": lambda _, r: effects.insert_consent_change(
+            r, SPARE, ConsentChange(Service.SMS, "SM1", "+1", False, at("13:00"))
+        ),
         "effects.write_status": lambda _, r: effects.write_status(r, SPARE, "owner", CONDITION, at("12:00")),
         "effects.delete_statuses": lambda _, r: effects.delete_statuses(r, SPARE, at("20:00")),
         "network.write_routes": lambda _, r: network.write_routes(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.records.sms import GSM_7, GSM_7_EXTENSION, Encoding, gsm_safe, measure
+from integrations.records.sms import GSM_7, GSM_7_EXTENSION, Encoding, cut, gsm_safe, measure
 
 
 @pytest.mark.parametrize(
@@ -99,12 +99,23 @@ def test_the_table_of_accents() -> None:
         ("São", "Sao"),
         ("Señor Núñez é", "Señor Nuñez é"),
         ("“Fragile” – 5º", '"Fragile" - 5o'),  # noqa: RUF001
-        ("bag 🧳 1", "bag  1"),
-        ("[1]", "1"),
+        ("bag 🧳 1", "bag :luggage: 1"),
+        ("[1] 5 €", "[1] 5 €"),
+        ("Łódź, Đặng, Şükrü, Þór", "Lodz, Dang, Sükrü, Thor"),
+        ("Ελλάδα Москва", "Ellada Moskva"),
+        ("佐川急便", "ZuoChuanJiBian"),
+        ("O`Neill\u00a0a\tb", "O'Neill a b"),
     ],
 )
 def test_data_are_taken_back_to_the_alphabet(text: str, safe: str) -> None:
     assert gsm_safe(text) == safe
+
+
+@pytest.mark.parametrize(
+    ("text", "septets", "kept"), [("abc", 2, "ab"), ("a€b", 2, "a"), ("a€b", 3, "a€"), ("", 5, "")]
+)
+def test_a_character_of_the_extension_counts_as_two(text: str, septets: int, kept: str) -> None:
+    assert cut(text, septets) == kept
 
 
 @given(st.text(max_size=400))
@@ -112,5 +123,8 @@ def test_safe_text_is_gsm_7_and_stays_as_it_is(text: str) -> None:
     safe = gsm_safe(text)
     sms = measure(safe)
     assert sms.encoding == Encoding.GSM_7
-    assert sms.parts == (1 if len(safe) <= 160 else math.ceil(len(safe) / 153))
+    septets = len(safe) + sum(character in GSM_7_EXTENSION for character in safe)
+    assert sms.parts >= (1 if septets <= 160 else math.ceil(septets / 153))
+    assert measure(cut(safe, 160)).parts == 1
+    assert safe.startswith(cut(safe, 30))
     assert gsm_safe(safe) == safe

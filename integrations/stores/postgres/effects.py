@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from integrations.records.attempts import Send, SendOutcome
-from integrations.records.deliveries import DeliveryReport
+from integrations.records.deliveries import ConsentChange, DeliveryReport
 from integrations.records.effects import (
     Effect,
     EffectReason,
@@ -197,14 +197,20 @@ WHERE airline_id = $1 AND service = $2 AND recipient = $3 AND started_at > $4
   AND (outcome IS NULL OR outcome IN ('ACCEPTED', 'UNSETTLED'))
 """
 
-IS_OPTED_OUT = "SELECT EXISTS (SELECT FROM opt_outs WHERE airline_id = $1 AND service = $2 AND recipient = $3)"
-
-INSERT_OPT_OUT = """
-INSERT INTO opt_outs (airline_id, service, recipient, at) VALUES ($1, $2, $3, $4)
-ON CONFLICT (airline_id, service, recipient) DO NOTHING
+# The latest change of each scope counts; of changes at the same time an opt-out counts.
+IS_OPTED_OUT = """
+SELECT EXISTS (SELECT FROM (SELECT DISTINCT ON (scope) opted_out
+                            FROM consent_changes
+                            WHERE airline_id = $1 AND service = $2 AND recipient = lower($3)
+                            ORDER BY scope, at DESC, opted_out DESC) AS latest
+               WHERE opted_out)
 """
 
-DELETE_OPT_OUT = "DELETE FROM opt_outs WHERE airline_id = $1 AND service = $2 AND recipient = $3"
+INSERT_CONSENT_CHANGE = """
+INSERT INTO consent_changes (airline_id, service, change_id, recipient, scope, opted_out, at)
+VALUES ($1, $2, $3, lower($4), $5, $6, $7)
+ON CONFLICT (airline_id, service, change_id) DO NOTHING
+"""
 
 WRITE_STATUS = """
 INSERT INTO partner_statuses (airline_id, service, owner, breaker, enabled, mock, healthy, latency_ms, checked_at)
@@ -520,19 +526,24 @@ async def count_sent_to(records: Reader, airline_id: int, service: Service, reci
 
 
 async def is_opted_out(records: Reader, airline_id: int, service: Service, recipient: str) -> bool:
-    """Whether the recipient has opted out of the service."""
+    """Whether the recipient has opted out of the service; the case of an address does not matter."""
     opted_out: bool = await records.fetchval(IS_OPTED_OUT, airline_id, service.value, recipient, name="IS_OPTED_OUT")
     return opted_out
 
 
-async def opt_out(records: Reader, airline_id: int, service: Service, recipient: str, at: datetime) -> None:
-    """Store a recipient's opt-out from the service."""
-    await records.execute(INSERT_OPT_OUT, airline_id, service.value, recipient, at, name="INSERT_OPT_OUT")
-
-
-async def opt_in(records: Reader, airline_id: int, service: Service, recipient: str) -> None:
-    """Delete a recipient's opt-out."""
-    await records.execute(DELETE_OPT_OUT, airline_id, service.value, recipient, name="DELETE_OPT_OUT")
+async def insert_consent_change(records: Reader, airline_id: int, change: ConsentChange) -> None:
+    """Store a recipient's opt-out or its withdrawal; a repeated one changes nothing."""
+    await records.execute(
+        INSERT_CONSENT_CHANGE,
+        airline_id,
+        change.service.value,
+        change.change_id,
+        change.recipient,
+        change.scope,
+        change.opted_out,
+        change.at,
+        name="INSERT_CONSENT_CHANGE",
+    )
 
 
 async def write_status(records: Reader, airline_id: int, owner: str, status: PartnerCondition, at: datetime) -> None:

@@ -56,8 +56,8 @@ SELECT EXISTS (SELECT FROM bags WHERE airline_id <> $1) OR EXISTS (SELECT FROM f
 
 TRUNCATE_RECORDS = """
 TRUNCATE flights, bookings, passengers, bag_tags, bags, bag_legs, events, pirs, pir_bags, pir_events, match_keys,
-         pir_matches, effects, sends, delivery_reports, opt_outs, idempotency_keys, messages, dead_letters,
-         instructions, incidents, incident_bags, seedings RESTART IDENTITY
+         pir_matches, effects, sends, delivery_reports, consent_changes, idempotency_keys, messages,
+         dead_letters, instructions, incidents, incident_bags, seedings RESTART IDENTITY
 """
 
 # Their ids continue, since a projector may still mark rows that it read before.
