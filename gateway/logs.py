@@ -15,6 +15,11 @@ def configure_logging(level: str) -> None:
     logging.getLogger("neo4j").setLevel(logging.ERROR)
     # gateway.http.websocket logs the end of each connection, without the client's address.
     logging.getLogger("uvicorn.error").addFilter(lambda record: not _is_of_a_websocket(record))
+    # Their lines show URLs, with the numbers of passengers, and at DEBUG headers and keys.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # At DEBUG it shows the frames of WebSockets: tokens, and what operations return.
+    logging.getLogger("uvicorn").setLevel(max(logging.INFO, logging.getLogger().level))
     # Its reports on the consumer group repeat what the consumer logs.
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
 

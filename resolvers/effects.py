@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from integrations.records.attempts import Send
-from integrations.records.effects import Effect, EffectState, ServiceCost, Trigger
+from integrations.records.effects import Effect, EffectState, Service, ServiceCost, Trigger
 from integrations.records.page import Page
 from integrations.records.passengers import Language
 from integrations.records.pirs import Pir
 from integrations.records.sms import Sms
 from integrations.stores.postgres import effects
+from resolvers import passengers
+from resolvers.audit import audit
 from resolvers.context import Context
 from resolvers.errors import BadInput
 from resolvers.notifications import case_file, render
@@ -51,6 +53,16 @@ async def sends(context: Context, parents: Sequence[Effect]) -> list[list[Send]]
     for send in await effects.sends(context.stores.postgres, context.airline_id, list(found)):
         found[send.effect_id].append(send)
     return [found[effect.id] for effect in parents]
+
+
+async def recipients(context: Context, parents: Sequence[Send]) -> list[str | None]:
+    """The recipients of attempts; writes an audit row. None for callers that do not see personal data."""
+    if passengers.personal(context) is not None:
+        return [None] * len(parents)
+    revealed = sorted({send.effect_id for send in parents if send.service != Service.WORLDTRACER})
+    if revealed:
+        await audit(context, context.stores.postgres, "REVEAL_RECIPIENT", "EFFECT", revealed)
+    return [send.recipient for send in parents]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from integrations.records.attempts import SendOutcome
 from integrations.records.effects import EffectReason, EffectState, Service
 from integrations.records.passengers import Language
 from integrations.records.sms import Encoding
-from resolvers import effects, passengers, pirs
+from resolvers import effects, pirs
 from resolvers.context import Context
-from schema.fields.batching import batched, masked, read
+from schema.fields.batching import batched, read
 from schema.fields.node import Node
 from schema.types.refs import LazyPir
 
@@ -32,9 +32,10 @@ class Send:
     mock: bool = strawberry.field(description="Whether a mock received the call instead of the partner.")
     units: int = strawberry.field(description="Number of billed units: parts of an SMS, emails, calls.")
 
-    recipient: str | None = masked(
-        passengers.personal,
-        description="Phone number or email address of the recipient; null for roles without access to personal data.",
+    recipient: str | None = batched(
+        effects.recipients,
+        description="Phone number or email address of the recipient, or the PIR's reference for a call to WorldTracer; "
+        "null for roles without access to personal data. Each access to a number or address is audited.",
     )
     cost: Decimal = read(effects.dollars, description="Cost in US dollars, by the configured price list.")
 

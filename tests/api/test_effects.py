@@ -15,7 +15,6 @@ from twilio.request_validator import RequestValidator
 
 from gateway.config import ExternalServices, ServiceFlags, Settings
 from gateway.http import callbacks
-from integrations.partners import sms
 from integrations.partners.mocks.sendgrid import SendGridService
 from integrations.records.attempts import SendOutcome
 from integrations.records.effects import EffectState, PartnerCondition, Service
@@ -81,6 +80,31 @@ async def test_agents_see_what_they_have_to_decide_on(api: Api, sent: Sent) -> N
     assert (seen["service"], seen["state"], seen["nextAt"], seen["mock"]) == ("SMS", "FAILED", None, True)
     assert seen["sends"] == [{"recipient": "+12025550142", "cost": "0.05"}]
     assert masked["sends"] == [{"recipient": None, "cost": "0.05"}]
+
+
+REVEALS = "SELECT actor, role, request_id, subject, subjects FROM audit WHERE action = 'REVEAL_RECIPIENT' ORDER BY id"
+RECIPIENTS = "{effects(first:10){nodes{sends{recipient}}}}"
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_a_recipient_is_shown_to_agents_only_and_with_an_audit_row(api: Api, sent: Sent, role: Role) -> None:
+    """One row a request, however many effects it shows."""
+    made = [await sent.make(EffectState.ACCEPTED) for _ in range(3)]
+    before = await sent.stores.postgres.fetch(REVEALS)
+    response = await api.send(RECIPIENTS, role)
+    rows = [tuple(row) for row in (await sent.stores.postgres.fetch(REVEALS))[len(before) :]]
+
+    sees = role in (Role.AGENT, Role.SUPERVISOR, Role.ADMIN)
+    request_id = response.headers["X-Request-ID"]
+    assert ("+12025550142" in response.text) == sees
+    assert rows == ([(f"demo-{role.lower()}", role, request_id, "EFFECT", made)] if sees else [])
+
+
+async def test_a_reference_sent_to_worldtracer_is_no_reveal(api: Api, sent: Sent) -> None:
+    await sent.make(EffectState.ACCEPTED, Service.WORLDTRACER)
+    before = await sent.stores.postgres.fetch(REVEALS)
+    await api.ask(RECIPIENTS)
+    assert await sent.stores.postgres.fetch(REVEALS) == before
 
 
 @pytest.mark.parametrize(
@@ -335,7 +359,7 @@ async def test_a_form_with_many_fields_is_not_read(called: Api, monkeypatch: pyt
     def unexpected(*_: object) -> None:
         raise AssertionError("the signature of 201 fields is not computed")
 
-    monkeypatch.setattr(sms.RequestValidator, "validate", unexpected)
+    monkeypatch.setattr(RequestValidator, "validate", unexpected)
     headers = {**FORM, "X-Twilio-Signature": "A" * 27 + "="}
     statuses = [
         (await called.client.post("/callbacks/twilio/status", content=b"a=1&" * count, headers=headers)).status_code

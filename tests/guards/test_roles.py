@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 # | `bag` (query) | yes | ... |: a column for each role.
 ROW = re.compile(r"^\| `([\w.]+)`(?: \((\w+)\))? \|(.*)\|$", re.MULTILINE)
 # Fields that check the role themselves. The last test holds the list complete.
-CHECKED_BY_RESOLVER = {"Passenger.contact", "Pir.printable"}
+CHECKED_BY_RESOLVER = {"Passenger.contact", "Pir.printable", "Send.recipient"}
 
 
 def section(title: str) -> str:
