@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from integrations.records.effects import Service
 from integrations.stores.neo4j.manager import Neo4jManager
+from integrations.stores.postgres.effects import is_opted_out
 from integrations.stores.postgres.manager import PostgresManager
 from migrations import MigrationError, load_graph_schema, migrate
 from migrations.run import VERSIONED
@@ -79,6 +81,35 @@ async def test_custodians_are_renamed_in_every_partition_and_in_new_ones(
     assert await postgres.fetch("SELECT * FROM transfers") == []
     left = "SELECT count(*) FROM information_schema.columns WHERE column_name IN ('holder', 'giver')"
     assert await postgres.fetchval(left) == 0
+
+
+OPT_OUT = "INSERT INTO opt_outs (airline_id, service, recipient, at) VALUES (1, $1, $2, now() - interval '1 hour')"
+OPT_IN = "DELETE FROM opt_outs WHERE recipient = $1"
+
+
+async def test_opt_outs_are_kept_and_those_of_earlier_versions_still_count(
+    postgres: PostgresManager, tmp_path: Path
+) -> None:
+    """Given opt-outs before the migration, and a process of an earlier version that writes after it, both count."""
+    for path in sorted(VERSIONED.glob("*.sql")):
+        if path.name < "017":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    await migrate(postgres, quiet, tmp_path)
+    await postgres.execute(OPT_OUT, "EMAIL", "Maria@Example.org")
+    await postgres.execute(OPT_OUT, "SMS", "+12025550141")
+    await migrate(postgres, quiet)
+    await postgres.execute(OPT_OUT, "SMS", "+12025550142")
+    await postgres.execute(OPT_IN, "+12025550141")
+
+    found = [
+        await is_opted_out(postgres, 1, service, recipient)
+        for service, recipient in (
+            (Service.EMAIL, "maria@example.ORG"),
+            (Service.SMS, "+12025550142"),
+            (Service.SMS, "+12025550141"),
+        )
+    ]
+    assert found == [True, True, False]
 
 
 async def test_a_new_file_is_applied_to_a_database_with_history(postgres: PostgresManager, folder: Path) -> None:
