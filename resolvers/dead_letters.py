@@ -14,7 +14,7 @@ from integrations.stores.postgres import messages
 from resolvers.audit import audit
 from resolvers.context import Context
 from resolvers.errors import BadInput, InvalidState, NotFound
-from resolvers.ingestion.pipeline import IntakeChannel, ingest
+from resolvers.ingestion.pipeline import IntakeChannel, batches_of, ingest
 from resolvers.ingestion.reading import check_messages
 
 
@@ -49,14 +49,18 @@ async def replay(context: Context, letter_id: int, text: str | None) -> DeadLett
     [letter] = await by_ids(context, [letter_id])
     if letter is None:
         raise _not_found()
-    pieces = pieces_of_stored(letter.body) if text is None else pieces_of(text.encode())
+    _check_unsettled(letter)
+    batches = list(batches_of(pieces_of_stored(letter.body) if text is None else pieces_of(text.encode())))
+    replacements = list[UUID]()
     try:
-        replacements = await check_messages(context, pieces, letter.received_at)
+        for batch in batches:
+            replacements += await check_messages(context, batch, letter.received_at)
     except TypeBError as fault:
         raise BadInput("text", f"text cannot be read: {fault}") from None
     if not replacements:
         raise BadInput("text", "text must hold at least one message")
-    await ingest(context, pieces, letter.received_at, IntakeChannel.REPLAY)
+    for batch in batches:
+        await ingest(context, batch, letter.received_at, IntakeChannel.REPLAY)
     return await _settle(context, letter_id, replacements[0])
 
 
@@ -74,14 +78,18 @@ def _not_found() -> NotFound:
     return NotFound("deadLetterId", "deadLetterId must be the id of an existing dead letter")
 
 
+def _check_unsettled(letter: DeadLetter) -> None:
+    if letter.settled_at is not None:
+        raise InvalidState("deadLetterId", "The dead letter has already been replayed or set aside")
+
+
 async def _settle(context: Context, letter_id: int, replacement_id: UUID | None) -> DeadLetter:
     airline_id, actor = context.airline_id, context.actor
     async with context.stores.postgres.transaction() as records:
         letter = await messages.lock_dead_letter(records, airline_id, letter_id)
         if letter is None:
             raise _not_found()
-        if letter.settled_at is not None:
-            raise InvalidState("deadLetterId", "The dead letter has already been replayed or set aside")
+        _check_unsettled(letter)
         action = "DISCARD_DEAD_LETTER" if replacement_id is None else "REPLAY_DEAD_LETTER"
         await audit(context, records, action, "DEAD_LETTER", [letter_id])
         return await messages.settle_dead_letter(

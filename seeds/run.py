@@ -184,7 +184,7 @@ async def _write(context: Context, rows: SeedRows, now: datetime) -> None:
         await bookings.insert(records, context.airline_id, rows.bookings)
         await passengers.insert(records, context.airline_id, rows.passengers)
     for received_at, texts in _messages_by_receipt(rows.messages, now):
-        await pipeline.ingest(context, pieces_of("".join(texts).encode()), received_at, IntakeChannel.SEED)
+        await pipeline.ingest(context, list(pieces_of("".join(texts).encode())), received_at, IntakeChannel.SEED)
     if rows.scans:
         await events.record_scans(context, rows.scans, now)
     async with context.stores.postgres.transaction() as records:

@@ -1,9 +1,14 @@
-"""Ingestion over HTTP and from files: streams of any length, in bounded memory, batch by batch."""
+"""Ingestion over HTTP and from files: streams of any length, in bounded memory, batch by batch.
+
+The first character of the decoded input decides what it is: Type B is split as it arrives, a document (JSON or XML) is
+read as a whole.
+"""
 
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -21,11 +26,14 @@ from gateway.http.middleware import record_of
 from integrations.batches import in_batches
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
-from integrations.messages.formats import pieces_of
+from integrations.messages.encodings import Decoder, DecodingError
+from integrations.messages.formats import BLANKS, DOCUMENT, pieces_of
 from integrations.messages.split_input import InputPiece, Splitter
 from integrations.progress import Progress, ProgressTimer
 from resolvers.context import Context
-from resolvers.ingestion.pipeline import BATCH, IngestResult, IntakeChannel, ingest
+from resolvers.errors import BadInput
+from resolvers.ingestion.pipeline import BATCH, IngestResult, IntakeChannel, batches_of, ingest
+from resolvers.ingestion.reading import receipt_time
 from resolvers.installation import Installation
 from schema.runtime.permissions import SENDERS
 
@@ -37,16 +45,23 @@ BATCH_SECONDS = 20.0
 IDLE_SECONDS = 60.0
 # Longest wait of a message for a full batch.
 FLUSH_SECONDS = 0.1
-# Concurrent streams of a process: each holds a batch in memory, and more of them would wait for the same database.
-MAX_STREAMS = 8
+# Longest time for a document to arrive as a whole. It is small, and nothing of it is stored before its end.
+DOCUMENT_SECONDS = 120.0
+# Concurrent streams of a process and of one actor in it: each holds a batch in memory, more of them would wait for the
+# same database, and one actor must leave room for others.
+MAX_STREAMS = 16
+MAX_STREAMS_OF_ACTOR = 8
 # Batches stored concurrently: one computes while another's statements run. More would wait for each other's locks on
 # bags and messages.
 CONCURRENT_BATCHES = 2
 RETRY_AFTER = {"Retry-After": "1"}
-DOCUMENTS = ("application/json", "application/x-ndjson", "application/xml", "text/xml")
+# Values of Content-Encoding. Compressed bodies are recognised by their first bytes.
+ENCODINGS = ("identity", "gzip", "x-gzip")
 CHUNK = 65_536
 PROGRESS_SECONDS = 2.0
 MAX_DOCUMENT = 1_048_576
+# A file of scans is one document. The operator's machine has room for a long one.
+MAX_FILE_DOCUMENT = 67_108_864
 REPEAT = "Send the whole stream again: messages already stored are recognised."
 
 
@@ -100,7 +115,7 @@ class IngestEndpoint:
         self._tokens = tokens
         self._installation = installation
         self._now = now
-        self._streams = 0
+        self._streams = Counter[str]()
         self._batches = asyncio.Semaphore(CONCURRENT_BATCHES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,13 +123,15 @@ class IngestEndpoint:
         request = Request(scope, receive)
         response = self._rejection(request)
         if response is None:
-            self._streams += 1
+            actor_id = record_of(scope).actor or ""
+            self._streams[actor_id] += 1
             try:
                 response = await self._ingest(request)
             except ClientDisconnect:
                 return
             finally:
-                self._streams -= 1
+                self._streams[actor_id] -= 1
+                self._streams += Counter()  # drops actors without streams
         await response(scope, receive, send)
 
     def _rejection(self, request: Request) -> Response | None:
@@ -130,15 +147,24 @@ class IngestEndpoint:
             return _error(HTTPStatus.UNAUTHORIZED, message, headers={"WWW-Authenticate": "Bearer"})
         if actor.role not in SENDERS:
             return _error(HTTPStatus.FORBIDDEN, "Your role must not send messages.")
-        if self._streams >= MAX_STREAMS:
-            return _error(
-                HTTPStatus.SERVICE_UNAVAILABLE, f"{MAX_STREAMS} streams are open: try again later.", headers=RETRY_AFTER
-            )
+        encoding = request.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ENCODINGS:
+            message = "A body must be plain or compressed with gzip."
+            return _error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, message, headers={"Accept-Encoding": "gzip"})
+        if self._streams.total() >= MAX_STREAMS:
+            message = f"{MAX_STREAMS} streams are open: try again later."
+            return _error(HTTPStatus.SERVICE_UNAVAILABLE, message, headers=RETRY_AFTER)
+        if self._streams[actor.id] >= MAX_STREAMS_OF_ACTOR:
+            message = f"{MAX_STREAMS_OF_ACTOR} streams of this actor are open: try again later."
+            return _error(HTTPStatus.SERVICE_UNAVAILABLE, message, headers=RETRY_AFTER)
         return None
 
     async def _ingest(self, request: Request) -> Response:
         try:
             received_at = _received_at(request.headers.get("x-received-at"))
+            receipt_time(received_at, self._now())
+        except BadInput as error:
+            return _error(HTTPStatus.BAD_REQUEST, f"{str(error).replace(error.field, 'X-Received-At')}.")
         except ValueError:
             return _error(
                 HTTPStatus.BAD_REQUEST, "X-Received-At must be a timestamp with a zone, such as 2026-11-23T19:12:05Z."
@@ -153,18 +179,20 @@ class IngestEndpoint:
         )
         done = IngestResult()
         try:
-            async with aclosing(_pieces(request)) as stream:
+            async with aclosing(pieces_as_they_arrive(request.stream(), MAX_DOCUMENT)) as stream:
                 async for pieces in stream:
-                    async with self._batches:
-                        with deadline(BATCH_SECONDS):
-                            done += await ingest(context, pieces, received_at or self._now(), IntakeChannel.HTTP)
+                    for batch in batches_of(pieces):
+                        async with self._batches:
+                            with deadline(BATCH_SECONDS):
+                                done += await ingest(context, batch, received_at or self._now(), IntakeChannel.HTTP)
         except TimeoutError:
-            return _error(HTTPStatus.REQUEST_TIMEOUT, f"Nothing was received for {IDLE_SECONDS:g} s. {REPEAT}", done)
-        except _DocumentTooLong:
-            message = (
-                f"A document must not exceed {MAX_DOCUMENT} bytes; a Type B stream (text/plain) can have any length."
-            )
-            return _error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message)
+            return _error(HTTPStatus.REQUEST_TIMEOUT, f"The body did not arrive in time. {REPEAT}", done)
+        except DocumentTooLong as error:
+            message = f"{error} A Type B stream can have any length."
+            return _error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, message, done)
+        except DecodingError as error:
+            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE if error.too_large else HTTPStatus.BAD_REQUEST
+            return _error(status, str(error), done)
         except OutsideError as error:
             logger.warning("ingestion failed: %s", error)
             message = f"PostgreSQL is unavailable. {REPEAT}"
@@ -172,23 +200,67 @@ class IngestEndpoint:
         return Response(orjson.dumps(counts_of(done)), media_type="application/json")
 
 
-class _DocumentTooLong(Exception):
-    """A document that is read as a whole exceeds ``MAX_DOCUMENT``."""
+class DocumentTooLong(Exception):
+    """A document that is read as a whole exceeds the limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"A document must have at most {limit} bytes.")
 
 
-async def _pieces(request: Request) -> AsyncGenerator[Sequence[InputPiece], None]:
-    chunks = request.stream()
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() in DOCUMENTS:
-        document = bytearray()
-        async for chunk in chunks:
+async def pieces_as_they_arrive(
+    chunks: AsyncIterator[bytes], largest_document: int
+) -> AsyncGenerator[Iterable[InputPiece], None]:
+    """Yields the pieces of an input in any format and encoding, a few at a time.
+
+    Args:
+        largest_document: bytes that a document may have, decoded.
+
+    Raises:
+        TimeoutError: nothing arrived for ``IDLE_SECONDS``, or a document did not end in ``DOCUMENT_SECONDS``.
+        DocumentTooLong: the document exceeds the limit.
+        DecodingError: the compressed input is damaged, ends early, or is too large.
+    """
+    async with aclosing(_decoded(chunks)) as decoded:
+        beginning = b""
+        while not beginning.strip(BLANKS) and len(beginning) < CHUNK:
+            async with asyncio.timeout(IDLE_SECONDS):
+                chunk = await anext(decoded, None)
+            if chunk is None:
+                break
+            beginning += chunk
+        if beginning.lstrip(BLANKS)[:1] in DOCUMENT:
+            yield pieces_of(await _document(beginning, decoded, largest_document))
+        else:
+            async for batch in batches(_following(beginning, decoded)):
+                yield batch
+
+
+async def _decoded(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    decoder = Decoder()
+    async for chunk in chunks:
+        for part in decoder.feed(chunk):
+            yield part
+    for part in decoder.close():
+        yield part
+
+
+async def _following(beginning: bytes, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    yield beginning
+    async for chunk in chunks:
+        yield chunk
+
+
+async def _document(beginning: bytes, chunks: AsyncIterator[bytes], limit: int) -> bytes:
+    document = bytearray(beginning)
+    async with asyncio.timeout(DOCUMENT_SECONDS) as whole:
+        ends_at = whole.when() or 0.0
+        while len(document) <= limit:
+            async with asyncio.timeout_at(min(ends_at, asyncio.get_running_loop().time() + IDLE_SECONDS)):
+                chunk = await anext(chunks, None)
+            if chunk is None:
+                return bytes(document)
             document += chunk
-            if len(document) > MAX_DOCUMENT:
-                raise _DocumentTooLong
-        for batch in in_batches(pieces_of(bytes(document)), BATCH):
-            yield batch
-        return
-    async for batch in batches(chunks):
-        yield batch
+    raise DocumentTooLong(limit)
 
 
 def _received_at(text: str | None) -> datetime | None:
@@ -229,9 +301,18 @@ def _error(
 async def ingest_file(context: Context, path: str, received_at: datetime | None, progress: Progress) -> int:
     """Ingests a file, or standard input for ``-``, and reports progress; returns the exit code.
 
-    The exit code is 0 if all messages are stored, 1 if some could not be parsed (they are kept as ``deadLetters``) or
-    the file could not be read. The file can be ingested again after an error of a store.
+    The file may have any format of ``integrations.messages.formats``, and may be compressed with gzip. The exit code is
+    0 if all messages are stored or were before, 1 if some could not be parsed (they are kept as ``deadLetters``), some
+    text is no baggage message, or the file could not be read. The file can be ingested again after an error of a store.
+
+    Args:
+        received_at: when the file was received; None for now.
     """
+    try:
+        receipt_time(received_at, context.now())
+    except BadInput as error:
+        progress(f"{str(error).replace(error.field, '--received-at')}.")
+        return 1
     counts = _IngestCounts(progress)
     try:
         file = sys.stdin.buffer if path == "-" else await asyncio.to_thread(Path(path).open, "rb")
@@ -239,12 +320,18 @@ async def ingest_file(context: Context, path: str, received_at: datetime | None,
         progress(f"{path}: {error.strerror}")
         return 1
     with file:
-        async with aclosing(batches(_read(file))) as stream:
-            async for pieces in stream:
-                with deadline(BATCH_SECONDS):
-                    counts.add(await ingest(context, pieces, received_at or context.now(), IntakeChannel.FILE))
+        try:
+            async with aclosing(pieces_as_they_arrive(_read(file), MAX_FILE_DOCUMENT)) as stream:
+                async for pieces in stream:
+                    for batch in batches_of(pieces):
+                        with deadline(BATCH_SECONDS):
+                            counts.add(await ingest(context, batch, received_at or context.now(), IntakeChannel.FILE))
+        except (DecodingError, DocumentTooLong) as error:
+            counts.end()
+            progress(f"{path}: {error}")
+            return 1
     counts.end()
-    return 1 if counts.done.dead_letters else 0
+    return 1 if counts.done.dead_letters or counts.done.others else 0
 
 
 async def _read(file: BinaryIO) -> AsyncIterator[bytes]:
@@ -267,6 +354,8 @@ class _IngestCounts:
 
     def end(self) -> None:
         self._progress(self._text())
+        if self.done.others:
+            self._progress("Other texts are stored, but say nothing of bags: check that the file is the right one.")
         if self.done.dead_letters:
             self._progress("Messages that could not be parsed are kept: query `deadLetters`, correct and replay them.")
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from integrations.messages.typeb import ADDRESSES, IDENTIFIER, MARGIN, ORIGIN
+from integrations.messages import sitatex
+from integrations.messages.typeb import ADDRESSES, IDENTIFIER, IDENTIFIERS, MARGIN, NUL, ORIGIN, PART_END, STATUSES
 
 # Teletype lines have 69 characters and Type B messages a few thousand. These limits leave room for senders that exceed
 # them.
@@ -17,9 +18,12 @@ _SLICE = 65_536
 # Largest number of envelope lines that are kept until their message begins.
 _MOST_ENVELOPE_LINES = 64
 
-# The heading of a message, its text and the next message may share one line, with only these controls between them.
-_FRAME = re.compile(r"[\x01-\x04]")
-_NUL = "\u2400"
+# The heading of a message, its text and the next message may share one line, with only these between them: the controls
+# that frame a message, the end of a file, and the byte-order mark of the next file.
+_FRAME = re.compile(r"[\x01-\x04\x1a]|\xef\xbb\xbf")
+_FRAMING = re.compile(r"[\x01-\x04\x1a\xef]")
+# Text that has these and is no message is a message that lost its identifier (``docs/DOMAIN.md#rule-13``).
+_BAGGAGE = re.compile(r"\.V/1|\.N/[0-9]|ENDB", re.IGNORECASE)
 
 
 class PieceKind(Enum):
@@ -34,9 +38,9 @@ class PieceKind(Enum):
 class InputPiece:
     """A part of a stream: a message with its envelope, a broken message, or text that is not a baggage message.
 
-    The text has line feeds between lines, no empty lines, and no blanks or framing controls around lines. Each byte is
-    one character, the one of its number in Unicode (Latin-1), so that nothing is lost in any encoding. Only
-    NUL is replaced, by U+2400, since PostgreSQL's texts cannot hold it.
+    The text has line feeds between lines, no empty lines, and no blanks or controls around lines. Of a SITATEX file it
+    has the envelope that the headings stand for. Each byte is one character, that of its number in Unicode (Latin-1),
+    so that nothing is lost in any encoding. Only NUL is replaced, by U+2400, since PostgreSQL's texts cannot hold it.
 
     Args:
         line: line of the stream where the piece begins, from 1.
@@ -73,7 +77,7 @@ def _sha256(lines: Sequence[str]) -> Any:
 
 
 def _bytes(text: str) -> bytes:
-    return text.replace(_NUL, "\0").encode("latin-1", "backslashreplace")
+    return text.replace(NUL, "\0").encode("latin-1", "backslashreplace")
 
 
 @dataclass(slots=True)
@@ -82,7 +86,8 @@ class _Lines:
 
     Args:
         start: line of the stream where they begin.
-        identifier: identifier of their message; empty for an envelope and for other text.
+        identifier: identifier of their message in capitals; empty for an envelope and for other text.
+        inner: index of a line that begins another message if ``.V`` follows; 0 for none.
         sha256: running digest of all lines, from the first line that is not kept.
     """
 
@@ -91,6 +96,7 @@ class _Lines:
     lines: list[str] = field(default_factory=list)
     length: int = 0
     room: int = LONGEST_MESSAGE
+    inner: int = 0
     error: tuple[str, int, int] | None = None
     sha256: Any = None
 
@@ -133,9 +139,10 @@ class _Lines:
 class Splitter:
     """Splits a stream into pieces as it arrives. The same bytes give the same pieces for any size of chunks.
 
-    A message extends from its envelope, or its identifier, to its END. A message without END, or with the END of
-    another kind, is broken, and the next identifier or origin line begins another one (``docs/DOMAIN.md#rule-13``). CR
-    LF, LF and CR end a line. The splitter holds at most one line, one envelope and one message, each up to its limit.
+    A message extends from its envelope, or its identifier, to its END or that of its part. A message without END, or
+    with the END of another kind, is broken. Another one begins at an origin line, at the heading of a SITATEX file, and
+    at a known identifier after a blank line or before ``.V`` (``docs/DOMAIN.md#rule-13``). CR LF, LF and CR end a line.
+    The splitter holds at most one line, one envelope and one message, each up to its limit.
     """
 
     def __init__(self) -> None:
@@ -144,6 +151,9 @@ class Splitter:
         self._in_long_line = False
         self._after_cr = False
         self._framed = False
+        self._blank = 0  # the last line that is blank, or has a frame behind its text
+        self._headings: sitatex.Headings | None = None
+        self._named = ""  # identifier that the headings of a SITATEX file name, until its text begins
         self._envelope: _Lines | None = None
         self._open: _Lines | None = None
         self._done: list[InputPiece] = []
@@ -161,6 +171,7 @@ class Splitter:
         elif self._partial:
             self._on_line(self._partial)
             self._partial = ""
+        self._keep_headings()
         self._keep_envelope()
         self._finish()
         return self._hand_over()
@@ -173,8 +184,8 @@ class Splitter:
         if self._after_cr and data[:1] == b"\n":
             data = data[1:]
         self._after_cr = data[-1:] == b"\r"
-        text = data.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n").replace("\0", _NUL)
-        self._framed = self._framed or _FRAME.search(text) is not None
+        text = data.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n").replace("\0", NUL)
+        self._framed = self._framed or _FRAMING.search(text) is not None
         lines = text.split("\n")
         lines[0] = self._partial + lines[0]
         unended = lines.pop()
@@ -197,6 +208,7 @@ class Splitter:
         self._line += 1
         self._in_long_line = True
         if self._open is None or not self._open.identifier:
+            self._keep_headings()
             self._keep_envelope()
             self._finish()
             self._open = _Lines(self._line)
@@ -212,33 +224,98 @@ class Splitter:
         for part in _FRAME.split(raw) if self._framed else (raw,):
             if text := part.strip(MARGIN):
                 self._on_text(text)
+            else:
+                self._blank = self._line
 
     def _on_text(self, text: str) -> None:
         message = self._open
         if message is None or not message.identifier:
             self._between(text)
         elif text[2:3] == "/":
+            if message.inner:
+                message = self._begun_within(message, text)
             message.add(text)
-        elif text[:3] == "END":
+        elif text[:3].upper() == "END":
             message.add(text)
-            if text[3:] == message.identifier:
+            ended = text[3:].upper()
+            if ended == message.identifier or PART_END.fullmatch(ended):
                 self._done.append(message.piece(PieceKind.MESSAGE))
                 self._open = None
-            elif IDENTIFIER.fullmatch(text[3:]):
+            elif IDENTIFIER.fullmatch(ended):
                 self._finish()
-        elif IDENTIFIER.fullmatch(text) or ORIGIN.fullmatch(text):
-            self._envelope = _taken_envelope(message, self._line)
+        elif self._begins_another(message, text):
+            self._envelope = _taken(message, len(message.lines), self._line)
             self._finish()
             self._between(text)
         else:
+            if text.upper() in IDENTIFIERS:
+                message.inner = len(message.lines)
+            elif text.upper() not in STATUSES:
+                message.inner = 0
             message.add(text)
 
+    def _begins_another(self, message: _Lines, text: str) -> bool:
+        """Whether a line within a message certainly begins another one."""
+        if text.upper() in IDENTIFIERS:
+            return self._blank >= self._line - 1 or message.sha256 is not None
+        return ORIGIN.fullmatch(text) is not None or text == sitatex.FIRST_HEADING
+
+    def _begun_within(self, message: _Lines, text: str) -> _Lines:
+        """The message that an element belongs to: a ``.V`` after an identifier is the first of another message.
+
+        The identifier may belong to the message, as a subtype, as long as this has no ``.V`` of its own.
+        """
+        start, message.inner = message.inner, 0
+        is_second = text[:3].upper() == ".V/" and any(line[:3].upper() == ".V/" for line in message.lines)
+        identifier = message.lines[start].upper() if start < len(message.lines) else ""
+        following = _taken(message, start, self._line) if is_second else None
+        if following is None:
+            return message
+        following.identifier = identifier
+        self._finish()
+        self._open = following
+        return following
+
     def _between(self, text: str) -> None:
+        if self._headings is not None or (not self._named and sitatex.HEADING.fullmatch(text)):
+            self._on_heading(text)
+        elif self._named and not (ORIGIN.fullmatch(text) or ADDRESSES.fullmatch(text)):
+            identifier, self._named = self._named, ""
+            if not IDENTIFIER.fullmatch(text):
+                self._outside(identifier)
+            self._on_text(text)
+        else:
+            self._outside(text)
+
+    def _on_heading(self, text: str) -> None:
+        """Takes a line of the headings of a SITATEX file; at their end they become an envelope and an identifier."""
+        headings = self._headings = self._headings or sitatex.Headings()
+        if not headings.add(text):
+            self._keep_headings()
+            self._on_text(text)
+        elif headings.complete:
+            self._headings = None
+            for line in headings.envelope():
+                self._outside(line)
+            self._named = identifier if (identifier := headings.identifier()) in IDENTIFIERS else ""
+
+    def _keep_headings(self) -> None:
+        """Makes lines that looked like the headings of a file other text."""
+        self._named = ""
+        if self._headings is not None:
+            lines, self._headings = self._headings.lines, None
+            for line in lines:
+                if self._open is None or not self._open.identifier:
+                    self._outside(line)
+                else:
+                    self._on_text(line)
+
+    def _outside(self, text: str) -> None:
         if IDENTIFIER.fullmatch(text):
             message = self._envelope or _Lines(self._line)
             self._envelope = None
             self._finish()
-            message.identifier = text
+            message.identifier = text.upper()
             message.add(text)
             self._open = message
         elif ORIGIN.fullmatch(text) or ADDRESSES.fullmatch(text):
@@ -265,13 +342,17 @@ class Splitter:
         if self._open is not None:
             if self._open.identifier:
                 self._open.set_error(f"The message does not end with END{self._open.identifier}.", 1)
+            elif any(map(_BAGGAGE.search, self._open.lines)):
+                self._open.set_error("The text has elements of a baggage message, but no identifier.", 1)
             self._done.append(self._open.piece(PieceKind.OTHER))
             self._open = None
 
 
-def _taken_envelope(message: _Lines, line: int) -> _Lines | None:
-    """Removes the address lines at the end of an unfinished message: they belong to what begins at ``line``."""
-    end = len(message.lines)
+def _taken(message: _Lines, end: int, line: int) -> _Lines | None:
+    """Removes the lines of an unfinished message from ``end``, and the address lines before it.
+
+    They belong to what begins at ``line``. None if there are none, or the message is too long to be kept whole.
+    """
     while end > 1 and ADDRESSES.fullmatch(message.lines[end - 1]):
         end -= 1
     taken = message.lines[end:]
@@ -279,6 +360,7 @@ def _taken_envelope(message: _Lines, line: int) -> _Lines | None:
         return None
     del message.lines[end:]
     message.length -= sum(len(address) + 1 for address in taken)
+    message.inner = 0
     envelope = _Lines(line - len(taken))
     for address in taken:
         envelope.add(address)

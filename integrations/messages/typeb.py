@@ -5,24 +5,38 @@ Grammar and sources: ``docs/DOMAIN.md#grammar``; what makes a message a dead let
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from integrations.records.instructions import InstructionAction, MessageKind, Source
 
-IDENTIFIER = re.compile(r"B[A-Z]{2}")
+# Teletype has one case, and some senders write the other: these forms are matched in both.
+IDENTIFIER = re.compile(r"[Bb][A-Za-z]{2}")
 # City, department and airline, several in a line, after a priority: ``QU PTYKPCM MIAKMCM``.
-ADDRESSES = re.compile(r"(?:Q[A-Z] ?)?[A-Z]{3}[A-Z0-9]{4}(?: +[A-Z]{3}[A-Z0-9]{4})*\.?")
+ADDRESSES = re.compile(r"(?:[Qq][A-Za-z] ?)?[A-Za-z]{3}[A-Za-z0-9]{4}(?: +[A-Za-z]{3}[A-Za-z0-9]{4})*\.?")
 # Sender and UTC time: ``.MIAKMCM 231205``. An element has a slash after its letter, so no element looks like this.
-ORIGIN = re.compile(r"\.[A-Z]{3}[A-Z0-9]{4} +(?:[A-Z0-9]+/)?([0-9]{6})(?:[ /A-Z].*)?")
+ORIGIN = re.compile(r"\.[A-Za-z]{3}[A-Za-z0-9]{4} +(?:[A-Za-z0-9]+/)?([0-9]{6})(?:[ /A-Za-z].*)?")
+# End of a part of a message: ``ENDPART1``, without its first three letters.
+PART_END = re.compile(r"PART0*([1-9][0-9]{0,2})")
 
-# Characters without meaning at the ends of a line: blanks, and the controls that frame a message (SOH, STX, ETX, EOT,
-# VT, FF).
-MARGIN = " \t\r\x01\x02\x03\x04\x0b\x0c"
+NUL = "\u2400"  # how a text shows the character NUL, which PostgreSQL's texts cannot hold
+# Characters without meaning at the ends of a line: blanks and all controls, such as those that frame a message.
+MARGIN = "".join(map(chr, range(33))) + "\x7f" + NUL
 
 # Scans and Baggage XML have no identifier.
 _KINDS = {kind.value: kind for kind in MessageKind if kind not in (MessageKind.SCAN, MessageKind.XML)}
-_CHANGES = {MessageKind.BSM: ("CHG", "DEL"), MessageKind.BTM: ("CHG", "DEL")}
+IDENTIFIERS = frozenset(_KINDS)
+STATUSES = {"ADD": InstructionAction.NEW, "CHG": InstructionAction.CHG, "DEL": InstructionAction.DEL}
+# Status words of the kinds that name bags. In other kinds a line without an element may be a subtype, such as FCM.
+_STATUSES_OF = {
+    MessageKind.BSM: STATUSES,
+    MessageKind.BTM: STATUSES,
+    MessageKind.BUM: {"ADD": InstructionAction.NEW},
+    MessageKind.BPM: {"ADD": InstructionAction.NEW},
+    MessageKind.BNS: {"ADD": InstructionAction.NEW},
+}
 _VERSION = re.compile(r"[0-9]([LTRX])([A-Z]{3})")
+_PART = re.compile(r"(?:PART)?0*([1-9][0-9]{0,2})")
 
 
 class TypeBError(ValueError):
@@ -72,7 +86,7 @@ class TypeBMessage:
     """A message as elements. Only blank lines and blanks around lines are left out.
 
     Args:
-        change: NEW where the message has no CHG or DEL line.
+        change: NEW where the message has no CHG or DEL line (``docs/DOMAIN.md#rule-13``).
         origin: the line with sender and time, word for word; None where the envelope has been removed.
         addresses: the lines above it, word for word.
         source: how the bags stand to the airport, from ``.V``.
@@ -93,11 +107,16 @@ class TypeBMessage:
 
 
 def parse(text: str) -> TypeBMessage:
-    """Parses the structure of one message, with or without its envelope.
+    """Parses the structure of one message, with or without its envelope, in capital letters.
+
+    Args:
+        text: one character for each byte (Latin-1), or any text of Unicode.
 
     Raises:
-        TypeBError: the identifier is unknown, END is missing or wrong, or ``.V`` is missing, repeated or unreadable.
+        TypeBError: the identifier or the status is unknown, END is missing or wrong, or ``.V`` is missing, repeated or
+            unreadable.
     """
+    text = text.upper() if text.isascii() else _decoded(text).upper()
     lines = [(number, line) for number, raw in enumerate(text.split("\n"), start=1) if (line := raw.strip(MARGIN))]
     addresses, origin, body = _envelope(lines)
     if not body:
@@ -106,23 +125,64 @@ def parse(text: str) -> TypeBMessage:
     kind = _KINDS.get(identifier)
     if kind is None:
         raise TypeBError(number, 1, f"The message identifier is unknown; known are {', '.join(_KINDS)}.")
-    if body[-1][1] != f"END{identifier}":
+    end = body[-1][1]
+    ended_part = PART_END.fullmatch(end[3:]) if end[:3] == "END" else None
+    if end[3:] != identifier and not ended_part:
         raise TypeBError(body[-1][0], 1, f"The message does not end with END{identifier}.")
-    change = InstructionAction.NEW
-    if body[1][1] in _CHANGES.get(kind, ()):
-        change = InstructionAction(body[1][1])
-        del body[1]
     elements = tuple([_element(number, line) for number, line in body[1:-1]])
-    versions = [element for element in elements if element.name == "V"]
-    if not versions:
+    names = [element.name for element in elements]
+    change = InstructionAction.NEW
+    if "" in names and kind in _STATUSES_OF:
+        change, elements = _without_status(elements, _STATUSES_OF[kind])
+        names = [element.name for element in elements]
+    if "V" not in names:
         raise TypeBError(number, 1, "The message has no .V.")
-    if len(versions) > 1:
-        raise TypeBError(versions[1].line, 1, "The message has a second .V.")
-    version = _VERSION.fullmatch(versions[0].fields[0])
+    stated = elements[names.index("V")]
+    if names.count("V") > 1:
+        raise TypeBError(elements[names.index("V", names.index("V") + 1)].line, 1, "The message has a second .V.")
+    version = _VERSION.fullmatch(stated.fields[0])
     if version is None:
-        raise TypeBError(versions[0].line, 4, "The .V must begin with version, source and airport, such as 1LPTY.")
-    part, reference = versions[0].text(1), versions[0].text(2)
+        raise TypeBError(stated.line, 4, "The .V must begin with version, source and airport, such as 1LPTY.")
+    part, reference = stated.text(1), stated.text(2)
+    if ended_part and (match := _PART.fullmatch(part)) and match[1] == ended_part[1]:
+        ended_part = None
+    if ended_part:
+        raise TypeBError(body[-1][0], 1, "The message ends as a part that its .V does not name.")
     return TypeBMessage(kind, change, origin, addresses, Source(version[1]), version[2], part, reference, elements)
+
+
+def _decoded(text: str) -> str:
+    """The text with its letters beyond ASCII, where its bytes are UTF-8."""
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:
+        return text
+
+
+def _without_status(
+    elements: tuple[Element, ...], statuses: Mapping[str, InstructionAction]
+) -> tuple[InstructionAction, tuple[Element, ...]]:
+    """Takes the status out of the elements (``docs/DOMAIN.md#rule-13``).
+
+    Raises:
+        TypeBError: a line before the first element is no known status, a status stands behind it or is a second one,
+            or a line is the identifier of another message.
+    """
+    change: InstructionAction | None = None
+    before = True
+    for element in elements:
+        word = "" if element.name else element.fields[0]
+        before = before and element.name in ("", "V")
+        if word in IDENTIFIERS:
+            raise TypeBError(element.line, 1, "Another message begins within this one.")
+        if word and before and word not in statuses:
+            raise TypeBError(element.line, 1, f"The status is unknown; known here are: {', '.join(statuses)}.")
+        if word in STATUSES:
+            if not before or change is not None:
+                raise TypeBError(element.line, 1, "A message must have one status at most, before its first element.")
+            change = statuses[word]
+    kept = tuple([element for element in elements if element.name or element.fields[0] not in STATUSES])
+    return change or InstructionAction.NEW, kept
 
 
 def _envelope(lines: list[tuple[int, str]]) -> tuple[tuple[str, ...], str | None, list[tuple[int, str]]]:
@@ -139,7 +199,7 @@ def _envelope(lines: list[tuple[int, str]]) -> tuple[tuple[str, ...], str | None
 def _element(number: int, line: str) -> Element:
     if line[2:3] == "/" and line[0] == "." and "A" <= line[1] <= "Z":
         return Element(line[1], tuple(line[3:].split("/")), number)
-    if IDENTIFIER.fullmatch(line) or line.startswith("ENDB"):
+    if line.startswith("ENDB"):
         raise TypeBError(number, 1, "Another message begins or ends within this one.")
     return Element("", (line,), number)
 

@@ -4,7 +4,7 @@ The rules are in ``docs/DOMAIN.md#the-twenty-rules``.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -18,6 +18,10 @@ from integrations.records.tags import UNREADABLE
 
 # By counts alone a message of ten lines can name ten thousand bags; no flight has more than this.
 MOST_TAGS = 1_000
+# No journey has more legs, and each group of a message may inherit all of them.
+MOST_ONWARD = 12
+# Groups inherit elements, so that the texts of all groups may be much longer than their message.
+MOST_DIVIDED_LINES = 10_000
 LONGEST_PLACE = 40
 
 # Window of days from receipt for a date without a year: for departures, and for scans.
@@ -107,6 +111,11 @@ class _Group:
     named: bool = False  # a .P has come after tags
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the group has tags and a .P."""
+        return self.has_tags and "P" in self.elements
+
+    @property
     def has_tags(self) -> bool:
         return "N" in self.elements or "B" in self.elements
 
@@ -162,27 +171,112 @@ def read(message: TypeBMessage, received_at: datetime, zone_of: ZoneOf) -> Messa
     return MessageContent(instructions, scans, tuple(context.flights.values()), context.sent_at, closed)
 
 
+def divided(message: TypeBMessage, text: str) -> list[str]:
+    """The passenger groups of a message as messages of their own, each with all that it inherits.
+
+    Args:
+        text: the text that ``message`` was parsed from.
+
+    Returns:
+        Texts; none where the message has a single group, or its groups repeat too much to be kept one by one.
+
+    Raises:
+        TypeBError: the message cannot be divided without doubt.
+    """
+    groups = _groups(message.elements)
+    lines = text.split("\n")
+    of_elements = {element.line for element in message.elements if element.name != "V"}
+    of_groups = [{element.line for found in group.elements.values() for element in found} for group in groups]
+    if len(groups) == 1 or sum(map(len, of_groups)) > MOST_DIVIDED_LINES:
+        return []
+    of_all = set(range(1, len(lines) + 1)) - of_elements
+    return ["\n".join([lines[number - 1] for number in sorted(own | of_all)]) for own in of_groups]
+
+
 def _groups(elements: Sequence[Element]) -> list[_Group]:
-    """Splits the elements of a message into passenger groups (``docs/DOMAIN.md#rule-5``)."""
+    """Splits the elements of a message into passenger groups (``docs/DOMAIN.md#rule-5``).
+
+    Raises:
+        TypeBError: an element can belong to more than one group.
+    """
+    together: dict[str, list[Element]] = {}
+    for element in elements:
+        if (found := together.get(element.name)) is None:
+            together[element.name] = [element]
+        else:
+            found.append(element)
+    if _is_single(together):
+        return [_Group(together)]
+    groups = _separated(elements)
+    _check_once(groups)
+    return groups
+
+
+def _is_single(elements: Mapping[str, Sequence[Element]]) -> bool:
+    """Whether elements surely are one group: none that may begin another stands behind the only ``.P``."""
+    for name in "FPS":
+        if len(elements.get(name, ())) > 1:
+            return False
+    passenger = elements.get("P")
+    if passenger is None:
+        return True
+    line = passenger[0].line
+    return all(name not in elements or elements[name][-1].line < line for name in "FIONB")
+
+
+def _separated(elements: Sequence[Element]) -> list[_Group]:
     group = _Group({})
     groups = [group]
-    before_flights: list[Element] | None = None
-    for element in elements:
+    before_flights: list[Element] = []
+    last_tags = max((index for index, element in enumerate(elements) if element.name in ("N", "B")), default=-1)
+    for index, element in enumerate(elements):
         name = element.name
-        if name == "F":
-            if "F" in group.elements:
+        if name == "F" and "F" not in groups[0].elements:
+            before_flights = group.elements.get("I", [])[:]
+        if _begins_group(group, elements, index, last_tags):
+            if name == "F":
                 group = group.inheriting("J")
                 if before_flights:
                     group.elements["I"] = before_flights
                     group.inherited.add("I")
-                groups.append(group)
-            elif len(groups) == 1:
-                before_flights = group.elements.get("I", [])[:]
-        elif name in ("N", "B") and group.named:
-            group = group.inheriting("JFIO")
+            else:
+                group = group.inheriting("JF" if name in "IO" else "JFIO")
             groups.append(group)
         group.add(element)
     return groups
+
+
+def _begins_group(group: _Group, elements: Sequence[Element], index: int, last_tags: int) -> bool:
+    """Whether an element begins a group. Flights behind the last tags of the message belong to the last group."""
+    match elements[index].name:
+        case "F":
+            is_second = "F" in group.elements and "F" not in group.inherited
+            return is_second or (group.is_whole and index < last_tags)
+        case "I" | "O":
+            return group.is_whole and index < last_tags
+        case "N" | "B":
+            return group.named
+        case "P":
+            return group.is_whole and _tags_follow(elements, index)
+    return False
+
+
+def _tags_follow(elements: Sequence[Element], index: int) -> bool:
+    """Whether tags come after a ``.P``, and before the next ``.P`` or ``.F``."""
+    for following in range(index + 1, len(elements)):
+        if (name := elements[following].name) in ("N", "B", "P", "F"):
+            return name in ("N", "B")
+    return False
+
+
+def _check_once(groups: Sequence[_Group]) -> None:
+    """Checks that no group has two passengers or authorities, of which one may belong to another group."""
+    names = "PS" if len(groups) == 1 else "PSL"
+    for group in groups:
+        for name in names:
+            found = group.elements.get(name)
+            if found is not None and len(found) > 1 and any(other != found[0] for other in found):
+                raise _error(found[1], 0, f"The .{name} cannot be assigned to one passenger group without doubt.")
 
 
 def _tags_of(groups: Sequence[_Group]) -> list[list[tuple[str, Element]]]:
@@ -319,11 +413,10 @@ def _instructions(context: _ReadContext) -> Iterator[Instruction]:
 def _instruction_fields(group: _Group, context: _ReadContext) -> dict[str, Any]:
     """Elements of a group as fields of an instruction; absent elements are None or left out."""
     outbound = _outbound(group, context)
-    fields: dict[str, Any] = {
-        "outbound": outbound,
-        "inbound": _inbound(group, context),
-        "onward": _onward(group, context, outbound),
-    }
+    fields: dict[str, Any] = {"outbound": outbound, "inbound": None, "onward": None}
+    if not _withdraws(context.message):
+        fields["inbound"] = _inbound(group, context)
+        fields["onward"] = _onward(group, context, outbound)
     if security := group.first("S"):
         fields["authorised"] = _YES_NO.get(security.text(0))
         fields["seat"] = security.text(1)
@@ -350,6 +443,11 @@ def _instruction_fields(group: _Group, context: _ReadContext) -> dict[str, Any]:
         fields["remarks"] = tuple("/".join(element.fields) for element in remarks)
         fields["original_tag"] = _original_tag(fields["remarks"])
     return fields
+
+
+def _withdraws(message: TypeBMessage) -> bool:
+    """Whether the message only withdraws bags. The product does not use its other flights, so these may be broken."""
+    return message.kind == MessageKind.BUM or message.change == InstructionAction.DEL
 
 
 def _original_tag(remarks: Sequence[str]) -> str | None:
@@ -412,6 +510,8 @@ def _onward(group: _Group, context: _ReadContext, outbound: NamedFlight | None) 
     elements = group.elements.get("O")
     if elements is None:
         return None
+    if len(elements) > MOST_ONWARD:
+        raise _error(elements[MOST_ONWARD], 0, f"A bag must have at most {MOST_ONWARD} onward flights.")
     flights = []
     origin = outbound.destination if outbound else ""
     for element in elements:

@@ -146,26 +146,35 @@ async def close_flights(context: Context, parsed: Sequence[ParsedPiece]) -> None
     """Sets the actual departure of flights from their close-outs, where it is unknown (``docs/DOMAIN.md#rule-10``).
 
     Runs in a transaction of its own before that of the messages, which shares locks of flights with transactions that
-    may wait for this one. Safe to repeat: the messages are stored after it.
+    may wait for this one. Safe to repeat: the messages are stored after it. A close-out of a flight that is unknown and
+    cannot be created, or whose time does not fit the other times of its flight, sets nothing.
     """
     closing = [one.reading for one in parsed if one.reading and one.reading.flight_closed]
     if not closing:
         return
     async with context.stores.postgres.transaction() as records:
         flight_ids = await flight_ids_of(context, records, closing)
-        departed_at = {
-            flight_ids[reading.flight_closed.key]: reading.sent_at for reading in closing if reading.flight_closed
+        departures = {
+            flight_ids[reading.flight_closed.key]: FlightChange(actual_departure=reading.sent_at)
+            for reading in closing
+            if reading.flight_closed and reading.flight_closed.key in flight_ids
         }
-        known = await flights.by_id(records, context.airline_id, sorted(departed_at))
-        await update_flights(
-            context,
-            records,
-            {
-                flight_id: FlightChange(actual_departure=departed_at[flight_id])
-                for flight_id, flight in known.items()
-                if flight.actual_departure is None
-            },
-        )
+        known = await flights.by_id(records, context.airline_id, sorted(departures))
+        changes = {
+            flight_id: departures[flight_id]
+            for flight_id, flight in known.items()
+            if flight.actual_departure is None and _fits(flight, departures[flight_id])
+        }
+        if changes:
+            await update_flights(context, records, changes)
+
+
+def _fits(flight: Flight, change: FlightChange) -> bool:
+    try:
+        _new_values(flight, change)
+    except BadInput:
+        return False
+    return True
 
 
 async def flight_ids_of(context: Context, records: Reader, readings: Sequence[MessageContent]) -> dict[FlightKey, int]:

@@ -6,14 +6,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from itertools import groupby
 
-from integrations.batches import in_batches
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
 from integrations.messages.formats import pieces_of
 from integrations.stores.availability import backoff
 from integrations.streams.kafka import HANDLE_SECONDS, KafkaConsumer, KafkaRecord
 from resolvers.context import Context
-from resolvers.ingestion.pipeline import BATCH, IntakeChannel, ingest
+from resolvers.ingestion.pipeline import BATCH, IntakeChannel, batches_of, ingest
 
 logger = logging.getLogger(__name__)
 
@@ -60,8 +59,8 @@ async def ingest_records(context: Context, records: Sequence[KafkaRecord]) -> No
     for _, group in groupby(sorted(records, key=_minute), _minute):
         together = list(group)
         received_at = max(record.at for record in together)
-        pieces = [piece for record in together for piece in pieces_of(record.value)]
-        for batch in in_batches(pieces, BATCH):
+        pieces = (piece for record in together for piece in pieces_of(record.value))
+        for batch in batches_of(pieces):
             await ingest(context, batch, received_at, IntakeChannel.KAFKA)
 
 

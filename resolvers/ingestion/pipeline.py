@@ -5,15 +5,14 @@ identified by its origin line and body, the others by their bytes (``docs/DOMAIN
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from integrations.batches import in_batches
-from integrations.errors import Conflict, Refused
-from integrations.messages.formats import pieces_of
+from integrations.errors import Conflict, OutsideError, Refused
+from integrations.messages.formats import pieces_of, tags_named
 from integrations.messages.split_input import InputPiece
 from integrations.messages.typeb_reader import MessageContent
 from integrations.records.events import FlightKey
@@ -27,12 +26,14 @@ from resolvers.ingestion import bag_tags, itineraries
 from resolvers.ingestion.bag_tags import UNKNOWN_TAG_WINDOW
 from resolvers.ingestion.events import ResolvedScan, ScanOutcome, append_events
 from resolvers.ingestion.flight_updates import close_flights, flight_ids_of
-from resolvers.ingestion.reading import ParsedPiece, read_all, with_known_flights
+from resolvers.ingestion.reading import INTERNAL_ERROR, ParsedPiece, place_of, read_all, with_known_flights
 
 logger = logging.getLogger(__name__)
 
 # Messages in a transaction: enough to make its own cost negligible, few enough to release locked bags soon.
 BATCH = 500
+# Tags that the messages of a transaction may name. A message of ten lines can name a thousand, each with its own rows.
+BATCH_TAGS = 2_000
 # Batches that lock the same bags at the same time may deadlock; PostgreSQL then aborts one, which is repeated.
 ATTEMPTS = 5
 MOST_LOGGED_CODES = 20
@@ -84,7 +85,7 @@ class IngestResult:
 
 
 async def ingest_text(context: Context, data: bytes, received_at: datetime, intake: IntakeChannel) -> IngestResult:
-    """Ingests a text of any number of messages, in transactions of at most ``BATCH`` pieces each.
+    """Ingests a text of any number of messages, batch by batch.
 
     Args:
         received_at: when the text was received, UTC; dates without a year resolve against it.
@@ -92,11 +93,27 @@ async def ingest_text(context: Context, data: bytes, received_at: datetime, inta
     Raises:
         OutsideError: PostgreSQL is unavailable; the same text may be sent again.
     """
-    pieces = pieces_of(data)
     result = IngestResult()
-    for batch in in_batches(pieces, BATCH):
+    for batch in batches_of(pieces_of(data)):
         result += await ingest(context, batch, received_at, intake)
     return result
+
+
+def batches_of(pieces: Iterable[InputPiece]) -> Iterator[Sequence[InputPiece]]:
+    """Yields batches for ``ingest``: at most ``BATCH`` pieces, and ``BATCH_TAGS`` tags unless one piece has more.
+
+    It takes a piece only when the batch before it has been handled, so that the text is split little by little.
+    """
+    batch, tags = list[InputPiece](), 0
+    for piece in pieces:
+        named = tags_named(piece)
+        if batch and (len(batch) == BATCH or tags + named > BATCH_TAGS):
+            yield batch
+            batch, tags = [], 0
+        batch.append(piece)
+        tags += named
+    if batch:
+        yield batch
 
 
 @repeated_after_migration
@@ -105,46 +122,53 @@ async def ingest(
 ) -> IngestResult:
     """Stores pieces of input, applies them to bags and flights, and publishes the changes, in one transaction.
 
-    The number of statements does not depend on the number of pieces, of which there should be at most ``BATCH``. A
-    piece that PostgreSQL rejects becomes a dead letter, and the others are stored without it.
+    The number of statements does not depend on the number of pieces. A piece that cannot be read or applied, for
+    whatever reason, becomes a dead letter by itself, and the others are stored without it.
 
     Args:
+        pieces: a batch of ``batches_of``.
         received_at: when the pieces were received, UTC; dates without a year resolve against it.
 
     Raises:
         OutsideError: PostgreSQL is unavailable; the same pieces may be sent again.
     """
-    parsed = await read_all(context, pieces, received_at)
-    times = [scan.at for one in parsed if one.reading for scan in one.reading.scans]
-    await context.stores.partitions.ensure(context.stores.postgres, times)
-    await close_flights(context, parsed)
-    return await _store(context, parsed, received_at, channel)
+    return await _store(context, await read_all(context, pieces, received_at), received_at, channel)
 
 
 async def _store(
     context: Context, parsed: Sequence[ParsedPiece], received_at: datetime, channel: IntakeChannel
 ) -> IngestResult:
-    """Stores pieces; halves the batch until the piece that PostgreSQL rejects stands alone, and sets it aside.
+    """Stores pieces; halves the batch until a piece that raises stands alone, and makes it a dead letter.
 
-    A message that is rejected for an unforeseen reason must not keep the others out.
+    A message that fails for an unforeseen reason must not keep the others out.
     """
     try:
         return await _store_together(context, parsed, received_at, channel)
-    except Refused as error:
+    except Exception as error:
+        if not _is_of_a_piece(error) or (len(parsed) == 1 and parsed[0].fault is not None):
+            raise
+        reason = "The database rejected the message." if isinstance(error, Refused) else INTERNAL_ERROR
         if len(parsed) == 1:
-            if parsed[0].fault is not None:
-                raise
-            logger.warning("PostgreSQL rejected a message: %s", error)
-            rejected = [parsed[0].failed(1, 1, "The database rejected the message.")]
-            return await _store_together(context, rejected, received_at, channel)
+            # The error itself may quote the message, unless it is one of PostgreSQL's, which are cleared of it.
+            logger.warning("a message failed: %s", error if isinstance(error, Refused) else place_of(error))
+    if len(parsed) == 1:
+        return await _store_together(context, [parsed[0].failed(1, 1, reason)], received_at, channel)
     half = len(parsed) // 2
     first = await _store(context, parsed[:half], received_at, channel)
     return first + await _store(context, parsed[half:], received_at, channel)
 
 
+def _is_of_a_piece(error: Exception) -> bool:
+    """Whether a piece may be the cause: not for a store that is away or busy, for which all are sent again."""
+    return isinstance(error, Refused) or not isinstance(error, OutsideError | OSError)
+
+
 async def _store_together(
     context: Context, parsed: Sequence[ParsedPiece], received_at: datetime, channel: IntakeChannel
 ) -> IngestResult:
+    times = [scan.at for one in parsed if one.reading for scan in one.reading.scans]
+    await context.stores.partitions.ensure(context.stores.postgres, times)
+    await close_flights(context, parsed)
     for attempt in range(1, ATTEMPTS + 1):
         try:
             async with context.stores.postgres.transaction() as records:
@@ -170,7 +194,7 @@ class _Batch:
         flight_ids = await flight_ids_of(self._context, self._records, readings)
         if flight_ids:
             await flights.lock_shared(self._records, self._airline_id, list(flight_ids.values()))
-        pieces = [with_known_flights(one, flight_ids) for one in parsed]
+        pieces = [piece for one in parsed for piece in with_known_flights(one, flight_ids)]
         unreadable = [one for one in pieces if one.fault is not None]
         dead_letters = await self._insert_dead_letters(unreadable) if unreadable else 0
         readable = {one.id: one for one in pieces if one.fault is None}

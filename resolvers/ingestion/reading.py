@@ -1,27 +1,43 @@
 """Reading of input: pieces of text are parsed into messages with their instructions, scans and flights."""
 
+import asyncio
 import hashlib
+import logging
 import re
-from collections.abc import Mapping, Sequence, Set
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from integrations.messages import baggage_xml, typeb_reader
 from integrations.messages import scans as json_scans
 from integrations.messages.scans import ScanError
-from integrations.messages.split_input import InputPiece, PieceKind
+from integrations.messages.split_input import InputPiece, PieceKind, identity
 from integrations.messages.typeb import TypeBError, TypeBMessage, parse
 from integrations.messages.typeb_reader import MessageContent
 from integrations.records.events import FlightKey
 from integrations.records.instructions import MessageKind
 from resolvers.context import Context
+from resolvers.errors import BadInput
 from resolvers.ingestion.events import CLOCK_TOLERANCE
+
+logger = logging.getLogger(__name__)
 
 # A flight may leave late, and its date is local; a close-out further from the date belongs to another flight.
 CLOSED_WITHIN = timedelta(days=3)
 OTHER = "OTHER"
+# Messages of the year 2000 are no longer sent; an earlier receipt is a wrong clock.
+FIRST_RECEIPT = datetime(2000, 1, 1, tzinfo=UTC)
+# Reason of a dead letter that an error of the product made.
+INTERNAL_ERROR = "The message could not be processed because of an internal error."
+# Pieces that are read without a pause for other tasks: about a millisecond.
+_SLICE = 32
+
+PieceT = TypeVar("PieceT")
 
 _CODES_IN_XML = re.compile(r">\s*([A-Z]{3})\s*<")
 
@@ -35,6 +51,7 @@ class ParsedPiece:
         fault: where and why the piece cannot be read.
         unknown_airports: codes that the reading names and the reference data do not have; kept as written
             (``docs/DOMAIN.md#rule-13``).
+        groups: the passenger groups of the message as messages of their own, where one may name an unknown flight.
     """
 
     id: UUID
@@ -44,6 +61,7 @@ class ParsedPiece:
     reading: MessageContent | None = None
     fault: TypeBError | None = None
     unknown_airports: tuple[str, ...] = ()
+    groups: Sequence["ParsedPiece"] = ()
 
     @property
     def stations(self) -> Sequence[str]:
@@ -57,6 +75,24 @@ class ParsedPiece:
         return ParsedPiece(self.id, self.piece, self.kind, fault=TypeBError(line, column, reason))
 
 
+def receipt_time(given: datetime | None, now: datetime) -> datetime:
+    """The time of receipt, in UTC: as given, or now (``docs/DOMAIN.md#rule-1``).
+
+    Args:
+        given: with a zone.
+
+    Raises:
+        BadInput: the time is after now, by more than clocks differ, or before the year 2000.
+    """
+    if given is None:
+        return now
+    if not FIRST_RECEIPT <= given <= now + CLOCK_TOLERANCE:
+        minutes = CLOCK_TOLERANCE // timedelta(minutes=1)
+        message = f"receivedAt must be from the year {FIRST_RECEIPT.year} to {minutes} minutes after now"
+        raise BadInput("receivedAt", message)
+    return given.astimezone(UTC)
+
+
 async def check_messages(context: Context, pieces: Sequence[InputPiece], received_at: datetime) -> list[UUID]:
     """Checks that all pieces can be read; returns the ids of the messages among them.
 
@@ -67,27 +103,59 @@ async def check_messages(context: Context, pieces: Sequence[InputPiece], receive
     readings = [one.reading for one in parsed if one.reading]
     flight_ids = {flight.key: 0 for reading in readings for flight in reading.flights if flight.destination}
     for one in parsed:
-        if fault := with_known_flights(one, flight_ids).fault:
-            raise fault
+        for piece in with_known_flights(one, flight_ids):
+            if piece.fault is not None:
+                raise piece.fault
     return [one.id for one in parsed if one.reading is not None]
 
 
 async def read_all(context: Context, pieces: Sequence[InputPiece], received_at: datetime) -> list[ParsedPiece]:
-    """Parses pieces of input and reads their instructions, scans and flights; a constant number of statements."""
-    parsed = [_parse_piece(context.airline_id, piece) for piece in pieces]
+    """Parses pieces of input and reads their instructions, scans and flights; a constant number of statements.
+
+    Returns:
+        The pieces in order. A message of which a group cannot be read is there as several, one for each of its groups.
+    """
+    airline_id = context.airline_id
+    parsed = await _each(lambda piece: [_parse_piece(airline_id, piece)], pieces)
     records, reference = context.stores.postgres, context.stores.reference
     stations = await reference.airports(records, sorted({code for one in parsed for code in one.stations}))
     zones = {code: ZoneInfo(airport.time_zone) for code, airport in stations.items()}
-    read = [_read_piece(one, zones, received_at) for one in parsed]
+    read = await _each(lambda one: _read_with_groups(airline_id, one, zones, received_at), parsed)
     named = {code for one in read if one.reading for code in _airports(one.reading)}
     airports = await reference.airports(records, sorted(named))
     unknown = named - airports.keys()
     return [_with_unknown_airports(one, unknown) for one in read] if unknown else read
 
 
+async def _each(read: Callable[[PieceT], Sequence[ParsedPiece]], pieces: Iterable[PieceT]) -> list[ParsedPiece]:
+    """Reads pieces one by one; other tasks run after each ``_SLICE`` of them."""
+    done = list[ParsedPiece]()
+    for count, piece in enumerate(pieces, start=1):
+        done += read(piece)
+        if count % _SLICE == 0:
+            await asyncio.sleep(0)
+    return done
+
+
+def place_of(error: Exception) -> str:
+    """Type of an unexpected error and the line that raised it. Its text is left out, since it may quote a message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
+
+
 def _parse_piece(airline_id: int, piece: InputPiece) -> ParsedPiece:
     digest = hashlib.sha256(f"{airline_id}\x1f".encode() + piece.digest).digest()
     one = ParsedPiece(UUID(bytes=digest[:16]), piece)
+    try:
+        return _parsed(one, piece)
+    except TypeBError as fault:
+        return replace(one, fault=fault)
+    except Exception as error:  # noqa: BLE001 # a message that fails must not keep the others out
+        logger.warning("a message failed: %s", place_of(error))
+        return one.failed(1, 1, INTERNAL_ERROR)
+
+
+def _parsed(one: ParsedPiece, piece: InputPiece) -> ParsedPiece:
     if piece.kind == PieceKind.BROKEN:
         return one.failed(piece.error_line, piece.column, piece.reason)
     if piece.kind == PieceKind.OTHER:
@@ -96,11 +164,37 @@ def _parse_piece(airline_id: int, piece: InputPiece) -> ParsedPiece:
         return replace(one, kind=MessageKind.SCAN)
     if piece.text.startswith("<"):
         return replace(one, kind=MessageKind.XML)
-    try:
-        message = parse(piece.text)
-    except TypeBError as fault:
-        return replace(one, fault=fault)
+    message = parse(piece.text)
     return replace(one, kind=message.kind, message=message)
+
+
+def _read_with_groups(
+    airline_id: int, one: ParsedPiece, zones: Mapping[str, ZoneInfo], received_at: datetime
+) -> Sequence[ParsedPiece]:
+    """Reads a piece. Where a group of a message cannot be read, or may not be stored, each group is read by itself.
+
+    So a fault costs only its group (``docs/DOMAIN.md#rule-13``): the dead letter has this group alone, and a corrected
+    one applies nothing twice.
+    """
+    whole = _read_piece(one, zones, received_at)
+    if one.message is None:
+        return [whole]
+    may_fail_later = whole.reading is not None and not all(flight.destination for flight in whole.reading.flights)
+    if whole.fault is None and not may_fail_later:
+        return [whole]
+    try:
+        texts = typeb_reader.divided(one.message, one.piece.text)
+    except TypeBError:
+        return [whole]
+    parsed = [_parse_piece(airline_id, _group_piece(one.piece, text)) for text in texts]
+    groups = [_read_piece(group, zones, received_at) for group in parsed]
+    if whole.fault is None:
+        return [replace(whole, groups=groups)]
+    return groups if any(group.fault is None for group in groups) else [whole]
+
+
+def _group_piece(piece: InputPiece, text: str) -> InputPiece:
+    return InputPiece(PieceKind.MESSAGE, text, piece.line, identity(text), len(text))
 
 
 def _read_piece(one: ParsedPiece, zones: Mapping[str, ZoneInfo], received_at: datetime) -> ParsedPiece:
@@ -118,6 +212,9 @@ def _read_piece(one: ParsedPiece, zones: Mapping[str, ZoneInfo], received_at: da
         return replace(one, fault=fault)
     except ScanError as fault:
         return one.failed(1, 1, str(fault))
+    except Exception as error:  # noqa: BLE001 # a message that fails must not keep the others out
+        logger.warning("a message failed: %s", place_of(error))
+        return one.failed(1, 1, INTERNAL_ERROR)
     if any(scan.at > received_at + CLOCK_TOLERANCE for scan in reading.scans):
         minutes = CLOCK_TOLERANCE // timedelta(minutes=1)
         return one.failed(1, 1, f"The time of a scan must be at most {minutes} minutes after receipt: check the clock.")
@@ -132,12 +229,21 @@ def _with_unknown_airports(one: ParsedPiece, unknown: Set[str]) -> ParsedPiece:
     return replace(one, unknown_airports=tuple(sorted(named))) if named else one
 
 
-def with_known_flights(one: ParsedPiece, flight_ids: Mapping[FlightKey, int]) -> ParsedPiece:
+def with_known_flights(one: ParsedPiece, flight_ids: Mapping[FlightKey, int]) -> Sequence[ParsedPiece]:
     """The piece, with a fault if it names an unknown flight without a destination, which cannot be created.
 
     Args:
         flight_ids: the flights that are known or can be created.
+
+    Returns:
+        The piece; its groups if only some of them have the fault.
     """
+    whole = _with_known_flights(one, flight_ids)
+    groups = [_with_known_flights(group, flight_ids) for group in one.groups] if whole.fault is not None else []
+    return groups if any(group.fault is None for group in groups) else [whole]
+
+
+def _with_known_flights(one: ParsedPiece, flight_ids: Mapping[FlightKey, int]) -> ParsedPiece:
     if one.fault is not None or one.reading is None:
         return one
     named = {scan.flight for scan in one.reading.scans if scan.flight} | {flight.key for flight in one.reading.flights}

@@ -10,6 +10,7 @@ from integrations.records import messages as records
 from resolvers import dead_letters
 from resolvers.context import Context
 from resolvers.ingestion.pipeline import IngestResult, IntakeChannel, ingest_text
+from resolvers.ingestion.reading import receipt_time
 from schema.fields.commands import Payload, command
 from schema.fields.pagination import After, Before, Connection, First, Last, Order, connection
 from schema.inputs.messages import DiscardDeadLetterInput, IngestMessagesInput, ReplayDeadLetterInput
@@ -95,7 +96,7 @@ class DeadLetterPayload(Payload):
 
 
 async def _ingest(context: Context, text: bytes, received_at: datetime | None) -> IngestResult:
-    return await ingest_text(context, text, received_at or context.now(), IntakeChannel.GRAPHQL)
+    return await ingest_text(context, text, receipt_time(received_at, context.now()), IntakeChannel.GRAPHQL)
 
 
 @strawberry.type
