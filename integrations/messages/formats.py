@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from integrations.messages.encodings import DecodingError, decode
+from integrations.messages.scans import LARGEST_SCAN
 from integrations.messages.split_input import LONGEST_MESSAGE, InputPiece, PieceKind, Splitter
 from integrations.messages.typeb import NUL
 
@@ -16,10 +17,12 @@ DOCUMENT = frozenset((b"{", b"[", b"<"))
 
 _SLICE = 65_536
 _BETWEEN_SCANS = re.compile(r"[\s,\[\]\x1e\ufeff]*")
-_NEXT_SCAN = re.compile(r"\n[\s,\[\x1e\ufeff]*(?=\{)")
+_NEXT_SCAN = re.compile(r"\n[ \t\r,\[\x1e\ufeff]*(?=\{)")
 _COUNTS = re.compile(r"(?<![0-9])[0-9]{10}([0-9]{3})(?![0-9])")
 # Only where a scan ends is of interest: numbers of any length are left as they are.
 _JSON = json.JSONDecoder(parse_int=str, parse_float=str)
+# An error counts the lines of its text, so that it must not be given all of it each time.
+_LONGEST = 2 * LARGEST_SCAN
 _LEVELS = 200  # fewer than what the interpreter's limit leaves for nested values
 _NO_JSON = "The text is not valid JSON."
 
@@ -92,9 +95,9 @@ def _end_of_scan(text: str, start: int) -> tuple[int, bool]:
     failed_at = start
     if text[start] == "{":
         try:
-            return _JSON.raw_decode(text, start)[1], True
+            return start + _JSON.raw_decode(text[start : start + _LONGEST])[1], True
         except json.JSONDecodeError as error:
-            failed_at = error.pos
+            failed_at = start + error.pos
         except RecursionError:  # each level took a character at least
             failed_at = min(start + _LEVELS, len(text))
     line_start = text.rfind("\n", start, failed_at)

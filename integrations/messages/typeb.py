@@ -125,10 +125,9 @@ def parse(text: str) -> TypeBMessage:
     kind = _KINDS.get(identifier)
     if kind is None:
         raise TypeBError(number, 1, f"The message identifier is unknown; known are {', '.join(_KINDS)}.")
-    end = body[-1][1]
-    ended_part = PART_END.fullmatch(end[3:]) if end[:3] == "END" else None
-    if end[3:] != identifier and not ended_part:
-        raise TypeBError(body[-1][0], 1, f"The message does not end with END{identifier}.")
+    ended_part = ""
+    if body[-1][1] != f"END{identifier}":
+        ended_part = _ended_part(*body[-1], identifier)
     elements = tuple([_element(number, line) for number, line in body[1:-1]])
     names = [element.name for element in elements]
     change = InstructionAction.NEW
@@ -137,18 +136,25 @@ def parse(text: str) -> TypeBMessage:
         names = [element.name for element in elements]
     if "V" not in names:
         raise TypeBError(number, 1, "The message has no .V.")
-    stated = elements[names.index("V")]
-    if names.count("V") > 1:
-        raise TypeBError(elements[names.index("V", names.index("V") + 1)].line, 1, "The message has a second .V.")
+    place = names.index("V")
+    if "V" in names[place + 1 :]:
+        raise TypeBError(elements[names.index("V", place + 1)].line, 1, "The message has a second .V.")
+    stated = elements[place]
     version = _VERSION.fullmatch(stated.fields[0])
     if version is None:
         raise TypeBError(stated.line, 4, "The .V must begin with version, source and airport, such as 1LPTY.")
     part, reference = stated.text(1), stated.text(2)
-    if ended_part and (match := _PART.fullmatch(part)) and match[1] == ended_part[1]:
-        ended_part = None
-    if ended_part:
+    if ended_part and not ((match := _PART.fullmatch(part)) and match[1] == ended_part):
         raise TypeBError(body[-1][0], 1, "The message ends as a part that its .V does not name.")
     return TypeBMessage(kind, change, origin, addresses, Source(version[1]), version[2], part, reference, elements)
+
+
+def _ended_part(line: int, end: str, identifier: str) -> str:
+    """Number of the part that the last line ends."""
+    match = PART_END.fullmatch(end, 3) if end.startswith("END") else None
+    if match is None:
+        raise TypeBError(line, 1, f"The message does not end with END{identifier}.")
+    return match[1]
 
 
 def _decoded(text: str) -> str:

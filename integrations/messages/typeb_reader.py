@@ -41,6 +41,8 @@ _COUNT = re.compile(r"[0-9]{1,4}")
 _WEIGHT = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,3})?")
 _ORIGINAL = re.compile(r"\bORIG[ /]+([0-9]{10})(?![0-9A-Z])")
 
+# Elements that may begin a passenger group behind a ``.P`` (``docs/DOMAIN.md#rule-5``).
+_BEGINNING = frozenset("FIONB")
 # ``docs/DOMAIN.md#rule-8``, ``.B``.
 _STATUSES = {
     "OFF": EventKind.OFFLOADED,
@@ -205,23 +207,25 @@ def _groups(elements: Sequence[Element]) -> list[_Group]:
             together[element.name] = [element]
         else:
             found.append(element)
-    if _is_single(together):
+    if _is_single(elements, together):
         return [_Group(together)]
     groups = _separated(elements)
     _check_once(groups)
     return groups
 
 
-def _is_single(elements: Mapping[str, Sequence[Element]]) -> bool:
+def _is_single(elements: Sequence[Element], together: Mapping[str, Sequence[Element]]) -> bool:
     """Whether elements surely are one group: none that may begin another stands behind the only ``.P``."""
-    for name in "FPS":
-        if len(elements.get(name, ())) > 1:
-            return False
-    passenger = elements.get("P")
-    if passenger is None:
-        return True
-    line = passenger[0].line
-    return all(name not in elements or elements[name][-1].line < line for name in "FIONB")
+    passengers = together.get("P", ())
+    if len(passengers) > 1 or len(together.get("F", ())) > 1 or len(together.get("S", ())) > 1:
+        return False
+    for passenger in passengers:
+        for element in reversed(elements):
+            if element is passenger:
+                break
+            if element.name in _BEGINNING:
+                return False
+    return True
 
 
 def _separated(elements: Sequence[Element]) -> list[_Group]:
