@@ -210,7 +210,7 @@ def _groups(elements: Sequence[Element]) -> list[_Group]:
     if _is_single(elements, together):
         return [_Group(together)]
     groups = _separated(elements)
-    _check_once(groups)
+    _check_undoubted(groups)
     return groups
 
 
@@ -273,8 +273,10 @@ def _tags_follow(elements: Sequence[Element], index: int) -> bool:
     return False
 
 
-def _check_once(groups: Sequence[_Group]) -> None:
-    """Checks that no group has two passengers or authorities, of which one may belong to another group."""
+def _check_undoubted(groups: Sequence[_Group]) -> None:
+    """Checks that no group has two passengers or authorities, and none lacks a flight that another one has."""
+    if "F" not in groups[0].elements and (flight := next(filter(None, (one.first("F") for one in groups)), None)):
+        raise _error(flight, 0, "The .F cannot be assigned to one passenger group without doubt.")
     names = "PS" if len(groups) == 1 else "PSL"
     for group in groups:
         for name in names:

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from integrations.errors import Refused, Unavailable
+from integrations.messages import typeb_reader
 from integrations.messages.split_input import InputPiece, Splitter
 from integrations.stores.postgres.manager import count_statements
-from resolvers.ingestion import itineraries
-from resolvers.ingestion.pipeline import IngestResult, IntakeChannel, ingest
+from resolvers.ingestion import itineraries, reading
+from resolvers.ingestion.pipeline import IngestResult, IntakeChannel, batches_of, ingest
 from resolvers.installation import Stores
 from resolvers.workers.bag_rebuild import RebuildProgress, rebuild
 from tests.conftest import Neo4jCredentials
@@ -371,3 +372,102 @@ async def test_a_message_that_the_records_reject_does_not_stop_the_others(
 
     assert (stored.messages, stored.dead_letters) == (3, 1)
     assert (letter["reason"], "0230888888" in letter["body"]) == ("The database rejected the message.", True)
+
+
+# Inputs of the field: each fault costs only itself (docs/DOMAIN.md#rule-13).
+
+UNKNOWN_CLOSED = ".PTYKPCM 232200\nBCM\nFCM\n.V/1LPTY\n.F/CM999/23NOV\nENDBCM\n"
+TWO_GROUPS = """.PTYKPCM 231916
+BSM
+.V/1LPTY
+.F/CM800/24NOV/MIA/Y
+.N/0230772030001
+.P/1ZETA/ZOE
+.L/QB2B2B
+.F/CM801/24NOV/MIA/Y
+.N/0230772031001
+.P/1ETA/EMA
+.L/QB3B3B
+ENDBSM
+"""
+
+
+async def letters_of(airline: Builder) -> list[dict[str, Any]]:
+    return await rows(airline, "SELECT reason, body FROM dead_letters WHERE airline_id = $1 ORDER BY id")
+
+
+async def test_a_close_out_of_an_unknown_flight_stops_no_one(airline: Builder) -> None:
+    stored = await receive(airline, UNKNOWN_CLOSED, LOCAL)
+    [letter] = await letters_of(airline)
+    assert (stored.messages, stored.dead_letters, "0230456781" in await known(airline)) == (1, 1, True)
+    assert "does not name its destination" in letter["reason"]
+
+
+async def test_a_close_out_after_the_arrival_is_kept(airline: Builder) -> None:
+    """The flight has an arrival, by another source, before the time of the late close-out."""
+    await receive(airline, LOADED_BPM)
+    await airline.stores.postgres.execute(
+        "UPDATE flights SET actual_arrival = $2 WHERE airline_id = $1 AND number = 758",
+        airline.airline_id,
+        datetime(2025, 11, 23, 19, 0, tzinfo=UTC),
+        name="ARRIVE",
+    )
+    stored = await receive(airline, CLOSED, LOCAL)
+    assert (stored.messages, stored.dead_letters) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(reading, "parse"), (typeb_reader, "_sent_at"), (itineraries, "recompute_itineraries")]
+)
+async def test_any_error_of_a_message_costs_only_this_message(
+    airline: Builder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, module: Any, name: str
+) -> None:
+    work = getattr(module, name)
+
+    def fail_on_one(given: Any, *others: Any) -> Any:
+        if "0230888888" in str(given):
+            raise KeyError("SECRETO")
+        return work(given, *others)
+
+    async def fail_on_one_bag(records: Any, airline_id: int, locked: Any, flight_ids: Any) -> Any:
+        if await records.fetchval("SELECT count(*) FROM bags WHERE tag = '0230888888'"):
+            raise KeyError("SECRETO")
+        return await work(records, airline_id, locked, flight_ids)
+
+    monkeypatch.setattr(module, name, fail_on_one_bag if module is itineraries else fail_on_one)
+    stored = await receive(airline, LOCAL, LOCAL.replace("0230456781002", "0230888888001"), TRANSFER, LOADED_BPM)
+    [letter] = await letters_of(airline)
+
+    assert (stored.messages, stored.dead_letters) == (3, 1)
+    assert "0230888888" in letter["body"]
+    assert letter["reason"] == "The message could not be processed because of an internal error."
+    assert "KeyError at test_pipeline.py" in caplog.text
+    assert "SECRETO" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (".F/CM801/24NOV", ".F/CM801/99XXX"),
+        (".N/0230772031001", ".N/0230772031000"),
+        (".F/CM801/24NOV/MIA", ".F/CM801/24NOV"),
+    ],
+)
+async def test_a_fault_in_one_group_does_not_lose_the_others(airline: Builder, old: str, new: str) -> None:
+    broken = TWO_GROUPS.replace(old, new)
+    stored = await receive(airline, broken)
+    again = await receive(airline, broken)
+    [letter] = await letters_of(airline)
+
+    assert (stored.messages, stored.dead_letters, list(await known(airline))) == (1, 1, ["0230772030"])
+    assert (again.messages, again.duplicates, again.dead_letters) == (0, 1, 0)
+    assert (new in letter["body"], "ZETA" in letter["body"]) == (True, False)
+    corrected = await receive(airline, letter["body"].replace(new, old))
+    assert (corrected.messages, corrected.bags, len(await known(airline))) == (1, 1, 2)
+
+
+async def test_batches_are_cut_by_tags_too(airline: Builder) -> None:
+    """One message of 55 bytes can name 999 bags."""
+    texts = [LOCAL.replace("0230456781002", f"023{n}000000999") for n in range(5)]
+    sizes = [len(batch) for batch in batches_of(pieces(*texts, *[LOADED_BPM] * 600))]
+    assert sizes == [2, 2, 500, 101]

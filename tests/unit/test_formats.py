@@ -1,4 +1,4 @@
-"""Inputs as senders really write them: encodings, envelopes, letter case, JSON in any layout (docs/DOMAIN.md#rule-13)."""
+"""Inputs as senders really write them: encodings, envelopes, letter case, JSON layouts (docs/DOMAIN.md#rule-13)."""
 
 import gzip
 import json

@@ -106,6 +106,27 @@ def test_text_between_messages_is_kept_and_no_dead_letter(stream: str, found: li
     assert sum(piece.length + 1 for piece in pieces) == len(stream.replace("\n\n", "\n"))
 
 
+BCM = "BCM\n{}\n.V/1LPTY\n.A/CM2190164/BSM DEL/ACK\nENDBCM\n"
+
+
+@pytest.mark.parametrize(
+    ("stream", "found"),
+    [
+        (BCM.format("BAM"), [(MESSAGE, 1)]),
+        (BCM.format("BSM"), [(MESSAGE, 1)]),
+        (BUM.replace("ENDBUM", "BAG\nBUS\nENDBUM"), [(MESSAGE, 1)]),
+        (BCM.format("BAM").replace("ENDBCM", "BSM\nENDBCM"), [(MESSAGE, 1)]),
+        (LOCAL_BSM.replace("ENDBSM\n", "\n") + BUM, [(BROKEN, 1), (MESSAGE, 12)]),
+        (LOCAL_BSM.replace("ENDBSM\n", "bum\nADD\n") + BUM[4:], [(BROKEN, 1), (MESSAGE, 11)]),
+        (LOCAL_BSM.replace("ENDBSM", "ENDPART1").replace("LMIA", "LMIA/PART1") + BUM, [(MESSAGE, 1), (MESSAGE, 12)]),
+    ],
+)
+def test_only_a_known_identifier_begins_another_message(stream: str, found: list[tuple[PieceKind, int]]) -> None:
+    pieces = split(stream.encode())
+    assert [(piece.kind, piece.line) for piece in pieces] == found
+    assert split(*[bytes([byte]) for byte in stream.encode()]) == pieces
+
+
 def test_a_message_cut_off_by_the_end_of_the_stream_is_broken() -> None:
     (piece,) = split(LOCAL_BSM[:40].encode())
     assert (piece.kind, piece.reason) == (BROKEN, "The message does not end with ENDBSM.")

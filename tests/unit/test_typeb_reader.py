@@ -1,13 +1,14 @@
 """Content of Type B messages, by the rules of ``docs/DOMAIN.md#the-twenty-rules``."""
 
 from datetime import UTC, date, datetime, timedelta
+from time import perf_counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from integrations.messages.typeb import TypeBError, parse
-from integrations.messages.typeb_reader import MOST_TAGS, MessageContent, read
+from integrations.messages.typeb_reader import MOST_TAGS, MessageContent, divided, read
 from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
 from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
 from tests import type_b_messages
@@ -362,10 +363,109 @@ P1, P2 = ".P/1ONE/A", ".P/1TWO/B"
         ),
         ((F1, N1, F2, N2), [("11", None, 1, None, None), ("22", None, 2, None, None)]),
         ((F1, N1, N1, P1, N1), [("11", "ONE", 1, None, None), ("11", None, 1, None, None)]),
+        ((F1, P1, N1, P2, N2), [("11", "ONE", 1, None, None), ("22", "TWO", 1, None, None)]),
+        ((F1, N1, P1, P2, N2), [("11", "ONE", 1, None, None), ("22", "TWO", 1, None, None)]),
+        ((F1, I1, O1, P1, N1, P2, N2), [("11", "ONE", 1, 8, (5,)), ("22", "TWO", 1, 8, (5,))]),
+        ((F1, N1, P1, O1, N2, P2), [("11", "ONE", 1, None, None), ("22", "TWO", 1, None, (5,))]),
+        ((F1, N1, P1, I1, F2, N2, P2), [("11", "ONE", 1, None, None), ("22", "TWO", 2, 8, None)]),
+        ((N1, P1, F1), [("11", "ONE", 1, None, None)]),
+        ((F1, N1, P1, I1, O1), [("11", "ONE", 1, 8, (5,))]),
+        ((F1, N1, P1, F2, P2, N2, O1), [("11", "ONE", 1, None, None), ("22", "TWO", 2, None, (5,))]),
+        ((F1, P1, P1, N1), [("11", "ONE", 1, None, None)]),
     ],
 )
 def test_passenger_groups(lines: tuple[str, ...], found: list[Any]) -> None:
     assert groups(*lines) == found
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (F1, P1, N1, N2, P2),
+        (P1, N1, F1, P2, N2),
+        (F1, P1, P2, N1),
+        (F1, N1, P1, P2),
+        (F1, N1, P1, P2, F2, N2),
+        (F1, ".S/Y", N1, P1, ".S/N", N2, P2),
+        (F1, ".L/AAAAAA", N1, P1, ".L/BBBBBB", N2, P2),
+    ],
+)
+def test_what_could_belong_to_two_groups_is_a_dead_letter(lines: tuple[str, ...]) -> None:
+    with pytest.raises(TypeBError, match="without doubt"):
+        groups(*lines)
+
+
+def test_many_groups_and_flights_take_time_in_proportion() -> None:
+    lines = [F1, N1, P1, *[I1] * 8_000]
+    started = perf_counter()
+    assert len(groups(*lines)) == 1
+    with pytest.raises(TypeBError, match="at most 12 onward"):
+        groups(F1, *[O1] * 4_000, *[N1, P1] * 900)
+    assert perf_counter() - started < 2
+
+
+@pytest.mark.parametrize("kind", ["BSM", "BTM", "BPM"])
+def test_parts_are_messages_of_their_own(kind: str) -> None:
+    def part(number: str, end: str) -> str:
+        body = f".V/1TPTY/{number}/REF1\n.J/S//S1/23NOV/1200L/B1\n{F1}\n{N1}\n{P1}"
+        return f"{ORIGIN}\n{kind}\n{body}\nEND{end}"
+
+    for number, end in (("PART1", "PART1"), ("1", "PART1"), ("PART02", "PART2"), ("PART2", kind)):
+        content = reading(part(number, end))
+        assert len(content.scans) == 1
+    for number, end in (("PART1", "PART2"), ("", "PART1"), ("PART1", "PART0")):
+        assert fault_of(part(number, end))[1] == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "change"),
+    [
+        (("ADD", ".V/1LPTY", F1, N1), "NEW"),
+        ((".V/1LPTY", "ADD", F1, N1), "NEW"),
+        (("DEL", ".V/1LPTY", F1, N1), "DEL"),
+        ((".V/1LPTY", "DEL", F1, N1), "DEL"),
+        ((".V/1LPTY", "CHG", F1, N1, "SOME WORDS"), "CHG"),
+    ],
+)
+def test_a_status_stands_anywhere_before_the_first_element(body: tuple[str, ...], change: str) -> None:
+    for kind in ("BSM", "BTM"):
+        content = reading("\n".join((ORIGIN, kind, *body, f"END{kind}")))
+        assert [one.change for one in content.instructions] == [change]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "reason"),
+    [
+        ("BSM", ("CAN", ".V/1LPTY", F1, N1), "status is unknown"),
+        ("BTM", (".V/1LPTY", "DELETE", F1, N1), "status is unknown"),
+        ("BSM", (".V/1LPTY", F1, N1, "DEL"), "one status at most, before"),
+        ("BSM", ("CHG", ".V/1LPTY", "DEL", F1, N1), "one status at most"),
+        ("BUM", ("DEL", ".V/1LPTY", F1, N1), "status is unknown"),
+        ("BPM", ("DEL", ".V/1LPTY", F1, N1), "status is unknown"),
+        ("BSM", (".V/1LPTY", F1, N1, "BSM", F2, N2), "Another message"),
+    ],
+)
+def test_an_unknown_status_is_never_a_new_message(kind: str, body: tuple[str, ...], reason: str) -> None:
+    assert reason in fault_of("\n".join((ORIGIN, kind, *body, f"END{kind}")))[2]
+
+
+@pytest.mark.parametrize("change", ["DEL", "BUM"])
+def test_a_withdrawal_needs_no_other_flights(change: str) -> None:
+    kind = "BUM" if change == "BUM" else "BSM"
+    status = ("DEL",) if change == "DEL" else ()
+    broken = (".I/CM335/31FEB/MIA", ".O/CM1/99XXX/GRU")
+    content = reading("\n".join((ORIGIN, kind, *status, ".V/1LPTY", F1, *broken, N1, f"END{kind}")))
+    assert [(one.tag, one.inbound, one.onward) for one in content.instructions] == [("0230000011", None, None)]
+
+
+def test_groups_become_messages_of_their_own() -> None:
+    text = "\n".join(("QU PTYKPCM", ORIGIN, "BSM", "CHG", ".V/1TPTY", I1, F1, N1, P1, "WORDS", F2, N2, P2, "ENDBSM"))
+    first, second = divided(parse(text), text)
+    assert first.split("\n")[2:] == ["BSM", "CHG", ".V/1TPTY", I1, F1, N1, P1, "WORDS", "ENDBSM"]
+    assert second.split("\n")[2:] == ["BSM", "CHG", ".V/1TPTY", I1, F2, N2, P2, "ENDBSM"]
+    together = reading(first).instructions + reading(second).instructions
+    assert together == reading(text).instructions
+    assert divided(parse(first), first) == []
 
 
 def test_a_later_group_has_the_processing_of_the_first_and_its_own_facts() -> None:
