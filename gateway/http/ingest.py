@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
@@ -161,8 +161,7 @@ class IngestEndpoint:
 
     async def _ingest(self, request: Request) -> Response:
         try:
-            received_at = _received_at(request.headers.get("x-received-at"))
-            receipt_time(received_at, self._now())
+            received_at = _received_at(request.headers.get("x-received-at"), self._now())
         except BadInput as error:
             return _error(HTTPStatus.BAD_REQUEST, f"{str(error).replace(error.field, 'X-Received-At')}.")
         except ValueError:
@@ -263,13 +262,13 @@ async def _document(beginning: bytes, chunks: AsyncIterator[bytes], limit: int) 
     raise DocumentTooLong(limit)
 
 
-def _received_at(text: str | None) -> datetime | None:
+def _received_at(text: str | None, now: datetime) -> datetime | None:
     if text is None:
         return None
     timestamp = datetime.fromisoformat(text)
     if timestamp.tzinfo is None:
         raise ValueError(text)
-    return timestamp.astimezone(UTC)
+    return receipt_time(timestamp, now)
 
 
 def counts_of(done: IngestResult) -> dict[str, int]:

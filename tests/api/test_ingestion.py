@@ -1,5 +1,7 @@
 """Messages over GraphQL, HTTP and files: acceptance, rejection, correction and idempotency."""
 
+import asyncio
+import gzip
 import io
 import json
 from collections.abc import AsyncIterator
@@ -12,6 +14,7 @@ import pytest
 
 from gateway.http import ingest as ingestion
 from gateway.http.ingest import ingest_file
+from integrations.messages import encodings
 from integrations.stores.postgres.manager import PostgresManager, count_statements
 from resolvers.actor import Role
 from tests.gateway import Api, credential
@@ -155,6 +158,12 @@ async def test_more_than_a_batch_goes_in_several(sender: Sender) -> None:
 @pytest.mark.parametrize(
     ("body", "content_type", "stored"),
     [
+        (json.dumps([SCAN]), "text/plain", counts(messages=1, events=1, bags=1)),
+        (json.dumps(SCAN, indent=2), "application/json", counts(messages=1, events=1, bags=1)),
+        (gzip.compress(json.dumps(SCAN, indent=2).encode("utf-16")), "", counts(messages=1, events=1, bags=1)),
+        (LOCAL.lower(), "application/json", counts(messages=1, events=2, bags=2)),
+        (LOCAL.strip() + "\x1a", "text/plain", counts(messages=1, events=2, bags=2)),
+        (LOCAL.replace("BSM\n", "", 1), "text/plain", counts(deadLetters=1)),
         (json.dumps(SCAN), "application/json", counts(messages=1, events=1, bags=1)),
         (f"{json.dumps(SCAN)}\n{{}}\n", "application/x-ndjson", counts(messages=1, events=1, bags=1, deadLetters=1)),
         ("<IATA_BagEventNotif/>", "application/xml; charset=utf-8", counts(deadLetters=1)),
@@ -183,6 +192,76 @@ async def test_who_may_send(sender: Sender) -> None:
     assert (await sender.api.client.get(ingestion.PATH)).status_code == 405
     refused = await sender.post(LOCAL, x_received_at="yesterday")
     assert (refused.status_code, "X-Received-At" in refused.json()["error"]) == (400, True)
+
+
+async def test_a_body_may_be_gzip_and_nothing_else(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = gzip.compress("".join(SAMPLES).encode())
+    for encoding in ("gzip", "identity"):
+        answer = await sender.post(in_chunks(packed, 100), content_encoding=encoding)
+        assert (answer.status_code, sum(answer.json().values())) == (200, 22 if encoding == "gzip" else 10)
+    other = await sender.post(packed, content_encoding="br")
+    damaged = await sender.post(packed[:-20], content_encoding="gzip")
+    assert (other.status_code, other.headers["accept-encoding"], damaged.status_code) == (415, "gzip", 400)
+    assert damaged.json()["error"] == "The gzip data ends early."
+    monkeypatch.setattr(encodings, "LARGEST_DECOMPRESSED", 100_000)
+    assert (await sender.post(gzip.compress(b"A" * 200_000))).status_code == 413
+
+
+@pytest.mark.parametrize("received_at", ["2099-01-01T00:00:00Z", "1999-12-31T23:59:59Z", "0002-01-01T00:00:00+14:00"])
+async def test_a_receipt_time_is_neither_in_the_future_nor_absurd(
+    sender: Sender, airline: Builder, received_at: str
+) -> None:
+    posted = await sender.post(LOCAL, x_received_at=received_at)
+    asked = await sender.ask(INGEST, i={"text": LOCAL, "receivedAt": received_at})
+    said = list[str]()
+    context = context_of(airline.stores, Role.SERVICE, airline.airline_id)
+    assert await ingest_file(context, "-", datetime.fromisoformat(received_at), said.append) == 1
+
+    limits = "must be from the year 2000 to 10 minutes after now"
+    assert (posted.status_code, posted.json()["error"]) == (400, f"X-Received-At {limits}.")
+    assert [(one["code"], one["field"]) for one in asked["userErrors"]] == [("BAD_USER_INPUT", "receivedAt")]
+    assert said == [f"--received-at {limits}."]
+    assert (await sender.post(LOCAL, x_received_at="0001-01-01T00:00:00+14:00")).status_code == 400
+    assert (await sender.ask(LETTERS, settled=True))["nodes"] == []
+
+
+async def test_a_document_that_stalls_is_let_go(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stalling(pause: float) -> AsyncIterator[bytes]:
+        yield b'{"tag":'
+        for _ in range(100):
+            await asyncio.sleep(pause)
+            yield b" "
+
+    monkeypatch.setattr(ingestion, "IDLE_SECONDS", 0.2)
+    assert (await sender.post(stalling(5.0))).status_code == 408
+    monkeypatch.setattr(ingestion, "DOCUMENT_SECONDS", 0.3)
+    assert (await sender.post(stalling(0.05))).status_code == 408
+
+
+async def test_one_actor_leaves_room_for_others(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingestion, "MAX_STREAMS_OF_ACTOR", 1)
+    opened, proceed = asyncio.Event(), asyncio.Event()
+
+    async def waiting() -> AsyncIterator[bytes]:
+        yield b"\n"
+        opened.set()
+        await proceed.wait()
+
+    first = asyncio.create_task(sender.post(waiting()))
+    await opened.wait()
+    second, other = await sender.post(LOCAL), await sender.post(LOCAL, Role.ADMIN)
+    proceed.set()
+    assert (second.status_code, other.status_code, (await first).status_code) == (503, 200, 200)
+    assert (await sender.post(LOCAL)).status_code == 200
+
+
+async def test_a_settled_dead_letter_is_refused_before_anything_is_stored(sender: Sender) -> None:
+    await sender.ingest("BSM\nnonsense\n")
+    [letter] = (await sender.ask(LETTERS, settled=False))["nodes"]
+    await sender.ask(DISCARD, i={"deadLetterId": letter["id"]})
+    refused = await sender.ask(REPLAY, i={"deadLetterId": letter["id"], "text": LOCAL})
+    assert [error["code"] for error in refused["userErrors"]] == ["INVALID_STATE"]
+    assert (await sender.ask(BAG)) is None
 
 
 async def test_a_document_is_bounded_and_a_sender_that_falls_silent_is_let_go(
@@ -241,6 +320,38 @@ async def test_a_file_is_taken_in_with_progress(airline: Builder, tmp_path: Path
     assert await ingest_file(context, str(file), received, said.append) == 1
     assert "1 dead letters" in said[-2]
     assert await ingest_file(context, str(tmp_path / "none.txt"), received, said.append) == 1
+
+
+DOCUMENT = (
+    "<IATA_BagEventNotif><Bag><BagTag><BagTagID>0230774103</BagTagID></BagTag>"
+    "<BagLocation><IATALocationCode>PTY</IATALocationCode></BagLocation>"
+    "<BagActivity><ActivityDateTime>2025-11-23T19:00:00Z</ActivityDateTime><ProcessCode>L</ProcessCode>"
+    "<SubProcessCode>Load</SubProcessCode></BagActivity></Bag></IATA_BagEventNotif>\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "said_last"),
+    [
+        (f"{json.dumps(SCAN)}\n{json.dumps(SCAN | {'tag': '0230774102'})}\n".encode(), 0, "2 messages, 2 events"),
+        (DOCUMENT.encode(), 0, "1 messages, 1 events"),
+        (gzip.compress(LOCAL.encode("utf-16")), 0, "1 messages, 2 events"),
+        (f"{json.dumps(SCAN)}\nnot a scan\n".encode(), 1, "Messages that could not be parsed"),
+        (b"MVT\nCM335\n" + LOCAL.encode(), 1, "Other texts are stored"),
+        (gzip.compress(LOCAL.encode())[:-9], 1, "The gzip data ends early."),
+        (b"[" + b" " * 2_000, 1, "A document must have at most 1000 bytes."),
+    ],
+)
+async def test_a_file_of_any_format_is_stored(
+    airline: Builder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, code: int, said_last: str
+) -> None:
+    monkeypatch.setattr(ingestion, "MAX_FILE_DOCUMENT", 1_000)
+    context, said = context_of(airline.stores, Role.SERVICE, airline.airline_id), list[str]()
+    file = tmp_path / "input"
+    file.write_bytes(content)
+    received = datetime(2025, 11, 23, 23, 0, tzinfo=UTC)
+    assert await ingest_file(context, str(file), received, said.append) == code
+    assert said_last in said[-1]
 
 
 async def test_standard_input_is_a_file_too(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
