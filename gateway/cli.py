@@ -90,7 +90,7 @@ def commands() -> list[Command]:
         Command(
             "ingest",
             _ingest,
-            "ingest messages from a file: Type B, scans as JSON, or Baggage XML",
+            "ingest messages from a file: Type B, scans as JSON, or Baggage XML, also gzip",
             [
                 _argument("file", help="the file, or - for standard input"),
                 _argument(

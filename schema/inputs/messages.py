@@ -16,7 +16,7 @@ class IngestMessagesInput(CommandInput):
     """Input of ``ingestMessages``."""
 
     text: str = strawberry.field(
-        description="Type B messages one after the other, scans as JSON one in a line, or one Baggage XML document; "
+        description="Type B messages one after the other, scans as JSON, or one Baggage XML document; "
         f"at most {MAX_MESSAGES_TEXT} characters. For longer text use `POST /ingest/typeb`."
     )
     received_at: datetime | None = strawberry.field(
