@@ -49,13 +49,14 @@ _ROUTED = "Route"
 _WEIGHT = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,3})?")
 
 
-def read(data: bytes, zone_of: Callable[[str], ZoneInfo | None]) -> MessageContent:
+def read(data: bytes, zone_of: Callable[[str], ZoneInfo | None], encoding: str | None = None) -> MessageContent:
     """Parses a notification: for each bag a scan, and a change with the elements that the notification names.
 
     Args:
         data: the document, UTF-8 unless its declaration names another encoding.
         zone_of: returns the time zone of an airport, or None for an unknown airport. A segment has the time of its
             departure, while a flight is identified by its local date.
+        encoding: of a document that has been decoded before, whatever its declaration names.
 
     Returns:
         One scan for each bag, one instruction for each readable tag, and all flights that they name.
@@ -63,7 +64,7 @@ def read(data: bytes, zone_of: Callable[[str], ZoneInfo | None]) -> MessageConte
     Raises:
         ScanError: the document is not a notification, or a part of it cannot be used. ``field`` is the part.
     """
-    root = _parse(data)
+    root = _parse(data, encoding)
     if root.tag.removesuffix("RQ") != "IATA_BagEventNotif":
         raise ScanError("", "The root element must be IATA_BagEventNotif.")
     bags = root.findall("Bag")
@@ -80,7 +81,7 @@ def read(data: bytes, zone_of: Callable[[str], ZoneInfo | None]) -> MessageConte
     return MessageContent(instructions, tuple(scan for _, scan in parsed), flights)
 
 
-def _parse(data: bytes) -> Element:
+def _parse(data: bytes, encoding: str | None) -> Element:
     """Parses the document into a tree whose names have no namespace."""
     if len(data) > LARGEST_DOCUMENT:
         raise ScanError("", f"A notification must have at most {LARGEST_DOCUMENT} bytes.")
@@ -102,7 +103,7 @@ def _parse(data: bytes) -> Element:
     def reject_doctype(*_: Any) -> None:
         raise ScanError("", "A document type declaration is not accepted.")
 
-    parser = expat.ParserCreate(namespace_separator="}")
+    parser = expat.ParserCreate(encoding, "}")
     parser.buffer_text = True
     parser.StartElementHandler = start
     parser.EndElementHandler = end

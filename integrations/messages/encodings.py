@@ -1,4 +1,4 @@
-"""Decoder of an input's bytes: gzip and UTF-16 become the plain bytes that the other formats are read from.
+"""Decoder of an input's bytes: gzip, UTF-16 and UTF-32 become the plain bytes that the other formats are read from.
 
 The first bytes decide, so that files and broker messages, which name no encoding, are read like HTTP bodies.
 """
@@ -11,7 +11,13 @@ GZIP = b"\x1f\x8b\x08"
 # Largest size of a decompressed input: a small body can stand for gigabytes.
 LARGEST_DECOMPRESSED = 268_435_456
 _STEP = 65_536
-_UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+# By byte-order mark. That of UTF-32 begins with that of UTF-16.
+_WIDE = {
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
 
 
 class DecodingError(ValueError):
@@ -29,12 +35,13 @@ class DecodingError(ValueError):
 class Decoder:
     """Decodes an input as it arrives, in steps of at most 64 KiB. Input in no known encoding stays as it is.
 
-    UTF-16 becomes UTF-8. Without a byte-order mark it is recognised by the zero byte of its first two characters.
+    UTF-16 and UTF-32 become UTF-8. Without a byte-order mark UTF-16 is recognised by the zero bytes of its first two
+    characters.
     """
 
     def __init__(self) -> None:
         self._gunzip: _Gunzip | None = None
-        self._utf_16: codecs.IncrementalDecoder | None = None
+        self._wide: codecs.IncrementalDecoder | None = None
         self._packed_head: bytes | None = b""
         self._head: bytes | None = b""
 
@@ -66,8 +73,8 @@ class Decoder:
             self._gunzip.close()
         if self._head:
             yield from self._plain(self._head)
-        if self._utf_16:
-            yield self._utf_16.decode(b"", True).encode()
+        if self._wide:
+            yield self._wide.decode(b"", True).encode()
 
     def _text(self, data: bytes) -> Iterator[bytes]:
         if self._head is not None:
@@ -75,13 +82,14 @@ class Decoder:
             if len(self._head) < 4:
                 return
             data, self._head = self._head, None
-            if name := _utf_16_of(data):
-                self._utf_16 = codecs.getincrementaldecoder(name)("replace")
-                data = data[2:] if data[:2] in _UTF_16 else data
+            mark, name = _wide_encoding(data)
+            if name:
+                self._wide = codecs.getincrementaldecoder(name)("replace")
+                data = data[len(mark) :]
         yield from self._plain(data)
 
     def _plain(self, data: bytes) -> Iterator[bytes]:
-        yield self._utf_16.decode(data).encode() if self._utf_16 else data
+        yield self._wide.decode(data).encode() if self._wide else data
 
 
 def decode(data: bytes) -> bytes:
@@ -94,14 +102,16 @@ def decode(data: bytes) -> bytes:
     return b"".join([*decoder.feed(data), *decoder.close()])
 
 
-def _utf_16_of(head: bytes) -> str | None:
-    if name := _UTF_16.get(head[:2]):
-        return name
+def _wide_encoding(head: bytes) -> tuple[bytes, str]:
+    """The byte-order mark of the first four bytes, and the encoding; both may be empty."""
+    for mark, name in _WIDE.items():
+        if head.startswith(mark):
+            return mark, name
     if head[0] and head[2] and head[1] == head[3] == 0:
-        return "utf-16-le"
+        return b"", "utf-16-le"
     if head[1] and head[3] and head[0] == head[2] == 0:
-        return "utf-16-be"
-    return None
+        return b"", "utf-16-be"
+    return b"", ""
 
 
 class _Gunzip:

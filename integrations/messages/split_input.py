@@ -22,8 +22,9 @@ _MOST_ENVELOPE_LINES = 64
 # that frame a message, the end of a file, and the byte-order mark of the next file.
 _FRAME = re.compile(r"[\x01-\x04\x1a]|\xef\xbb\xbf")
 _FRAMING = re.compile(r"[\x01-\x04\x1a\xef]")
-# Text that has these and is no message is a message that lost its identifier (``docs/DOMAIN.md#rule-13``).
-_BAGGAGE = re.compile(r"\.V/1|\.N/[0-9]|ENDB", re.IGNORECASE)
+# Text that has these and is no message is a message that lost its identifier, a document within Type B, or a message in
+# EBCDIC (its ENDB), and never other text (``docs/DOMAIN.md#rule-13``).
+_BAGGAGE = re.compile(r"\.V/1|\.N/[0-9]|ENDB|\"tag\"\s*:|BagTagID|\xc5\xd5\xc4\xc2", re.IGNORECASE)
 
 
 class PieceKind(Enum):
@@ -342,8 +343,8 @@ class Splitter:
         if self._open is not None:
             if self._open.identifier:
                 self._open.set_error(f"The message does not end with END{self._open.identifier}.", 1)
-            elif any(map(_BAGGAGE.search, self._open.lines)):
-                self._open.set_error("The text has elements of a baggage message, but no identifier.", 1)
+            elif any(_BAGGAGE.search(line.replace(NUL, "")) for line in self._open.lines):
+                self._open.set_error("The text has parts of a baggage message, but is none.", 1)
             self._done.append(self._open.piece(PieceKind.OTHER))
             self._open = None
 

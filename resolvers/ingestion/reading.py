@@ -204,7 +204,7 @@ def _read_piece(one: ParsedPiece, zones: Mapping[str, ZoneInfo], received_at: da
         if one.kind == MessageKind.SCAN:
             reading = MessageContent(scans=(json_scans.read(one.piece.text),))
         elif one.kind == MessageKind.XML:
-            reading = baggage_xml.read(one.piece.text.encode(), zones.get)
+            reading = baggage_xml.read(one.piece.text.encode(), zones.get, "utf-8")
         else:
             assert one.message is not None
             reading = typeb_reader.read(one.message, received_at, zones.get)

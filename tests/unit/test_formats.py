@@ -7,9 +7,10 @@ from time import perf_counter
 
 import pytest
 
-from integrations.messages import encodings
+from integrations.messages import baggage_xml, encodings
 from integrations.messages.encodings import Decoder, DecodingError, decode
 from integrations.messages.formats import pieces_of, pieces_of_stored, tags_named
+from integrations.messages.scans import ScanError
 from integrations.messages.split_input import InputPiece, PieceKind
 from integrations.messages.typeb import parse
 from integrations.records.instructions import InstructionAction
@@ -60,6 +61,7 @@ def only(data: bytes) -> InputPiece:
         FILE.encode("utf-16"),
         b"\xfe\xff" + FILE.encode("utf-16-be"),
         FILE.encode("utf-16-le"),
+        FILE.encode("utf-32"),
         FILE.encode("utf-16-be"),
         gzip.compress(FILE.encode()),
         gzip.compress(FILE[:40].encode()) + gzip.compress(FILE[40:].encode()) + b"\0" * 512,
@@ -170,12 +172,25 @@ def test_a_sitatex_file_that_cannot_be_read_is_a_dead_letter(text: str) -> None:
         ".N/0230774001001\n.P/1FILE/ANA\n",
         "MVT\n.v/1lpty\n",
         "WORDS ENDBSM",
+        "MVT\n" + json.dumps(SCAN),
+        "MVT\n<Bag><BagTagID>0230774103</BagTagID></Bag>",
+        FILE.encode("utf-32-le").decode("latin-1"),
     ],
 )
 def test_text_that_looks_like_baggage_is_never_other_text(text: str) -> None:
     assert BROKEN in kinds(text.encode())
     assert OTHER not in kinds(text.encode())
     assert kinds((text + "\n\n" + BUM).encode())[-1] == MESSAGE
+
+
+def test_a_mainframe_message_is_never_other_text() -> None:
+    assert kinds(FILE.encode("cp500")) == [BROKEN]
+
+
+def test_a_document_may_be_in_any_unicode() -> None:
+    document = '<?xml version="1.0" encoding="UTF-16"?><IATA_BagEventNotif><Bag/></IATA_BagEventNotif>'
+    with pytest.raises(ScanError, match="BagTagID"):
+        baggage_xml.read(only(document.encode("utf-16")).text.encode(), {}.get, "utf-8")
 
 
 def scans(*documents: object, indent: int | None = None, between: str = "\n") -> str:
