@@ -11,7 +11,9 @@ GZIP = b"\x1f\x8b\x08"
 # Largest size of a decompressed input: a small body can stand for gigabytes.
 LARGEST_DECOMPRESSED = 268_435_456
 _STEP = 65_536
-# By byte-order mark. That of UTF-32 begins with that of UTF-16.
+# Bytes that an encoding is recognised by: the mark of UTF-32 is also that of UTF-16 before a zero character.
+_HEAD = 8
+# By byte-order mark; the longer first.
 _WIDE = {
     codecs.BOM_UTF32_LE: "utf-32-le",
     codecs.BOM_UTF32_BE: "utf-32-be",
@@ -79,7 +81,7 @@ class Decoder:
     def _text(self, data: bytes) -> Iterator[bytes]:
         if self._head is not None:
             self._head += data
-            if len(self._head) < 4:
+            if len(self._head) < _HEAD:
                 return
             data, self._head = self._head, None
             mark, name = _wide_encoding(data)
@@ -103,9 +105,9 @@ def decode(data: bytes) -> bytes:
 
 
 def _wide_encoding(head: bytes) -> tuple[bytes, str]:
-    """The byte-order mark of the first four bytes, and the encoding; both may be empty."""
+    """The byte-order mark of the first bytes, and the encoding; both may be empty."""
     for mark, name in _WIDE.items():
-        if head.startswith(mark):
+        if head.startswith(mark) and (mark != codecs.BOM_UTF32_LE or head[6:8] == b"\0\0"):
             return mark, name
     if head[0] and head[2] and head[1] == head[3] == 0:
         return b"", "utf-16-le"

@@ -36,6 +36,8 @@ _STATUSES_OF = {
     MessageKind.BNS: {"ADD": InstructionAction.NEW},
 }
 _VERSION = re.compile(r"[0-9]([LTRX])([A-Z]{3})")
+# A tag of a line that is no element: it would be passed over.
+_LOST = re.compile(r"[0-9]{10}")
 _PART = re.compile(r"(?:PART)?0*([1-9][0-9]{0,2})")
 
 
@@ -134,6 +136,8 @@ def parse(text: str) -> TypeBMessage:
     if "" in names and kind in _STATUSES_OF:
         change, elements = _without_status(elements, _STATUSES_OF[kind])
         names = [element.name for element in elements]
+    if text.count(".N/") != names.count("N"):
+        raise TypeBError(number, 1, "A .N must begin its line.")
     if "V" not in names:
         raise TypeBError(number, 1, "The message has no .V.")
     place = names.index("V")
@@ -179,6 +183,8 @@ def _without_status(
     for element in elements:
         word = "" if element.name else element.fields[0]
         before = before and element.name in ("", "V")
+        if _LOST.search(word):
+            raise TypeBError(element.line, 1, "The line has a tag and is no element.")
         if word in IDENTIFIERS:
             raise TypeBError(element.line, 1, "Another message begins within this one.")
         if word and before and word not in statuses:

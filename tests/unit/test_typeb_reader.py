@@ -443,6 +443,8 @@ def test_a_status_stands_anywhere_before_the_first_element(body: tuple[str, ...]
         ("BUM", ("DEL", ".V/1LPTY", F1, N1), "status is unknown"),
         ("BPM", ("DEL", ".V/1LPTY", F1, N1), "status is unknown"),
         ("BSM", (".V/1LPTY", F1, N1, "BSM", F2, N2), "Another message"),
+        ("BSM", (".V/1LPTY", F1, N1, "N/0230000022001"), "no element"),
+        ("BPM", (".V/1LPTY", F1, N1, P1 + N2), "must begin its line"),
     ],
 )
 def test_an_unknown_status_is_never_a_new_message(kind: str, body: tuple[str, ...], reason: str) -> None:
