@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from xml.etree.ElementTree import Element, TreeBuilder
+from xml.etree.ElementTree import Element, TreeBuilder, tostring
 from xml.parsers import expat
 from zoneinfo import ZoneInfo
 
@@ -79,6 +79,22 @@ def read(data: bytes, zone_of: Callable[[str], ZoneInfo | None], encoding: str |
         if flight is not None
     )
     return MessageContent(instructions, tuple(scan for _, scan in parsed), flights)
+
+
+def divided(data: bytes, encoding: str | None = None) -> list[str]:
+    """The bags of a notification as notifications of their own; none where it has one bag or too many.
+
+    Raises:
+        ScanError: the document cannot be parsed.
+    """
+    root = _parse(data, encoding)
+    bags = root.findall("Bag")
+    texts = []
+    for bag in bags if 1 < len(bags) <= MOST_TAGS else ():
+        alone = Element(root.tag)
+        alone.append(bag)
+        texts.append(tostring(alone, "unicode").strip())
+    return texts
 
 
 def _parse(data: bytes, encoding: str | None) -> Element:

@@ -171,20 +171,23 @@ def _parsed(one: ParsedPiece, piece: InputPiece) -> ParsedPiece:
 def _read_with_groups(
     airline_id: int, one: ParsedPiece, zones: Mapping[str, ZoneInfo], received_at: datetime
 ) -> Sequence[ParsedPiece]:
-    """Reads a piece. Where a group of a message cannot be read, or may not be stored, each group is read by itself.
+    """Reads a piece. Where a group or an XML bag cannot be read, or may not be stored, each one is read by itself.
 
     So a fault costs only its group (``docs/DOMAIN.md#rule-13``): the dead letter has this group alone, and a corrected
     one applies nothing twice.
     """
     whole = _read_piece(one, zones, received_at)
-    if one.message is None:
-        return [whole]
     may_fail_later = whole.reading is not None and not all(flight.destination for flight in whole.reading.flights)
     if whole.fault is None and not may_fail_later:
         return [whole]
     try:
-        texts = typeb_reader.divided(one.message, one.piece.text)
-    except TypeBError:
+        if one.message is not None:
+            texts = typeb_reader.divided(one.message, one.piece.text)
+        elif one.kind == MessageKind.XML:
+            texts = baggage_xml.divided(one.piece.text.encode(), "utf-8")
+        else:
+            return [whole]
+    except (TypeBError, ScanError):
         return [whole]
     parsed = [_parse_piece(airline_id, _group_piece(one.piece, text)) for text in texts]
     groups = [_read_piece(group, zones, received_at) for group in parsed]
@@ -194,7 +197,8 @@ def _read_with_groups(
 
 
 def _group_piece(piece: InputPiece, text: str) -> InputPiece:
-    return InputPiece(PieceKind.MESSAGE, text, piece.line, identity(text), len(text))
+    digest = hashlib.sha256(text.encode()).digest() if text.startswith("<") else identity(text)
+    return InputPiece(PieceKind.MESSAGE, text, piece.line, digest, len(text))
 
 
 def _read_piece(one: ParsedPiece, zones: Mapping[str, ZoneInfo], received_at: datetime) -> ParsedPiece:

@@ -12,6 +12,7 @@ import pytest
 
 from integrations.errors import Refused, Unavailable
 from integrations.messages import typeb_reader
+from integrations.messages.formats import pieces_of, pieces_of_stored
 from integrations.messages.split_input import InputPiece, Splitter
 from integrations.stores.postgres.manager import count_statements
 from resolvers.ingestion import itineraries, reading
@@ -464,6 +465,31 @@ async def test_a_fault_in_one_group_does_not_lose_the_others(airline: Builder, o
     assert (new in letter["body"], "ZETA" in letter["body"]) == (True, False)
     corrected = await receive(airline, letter["body"].replace(new, old))
     assert (corrected.messages, corrected.bags, len(await known(airline))) == (1, 1, 2)
+
+
+async def test_a_fault_in_one_bag_of_a_notification_does_not_lose_the_others(airline: Builder) -> None:
+    def bag(tag: str, airport: str) -> str:
+        return (
+            f"<Bag><BagTag><BagTagID>{tag}</BagTagID></BagTag><BagLocation><IATALocationCode>{airport}"
+            "</IATALocationCode></BagLocation><BagActivity><ActivityDateTime>2025-11-23T19:00:00Z</ActivityDateTime>"
+            "<ProcessCode>L</ProcessCode><SubProcessCode>Load</SubProcessCode></BagActivity></Bag>"
+        )
+
+    def notification(*bags: str) -> list[InputPiece]:
+        text = f'<n:IATA_BagEventNotif xmlns:n="urn:n">{"".join(bags)}</n:IATA_BagEventNotif>'
+        return list(pieces_of(text.encode()))
+
+    async def send(given: list[InputPiece]) -> IngestResult:
+        context = context_of(airline.stores, airline_id=airline.airline_id)
+        return await ingest(context, given, NOW, IntakeChannel.HTTP)
+
+    text = notification(bag("0230774103", "PTY"), bag("0230774104", "P"), bag("0230774105", "PTY"))
+    stored, again = await send(text), await send(text)
+    [letter] = await letters_of(airline)
+    assert (stored.messages, stored.dead_letters, again.duplicates) == (2, 1, 2)
+    assert sorted(await known(airline)) == ["0230774103", "0230774105"]
+    corrected = letter["body"].replace(">P<", ">PTY<")
+    assert (await send(list(pieces_of_stored(corrected)))).bags == 1
 
 
 async def test_batches_are_cut_by_tags_too(airline: Builder) -> None:
