@@ -278,7 +278,7 @@ class Splitter:
         return following
 
     def _between(self, text: str) -> None:
-        if self._headings is not None or (not self._named and sitatex.HEADING.fullmatch(text)):
+        if self._headings is not None or (text[0] == "=" and not self._named and sitatex.HEADING.fullmatch(text)):
             self._on_heading(text)
         elif self._named and not (ORIGIN.fullmatch(text) or ADDRESSES.fullmatch(text)):
             identifier, self._named = self._named, ""
