@@ -230,7 +230,10 @@ def _read_piece(one: ParsedPiece, zones: Mapping[str, ZoneInfo], received_at: da
 
 def _with_unknown_airports(one: ParsedPiece, unknown: Set[str]) -> ParsedPiece:
     named = _airports(one.reading) & unknown if one.reading else frozenset()
-    return replace(one, unknown_airports=tuple(sorted(named))) if named else one
+    if not named:
+        return one
+    groups = [_with_unknown_airports(group, unknown) for group in one.groups]
+    return replace(one, unknown_airports=tuple(sorted(named)), groups=groups)
 
 
 def with_known_flights(one: ParsedPiece, flight_ids: Mapping[FlightKey, int]) -> Sequence[ParsedPiece]:
