@@ -63,9 +63,9 @@ def only(data: bytes) -> InputPiece:
         FILE.encode("utf-16-le"),
         FILE.encode("utf-32"),
         FILE.encode("utf-16-be"),
-        gzip.compress(FILE.encode()),
-        gzip.compress(FILE[:40].encode()) + gzip.compress(FILE[40:].encode()) + b"\0" * 512,
-        gzip.compress(FILE.encode("utf-16")),
+        gzip.compress(FILE.encode(), mtime=0),
+        gzip.compress(FILE[:40].encode(), mtime=0) + gzip.compress(FILE[40:].encode(), mtime=0) + b"\0" * 512,
+        gzip.compress(FILE.encode("utf-16"), mtime=0),
         FILE.strip().encode() + b"\x1a",
         FILE.strip().encode() + b"\r\n\x1a",
         FILE.strip().encode() + b"\x03\x00\x00",
@@ -85,7 +85,9 @@ def test_files_with_a_byte_order_mark_each_are_all_read() -> None:
     assert kinds(marked * 3 + b"\x1a" + marked) == [MESSAGE] * 4
 
 
-@pytest.mark.parametrize("data", [b"\x1f\x8b\x08" + b"\0" * 40, gzip.compress(FILE.encode())[:-9], b"\x1f\x8b\x08"])
+@pytest.mark.parametrize(
+    "data", [b"\x1f\x8b\x08" + b"\0" * 40, gzip.compress(FILE.encode(), mtime=0)[:-9], b"\x1f\x8b\x08"]
+)
 def test_damaged_gzip_is_a_dead_letter(data: bytes) -> None:
     piece = only(data)
     assert (piece.kind, "gzip" in piece.reason) == (BROKEN, True)
