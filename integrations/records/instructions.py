@@ -7,6 +7,8 @@ their time (docs/DOMAIN.md#rule-4), and a change replaces single elements (docs/
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
 
 from integrations.records.events import FlightKey
 
@@ -83,8 +85,8 @@ class Instruction:
         tag: ten digits.
         at: when the message was sent, UTC. Three days before its first flight's date where ``assumed``.
         airport: the station of the message.
-        assumed: whether the message has no origin line and so no time; it then sorts before every scan and overrides
-            none (docs/DOMAIN.md#rule-2).
+        assumed: whether the message has no origin line and so no time. The event that it implies sorts before every
+            scan; what it orders takes effect at its receipt (docs/DOMAIN.md#rule-2).
         ordinal: ordinal of the tag among the ``bags_in_group`` of its passenger group, from 1.
         authorised: authority to load.
         passenger_status: ``C`` checked in, ``B`` boarded, ``N`` not boarded, ``S`` standby, as written.
@@ -131,3 +133,35 @@ class Instruction:
     remarks: tuple[str, ...] | None = None
     original_tag: str | None = None
     frequent_flyer: str | None = None
+
+
+class Receipt(NamedTuple):
+    """Place of a message in the order of receipt.
+
+    Args:
+        at: when the text was received, UTC.
+        position: where the message begins in that text: its line, from 1.
+    """
+
+    at: datetime
+    position: int
+
+
+class BagInstruction(NamedTuple):
+    """An instruction for one bag, with the message that it was read from.
+
+    Args:
+        received: first receipt of the message (docs/DOMAIN.md#rule-15).
+        repeated: last receipt of a text without an origin line that came again (docs/DOMAIN.md#rule-3); else None.
+    """
+
+    bag_id: int
+    message_id: UUID
+    instruction: Instruction
+    received: Receipt
+    repeated: Receipt | None = None
+
+    @property
+    def last_received(self) -> Receipt:
+        """The last receipt that counts: of a text with an origin line the first."""
+        return self.repeated or self.received

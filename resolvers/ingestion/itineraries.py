@@ -1,12 +1,14 @@
 """Itinerary, passenger and authority to load of bags, recomputed from their messages."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from datetime import timedelta
 from typing import NamedTuple
+from uuid import UUID
 
 from integrations.records.bags import Bag, BagWithAuthority
 from integrations.records.events import FlightKey
+from integrations.records.instructions import BagInstruction, Receipt
 from integrations.records.passengers import search_name
 from integrations.stores.postgres import bags, bookings, flights, instructions, passengers
 from integrations.stores.postgres.bags import BagValues
@@ -15,7 +17,7 @@ from integrations.stores.postgres.flights import PlannedLegRow
 from integrations.stores.postgres.manager import Reader
 from integrations.stores.postgres.passengers import NamedPassenger, NewPassenger
 from resolvers.publish import ChangeSet, publish
-from resolvers.rules.itinerary import MergedInstructions, merge_instructions, sort_instructions
+from resolvers.rules.itinerary import MergedInstructions, add_receipts, merge_instructions, sort_instructions
 
 # Tickets are sold up to about a year ahead, and a reservation system reuses locators over the years.
 BOOKING_WINDOW = timedelta(days=365)
@@ -32,29 +34,34 @@ class RecomputedBags(NamedTuple):
         changed: all of them.
         replanned: those with another passenger, tag or itinerary; for the others only the authority to load, the
             priority or the weight changed.
+        counted_again: repeats of messages that count again, by id and receipt (``docs/DOMAIN.md#rule-3``).
     """
 
     changed: set[int]
     replanned: set[int]
+    counted_again: Set[tuple[UUID, Receipt]] = frozenset()
 
 
 async def recompute_itineraries(
-    records: Reader, airline_id: int, locked: Mapping[int, BagWithAuthority], flight_ids: Mapping[FlightKey, int]
+    records: Reader,
+    airline_id: int,
+    locked: Mapping[int, BagWithAuthority],
+    flight_ids: Mapping[FlightKey, int],
+    received: Sequence[BagInstruction] = (),
 ) -> RecomputedBags:
-    """Merges all messages of bags and stores the result where it differs.
+    """Stores instructions of new messages, merges all of their bags and stores the result where it differs.
 
     The number of statements does not depend on the number of bags.
 
     Args:
         locked: the current rows of the bags, locked by this transaction.
         flight_ids: ids of the flights that the newest messages name; older ones are looked up.
+        received: instructions of messages that were received now, in order of receipt.
     """
-    by_bag = await instructions.of_bags(records, airline_id, list(locked))
-    merged = {
-        bag_id: merge_instructions(sort_instructions((one.message_id, one.instruction) for one in of_bag))
-        for bag_id, of_bag in by_bag.items()
-        if of_bag
-    }
+    by_bag: dict[int, Sequence[BagInstruction]] = {}
+    by_bag |= await instructions.of_bags(records, airline_id, list(locked))
+    counted_again = await _add_receipts(records, airline_id, by_bag, received) if received else set()
+    merged = {bag_id: merge_instructions(sort_instructions(of_bag)) for bag_id, of_bag in by_bag.items() if of_bag}
     if not merged:
         return RecomputedBags(set(), set())
     passenger_ids = await _passenger_ids(records, airline_id, locked, merged)
@@ -74,7 +81,28 @@ async def recompute_itineraries(
         for values in changed
         if (values.tag, values.passenger_id) != (locked[values.bag_id].tag, locked[values.bag_id].passenger_id)
     }
-    return RecomputedBags({values.bag_id for values in changed} | rerouted.changed, reassigned | rerouted.replanned)
+    return RecomputedBags(
+        {values.bag_id for values in changed} | rerouted.changed, reassigned | rerouted.replanned, counted_again
+    )
+
+
+async def _add_receipts(
+    records: Reader, airline_id: int, by_bag: dict[int, Sequence[BagInstruction]], received: Sequence[BagInstruction]
+) -> set[tuple[UUID, Receipt]]:
+    """Adds new receipts to the instructions of bags and stores them; returns the repeats that count again."""
+    of_bags: dict[int, list[BagInstruction]] = {}
+    for one in received:
+        of_bags.setdefault(one.bag_id, []).append(one)
+    changed: list[BagInstruction] = []
+    counted_again: set[tuple[UUID, Receipt]] = set()
+    for bag_id, new in of_bags.items():
+        receipts = add_receipts(by_bag[bag_id], new)
+        by_bag[bag_id] = receipts.instructions
+        changed += receipts.changed
+        counted_again |= receipts.counted_again
+    if changed:
+        await instructions.upsert(records, airline_id, changed)
+    return counted_again
 
 
 def _changed_values(bag: BagWithAuthority, merged: MergedInstructions, passenger_id: int | None) -> BagValues | None:

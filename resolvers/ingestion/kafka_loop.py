@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 
@@ -59,7 +60,8 @@ async def ingest_records(context: Context, records: Sequence[KafkaRecord]) -> No
     for _, group in groupby(sorted(records, key=_minute), _minute):
         together = list(group)
         received_at = max(record.at for record in together)
-        pieces = (piece for record in together for piece in pieces_of(record.value))
+        texts = (piece for record in together for piece in pieces_of(record.value))
+        pieces = (replace(piece, line=position) for position, piece in enumerate(texts, start=1))
         for batch in batches_of(pieces):
             await ingest(context, batch, received_at, IntakeChannel.KAFKA)
 

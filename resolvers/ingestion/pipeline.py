@@ -5,7 +5,7 @@ identified by its origin line and body, the others by their bytes (``docs/DOMAIN
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,11 +14,10 @@ from uuid import UUID
 from integrations.errors import Conflict, OutsideError, Refused
 from integrations.messages.formats import pieces_of, tags_named
 from integrations.messages.split_input import InputPiece
-from integrations.messages.typeb_reader import MessageContent
 from integrations.records.events import FlightKey
+from integrations.records.instructions import BagInstruction, Receipt
 from integrations.repeats import repeated_after_migration
-from integrations.stores.postgres import bags, flights, instructions, messages
-from integrations.stores.postgres.instructions import BagInstruction
+from integrations.stores.postgres import bags, flights, messages
 from integrations.stores.postgres.manager import Reader
 from integrations.stores.postgres.messages import NewDeadLetter, NewMessage
 from resolvers.context import Context
@@ -55,7 +54,7 @@ class IngestResult:
     """Counts of what became of a text.
 
     Args:
-        messages: new messages.
+        messages: new messages, and texts without an origin line that count again (``docs/DOMAIN.md#rule-3``).
         duplicates: messages that were stored before or come twice in the text; they change nothing.
         dead_letters: new unreadable messages, kept until they are corrected.
         others: texts other than baggage messages; stored.
@@ -197,19 +196,28 @@ class _Batch:
         pieces = [piece for one in parsed for piece in with_known_flights(one, flight_ids)]
         unreadable = [one for one in pieces if one.fault is not None]
         dead_letters = await self._insert_dead_letters(unreadable) if unreadable else 0
-        readable = {one.id: one for one in pieces if one.fault is None}
-        inserted = await self._insert_messages(list(readable.values())) if readable else set()
-        new = [one for message_id, one in readable.items() if message_id in inserted]
-        new_readings = [(one.id, one.reading) for one in new if one.reading is not None]
-        events, bag_count = await self._apply(new_readings, flight_ids)
+        readable: dict[UUID, ParsedPiece] = {}
+        for one in pieces:
+            if one.fault is None:
+                readable.setdefault(one.id, one)
+        stored = await self._insert_messages(list(readable.values())) if readable else {}
+        new = [one for message_id, one in readable.items() if stored.get(message_id)]
+        again = [
+            one
+            for one in pieces
+            if one.fault is None
+            and not (stored.get(one.id) and one is readable[one.id])
+            and (one.may_count_again or stored.get(one.id) is False)
+        ]
+        events, bag_count, counted_again = await self._apply(new, again, flight_ids)
         others = sum(one.reading is None for one in new)
         elsewhere = [one for one in new if one.unknown_airports]
         if elsewhere:
             codes = sorted({code for one in elsewhere for code in one.unknown_airports})
             logger.warning("Airports without reference data: %s", ", ".join(codes[:MOST_LOGGED_CODES]))
         return IngestResult(
-            messages=len(new) - others,
-            duplicates=len(pieces) - len(unreadable) - len(new),
+            messages=len(new) - others + counted_again,
+            duplicates=len(pieces) - len(unreadable) - len(new) - counted_again,
             dead_letters=dead_letters,
             others=others,
             events=events,
@@ -227,7 +235,7 @@ class _Batch:
             self._records, self._airline_id, self._received_at, self._channel, list(letters.values())
         )
 
-    async def _insert_messages(self, readable: Sequence[ParsedPiece]) -> set[UUID]:
+    async def _insert_messages(self, readable: Sequence[ParsedPiece]) -> dict[UUID, bool]:
         return await messages.insert(
             self._records,
             self._airline_id,
@@ -238,6 +246,7 @@ class _Batch:
                     one.id,
                     one.kind,
                     None if one.reading is None else one.reading.sent_at,
+                    one.piece.line,
                     one.piece.text,
                 )
                 for one in readable
@@ -245,15 +254,28 @@ class _Batch:
         )
 
     async def _apply(
-        self, readings: Sequence[tuple[UUID, MessageContent]], flight_ids: Mapping[FlightKey, int]
-    ) -> tuple[int, int]:
-        """Applies the content of new messages; returns the number of new events and of bags that they name."""
-        new_instructions = [(message_id, one) for message_id, reading in readings for one in reading.instructions]
-        scans = [(message_id, scan) for message_id, reading in readings for scan in reading.scans]
-        if not new_instructions and not scans:
-            return 0, 0
-        rush_tags = {one.tag: (one.original_tag, one.at) for _, one in new_instructions if one.original_tag}
-        tags = [(one.tag, one.at) for _, one in new_instructions] + [(scan.tag, scan.at) for _, scan in scans]
+        self, new: Sequence[ParsedPiece], again: Sequence[ParsedPiece], flight_ids: Mapping[FlightKey, int]
+    ) -> tuple[int, int, int]:
+        """Applies the content of messages.
+
+        Args:
+            again: known messages whose receipt may count, with instructions only.
+
+        Returns:
+            The number of new events, of bags that the new messages name, and of repeats that count again, which are
+            new in this sense.
+        """
+        received = [
+            (one.id, instruction, Receipt(self._received_at, one.piece.line))
+            for one in (*new, *again)
+            if one.reading is not None
+            for instruction in one.reading.instructions
+        ]
+        scans = [(one.id, scan) for one in new if one.reading is not None for scan in one.reading.scans]
+        if not received and not scans:
+            return 0, 0, 0
+        rush_tags = {one.tag: (one.original_tag, one.at) for _, one, _ in received if one.original_tag}
+        tags = [(one.tag, one.at) for _, one, _ in received] + [(scan.tag, scan.at) for _, scan in scans]
         merged = await self._attach_rush_tags(rush_tags, tags) if rush_tags else {}
         found = await bag_tags.bags_for_tags(
             self._records, self._airline_id, [tag for tag, _ in tags], [at for _, at in tags]
@@ -263,8 +285,8 @@ class _Batch:
         transferred_events = await self._merge(merged) if merged else []
         bag_ids = [merged.get(bag_id, bag_id) if bag_id is not None else None for bag_id in found]
         of_bags = [
-            BagInstruction(bag_id, message_id, one)
-            for (message_id, one), bag_id in zip(new_instructions, bag_ids, strict=False)
+            BagInstruction(bag_id, message_id, one, receipt)
+            for (message_id, one, receipt), bag_id in zip(received, bag_ids, strict=False)
             if bag_id is not None
         ]
         replanned = set(merged.values()) | {one.bag_id for one in of_bags if one.instruction.original_tag}
@@ -272,26 +294,34 @@ class _Batch:
             *transferred_events,
             *((bag_id, None) for bag_id in replanned | merged.keys()),
         }
+        counted_again: Set[tuple[UUID, Receipt]] = frozenset()
         if of_bags:
-            await instructions.insert(self._records, self._airline_id, of_bags)
             instructed = {bag_id: locked[bag_id] for bag_id in {one.bag_id for one in of_bags} | set(merged.values())}
             recomputed = await itineraries.recompute_itineraries(
-                self._records, self._airline_id, instructed, flight_ids
+                self._records, self._airline_id, instructed, flight_ids, of_bags
             )
+            counted_again = recomputed.counted_again
             if recomputed.changed:
                 locked |= await bags.by_id(self._records, self._airline_id, sorted(recomputed.changed))
             changed |= {(bag_id, None) for bag_id in recomputed.changed}
             replanned |= recomputed.replanned
         resolved = [
             ResolvedScan(scan, bag_id, flight_ids.get(scan.flight) if scan.flight else None, message_id)
-            for (message_id, scan), bag_id in zip(scans, bag_ids[len(new_instructions) :], strict=True)
+            for (message_id, scan), bag_id in zip(scans, bag_ids[len(received) :], strict=True)
         ]
         remaining = {bag_id: bag for bag_id, bag in locked.items() if bag_id not in merged}
         outcomes = await append_events(
             self._records, self._airline_id, self._received_at, remaining, resolved, changed, replanned
         )
         events = sum(one.outcome == ScanOutcome.RECORDED for one in outcomes)
-        return events, len({bag_id for bag_id in bag_ids if bag_id is not None})
+        known = {one.id for one in again} - {one.id for one in new}
+        named = {
+            bag_id
+            for (message_id, _, receipt), bag_id in zip(received, bag_ids, strict=False)
+            if message_id not in known or (message_id, receipt) in counted_again
+        }
+        named.update(bag_ids[len(received) :])
+        return events, len(named - {None}), len(counted_again)
 
     async def _attach_rush_tags(
         self, rush_tags: Mapping[str, tuple[str, datetime]], tags: Sequence[tuple[str, datetime]]

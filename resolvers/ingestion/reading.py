@@ -70,6 +70,12 @@ class ParsedPiece:
             return _CODES_IN_XML.findall(self.piece.text)
         return [self.message.airport] if self.message else []
 
+    @property
+    def may_count_again(self) -> bool:
+        """Whether a repeat may take effect: it has instructions and no origin line (``docs/DOMAIN.md#rule-3``)."""
+        reading = self.reading
+        return reading is not None and reading.sent_at is None and bool(reading.instructions)
+
     def failed(self, line: int, column: int, reason: str) -> "ParsedPiece":
         """The same piece with a fault."""
         return ParsedPiece(self.id, self.piece, self.kind, fault=TypeBError(line, column, reason))

@@ -1,7 +1,8 @@
 """Itinerary, passenger and authority to load of one bag, merged from all its messages.
 
-The order of arrival has no influence on the result. Rules: ``docs/DOMAIN.md#rule-4``, ``docs/DOMAIN.md#rule-6``,
-``docs/DOMAIN.md#rule-15`` and ``docs/DOMAIN.md#rule-17``. Where they are silent, our rule: each station's messages
+The order of arrival has no influence on the result; that of the receipt times has. Rules: ``docs/DOMAIN.md#rule-2``,
+``docs/DOMAIN.md#rule-3``, ``docs/DOMAIN.md#rule-4``, ``docs/DOMAIN.md#rule-6``, ``docs/DOMAIN.md#rule-15`` and
+``docs/DOMAIN.md#rule-17``. Where they are silent, our rule: each station's messages
 decide about the flight that leaves from it, so that a transfer station which rebooks a bag replaces the rest of the
 itinerary and nothing else.
 """
@@ -9,15 +10,24 @@ itinerary and nothing else.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from operator import itemgetter
+from typing import NamedTuple
 from uuid import UUID
 
-from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight
+from integrations.records.instructions import (
+    BagInstruction,
+    Instruction,
+    InstructionAction,
+    MessageKind,
+    NamedFlight,
+    Receipt,
+)
 
 RUSH = "RUSH"
 PRIORITY = "PRIO"
 KILOGRAMS = {"K": 1.0, "L": 0.45359237}
 
-# Order of instructions of the same minute, since an origin line has no seconds: new, then changed, then deleted.
+# Order of instructions that nothing else puts in order: new, then changed, then deleted.
 _ACTION_ORDER = {InstructionAction.NEW: 0, InstructionAction.CHG: 1, InstructionAction.DEL: 2}
 # These fields identify an instruction. The other fields replace those of earlier messages of the same station.
 _HEADER = frozenset({"tag", "kind", "change", "at", "assumed", "airport"})
@@ -79,9 +89,6 @@ class _Merge:
         if instruction.kind == MessageKind.BUM:
             self._withdraw_authority(key, instruction)
             return
-        if instruction.kind == MessageKind.BTM and station is not None:
-            # docs/DOMAIN.md#rule-17: the inbound carrier knows less of the onward flights than the transfer station.
-            return
         if instruction.change == InstructionAction.DEL:  # docs/DOMAIN.md#rule-4
             if station is not None:
                 self.stations[key] = replace(station, authorised=False)
@@ -101,18 +108,92 @@ class _Merge:
         self.authorised = False
 
 
-def sort_instructions(instructions: Iterable[tuple[UUID, Instruction]]) -> list[Instruction]:
-    """Instructions with their message ids, sorted by time, then by action, then by message id.
+class Receipts(NamedTuple):
+    """The instructions of one bag after new receipts of messages.
 
-    Those of a BTM come first, so that they never override a BSM.
+    Args:
+        instructions: all of the bag.
+        changed: those that are new or have a new receipt.
+        counted_again: the repeats that count again, as message and receipt.
     """
 
-    def key(one: tuple[UUID, Instruction]) -> tuple[bool, datetime, int, UUID, str]:
-        message_id, instruction = one
-        is_btm = instruction.kind == MessageKind.BTM
-        return not is_btm, instruction.at, _ACTION_ORDER[instruction.change], message_id, instruction.tag
+    instructions: Sequence[BagInstruction]
+    changed: Sequence[BagInstruction]
+    counted_again: set[tuple[UUID, Receipt]]
 
-    return [instruction for _, instruction in sorted(instructions, key=key)]
+
+def add_receipts(stored: Sequence[BagInstruction], new: Sequence[BagInstruction]) -> Receipts:
+    """Adds newly received instructions of one bag, in order of receipt, to those that are known.
+
+    Of a message that comes again the first receipt counts. A text without an origin line counts again where another
+    instruction for its tag has come in between (``docs/DOMAIN.md#rule-3``), so its last receipt is kept as well.
+    """
+    known = {(one.message_id, one.instruction.tag): one for one in stored}
+    changed: dict[tuple[UUID, str], BagInstruction] = {}
+    counted_again: set[tuple[UUID, Receipt]] = set()
+    for one in new:
+        key = one.message_id, one.instruction.tag
+        before = known.get(key)
+        after = one
+        if before is not None:
+            after = before._replace(received=min(before.received, one.received))
+            if one.instruction.assumed:
+                last = max(before.last_received, before.received, one.received)
+                after = after._replace(repeated=last if last != after.received else None)
+                if _is_separated(before.last_received, one.received, before, known.values()):
+                    counted_again.add((one.message_id, one.received))
+            if (after.received, after.repeated) == (before.received, before.repeated):
+                continue
+        known[key] = changed[key] = after
+    return Receipts(list(known.values()), list(changed.values()), counted_again)
+
+
+def _is_separated(first: Receipt, last: Receipt, one: BagInstruction, of_bag: Iterable[BagInstruction]) -> bool:
+    """Whether another instruction for the tag came between two receipts of a text (``docs/DOMAIN.md#rule-3``)."""
+    return any(
+        first < other.received < last or first < other.last_received < last
+        for other in of_bag
+        if other.instruction.tag == one.instruction.tag and other.message_id != one.message_id
+    )
+
+
+def sort_instructions(of_bag: Sequence[BagInstruction]) -> list[Instruction]:
+    """The instructions of one bag in the order in which they take effect (``docs/DOMAIN.md#rule-15``).
+
+    The time of one without an origin line becomes its receipt (``docs/DOMAIN.md#rule-2``). A BTM comes before all other
+    instructions if there is a BSM of its station, which counts more; its deletion is then left out
+    (``docs/DOMAIN.md#rule-17``).
+    """
+    if len(of_bag) == 1 and not of_bag[0].instruction.assumed:
+        return [of_bag[0].instruction]
+    of_bsm = {
+        (one.instruction.tag, one.instruction.airport) for one in of_bag if one.instruction.kind == MessageKind.BSM
+    }
+    in_order = []
+    for one in of_bag:
+        instruction, received = one.instruction, one.received
+        if instruction.assumed:
+            if one.repeated and _is_separated(received, one.repeated, one, of_bag):
+                received = one.repeated
+            instruction = replace(instruction, at=received.at)
+        counts_less = instruction.kind == MessageKind.BTM and (instruction.tag, instruction.airport) in of_bsm
+        if counts_less and instruction.change == InstructionAction.DEL:
+            continue
+        minute = instruction.at.replace(second=0, microsecond=0)
+        key = not counts_less, minute, received, *_last_resort(instruction), one.message_id, instruction.tag
+        in_order.append((key, instruction))
+    in_order.sort(key=itemgetter(0))
+    return [instruction for _, instruction in in_order]
+
+
+def _last_resort(instruction: Instruction) -> tuple[bool, int]:
+    """Order of instructions that came together: one that withholds the bag comes last, so that it counts."""
+    withholds = (
+        instruction.authorised is False
+        or instruction.kind == MessageKind.BUM
+        or instruction.change == InstructionAction.DEL
+    )
+    return withholds, _ACTION_ORDER[instruction.change]
 
 
 def merge_instructions(instructions: Sequence[Instruction]) -> MergedInstructions:

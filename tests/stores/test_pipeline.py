@@ -285,6 +285,152 @@ async def test_a_message_without_a_time_sorts_before_every_scan(airline: Builder
     assert (bag["state"], [event[1] for event in bag["events"]]) == ("LOADED", ["ACCEPTED", "LOADED"])
 
 
+def source(number: str, onward: str, status: str = "", authority: str = "Y", station: str = "1LPTY") -> str:
+    """A BSM without an origin line: ``onward`` is flight, date and destination."""
+    lines = ["BSM", status, f".V/{station}", f".F/{onward}/Y", f".N/{number}001", f".S/{authority}", ".P/1ALFA/ANA"]
+    return "\n".join([*filter(None, lines), "ENDBSM"]) + "\n"
+
+
+def transfer(number: str, clock: str, onward: str, status: str = "") -> str:
+    """A BTM from MIA at PTY."""
+    lines = [f".MIAKMCM 23{clock}", "BTM", status, ".V/1TPTY", ".I/CM335/23NOV/MIA/Y", f".F/{onward}/Y"]
+    return "\n".join([*filter(None, lines), f".N/{number}001", ".P/1ALFA/ANAMRS", ".L/QA1B2C", "ENDBTM"]) + "\n"
+
+
+NUMBERS = [f"0230771{n:03d}" for n in range(8)]  # a digest that decides would be wrong for some of them
+
+
+async def receive_in(airline: Builder, order: Sequence[int], texts: Sequence[str]) -> list[IngestResult]:
+    """Ingests texts that were received five minutes apart, in another order of arrival."""
+    return [await receive(airline, texts[index], at=NOW + timedelta(minutes=5 * index)) for index in order]
+
+
+async def states(airline: Builder) -> set[tuple[str, bool | None, tuple[int, ...]]]:
+    """State, authority and planned flights of all bags of an airline."""
+    bags = await known(airline)
+    assert set(bags) == set(NUMBERS)
+    return {(bag["state"], bag["authorised"], tuple(leg[1] for leg in bag["legs"])) for bag in bags.values()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ([("DEL", "N")], ("DELETED", False, (758,))),
+        ([("DEL", "N"), ("", "Y")], ("ACCEPTED", True, (758,))),
+        ([("CHG", "N"), ("CHG", "Y")], ("ACCEPTED", True, (758,))),
+        ([("CHG", "Y"), ("CHG", "N")], ("ACCEPTED", False, (758,))),
+        ([("CHG", "N"), ("CHG", "Y"), ("CHG", "N")], ("ACCEPTED", False, (758,))),
+        ([("DEL", "N"), ("", "Y"), ("DEL", "N")], ("DELETED", False, (758,))),
+    ],
+)
+async def test_texts_without_origin_lines_take_effect_in_order_of_receipt(
+    world: World, changes: list[tuple[str, str]], expected: tuple[str, bool, tuple[int, ...]]
+) -> None:
+    """``docs/DOMAIN.md#rule-2`` and ``docs/DOMAIN.md#rule-3``: in any order of arrival."""
+    texts = [
+        "".join(source(number, "CM758/23NOV/GRU", *change) for number in NUMBERS) for change in [("", "Y"), *changes]
+    ]
+    for order in permutations(range(len(texts))):
+        airline = await world.another_airline()
+        counted = await receive_in(airline, order, texts)
+        assert await states(airline) == {expected}, order
+        if order == tuple(range(len(texts))):
+            assert [one.messages for one in counted] == [len(NUMBERS)] * len(texts)
+
+
+async def test_the_last_of_two_changes_of_flight_counts(world: World) -> None:
+    onward = ["CM758/23NOV/GRU", "CM800/24NOV/MIA", "CM702/24NOV/BOG"]
+    texts = [
+        "".join(source(number, flight, "CHG" if index else "") for number in NUMBERS)
+        for index, flight in enumerate(onward)
+    ]
+    for order in permutations(range(3)):
+        airline = await world.another_airline()
+        await receive_in(airline, order, texts)
+        assert await states(airline) == {("ACCEPTED", True, (702,))}, order
+
+
+async def test_texts_of_one_request_keep_their_order(world: World) -> None:
+    added, deleted = source(NUMBERS[0], "CM758/23NOV/GRU"), source(NUMBERS[0], "CM758/23NOV/GRU", "DEL", "N")
+    for texts, state, counted in [
+        ([added, deleted, added], "ACCEPTED", 3),
+        ([added, added, deleted], "DELETED", 2),
+        ([added, deleted, added, deleted], "DELETED", 4),
+    ]:
+        airline = await world.another_airline()
+        for again in (False, True):  # a log that is read again changes nothing
+            stored = await receive(airline, *texts)
+            assert (await known(airline))[NUMBERS[0]]["state"] == state
+            if not again:
+                assert (stored.messages, stored.duplicates, stored.bags) == (counted, len(texts) - counted, 1)
+
+
+async def test_a_repeat_without_an_origin_line_changes_nothing(airline: Builder) -> None:
+    text = source(NUMBERS[0], "CM758/23NOV/GRU")
+    await receive(airline, text)
+    before = await known(airline)
+    again = await receive(airline, text, text, at=NOW + timedelta(minutes=1))
+    late = ".PTYKMCM 232301\n" + source(NUMBERS[0], "CM702/24NOV/BOG")
+    await receive(airline, late, at=NOW + timedelta(minutes=9))
+
+    assert again == IngestResult(duplicates=2)
+    assert before[NUMBERS[0]]["legs"][0][1] == 758
+    assert (await known(airline))[NUMBERS[0]]["legs"][0][1] == 702
+
+
+@pytest.mark.parametrize("first", ["Y", "N"])
+async def test_instructions_of_one_minute_take_effect_in_order_of_first_receipt(world: World, first: str) -> None:
+    """``docs/DOMAIN.md#rule-15``: in any order of arrival; and without any order ``N`` counts."""
+    second = "N" if first == "Y" else "Y"
+    texts = [
+        "".join(f".PTYKMCM 231910\n{source(number, 'CM758/23NOV/GRU', 'CHG', one)}" for number in NUMBERS)
+        for one in (first, second)
+    ]
+    for order in ((0, 1), (1, 0), (1, 0, 1), (0, 1, 1, 0)):
+        airline = await world.another_airline()
+        await receive_in(airline, order, texts)
+        assert await states(airline) == {("EXPECTED", second == "Y", (758,))}, order
+    together = await world.another_airline()
+    for text in texts:
+        for one in Splitter().feed(text.encode()):
+            await receive(together, one.text + "\n")  # each is the first of a text that was received at the same time
+    assert await states(together) == {("EXPECTED", False, (758,))}
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ([("1910", "CM758/23NOV/GRU", ""), ("1920", "CM758/23NOV/GRU", "DEL")], ("DELETED", False, (335, 758))),
+        ([("1910", "CM758/23NOV/GRU", ""), ("1920", "CM702/23NOV/GRU", "CHG")], ("EXPECTED", None, (335, 702))),
+        ([("1910", "CM758/23NOV/GRU", ""), ("1920", "CM702/24NOV/BOG", "")], ("EXPECTED", None, (335, 702))),
+    ],
+)
+async def test_btms_order_like_bsms(world: World, texts: list[tuple[str, str, str]], expected: Any) -> None:
+    """``docs/DOMAIN.md#rule-17``."""
+    for order in permutations(texts):
+        airline = await world.another_airline()
+        for text in order:
+            await receive(airline, *(transfer(number, *text) for number in NUMBERS))
+        assert await states(airline) == {expected}, order
+
+
+async def test_a_btm_counts_less_than_a_bsm_of_its_station(world: World) -> None:
+    """``docs/DOMAIN.md#rule-17``: its deletion does not delete, nor does its flight count."""
+    number = NUMBERS[0]
+    texts = [
+        ".PTYKMCM 231500\n" + source(number, "CM758/23NOV/GRU", station="1TPTY"),
+        transfer(number, "1910", "CM702/23NOV/GRU"),
+        transfer(number, "1920", "CM702/23NOV/GRU", "DEL"),
+    ]
+    for order in permutations(texts):
+        airline = await world.another_airline()
+        for text in order:
+            await receive(airline, text)
+        bag = (await known(airline))[number]
+        assert (bag["deleted"], bag["authorised"]) == (False, True), order
+        assert [leg[1] for leg in bag["legs"]] == [758], order
+
+
 CLOSED = """.PTYKMCM 231950
 BCM
 FCM
@@ -362,10 +508,10 @@ async def test_a_message_that_the_records_reject_does_not_stop_the_others(
 ) -> None:
     store = itineraries.recompute_itineraries
 
-    async def reject_one(records: Any, airline_id: int, locked: Any, flight_ids: Any) -> itineraries.RecomputedBags:
+    async def reject_one(records: Any, *rest: Any) -> itineraries.RecomputedBags:
         if await records.fetchval("SELECT count(*) FROM bags WHERE tag = '0230888888'"):
             raise Refused("records", "it is what it is")
-        return await store(records, airline_id, locked, flight_ids)
+        return await store(records, *rest)
 
     monkeypatch.setattr(itineraries, "recompute_itineraries", reject_one)
     stored = await receive(airline, LOCAL, LOCAL.replace("0230456781002", "0230888888001"), TRANSFER, LOADED_BPM)

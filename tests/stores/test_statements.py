@@ -16,7 +16,15 @@ from integrations.records.changes import ChangeRow, LogPosition, Topic
 from integrations.records.deliveries import ConsentChange, DeliveryReport, DeliveryStatus
 from integrations.records.effects import EffectState, PartnerCondition, PartnerStatus, Service
 from integrations.records.incidents import IncidentCause
-from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
+from integrations.records.instructions import (
+    BagInstruction,
+    Instruction,
+    InstructionAction,
+    MessageKind,
+    NamedFlight,
+    Receipt,
+    Source,
+)
 from integrations.records.journeys import BagStatus
 from integrations.records.matches import MatchState
 from integrations.records.outbox import Consumer, Subject
@@ -484,9 +492,9 @@ def writes() -> dict[str, Call]:
         ),
         "passengers.lock_locators": lambda _, r: passengers.lock_locators(r, SPARE, ["F7K2QX"]),
         "passengers.delete_unbooked": lambda w, r: passengers.delete_unbooked(r, SPARE, [*w.ours.passengers.values()]),
-        "instructions.insert": lambda w, r: instructions.insert(r, SPARE, [_new_instruction(w)]),
+        "instructions.upsert": lambda w, r: instructions.upsert(r, SPARE, [_new_instruction(w)]),
         "messages.insert": lambda _, r: messages.insert(
-            r, SPARE, at("12:00"), "HTTP", [messages.NewMessage(uuid4(), "BSM", None, "BSM")]
+            r, SPARE, at("12:00"), "HTTP", [messages.NewMessage(uuid4(), "BSM", None, 1, "BSM")]
         ),
         "messages.insert_dead_letters": lambda _, r: messages.insert_dead_letters(
             r, SPARE, at("12:00"), "HTTP", [messages.NewDeadLetter(uuid4(), "BSM", 1, 1, "It has no END.")]
@@ -613,7 +621,7 @@ def _new_event(world: World) -> events.NewEvent:
     return events.NewEvent(uuid4(), scan, scan.kind, world.ours.bags["delivered"], None, None, None, None)
 
 
-def _new_instruction(world: World) -> instructions.BagInstruction:
+def _new_instruction(world: World) -> BagInstruction:
     instruction = Instruction(
         tag=DELIVERED,
         kind=MessageKind.BSM,
@@ -622,7 +630,7 @@ def _new_instruction(world: World) -> instructions.BagInstruction:
         airport="PTY",
         source=Source.LOCAL,
     )
-    return instructions.BagInstruction(world.ours.bags["delivered"], uuid4(), instruction)
+    return BagInstruction(world.ours.bags["delivered"], uuid4(), instruction, Receipt(at("12:00"), 1))
 
 
 def _new_flight() -> flights.NewFlight:

@@ -15,7 +15,7 @@ from integrations.messages.typeb import parse, write
 from integrations.messages.typeb_reader import MessageContent, read
 from integrations.records.bags import BagState
 from integrations.records.events import EventKind, Scan
-from integrations.records.instructions import Instruction
+from integrations.records.instructions import BagInstruction, Receipt
 from integrations.records.journeys import CustodyPointKind
 from integrations.records.passengers import search_name
 from integrations.records.pirs import PirStatus
@@ -158,13 +158,13 @@ class World:
         self.factory = BagFactory(network, Operations(self.flights, now), seed, bags, exceptions)
         self.rows = self.factory.rows(range(1, bags + 1))
         self._by_key = {flight.key: flight for flight in self.flights}
-        self._instructions: defaultdict[str, list[tuple[UUID, Instruction]]] = defaultdict(list)
+        self._instructions: defaultdict[str, list[BagInstruction]] = defaultdict(list)
         self._seen: defaultdict[str, list[Scan]] = defaultdict(list)
         self._original: dict[str, str] = {}
         zones = {airport.iata: ZoneInfo(airport.time_zone) for airport in network.airports}
         for message in self.messages:
             reading = read(parse(message.text), message.at, zones.get)
-            self._take(reading, UUID(bytes=identity(message.text)[:16]))
+            self._take(reading, UUID(bytes=identity(message.text)[:16]), Receipt(message.at, 1))
         for scan in self.rows.scans:
             self._seen[self._first(scan.tag)].append(scan)
 
@@ -173,11 +173,12 @@ class World:
         """All messages, in order of time."""
         return sorted((one for party in self.rows.messages for one in party), key=lambda one: one.at)
 
-    def _take(self, reading: MessageContent, message_id: UUID) -> None:
+    def _take(self, reading: MessageContent, message_id: UUID, receipt: Receipt) -> None:
         for instruction in reading.instructions:
             if instruction.original_tag:
                 self._original[instruction.tag] = instruction.original_tag
-            self._instructions[self._first(instruction.tag)].append((message_id, instruction))
+            one = BagInstruction(0, message_id, instruction, receipt)
+            self._instructions[self._first(instruction.tag)].append(one)
         for scan in reading.scans:
             self._seen[self._first(scan.tag)].append(scan)
 

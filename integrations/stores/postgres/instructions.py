@@ -1,24 +1,35 @@
-"""Instructions of messages about bags in PostgreSQL. The content of an instruction never changes."""
+"""Instructions of messages about bags in PostgreSQL. Only the receipts of an instruction change, not its content."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import date
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
-from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
+from integrations.records.instructions import (
+    BagInstruction,
+    Instruction,
+    InstructionAction,
+    MessageKind,
+    NamedFlight,
+    Receipt,
+    Source,
+)
 from integrations.stores.postgres.manager import Reader
 
-INSERT_INSTRUCTIONS = """
-INSERT INTO instructions (bag_id, at, message_id, tag, airline_id, said)
-SELECT bag_id, at, message_id, tag, $1, said
-FROM unnest($2::bigint[], $3::timestamptz[], $4::uuid[], $5::text[], $6::jsonb[])
-     AS new(bag_id, at, message_id, tag, said)
-ON CONFLICT DO NOTHING
+UPSERT_INSTRUCTIONS = """
+INSERT INTO instructions (bag_id, at, message_id, tag, airline_id, said, received_at, position, repeated_at,
+                          repeated_position)
+SELECT bag_id, at, message_id, tag, $1, said, received_at, position, repeated_at, repeated_position
+FROM unnest($2::bigint[], $3::timestamptz[], $4::uuid[], $5::text[], $6::jsonb[], $7::timestamptz[], $8::integer[],
+            $9::timestamptz[], $10::integer[])
+     AS new(bag_id, at, message_id, tag, said, received_at, position, repeated_at, repeated_position)
+ON CONFLICT (bag_id, at, message_id, tag) DO UPDATE
+SET received_at = excluded.received_at, position = excluded.position, repeated_at = excluded.repeated_at,
+    repeated_position = excluded.repeated_position
 """
 
 INSTRUCTIONS_OF_BAGS = """
-SELECT bag_id, message_id, tag, at, said
+SELECT bag_id, message_id, tag, at, said, received_at, position, repeated_at, repeated_position
 FROM instructions
 WHERE airline_id = $1 AND bag_id = ANY($2::bigint[])
 ORDER BY bag_id, at, message_id, tag
@@ -28,25 +39,21 @@ _COLUMNS = frozenset({"tag", "at"})
 _NAMES = tuple(field.name for field in fields(Instruction) if field.name not in _COLUMNS)
 
 
-class BagInstruction(NamedTuple):
-    """An instruction for one bag, with the message that it was read from."""
-
-    bag_id: int
-    message_id: UUID
-    instruction: Instruction
-
-
-async def insert(records: Reader, airline_id: int, new: Sequence[BagInstruction]) -> None:
-    """Insert instructions; existing ones stay unchanged."""
+async def upsert(records: Reader, airline_id: int, new: Sequence[BagInstruction]) -> None:
+    """Insert instructions of locked bags, each at most once; of existing ones only the receipts change."""
     await records.execute(
-        INSERT_INSTRUCTIONS,
+        UPSERT_INSTRUCTIONS,
         airline_id,
         [one.bag_id for one in new],
         [one.instruction.at for one in new],
         [one.message_id for one in new],
         [one.instruction.tag for one in new],
         [_as_json(one.instruction) for one in new],
-        name="INSERT_INSTRUCTIONS",
+        [one.received.at for one in new],
+        [one.received.position for one in new],
+        [one.repeated and one.repeated.at for one in new],
+        [one.repeated and one.repeated.position for one in new],
+        name="UPSERT_INSTRUCTIONS",
     )
 
 
@@ -54,8 +61,10 @@ async def of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> d
     """All instructions of each bag, in an order without meaning; empty for bags that no message names."""
     rows = await records.fetch(INSTRUCTIONS_OF_BAGS, airline_id, bag_ids, name="INSTRUCTIONS_OF_BAGS")
     found: dict[int, list[BagInstruction]] = {bag_id: [] for bag_id in bag_ids}
-    for bag_id, message_id, tag, at, values in rows:
-        found[bag_id].append(BagInstruction(bag_id, message_id, Instruction(tag=tag, at=at, **_from_json(values))))
+    for bag_id, message_id, tag, at, values, received_at, position, repeated_at, repeated_position in rows:
+        instruction = Instruction(tag=tag, at=at, **_from_json(values))
+        repeated = Receipt(repeated_at, repeated_position) if repeated_at else None
+        found[bag_id].append(BagInstruction(bag_id, message_id, instruction, Receipt(received_at, position), repeated))
     return found
 
 

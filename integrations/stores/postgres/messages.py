@@ -9,14 +9,18 @@ from integrations.records.messages import DeadLetter, EventMessage, Message, Mes
 from integrations.records.page import Page
 from integrations.stores.postgres.manager import Reader
 
-# In order of id, so that two batches with the same messages do not deadlock.
+# In order of id, so that two batches with the same messages do not deadlock. A known message that this text brings with
+# an earlier receipt is returned too; xmax is 0 only in an inserted row.
 INSERT_MESSAGES = """
-INSERT INTO messages (id, airline_id, kind, sent_at, received_at, source, body)
-SELECT id, $1, kind, sent_at, $2, $3, body
-FROM unnest($4::uuid[], $5::text[], $6::timestamptz[], $7::text[]) AS new(id, kind, sent_at, body)
+INSERT INTO messages (id, airline_id, kind, sent_at, received_at, position, source, body)
+SELECT id, $1, kind, sent_at, $2, position, $3, body
+FROM unnest($4::uuid[], $5::text[], $6::timestamptz[], $7::integer[], $8::text[])
+     AS new(id, kind, sent_at, position, body)
 ORDER BY id
-ON CONFLICT (id) DO NOTHING
-RETURNING id
+ON CONFLICT (id) DO UPDATE
+SET received_at = excluded.received_at, position = excluded.position
+WHERE (messages.received_at, messages.position) > (excluded.received_at, excluded.position)
+RETURNING id, xmax = 0 AS inserted
 """
 
 # Messages that the bag's instructions or events were read from.
@@ -27,9 +31,9 @@ CROSS JOIN LATERAL (SELECT parent.asked AS bag_id, messages.*
                     FROM (SELECT message_id FROM instructions WHERE bag_id = parent.asked
                           UNION SELECT message_id FROM events WHERE bag_id = parent.asked) AS named
                     JOIN messages ON messages.id = named.message_id AND messages.airline_id = $1
-                    ORDER BY messages.received_at DESC, messages.id
+                    ORDER BY messages.received_at DESC, messages.position DESC, messages.id
                     LIMIT $3) AS message
-ORDER BY bag_id, received_at, sent_at, id
+ORDER BY bag_id, received_at, position, id
 """
 
 # By the primary key of the events, which holds for events of either store.
@@ -91,11 +95,16 @@ RETURNING id, received_at, source, body, line, position, reason, settled_at, set
 
 
 class NewMessage(NamedTuple):
-    """A message to insert. The fields are the arrays of ``INSERT_MESSAGES``, in order."""
+    """A message to insert. The fields are the arrays of ``INSERT_MESSAGES``, in order.
+
+    Args:
+        position: line of the received text where the message begins, from 1.
+    """
 
     id: UUID
     kind: str
     sent_at: datetime | None
+    position: int
     body: str
 
 
@@ -116,8 +125,10 @@ class NewDeadLetter(NamedTuple):
 
 async def insert(
     records: Reader, airline_id: int, received_at: datetime, source: str, messages: Sequence[NewMessage]
-) -> set[UUID]:
-    """Insert messages and return the ids of those that were new.
+) -> dict[UUID, bool]:
+    """Insert messages and return those whose receipt counts, each with whether it was new.
+
+    A known message counts if its receipt is earlier than the stored one (docs/DOMAIN.md#rule-15), which it replaces.
 
     Args:
         source: value of ``IntakeChannel``.
@@ -125,7 +136,7 @@ async def insert(
     rows = await records.fetch(
         INSERT_MESSAGES, airline_id, received_at, source, *zip(*messages, strict=True), name="INSERT_MESSAGES"
     )
-    return {row[0] for row in rows}
+    return {row["id"]: row["inserted"] for row in rows}
 
 
 async def of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int], last: int) -> dict[int, list[Message]]:
