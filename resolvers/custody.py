@@ -18,14 +18,14 @@ async def of_flights(context: Context, parents: Sequence[FlightColumns]) -> list
     records, airline_id = context.stores.postgres, context.airline_id
     of_flight = await flights.bag_ids(records, airline_id, sorted({flight.id for flight in parents}))
     known = await history.of_bags(records, airline_id, sorted({one for ids in of_flight.values() for one in ids}))
-    points = {bag_id: custody_points(one.events, one.planned) for bag_id, one in known.items()}
-    planned = {bag_id: {leg.seq: leg.id for leg in one.planned} for bag_id, one in known.items()}
+    points = {bag_id: custody_points(one.events, one.planned, one.flights) for bag_id, one in known.items()}
+    planned = {bag_id: {leg.id for leg in one.planned} for bag_id, one in known.items()}
     found = []
     for flight in parents:
         of_bags = {
-            bag_id: [point for point in points[bag_id] if planned[bag_id][point.leg] == flight.id]
+            bag_id: [point for point in points[bag_id] if point.flight_id == flight.id]
             for bag_id in sorted(of_flight.get(flight.id, ()))
-            if flight.id in planned[bag_id].values()
+            if flight.id in planned[bag_id] or any(point.flight_id == flight.id for point in points[bag_id])
         }
         found.append(completeness(of_bags))
     return found

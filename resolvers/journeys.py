@@ -47,7 +47,7 @@ def _from_graph(bag: Bag, journey: GraphJourney) -> Journey:
         flown=flown_legs(events, flights),
         events=events,
         custodian=journey.custodian,
-        points=custody_points(events, planned),
+        points=custody_points(events, planned, flights),
     )
 
 
@@ -62,7 +62,7 @@ def _from_records(bag: Bag, known: History) -> Journey:
         flown=flown_legs(known.events, known.flights),
         events=known.events,
         custodian=bag.custodian,
-        points=custody_points(known.events, known.planned),
+        points=custody_points(known.events, known.planned, known.flights),
     )
 
 

@@ -54,7 +54,9 @@ class CustodyPoint:
     """One custody point that the bag has reached or passed.
 
     Args:
-        leg: ordinal of its planned leg, from 1; a transfer belongs to the leg that ends with it.
+        leg: ordinal of its planned leg, from 1: of the flown leg where the bag has no plan, of the planned leg before a
+            flight off the plan. A transfer belongs to the leg that ends with it.
+        flight_id: flight of the leg; None where scans name none.
         proof: the event that proves it; None for a gap, which the bag passed without proof.
         last_custodian: code of the party that held the bag with proof before the point.
     """
@@ -62,6 +64,7 @@ class CustodyPoint:
     kind: CustodyPointKind
     airport: str
     leg: int
+    flight_id: int | None
     proof: EventColumns | None
     last_custodian: str | None
 

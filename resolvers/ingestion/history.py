@@ -1,13 +1,15 @@
 """Reads of bag histories: events, plans and the flights that they name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from integrations.records.events import Event
 from integrations.records.flights import FlightColumns, Leg
-from integrations.stores.postgres import events, flights
+from integrations.stores.postgres import events, flights, instructions
 from integrations.stores.postgres.manager import Reader
 from resolvers.rules.bag_state import sort_events
 from resolvers.rules.history import History
+from resolvers.rules.itinerary import merge_instructions, sort_instructions
 
 
 async def sightings_of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> dict[int, History]:
@@ -45,3 +47,25 @@ async def of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> d
     if off_plan:
         named.update(await flights.by_id(records, airline_id, sorted(off_plan)))
     return {bag_id: History(sort_events(by_bag[bag_id]), planned[bag_id], named) for bag_id in bag_ids}
+
+
+async def with_replaced_flights(
+    records: Reader, airline_id: int, histories: Mapping[int, History]
+) -> dict[int, History]:
+    """The histories with the flights that messages once planned; at most three statements for any number of bags."""
+    of_bags = await instructions.of_bags(records, airline_id, list(histories))
+    once = {
+        bag_id: merge_instructions(sort_instructions(of_bag)).once_planned
+        for bag_id, of_bag in of_bags.items()
+        if len({one.instruction.tag for one in of_bag}) > 1
+    }
+    if not once:
+        return dict(histories)
+    ids = await flights.ids_by_key(
+        records, airline_id, list({flight.key for named in once.values() for flight in named})
+    )
+    known = await flights.by_id(records, airline_id, sorted(ids.values()))
+    return {
+        bag_id: replace(one, replaced=[known[ids[flight.key]] for flight in once.get(bag_id, ())])
+        for bag_id, one in histories.items()
+    }

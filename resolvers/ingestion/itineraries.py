@@ -130,12 +130,11 @@ async def _write_legs(
     stored = await flights.planned_leg_rows(records, airline_id, list(merged))
     changed: dict[int, list[PlannedLegRow]] = {}
     for bag_id, one in merged.items():
-        tags = {leg.tag for leg in one.legs}
         legs = [(ids[leg.flight.key], leg.tag, leg.authorised) for leg in one.legs]
         legs += [
             (leg.flight_id, leg.tag, leg.authorised)
             for leg in stored[bag_id]
-            if leg.tag is not None and leg.tag not in tags
+            if leg.tag is not None and leg.tag not in one.tags
         ]
         new = [PlannedLegRow(bag_id, seq, *leg) for seq, leg in enumerate(legs, start=1)]
         if new != stored[bag_id]:

@@ -73,7 +73,9 @@ async def propose_reason(pir: PirUnit) -> None:
     airline_id = pir.context.airline_id
     times = await airports.connection_times(pir.records, airline_id)
     switch = await matches.tag_switch(pir.records, airline_id, pir.id)
-    journeys = await history.of_bags(pir.records, airline_id, ids)
+    journeys = await history.with_replaced_flights(
+        pir.records, airline_id, await history.of_bags(pir.records, airline_id, ids)
+    )
     proposals = (
         fault.propose(journeys[bag_id], times, final_destination=pir.values.destination, switch=switch)
         for bag_id in ids

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from typing import NamedTuple
 
 from integrations.records.events import SCANS, EventColumns, EventKind
-from integrations.records.flights import LegColumns
+from integrations.records.flights import FlightColumns, LegColumns
 from integrations.records.inventory import CustodyCompleteness, CustodyGap, PointCount
-from integrations.records.journeys import CustodyPoint, CustodyPointKind
+from integrations.records.journeys import CustodyPoint, CustodyPointKind, FlownLeg
 from resolvers.rules.bag_state import flown_legs
 
 
@@ -27,46 +29,117 @@ def completeness(of_bags: Mapping[int, Sequence[CustodyPoint]]) -> CustodyComple
     )
 
 
-def custody_points(events: Sequence[EventColumns], planned: Sequence[LegColumns]) -> list[CustodyPoint]:
+class _Leg(NamedTuple):
+    """A leg of the chain that a bag travelled or is to travel; ``seq`` is its ordinal in the plan."""
+
+    id: int
+    seq: int
+    origin: str
+    destination: str
+
+
+def custody_points(
+    events: Sequence[EventColumns], planned: Sequence[LegColumns], flights: Mapping[int, FlightColumns]
+) -> list[CustodyPoint]:
     """The custody points that a bag has reached or passed, in travel order (``docs/DOMAIN.md#rule-14``).
 
-    A point without proof is a gap. It is listed only once a later scan shows that the bag has passed it.
+    A point without proof is a gap. It is listed only once a later scan shows that the bag has passed it. A bag without
+    a plan has the points that its flown legs and scans imply (``docs/DOMAIN.md#rule-20``).
 
     Args:
         events: of the bag, in order.
         planned: its itinerary in travel order.
+        flights: the flights that events name, by id.
     """
-    planned = _as_travelled(events, planned)
     if not planned:
-        return []
-    scans = [(_progress(event, planned), event) for event in events if event.kind in SCANS]
+        return _unplanned_points(events, flown_legs(events, flights))
+    chain = _as_travelled(events, planned, flights)
+    scans = [(_progress(event, chain), event) for event in events if event.kind in SCANS]
     reached = max((progress for progress, _ in scans if progress is not None), default=-1.0)
     points = []
-    for position, kind, airport, leg in _points(planned):
-        proof = next((event for event in events if _proves(event, kind, airport, planned[leg - 1])), None)
+    for position, kind, airport, number in _points(chain):
+        leg = chain[number - 1]
+        proof = next((event for event in events if _proves(event, kind, airport, leg)), None)
         if proof is None and reached <= position:
             continue
         before = [
             event for progress, event in scans if progress is not None and progress < position and event.custodian
         ]
-        points.append(
-            CustodyPoint(kind, airport, planned[leg - 1].seq, proof, before[-1].custodian if before else None)
-        )
+        points.append(CustodyPoint(kind, airport, leg.seq, leg.id, proof, before[-1].custodian if before else None))
     return points
 
 
-def _as_travelled(events: Sequence[EventColumns], planned: Sequence[LegColumns]) -> list[LegColumns]:
-    """The plan without missed legs, which were not flown and which a later leg from the same airport replaces."""
-    by_id = {leg.id: leg for leg in planned}
-    flown_ids = {leg.flight.id for leg in flown_legs(events, by_id)}
-    return [
+def _as_travelled(
+    events: Sequence[EventColumns], planned: Sequence[LegColumns], flights: Mapping[int, FlightColumns]
+) -> list[_Leg]:
+    """The chain of legs that the bag travels (``docs/DOMAIN.md#rule-19``).
+
+    It has no missed legs, which were not flown and which a later leg from the same airport replaces. Flown legs off the
+    plan fill a gap between two planned legs: the bag went astray there, and a new itinerary begins where it was found.
+    """
+    flown = flown_legs(events, {**flights, **{leg.id: leg for leg in planned}})
+    flown_ids = {leg.flight.id for leg in flown}
+    kept = [
         leg
         for index, leg in enumerate(planned, start=1)
         if leg.id in flown_ids or all(later.origin != leg.origin for later in planned[index:])
     ]
+    off_plan = [leg.flight for leg in flown if leg.flight.id not in {leg.id for leg in planned}]
+    chain: list[_Leg] = []
+    for leg in kept:
+        while chain and chain[-1].destination != leg.origin:
+            last = chain[-1]
+            strayed = next((one for one in off_plan if one.origin == last.destination), None)
+            if strayed is None:
+                break
+            off_plan.remove(strayed)
+            chain.append(_Leg(strayed.id, last.seq, strayed.origin, strayed.destination))
+        chain.append(_Leg(leg.id, leg.seq, leg.origin, leg.destination))
+    return chain
 
 
-def _points(planned: Sequence[LegColumns]) -> list[tuple[int, CustodyPointKind, str, int]]:
+def _unplanned_points(events: Sequence[EventColumns], flown: Sequence[FlownLeg]) -> list[CustodyPoint]:
+    """The points of a bag that only scans know: loading where it was loaded, arrival where it was claimed."""
+    found: list[tuple[CustodyPointKind, str, int, int | None, EventColumns | None, EventColumns | None]] = []
+    first_id = flown[0].flight.id if flown else None
+    if accepted := _first(events, EventKind.ACCEPTED):
+        found.append((CustodyPointKind.ACCEPTANCE, accepted.airport, 1, first_id, accepted, accepted))
+    if not flown and (loaded := _first(events, EventKind.LOADED)) and _first(events, EventKind.OFFLOADED) is None:
+        found.append((CustodyPointKind.LOADING, loaded.airport, 1, loaded.flight_id, loaded, loaded))
+    for leg, following in zip_longest(flown, flown[1:]):
+        flight = leg.flight
+        found.append(
+            (CustodyPointKind.LOADING, flight.origin, leg.seq, flight.id, leg.loaded, leg.loaded or leg.arrived)
+        )
+        if following is not None and following.flight.origin == flight.destination:
+            taken_over = _first(events, EventKind.TRANSFER_IN, flight.destination)
+            by = taken_over or following.loaded or following.arrived
+            found.append((CustodyPointKind.TRANSFER, flight.destination, leg.seq, flight.id, taken_over, by))
+    if claimed := _first(events, EventKind.AT_CLAIM) or _first(events, EventKind.DELIVERED):
+        last = flown[-1] if flown else None
+        leg_seq, flight_id = (last.seq, last.flight.id) if last else (1, None)
+        found.append((CustodyPointKind.ARRIVAL, claimed.airport, leg_seq, flight_id, claimed, claimed))
+    return [
+        CustodyPoint(kind, airport, seq, flight_id, proof, _custodian_before(events, by))
+        for kind, airport, seq, flight_id, proof, by in found
+    ]
+
+
+def _first(events: Sequence[EventColumns], kind: EventKind, airport: str | None = None) -> EventColumns | None:
+    return next((one for one in events if one.kind == kind and airport in (None, one.airport)), None)
+
+
+def _custodian_before(events: Sequence[EventColumns], by: EventColumns | None) -> str | None:
+    """The last custodian before an event."""
+    custodian = None
+    for event in events:
+        if by is not None and event.id == by.id:
+            break
+        custodian = event.custodian or custodian
+    return custodian
+
+
+def _points(planned: Sequence[_Leg]) -> list[tuple[int, CustodyPointKind, str, int]]:
     """Position along the journey, kind, airport and leg number (from 1) of each custody point."""
     points = [(0, CustodyPointKind.ACCEPTANCE, planned[0].origin, 1)]
     for leg in range(1, len(planned) + 1):
@@ -76,7 +149,7 @@ def _points(planned: Sequence[LegColumns]) -> list[tuple[int, CustodyPointKind, 
     return points
 
 
-def _proves(event: EventColumns, kind: CustodyPointKind, airport: str, leg: LegColumns) -> bool:
+def _proves(event: EventColumns, kind: CustodyPointKind, airport: str, leg: _Leg) -> bool:
     if kind == CustodyPointKind.ACCEPTANCE:
         return event.kind == EventKind.ACCEPTED
     if kind == CustodyPointKind.LOADING:
@@ -87,7 +160,7 @@ def _proves(event: EventColumns, kind: CustodyPointKind, airport: str, leg: LegC
     return event.kind in (EventKind.AT_CLAIM, EventKind.DELIVERED)
 
 
-def _progress(event: EventColumns, planned: Sequence[LegColumns]) -> float | None:
+def _progress(event: EventColumns, planned: Sequence[_Leg]) -> float | None:
     """Position along the journey that a scan shows, in positions of ``_points``; None if it shows none."""
     if event.kind == EventKind.ACCEPTED:
         return 0

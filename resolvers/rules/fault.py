@@ -15,7 +15,7 @@ from typing import Any
 
 from integrations.records.airports import ConnectionTime
 from integrations.records.events import SCANS, EventColumns, EventKind
-from integrations.records.flights import FlightColumns, LegColumns
+from integrations.records.flights import FlightColumns
 from resolvers.rules.bag_state import flown_legs
 from resolvers.rules.history import History
 from resolvers.rules.transfers import minimum_of
@@ -125,7 +125,7 @@ def _wrong_aircraft(history: History) -> Proposal | None:
         planned = _planned_from(history, flight.origin) if flight else None
         if flight is None or planned is None or _is_planned(history, flight) or _not_flown(history, loading):
             continue
-        destinations = {leg.destination for leg in history.planned}
+        destinations = {leg.destination for leg in history.once_planned}
         if flight.actual_departure is not None and flight.destination not in destinations:
             evidence = (
                 _flight(FactName.PLANNED_FLIGHT, planned, planned.actual_departure),
@@ -143,7 +143,7 @@ def _not_offloaded(history: History) -> Proposal | None:
         if flight is None or _is_planned(history, flight):
             continue
         station = flight.origin
-        planned = next((leg for leg in history.planned if leg.destination == station), None)
+        planned = next((leg for leg in history.once_planned if leg.destination == station), None)
         loading = _loading(history, planned) if planned else None
         if planned is None or loading is None or any(one.airport == station for one in _scans(history)):
             continue
@@ -163,7 +163,7 @@ def _not_offloaded(history: History) -> Proposal | None:
 def _offloaded_on_the_way(history: History) -> Proposal | None:
     """32: arrived from a planned flight at neither end of it, although the flight reached its destination."""
     for arrival in _of_the_first_journey(history, EventKind.ARRIVED):
-        leg = next((one for one in history.planned if one.id == arrival.flight_id), None)
+        leg = next((one for one in history.once_planned if one.id == arrival.flight_id), None)
         if leg is None or arrival.airport in (leg.origin, leg.destination):
             continue
         if leg.actual_arrival is not None and leg.status == "ARRIVED":
@@ -175,8 +175,8 @@ def _offloaded_on_the_way(history: History) -> Proposal | None:
 def _missed_flight(history: History, connection_times: Sequence[ConnectionTime]) -> Proposal | None:
     """The first planned flight that left without the bag: 21 at the origin, 52, 53, 55 or 56 at a transfer."""
     flown_ids = {leg.flight.id for leg in flown_legs(history.events, history.flights)}
-    inbound: LegColumns | None = None
-    for leg in history.planned:
+    inbound: FlightColumns | None = None
+    for leg in history.once_planned:
         if leg.id in flown_ids:
             inbound = leg
             continue
@@ -191,7 +191,7 @@ def _missed_flight(history: History, connection_times: Sequence[ConnectionTime])
     return None
 
 
-def _left_at_origin(history: History, leg: LegColumns, proof: EventColumns) -> Proposal | None:
+def _left_at_origin(history: History, leg: FlightColumns, proof: EventColumns) -> Proposal | None:
     """21: accepted in time at the origin, under the tag of the plan, and left behind by the first flight."""
     accepted = next((one for one in history.events if one.kind == EventKind.ACCEPTED), None)
     if accepted is None or accepted.airport != leg.origin or leg.actual_departure is None:
@@ -203,7 +203,7 @@ def _left_at_origin(history: History, leg: LegColumns, proof: EventColumns) -> P
 
 
 def _missed_connection(
-    inbound: LegColumns, outbound: LegColumns, proof: EventColumns, connection_times: Sequence[ConnectionTime]
+    inbound: FlightColumns, outbound: FlightColumns, proof: EventColumns, connection_times: Sequence[ConnectionTime]
 ) -> Proposal | None:
     arrived_at, departed_at = inbound.actual_arrival, outbound.actual_departure
     minimum = minimum_of(connection_times, outbound.origin, inbound.carrier, outbound.carrier)
@@ -229,26 +229,26 @@ def _missed_connection(
 
 def _checked_short(history: History, final_destination: str | None) -> Proposal | None:
     """12: flew its whole plan, which ends before the passenger's journey does."""
-    if final_destination is None or not history.planned:
+    if final_destination is None or not history.once_planned:
         return None
-    end = history.planned[-1].destination
+    end = history.once_planned[-1].destination
     journey = flown_legs(history.events, history.flights)
-    if not {leg.id for leg in history.planned} <= {leg.flight.id for leg in journey}:
+    if not {leg.id for leg in history.once_planned} <= {leg.flight.id for leg in journey}:
         return None
     arrived = journey[-1].arrived
-    through = {leg.origin for leg in history.planned} | {leg.destination for leg in history.planned}
+    through = {leg.origin for leg in history.once_planned} | {leg.destination for leg in history.once_planned}
     handed_over = any(event.kind == EventKind.DELIVERED for event in history.events)
     if arrived is None or arrived.airport != end or final_destination in through or handed_over:
         return None
     evidence = (
-        *(_flight(FactName.PLANNED_FLIGHT, leg, leg.actual_arrival) for leg in history.planned),
+        *(_flight(FactName.PLANNED_FLIGHT, leg, leg.actual_arrival) for leg in history.once_planned),
         _scan(arrived),
         Fact(FactName.FINAL_DESTINATION, final_destination),
     )
-    return Proposal("12", history.planned[0].origin, evidence)
+    return Proposal("12", history.once_planned[0].origin, evidence)
 
 
-def _proof_of_staying(history: History, leg: LegColumns) -> EventColumns | None:
+def _proof_of_staying(history: History, leg: FlightColumns) -> EventColumns | None:
     """The event that proves that the bag was still at the origin when its flight left; None without one.
 
     An offload is no proof, since its cause is unknown. A bag that is next seen elsewhere may have flown unscanned.
@@ -268,7 +268,7 @@ def _proof_of_staying(history: History, leg: LegColumns) -> EventColumns | None:
     return next(reports, after[0] if after else None)
 
 
-def _offloaded(event: EventColumns, leg: LegColumns) -> bool:
+def _offloaded(event: EventColumns, leg: FlightColumns) -> bool:
     if event.kind != EventKind.OFFLOADED:
         return False
     return event.airport == leg.origin if event.flight_id is None else event.flight_id == leg.id
@@ -285,15 +285,15 @@ def _of_the_first_journey(history: History, kind: EventKind) -> list[EventColumn
     return [event for event in first if event.kind == kind]
 
 
-def _planned_from(history: History, station: str) -> LegColumns | None:
-    return next((leg for leg in history.planned if leg.origin == station), None)
+def _planned_from(history: History, station: str) -> FlightColumns | None:
+    return next((leg for leg in history.once_planned if leg.origin == station), None)
 
 
 def _is_planned(history: History, flight: FlightColumns) -> bool:
-    return any(leg.id == flight.id for leg in history.planned)
+    return any(leg.id == flight.id for leg in history.once_planned)
 
 
-def _loading(history: History, leg: LegColumns) -> EventColumns | None:
+def _loading(history: History, leg: FlightColumns) -> EventColumns | None:
     return next((one.loaded for one in flown_legs(history.events, history.flights) if one.flight.id == leg.id), None)
 
 

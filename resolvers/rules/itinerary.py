@@ -7,7 +7,7 @@ decide about the flight that leaves from it, so that a transfer station which re
 itinerary and nothing else.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from operator import itemgetter
@@ -54,7 +54,9 @@ class MergedInstructions:
 
     Args:
         tag: the tag at check-in; the rush tag if no other is known.
+        tags: all tags of the instructions.
         legs: planned flights in travel order.
+        once_planned: flights of the itineraries of all tags, in travel order; also those that another tag replaced.
         authorised: whether the bag may be loaded, by the last message that says so; None if none does.
         deleted: whether the last instruction was a deletion.
         surname: as written in the messages; None if no message names the passenger. So are ``given_names`` and
@@ -64,7 +66,9 @@ class MergedInstructions:
     """
 
     tag: str
+    tags: Set[str]
     legs: Sequence[InstructedLeg]
+    once_planned: Sequence[NamedFlight]
     authorised: bool | None
     deleted: bool
     priority: bool
@@ -213,9 +217,12 @@ def merge_instructions(instructions: Sequence[Instruction]) -> MergedInstruction
     named = [instruction for instruction in by_time if instruction.surname is not None]
     locators = [instruction.locator for instruction in by_time if instruction.locator]
     weights = [weight for instruction in by_time if (weight := _weight_kg(instruction)) is not None]
+    of_tags = [_legs_of_tag(tag, by_tag[tag]) for tag in tags]
     return MergedInstructions(
         tag=tags[0] if tags else instructions[0].tag,
-        legs=[leg for tag in tags for leg in _legs_of_tag(tag, by_tag[tag])],
+        tags=by_tag.keys(),
+        legs=_one_chain(of_tags),
+        once_planned=[leg.flight for legs in of_tags for leg in legs],
         authorised=merge.authorised,
         deleted=merge.deleted,
         priority=any(PRIORITY in (instruction.exceptions or ()) for instruction in by_time),
@@ -239,27 +246,90 @@ def _weight_kg(instruction: Instruction) -> float | None:
 
 
 def _legs_of_tag(tag: str, instructions: Sequence[Instruction]) -> list[InstructedLeg]:
-    """The flights of one tag in travel order."""
+    """The flights of one tag in travel order; ``instructions`` are in order of time, one for each station."""
     by_origin: dict[str, InstructedLeg] = {}
-    starts: set[str] = set()
+    starts: dict[str, int] = {}
     # What a station says about flights from other stations counts less than what those stations say themselves.
-    for instruction in instructions:
+    for order, instruction in enumerate(instructions):
         for flight in (instruction.inbound, *(instruction.onward or ())):
-            if flight is not None:
+            if flight is not None and flight.origin != flight.destination:
                 by_origin[flight.origin] = InstructedLeg(flight, tag, None)
-        if instruction.inbound is not None:
-            starts.add(instruction.inbound.origin)
-    for instruction in instructions:
-        if (flight := instruction.outbound) is not None:
+        if (inbound := instruction.inbound) is not None:
+            starts[inbound.origin] = order
+    for order, instruction in enumerate(instructions):
+        flight = instruction.outbound
+        if flight is not None and flight.origin != flight.destination:
             by_origin[flight.origin] = InstructedLeg(flight, tag, instruction.authorised)
-            starts.add(flight.origin)
+            starts[flight.origin] = max(order, starts.get(flight.origin, 0))
+    return _chained(by_origin, starts)
+
+
+def _chained(by_origin: dict[str, InstructedLeg], starts: Mapping[str, int]) -> list[InstructedLeg]:
+    """Legs as one chain.
+
+    Args:
+        by_origin: the leg from each station; emptied.
+        starts: stations whose own messages, or those of the next station, name their flight, each with the place of the
+            newest of these messages in the order of time.
+    """
+    known = {start: order for start, order in starts.items() if start in by_origin}
     destinations = {leg.flight.destination for leg in by_origin.values()}
-    dates = {origin: by_origin[origin].flight.departure_date for origin in starts}
-    legs: list[InstructedLeg] = []
-    for start in sorted(starts - destinations or starts, key=lambda start: (dates[start], start)):
-        origin = start
+    chains: list[tuple[int, list[InstructedLeg]]] = []
+    dates = {start: by_origin[start].flight.departure_date for start in known}
+    for start in sorted(known.keys() - destinations or known, key=lambda start: (dates[start], known[start], start)):
+        origin, newest, legs = start, 0, list[InstructedLeg]()
         while origin in by_origin:
-            leg = by_origin.pop(origin)
-            legs.append(leg)
-            origin = leg.flight.destination
+            newest = max(newest, known.get(origin, 0))
+            _append(legs, by_origin.pop(origin))
+            origin = legs[-1].flight.destination
+        if legs:
+            chains.append((newest, legs))
+    if len(chains) == 1:
+        return chains[0][1]
+    apart = {legs[-1].flight.destination for _, legs in chains}
+    if len(apart) < len(chains):  # two ways to one place: the newest counts
+        chains.sort(key=itemgetter(0))
+    return _one_chain([legs for _, legs in chains])
+
+
+def _append(legs: list[InstructedLeg], leg: InstructedLeg) -> None:
+    """Adds a leg to a chain; a flight that the itinerary names twice is one leg (``docs/DOMAIN.md#rule-5``)."""
+    if legs:
+        last, new = legs[-1].flight, leg.flight
+        same = (last.carrier, last.number, last.suffix, last.departure_date) == (
+            new.carrier,
+            new.number,
+            new.suffix,
+            new.departure_date,
+        )
+        if same and last.origin != new.destination:
+            legs[-1] = replace(legs[-1], flight=replace(last, destination=new.destination))
+            return
+    legs.append(leg)
+
+
+def _one_chain(itineraries: Sequence[list[InstructedLeg]]) -> list[InstructedLeg]:
+    """The legs of successive itineraries of one bag, each of which replaces the rest of those before."""
+    legs: list[InstructedLeg] = []
+    for new in itineraries:
+        legs = _rerouted(legs, new)
     return legs
+
+
+def _rerouted(legs: list[InstructedLeg], new: list[InstructedLeg]) -> list[InstructedLeg]:
+    """One chain of the legs up to the station where new ones begin, then the new ones (``docs/DOMAIN.md#rule-19``).
+
+    Where that station is off the itinerary, the legs are kept up to the first that leads where the new ones lead.
+    """
+    if not new or not legs:
+        return legs or new
+    first = new[0].flight
+    for index in reversed(range(len(legs))):
+        last = legs[index].flight
+        if last.destination == first.origin and last.departure_date <= first.departure_date:
+            return legs[: index + 1] + new
+    reached = {leg.flight.destination for leg in new}
+    for index, leg in enumerate(legs):
+        if leg.flight.origin == first.origin or leg.flight.destination in reached:
+            return legs[:index] + new
+    return legs + new

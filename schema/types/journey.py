@@ -33,8 +33,8 @@ class CustodyPoint:
     kind: CustodyPointKind = strawberry.field(description="Kind of custody point.")
     airport: str = strawberry.field(description="IATA code of the airport.")
     leg: int = strawberry.field(
-        description="Position of the planned leg that the point belongs to, from 1. A transfer belongs to the leg "
-        "that it ends."
+        description="Position of the planned leg that the point belongs to, from 1; of the flown leg for a bag without "
+        "a plan. A transfer belongs to the leg that it ends."
     )
     proved: bool = strawberry.field(description="Whether an event proves the point; if not, the point is a gap.")
     proof: BagEvent | None = strawberry.field(description="Event that proves the point; null for a gap.")

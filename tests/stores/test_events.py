@@ -305,10 +305,11 @@ def _scan(airline: Builder, kind: str, airport: str, minutes: int, flight: str |
 
 
 def _journey(events: Any, legs: Any, planned: Any) -> Any:
+    flights = {leg.flight.id: leg.flight for leg in legs}
     return (
         [event.id for event in events],
         [(leg.seq, leg.flight.id, leg.loaded and leg.loaded.id, leg.arrived and leg.arrived.id) for leg in legs],
-        [(point.kind, point.leg, point.proved) for point in custody_points(events, planned)],
+        [(point.kind, point.leg, point.proved) for point in custody_points(events, planned, flights)],
     )
 
 

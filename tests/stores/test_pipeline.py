@@ -137,7 +137,6 @@ async def test_the_samples_become_bags_with_plan_passenger_and_state(airline: Bu
     assert [event[1] for event in first["events"]] == ["ACCEPTED", "EXPECTED", "TRANSFER_IN", "SORTED", "LOADED"]
     assert [leg[1:] for leg in second["legs"]] == [
         [335, "0230456782", True],
-        [758, "0230456782", False],
         [702, "2230000457", True],
     ]
     assert (second["state"], second["authorised"], second["flight"]) == ("LOADED", True, 702)

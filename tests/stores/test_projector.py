@@ -118,7 +118,7 @@ async def test_the_graph_equals_the_records(world: World, name: str) -> None:
         leg.flight.id for leg in flown_legs(known.events, known.flights)
     ]
     assert [point.proved for point in journey.points] == [
-        point.proved for point in custody_points(known.events, known.planned)
+        point.proved for point in custody_points(known.events, known.planned, known.flights)
     ]
 
 

@@ -17,12 +17,13 @@ from resolvers.rules.bag_state import flown_legs, sort_events, status_of
 from resolvers.rules.custody import custody_points
 
 DAY = datetime(2025, 7, 1, tzinfo=UTC)
-MIA_PTY, PTY_GRU, PTY_BOG, RUSH_GRU = 335, 758, 411, 702
+MIA_PTY, PTY_GRU, PTY_BOG, RUSH_GRU, BOG_GRU = 335, 758, 411, 702, 89
 AIRPORTS = {
     MIA_PTY: ("MIA", "PTY", 12),
     PTY_GRU: ("PTY", "GRU", 16),
     PTY_BOG: ("PTY", "BOG", 18),
     RUSH_GRU: ("PTY", "GRU", 40),
+    BOG_GRU: ("BOG", "GRU", 42),
 }
 ACCEPTANCE, LOADING, TRANSFER, ARRIVAL = CustodyPointKind
 
@@ -214,7 +215,7 @@ def test_a_bag_loaded_again_flies() -> None:
 
 
 def points(*events: GraphEvent, planned: Sequence[int] = (MIA_PTY, PTY_GRU)) -> list[tuple[Any, ...]]:
-    found = custody_points(sort_events(events), plan(*planned))
+    found = custody_points(sort_events(events), plan(*planned), flights())
     return [(point.kind, point.airport, point.leg, point.proved) for point in found]
 
 
@@ -263,8 +264,55 @@ def test_word_about_a_bag_shows_no_gap() -> None:
     assert points(event("DELAYED", "GRU", 20), event("NOT_SEEN", "PTY", 16, PTY_GRU)) == []
 
 
-def test_a_bag_without_a_plan_has_no_points() -> None:
-    assert points(event("ACCEPTED", "MIA", 10), planned=[]) == []
+@pytest.mark.parametrize(
+    ("scans", "expected"),
+    [
+        ([("EXPECTED", "MIA", 9)], []),
+        ([("ACCEPTED", "MIA", 10)], [(ACCEPTANCE, "MIA", 1, True)]),
+        ([("LOADED", "PTY", 16)], [(LOADING, "PTY", 1, True)]),
+        ([("LOADED", "PTY", 16), ("OFFLOADED", "PTY", 17)], []),
+        ([("AT_CLAIM", "GRU", 24)], [(ARRIVAL, "GRU", 1, True)]),
+        (
+            [("LOADED", "MIA", 11, MIA_PTY), ("ARRIVED", "PTY", 15, MIA_PTY)],
+            [(LOADING, "MIA", 1, True)],
+        ),
+        (
+            [("ARRIVED", "PTY", 15, MIA_PTY), ("LOADED", "PTY", 16, PTY_GRU), ("DELIVERED", "GRU", 25)],
+            [
+                (LOADING, "MIA", 1, False),
+                (TRANSFER, "PTY", 1, False),
+                (LOADING, "PTY", 2, True),
+                (ARRIVAL, "GRU", 2, True),
+            ],
+        ),
+        (
+            [("LOADED", "MIA", 11, MIA_PTY), ("TRANSFER_IN", "PTY", 15), ("LOADED", "PTY", 16, PTY_BOG)],
+            [(LOADING, "MIA", 1, True), (TRANSFER, "PTY", 1, True), (LOADING, "PTY", 2, True)],
+        ),
+        ([("LOADED", "PTY", 15, PTY_GRU), ("OFFLOADED", "PTY", 16, PTY_GRU)], []),
+    ],
+)
+def test_a_bag_without_a_plan_has_the_points_that_its_scans_imply(scans: list[Any], expected: list[Any]) -> None:
+    """``docs/DOMAIN.md#rule-20``."""
+    assert points(*(event(*scan) for scan in scans), planned=[]) == expected
+
+
+def test_the_chain_of_a_bag_that_went_astray_has_the_flight_it_took() -> None:
+    """``docs/DOMAIN.md#rule-19``: the new itinerary begins where the bag was found."""
+    scans = [
+        event("LOADED", "MIA", 11, MIA_PTY),
+        event("LOADED", "PTY", 17, PTY_BOG),
+        event("LOADED", "BOG", 42, BOG_GRU),
+        event("AT_CLAIM", "GRU", 50),
+    ]
+    assert points(*scans, planned=[MIA_PTY, BOG_GRU])[1:] == [
+        (LOADING, "MIA", 1, True),
+        (TRANSFER, "PTY", 1, False),
+        (LOADING, "PTY", 1, True),
+        (TRANSFER, "BOG", 1, False),
+        (LOADING, "BOG", 2, True),
+        (ARRIVAL, "GRU", 2, True),
+    ]
 
 
 def test_a_loading_without_a_flight_counts_where_the_leg_begins() -> None:
@@ -292,7 +340,7 @@ def test_a_missed_flight_that_a_rush_flight_replaces_is_no_gap() -> None:
         event("AT_CLAIM", "GRU", 48),
     ]
 
-    points = custody_points(sort_events(events), planned)
+    points = custody_points(sort_events(events), planned, flights())
 
     assert [(point.kind, point.leg, point.proved) for point in points] == [
         (ACCEPTANCE, 1, True),
@@ -309,7 +357,9 @@ def test_a_gap_names_the_last_custodian() -> None:
         event("SORTED", "MIA", 10.5, custodian="HANDLER"),
         event("ARRIVED", "PTY", 15, MIA_PTY, custodian="OTHER"),
     )
-    gap = next(point for point in custody_points(sort_events(events), plan(MIA_PTY, PTY_GRU)) if not point.proved)
+    gap = next(
+        point for point in custody_points(sort_events(events), plan(MIA_PTY, PTY_GRU), flights()) if not point.proved
+    )
     assert (gap.kind, gap.last_custodian, gap.proof) == (LOADING, "HANDLER", None)
 
 
@@ -338,12 +388,14 @@ def test_the_order_of_arrival_never_matters(data: Any, events: list[GraphEvent],
     one, other = sort_events(events), sort_events(shuffled)
     assert status_of(one, planned, known, at(0)) == status_of(other, planned, known, at(0))
     assert flown_legs(one, known) == flown_legs(other, known)
-    assert custody_points(one, planned) == custody_points(other, planned)
+    assert custody_points(one, planned, flights()) == custody_points(other, planned, flights())
 
 
 @given(histories)
 def test_proof_is_listed_in_travel_order_each_point_once(events: list[GraphEvent]) -> None:
-    found = [(point.leg, point.kind) for point in custody_points(sort_events(events), plan(MIA_PTY, PTY_GRU))]
+    found = [
+        (point.leg, point.kind) for point in custody_points(sort_events(events), plan(MIA_PTY, PTY_GRU), flights())
+    ]
     order = [(1, ACCEPTANCE), (1, LOADING), (1, TRANSFER), (2, LOADING), (2, ARRIVAL)]
     assert found == [point for point in order if point in found]
 
@@ -353,9 +405,12 @@ def test_what_is_proved_stays_proved_and_what_was_passed_stays_passed(
     events: list[GraphEvent], another: GraphEvent
 ) -> None:
     planned = plan(MIA_PTY, PTY_GRU)
-    before = {(point.leg, point.kind): point.proved for point in custody_points(sort_events(events), planned)}
+    before = {
+        (point.leg, point.kind): point.proved for point in custody_points(sort_events(events), planned, flights())
+    }
     after = {
-        (point.leg, point.kind): point.proved for point in custody_points(sort_events([*events, another]), planned)
+        (point.leg, point.kind): point.proved
+        for point in custody_points(sort_events([*events, another]), planned, flights())
     }
     assert before.keys() <= after.keys()
     assert all(after[point] for point, proved in before.items() if proved)

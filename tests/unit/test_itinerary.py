@@ -1,0 +1,161 @@
+"""Itinerary of a bag, merged from its messages: order, chains, flights that are named twice."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import permutations
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from integrations.records.instructions import (
+    BagInstruction,
+    Instruction,
+    InstructionAction,
+    MessageKind,
+    NamedFlight,
+    Receipt,
+    Source,
+)
+from resolvers.rules.itinerary import add_receipts, merge_instructions, sort_instructions
+
+NOON = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
+TAG, RUSH = "0230771001", "2230771001"
+
+
+def flight(text: str) -> NamedFlight:
+    """Reads ``CM758 PTY-GRU`` with an optional day of December, such as ``CM758 PTY-GRU 2``; the first otherwise."""
+    designator, route, *day = text.split()
+    origin, destination = route.split("-")
+    return NamedFlight(designator[:2], int(designator[2:]), "", date(2026, 12, int(*day or [1])), origin, destination)
+
+
+def said(station: str, *onward: str, minute: int = 0, inbound: str = "", tag: str = TAG, **more: Any) -> Instruction:
+    """A BSM of a station: outbound and onward flights."""
+    named = [flight(text) for text in onward]
+    values: dict[str, Any] = {
+        "kind": MessageKind.BSM,
+        "change": InstructionAction.NEW,
+        "at": NOON + timedelta(minutes=minute),
+        "source": Source.LOCAL,
+        "outbound": named[0] if named else None,
+        "onward": tuple(named[1:]),
+        "inbound": flight(inbound) if inbound else None,
+    }
+    return Instruction(tag=tag, airport=station, **values | more)
+
+
+def received(*instructions: Instruction) -> list[BagInstruction]:
+    return [BagInstruction(1, UUID(int=n), one, Receipt(NOON, n)) for n, one in enumerate(instructions, start=1)]
+
+
+def legs(*instructions: Instruction) -> list[str]:
+    """The planned legs, the same in any order of arrival."""
+    found = {
+        tuple(
+            f"{leg.flight.carrier}{leg.flight.number} {leg.flight.origin}-{leg.flight.destination}"
+            for leg in merge_instructions(sort_instructions(order)).legs
+        )
+        for order in permutations(received(*instructions))
+    }
+    assert len(found) == 1
+    return list(found.pop())
+
+
+MIA_GRU = said("MIA", "CM335 MIA-PTY", "CM758 PTY-GRU")
+
+
+@pytest.mark.parametrize(
+    ("instructions", "expected"),
+    [
+        ([said("PTY", "CM758 PTY-GRU", "CM758 GRU-GRU")], ["CM758 PTY-GRU"]),
+        ([said("PTY", "CM758 PTY-PTY")], []),
+        ([said("PTY", "CM758 PTY-GRU", inbound="CM335 PTY-PTY")], ["CM758 PTY-GRU"]),
+        ([said("PTY", "CM123 PTY-BOG", "CM123 BOG-LIM")], ["CM123 PTY-LIM"]),
+        ([said("PTY", "CM123 PTY-BOG", inbound="CM123 MIA-PTY")], ["CM123 MIA-BOG"]),
+        ([said("PTY", "CM123 PTY-BOG", "CM123 BOG-LIM 2")], ["CM123 PTY-BOG", "CM123 BOG-LIM"]),
+        ([said("PTY", "CM123 PTY-BOG", "CM123 BOG-PTY")], ["CM123 PTY-BOG", "CM123 BOG-PTY"]),
+        ([said("PTY", "CM123 PTY-BOG", "CM123 BOG-BOG", "CM9 BOG-LIM")], ["CM123 PTY-BOG", "CM9 BOG-LIM"]),
+    ],
+)
+def test_a_flight_named_twice_is_one_leg_and_no_leg_goes_to_its_own_airport(
+    instructions: list[Instruction], expected: list[str]
+) -> None:
+    """``docs/DOMAIN.md#rule-5``."""
+    assert legs(*instructions) == expected
+
+
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        (["CM702 PTY-GRU 2"], ["CM335 MIA-PTY", "CM702 PTY-GRU"]),
+        (["CM411 PTY-BOG 2", "CM89 BOG-GRU 2"], ["CM335 MIA-PTY", "CM411 PTY-BOG", "CM89 BOG-GRU"]),
+        (["CM337 MIA-PTY 2", "CM702 PTY-GRU 2"], ["CM337 MIA-PTY", "CM702 PTY-GRU"]),
+        (["LA8 MIA-GRU 2"], ["LA8 MIA-GRU"]),
+        (["CM89 BOG-GRU 2"], ["CM335 MIA-PTY", "CM89 BOG-GRU"]),
+        (["CM759 GRU-PTY 2", "CM334 PTY-MIA 2"], ["CM335 MIA-PTY", "CM758 PTY-GRU", "CM759 GRU-PTY", "CM334 PTY-MIA"]),
+        (["AA1 LIM-SCL 2"], ["CM335 MIA-PTY", "CM758 PTY-GRU", "AA1 LIM-SCL"]),
+    ],
+)
+def test_a_rush_itinerary_replaces_what_was_planned_beyond_its_station(new: list[str], expected: list[str]) -> None:
+    """``docs/DOMAIN.md#rule-19``."""
+    rush = said(new[0].split()[1][:3], *new, minute=60, tag=RUSH, exceptions=("RUSH",), original_tag=TAG)
+    assert legs(MIA_GRU, rush) == expected
+    once = merge_instructions(sort_instructions(received(MIA_GRU, rush))).once_planned
+    assert [one.number for one in once[:2]] == [335, 758]
+
+
+@pytest.mark.parametrize(
+    ("instructions", "expected"),
+    [
+        (
+            [MIA_GRU, said("PTY", "CM411 PTY-BOG", "CM89 BOG-GRU", minute=9)],
+            ["CM335 MIA-PTY", "CM411 PTY-BOG", "CM89 BOG-GRU"],
+        ),
+        (
+            [
+                said("PTY", "CM758 PTY-GRU", inbound="CM335 MIA-PTY"),
+                said("MIA", "AV1 MIA-BOG", "AV2 BOG-GRU", minute=9),
+            ],
+            ["AV1 MIA-BOG", "AV2 BOG-GRU"],
+        ),
+        (
+            [
+                said("MIA", "CM335 MIA-PTY", "CM758 PTY-GRU", "G31 GRU-EZE"),
+                said("GRU", "G31 GRU-EZE", minute=1),
+                said("PTY", "CM5 PTY-EZE", minute=9),
+            ],
+            ["CM335 MIA-PTY", "CM5 PTY-EZE"],
+        ),
+        ([said("MIA", "CM335 MIA-PTY"), said("GRU", "G31 GRU-EZE", minute=1)], ["CM335 MIA-PTY", "G31 GRU-EZE"]),
+        ([MIA_GRU, said("BOG", "AV2 BOG-GRU 2", minute=99)], ["CM335 MIA-PTY", "AV2 BOG-GRU"]),
+    ],
+)
+def test_a_rebooked_itinerary_is_one_chain(instructions: list[Instruction], expected: list[str]) -> None:
+    """``docs/DOMAIN.md#rule-19``."""
+    assert legs(*instructions) == expected
+
+
+def test_of_instructions_that_nothing_orders_the_one_that_withholds_counts() -> None:
+    """``docs/DOMAIN.md#rule-15``: whatever their digests."""
+    for first, second in permutations((True, False)):
+        both = [said("PTY", "CM758 PTY-GRU", authorised=authorised) for authorised in (first, second)]
+        same = [one._replace(received=Receipt(NOON, 1)) for one in received(*both)]
+        assert merge_instructions(sort_instructions(same)).authorised is False
+
+
+def test_receipts_give_the_same_order_however_they_arrive() -> None:
+    """``docs/DOMAIN.md#rule-3``."""
+    added = said("PTY", "CM758 PTY-GRU", assumed=True)
+    deleted = said("PTY", "CM758 PTY-GRU", assumed=True, change=InstructionAction.DEL)
+    texts = {"A": (UUID(int=1), added), "D": (UUID(int=2), deleted)}
+    for log, state in {"ADA": False, "ADAD": True, "AAD": True, "ADDA": False, "DA": False, "ADAA": False}.items():
+        log_receipts = [
+            BagInstruction(1, *texts[letter], Receipt(NOON + timedelta(minutes=minute), 1))
+            for minute, letter in enumerate(log)
+        ]
+        for order in permutations(log_receipts):
+            stored: list[BagInstruction] = []
+            for one in order:
+                stored = list(add_receipts(stored, [one]).instructions)
+            assert len(stored) == len(set(log))
+            assert merge_instructions(sort_instructions(stored)).deleted is state, log
