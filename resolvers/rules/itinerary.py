@@ -7,9 +7,10 @@ decide about the flight that leaves from it, so that a transfer station which re
 itinerary and nothing else.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from itertools import pairwise
 from operator import itemgetter
 from typing import NamedTuple
 from uuid import UUID
@@ -56,7 +57,7 @@ class MergedInstructions:
         tag: the tag at check-in; the rush tag if no other is known.
         tags: all tags of the instructions.
         legs: planned flights in travel order.
-        once_planned: flights of the itineraries of all tags, in travel order; also those that another tag replaced.
+        itineraries: the legs of each tag in travel order, also those that another tag replaced.
         authorised: whether the bag may be loaded, by the last message that says so; None if none does.
         deleted: whether the last instruction was a deletion.
         surname: as written in the messages; None if no message names the passenger. So are ``given_names`` and
@@ -68,7 +69,7 @@ class MergedInstructions:
     tag: str
     tags: Set[str]
     legs: Sequence[InstructedLeg]
-    once_planned: Sequence[NamedFlight]
+    itineraries: Sequence[Sequence[InstructedLeg]]
     authorised: bool | None
     deleted: bool
     priority: bool
@@ -77,6 +78,11 @@ class MergedInstructions:
     locator: str | None
     known_at: datetime
     weight_kg: float | None
+
+    @property
+    def once_planned(self) -> list[NamedFlight]:
+        """The flights of all tags in travel order, also those that another tag replaced."""
+        return [leg.flight for legs in self.itineraries for leg in legs]
 
 
 @dataclass(slots=True)
@@ -170,24 +176,36 @@ def sort_instructions(of_bag: Sequence[BagInstruction]) -> list[Instruction]:
     """
     if len(of_bag) == 1 and not of_bag[0].instruction.assumed:
         return [of_bag[0].instruction]
-    of_bsm = {
-        (one.instruction.tag, one.instruction.airport) for one in of_bag if one.instruction.kind == MessageKind.BSM
-    }
-    in_order = []
+    lesser = _lesser(of_bag)
+    timed = []
     for one in of_bag:
         instruction, received = one.instruction, one.received
+        counts_more = True
+        if lesser and one in lesser:
+            if instruction.change == InstructionAction.DEL:
+                continue
+            counts_more = False
+        at = instruction.at
         if instruction.assumed:
             if one.repeated and _is_separated(received, one.repeated, one, of_bag):
                 received = one.repeated
-            instruction = replace(instruction, at=received.at)
-        counts_less = instruction.kind == MessageKind.BTM and (instruction.tag, instruction.airport) in of_bsm
-        if counts_less and instruction.change == InstructionAction.DEL:
-            continue
-        minute = instruction.at.replace(second=0, microsecond=0)
-        key = not counts_less, minute, received, *_last_resort(instruction), one.message_id, instruction.tag
-        in_order.append((key, instruction))
-    in_order.sort(key=itemgetter(0))
-    return [instruction for _, instruction in in_order]
+            instruction, at = replace(instruction, at=received.at), received.at.replace(second=0, microsecond=0)
+        timed.append(((counts_more, at, received), one.message_id, instruction))
+    timed.sort(key=itemgetter(0))
+    if any(one[0] == following[0] for one, following in pairwise(timed)):
+        timed.sort(key=lambda one: (one[0], *_last_resort(one[2]), one[1], one[2].tag))
+    return [instruction for _, _, instruction in timed]
+
+
+def _lesser(of_bag: Sequence[BagInstruction]) -> list[BagInstruction]:
+    """The BTMs of stations of which there is a BSM."""
+    btms = [one for one in of_bag if one.instruction.kind is MessageKind.BTM]
+    if not btms:
+        return btms
+    of_bsm = {
+        (one.instruction.tag, one.instruction.airport) for one in of_bag if one.instruction.kind is MessageKind.BSM
+    }
+    return [one for one in btms if (one.instruction.tag, one.instruction.airport) in of_bsm]
 
 
 def _last_resort(instruction: Instruction) -> tuple[bool, int]:
@@ -221,8 +239,8 @@ def merge_instructions(instructions: Sequence[Instruction]) -> MergedInstruction
     return MergedInstructions(
         tag=tags[0] if tags else instructions[0].tag,
         tags=by_tag.keys(),
-        legs=_one_chain(of_tags),
-        once_planned=[leg.flight for legs in of_tags for leg in legs],
+        legs=of_tags[0] if len(of_tags) == 1 else _one_chain(of_tags),
+        itineraries=of_tags,
         authorised=merge.authorised,
         deleted=merge.deleted,
         priority=any(PRIORITY in (instruction.exceptions or ()) for instruction in by_time),
@@ -248,64 +266,65 @@ def _weight_kg(instruction: Instruction) -> float | None:
 def _legs_of_tag(tag: str, instructions: Sequence[Instruction]) -> list[InstructedLeg]:
     """The flights of one tag in travel order; ``instructions`` are in order of time, one for each station."""
     by_origin: dict[str, InstructedLeg] = {}
-    starts: dict[str, int] = {}
+    starts: set[str] = set()
     # What a station says about flights from other stations counts less than what those stations say themselves.
-    for order, instruction in enumerate(instructions):
+    for instruction in instructions:
         for flight in (instruction.inbound, *(instruction.onward or ())):
             if flight is not None and flight.origin != flight.destination:
                 by_origin[flight.origin] = InstructedLeg(flight, tag, None)
-        if (inbound := instruction.inbound) is not None:
-            starts[inbound.origin] = order
-    for order, instruction in enumerate(instructions):
+        if instruction.inbound is not None:
+            starts.add(instruction.inbound.origin)
+    for instruction in instructions:
         flight = instruction.outbound
         if flight is not None and flight.origin != flight.destination:
             by_origin[flight.origin] = InstructedLeg(flight, tag, instruction.authorised)
-            starts[flight.origin] = max(order, starts.get(flight.origin, 0))
-    return _chained(by_origin, starts)
-
-
-def _chained(by_origin: dict[str, InstructedLeg], starts: Mapping[str, int]) -> list[InstructedLeg]:
-    """Legs as one chain.
-
-    Args:
-        by_origin: the leg from each station; emptied.
-        starts: stations whose own messages, or those of the next station, name their flight, each with the place of the
-            newest of these messages in the order of time.
-    """
-    known = {start: order for start, order in starts.items() if start in by_origin}
+            starts.add(flight.origin)
+    starts &= by_origin.keys()
     destinations = {leg.flight.destination for leg in by_origin.values()}
-    chains: list[tuple[int, list[InstructedLeg]]] = []
-    dates = {start: by_origin[start].flight.departure_date for start in known}
-    for start in sorted(known.keys() - destinations or known, key=lambda start: (dates[start], known[start], start)):
-        origin, newest, legs = start, 0, list[InstructedLeg]()
-        while origin in by_origin:
-            newest = max(newest, known.get(origin, 0))
-            _append(legs, by_origin.pop(origin))
-            origin = legs[-1].flight.destination
-        if legs:
-            chains.append((newest, legs))
-    if len(chains) == 1:
-        return chains[0][1]
-    apart = {legs[-1].flight.destination for _, legs in chains}
-    if len(apart) < len(chains):  # two ways to one place: the newest counts
-        chains.sort(key=itemgetter(0))
-    return _one_chain([legs for _, legs in chains])
+    first = starts - destinations or starts
+    if len(first) > 1:
+        dates = {start: by_origin[start].flight.departure_date for start in first}
+        in_order = sorted(first, key=lambda start: (dates[start], start))
+    else:
+        in_order = list(first)
+    chains = [legs for start in in_order if (legs := _chain_from(start, by_origin))]
+    if len(chains) < 2:
+        return chains[0] if chains else []
+    return _one_chain(_in_order(chains, instructions))
 
 
-def _append(legs: list[InstructedLeg], leg: InstructedLeg) -> None:
-    """Adds a leg to a chain; a flight that the itinerary names twice is one leg (``docs/DOMAIN.md#rule-5``)."""
-    if legs:
-        last, new = legs[-1].flight, leg.flight
-        same = (last.carrier, last.number, last.suffix, last.departure_date) == (
-            new.carrier,
-            new.number,
-            new.suffix,
-            new.departure_date,
-        )
-        if same and last.origin != new.destination:
-            legs[-1] = replace(legs[-1], flight=replace(last, destination=new.destination))
-            return
-    legs.append(leg)
+def _chain_from(origin: str, by_origin: dict[str, InstructedLeg]) -> list[InstructedLeg]:
+    """Removes the legs that follow on each other from ``origin``; a flight named twice is one leg."""
+    legs: list[InstructedLeg] = []
+    while origin in by_origin:
+        leg = by_origin.pop(origin)
+        origin = leg.flight.destination
+        if legs and legs[-1].flight.number == leg.flight.number and _is_same_flight(legs[-1].flight, leg.flight):
+            legs[-1] = replace(legs[-1], flight=replace(legs[-1].flight, destination=origin))
+        else:
+            legs.append(leg)
+    return legs
+
+
+def _is_same_flight(last: NamedFlight, new: NamedFlight) -> bool:
+    """Whether a flight only goes on with another leg, and not back (``docs/DOMAIN.md#rule-5``)."""
+    return last.origin != new.destination and (last.carrier, last.suffix, last.departure_date) == (
+        new.carrier,
+        new.suffix,
+        new.departure_date,
+    )
+
+
+def _in_order(chains: Sequence[list[InstructedLeg]], instructions: Sequence[Instruction]) -> list[list[InstructedLeg]]:
+    """Chains by date; where two of them lead to one place, those of the newest messages come last and so count."""
+    said_at = {one.airport: order for order, one in enumerate(instructions)}
+
+    def newest(legs: list[InstructedLeg]) -> int:
+        return max(said_at.get(leg.flight.origin, -1) for leg in legs)
+
+    if len({legs[-1].flight.destination for legs in chains}) < len(chains):
+        return sorted(chains, key=newest)
+    return sorted(chains, key=lambda legs: (legs[0].flight.departure_date, newest(legs)))
 
 
 def _one_chain(itineraries: Sequence[list[InstructedLeg]]) -> list[InstructedLeg]:

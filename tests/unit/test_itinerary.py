@@ -26,7 +26,9 @@ def flight(text: str) -> NamedFlight:
     """Reads ``CM758 PTY-GRU`` with an optional day of December, such as ``CM758 PTY-GRU 2``; the first otherwise."""
     designator, route, *day = text.split()
     origin, destination = route.split("-")
-    return NamedFlight(designator[:2], int(designator[2:]), "", date(2026, 12, int(*day or [1])), origin, destination)
+    return NamedFlight(
+        designator[:2], int(designator[2:]), "", date(2026, 12, int(day[0]) if day else 1), origin, destination
+    )
 
 
 def said(station: str, *onward: str, minute: int = 0, inbound: str = "", tag: str = TAG, **more: Any) -> Instruction:
