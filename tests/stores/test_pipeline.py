@@ -575,10 +575,10 @@ async def test_any_error_of_a_message_costs_only_this_message(
             raise KeyError("SECRETO")
         return work(given, *others)
 
-    async def fail_on_one_bag(records: Any, airline_id: int, locked: Any, flight_ids: Any) -> Any:
+    async def fail_on_one_bag(records: Any, *others: Any) -> Any:
         if await records.fetchval("SELECT count(*) FROM bags WHERE tag = '0230888888'"):
             raise KeyError("SECRETO")
-        return await work(records, airline_id, locked, flight_ids)
+        return await work(records, *others)
 
     monkeypatch.setattr(module, name, fail_on_one_bag if module is itineraries else fail_on_one)
     stored = await receive(airline, LOCAL, LOCAL.replace("0230456781002", "0230888888001"), TRANSFER, LOADED_BPM)
