@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from integrations.records.bags import Bag, BagWithPassenger, RelatedBag
-from integrations.records.passengers import JoinedPassenger, Passenger, PassengerColumns, teletype
+from integrations.records.passengers import JoinedPassenger, Passenger, PassengerColumns, search_name
 from integrations.records.pirs import Pir
 from integrations.stores.postgres import passengers
 from resolvers.audit import audit
@@ -36,10 +36,11 @@ def prefetched(parents: Sequence[Any]) -> Sequence[JoinedPassenger | None] | Non
 async def by_name(context: Context, text: str, limit: int) -> list[Passenger]:
     """Passengers whose surname begins with a text, or whose name matches ``SURNAME/GIVEN``.
 
-    Accents and case do not matter.
+    Case, accents, blanks, hyphens and apostrophes do not matter, nor do particles that the text leaves out
+    (``docs/DOMAIN.md#rule-18``).
     """
-    surname, _, given_names = teletype(text).partition("/")
-    prefix = f"{surname.strip()}/{given_names.strip()}" if given_names else surname.strip()
+    surname, _, given_names = text.partition("/")
+    prefix = search_name(surname, given_names).removesuffix("/")
     return await passengers.by_name(context.stores.postgres, context.airline_id, prefix, limit)
 
 

@@ -7,14 +7,14 @@ from enum import StrEnum
 
 from integrations.records.bags import Bag
 from integrations.records.flights import Flight
-from integrations.records.passengers import Passenger, teletype
+from integrations.records.passengers import Passenger, name_key
 from integrations.records.pirs import Pir
 from integrations.records.tags import InvalidTagError, parse_tag
 from resolvers import bags, flights, passengers, pirs
 from resolvers.context import Context
 from resolvers.errors import BadInput, check_range
 
-_LOCATOR = re.compile(r"(?=.*[A-Z])[A-Z0-9]{6}")
+_LOCATOR = re.compile(r"(?=.*[A-Z])[A-Z0-9]{5,7}")
 
 
 MAX_RESULTS = 100
@@ -46,7 +46,8 @@ class SearchResults:
 async def search(context: Context, text: str, limit: int) -> SearchResults:
     """Finds bags, passengers, flights and PIRs by each reading of a text.
 
-    At most two readings apply to one text; each takes one statement.
+    At most three readings apply to one text; each takes one statement. Only roles that see names search by name: a
+    prefix that finds a passenger spells the name out.
 
     Args:
         limit: maximum number of results, 1 to 100.
@@ -59,7 +60,7 @@ async def search(context: Context, text: str, limit: int) -> SearchResults:
     if len(plain) < 2 or not any(sign.isalnum() for sign in plain):
         kinds = "a tag, a locator, a name, a PIR reference or a flight"
         raise BadInput("text", f"text must have at least 2 letters or digits: {kinds}")
-    readings = _readings(text.strip(), plain)
+    readings = _readings(text.strip(), plain, names=context.actor.sees_personal_data)
     found: list[Bag | Passenger | Flight | Pir] = []
     for _, find in readings:
         found.extend(await find(context, limit - len(found)) if len(found) < limit else [])
@@ -69,7 +70,7 @@ async def search(context: Context, text: str, limit: int) -> SearchResults:
 _Find = Callable[[Context, int], Awaitable[Sequence[Bag | Passenger | Flight | Pir]]]
 
 
-def _readings(text: str, plain: str) -> list[tuple[SearchKind, _Find]]:
+def _readings(text: str, plain: str, *, names: bool) -> list[tuple[SearchKind, _Find]]:
     readings: list[tuple[SearchKind, _Find]] = []
     if pirs.read_reference(plain):
         readings.append((SearchKind.PIR, lambda context, limit: pirs.by_reference(context, plain, limit)))
@@ -79,7 +80,7 @@ def _readings(text: str, plain: str) -> list[tuple[SearchKind, _Find]]:
         readings.append((SearchKind.FLIGHT, lambda context, limit: flights.by_designator(context, plain, None, limit)))
     if _LOCATOR.fullmatch(plain):
         readings.append((SearchKind.LOCATOR, lambda context, limit: passengers.by_locator(context, plain, limit)))
-    if len(teletype(plain)) > 1 and not any(sign.isdigit() for sign in plain):
+    if names and len(name_key(plain)) > 1 and not any(sign.isdigit() for sign in plain):
         readings.append((SearchKind.NAME, lambda context, limit: passengers.by_name(context, text, limit)))
     return readings
 

@@ -14,6 +14,7 @@ from integrations.messages.typeb import ORIGIN, Element, TypeBError, TypeBMessag
 from integrations.records.codes import AIRPORT, DESIGNATOR, MONTHS, NO_AIRPORT, NO_DESIGNATOR
 from integrations.records.events import EventKind, Scan, ScanMethod
 from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
+from integrations.records.passengers import TITLES
 from integrations.records.tags import UNREADABLE
 
 # By counts alone a message of ten lines can name ten thousand bags; no flight has more than this.
@@ -396,7 +397,7 @@ def _instructions(context: _ReadContext) -> Iterator[Instruction]:
     """Instructions of a BSM, BTM or BUM, one for each tag."""
     message = context.message
     groups = _groups(message.elements)
-    for group, tags in zip(groups, _tags_of(groups), strict=True):
+    for place, (group, tags) in enumerate(zip(groups, _tags_of(groups), strict=True), start=1):
         fields = _instruction_fields(group, context)
         at, assumed = _message_time(context, [fields["outbound"], fields["inbound"], *(fields["onward"] or ())])
         for ordinal, (number, element) in enumerate(tags, start=1):
@@ -412,8 +413,23 @@ def _instructions(context: _ReadContext) -> Iterator[Instruction]:
                 assumed=assumed,
                 ordinal=ordinal,
                 bags_in_group=len(tags),
+                group=place,
                 **fields,
             )
+
+
+def _given_names(passenger: Element, party: int | None) -> tuple[str, tuple[str, ...]]:
+    """The given names of the first passenger of a ``.P``, and those of the others of a party."""
+    written = [text for text in passenger.fields[1:] if text]
+    if (party or 1) < 2 or len(written) < 2:
+        return " ".join(written), ()
+    people: list[str] = []
+    for text in written:
+        if people and text in TITLES:
+            people[-1] = f"{people[-1]} {text}"
+        else:
+            people.append(text)
+    return people[0], tuple(people[1:])
 
 
 def _instruction_fields(group: _Group, context: _ReadContext) -> dict[str, Any]:
@@ -438,7 +454,10 @@ def _instruction_fields(group: _Group, context: _ReadContext) -> dict[str, Any]:
     if (passenger := group.first("P")) and (name := _NAME.fullmatch(passenger.fields[0])):
         fields["party"] = int(name[1]) if name[1] else None
         fields["surname"] = name[2]
-        fields["given_names"] = " ".join(text for text in passenger.fields[1:] if text)
+        first, others = _given_names(passenger, fields["party"])
+        fields["given_names"] = first
+        if others:
+            fields["companions"] = others
     if booking := group.first("L"):
         fields["locator"] = booking.fields[0]
     if frequent_flyer := group.first("Y"):

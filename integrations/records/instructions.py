@@ -94,8 +94,10 @@ class Instruction:
         weight_unit: ``K`` kilograms, ``L`` pounds, ``P`` where only pieces were counted.
         pieces: number of bags that were weighed together.
         weight: weight of these bags together, in ``weight_unit``.
+        group: ordinal of the passenger group in its message, from 1.
         party: number of passengers under this name.
-        given_names: given names, initials and title as written, separated by spaces.
+        given_names: given names, initials and title of the first passenger as written, separated by spaces.
+        companions: likewise of the others of a party, who travel along (docs/DOMAIN.md#rule-18).
         locator: locator of the booking, as written.
         exceptions: codes such as RUSH, CREW, PRIO.
         remarks: free text, one for each ``.R``.
@@ -112,6 +114,7 @@ class Instruction:
     assumed: bool = False
     ordinal: int = 1
     bags_in_group: int = 1
+    group: int = 1
     outbound: NamedFlight | None = None
     inbound: NamedFlight | None = None
     onward: tuple[NamedFlight, ...] | None = None
@@ -128,6 +131,7 @@ class Instruction:
     party: int | None = None
     surname: str | None = None
     given_names: str | None = None
+    companions: tuple[str, ...] | None = None
     locator: str | None = None
     exceptions: tuple[str, ...] | None = None
     remarks: tuple[str, ...] | None = None

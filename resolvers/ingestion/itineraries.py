@@ -1,30 +1,19 @@
-"""Itinerary, passenger and authority to load of bags, recomputed from their messages."""
+"""Itinerary and authority to load of bags, recomputed from their messages."""
 
-import re
 from collections.abc import Mapping, Sequence, Set
-from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from integrations.records.bags import Bag, BagWithAuthority
+from integrations.records.bags import BagWithAuthority
 from integrations.records.events import FlightKey
 from integrations.records.instructions import BagInstruction, Receipt
-from integrations.records.passengers import search_name
-from integrations.stores.postgres import bags, bookings, flights, instructions, passengers
+from integrations.stores.postgres import bags, flights, instructions, passengers
 from integrations.stores.postgres.bags import BagValues
-from integrations.stores.postgres.bookings import NewBooking
 from integrations.stores.postgres.flights import PlannedLegRow
 from integrations.stores.postgres.manager import Reader
-from integrations.stores.postgres.passengers import NamedPassenger, NewPassenger
+from resolvers.ingestion.passengers import passengers_of_bags
 from resolvers.publish import ChangeSet, publish
 from resolvers.rules.itinerary import MergedInstructions, add_receipts, merge_instructions, sort_instructions
-
-# Tickets are sold up to about a year ahead, and a reservation system reuses locators over the years.
-BOOKING_WINDOW = timedelta(days=365)
-
-_LOCATOR = re.compile(r"[A-Z0-9]{6}")
-# Reservation systems append a title to the given names (docs/DOMAIN.md#rule-18).
-_TITLE = re.compile(r"(?<=[A-Z])\s?(?:MRS|MR|MSTR|MISS|MS|DR)$")
 
 
 class RecomputedBags(NamedTuple):
@@ -64,15 +53,15 @@ async def recompute_itineraries(
     merged = {bag_id: merge_instructions(sort_instructions(of_bag)) for bag_id, of_bag in by_bag.items() if of_bag}
     if not merged:
         return RecomputedBags(set(), set())
-    passenger_ids = await _passenger_ids(records, airline_id, locked, merged)
+    named = await passengers_of_bags(records, airline_id, locked, merged, by_bag)
     changed = [
         values
         for bag_id, one in merged.items()
-        if (values := _changed_values(locked[bag_id], one, passenger_ids.get(bag_id))) is not None
+        if (values := _changed_values(locked[bag_id], one, named.ids.get(bag_id))) is not None
     ]
     if changed:
         await bags.update_values(records, airline_id, changed)
-    before = [locked[bag_id].passenger_id for bag_id in passenger_ids]
+    before = [locked[bag_id].passenger_id for bag_id in named.ids]
     if replaced := [passenger_id for passenger_id in before if passenger_id is not None]:
         await passengers.delete_unbooked(records, airline_id, replaced)
     rerouted = await _write_legs(records, airline_id, merged, flight_ids)
@@ -82,7 +71,9 @@ async def recompute_itineraries(
         if (values.tag, values.passenger_id) != (locked[values.bag_id].tag, locked[values.bag_id].passenger_id)
     }
     return RecomputedBags(
-        {values.bag_id for values in changed} | rerouted.changed, reassigned | rerouted.replanned, counted_again
+        {values.bag_id for values in changed} | named.renamed | rerouted.changed,
+        reassigned | rerouted.replanned,
+        counted_again,
     )
 
 
@@ -155,75 +146,3 @@ async def _write_legs(
             if [leg.flight_id for leg in new] != [leg.flight_id for leg in stored[bag_id]]
         },
     )
-
-
-async def _passenger_ids(
-    records: Reader, airline_id: int, locked: Mapping[int, Bag], merged: Mapping[int, MergedInstructions]
-) -> dict[int, int]:
-    """The new passenger of each bag whose messages name one; creates unknown passengers.
-
-    Bags whose passenger does not change are absent. Two passengers of the same name in one booking are taken for one,
-    since the messages do not distinguish them (``docs/DOMAIN.md#rule-18``).
-    """
-    named = {bag_id: one for bag_id, one in merged.items() if one.surname}
-    people = await passengers.by_id(
-        records, airline_id, sorted({bag.passenger_id for bag in locked.values() if bag.passenger_id is not None})
-    )
-    wanted: dict[int, NamedPassenger] = {}
-    for bag_id, one in named.items():
-        name, untitled = _search_names(one)
-        current = people.get(locked[bag_id].passenger_id or 0)
-        locator = one.locator if one.locator and _LOCATOR.fullmatch(one.locator) else ""
-        same = current is not None and search_name(current.surname, current.given_names) in (name, untitled)
-        # A passenger known by name alone is looked up again once a message gives the locator of the booking.
-        if current is not None and same and (current.booking_id is not None or not locator):
-            continue
-        wanted[bag_id] = NamedPassenger(locator, name, untitled, one.known_at)
-    if not wanted:
-        return {}
-    return await _assign_passengers(records, airline_id, wanted, named)
-
-
-async def _assign_passengers(
-    records: Reader, airline_id: int, wanted: Mapping[int, NamedPassenger], named: Mapping[int, MergedInstructions]
-) -> dict[int, int]:
-    locators = {one.locator for one in wanted.values() if one.locator}
-    if locators:
-        await passengers.lock_locators(records, airline_id, locators)
-    found = await passengers.match_bookings(records, airline_id, list(wanted.values()), BOOKING_WINDOW)
-    passenger_ids: dict[int, int] = {}
-    created: dict[tuple[str, str], int] = {}
-    booking_ids: dict[str, int] = {}
-    new_people: list[NewPassenger] = []
-    new_bookings: list[NewBooking] = []
-    ids = iter(await passengers.reserve_ids(records, len(wanted) - len([b for b in found.values() if b.passenger_id])))
-    for index, (bag_id, one) in enumerate(wanted.items()):
-        booking = found.get(index)
-        if booking is not None and booking.passenger_id is not None:
-            passenger_ids[bag_id] = booking.passenger_id
-            continue
-        # Without a locator each bag has a passenger of its own.
-        key = (one.locator, one.untitled_name) if one.locator else (str(bag_id), "")
-        if key not in created:
-            passenger_id, booking_id = next(ids)
-            if booking is not None:
-                booking_ids[one.locator] = booking.booking_id
-            elif one.locator and one.locator not in booking_ids:
-                booking_ids[one.locator] = booking_id
-                new_bookings.append(NewBooking(booking_id, one.locator, one.at))
-            created[key] = passenger_id
-            merged = named[bag_id]
-            surname, given_names = merged.surname or "", merged.given_names or ""
-            new_people.append(NewPassenger(passenger_id, booking_ids.get(one.locator), surname, given_names, one.name))
-        passenger_ids[bag_id] = created[key]
-    if new_bookings:
-        await bookings.insert(records, airline_id, new_bookings)
-    if new_people:
-        await passengers.insert(records, airline_id, new_people)
-    return passenger_ids
-
-
-def _search_names(merged: MergedInstructions) -> tuple[str, str]:
-    """The passenger's name in the form of a search, with and without the title."""
-    given = merged.given_names or ""
-    return search_name(merged.surname or "", given), search_name(merged.surname or "", _TITLE.sub("", given))

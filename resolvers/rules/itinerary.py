@@ -23,6 +23,7 @@ from integrations.records.instructions import (
     NamedFlight,
     Receipt,
 )
+from resolvers.rules.passenger_names import PassengerName, merge_names, read_name
 
 RUSH = "RUSH"
 PRIORITY = "PRIO"
@@ -60,8 +61,8 @@ class MergedInstructions:
         itineraries: the legs of each tag in travel order, also those that another tag replaced.
         authorised: whether the bag may be loaded, by the last message that says so; None if none does.
         deleted: whether the last instruction was a deletion.
-        surname: as written in the messages; None if no message names the passenger. So are ``given_names`` and
-            ``locator``.
+        name: of the passenger, the fullest that the messages give; None if no message names the passenger.
+        locator: as written in the messages; None if no message has one.
         known_at: when the message that names the passenger was sent, UTC.
         weight_kg: weight of this bag alone, in kilograms; None if it was not weighed alone.
     """
@@ -73,8 +74,7 @@ class MergedInstructions:
     authorised: bool | None
     deleted: bool
     priority: bool
-    surname: str | None
-    given_names: str | None
+    name: PassengerName | None
     locator: str | None
     known_at: datetime
     weight_kg: float | None
@@ -244,12 +244,16 @@ def merge_instructions(instructions: Sequence[Instruction]) -> MergedInstruction
         authorised=merge.authorised,
         deleted=merge.deleted,
         priority=any(PRIORITY in (instruction.exceptions or ()) for instruction in by_time),
-        surname=named[-1].surname if named else None,
-        given_names=named[-1].given_names or "" if named else None,
+        name=_name(named),
         locator=locators[-1] if locators else None,
         known_at=named[-1].at if named else instructions[0].at,
         weight_kg=weights[-1] if weights else None,
     )
+
+
+def _name(named: Sequence[Instruction]) -> PassengerName | None:
+    names = [read_name(one.surname, one.given_names or "") for one in named if one.surname]
+    return merge_names(names) if names else None
 
 
 def _is_rush(instructions: Sequence[Instruction]) -> bool:

@@ -44,6 +44,7 @@ class Passenger(Node, record=records.PassengerColumns, load=passengers.by_ids):
     given_names: str = masked(
         passengers.given_names, description="Given names; their initial for roles without access to personal data."
     )
+    title: str = strawberry.field(description="Titles as messages write them, such as MRS; empty without one.")
     loyalty: Loyalty | None = read(
         passengers.membership, description="Frequent-flyer membership; null if the passenger has none."
     )

@@ -31,9 +31,10 @@ SEARCH = """
         ("PENA", ["NAME"], [("Passenger", "penha")]),
         ("Peña/J", ["NAME"], [("Passenger", "penha")]),
         ("Pena/Maria", ["NAME"], []),
+        ("gon-zalez", ["NAME"], [("Passenger", "gonzalez")]),
         ("SILVAS", ["LOCATOR", "NAME"], []),
         ("P2M4ZT", ["LOCATOR"], [("Passenger", "silva")]),
-        ("日本", [], []),
+        ("日本", ["NAME"], []),
         ("12", [], []),
     ],
 )

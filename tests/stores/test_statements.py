@@ -310,12 +310,7 @@ def reads() -> dict[str, Call]:
         "flights.departures": lambda w, r: flights.departures(r, SPARE, [*w.ours.flights.values()]),
         "events.transfers": lambda w, r: events.transfers(r, SPARE, [*w.ours.bags.values()]),
         "flights.planned_leg_rows": lambda w, r: _legs_found(w, r),
-        "passengers.match_bookings": lambda _, r: passengers.match_bookings(
-            r,
-            SPARE,
-            [passengers.NamedPassenger("F7K2QX", "GONZALEZ/MARIA", "GONZALEZ/MARIA", DAY)],
-            timedelta(days=365),
-        ),
+        "passengers.of_locators": lambda _, r: passengers.of_locators(r, SPARE, [("F7K2QX", DAY)], timedelta(days=365)),
         "instructions.of_bags": lambda w, r: _instructions_found(w, r),
         "messages.of_bags": lambda w, r: messages.of_bags(r, SPARE, [*w.ours.bags.values()], 5),
         "messages.of_events": lambda _, r: _messages_of_events(r),
@@ -418,6 +413,9 @@ def writes() -> dict[str, Call]:
             r, SPARE, [flights.NewLeg(w.ours.bags["missed"], 9, w.ours.flights["CM411"])]
         ),
         "passengers.insert": lambda w, r: passengers.insert(r, SPARE, [_new_passenger(w)]),
+        "passengers.rename": lambda w, r: passengers.rename(
+            r, SPARE, [passengers.Renaming(w.ours.passengers["silva"], "Other", "Name", "", "OTHER/NAME", None)]
+        ),
         "bookings.insert": lambda _, r: bookings.insert(r, SPARE, [bookings.NewBooking(1, "AAAAAA", at("12:00"))]),
         "pirs.insert": lambda w, r: pirs.insert(
             r,
@@ -665,9 +663,8 @@ def _new_pir_bag(world: World) -> pirs.NewPirBag:
 
 
 def _new_passenger(world: World) -> passengers.NewPassenger:
-    return passengers.NewPassenger(
-        *(world.ours.passengers["silva"], 1, "Other", "Name", "OTHER/NAME", None, None, None, None, "EN", "+1", "x@y")
-    )
+    name = ("Other", "Name", "", "OTHER/NAME", None)
+    return passengers.NewPassenger(world.ours.passengers["silva"], 1, *name, None, None, None, None, "EN", "+1", "x@y")
 
 
 def test_every_function_for_an_airline_is_tried_under_another() -> None:

@@ -337,7 +337,9 @@ def test_any_number_of_bags_and_exceptions(network: Network, bags: int, exceptio
     booked = {(locators[one.booking_id or 0], one.search_name) for one in rows.passengers}
     assert len(booked) == len(rows.passengers)  # messages identify passengers by these
     merged = map(world.merged, world.bags)
-    assert {(one.locator, search_name(one.surname or "", one.given_names or "")) for one in merged} == booked
+    assert {
+        (one.locator, search_name(one.name.surname, one.name.given_names) if one.name else "") for one in merged
+    } == booked
 
 
 def test_numbers_have_the_forms_of_the_domain() -> None:

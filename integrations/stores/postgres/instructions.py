@@ -89,7 +89,7 @@ def _from_json(stored: Mapping[str, Any]) -> dict[str, Any]:
             values[name] = _flight(values[name])
     if "onward" in values:
         values["onward"] = tuple(_flight(part) for part in values["onward"])
-    for name in ("exceptions", "remarks"):
+    for name in ("companions", "exceptions", "remarks"):
         if name in values:
             values[name] = tuple(values[name])
     return values

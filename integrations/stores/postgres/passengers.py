@@ -9,26 +9,27 @@ from integrations.records.passengers import Language, Passenger
 from integrations.stores.postgres.manager import Reader
 
 PASSENGERS_BY_ID = """
-SELECT passengers.id, passengers.airline_id, booking_id, locator, surname, given_names, loyalty_programme,
-       loyalty_number, loyalty_tier, alliance_tier, language, phone, email
+SELECT passengers.id, passengers.airline_id, booking_id, locator, surname, given_names, title,
+       loyalty_programme, loyalty_number, loyalty_tier, alliance_tier, language, phone, email
 FROM passengers
 LEFT JOIN bookings ON bookings.id = booking_id
 WHERE passengers.airline_id = $1 AND passengers.id = ANY($2::bigint[])
 """
 
 PASSENGERS_BY_NAME = """
-SELECT passengers.id, passengers.airline_id, booking_id, locator, surname, given_names, loyalty_programme,
-       loyalty_number, loyalty_tier, alliance_tier, language, phone, email
+SELECT passengers.id, passengers.airline_id, booking_id, locator, surname, given_names, title,
+       loyalty_programme, loyalty_number, loyalty_tier, alliance_tier, language, phone, email
 FROM passengers
 LEFT JOIN bookings ON bookings.id = booking_id
-WHERE passengers.airline_id = $1 AND search_name ~>=~ $2 AND search_name ~<~ $3
+WHERE passengers.airline_id = $1
+  AND (search_name ~>=~ $2 AND search_name ~<~ $3 OR particle_free_name ~>=~ $2 AND particle_free_name ~<~ $3)
 ORDER BY search_name USING ~<~, passengers.id
 LIMIT $4
 """
 
 PASSENGERS_BY_LOCATOR = """
-SELECT passengers.id, passengers.airline_id, booking_id, locator, surname, given_names, loyalty_programme,
-       loyalty_number, loyalty_tier, alliance_tier, language, phone, email
+SELECT passengers.id, passengers.airline_id, booking_id, locator, surname, given_names, title,
+       loyalty_programme, loyalty_number, loyalty_tier, alliance_tier, language, phone, email
 FROM bookings
 JOIN passengers ON passengers.booking_id = bookings.id
 WHERE bookings.airline_id = $1 AND locator = $2
@@ -36,16 +37,14 @@ ORDER BY booked_at DESC, passengers.id
 LIMIT $3
 """
 
-# A message writes the title after the given names (MARIAMRS), so a passenger is found with and without it.
 BOOKED_PASSENGERS = """
-SELECT DISTINCT ON (wanted.seq) wanted.seq, bookings.id AS booking_id, passengers.id AS passenger_id
-FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[])
-     WITH ORDINALITY AS wanted(locator, name, untitled_name, at, seq)
+SELECT wanted.seq, bookings.id AS booking_id, passengers.id AS passenger_id, surname, given_names, title,
+       phone IS NOT NULL OR email IS NOT NULL AS has_contacts
+FROM unnest($2::text[], $3::timestamptz[]) WITH ORDINALITY AS wanted(locator, at, seq)
 JOIN bookings ON bookings.airline_id = $1 AND bookings.locator = wanted.locator
-             AND bookings.booked_at BETWEEN wanted.at - $6::interval AND wanted.at + $6::interval
+             AND bookings.booked_at BETWEEN wanted.at - $4::interval AND wanted.at + $4::interval
 LEFT JOIN passengers ON passengers.booking_id = bookings.id
-                    AND passengers.search_name IN (wanted.name, wanted.untitled_name)
-ORDER BY wanted.seq, passengers.id IS NULL, bookings.booked_at DESC, bookings.id, passengers.id
+ORDER BY wanted.seq, bookings.booked_at DESC, bookings.id, passengers.id
 """
 
 # Two messages about one party must create one booking: the second waits here, then finds the first one's.
@@ -60,15 +59,24 @@ FROM generate_series(1, $1)
 """
 
 INSERT_PASSENGERS = """
-INSERT INTO passengers (id, airline_id, booking_id, surname, given_names, search_name, loyalty_programme,
-                        loyalty_number, loyalty_tier, alliance_tier, language, phone, email)
-SELECT id, $1, booking_id, surname, given_names, search_name, loyalty_programme, loyalty_number, loyalty_tier,
-       alliance_tier, language, phone, email
+INSERT INTO passengers (id, airline_id, booking_id, surname, given_names, title, search_name, particle_free_name,
+                        loyalty_programme, loyalty_number, loyalty_tier, alliance_tier, language, phone, email)
+SELECT id, $1, booking_id, surname, given_names, title, search_name, particle_free_name, loyalty_programme,
+       loyalty_number, loyalty_tier, alliance_tier, language, phone, email
 FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-            $10::text[], $11::text[], $12::text[], $13::text[])
-     AS new(id, booking_id, surname, given_names, search_name, loyalty_programme, loyalty_number, loyalty_tier,
-            alliance_tier, language, phone, email)
+            $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[])
+     AS new(id, booking_id, surname, given_names, title, search_name, particle_free_name, loyalty_programme,
+            loyalty_number, loyalty_tier, alliance_tier, language, phone, email)
 ON CONFLICT (id) DO NOTHING
+"""
+
+RENAME_PASSENGERS = """
+UPDATE passengers
+SET surname = new.surname, given_names = new.given_names, title = new.title, search_name = new.search_name,
+    particle_free_name = new.particle_free_name
+FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+     AS new(id, surname, given_names, title, search_name, particle_free_name)
+WHERE passengers.id = new.id AND passengers.airline_id = $1
 """
 
 DELETE_UNBOOKED_PASSENGERS = """
@@ -108,41 +116,39 @@ async def by_locator(records: Reader, airline_id: int, locator: str, limit: int)
     )
 
 
-class NamedPassenger(NamedTuple):
-    """A passenger as a message names them.
+class BookedPassenger(NamedTuple):
+    """A passenger of a booking.
 
     Args:
-        locator: locator of the booking.
-        name: search name with the title.
-        untitled_name: search name without the title.
-        at: when the message was sent.
+        has_contacts: whether a phone number or an email address is known.
     """
 
-    locator: str
-    name: str
-    untitled_name: str
-    at: datetime
+    id: int
+    surname: str
+    given_names: str
+    title: str
+    has_contacts: bool
 
 
-class BookingMatch(NamedTuple):
-    """The booking that a message names, and its passenger of that name, if there is one."""
+async def of_locators(
+    records: Reader, airline_id: int, locators: Sequence[tuple[str, datetime]], window: timedelta
+) -> dict[tuple[str, datetime], dict[int, list[BookedPassenger]]]:
+    """The bookings of each locator near a timestamp: booking id -> its passengers, the newest booking first.
 
-    booking_id: int
-    passenger_id: int | None
-
-
-async def match_bookings(
-    records: Reader, airline_id: int, named: Sequence[NamedPassenger], window: timedelta
-) -> dict[int, BookingMatch]:
-    """Bookings and passengers that messages name, by index in ``named``; those without a booking are absent.
+    Those without a booking are absent.
 
     Args:
-        window: time between the booking and the message at most.
+        window: time between the booking and the timestamp at most.
     """
     rows = await records.fetch(
-        BOOKED_PASSENGERS, airline_id, *zip(*named, strict=True), window, name="BOOKED_PASSENGERS"
+        BOOKED_PASSENGERS, airline_id, *zip(*locators, strict=True), window, name="BOOKED_PASSENGERS"
     )
-    return {row["seq"] - 1: BookingMatch(row["booking_id"], row["passenger_id"]) for row in rows}
+    found: dict[tuple[str, datetime], dict[int, list[BookedPassenger]]] = {}
+    for seq, booking_id, *passenger in rows:
+        booked = found.setdefault(locators[seq - 1], {}).setdefault(booking_id, [])
+        if passenger[0] is not None:
+            booked.append(BookedPassenger(*passenger))
+    return found
 
 
 async def lock_locators(records: Reader, airline_id: int, locators: Iterable[str]) -> None:
@@ -169,7 +175,9 @@ class NewPassenger(NamedTuple):
     booking_id: int | None
     surname: str
     given_names: str
+    title: str
     search_name: str
+    particle_free_name: str | None
     loyalty_programme: str | None = None
     loyalty_number: str | None = None
     loyalty_tier: str | None = None
@@ -177,6 +185,22 @@ class NewPassenger(NamedTuple):
     language: str = Language.ES
     phone: str | None = None
     email: str | None = None
+
+
+class Renaming(NamedTuple):
+    """A passenger's new name. The fields are the arrays of ``RENAME_PASSENGERS``, in order."""
+
+    passenger_id: int
+    surname: str
+    given_names: str
+    title: str
+    search_name: str
+    particle_free_name: str | None
+
+
+async def rename(records: Reader, airline_id: int, renamings: Sequence[Renaming]) -> None:
+    """Change names of passengers."""
+    await records.execute(RENAME_PASSENGERS, airline_id, *zip(*renamings, strict=True), name="RENAME_PASSENGERS")
 
 
 async def insert(records: Reader, airline_id: int, passengers: Sequence[NewPassenger]) -> None:
