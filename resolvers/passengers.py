@@ -33,6 +33,11 @@ def prefetched(parents: Sequence[Any]) -> Sequence[JoinedPassenger | None] | Non
     return [parent.passenger for parent in parents] if WITH_PASSENGER.issuperset(map(type, parents)) else None
 
 
+def may_search_by_name(context: Context) -> bool:
+    """Whether the caller may search by name: prefixes that find a passenger spell out a masked name."""
+    return context.actor.sees_personal_data
+
+
 async def by_name(context: Context, text: str, limit: int) -> list[Passenger]:
     """Passengers whose surname begins with a text, or whose name matches ``SURNAME/GIVEN``.
 

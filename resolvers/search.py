@@ -46,8 +46,7 @@ class SearchResults:
 async def search(context: Context, text: str, limit: int) -> SearchResults:
     """Finds bags, passengers, flights and PIRs by each reading of a text.
 
-    At most three readings apply to one text; each takes one statement. Only roles that see names search by name: a
-    prefix that finds a passenger spells the name out.
+    At most three readings apply to one text; each takes one statement. Only roles that see names search by name.
 
     Args:
         limit: maximum number of results, 1 to 100.
@@ -60,7 +59,7 @@ async def search(context: Context, text: str, limit: int) -> SearchResults:
     if len(plain) < 2 or not any(sign.isalnum() for sign in plain):
         kinds = "a tag, a locator, a name, a PIR reference or a flight"
         raise BadInput("text", f"text must have at least 2 letters or digits: {kinds}")
-    readings = _readings(text.strip(), plain, names=context.actor.sees_personal_data)
+    readings = _readings(text.strip(), plain, names=passengers.may_search_by_name(context))
     found: list[Bag | Passenger | Flight | Pir] = []
     for _, find in readings:
         found.extend(await find(context, limit - len(found)) if len(found) < limit else [])

@@ -19,7 +19,7 @@ from gateway.config import Settings
 from integrations.errors import Unavailable
 from integrations.records.events import EventKind, FlightKey, Scan
 from integrations.records.outbox import Consumer
-from integrations.records.passengers import search_name
+from integrations.records.passengers import particle_free_name, search_name
 from integrations.records.pirs import PirKind
 from integrations.stores.availability import Availability
 from integrations.stores.neo4j.manager import Neo4jManager
@@ -73,9 +73,9 @@ INSERT_PASSENGER = """
 WITH booking AS (
     INSERT INTO bookings (airline_id, locator, booked_at) VALUES ($1, $2, $3) RETURNING id
 )
-INSERT INTO passengers (airline_id, booking_id, surname, given_names, search_name, loyalty_programme, loyalty_tier,
-                        alliance_tier, language, phone, email)
-SELECT $1, id, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM booking
+INSERT INTO passengers (airline_id, booking_id, surname, given_names, search_name, particle_free_name,
+                        loyalty_programme, loyalty_tier, alliance_tier, language, phone, email)
+SELECT $1, id, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM booking
 RETURNING id
 """
 
@@ -228,8 +228,8 @@ class Builder:
 
     async def passenger(self, name: str, locator: str, surname: str, given: str, *more: str | None) -> None:
         """``more``: programme, tier and alliance tier, language, phone, email."""
-        searched = search_name(surname, given)
-        values = (self.airline_id, locator, DAY - timedelta(days=9), surname, given, searched, *more)
+        keys = search_name(surname, given), particle_free_name(surname, given)
+        values = (self.airline_id, locator, DAY - timedelta(days=9), surname, given, *keys, *more)
         self.passengers[name] = await self._insert(INSERT_PASSENGER, *values)
 
     async def bag(

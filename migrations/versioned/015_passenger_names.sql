@@ -1,5 +1,8 @@
 -- Titles are no part of a name, and a search compares the letters of a name alone (docs/DOMAIN.md#rule-18). The product
 -- computes both keys; this computes them for the rows of before, whose names are written in Latin letters.
+ALTER TABLE bookings
+    DROP CONSTRAINT bookings_locator_check,
+    ADD CONSTRAINT bookings_locator_check CHECK (locator ~ '^[A-Z0-9]{5,7}$');
 ALTER TABLE passengers
     ADD COLUMN title              text NOT NULL DEFAULT '',
     ADD COLUMN particle_free_name text;

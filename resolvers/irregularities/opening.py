@@ -169,15 +169,18 @@ async def _number(context: Context, records: Reader, text: str, field: str) -> s
 
 
 async def _check_one_booking(context: Context, records: Reader, known: Sequence[Bag | None]) -> None:
-    """Checks that the bags belong to one booking: a notification to one passenger must not name another's bag."""
+    """Checks that the bags belong to one booking: a notification to one passenger must not name another's bag.
+
+    Passengers without a known booking never share one (``docs/DOMAIN.md#rule-18``).
+    """
     owners = {bag.passenger_id: index for index, bag in enumerate(known) if bag is not None and bag.passenger_id}
     if len(owners) < 2:
         return
     found = await passengers.by_id(records, context.airline_id, list(owners))
     bookings = {owner: found[owner].booking_id for owner in owners}
-    first = next(iter(bookings.values()))
-    for owner, booking_id in bookings.items():
-        if booking_id != first:
+    first, *others = bookings
+    for owner in others:
+        if bookings[owner] is None or bookings[owner] != bookings[first]:
             field = f"bags[{owners[owner]}]"
             raise BadInput(field, f"{field} must belong to the same booking as the other bags")
 

@@ -232,8 +232,9 @@ def merge_instructions(instructions: Sequence[Instruction]) -> MergedInstruction
     for instruction in by_time:
         by_tag.setdefault(instruction.tag, []).append(instruction)
     tags = sorted(by_tag, key=lambda tag: (_is_rush(by_tag[tag]), by_tag[tag][0].at, tag))
-    named = [instruction for instruction in by_time if instruction.surname is not None]
-    locators = [instruction.locator for instruction in by_time if instruction.locator]
+    # A later message that says less of the passenger takes nothing away (docs/DOMAIN.md#rule-18).
+    named = [instruction for instruction in instructions if instruction.surname]
+    locators = [instruction.locator for instruction in instructions if instruction.locator]
     weights = [weight for instruction in by_time if (weight := _weight_kg(instruction)) is not None]
     of_tags = [_legs_of_tag(tag, by_tag[tag]) for tag in tags]
     return MergedInstructions(
@@ -252,7 +253,7 @@ def merge_instructions(instructions: Sequence[Instruction]) -> MergedInstruction
 
 
 def _name(named: Sequence[Instruction]) -> PassengerName | None:
-    names = [read_name(one.surname, one.given_names or "") for one in named if one.surname]
+    names = [read_name(one.surname or "", one.given_names or "") for one in named]
     return merge_names(names) if names else None
 
 

@@ -576,6 +576,17 @@ async def test_a_file_holds_bags_of_one_booking(desk: Agent) -> None:
     assert (refusal["code"], refusal["field"]) == ("BAD_USER_INPUT", "bags[1]")
 
 
+async def test_passengers_without_a_booking_are_strangers(desk: Agent) -> None:
+    """``docs/DOMAIN.md#rule-18``: nothing says that two of them travel together."""
+    for name, tag in (("leo", "0999000009"), ("eva", "0999000011")):
+        await desk.airline.passenger(*(name, "ZZZZ99", "Paz", name, None, None, None, "ES", None, None))
+        await desk.airline.bag(name, tag, name, ["CM335"])
+    sql = "UPDATE passengers SET booking_id = NULL WHERE airline_id = $1 AND surname = 'Paz'"
+    await desk.airline.stores.postgres.execute(sql, desk.airline.airline_id, name="UNBOOK")
+    refusal = await desk.refused("createPir", kind="DELAYED", bags=[by_id(desk.bag("leo")), by_id(desk.bag("eva"))])
+    assert (refusal["code"], refusal["field"]) == ("BAD_USER_INPUT", "bags[1]")
+
+
 async def test_days_count_from_the_passengers_flight_not_from_the_rush(desk: Agent) -> None:
     await desk.airline.flight(702, "PTY", "GRU", at("+16:30"), 435)
     await desk.airline.bag("rush", "0999000010", "ana", ["CM335", "CM758", "CM702"])
