@@ -10,7 +10,7 @@ itinerary and nothing else.
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from itertools import pairwise
+from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import NamedTuple
 from uuid import UUID
@@ -253,7 +253,8 @@ def merge_instructions(instructions: Sequence[Instruction]) -> MergedInstruction
 
 
 def _name(named: Sequence[Instruction]) -> PassengerName | None:
-    names = [read_name(one.surname or "", one.given_names or "") for one in named]
+    written = groupby((one.surname or "", one.given_names or "") for one in named)
+    names = [read_name(*name) for name, _ in written]
     return merge_names(names) if names else None
 
 
