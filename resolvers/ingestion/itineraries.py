@@ -71,7 +71,7 @@ async def recompute_itineraries(
         if (values.tag, values.passenger_id) != (locked[values.bag_id].tag, locked[values.bag_id].passenger_id)
     }
     return RecomputedBags(
-        {values.bag_id for values in changed} | named.renamed | rerouted.changed,
+        {values.bag_id for values in changed} | named.changed | rerouted.changed,
         reassigned | rerouted.replanned,
         counted_again,
     )

@@ -413,6 +413,9 @@ def writes() -> dict[str, Call]:
             r, SPARE, [flights.NewLeg(w.ours.bags["missed"], 9, w.ours.flights["CM411"])]
         ),
         "passengers.insert": lambda w, r: passengers.insert(r, SPARE, [_new_passenger(w)]),
+        "passengers.attach_bookings": lambda w, r: passengers.attach_bookings(
+            r, SPARE, {w.ours.passengers["silva"]: 1}
+        ),
         "passengers.rename": lambda w, r: passengers.rename(
             r, SPARE, [passengers.Renaming(w.ours.passengers["silva"], "Other", "Name", "", "OTHER/NAME", None)]
         ),

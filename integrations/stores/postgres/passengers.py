@@ -1,7 +1,7 @@
 """Passengers in PostgreSQL."""
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -76,6 +76,12 @@ SET surname = new.surname, given_names = new.given_names, title = new.title, sea
     particle_free_name = new.particle_free_name
 FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
      AS new(id, surname, given_names, title, search_name, particle_free_name)
+WHERE passengers.id = new.id AND passengers.airline_id = $1
+"""
+
+ATTACH_BOOKINGS = """
+UPDATE passengers SET booking_id = new.booking_id
+FROM unnest($2::bigint[], $3::bigint[]) AS new(id, booking_id)
 WHERE passengers.id = new.id AND passengers.airline_id = $1
 """
 
@@ -201,6 +207,13 @@ class Renaming(NamedTuple):
 async def rename(records: Reader, airline_id: int, renamings: Sequence[Renaming]) -> None:
     """Change names of passengers."""
     await records.execute(RENAME_PASSENGERS, airline_id, *zip(*renamings, strict=True), name="RENAME_PASSENGERS")
+
+
+async def attach_bookings(records: Reader, airline_id: int, booking_ids: Mapping[int, int]) -> None:
+    """Attach passengers without a booking to bookings, by passenger id."""
+    await records.execute(
+        ATTACH_BOOKINGS, airline_id, list(booking_ids), list(booking_ids.values()), name="ATTACH_BOOKINGS"
+    )
 
 
 async def insert(records: Reader, airline_id: int, passengers: Sequence[NewPassenger]) -> None:

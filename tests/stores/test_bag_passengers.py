@@ -1,0 +1,180 @@
+"""Passengers of bags over the real records: one for the names that can be one person's, in any order of arrival."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from integrations.messages.split_input import Splitter
+from resolvers.ingestion.pipeline import IntakeChannel, ingest
+from resolvers.installation import Stores
+from tests.conftest import Neo4jCredentials
+from tests.gateway import settings_for
+from tests.world import Builder, World, context_of, open_stores, our_day
+
+NOW = datetime(2025, 11, 30, 23, 0, tzinfo=UTC)
+
+BAGS = """
+SELECT bags.tag, passenger_id, surname, given_names, title, locator, phone
+FROM bags
+LEFT JOIN passengers ON passengers.id = passenger_id
+LEFT JOIN bookings ON bookings.id = booking_id
+WHERE bags.airline_id = $1
+ORDER BY bags.tag
+"""
+
+
+@pytest.fixture(scope="module")
+async def stores(migrated_url: str, redis_url: str, neo4j_credentials: Neo4jCredentials) -> AsyncIterator[Stores]:
+    async with open_stores(settings_for(migrated_url, redis_url, neo4j_credentials)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def world(stores: Stores) -> World:
+    ours = await our_day(stores)
+    return World(stores, ours, ours)
+
+
+@pytest.fixture
+async def airline(world: World) -> Builder:
+    return await world.another_airline()
+
+
+async def receive(airline: Builder, *texts: str) -> None:
+    splitter = Splitter()
+    pieces = [*splitter.feed("".join(texts).encode()), *splitter.close()]
+    context = context_of(airline.stores, airline_id=airline.airline_id)
+    stored = await ingest(context, pieces, NOW, IntakeChannel.HTTP)
+    assert stored.dead_letters == 0
+
+
+async def bags(airline: Builder) -> list[dict[str, Any]]:
+    return [dict(row) for row in await airline.stores.postgres.fetch(BAGS, airline.airline_id)]
+
+
+async def names(airline: Builder) -> list[tuple[str, str, str | None]]:
+    """Given names, title and locator of the passenger of each bag, in order of tag."""
+    return [(bag["given_names"], bag["title"], bag["locator"]) for bag in await bags(airline)]
+
+
+def local(tag: str, name: str, locator: str = "FX7H3K", minute: int = 0, change: str = "") -> str:
+    """A message of the first station; ``tag`` with its count of three digits."""
+    booked = f".L/{locator}\n" if locator else ""
+    return (
+        f".MIAKMCM 3014{minute:02}\nBSM\n{change}.V/1LMIA\n.F/CM335/30NOV/PTY/Y\n"
+        f".N/{tag}\n.S/Y\n.P/{name}\n{booked}ENDBSM\n"
+    )
+
+
+def transfer(tag: str, name: str, locator: str = "FX7H3K", minute: int = 0) -> str:
+    """A message of the transfer station."""
+    booked = f".L/{locator}\n" if locator else ""
+    return (
+        f".PTYKPCM 3018{minute:02}\nBSM\n.V/1TPTY\n.I/CM335/30NOV/MIA\n.F/CM758/01DEC/GRU/Y\n"
+        f".N/{tag}\n.S/Y\n.P/{name}\n{booked}ENDBSM\n"
+    )
+
+
+async def in_each_order(world: World, *texts: str) -> list[list[tuple[str, str, str | None]]]:
+    """The passengers of the bags after each order of arrival, one message a batch and all in one batch."""
+    results = []
+    for order in permutations(texts):
+        one_by_one, together = await world.another_airline(), await world.another_airline()
+        for text in order:
+            await receive(one_by_one, text)
+        await receive(together, *order)
+        results += [await names(one_by_one), await names(together)]
+    return results
+
+
+async def test_one_group_without_a_locator_is_one_passenger(airline: Builder) -> None:
+    await receive(airline, local("0230773021002", "1LOMBOC/LEA", locator=""))
+    first, second = await bags(airline)
+    assert first["passenger_id"] == second["passenger_id"]
+    assert (first["surname"], first["given_names"], first["locator"]) == ("LOMBOC", "LEA", None)
+
+
+@pytest.mark.parametrize("locator", ["8KX2P", "FX7H3K", "ABCD123", "AB", "TICKET2301234567890"])
+async def test_one_group_is_one_passenger_whatever_its_locator_looks_like(airline: Builder, locator: str) -> None:
+    await receive(airline, local("0230773021003", "1LOMBOC/LEA", locator))
+    found = await bags(airline)
+    assert len({bag["passenger_id"] for bag in found}) == 1
+    assert {bag["locator"] for bag in found} == {locator if 5 <= len(locator) <= 7 else None}
+
+
+async def test_two_groups_without_a_locator_are_strangers(airline: Builder) -> None:
+    await receive(airline, local("0230773021001", "1GARCIA/ANA", ""), local("0230773022001", "1GARCIA/ANA", "", 1))
+    first, second = await bags(airline)
+    assert first["passenger_id"] != second["passenger_id"]
+
+
+async def test_an_initial_after_the_full_name_is_the_same_passenger(airline: Builder) -> None:
+    """A passenger with contacts keeps the bag, and a further bag under the initial is theirs."""
+    phone = "+12025550114"
+    await airline.passenger("sofia", "FX7H3K", "Ferreira", "Sofía", None, None, None, "ES", phone, None)
+    await receive(airline, local("0230778200001", "1FERREIRA/SOFIAMRS"))
+    await receive(airline, transfer("0230778200001", "1FERREIRA/S"), transfer("0230778201001", "1FERREIRA/S", minute=1))
+    found = await bags(airline)
+    assert [(bag["given_names"], bag["title"], bag["phone"]) for bag in found] == [("Sofía", "MRS", phone)] * 2
+    assert len({bag["passenger_id"] for bag in found}) == 1
+
+
+async def test_another_locator_moves_no_bag_away_from_contacts(airline: Builder) -> None:
+    phone = "+12025550114"
+    await airline.passenger("sofia", "FX7H3K", "Ferreira", "Sofía", None, None, None, "ES", phone, None)
+    await receive(airline, local("0230778200001", "1FERREIRA/SOFIA"))
+    await receive(airline, transfer("0230778200001", "1FERREIRA/SOFIA", "DL4K7P"))
+    assert [(bag["phone"], bag["locator"]) for bag in await bags(airline)] == [(phone, "FX7H3K")]
+
+
+async def test_a_corrected_name_is_another_passenger(airline: Builder) -> None:
+    await receive(airline, local("0230778200001", "1FERREIRA/SOFIA"))
+    await receive(airline, local("0230778200001", "1PONCE/ANA", minute=9, change="CHG\n"))
+    assert [(bag["surname"], bag["given_names"]) for bag in await bags(airline)] == [("PONCE", "ANA")]
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (
+            [local("0230778200001", "1FERREIRA/SOFIAMRS"), transfer("0230778200001", "1FERREIRA/S")],
+            [("SOFIA", "MRS", "FX7H3K")],
+        ),
+        (
+            [local("0230778200001", "1FERREIRA/S"), transfer("0230778200001", "1FERREIRA/SOFIA MARIAMRS")],
+            [("SOFIA MARIA", "MRS", "FX7H3K")],
+        ),
+        (
+            [local("0230778200001", "1FERREIRA"), local("0230778201001", "1FERREIRA/SOFIAMS", minute=1)],
+            [("SOFIA", "MS", "FX7H3K")] * 2,
+        ),
+        (
+            [local("0230778200001", "2PAGE/LEA/BEN"), local("0230778201001", "1PAGE/BEN", minute=1)],
+            [("LEA", "", "FX7H3K"), ("BEN", "", "FX7H3K")],
+        ),
+        (
+            [local("0230778200002", "1PAGE/LEA", ""), local("0230778200001", "1PAGE/LEA", minute=9, change="CHG\n")],
+            [("LEA", "", "FX7H3K")] * 2,
+        ),
+        (
+            [local("0230778200001", "1PAGE/LEA", "QG1G1G"), transfer("0230778200001", "1PAGE/LEA", "QG2G2G")],
+            [("LEA", "", "QG2G2G")],
+        ),
+        (
+            [
+                local("0230778200001", "1PAGE/L"),
+                local("0230778201001", "1PAGE/LEA", minute=1),
+                transfer("0230778200001", "1PAGE/LEA ANN"),
+            ],
+            [("LEA ANN", "", "FX7H3K")] * 2,
+        ),
+    ],
+)
+async def test_the_order_of_arrival_has_no_influence(
+    world: World, texts: Sequence[str], expected: list[tuple[str, str, str | None]]
+) -> None:
+    results = await in_each_order(world, *texts)
+    assert results == [expected] * len(results)
