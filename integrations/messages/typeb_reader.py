@@ -1,13 +1,13 @@
 """Meaning of a Type B message: instructions about bags, and scans of them.
 
-The rules are in ``docs/DOMAIN.md#the-twenty-rules``.
+The rules are in ``docs/DOMAIN.md#the-rules``.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
 from integrations.messages.typeb import ORIGIN, Element, TypeBError, TypeBMessage
@@ -158,19 +158,25 @@ def read(message: TypeBMessage, received_at: datetime, zone_of: ZoneOf) -> Messa
     """
     received = received_at.astimezone(UTC)
     context = _ReadContext(message, received, zone_of, _sent_at(message, received))
-    kind = message.kind
     instructions: tuple[Instruction, ...] = ()
     scans: tuple[Scan, ...] = ()
     closed = None
-    if kind == MessageKind.BPM:
-        scans = tuple(_bpm_scans(context))
-    elif kind == MessageKind.BNS:
-        scans = tuple(_bns_scans(context))
-    elif kind in (MessageKind.BSM, MessageKind.BTM, MessageKind.BUM):
-        instructions = tuple(_instructions(context))
-        scans = tuple(_implied_events(instructions))
-    else:
-        closed = _flight_closed(context)
+    match message.kind:
+        case MessageKind.BPM:
+            scans = tuple(_bpm_scans(context))
+        case MessageKind.BSM | MessageKind.BTM | MessageKind.BUM:
+            instructions = tuple(_instructions(context))
+            scans = tuple(_implied_events(instructions))
+        case MessageKind.BNS:
+            scans = tuple(_bns_scans(context))
+        case MessageKind.BCM:
+            closed = _flight_closed(context)
+        case MessageKind.BMM | MessageKind.BRQ:
+            pass  # kept, and nothing is read from them
+        case MessageKind.SCAN | MessageKind.XML:
+            raise ValueError(f"{message.kind} is no kind of Type B message")
+        case _:
+            assert_never(message.kind)
     return MessageContent(instructions, scans, tuple(context.flights.values()), context.sent_at, closed)
 
 
@@ -508,10 +514,10 @@ def _implied_events(instructions: Sequence[Instruction]) -> Iterator[Scan]:
 
 
 def _flight_closed(context: _ReadContext) -> NamedFlight | None:
-    """Flight of a close-out. Only a message with a time can close one."""
+    """Flight of a BCM that is a close-out. Only a message with a time can close one."""
     message = context.message
     closing = any(element.name == "" and element.fields[0] == "FCM" for element in message.elements)
-    if message.kind != MessageKind.BCM or not closing or context.sent_at is None:
+    if not closing or context.sent_at is None:
         return None
     return _outbound(_groups(message.elements)[0], context)
 

@@ -1,4 +1,4 @@
-"""Content of Type B messages, by the rules of ``docs/DOMAIN.md#the-twenty-rules``."""
+"""Content of Type B messages, by the rules of ``docs/DOMAIN.md#the-rules``."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from integrations.messages.typeb import TypeBError, parse
+from integrations.messages.typeb import IDENTIFIERS, TypeBError, parse
 from integrations.messages.typeb_reader import MOST_TAGS, MessageContent, divided, read
 from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
 from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
@@ -319,6 +319,17 @@ def test_a_close_out_names_the_flight_that_left() -> None:  # docs/DOMAIN.md#rul
     assert (closed.flight_closed, closed.sent_at, closed.flights) == (PTY_GRU, SENT, (PTY_GRU,))
     for opened in (reading(f"{ORIGIN}\n{text.format('FOM')}"), reading(text.format("FCM"))):
         assert (opened.flight_closed, opened.instructions, opened.scans) == (None, (), ())
+
+
+def test_every_kind_but_bmm_and_brq_has_content() -> None:  # docs/MESSAGES.md#what-is-read
+    body = f".V/1LPTY\n.J/S///23NOV/1200Z\n{F1}\n{N1}\nFCM"
+    contents = {kind: reading(f"{ORIGIN}\n{kind}\n{body}\nEND{kind}") for kind in IDENTIFIERS}
+    assert {kind for kind, found in contents.items() if found == MessageContent(sent_at=SENT)} == {"BMM", "BRQ"}
+
+
+def test_a_scan_is_no_type_b_message() -> None:
+    with pytest.raises(ValueError, match="no kind of Type B"):
+        read(replace(parse(type_b_messages.BUM), kind=MessageKind.SCAN), RECEIVED, ZONES.get)
 
 
 @pytest.mark.parametrize("kind", ["BMM", "BRQ", "BCM"])
