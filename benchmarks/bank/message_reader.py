@@ -1,7 +1,7 @@
 """Independent reader of Type B text for the recount, by regular expressions.
 
 It imports nothing of the product, which a test checks: if both misread a message in the same way, the recount would
-prove nothing. The rules are in ``docs/DOMAIN.md#the-twenty-rules``.
+prove nothing. The rules are in ``docs/DOMAIN.md#the-rules``.
 """
 
 import csv

@@ -1,7 +1,7 @@
 """Expected result for each bag, from the text alone: states, flights, plans and proofs by the domain's rules.
 
 Written independently of the product and without imports of it, so that the two can be compared bag for bag. The rules
-are in ``docs/DOMAIN.md#the-twenty-rules``, the order of states in ``docs/DOMAIN.md#bag-states``.
+are in ``docs/DOMAIN.md#the-rules``, the order of states in ``docs/DOMAIN.md#bag-states``.
 """
 
 from collections import defaultdict

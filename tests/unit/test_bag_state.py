@@ -1,4 +1,4 @@
-"""Status, flown flights and custody points of a bag, from its events (``docs/DOMAIN.md#the-twenty-rules``)."""
+"""Status, flown flights and custody points of a bag, from its events (``docs/DOMAIN.md#the-rules``)."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
