@@ -89,6 +89,50 @@ class BagTag(asyncpg.Record):
     valid_until = Column[datetime]()
 
 
+class TagWindow(asyncpg.Record):
+    """The newest period of a number that begins before a time; ``seq`` counts the numbers that were asked, from 1."""
+
+    __slots__ = ()
+
+    seq = Column[int]()
+    bag_id = Column[int]()
+    valid_from = Column[datetime]()
+    valid_until = Column[datetime]()
+
+
+class TagUse(asyncpg.Record):
+    """The last use of a number before a time by the bag that carried it; ``seq`` as in ``TagWindow``."""
+
+    __slots__ = ()
+
+    seq = Column[int]()
+    last_seen_at = Column[datetime | None]()
+    has_open_pir = Column[bool]()
+
+
+class TagCarrier(asyncpg.Record):
+    """The bag that carries a number at the time of a message, with its booking and its journey.
+
+    ``last_departure`` is that of its last planned flight; ``stored_bag_id`` names the bag that has the message already.
+    """
+
+    __slots__ = ()
+
+    seq = Column[int]()
+    valid_from = Column[datetime]()
+    state = Column[str]()
+    state_at = Column[datetime]()
+    locator = Column[str | None]()
+    surname = Column[str]()
+    given_names = Column[str]()
+    title = Column[str]()
+    first_flight_id = Column[int | None]()
+    last_departure = Column[datetime | None]()
+    last_seen_at = Column[datetime | None]()
+    has_open_pir = Column[bool]()
+    stored_bag_id = Column[int | None]()
+
+
 class BagOf(Bag):
     """A bag with the id of the parent that it was read for."""
 

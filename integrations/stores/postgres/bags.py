@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
-from integrations.records.bags import Bag, BagOf, BagTag, BagWithAuthority, BagWithPassenger, RelatedBag
+from integrations.records.bags import Bag, BagOf, BagTag, BagWithAuthority, BagWithPassenger, RelatedBag, TagCarrier, TagUse, TagWindow
 from integrations.records.columns import columns_of
 from integrations.records.flights import JoinedFlight
 from integrations.records.journeys import BagStatus
@@ -206,6 +206,72 @@ FROM unnest($2::text[], $3::timestamptz[]) WITH ORDINALITY AS wanted(number, at,
 JOIN bag_tags ON bag_tags.airline_id = $1 AND bag_tags.number = wanted.number
              AND wanted.at >= bag_tags.valid_from AND wanted.at < bag_tags.valid_until
 ORDER BY wanted.seq, bag_tags.valid_from DESC
+"""
+
+# The newest window of each number that begins before its timestamp, also one that has ended by then.
+TAG_WINDOWS = """
+SELECT DISTINCT ON (wanted.seq) wanted.seq, bag_tags.bag_id, bag_tags.valid_from, bag_tags.valid_until
+FROM unnest($2::text[], $3::timestamptz[]) WITH ORDINALITY AS wanted(number, at, seq)
+JOIN bag_tags ON bag_tags.airline_id = $1 AND bag_tags.number = wanted.number AND bag_tags.valid_from <= wanted.at
+ORDER BY wanted.seq, wanted.at >= bag_tags.valid_until, bag_tags.valid_from DESC
+"""
+
+TAG_USES = """
+SELECT ended.seq,
+       (SELECT max(events.at) FROM events
+        WHERE events.bag_id = bags.id AND events.airline_id = $1 AND events.tag = ended.number
+          AND events.at >= bags.events_from AND events.at <= ended.at) AS last_seen_at,
+       coalesce((SELECT true FROM pir_bags
+                 JOIN pirs ON pirs.id = pir_bags.pir_id AND pirs.airline_id = $1
+                 WHERE pir_bags.bag_id = bags.id AND pirs.closed_at IS NULL LIMIT 1), false) AS has_open_pir
+FROM unnest($2::text[], $3::bigint[], $4::timestamptz[]) WITH ORDINALITY AS ended(number, bag_id, at, seq)
+JOIN bags ON bags.id = ended.bag_id AND bags.airline_id = $1
+"""
+
+EXTEND_TAGS = """
+UPDATE bag_tags
+SET valid_until = least(used.at + $5::interval,
+                        (SELECT min(later.valid_from) FROM bag_tags AS later
+                         WHERE later.airline_id = $1 AND later.number = used.number AND later.valid_from > used.at))
+FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[]) AS used(number, valid_from, at)
+WHERE bag_tags.airline_id = $1 AND bag_tags.number = used.number AND bag_tags.valid_from = used.valid_from
+"""
+
+# A message may be stored with a bag that carries the tag only from a later time on (``END_TAGS``).
+TAG_CARRIERS = """
+SELECT wanted.seq, bag_tags.valid_from, bags.state, bags.state_at, bookings.locator, passengers.surname,
+       passengers.given_names, passengers.title,
+       (SELECT bag_legs.flight_id FROM bag_legs
+        WHERE bag_legs.bag_id = bags.id ORDER BY bag_legs.seq LIMIT 1) AS first_flight_id,
+       (SELECT max(coalesce(actual_departure, estimated_departure, scheduled_departure))
+        FROM bag_legs
+        JOIN flights ON flights.id = bag_legs.flight_id AND flights.airline_id = $1
+        WHERE bag_legs.bag_id = bags.id) AS last_departure,
+       (SELECT max(events.at) FROM events
+        WHERE events.bag_id = bags.id AND events.airline_id = $1 AND events.tag = wanted.number
+          AND events.at >= bags.events_from AND events.at < bag_tags.valid_until) AS last_seen_at,
+       coalesce((SELECT true FROM pir_bags
+                 JOIN pirs ON pirs.id = pir_bags.pir_id AND pirs.airline_id = $1
+                 WHERE pir_bags.bag_id = bags.id AND pirs.closed_at IS NULL LIMIT 1), false) AS has_open_pir,
+       (SELECT instructions.bag_id
+        FROM bag_tags AS carried
+        JOIN instructions ON instructions.bag_id = carried.bag_id AND instructions.airline_id = $1
+                         AND instructions.at = wanted.at AND instructions.message_id = wanted.message_id
+                         AND instructions.tag = wanted.number
+        WHERE carried.airline_id = $1 AND carried.number = wanted.number LIMIT 1) AS stored_bag_id
+FROM unnest($2::text[], $3::timestamptz[], $4::uuid[], $5::bigint[]) WITH ORDINALITY
+     AS wanted(number, at, message_id, bag_id, seq)
+JOIN bag_tags ON bag_tags.airline_id = $1 AND bag_tags.number = wanted.number AND bag_tags.bag_id = wanted.bag_id
+             AND wanted.at >= bag_tags.valid_from AND wanted.at < bag_tags.valid_until
+JOIN bags ON bags.id = wanted.bag_id AND bags.airline_id = $1
+JOIN passengers ON passengers.id = bags.passenger_id AND passengers.airline_id = $1
+LEFT JOIN bookings ON bookings.id = passengers.booking_id
+"""
+
+END_TAGS = """
+UPDATE bag_tags SET valid_until = ended.at
+FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[]) AS ended(number, valid_from, at)
+WHERE bag_tags.airline_id = $1 AND bag_tags.number = ended.number AND bag_tags.valid_from = ended.valid_from
 """
 
 # Two scans of one unknown tag must create one bag: the second waits here, then finds the bag of the first.
@@ -466,6 +532,80 @@ async def tagged_at(
     """The bag that carried each number at its timestamp: index in ``numbers`` -> bag id; unknown ones are absent."""
     rows = await records.fetch(BAGS_TAGGED_AT, airline_id, numbers, times, name="BAGS_TAGGED_AT")
     return {row["seq"] - 1: row["bag_id"] for row in rows}
+
+
+async def tag_windows(
+    records: Reader, airline_id: int, numbers: Sequence[str], times: Sequence[datetime]
+) -> dict[int, TagWindow]:
+    """The newest window of each number that begins before its timestamp, by index; it may have ended by then."""
+    rows = await records.fetch(
+        TAG_WINDOWS, airline_id, numbers, times, name="TAG_WINDOWS", record_class=TagWindow
+    )
+    return {row.seq - 1: row for row in rows}
+
+
+async def tag_uses(
+    records: Reader, airline_id: int, numbers: Sequence[str], bag_ids: Sequence[int], times: Sequence[datetime]
+) -> list[TagUse]:
+    """When each number was last seen on its bag up to a timestamp, and whether the bag has an open PIR."""
+    return await records.fetch(
+        TAG_USES, airline_id, numbers, bag_ids, times, name="TAG_USES", record_class=TagUse
+    )
+
+
+async def extend_tags(
+    records: Reader,
+    airline_id: int,
+    numbers: Sequence[str],
+    valid_from: Sequence[datetime],
+    times: Sequence[datetime],
+    window: timedelta,
+) -> None:
+    """Extend the windows of numbers that their bags still carry.
+
+    Args:
+        valid_from: start of each window.
+        times: timestamp at which the bag carries the number.
+        window: validity of the number after that timestamp, without the windows of other bags.
+    """
+    await records.execute(EXTEND_TAGS, airline_id, numbers, valid_from, times, window, name="EXTEND_TAGS")
+
+
+async def tag_carriers(
+    records: Reader,
+    airline_id: int,
+    numbers: Sequence[str],
+    times: Sequence[datetime],
+    message_ids: Sequence[UUID],
+    bag_ids: Sequence[int],
+) -> dict[int, TagCarrier]:
+    """The bags that carry numbers at the timestamps of messages, by index; absent if they no longer carry them.
+
+    Args:
+        bag_ids: bags with a passenger.
+    """
+    rows = await records.fetch(
+        TAG_CARRIERS,
+        airline_id,
+        numbers,
+        times,
+        message_ids,
+        bag_ids,
+        name="TAG_CARRIERS",
+        record_class=TagCarrier,
+    )
+    return {row.seq - 1: row for row in rows}
+
+
+async def end_tags(
+    records: Reader,
+    airline_id: int,
+    numbers: Sequence[str],
+    valid_from: Sequence[datetime],
+    times: Sequence[datetime],
+) -> None:
+    """End the windows that began at ``valid_from`` at other timestamps."""
+    await records.execute(END_TAGS, airline_id, numbers, valid_from, times, name="END_TAGS")
 
 
 async def lock_unknown_tags(records: Reader, airline_id: int, numbers: Sequence[str]) -> None:
