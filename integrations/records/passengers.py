@@ -14,6 +14,9 @@ from integrations.records.columns import Column, Joined
 AGE_OR_OFFICE = frozenset({"CHD", "INF", "DR", "PROF"})
 TITLES = frozenset({"MR", "MRS", "MS", "MISS", "MSTR", "SR", "SRA"}) | AGE_OR_OFFICE
 
+# Form of a locator; other texts in its place identify no booking.
+LOCATOR = re.compile(r"[A-Z0-9]{5,7}")
+
 # Words before a surname that people leave out when they search.
 # fmt: off
 PARTICLES = frozenset((

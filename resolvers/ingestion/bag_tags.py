@@ -137,12 +137,12 @@ class NewJourneys(NamedTuple):
     Args:
         bag_ids: the bag of each of these messages, by message and tag.
         ended: ids of the bags whose tag now means another bag.
-        unsettled: ids of messages that may begin a new bag once the earlier messages of the batch are stored.
+        unsettled: messages and tags that may begin a new bag once the earlier messages of the batch are stored.
     """
 
     bag_ids: Mapping[tuple[UUID, str], int]
     ended: frozenset[int] = frozenset()
-    unsettled: frozenset[UUID] = frozenset()
+    unsettled: frozenset[tuple[UUID, str]] = frozenset()
 
 
 async def begin_journeys(records: Reader, airline_id: int, check_ins: Sequence[CheckIn]) -> NewJourneys:
@@ -164,7 +164,7 @@ async def begin_journeys(records: Reader, airline_id: int, check_ins: Sequence[C
         [one.bag_id for one in check_ins],
     )
     bag_ids: dict[tuple[UUID, str], int] = {}
-    unsettled: set[UUID] = set()
+    unsettled: set[tuple[UUID, str]] = set()
     ended: dict[str, tuple[CheckIn, datetime, datetime]] = {}
     for index, one in enumerate(check_ins):
         carrier = carriers.get(index)
@@ -174,11 +174,12 @@ async def begin_journeys(records: Reader, airline_id: int, check_ins: Sequence[C
             bag_ids[one.message_id, one.instruction.tag] = carrier.stored_bag_id
         elif not carrier.has_open_pir and is_another_journey(one.instruction, carrier, one.first_flight_id):
             if one.follows:
-                unsettled.add(one.message_id)
+                unsettled.add((one.message_id, one.instruction.tag))
             elif is_free(carrier, one.at):
                 # The sightings so far stay with the bag that has them.
                 last = max(carrier.last_seen_at or carrier.valid_from, carrier.valid_from)
-                ended[one.instruction.tag] = one, carrier.valid_from, max(one.instruction.at, last + _NEXT)
+                begins = max(one.instruction.at, last + _NEXT)
+                ended.setdefault(one.instruction.tag, (one, carrier.valid_from, begins))
     if ended and not unsettled:
         since, begins = [since for _, since, _ in ended.values()], [at for _, _, at in ended.values()]
         await bags.end_tags(records, airline_id, list(ended), since, begins)
@@ -186,6 +187,4 @@ async def begin_journeys(records: Reader, airline_id: int, check_ins: Sequence[C
         begun = await bags.tagged_at(records, airline_id, list(ended), begins)
         for index, (tag, (one, _, _)) in enumerate(ended.items()):
             bag_ids[one.message_id, tag] = begun[index]
-    return NewJourneys(
-        bag_ids, frozenset(one.bag_id for one, _, _ in ended.values()), frozenset(unsettled)
-    )
+    return NewJourneys(bag_ids, frozenset(one.bag_id for one, _, _ in ended.values()), frozenset(unsettled))

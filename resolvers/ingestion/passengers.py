@@ -1,6 +1,5 @@
 """Passengers that messages name: found in their booking, or created (``docs/DOMAIN.md#rule-18``)."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,7 +8,7 @@ from uuid import UUID
 
 from integrations.records.bags import Bag
 from integrations.records.instructions import BagInstruction
-from integrations.records.passengers import Passenger, name_key, particle_free_name, search_name
+from integrations.records.passengers import LOCATOR, Passenger, name_key, particle_free_name, search_name
 from integrations.stores.postgres import bookings, passengers
 from integrations.stores.postgres.bookings import NewBooking
 from integrations.stores.postgres.manager import Reader
@@ -19,8 +18,6 @@ from resolvers.rules.passenger_names import PassengerName, can_be_same, fuller
 
 # Tickets are sold up to about a year ahead, and a reservation system reuses locators over the years.
 BOOKING_WINDOW = timedelta(days=365)
-
-_LOCATOR = re.compile(r"[A-Z0-9]{5,7}")
 
 
 class NamedBag(NamedTuple):
@@ -71,7 +68,7 @@ async def passengers_of_bags(
             bag_id,
             people.get(locked[bag_id].passenger_id or 0),
             one.name,
-            one.locator if one.locator and _LOCATOR.fullmatch(one.locator) else "",
+            one.locator if one.locator and LOCATOR.fullmatch(one.locator) else "",
             one.known_at,
             [(one.message_id, one.instruction.group) for one in instructions[bag_id] if one.instruction.surname],
         )

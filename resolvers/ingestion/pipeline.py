@@ -15,17 +15,18 @@ from integrations.errors import Conflict, OutsideError, Refused
 from integrations.messages.formats import pieces_of, tags_named
 from integrations.messages.split_input import InputPiece
 from integrations.records.events import FlightKey
-from integrations.records.instructions import BagInstruction, Receipt
+from integrations.records.instructions import BagInstruction, Instruction, Receipt
 from integrations.repeats import repeated_after_migration
 from integrations.stores.postgres import bags, flights, messages
 from integrations.stores.postgres.manager import Reader
 from integrations.stores.postgres.messages import NewDeadLetter, NewMessage
 from resolvers.context import Context
 from resolvers.ingestion import bag_tags, itineraries
-from resolvers.ingestion.bag_tags import UNKNOWN_TAG_WINDOW
+from resolvers.ingestion.bag_tags import UNKNOWN_TAG_WINDOW, CheckIn
 from resolvers.ingestion.events import ResolvedScan, ScanOutcome, append_events
 from resolvers.ingestion.flight_updates import close_flights, flight_ids_of
 from resolvers.ingestion.reading import INTERNAL_ERROR, ParsedPiece, place_of, read_all, with_known_flights
+from resolvers.rules.tag_reuse import is_check_in, names_another_booking
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,18 @@ BATCH_TAGS = 2_000
 # Batches that lock the same bags at the same time may deadlock; PostgreSQL then aborts one, which is repeated.
 ATTEMPTS = 5
 MOST_LOGGED_CODES = 20
+
+
+class _SplitBefore(Exception):
+    """A batch must be stored in two: a message may begin a new bag, which depends on the messages before it.
+
+    Args:
+        index: of that message in the batch; at least 1.
+    """
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.index = index
 
 
 class IntakeChannel(StrEnum):
@@ -121,6 +134,9 @@ async def ingest(
 ) -> IngestResult:
     """Stores pieces of input, applies them to bags and flights, and publishes the changes, in one transaction.
 
+    A batch with a message that may begin a new bag under the tag of an earlier message takes two transactions
+    (``docs/DOMAIN.md#rule-12``).
+
     The number of statements does not depend on the number of pieces. A piece that cannot be read or applied, for
     whatever reason, becomes a dead letter by itself, and the others are stored without it.
 
@@ -139,10 +155,14 @@ async def _store(
 ) -> IngestResult:
     """Stores pieces; halves the batch until a piece that raises stands alone, and makes it a dead letter.
 
+    The batch is also split where the content of one message depends on those before it.
+
     A message that fails for an unforeseen reason must not keep the others out.
     """
     try:
         return await _store_together(context, parsed, received_at, channel)
+    except _SplitBefore as split:
+        half = split.index
     except Exception as error:
         if not _is_of_a_piece(error) or (len(parsed) == 1 and parsed[0].fault is not None):
             raise
@@ -150,9 +170,9 @@ async def _store(
         if len(parsed) == 1:
             # The error itself may quote the message, unless it is one of PostgreSQL's, which are cleared of it.
             logger.warning("a message failed: %s", error if isinstance(error, Refused) else place_of(error))
+        half = len(parsed) // 2
     if len(parsed) == 1:
         return await _store_together(context, [parsed[0].failed(1, 1, reason)], received_at, channel)
-    half = len(parsed) // 2
     first = await _store(context, parsed[:half], received_at, channel)
     return first + await _store(context, parsed[half:], received_at, channel)
 
@@ -178,6 +198,35 @@ async def _store_together(
     raise AssertionError
 
 
+def _check_ins_behind_others(new: Sequence[ParsedPiece], positions: Mapping[UUID, int]) -> dict[tuple[UUID, str], int]:
+    """Positions of the messages that may begin a bag and whose tag an earlier message of the batch names.
+
+    Args:
+        positions: of each message in the batch.
+
+    Raises:
+        _SplitBefore: the earlier message names another booking.
+    """
+    following: dict[tuple[UUID, str], int] = {}
+    named: dict[str, int] = {}
+    earlier: dict[str, Instruction] = {}
+    for message in new:
+        if message.reading is None:
+            continue
+        position = positions[message.id]
+        for one in message.reading.instructions:
+            if named.setdefault(one.tag, position) < position and is_check_in(one):
+                before = earlier.get(one.tag)
+                if before is not None and names_another_booking(one, before):
+                    raise _SplitBefore(position)
+                following[message.id, one.tag] = position
+            if one.surname or one.locator:
+                earlier[one.tag] = one
+        for scan in message.reading.scans:
+            named.setdefault(scan.tag, position)
+    return following
+
+
 class _Batch:
     """One batch of pieces in its transaction."""
 
@@ -193,7 +242,12 @@ class _Batch:
         flight_ids = await flight_ids_of(self._context, self._records, readings)
         if flight_ids:
             await flights.lock_shared(self._records, self._airline_id, list(flight_ids.values()))
-        pieces = [piece for one in parsed for piece in with_known_flights(one, flight_ids)]
+        pieces: list[ParsedPiece] = []
+        positions: dict[UUID, int] = {}
+        for position, whole in enumerate(parsed):
+            for piece in with_known_flights(whole, flight_ids):
+                positions.setdefault(piece.id, position)
+                pieces.append(piece)
         unreadable = [one for one in pieces if one.fault is not None]
         dead_letters = await self._insert_dead_letters(unreadable) if unreadable else 0
         readable: dict[UUID, ParsedPiece] = {}
@@ -209,7 +263,8 @@ class _Batch:
             and not (stored.get(one.id) and one is readable[one.id])
             and (one.may_count_again or stored.get(one.id) is False)
         ]
-        events, bag_count, counted_again = await self._apply(new, again, flight_ids)
+        following = _check_ins_behind_others(new, positions)
+        events, bag_count, counted_again = await self._apply(new, again, flight_ids, following)
         others = sum(one.reading is None for one in new)
         elsewhere = [one for one in new if one.unknown_airports]
         if elsewhere:
@@ -254,12 +309,17 @@ class _Batch:
         )
 
     async def _apply(
-        self, new: Sequence[ParsedPiece], again: Sequence[ParsedPiece], flight_ids: Mapping[FlightKey, int]
+        self,
+        new: Sequence[ParsedPiece],
+        again: Sequence[ParsedPiece],
+        flight_ids: Mapping[FlightKey, int],
+        following: Mapping[tuple[UUID, str], int],
     ) -> tuple[int, int, int]:
         """Applies the content of messages.
 
         Args:
             again: known messages whose receipt may count, with instructions only.
+            following: as ``_check_ins_behind_others``.
 
         Returns:
             The number of new events, of bags that the new messages name, and of repeats that count again, which are
@@ -282,6 +342,32 @@ class _Batch:
         )
         affected = {bag_id for bag_id in found if bag_id is not None} | merged.keys() | set(merged.values())
         locked = await bags.lock(self._records, self._airline_id, sorted(affected))
+        check_ins = [
+            CheckIn(
+                message_id,
+                one,
+                bag_id,
+                flight_ids.get(one.outbound.key) if one.outbound else None,
+                receipt.at if one.assumed else one.at,
+                (message_id, one.tag) in following,
+            )
+            for (message_id, one, receipt), bag_id in zip(received, found, strict=False)
+            if bag_id is not None
+            and bag_id not in merged
+            and locked[bag_id].passenger_id is not None
+            and is_check_in(one)
+        ]
+        ended: Set[int] = frozenset()
+        if check_ins:
+            journeys = await bag_tags.begin_journeys(self._records, self._airline_id, check_ins)
+            if journeys.unsettled:
+                raise _SplitBefore(min(following[key] for key in journeys.unsettled))
+            if journeys.bag_ids:
+                named_by = [message_id for message_id, _, _ in received] + [message_id for message_id, _ in scans]
+                found = await self._bags_now(named_by, tags, journeys.bag_ids)
+                others = {bag_id for bag_id in found if bag_id is not None} - locked.keys()
+                locked |= await bags.lock(self._records, self._airline_id, sorted(others)) if others else {}
+            ended = journeys.ended
         transferred_events = await self._merge(merged) if merged else []
         bag_ids = [merged.get(bag_id, bag_id) if bag_id is not None else None for bag_id in found]
         of_bags = [
@@ -289,7 +375,7 @@ class _Batch:
             for (message_id, one, receipt), bag_id in zip(received, bag_ids, strict=False)
             if bag_id is not None
         ]
-        replanned = set(merged.values()) | {one.bag_id for one in of_bags if one.instruction.original_tag}
+        replanned = {*merged.values(), *ended, *(one.bag_id for one in of_bags if one.instruction.original_tag)}
         changed: set[tuple[int, UUID | None]] = {
             *transferred_events,
             *((bag_id, None) for bag_id in replanned | merged.keys()),
@@ -322,6 +408,26 @@ class _Batch:
         }
         named.update(bag_ids[len(received) :])
         return events, len(named - {None}), len(counted_again)
+
+    async def _bags_now(
+        self,
+        message_ids: Sequence[UUID],
+        tags: Sequence[tuple[str, datetime]],
+        bag_ids: Mapping[tuple[UUID, str], int],
+    ) -> list[int | None]:
+        """The bags of tags after new bags have begun.
+
+        Args:
+            message_ids: the message that names each tag.
+            bag_ids: the bag of each message that does not belong to the bag that carries its tag at its time.
+        """
+        found = await bag_tags.bags_for_tags(
+            self._records, self._airline_id, [tag for tag, _ in tags], [at for _, at in tags]
+        )
+        return [
+            bag_ids.get((message_id, tag), bag_id)
+            for message_id, (tag, _), bag_id in zip(message_ids, tags, found, strict=True)
+        ]
 
     async def _attach_rush_tags(
         self, rush_tags: Mapping[str, tuple[str, datetime]], tags: Sequence[tuple[str, datetime]]

@@ -1,10 +1,10 @@
 """Whether a message begins a new bag under a tag that another bag carried (``docs/DOMAIN.md#rule-12``)."""
 
-import re
 from datetime import datetime, timedelta
 
 from integrations.records.bags import BagState, TagCarrier
 from integrations.records.instructions import Instruction, InstructionAction, MessageKind, Source
+from integrations.records.passengers import LOCATOR
 from resolvers.rules.itinerary import RUSH
 from resolvers.rules.passenger_names import PassengerName, can_be_same, read_name
 
@@ -12,7 +12,6 @@ from resolvers.rules.passenger_names import PassengerName, can_be_same, read_nam
 JOURNEY_ENDS_AFTER = timedelta(hours=72)
 
 _FINISHED = frozenset({BagState.DELIVERED, BagState.CLOSED, BagState.DELETED})
-_LOCATOR = re.compile(r"[A-Z0-9]{5,7}")
 
 
 def is_check_in(instruction: Instruction) -> bool:
@@ -64,7 +63,7 @@ def _differ(instruction: Instruction, locator: str | None, name: PassengerName |
 
 
 def _readable(locator: str | None) -> str:
-    return locator if locator and _LOCATOR.fullmatch(locator) else ""
+    return locator if locator and LOCATOR.fullmatch(locator) else ""
 
 
 def _name_of(instruction: Instruction) -> PassengerName | None:

@@ -7,7 +7,17 @@ from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
-from integrations.records.bags import Bag, BagOf, BagTag, BagWithAuthority, BagWithPassenger, RelatedBag, TagCarrier, TagUse, TagWindow
+from integrations.records.bags import (
+    Bag,
+    BagOf,
+    BagTag,
+    BagWithAuthority,
+    BagWithPassenger,
+    RelatedBag,
+    TagCarrier,
+    TagUse,
+    TagWindow,
+)
 from integrations.records.columns import columns_of
 from integrations.records.flights import JoinedFlight
 from integrations.records.journeys import BagStatus
@@ -538,9 +548,7 @@ async def tag_windows(
     records: Reader, airline_id: int, numbers: Sequence[str], times: Sequence[datetime]
 ) -> dict[int, TagWindow]:
     """The newest window of each number that begins before its timestamp, by index; it may have ended by then."""
-    rows = await records.fetch(
-        TAG_WINDOWS, airline_id, numbers, times, name="TAG_WINDOWS", record_class=TagWindow
-    )
+    rows = await records.fetch(TAG_WINDOWS, airline_id, numbers, times, name="TAG_WINDOWS", record_class=TagWindow)
     return {row.seq - 1: row for row in rows}
 
 
@@ -548,9 +556,7 @@ async def tag_uses(
     records: Reader, airline_id: int, numbers: Sequence[str], bag_ids: Sequence[int], times: Sequence[datetime]
 ) -> list[TagUse]:
     """When each number was last seen on its bag up to a timestamp, and whether the bag has an open PIR."""
-    return await records.fetch(
-        TAG_USES, airline_id, numbers, bag_ids, times, name="TAG_USES", record_class=TagUse
-    )
+    return await records.fetch(TAG_USES, airline_id, numbers, bag_ids, times, name="TAG_USES", record_class=TagUse)
 
 
 async def extend_tags(

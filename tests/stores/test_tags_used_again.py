@@ -1,0 +1,310 @@
+"""Tags that serve a second journey, and tags that stay with their bag (``docs/DOMAIN.md#rule-12``)."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from integrations.messages.split_input import Splitter
+from integrations.stores.postgres.manager import count_statements
+from resolvers.ingestion.pipeline import IngestResult, IntakeChannel, ingest
+from resolvers.installation import Stores
+from tests.conftest import Neo4jCredentials
+from tests.gateway import settings_for
+from tests.world import Builder, World, context_of, open_stores, our_day
+
+NUMBER = "0006775001"
+CHECKED_IN = """\
+.MIAKMDL 241000
+BSM
+.V/1LMIA
+.F/DL901/24NOV/PTY/Y
+.N/0006775001001
+.S/Y
+.P/1VIEJO/ANAMRS
+.L/QG1G1G
+ENDBSM
+"""
+DELIVERED = """\
+BPM
+.V/1XPTY
+.J/H//HHT/24NOV/1900Z/CLAIM
+.I/DL901/24NOV/MIA
+.N/0006775001001
+ENDBPM
+"""
+USED_AGAIN = """\
+.JFKKMDL 291200
+BSM
+.V/1LJFK
+.F/DL477/29NOV/PTY/Y
+.N/0006775001001
+.S/Y
+.P/1NUEVO/JUANMR
+.L/QG2G2G
+ENDBSM
+"""
+LOADED_AGAIN = """\
+BPM
+.V/1LJFK
+.J/R/AG0417/HHT112/29NOV/150000Z/STAND12/DL477
+.F/DL477/29NOV/PTY
+.N/0006775001001
+ENDBPM
+"""
+DELETED = CHECKED_IN.replace("241000", "241100").replace("BSM\n", "BSM\nDEL\n", 1)
+FIRST_RECEIPT = datetime(2025, 11, 24, 20, 0, tzinfo=UTC)
+SECOND_RECEIPT = datetime(2025, 11, 29, 12, 30, tzinfo=UTC)
+
+BAGS = """
+SELECT bags.id, bags.state, surname, locator, valid_from, valid_until,
+       ARRAY(SELECT flights.number FROM bag_legs JOIN flights ON flights.id = flight_id
+             WHERE bag_id = bags.id ORDER BY seq) AS flights,
+       ARRAY(SELECT kind FROM events WHERE events.bag_id = bags.id ORDER BY at, rank) AS events
+FROM bags
+JOIN bag_tags ON bag_tags.bag_id = bags.id
+LEFT JOIN passengers ON passengers.id = passenger_id
+LEFT JOIN bookings ON bookings.id = booking_id
+WHERE bags.airline_id = $1
+ORDER BY valid_from
+"""
+
+OPEN_PIR = """
+WITH pir AS (
+    INSERT INTO pirs (airline_id, reference, kind, status, station, opened_at)
+    SELECT $1, 'PTYDL10001', 'DELAYED', 'OPEN', 'PTY', '2025-11-24 21:00Z'
+    RETURNING id
+)
+INSERT INTO pir_bags (pir_id, seq, bag_id, description, state, tag)
+SELECT pir.id, 1, bags.id, 'BK22RHW', 'TRACING', bags.tag FROM pir, bags WHERE bags.airline_id = $1
+"""
+CLOSE_PIR = "UPDATE pirs SET status = 'CLOSED', closed_at = '2025-11-25 00:00Z' WHERE airline_id = $1"
+
+OLD = ("DELIVERED", "VIEJO", [901], ["ACCEPTED", "DELIVERED"])
+NEW = ("ACCEPTED", "NUEVO", [477], ["ACCEPTED"])
+
+
+@pytest.fixture(scope="module")
+async def stores(migrated_url: str, redis_url: str, neo4j_credentials: Neo4jCredentials) -> AsyncIterator[Stores]:
+    async with open_stores(settings_for(migrated_url, redis_url, neo4j_credentials)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+async def world(stores: Stores) -> World:
+    ours = await our_day(stores)
+    return World(stores, ours, ours)
+
+
+@pytest.fixture
+async def airline(world: World) -> Builder:
+    return await world.another_airline()
+
+
+async def receive(airline: Builder, *texts: str, at: datetime = SECOND_RECEIPT) -> IngestResult:
+    splitter = Splitter()
+    pieces = [*splitter.feed("".join(texts).encode()), *splitter.close()]
+    context = context_of(airline.stores, airline_id=airline.airline_id)
+    return await ingest(context, pieces, at, IntakeChannel.HTTP)
+
+
+async def rows(airline: Builder) -> list[dict[str, Any]]:
+    return [dict(row) for row in await airline.stores.postgres.fetch(BAGS, airline.airline_id)]
+
+
+async def bags(airline: Builder) -> list[tuple[str, str | None, list[int], list[str]]]:
+    """State, surname, flights and events of each bag, in order of its tag's window."""
+    return [(row["state"], row["surname"], row["flights"], row["events"]) for row in await rows(airline)]
+
+
+def untimed(text: str) -> str:
+    return text.split("\n", 1)[1]
+
+
+# A new journey
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        [[CHECKED_IN, DELIVERED], [USED_AGAIN]],
+        [[CHECKED_IN], [DELIVERED], [USED_AGAIN]],
+        [[CHECKED_IN, DELIVERED, USED_AGAIN]],
+        [[CHECKED_IN], [DELIVERED, USED_AGAIN]],
+        [[DELIVERED], [CHECKED_IN, USED_AGAIN]],
+        [[DELIVERED, CHECKED_IN], [USED_AGAIN]],
+    ],
+)
+async def test_a_delivered_bag_stays_its_passengers(airline: Builder, batches: Sequence[Sequence[str]]) -> None:
+    """Given two journeys under one tag, in one text or in several, then each passenger has a bag, also when repeated."""
+    for batch in batches:
+        await receive(airline, *batch)
+    first, second = await rows(airline)
+    assert await bags(airline) == [OLD, NEW]
+    assert (first["locator"], second["locator"]) == ("QG1G1G", "QG2G2G")
+    assert first["valid_until"] == second["valid_from"]
+
+    for batch in batches:
+        assert (await receive(airline, *batch)).messages == 0
+    assert await rows(airline) == [first, second]
+
+
+async def test_scans_belong_to_the_bag_of_their_time(airline: Builder) -> None:
+    late = DELIVERED.replace("/H/", "/G/").replace("1900Z", "1840Z")
+    await receive(airline, CHECKED_IN, DELIVERED, USED_AGAIN, LOADED_AGAIN)
+    await receive(airline, late)
+    assert await bags(airline) == [
+        ("DELIVERED", "VIEJO", [901], ["ACCEPTED", "AT_CLAIM", "DELIVERED"]),
+        ("LOADED", "NUEVO", [477], ["ACCEPTED", "LOADED"]),
+    ]
+
+
+async def test_three_journeys_in_one_text_are_three_bags(airline: Builder) -> None:
+    delivered = DELIVERED.replace("/24NOV/1900Z", "/30NOV/0900Z").replace("DL901/24NOV/MIA", "DL477/29NOV/JFK")
+    third = USED_AGAIN.replace("291200", "301200").replace("DL477/29NOV", "DL479/30NOV").replace("NUEVO", "OTRO")
+    third = third.replace("QG2G2G", "QG3G3G")
+    texts = [CHECKED_IN, DELIVERED, USED_AGAIN, delivered, third]
+    assert (await receive(airline, *texts, at=datetime(2025, 11, 30, 13, tzinfo=UTC))).messages == 5
+    assert [(state, name) for state, name, _, _ in await bags(airline)] == [
+        ("DELIVERED", "VIEJO"),
+        ("DELIVERED", "NUEVO"),
+        ("ACCEPTED", "OTRO"),
+    ]
+
+
+async def test_a_deleted_bag_gives_its_tag_back(airline: Builder) -> None:
+    again = USED_AGAIN.replace("291200", "241200").replace("29NOV", "24NOV")
+    await receive(airline, CHECKED_IN, DELETED, at=FIRST_RECEIPT)
+    await receive(airline, again)
+    assert [(state, name) for state, name, _, _ in await bags(airline)] == [("DELETED", "VIEJO"), ("ACCEPTED", "NUEVO")]
+
+
+@pytest.mark.parametrize(("sent", "count"), [("261200", 1), ("291200", 2)])
+async def test_a_journey_ends_72_hours_after_its_last_planned_flight(airline: Builder, sent: str, count: int) -> None:
+    """Given a bag without a delivery scan, when the next journey begins, then it is new after 72 hours only."""
+    await receive(airline, CHECKED_IN, at=FIRST_RECEIPT)
+    await receive(airline, USED_AGAIN.replace("291200", sent))
+    assert len(await bags(airline)) == count
+
+
+async def test_names_count_where_a_locator_is_missing(world: World) -> None:
+    for name, count in [("NUEVO/JUANMR", 2), ("VIEJO/ANA", 1), ("VIEJO", 1), ("VIEJO/BEA", 2)]:
+        airline = await world.another_airline()
+        await receive(airline, CHECKED_IN, DELIVERED)
+        await receive(airline, USED_AGAIN.replace("NUEVO/JUANMR", name).replace(".L/QG2G2G\n", ""))
+        assert len(await bags(airline)) == count, name
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("QG2G2G", "QG1G1G"),  # the same booking
+        (".JFKKMDL 291200\nBSM\n.V/1LJFK\n.F/DL477/29NOV", ".MIAKMDL 291200\nBSM\n.V/1LMIA\n.F/DL901/24NOV"),
+        (".V/1LJFK", ".V/1TJFK"),  # no first station
+        ("BSM\n.V", "BSM\nCHG\n.V"),
+        (".S/Y\n", ".S/Y\n.E/RUSH\n"),
+        (".JFKKMDL 291200", ".JFKKMDL 241200"),  # sent before the delivery
+    ],
+)
+async def test_other_messages_begin_no_new_bag(airline: Builder, old: str, new: str) -> None:
+    await receive(airline, CHECKED_IN, DELIVERED, at=FIRST_RECEIPT)
+    await receive(airline, USED_AGAIN.replace(old, new))
+    assert len(await bags(airline)) == 1
+
+
+async def test_texts_without_origin_lines_begin_new_bags_too(world: World) -> None:
+    """Given the second flight leaves soon after the delivery, so that the assumed time lies before it, then likewise."""
+    for day in ("29NOV", "26NOV"):
+        airline = await world.another_airline()
+        again = untimed(USED_AGAIN).replace("29NOV", day)
+        await receive(airline, untimed(CHECKED_IN), DELIVERED, at=FIRST_RECEIPT)
+        await receive(airline, again, at=FIRST_RECEIPT + timedelta(days=1))
+        assert await bags(airline) == [OLD, NEW]
+        before = await rows(airline)
+        await receive(airline, again, at=SECOND_RECEIPT)
+        await receive(airline, LOADED_AGAIN.replace("29NOV", day))
+        after = await rows(airline)
+        assert [row["id"] for row in after] == [row["id"] for row in before]
+        assert [row["state"] for row in after] == ["DELIVERED", "LOADED"]
+
+
+async def test_before_the_delivery_is_known_the_tag_means_the_old_bag(airline: Builder) -> None:
+    """A documented limit: a new journey is recognised by what is stored when its message comes in."""
+    soon = USED_AGAIN.replace("291200", "251200").replace("29NOV", "25NOV")
+    await receive(airline, CHECKED_IN)
+    await receive(airline, soon)
+    await receive(airline, DELIVERED)
+    assert len(await bags(airline)) == 1
+
+
+# Open PIRs and last sightings
+
+
+async def test_a_tag_in_an_open_pir_stays_its_bags(airline: Builder) -> None:
+    await receive(airline, CHECKED_IN, DELIVERED, at=FIRST_RECEIPT)
+    await airline.stores.postgres.execute(OPEN_PIR, airline.airline_id)
+    await receive(airline, USED_AGAIN)
+    assert len(await bags(airline)) == 1
+
+
+async def test_a_closed_pir_frees_the_tag(airline: Builder) -> None:
+    await receive(airline, CHECKED_IN, DELIVERED, at=FIRST_RECEIPT)
+    await airline.stores.postgres.execute(OPEN_PIR, airline.airline_id)
+    await airline.stores.postgres.execute(CLOSE_PIR, airline.airline_id)
+    await receive(airline, USED_AGAIN)
+    assert await bags(airline) == [OLD, NEW]
+
+
+@pytest.mark.parametrize(("is_open", "count"), [(True, 1), (False, 2)])
+async def test_an_open_pir_keeps_the_tag_beyond_30_days(airline: Builder, is_open: bool, count: int) -> None:
+    await receive(airline, CHECKED_IN, at=FIRST_RECEIPT)
+    await airline.stores.postgres.execute(OPEN_PIR, airline.airline_id)
+    if not is_open:
+        await airline.stores.postgres.execute(CLOSE_PIR, airline.airline_id)
+    await airline.record(airline.scan(NUMBER, "ON_HAND", "PTY", FIRST_RECEIPT + timedelta(days=60)))
+    assert len(await bags(airline)) == count
+
+
+@pytest.mark.parametrize(
+    ("days", "count"),
+    [([0, 25, 50], 1), ([0, 29, 58, 87], 1), ([0, 25, 54, 85], 2), ([0, 31], 2), ([0, 20, 51, 70], 2)],
+)
+async def test_a_tag_belongs_to_its_bag_within_30_days_of_its_last_sighting(
+    world: World, days: Sequence[int], count: int
+) -> None:
+    """Scan by scan and in one batch of any order; repeated scans find the same bags."""
+    start = datetime(2025, 7, 1, tzinfo=UTC)
+    expected: set[frozenset[int]] | None = None
+    orders = [None, *permutations(days)][:8]
+    for order in orders:
+        airline = await world.another_airline()
+        made = {day: airline.scan(NUMBER, "POSITION", "PTY", start + timedelta(days=day)) for day in days}
+        if order is None:
+            for day in days:
+                await airline.record(made[day])
+        else:
+            await airline.record(*(made[day] for day in order))
+        again = {day: (await airline.record(made[day]))[0].bag_id for day in days}
+        groups = {frozenset(day for day in days if again[day] == bag_id) for bag_id in set(again.values())}
+        assert len(groups) == count
+        expected = expected or groups
+        assert groups == expected
+
+
+# Statements
+
+
+@pytest.mark.parametrize("number", [2, 30])
+async def test_statements_do_not_grow_with_used_tags(airline: Builder, number: int) -> None:
+    def texts(text: str) -> Sequence[str]:
+        return [text.replace("0006775001", f"00067{n:05d}").replace("QG", f"A{n:02d}X") for n in range(number)]
+
+    await receive(airline, *texts(CHECKED_IN), *texts(DELIVERED), at=FIRST_RECEIPT)
+    with count_statements() as counted:
+        await receive(airline, *texts(USED_AGAIN))
+    again = [name for name in counted.names if name in {"TAG_CARRIERS", "END_TAGS", "INSERT_UNKNOWN_BAGS"}]
+    assert again == ["TAG_CARRIERS", "END_TAGS", "INSERT_UNKNOWN_BAGS"]
+    assert len(counted.names) == 33
+    assert len(await bags(airline)) == 2 * number
