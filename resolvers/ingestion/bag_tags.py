@@ -178,8 +178,8 @@ async def begin_journeys(records: Reader, airline_id: int, check_ins: Sequence[C
             elif is_free(carrier, one.at):
                 # The sightings so far stay with the bag that has them.
                 last = max(carrier.last_seen_at or carrier.valid_from, carrier.valid_from)
-                begins = max(one.instruction.at, last + _NEXT)
-                ended.setdefault(one.instruction.tag, (one, carrier.valid_from, begins))
+                begins_at = max(one.instruction.at, last + _NEXT)
+                ended.setdefault(one.instruction.tag, (one, carrier.valid_from, begins_at))
     if ended and not unsettled:
         since, begins = [since for _, since, _ in ended.values()], [at for _, _, at in ended.values()]
         await bags.end_tags(records, airline_id, list(ended), since, begins)

@@ -138,7 +138,7 @@ def untimed(text: str) -> str:
     ],
 )
 async def test_a_delivered_bag_stays_its_passengers(airline: Builder, batches: Sequence[Sequence[str]]) -> None:
-    """Given two journeys under one tag, in one text or in several, then each passenger has a bag, also when repeated."""
+    """Given two journeys under one tag, in any batches, then each passenger has a bag, also when repeated."""
     for batch in batches:
         await receive(airline, *batch)
     first, second = await rows(airline)
@@ -215,7 +215,7 @@ async def test_other_messages_begin_no_new_bag(airline: Builder, old: str, new: 
 
 
 async def test_texts_without_origin_lines_begin_new_bags_too(world: World) -> None:
-    """Given the second flight leaves soon after the delivery, so that the assumed time lies before it, then likewise."""
+    """Given a second flight so soon that its assumed time lies before the delivery, then likewise."""
     for day in ("29NOV", "26NOV"):
         airline = await world.another_airline()
         again = untimed(USED_AGAIN).replace("29NOV", day)
