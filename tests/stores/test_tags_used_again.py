@@ -46,16 +46,19 @@ BSM
 .L/QG2G2G
 ENDBSM
 """
+# Near enough to the first journey that one text may hold both (docs/DOMAIN.md#rule-7).
+USED_SOON = USED_AGAIN.replace("291200", "261200").replace("29NOV", "26NOV")
 LOADED_AGAIN = """\
 BPM
 .V/1LJFK
-.J/R/AG0417/HHT112/29NOV/150000Z/STAND12/DL477
-.F/DL477/29NOV/PTY
+.J/R/AG0417/HHT112/26NOV/150000Z/STAND12/DL477
+.F/DL477/26NOV/PTY
 .N/0006775001001
 ENDBPM
 """
 DELETED = CHECKED_IN.replace("241000", "241100").replace("BSM\n", "BSM\nDEL\n", 1)
 FIRST_RECEIPT = datetime(2025, 11, 24, 20, 0, tzinfo=UTC)
+SOON = datetime(2025, 11, 26, 16, 0, tzinfo=UTC)
 SECOND_RECEIPT = datetime(2025, 11, 29, 12, 30, tzinfo=UTC)
 
 BAGS = """
@@ -103,7 +106,7 @@ async def airline(world: World) -> Builder:
     return await world.another_airline()
 
 
-async def receive(airline: Builder, *texts: str, at: datetime = SECOND_RECEIPT) -> IngestResult:
+async def receive(airline: Builder, *texts: str, at: datetime = SOON) -> IngestResult:
     splitter = Splitter()
     pieces = [*splitter.feed("".join(texts).encode()), *splitter.close()]
     context = context_of(airline.stores, airline_id=airline.airline_id)
@@ -129,12 +132,12 @@ def untimed(text: str) -> str:
 @pytest.mark.parametrize(
     "batches",
     [
-        [[CHECKED_IN, DELIVERED], [USED_AGAIN]],
-        [[CHECKED_IN], [DELIVERED], [USED_AGAIN]],
-        [[CHECKED_IN, DELIVERED, USED_AGAIN]],
-        [[CHECKED_IN], [DELIVERED, USED_AGAIN]],
-        [[DELIVERED], [CHECKED_IN, USED_AGAIN]],
-        [[DELIVERED, CHECKED_IN], [USED_AGAIN]],
+        [[CHECKED_IN, DELIVERED], [USED_SOON]],
+        [[CHECKED_IN], [DELIVERED], [USED_SOON]],
+        [[CHECKED_IN, DELIVERED, USED_SOON]],
+        [[CHECKED_IN], [DELIVERED, USED_SOON]],
+        [[DELIVERED], [CHECKED_IN, USED_SOON]],
+        [[DELIVERED, CHECKED_IN], [USED_SOON]],
     ],
 )
 async def test_a_delivered_bag_stays_its_passengers(airline: Builder, batches: Sequence[Sequence[str]]) -> None:
@@ -151,9 +154,15 @@ async def test_a_delivered_bag_stays_its_passengers(airline: Builder, batches: S
     assert await rows(airline) == [first, second]
 
 
+async def test_a_tag_used_again_five_days_later_means_the_new_bag(airline: Builder) -> None:
+    await receive(airline, CHECKED_IN, DELIVERED, at=FIRST_RECEIPT)
+    await receive(airline, USED_AGAIN, at=SECOND_RECEIPT)
+    assert await bags(airline) == [OLD, NEW]
+
+
 async def test_scans_belong_to_the_bag_of_their_time(airline: Builder) -> None:
     late = DELIVERED.replace("/H/", "/G/").replace("1900Z", "1840Z")
-    await receive(airline, CHECKED_IN, DELIVERED, USED_AGAIN, LOADED_AGAIN)
+    await receive(airline, CHECKED_IN, DELIVERED, USED_SOON, LOADED_AGAIN)
     await receive(airline, late)
     assert await bags(airline) == [
         ("DELIVERED", "VIEJO", [901], ["ACCEPTED", "AT_CLAIM", "DELIVERED"]),
@@ -162,11 +171,11 @@ async def test_scans_belong_to_the_bag_of_their_time(airline: Builder) -> None:
 
 
 async def test_three_journeys_in_one_text_are_three_bags(airline: Builder) -> None:
-    delivered = DELIVERED.replace("/24NOV/1900Z", "/30NOV/0900Z").replace("DL901/24NOV/MIA", "DL477/29NOV/JFK")
-    third = USED_AGAIN.replace("291200", "301200").replace("DL477/29NOV", "DL479/30NOV").replace("NUEVO", "OTRO")
+    delivered = DELIVERED.replace("/24NOV/1900Z", "/26NOV/1300Z").replace("DL901/24NOV/MIA", "DL477/26NOV/JFK")
+    third = USED_SOON.replace("261200", "261500").replace("DL477/26NOV", "DL479/27NOV").replace("NUEVO", "OTRO")
     third = third.replace("QG2G2G", "QG3G3G")
-    texts = [CHECKED_IN, DELIVERED, USED_AGAIN, delivered, third]
-    assert (await receive(airline, *texts, at=datetime(2025, 11, 30, 13, tzinfo=UTC))).messages == 5
+    texts = [CHECKED_IN, DELIVERED, USED_SOON, delivered, third]
+    assert (await receive(airline, *texts)).messages == 5
     assert [(state, name) for state, name, _, _ in await bags(airline)] == [
         ("DELIVERED", "VIEJO"),
         ("DELIVERED", "NUEVO"),
@@ -177,7 +186,7 @@ async def test_three_journeys_in_one_text_are_three_bags(airline: Builder) -> No
 async def test_a_deleted_bag_gives_its_tag_back(airline: Builder) -> None:
     again = USED_AGAIN.replace("291200", "241200").replace("29NOV", "24NOV")
     await receive(airline, CHECKED_IN, DELETED, at=FIRST_RECEIPT)
-    await receive(airline, again)
+    await receive(airline, again, at=FIRST_RECEIPT)
     assert [(state, name) for state, name, _, _ in await bags(airline)] == [("DELETED", "VIEJO"), ("ACCEPTED", "NUEVO")]
 
 
@@ -185,7 +194,7 @@ async def test_a_deleted_bag_gives_its_tag_back(airline: Builder) -> None:
 async def test_a_journey_ends_72_hours_after_its_last_planned_flight(airline: Builder, sent: str, count: int) -> None:
     """Given a bag without a delivery scan, when the next journey begins, then it is new after 72 hours only."""
     await receive(airline, CHECKED_IN, at=FIRST_RECEIPT)
-    await receive(airline, USED_AGAIN.replace("291200", sent))
+    await receive(airline, USED_AGAIN.replace("291200", sent), at=SECOND_RECEIPT)
     assert len(await bags(airline)) == count
 
 
@@ -193,7 +202,7 @@ async def test_names_count_where_a_locator_is_missing(world: World) -> None:
     for name, count in [("NUEVO/JUANMR", 2), ("VIEJO/ANA", 1), ("VIEJO", 1), ("VIEJO/BEA", 2)]:
         airline = await world.another_airline()
         await receive(airline, CHECKED_IN, DELIVERED)
-        await receive(airline, USED_AGAIN.replace("NUEVO/JUANMR", name).replace(".L/QG2G2G\n", ""))
+        await receive(airline, USED_SOON.replace("NUEVO/JUANMR", name).replace(".L/QG2G2G\n", ""))
         assert len(await bags(airline)) == count, name
 
 
@@ -201,7 +210,10 @@ async def test_names_count_where_a_locator_is_missing(world: World) -> None:
     ("old", "new"),
     [
         ("QG2G2G", "QG1G1G"),  # the same booking
-        (".JFKKMDL 291200\nBSM\n.V/1LJFK\n.F/DL477/29NOV", ".MIAKMDL 291200\nBSM\n.V/1LMIA\n.F/DL901/24NOV"),
+        (
+            ".JFKKMDL 291200\nBSM\n.V/1LJFK\n.F/DL477/29NOV",
+            ".MIAKMDL 261200\nBSM\n.V/1LMIA\n.F/DL901/24NOV",
+        ),  # the same first flight
         (".V/1LJFK", ".V/1TJFK"),  # no first station
         ("BSM\n.V", "BSM\nCHG\n.V"),
         (".S/Y\n", ".S/Y\n.E/RUSH\n"),
@@ -210,7 +222,10 @@ async def test_names_count_where_a_locator_is_missing(world: World) -> None:
 )
 async def test_other_messages_begin_no_new_bag(airline: Builder, old: str, new: str) -> None:
     await receive(airline, CHECKED_IN, DELIVERED, at=FIRST_RECEIPT)
-    await receive(airline, USED_AGAIN.replace(old, new))
+    changed = USED_AGAIN.replace(old, new)
+    assert changed != USED_AGAIN
+    stored = await receive(airline, changed, at=SOON if "24NOV" in changed else SECOND_RECEIPT)
+    assert stored.messages == 1
     assert len(await bags(airline)) == 1
 
 
@@ -223,8 +238,8 @@ async def test_texts_without_origin_lines_begin_new_bags_too(world: World) -> No
         await receive(airline, again, at=FIRST_RECEIPT + timedelta(days=1))
         assert await bags(airline) == [OLD, NEW]
         before = await rows(airline)
-        await receive(airline, again, at=SECOND_RECEIPT)
-        await receive(airline, LOADED_AGAIN.replace("29NOV", day))
+        await receive(airline, again, at=SOON)
+        await receive(airline, LOADED_AGAIN.replace("26NOV", day), at=SECOND_RECEIPT + timedelta(hours=4))
         after = await rows(airline)
         assert [row["id"] for row in after] == [row["id"] for row in before]
         assert [row["state"] for row in after] == ["DELIVERED", "LOADED"]
@@ -233,7 +248,7 @@ async def test_texts_without_origin_lines_begin_new_bags_too(world: World) -> No
 async def test_before_the_delivery_is_known_the_tag_means_the_old_bag(airline: Builder) -> None:
     """A documented limit: a new journey is recognised by what is stored when its message comes in."""
     soon = USED_AGAIN.replace("291200", "251200").replace("29NOV", "25NOV")
-    await receive(airline, CHECKED_IN)
+    await receive(airline, CHECKED_IN, at=FIRST_RECEIPT)
     await receive(airline, soon)
     await receive(airline, DELIVERED)
     assert len(await bags(airline)) == 1
@@ -245,7 +260,7 @@ async def test_before_the_delivery_is_known_the_tag_means_the_old_bag(airline: B
 async def test_a_tag_in_an_open_pir_stays_its_bags(airline: Builder) -> None:
     await receive(airline, CHECKED_IN, DELIVERED, at=FIRST_RECEIPT)
     await airline.stores.postgres.execute(OPEN_PIR, airline.airline_id)
-    await receive(airline, USED_AGAIN)
+    await receive(airline, USED_SOON)
     assert len(await bags(airline)) == 1
 
 
@@ -253,7 +268,7 @@ async def test_a_closed_pir_frees_the_tag(airline: Builder) -> None:
     await receive(airline, CHECKED_IN, DELIVERED, at=FIRST_RECEIPT)
     await airline.stores.postgres.execute(OPEN_PIR, airline.airline_id)
     await airline.stores.postgres.execute(CLOSE_PIR, airline.airline_id)
-    await receive(airline, USED_AGAIN)
+    await receive(airline, USED_AGAIN, at=SECOND_RECEIPT)
     assert await bags(airline) == [OLD, NEW]
 
 
@@ -303,7 +318,7 @@ async def test_statements_do_not_grow_with_used_tags(airline: Builder, number: i
 
     await receive(airline, *texts(CHECKED_IN), *texts(DELIVERED), at=FIRST_RECEIPT)
     with count_statements() as counted:
-        await receive(airline, *texts(USED_AGAIN))
+        await receive(airline, *texts(USED_AGAIN), at=SECOND_RECEIPT)
     again = [name for name in counted.names if name in {"TAG_CARRIERS", "END_TAGS", "INSERT_UNKNOWN_BAGS"}]
     assert again == ["TAG_CARRIERS", "END_TAGS", "INSERT_UNKNOWN_BAGS"]
     assert len(counted.names) == 33
