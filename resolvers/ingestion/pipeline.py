@@ -5,10 +5,11 @@ identified by its origin line and body, the others by their bytes (``docs/DOMAIN
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import pairwise
 from uuid import UUID
 
 from integrations.errors import Conflict, OutsideError, Refused
@@ -39,16 +40,16 @@ ATTEMPTS = 5
 MOST_LOGGED_CODES = 20
 
 
-class _SplitBefore(Exception):
-    """A batch must be stored in two: a message may begin a new bag, which depends on the messages before it.
+class _MustSplit(Exception):
+    """A batch must be stored in parts: a message may begin a new bag, which depends on the messages before it.
 
     Args:
-        index: of that message in the batch; at least 1.
+        positions: of these messages in the batch, ascending; the first is at least 1.
     """
 
-    def __init__(self, index: int) -> None:
-        super().__init__(index)
-        self.index = index
+    def __init__(self, positions: Collection[int]) -> None:
+        self.positions = sorted(positions)
+        super().__init__(self.positions)
 
 
 class IntakeChannel(StrEnum):
@@ -134,7 +135,7 @@ async def ingest(
 ) -> IngestResult:
     """Stores pieces of input, applies them to bags and flights, and publishes the changes, in one transaction.
 
-    A batch with a message that may begin a new bag under the tag of an earlier message takes two transactions
+    A batch with a message that may begin a new bag under the tag of an earlier message takes several transactions
     (``docs/DOMAIN.md#rule-12``).
 
     The number of statements does not depend on the number of pieces. A piece that cannot be read or applied, for
@@ -161,8 +162,10 @@ async def _store(
     """
     try:
         return await _store_together(context, parsed, received_at, channel)
-    except _SplitBefore as split:
-        half = split.index
+    except _MustSplit as split:
+        bounds = pairwise([0, *split.positions, len(parsed)])
+        parts = [await _store(context, parsed[start:end], received_at, channel) for start, end in bounds]
+        return sum(parts, IngestResult())
     except Exception as error:
         if not _is_of_a_piece(error) or (len(parsed) == 1 and parsed[0].fault is not None):
             raise
@@ -170,9 +173,9 @@ async def _store(
         if len(parsed) == 1:
             # The error itself may quote the message, unless it is one of PostgreSQL's, which are cleared of it.
             logger.warning("a message failed: %s", error if isinstance(error, Refused) else place_of(error))
-        half = len(parsed) // 2
     if len(parsed) == 1:
         return await _store_together(context, [parsed[0].failed(1, 1, reason)], received_at, channel)
+    half = len(parsed) // 2
     first = await _store(context, parsed[:half], received_at, channel)
     return first + await _store(context, parsed[half:], received_at, channel)
 
@@ -205,25 +208,27 @@ def _check_ins_behind_others(new: Sequence[ParsedPiece], positions: Mapping[UUID
         positions: of each message in the batch.
 
     Raises:
-        _SplitBefore: the earlier message names another booking.
+        _MustSplit: earlier messages name other bookings.
     """
     following: dict[tuple[UUID, str], int] = {}
+    splits: set[int] = set()
     named: dict[str, int] = {}
-    earlier: dict[str, Instruction] = {}
+    booked: dict[str, Instruction] = {}
     for message in new:
         if message.reading is None:
             continue
         position = positions[message.id]
         for one in message.reading.instructions:
             if named.setdefault(one.tag, position) < position and is_check_in(one):
-                before = earlier.get(one.tag)
-                if before is not None and names_another_booking(one, before):
-                    raise _SplitBefore(position)
                 following[message.id, one.tag] = position
+                if one.tag in booked and names_another_booking(one, booked[one.tag]):
+                    splits.add(position)
             if one.surname or one.locator:
-                earlier[one.tag] = one
+                booked[one.tag] = one
         for scan in message.reading.scans:
             named.setdefault(scan.tag, position)
+    if splits:
+        raise _MustSplit(splits)
     return following
 
 
@@ -361,7 +366,7 @@ class _Batch:
         if check_ins:
             journeys = await bag_tags.begin_journeys(self._records, self._airline_id, check_ins)
             if journeys.unsettled:
-                raise _SplitBefore(min(following[key] for key in journeys.unsettled))
+                raise _MustSplit({following[key] for key in journeys.unsettled})
             if journeys.bag_ids:
                 named_by = [message_id for message_id, _, _ in received] + [message_id for message_id, _ in scans]
                 found = await self._bags_now(named_by, tags, journeys.bag_ids)
