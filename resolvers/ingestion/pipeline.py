@@ -15,7 +15,8 @@ from uuid import UUID
 from integrations.errors import Conflict, OutsideError, Refused
 from integrations.messages.formats import pieces_of, tags_named
 from integrations.messages.split_input import InputPiece
-from integrations.records.events import FlightKey
+from integrations.records.bags import BagWithAuthority
+from integrations.records.events import FlightKey, Scan
 from integrations.records.instructions import BagInstruction, Instruction, Receipt
 from integrations.repeats import repeated_after_migration
 from integrations.stores.postgres import bags, flights, messages
@@ -347,32 +348,7 @@ class _Batch:
         )
         affected = {bag_id for bag_id in found if bag_id is not None} | merged.keys() | set(merged.values())
         locked = await bags.lock(self._records, self._airline_id, sorted(affected))
-        check_ins = [
-            CheckIn(
-                message_id,
-                one,
-                bag_id,
-                flight_ids.get(one.outbound.key) if one.outbound else None,
-                receipt.at if one.assumed else one.at,
-                (message_id, one.tag) in following,
-            )
-            for (message_id, one, receipt), bag_id in zip(received, found, strict=False)
-            if bag_id is not None
-            and bag_id not in merged
-            and locked[bag_id].passenger_id is not None
-            and is_check_in(one)
-        ]
-        ended: Set[int] = frozenset()
-        if check_ins:
-            journeys = await bag_tags.begin_journeys(self._records, self._airline_id, check_ins)
-            if journeys.unsettled:
-                raise _MustSplit({following[key] for key in journeys.unsettled})
-            if journeys.bag_ids:
-                named_by = [message_id for message_id, _, _ in received] + [message_id for message_id, _ in scans]
-                found = await self._bags_now(named_by, tags, journeys.bag_ids)
-                others = {bag_id for bag_id in found if bag_id is not None} - locked.keys()
-                locked |= await bags.lock(self._records, self._airline_id, sorted(others)) if others else {}
-            ended = journeys.ended
+        found, ended = await self._begin_journeys(received, scans, found, locked, merged, flight_ids, following)
         transferred_events = await self._merge(merged) if merged else []
         bag_ids = [merged.get(bag_id, bag_id) if bag_id is not None else None for bag_id in found]
         of_bags = [
@@ -414,25 +390,65 @@ class _Batch:
         named.update(bag_ids[len(received) :])
         return events, len(named - {None}), len(counted_again)
 
-    async def _bags_now(
+    async def _begin_journeys(
         self,
-        message_ids: Sequence[UUID],
-        tags: Sequence[tuple[str, datetime]],
-        bag_ids: Mapping[tuple[UUID, str], int],
-    ) -> list[int | None]:
-        """The bags of tags after new bags have begun.
+        received: Sequence[tuple[UUID, Instruction, Receipt]],
+        scans: Sequence[tuple[UUID, Scan]],
+        found: list[int | None],
+        locked: dict[int, BagWithAuthority],
+        merged: Mapping[int, int],
+        flight_ids: Mapping[FlightKey, int],
+        following: Mapping[tuple[UUID, str], int],
+    ) -> tuple[list[int | None], Set[int]]:
+        """Begins new bags under used tags (``docs/DOMAIN.md#rule-12``).
 
         Args:
-            message_ids: the message that names each tag.
-            bag_ids: the bag of each message that does not belong to the bag that carries its tag at its time.
+            found: the bag of each instruction and scan.
+            locked: rows of these bags; the new bags are added.
+            following: as ``_check_ins_behind_others``.
+
+        Returns:
+            The bag of each instruction and scan now, and the ids of the bags that lost a tag.
+
+        Raises:
+            _MustSplit: a message may begin a new bag once the messages before it are stored.
         """
-        found = await bag_tags.bags_for_tags(
-            self._records, self._airline_id, [tag for tag, _ in tags], [at for _, at in tags]
-        )
-        return [
-            bag_ids.get((message_id, tag), bag_id)
-            for message_id, (tag, _), bag_id in zip(message_ids, tags, found, strict=True)
+        check_ins = [
+            CheckIn(
+                message_id,
+                one,
+                bag_id,
+                flight_ids.get(one.outbound.key) if one.outbound else None,
+                receipt.at if one.assumed else one.at,
+                (message_id, one.tag) in following,
+            )
+            for (message_id, one, receipt), bag_id in zip(received, found, strict=False)
+            if bag_id is not None
+            and bag_id not in merged
+            and locked[bag_id].passenger_id is not None
+            and is_check_in(one)
         ]
+        if not check_ins:
+            return found, frozenset()
+        journeys = await bag_tags.begin_journeys(self._records, self._airline_id, check_ins)
+        if journeys.unsettled:
+            raise _MustSplit({following[key] for key in journeys.unsettled})
+        if all(
+            journeys.bag_ids.get((one.message_id, one.instruction.tag), one.bag_id) == one.bag_id for one in check_ins
+        ):
+            return found, frozenset()
+        named = [(message_id, one.tag, one.at) for message_id, one, _ in received]
+        named += [(message_id, scan.tag, scan.at) for message_id, scan in scans]
+        bag_ids = await bag_tags.bags_for_tags(
+            self._records, self._airline_id, [tag for _, tag, _ in named], [at for _, _, at in named]
+        )
+        now = [
+            journeys.bag_ids.get((message_id, tag), bag_id)
+            for (message_id, tag, _), bag_id in zip(named, bag_ids, strict=True)
+        ]
+        if others := {bag_id for bag_id in now if bag_id is not None} - locked.keys():
+            locked |= await bags.lock(self._records, self._airline_id, sorted(others))
+        return now, journeys.ended
 
     async def _attach_rush_tags(
         self, rush_tags: Mapping[str, tuple[str, datetime]], tags: Sequence[tuple[str, datetime]]

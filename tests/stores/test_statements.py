@@ -245,6 +245,11 @@ def reads() -> dict[str, Call]:
         "bags.of_pirs": lambda w, r: bags.of_pirs(r, SPARE, [*w.ours.pirs.values()]),
         "bags.tags": lambda w, r: bags.tags(r, SPARE, [*w.ours.bags.values()]),
         "bags.tagged_at": lambda _, r: bags.tagged_at(r, SPARE, [DELIVERED], [at("12:00")]),
+        "bags.tag_windows": lambda _, r: bags.tag_windows(r, SPARE, [DELIVERED], [at("12:00")]),
+        "bags.tag_uses": lambda w, r: bags.tag_uses(r, SPARE, [DELIVERED], [w.ours.bags["delivered"]], [at("12:00")]),
+        "bags.tag_carriers": lambda w, r: bags.tag_carriers(
+            r, SPARE, [DELIVERED], [at("12:00")], [uuid4()], [w.ours.bags["delivered"]]
+        ),
         "bags.count_by_state": lambda _, r: bags.count_by_state(r, SPARE),
         "flights.by_id": lambda w, r: flights.by_id(r, SPARE, [*w.ours.flights.values()]),
         "flights.lock": lambda w, r: flights.lock(r, SPARE, [*w.ours.flights.values()]),
@@ -398,6 +403,10 @@ def writes() -> dict[str, Call]:
         "bags.insert_unknown": lambda _, r: bags.insert_unknown(
             r, SPARE, [DELIVERED], [at("12:00")], timedelta(days=30)
         ),
+        "bags.extend_tags": lambda _, r: bags.extend_tags(
+            r, SPARE, [DELIVERED], [DAY - timedelta(days=1)], [at("12:00")], timedelta(days=60)
+        ),
+        "bags.end_tags": lambda _, r: bags.end_tags(r, SPARE, [DELIVERED], [DAY - timedelta(days=1)], [at("12:00")]),
         "bags.insert_tags": lambda w, r: bags.insert_tags(
             r, SPARE, [bags.NewTag(w.ours.bags["missed"], "9" * 10, "RUSH", at("12:00"), at("13:00"))]
         ),
