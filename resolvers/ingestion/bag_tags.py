@@ -171,9 +171,10 @@ async def begin_journeys(records: Reader, airline_id: int, check_ins: Sequence[C
         if carrier is None:
             raise Conflict("records", "another message began a new bag under the tag")
         if carrier.stored_bag_id is not None:
-            bag_ids[one.message_id, one.instruction.tag] = carrier.stored_bag_id
-        elif not carrier.has_open_pir and is_another_journey(one.instruction, carrier, one.first_flight_id):
-            if one.follows:
+            if carrier.stored_bag_id != one.bag_id:
+                bag_ids[one.message_id, one.instruction.tag] = carrier.stored_bag_id
+        elif is_another_journey(one.instruction, carrier, one.first_flight_id):
+            if one.follows and not carrier.has_open_pir:
                 unsettled.add((one.message_id, one.instruction.tag))
             elif is_free(carrier, one.at):
                 # The sightings so far stay with the bag that has them.

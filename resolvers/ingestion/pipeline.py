@@ -433,9 +433,7 @@ class _Batch:
         journeys = await bag_tags.begin_journeys(self._records, self._airline_id, check_ins)
         if journeys.unsettled:
             raise _MustSplit({following[key] for key in journeys.unsettled})
-        if all(
-            journeys.bag_ids.get((one.message_id, one.instruction.tag), one.bag_id) == one.bag_id for one in check_ins
-        ):
+        if not journeys.bag_ids:
             return found, frozenset()
         named = [(message_id, one.tag, one.at) for message_id, one, _ in received]
         named += [(message_id, scan.tag, scan.at) for message_id, scan in scans]

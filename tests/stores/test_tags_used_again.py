@@ -1,5 +1,6 @@
 """Tags that serve a second journey, and tags that stay with their bag (``docs/DOMAIN.md#rule-12``)."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -122,6 +123,12 @@ async def bags(airline: Builder) -> list[tuple[str, str | None, list[int], list[
     return [(row["state"], row["surname"], row["flights"], row["events"]) for row in await rows(airline)]
 
 
+async def replanned(airline: Builder) -> set[int]:
+    """Ids of the bags whose tags the graph reads again."""
+    sql = "SELECT subject_id FROM outbox WHERE airline_id = $1 AND subject = 'BAG' AND replanned"
+    return {row["subject_id"] for row in await airline.stores.postgres.fetch(sql, airline.airline_id)}
+
+
 def untimed(text: str) -> str:
     return text.split("\n", 1)[1]
 
@@ -168,6 +175,34 @@ async def test_scans_belong_to_the_bag_of_their_time(airline: Builder) -> None:
         ("DELIVERED", "VIEJO", [901], ["ACCEPTED", "AT_CLAIM", "DELIVERED"]),
         ("LOADED", "NUEVO", [477], ["ACCEPTED", "LOADED"]),
     ]
+
+
+async def test_the_same_new_journey_in_batches_at_once_is_one_bag(airline: Builder) -> None:
+    """Given a BSM and a later copy of it, both twice and at once, then the new bag begins once."""
+    await receive(airline, CHECKED_IN, DELIVERED, at=FIRST_RECEIPT)
+    later = USED_SOON.replace("261200", "261201")
+    await asyncio.gather(*(receive(airline, text) for text in (USED_SOON, later, USED_SOON, later)))
+    assert [(state, name) for state, name, _, _ in await bags(airline)] == [
+        ("DELIVERED", "VIEJO"),
+        ("ACCEPTED", "NUEVO"),
+    ]
+
+
+async def test_the_outbox_names_both_bags(airline: Builder) -> None:
+    """Given a new bag under a used tag, then the graph learns the end of the old window too."""
+    await receive(airline, CHECKED_IN, DELIVERED, at=FIRST_RECEIPT)
+    await airline.stores.postgres.execute("DELETE FROM outbox WHERE airline_id = $1", airline.airline_id)
+    await receive(airline, USED_AGAIN, at=SECOND_RECEIPT)
+    assert await replanned(airline) == {row["id"] for row in await rows(airline)}
+
+
+async def test_the_outbox_names_a_bag_whose_tag_stays(airline: Builder) -> None:
+    start = datetime(2025, 7, 1, tzinfo=UTC)
+    for days in (0, 25):
+        await airline.record(airline.scan(NUMBER, "POSITION", "PTY", start + timedelta(days=days)))
+    await airline.stores.postgres.execute("DELETE FROM outbox WHERE airline_id = $1", airline.airline_id)
+    await airline.record(airline.scan(NUMBER, "POSITION", "PTY", start + timedelta(days=50)))
+    assert await replanned(airline) == {row["id"] for row in await rows(airline)}
 
 
 async def test_three_journeys_in_one_text_are_three_bags(airline: Builder) -> None:
