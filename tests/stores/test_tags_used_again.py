@@ -5,11 +5,15 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from integrations.errors import Conflict
 from integrations.messages.split_input import Splitter
+from integrations.records.instructions import Instruction, InstructionAction, MessageKind, Source
 from integrations.stores.postgres.manager import count_statements
+from resolvers.ingestion.bag_tags import CheckIn, begin_journeys
 from resolvers.ingestion.pipeline import IngestResult, IntakeChannel, ingest
 from resolvers.installation import Stores
 from tests.conftest import Neo4jCredentials
@@ -288,6 +292,38 @@ async def test_texts_without_origin_lines_begin_new_bags_too(world: World) -> No
         after = await rows(airline)
         assert [row["id"] for row in after] == [row["id"] for row in before]
         assert [row["state"] for row in after] == ["DELIVERED", "LOADED"]
+
+
+async def test_a_late_scan_of_the_old_journey_stays_with_it(airline: Builder) -> None:
+    """Given a new bag whose assumed time lies before the delivery, then its tag begins after the delivery."""
+    again = untimed(USED_AGAIN).replace("29NOV", "26NOV")
+    await receive(airline, CHECKED_IN, DELIVERED, at=FIRST_RECEIPT)
+    await receive(airline, again, at=FIRST_RECEIPT + timedelta(days=1))
+    await receive(airline, DELIVERED.replace("/H/", "/G/").replace("1900Z", "1840Z"))
+    first, second = await rows(airline)
+    assert (first["events"], second["events"]) == (["ACCEPTED", "AT_CLAIM", "DELIVERED"], ["ACCEPTED"])
+
+
+async def test_a_tag_that_another_transaction_took_is_a_conflict(airline: Builder) -> None:
+    """Given a bag that lost its tag since it was found, then the batch is repeated."""
+    await receive(airline, CHECKED_IN, DELIVERED, at=FIRST_RECEIPT)
+    await receive(airline, USED_SOON)
+    old, _ = await rows(airline)
+    sent = datetime(2025, 11, 26, 13, tzinfo=UTC)
+    check_in = Instruction(
+        tag=NUMBER,
+        kind=MessageKind.BSM,
+        change=InstructionAction.NEW,
+        at=sent,
+        airport="MIA",
+        source=Source.LOCAL,
+        locator="QG3G3G",
+    )
+    async with airline.stores.postgres.transaction() as records:
+        with pytest.raises(Conflict):
+            await begin_journeys(
+                records, airline.airline_id, [CheckIn(uuid4(), check_in, old["id"], None, sent, follows=False)]
+            )
 
 
 async def test_before_the_delivery_is_known_the_tag_means_the_old_bag(airline: Builder) -> None:
