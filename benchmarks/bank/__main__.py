@@ -12,7 +12,7 @@ from time import monotonic
 import httpx
 import orjson
 
-from benchmarks.bank import crash, load
+from benchmarks.bank import crash, fuzz, load
 from benchmarks.bank.compare import GatewayClient, client_of
 from benchmarks.bank.recount import recounted
 from benchmarks.bank.writing import Bank
@@ -54,8 +54,15 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="compare the recount with a gateway; exit code 1 if any bag differs")
     compare.add_argument("file", type=Path)
     compare.add_argument("--url", default=URL, help=f"address of the gateway (default: {URL})")
-    compare.add_argument("--token", help="token from python -m gateway token --role ANALYST (default: variable TOKEN)")
+    compare.add_argument("--token", help="token from python -m gateway token --role AGENT (default: variable TOKEN)")
     compare.set_defaults(command=_compare)
+
+    fuzz_command = commands.add_parser(
+        "fuzz", help="send mutated messages to an installation of its own; exit code 1 if any is misread or lost"
+    )
+    fuzz_command.add_argument("--cases", type=int, default=2_000, help="number of messages (default: 2000)")
+    fuzz_command.add_argument("--seed", type=int, default=1, help="seed of the random numbers (default: 1)")
+    fuzz_command.set_defaults(command=lambda options: asyncio.run(until_signal(fuzz.run(options))))
 
     load_command = commands.add_parser(
         "load", help="send days at a steady rate beside bag queries, on an installation of its own"

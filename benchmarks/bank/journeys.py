@@ -1,6 +1,7 @@
 """What happens to the bags of a party on the day, as messages: one function for each scenario."""
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -36,7 +37,7 @@ class Trip:
     Args:
         rush_tag: returns the number of a rush tag, a new one with each call.
         rng: random numbers of this party.
-        speaks_late: whether the hub may learn of the bags only after their flight to it has departed.
+        announces_late: whether the hub may learn of the bags only after their flight to it has departed.
     """
 
     day: Day
@@ -47,11 +48,18 @@ class Trip:
     messages: list[BankMessage] = field(default_factory=list)
     clock: datetime = BEFORE_ALL
     announces_late: bool = True
+    speak_in_order: bool = False
 
     def add(self, message: BankMessage) -> None:
         """Adds a message. A message after the receipt time of the day is dropped."""
+        if self.speak_in_order:
+            message = message._replace(chain=self.party.travellers[0].tags[0])
         if message.at < self.day.received_at:
             self.messages.append(message)
+
+    def add_in_order(self, message: BankMessage) -> None:
+        """Adds a message that counts in the order of its receipt."""
+        self.add(message._replace(chain=self.party.travellers[0].tags[0]))
 
     def about(self, minutes: float) -> timedelta:
         """So many minutes, more or less."""
@@ -395,8 +403,111 @@ EXCEPTIONS: dict[Scenario, int] = {
 }
 
 
-def random_scenario(rng: Random) -> Scenario:
-    """Scenario of a random party."""
-    scenarios = (*EXCEPTIONS, ordinary)
-    weights = (*EXCEPTIONS.values(), 1000 - sum(EXCEPTIONS.values()))
+def changed_by_btm(trip: Trip) -> None:
+    """Announced at the hub by BTMs only, which change the outbound flight or take the bags back."""
+    inbound, outbound = trip.day.connection(trip.rng)
+    later = trip.day.next_to(outbound.destination, outbound.departs_at + timedelta(hours=1)) or outbound
+    place = MessageStation("T", HUB)
+    trip.clock = inbound.scheduled_departure.replace(second=0)
+    if trip.one_in(2):
+        here, itinerary = MessageStation("L", inbound.origin), MessageItinerary(outbound=inbound, onward=(outbound,))
+        trip.send_bsm(-60, here, itinerary)
+        trip.clock = inbound.scheduled_departure.replace(second=0)
+    for flight, action in ((outbound, ""), (later, "CHG"), *([(later, "DEL")] if trip.one_in(2) else [])):
+        itinerary = MessageItinerary(inbound=inbound, outbound=flight)
+        trip.clock += 3 * MINUTE
+        trip.add(trip.writer.bsm(trip.clock, place, itinerary, trip.party, action=action, kind="BTM"))
+    if trip.one_in(3):
+        # A BSM of the same station counts more.
+        trip.send_bsm(-4, place, MessageItinerary(inbound=inbound, outbound=outbound))
+
+
+def reinstated_by_the_same_text(trip: Trip) -> None:
+    """Announced, deleted and announced again by the same text, none with an origin line."""
+    legs = trip.day.itinerary(trip.rng)
+    here, itinerary = MessageStation("L", legs[0].origin), MessageItinerary(outbound=legs[0], onward=tuple(legs[1:]))
+    trip.clock = legs[0].scheduled_departure - 120 * MINUTE
+    new = trip.writer.bsm(trip.clock, here, itinerary, trip.party, origin=False)
+    gone = trip.writer.bsm(trip.clock, here, itinerary, trip.party, action="DEL", authority="N", origin=False)
+    for place, message in enumerate((new, gone, new)):
+        events = message.events if place == 0 else 0
+        trip.add_in_order(message._replace(at=trip.clock + place * 6 * MINUTE, events=events))
+
+
+def changed_within_a_minute(trip: Trip) -> None:
+    """Several instructions with one origin time: authority withdrawn and given, another outbound flight."""
+    legs = trip.day.connection(trip.rng)
+    later = trip.day.next_to(legs[1].destination, legs[1].departs_at + timedelta(hours=1)) or legs[1]
+    here = MessageStation("L", legs[0].origin)
+    trip.clock = (legs[0].scheduled_departure - 120 * MINUTE).replace(second=0)
+    words = ["", *trip.rng.choice((("N", "Y"), ("Y", "N"), ("N", "Y", "N")))]
+    for place, authority in enumerate(words):
+        itinerary = MessageItinerary(outbound=legs[0], onward=(legs[1] if place % 2 == 0 else later,))
+        message = trip.writer.bsm(
+            trip.clock, here, itinerary, trip.party, action="CHG" if place else "", authority=authority or "Y"
+        )
+        trip.add_in_order(message._replace(at=trip.clock + timedelta(seconds=10 * place)))
+
+
+def tag_used_again(trip: Trip) -> None:
+    """The first bag is delivered or taken back; the same tags are given to another passenger of another flight."""
+    first = trip.rng.choice(trip.day.arrivals[: len(trip.day.arrivals) // 2])
+    second = next(flight for flight in reversed(trip.day.arrivals) if trip.day.ends_before(flight))
+    trip.speak_in_order = True
+    trip.clock = (first.scheduled_departure - 90 * MINUTE).replace(second=0)
+    trip.send_bsm(0, MessageStation("L", first.origin), MessageItinerary(outbound=first))
+    if trip.one_in(2):
+        trip.claim(first)
+    else:
+        trip.send_bsm(5, MessageStation("L", first.origin), MessageItinerary(outbound=first), "DEL", "N")
+    other = replace(trip.party.travellers[0], surname="NUEVO", given="JUAN", name="NUEVO/JUAN", title="MR")
+    trip.party = replace(trip.party, locator=trip.party.locator[::-1] + "Z", travellers=(other,))
+    trip.clock = max(trip.clock + 20 * MINUTE, (second.scheduled_departure - 90 * MINUTE)).replace(second=0)
+    trip.send_bsm(0, MessageStation("L", second.origin), MessageItinerary(outbound=second))
+    if trip.one_in(2):
+        trip.load(second, MessageItinerary(outbound=second), "L")
+        trip.claim(second)
+
+
+def named_twice(trip: Trip) -> None:
+    """The itinerary names one flight as outbound and as onward flight."""
+    (leg, *_) = trip.day.itinerary(trip.rng)
+    here, itinerary = MessageStation("L", leg.origin), MessageItinerary(outbound=leg, onward=(leg,))
+    trip.clock = leg.scheduled_departure - 100 * MINUTE
+    trip.send_bsm(1, here, itinerary)
+    trip.load(leg, MessageItinerary(outbound=leg), "L")
+    trip.claim(leg)
+
+
+def to_an_unknown_airport(trip: Trip) -> None:
+    """Another airline flies on to an airport that is in no reference data."""
+    (leg, *_) = trip.day.itinerary(trip.rng)
+    here = MessageStation("L", leg.origin)
+    trip.clock = leg.scheduled_departure - 100 * MINUTE
+    onward = replace(leg, number=leg.number, destination="QQX", origin=leg.destination)
+    trip.send_bsm(1, here, MessageItinerary(outbound=leg, onward=(onward,)))
+    trip.messages = [message._replace(text=_other_carrier(message.text, leg.number)) for message in trip.messages]
+    trip.load(leg, MessageItinerary(outbound=leg), "L")
+
+
+def _other_carrier(text: str, number: int) -> str:
+    return re.sub(rf"(?i)(\.O/)CM0*{number}/", r"\1UA1234/", text)
+
+
+# Per thousand parties of a day with all freedoms.
+FREE: dict[Scenario, int] = {
+    changed_by_btm: 15,
+    reinstated_by_the_same_text: 10,
+    changed_within_a_minute: 15,
+    tag_used_again: 10,
+    named_twice: 8,
+    to_an_unknown_airport: 8,
+}
+
+
+def random_scenario(rng: Random, free: Mapping[Scenario, int]) -> Scenario:
+    """Scenario of a random party; ``free`` are further exceptions."""
+    exceptions = {**EXCEPTIONS, **free}
+    scenarios = (*exceptions, ordinary)
+    weights = (*exceptions.values(), 1000 - sum(exceptions.values()))
     return rng.choices(scenarios, weights)[0]

@@ -4,39 +4,57 @@ It imports nothing of the product, which a test checks: if both misread a messag
 prove nothing. The rules are in ``docs/DOMAIN.md#the-rules``.
 """
 
-import csv
+import gzip
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from pathlib import Path
+from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-AIRPORTS = Path(__file__).parents[2] / "seeds" / "data" / "airports.csv"
+import airportsdata
+
 NAMES_OF_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 MONTHS = {name: number for number, name in enumerate(NAMES_OF_MONTHS, 1)}
 # Days from receipt: of departures, and of scans, half a year to both sides.
 DEPARTURES = range(-3, 331)
 SCANS = range(-182, 183)
 KINDS = frozenset({"BSM", "BTM", "BPM", "BUM", "BNS", "BCM", "BMM", "BRQ"})
-OF_BAGS = frozenset({"BSM", "BPM", "BUM"})
+# Kinds that name bags: without a tag they cannot be read.
+OF_BAGS = frozenset({"BSM", "BTM", "BPM", "BUM"})
+# Kinds that order something for a bag.
+INSTRUCTIONS = frozenset({"BSM", "BTM", "BUM"})
+STATUS_WORDS = {"ADD": "", "CHG": "CHG", "DEL": "DEL"}
+TITLES = ("MSTR", "MISS", "PROF", "MRS", "SRA", "CHD", "INF", "MR", "MS", "DR", "SR")
 
+LINE_END = re.compile(r"\r*\n|\r")
+CONTROLS = re.compile(r"[\x00-\x1f\x7f\ufeff]|\xef\xbb\xbf")
 IDENTIFIER = re.compile(r"B[A-Z]{2}")
 ORIGIN = re.compile(r"\.[A-Z0-9]{7} (\d{2})(\d{2})(\d{2})")
-ADDRESSES = re.compile(r"[A-Z]{7}(?: [A-Z]{7})*")
+ADDRESSES = re.compile(r"(?:Q[A-Z] )?[A-Z0-9]{7}(?: [A-Z0-9]{7})*")
+_ENVELOPE = re.compile(f"{ORIGIN.pattern}|{ADDRESSES.pattern}")
+SECTION = re.compile(r"=(HEADER|PRIORITY|DESTINATION|ORIGIN|MSGID|SMI|TEXT|DBLSIG)\b.*")
 ELEMENT = re.compile(r"\.([A-Z])/(.*)")
 COUNTED = re.compile(r"(\d{4})(\d{6})(\d{3})")
-FLIGHT = re.compile(r"([A-Z0-9]{2})0*(\d{1,4})([A-Z]?)")
+FLIGHT = re.compile(r"([A-Z0-9]{2})0*([1-9]\d{0,3})([A-Z]?)")
 DAY = re.compile(r"(\d{2})([A-Z]{3})")
 CLOCK = re.compile(r"(\d{2})(\d{2})(\d{2})?([LZ])")
 STATION = re.compile(r"1([LTRX])([A-Z]{3})")
+AIRPORT = re.compile(r"[A-Z]{3}")
+NAME = re.compile(r"(\d{0,2})(.+)")
+PART = re.compile(r"PART\d+")
+# Text that must not be lost without a trace (``docs/DOMAIN.md#rule-13``).
+BAGGAGE = re.compile(r"\.V/1|\.N/\d|ENDB")
+# A damaged line that may have held a tag.
+TAG_LOST = re.compile(r"[NB]\W?/?.*\d{7}")
 
 
 class Unreadable(Exception):
-    """A message of which nothing is applied (``docs/DOMAIN.md#rule-13``)."""
+    """A message or group of which nothing is applied (``docs/DOMAIN.md#rule-13``)."""
 
 
 class FlightName(NamedTuple):
@@ -61,6 +79,19 @@ class MessageLeg(NamedTuple):
         return FlightName(self.designator, self.date, self.origin)
 
 
+class PassengerName(NamedTuple):
+    """Passenger of a group, in letters only, so that spellings with blanks and hyphens are equal.
+
+    Args:
+        given: the first of a party; one letter for an initial; empty if absent.
+        titles: titles taken off, sorted.
+    """
+
+    surname: str
+    given: str
+    titles: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class BagGroup:
     """Elements of one passenger's bags in a message.
@@ -70,6 +101,8 @@ class BagGroup:
         status: status of ``.B``; empty if the tags are in ``.N``.
         outbound, onward, inbound: None and empty if the group names none.
         authority: ``Y`` or ``N``; empty if the message has none.
+        name: None without ``.P``.
+        locator: empty without ``.L``.
         elements: letter and fields of all elements, in order.
     """
 
@@ -79,6 +112,8 @@ class BagGroup:
     onward: tuple[MessageLeg, ...]
     inbound: MessageLeg | None
     authority: str
+    name: PassengerName | None
+    locator: str
     elements: Sequence[tuple[str, Sequence[str]]]
 
     def first(self, letter: str) -> Sequence[str]:
@@ -92,8 +127,10 @@ class ParsedMessage:
 
     Args:
         kind: ``BSM``, ``BPM``, ``BUM``, ``BCM`` ...
-        action: ``CHG`` or ``DEL`` of a BSM, the subtype of a BCM; empty otherwise.
+        action: ``CHG`` or ``DEL`` of a BSM or BTM, the subtype of a BCM; empty otherwise.
         at: time of ``.J`` for a BPM, otherwise of the origin line; None without one (``docs/DOMAIN.md#rule-2``).
+        received_at: when it was received.
+        number: place in the order of receipt.
         scan: fields of ``.J``.
     """
 
@@ -102,104 +139,196 @@ class ParsedMessage:
     source: str
     airport: str
     at: datetime | None
+    received_at: datetime
+    number: int
     scan: Sequence[str]
     groups: Sequence[BagGroup]
 
 
 @dataclass(slots=True)
 class Tally:
-    """Number of messages of each sort."""
+    """Number of messages of each sort.
+
+    Args:
+        messages: messages of which at least a part could be read, once each.
+        dead: unreadable messages and pieces of text, once each.
+        dead_groups: unreadable groups of messages that are readable otherwise; at least one dead letter for each
+            message with ``faulty`` ones.
+        faulty: messages of which some groups are unreadable.
+    """
 
     messages: int = 0
     duplicates: int = 0
     dead: int = 0
+    dead_groups: int = 0
+    faulty: int = 0
+
+    @property
+    def dead_letters(self) -> range:
+        """Admissible numbers of dead letters."""
+        return range(self.dead + self.faulty, self.dead + self.dead_groups + 1)
 
 
 @dataclass(slots=True)
 class _Frame:
-    """Lines of a message while it is open."""
+    """Lines of a message while it is open, or of a text outside any message, whose first line is empty."""
 
     origin: str = ""
     body: list[str] = field(default_factory=list)
 
 
+def lines_of(data: bytes) -> list[str]:
+    """Lines of a file or request in any encoding, upper-case, without control characters and trailing blanks."""
+    return [_clean(line) for line in LINE_END.split(_decoded(data))]
+
+
+def _decoded(data: bytes) -> str:
+    if data.startswith(b"\x1f\x8b"):
+        with suppress(OSError, EOFError, zlib.error):
+            data = gzip.decompress(data)
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace")
+    head = data[:16]
+    if len(head) == 16 and (set(head[::2]) == {0}) != (set(head[1::2]) == {0}):
+        return data.decode("utf-16-be" if head[0] == 0 else "utf-16-le", "replace")
+    return data.decode("latin-1")
+
+
+def _clean(line: str) -> str:
+    return CONTROLS.sub("", line).rstrip().upper()
+
+
+@cache
+def _zones() -> Mapping[str, str]:
+    """Names of time zones by airport, of the whole world."""
+    return {iata: airport["tz"] for iata, airport in airportsdata.load("IATA").items()}
+
+
 class MessageReader:
-    """Reads a text once, in its order.
+    """Reads texts in the order of their receipt, each message once.
 
     Args:
-        received_at: when the text was received; years are resolved from it (``docs/DOMAIN.md#rule-1``).
+        received_at: when a text was received, unless it is said; years are resolved from it
+            (``docs/DOMAIN.md#rule-1``).
     """
 
     def __init__(self, received_at: datetime) -> None:
         self.tally = Tally()
         self._received_at = received_at
         self._known: set[bytes] = set()
-        with AIRPORTS.open(encoding="utf-8", newline="") as file:
-            self._zones = {row["iata"]: ZoneInfo(row["timezone"]) for row in csv.DictReader(file)}
+        self._last_instruction: dict[str, bytes] = {}
+        self._zones = _zones()
 
-    def read(self, lines: Iterable[str]) -> Iterator[ParsedMessage]:
+    def read(self, lines: Iterable[str], received_at: datetime | None = None) -> Iterator[ParsedMessage]:
         """Yields each message once, except those that cannot be read."""
-        for frame in _frames(lines):
-            # Origin line and body, without the relays (``docs/DOMAIN.md#rule-3``). A repeated unreadable message counts
-            # once.
+        if received_at is not None:
+            self._received_at = received_at
+        for frame in _frames(map(_clean, lines)):
             digest = hashlib.sha256("\n".join((frame.origin, *frame.body)).encode()).digest()[:16]
-            if digest in self._known:
+            if digest in self._known and not self._is_new_again(frame, digest):
                 self.tally.duplicates += 1
                 continue
-            self._known.add(digest)
             try:
                 message = self._message(frame)
             except Unreadable:
-                self.tally.dead += 1
-            else:
-                self.tally.messages += 1
-                yield message
+                # The same broken text counts once.
+                self.tally.dead += digest not in self._known
+                self._known.add(digest)
+                continue
+            self._known.add(digest)
+            self.tally.messages += 1
+            if message.kind in INSTRUCTIONS:
+                self._last_instruction |= dict.fromkeys(_tags_of(message), digest)
+            yield message
 
-    def _message(self, frame: _Frame) -> ParsedMessage:
+    def _is_new_again(self, frame: _Frame, digest: bytes) -> bool:
+        """Whether a text without an origin line follows another instruction for a tag (``docs/DOMAIN.md#rule-3``)."""
+        if frame.origin or frame.body[0] not in INSTRUCTIONS:
+            return False
+        with suppress(Unreadable):
+            return any(self._last_instruction.get(tag) != digest for tag in _tags_of(self._message(frame, probe=True)))
+        return False
+
+    def _message(self, frame: _Frame, *, probe: bool = False) -> ParsedMessage:
         kind = frame.body[0]
-        if kind not in KINDS or frame.body[-1] != f"END{kind}":
+        if kind not in KINDS:
             raise Unreadable
-        action = frame.body[1] if kind in ("BSM", "BTM", "BCM") and re.fullmatch("[A-Z]{3}", frame.body[1]) else ""
         elements = [(match[1], match[2].split("/")) for line in frame.body if (match := ELEMENT.fullmatch(line))]
-        station = next((STATION.match(fields[0]) for letter, fields in elements if letter == "V"), None)
-        if station is None:
+        stations = [fields for letter, fields in elements if letter == "V"]
+        station = STATION.fullmatch(stations[0][0]) if len(stations) == 1 else None
+        if station is None or not _is_ended(frame.body[-1], kind, stations[0]):
             raise Unreadable
+        _reject_lost_tags(frame.body[1:-1])
+        action = _status_word(frame.body) if kind in ("BSM", "BTM") else _subtype(frame.body)
         source, airport = station[1], station[2]
-        groups = [self._group(one, airport) for one in _groups(elements)]
-        if kind in (*OF_BAGS, "BTM") and not (groups and all(group.tags for group in groups)):
+        groups = list(self._groups(elements, kind, airport, probe=probe))
+        if kind in OF_BAGS and not groups:
             raise Unreadable
         scan = next((fields for letter, fields in elements if letter == "J"), [])
         at = self._scanned(scan, airport) if kind == "BPM" else self._origin(frame.origin)
-        return ParsedMessage(kind, action, source, airport, at, scan, groups)
+        number = self.tally.messages
+        return ParsedMessage(kind, action, source, airport, at, self._received_at, number, scan, groups)
+
+    def _groups(
+        self, elements: Sequence[tuple[str, Sequence[str]]], kind: str, airport: str, *, probe: bool
+    ) -> Iterator[BagGroup]:
+        """Yields the groups that can be read; a fault in one does not lose the others."""
+        faults, read = 0, 0
+        for one in _split_groups(elements):
+            try:
+                group = self._group(one, airport)
+                if kind in OF_BAGS and (not group.tags or sum(letter == "P" for letter, _ in one) > 1):
+                    raise Unreadable
+            except Unreadable:
+                faults += 1
+            else:
+                read += 1
+                yield group
+        if faults and read and not probe:
+            self.tally.dead_groups += faults
+            self.tally.faulty += 1
 
     def _group(self, elements: Sequence[tuple[str, Sequence[str]]], airport: str) -> BagGroup:
         tags: list[str] = []
-        status, authority = "", ""
+        values: dict[str, str] = {}
+        name = None
         outbound = inbound = None
         onward: list[MessageLeg] = []
         for letter, fields in elements:
             if letter == "N":
                 tags += _tags(fields[0])
             elif letter == "B":
-                status = fields[0]
+                values["B"] = fields[0]
                 tags += _tags(fields[1] if len(fields) > 1 else "")
             elif letter == "F":
                 outbound = self._leg(fields, origin=airport)
             elif letter == "I":
                 inbound = self._leg(fields, destination=airport)
-            elif letter == "S":
-                authority = fields[0]
+            elif letter == "P":
+                name = _name(fields)
+            elif letter in "SL":
+                values.setdefault(letter, fields[0])
         for letter, fields in elements:
             if letter == "O":
                 before = onward[-1] if onward else outbound
                 onward.append(self._leg(fields, origin=before.destination if before else airport))
-        return BagGroup(tuple(tags), status, outbound, tuple(onward), inbound, authority, elements)
+        return BagGroup(
+            tags=tuple(tags),
+            status=values.get("B", ""),
+            outbound=outbound,
+            onward=tuple(onward),
+            inbound=inbound,
+            authority=values.get("S", ""),
+            name=name,
+            locator=values.get("L", ""),
+            elements=elements,
+        )
 
     def _leg(self, fields: Sequence[str], *, origin: str = "", destination: str = "") -> MessageLeg:
         """Leg of ``CM758 / 23NOV / GRU``: the airport is the destination of an outbound, the origin of an inbound."""
         name = FLIGHT.fullmatch(fields[0])
         other = fields[2] if len(fields) > 2 else ""
-        if name is None or len(fields) < 2:
+        if name is None or len(fields) < 2 or (other and AIRPORT.fullmatch(other) is None):
             raise Unreadable
         day = self._date(fields[1], DEPARTURES).isoformat()
         designator = f"{name[1]}{name[2]}{name[3]}"
@@ -226,8 +355,10 @@ class MessageReader:
             of_day = time(int(clock[1]), int(clock[2]), int(clock[3] or 0))
         except ValueError:
             raise Unreadable from None
-        zone = self._zones[airport] if clock[4] == "L" else UTC
-        return datetime.combine(day, of_day, zone).astimezone(UTC)
+        name = self._zones.get(airport) if clock[4] == "L" else "UTC"
+        if name is None:
+            raise Unreadable
+        return datetime.combine(day, of_day, ZoneInfo(name)).astimezone(UTC)
 
     def _origin(self, line: str) -> datetime | None:
         """Day and time of the origin line, in the month that puts them nearest to receipt."""
@@ -243,69 +374,167 @@ class MessageReader:
         return min(candidates, key=lambda candidate: abs(candidate - self._received_at), default=None)
 
 
+def _is_ended(line: str, kind: str, station: Sequence[str]) -> bool:
+    """Whether the last line ends the message, or its part."""
+    part = station[1] if len(station) > 1 and PART.fullmatch(station[1]) else ""
+    return line == f"END{kind}" or (bool(part) and line == f"END{part}")
+
+
+def _status_word(body: Sequence[str]) -> str:
+    """Status of a BSM or BTM: the only plain line before the first element, ``.V`` not counted."""
+    words = []
+    for line in body[1:]:
+        match = ELEMENT.fullmatch(line)
+        if match and match[1] != "V":
+            break
+        if not match and line:
+            words.append(line)
+    if len(words) > 1 or any(word not in STATUS_WORDS for word in words):
+        raise Unreadable
+    return STATUS_WORDS[words[0]] if words else ""
+
+
+def _subtype(body: Sequence[str]) -> str:
+    return body[1] if re.fullmatch("[A-Z]{3}", body[1]) else ""
+
+
+def _reject_lost_tags(body: Sequence[str]) -> None:
+    """Rejects a message with a damaged line that may have held a tag: it would be half read."""
+    if any(TAG_LOST.search(line) for line in body if not ELEMENT.fullmatch(line)):
+        raise Unreadable
+
+
 def _frames(lines: Iterable[str]) -> Iterator[_Frame]:
-    """Yields each message from its identifier to its END. Without END it extends to the next message's envelope."""
-    open_frame: _Frame | None = None
-    origin = ""
-    for raw in lines:
-        line = raw.rstrip("\r\n")
-        if IDENTIFIER.fullmatch(line):
-            if open_frame is not None:
-                origin = _remove_envelope(open_frame)
-                yield open_frame
-            open_frame = _Frame(origin, [line])
+    """Yields each message from its identifier to its END. Without END it extends to the next message's envelope.
+
+    Text outside any message that looks like baggage is yielded too.
+    """
+    frame: _Frame | None = None
+    stray: list[str] = []
+    origin, previous = "", ""
+    sections: dict[str, str] = {}
+    section = ""
+    for line in lines:
+        if (match := SECTION.fullmatch(line)) is not None:
+            section = match[1]
+            if frame is not None:
+                yield frame
+                frame = None
+            if section == "TEXT":
+                origin = f".{sections.get('ORIGIN', '')} {sections.get('MSGID', '')}"
+                origin = origin if ORIGIN.fullmatch(origin) else ""
+                kind, sections = sections.get("SMI", ""), {}
+                frame = _Frame(origin, [kind]) if IDENTIFIER.fullmatch(kind) else None
+        elif section and section != "TEXT":
+            if line:
+                sections.setdefault(section, line)
+        elif frame is not None and section == "TEXT" and frame.body == [line]:
+            pass
+        elif IDENTIFIER.fullmatch(line) and (frame is None or (line in KINDS and _may_start(previous))):
+            if frame is not None:
+                origin = _remove_envelope(frame)
+                yield frame
+            yield from _baggage(stray)
+            frame, stray = _Frame(origin, [line]), []
             origin = ""
-        elif open_frame is not None:
-            open_frame.body.append(line)
+        elif frame is not None:
+            frame.body.append(line)
             if line.startswith("END"):
-                yield open_frame
-                open_frame = None
+                yield _without_blanks(frame)
+                frame, origin, section = None, "", ""
         elif ORIGIN.fullmatch(line):
-            origin = line
+            yield from _baggage(stray)
+            origin, stray = line, []
         elif line and not ADDRESSES.fullmatch(line):
+            stray.append(line)
+            if line.startswith("END"):
+                yield from _baggage(stray)
+                stray = []
             origin = ""
-    if open_frame is not None:
-        yield open_frame
+        previous = line
+    if frame is not None:
+        _remove_envelope(frame)
+        yield _without_blanks(frame)
+    yield from _baggage(stray)
+
+
+def _may_start(previous: str) -> bool:
+    return not previous or ORIGIN.fullmatch(previous) is not None
+
+
+def _without_blanks(frame: _Frame) -> _Frame:
+    frame.body = [line for line in frame.body if line]
+    return frame
+
+
+def _baggage(stray: Sequence[str]) -> Iterator[_Frame]:
+    if any(BAGGAGE.search(line) for line in stray):
+        yield _Frame("", ["", *stray])
 
 
 def _remove_envelope(frame: _Frame) -> str:
     """Removes the lines at the end that belong to the next message; returns the origin line of that message."""
     origin = ""
-    while len(frame.body) > 1 and (ORIGIN.fullmatch(frame.body[-1]) or ADDRESSES.fullmatch(frame.body[-1])):
+    while len(frame.body) > 1 and (not frame.body[-1] or _ENVELOPE.fullmatch(frame.body[-1])):
         line = frame.body.pop()
         origin = origin or (line if ORIGIN.fullmatch(line) else "")
     return origin
 
 
-def _groups(elements: Sequence[tuple[str, Sequence[str]]]) -> Iterator[Sequence[tuple[str, Sequence[str]]]]:
+def _split_groups(elements: Sequence[tuple[str, Sequence[str]]]) -> Iterator[Sequence[tuple[str, Sequence[str]]]]:
     """Splits elements into passenger groups, with what each inherits (``docs/DOMAIN.md#rule-5``)."""
-    before_first_flight: list[tuple[str, Sequence[str]]] = []
-    group: list[tuple[str, Sequence[str]]] = []
-    seen_flight = False
-    for letter, fields in elements:
-        letters = [name for name, _ in group]
-        if letter == "V":
-            continue
-        if letter == "F" and "F" in letters:
-            yield group
-            group = list(before_first_flight)
-        elif letter in "NB" and _name_after_tags(letters):
-            yield group
-            # A group's own elements replace the inherited ones.
-            group = [one for one in group if one[0] in "FIO"]
-        if letter == "I" and not seen_flight:
-            before_first_flight.append((letter, fields))
-        seen_flight = seen_flight or letter == "F"
-        if letter == "I":
-            group = [one for one in group if one[0] != "I"]
-        group.append((letter, fields))
-    if group:
-        yield group
+    rest = [one for one in elements if one[0] not in "VJ"]
+    letters = [letter for letter, _ in rest]
+    first_flight = letters.index("F") if "F" in letters else len(letters)
+    before_first_flight = [one for one in rest[:first_flight] if one[0] == "I"]
+    begins = list(_group_starts(letters))
+    previous: list[tuple[str, Sequence[str]]] = []
+    for number, begin in enumerate(begins):
+        own = rest[begin : begins[number + 1] if number + 1 < len(begins) else len(rest)]
+        inherited = _inherited(letters[begin], previous, before_first_flight) if number else []
+        own_letters = {letter for letter, _ in own}
+        previous = [*(one for one in inherited if one[0] not in own_letters), *own]
+        yield previous
 
 
-def _name_after_tags(letters: Sequence[str]) -> bool:
-    tags = [place for place, letter in enumerate(letters) if letter in "NB"]
-    return bool(tags) and "P" in letters[tags[-1] :]
+def _inherited(
+    begun_by: str,
+    previous: Sequence[tuple[str, Sequence[str]]],
+    before_first_flight: Sequence[tuple[str, Sequence[str]]],
+) -> Sequence[tuple[str, Sequence[str]]]:
+    if begun_by == "F":
+        return before_first_flight
+    letters = "FIO" if begun_by in "NBP" else "F"
+    return [one for one in previous if one[0] in letters]
+
+
+def _group_starts(letters: Sequence[str]) -> Iterator[int]:
+    """Places of the elements that begin a group. Flights behind the last tags belong to the last group."""
+    begin = 0
+    if letters:
+        yield 0
+    for place, letter in enumerate(letters):
+        own = letters[begin:place]
+        tags = [at for at, one in enumerate(own) if one in "NB"]
+        complete = bool(tags) and "P" in own
+        more_tags = any(one in "NB" for one in letters[place:])
+        if (
+            (letter == "F" and "F" in own)
+            or (letter in "FIO" and complete and more_tags)
+            or (letter in "NB" and tags and "P" in own[tags[-1] :])
+            or (letter == "P" and complete and _tags_follow(letters[place + 1 :]))
+        ):
+            begin = place
+            yield place
+
+
+def _tags_follow(letters: Sequence[str]) -> bool:
+    """Whether tags come before the next name or flight."""
+    return next((letter in "NB" for letter in letters if letter in "NBPF"), False)
+
+
+def _tags_of(message: ParsedMessage) -> Iterator[str]:
+    return (tag for group in message.groups for tag in group.tags)
 
 
 def _tags(text: str) -> list[str]:
@@ -317,3 +546,30 @@ def _tags(text: str) -> list[str]:
     if count == 0 or first + count - 1 > 999_999:
         raise Unreadable
     return [f"{match[1]}{first + place:06d}" for place in range(count)]
+
+
+def _name(fields: Sequence[str]) -> PassengerName | None:
+    """Name of ``2PAGE/L/B``: the first of a party (``docs/DOMAIN.md#rule-18``)."""
+    match = NAME.fullmatch(fields[0])
+    if match is None:
+        return None
+    given, titles = _without_titles(fields[1]) if len(fields) > 1 else ("", [])
+    if len(fields) > 2 and fields[2] in TITLES:
+        titles.append(fields[2])
+    return PassengerName(_letters(match[2]), _letters(given), tuple(sorted(titles)))
+
+
+def _without_titles(given: str) -> tuple[str, list[str]]:
+    """Given names without up to two titles, which stand apart or glued."""
+    titles: list[str] = []
+    while len(titles) < 2:
+        title = next((one for one in TITLES if given.endswith(one) and len(given) > len(one)), "")
+        if not title:
+            break
+        titles.append(title)
+        given = given.removesuffix(title).rstrip()
+    return given, titles
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^A-Z]", "", text)

@@ -5,18 +5,29 @@ are in ``docs/DOMAIN.md#the-rules``, the order of states in ``docs/DOMAIN.md#bag
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
-from benchmarks.bank.message_reader import BagGroup, FlightName, MessageLeg, MessageReader, ParsedMessage
+from benchmarks.bank.message_reader import (
+    BagGroup,
+    FlightName,
+    MessageLeg,
+    MessageReader,
+    ParsedMessage,
+    PassengerName,
+    lines_of,
+)
 
 UNREADABLE_TAG = "0000000000"
 BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
+# ``docs/DOMAIN.md#rule-12``.
+TAG_LIFE = timedelta(days=30)
+AFTER_LAST_FLIGHT = timedelta(hours=72)
 
 # ``docs/DOMAIN.md#bag-states``; of equal times the later in the list counts as later (``docs/DOMAIN.md#rule-15``).
 ORDER = (
@@ -49,6 +60,7 @@ class RecountEvent(NamedTuple):
     Args:
         at: ``BEFORE_ALL`` if the message has no time (``docs/DOMAIN.md#rule-2``).
         takes_over: whether it is a sortation of a transfer bag, which may be its transfer-in.
+        destination: where the flight goes; empty if the message does not say.
         details: further values that distinguish this event from another.
     """
 
@@ -58,16 +70,25 @@ class RecountEvent(NamedTuple):
     airport: str
     flight: FlightName | None
     takes_over: bool
+    destination: str
     details: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class BagStatement:
-    """Elements of a BSM or BUM about one tag."""
+    """Elements of a BSM, BTM or BUM about one tag.
+
+    Args:
+        at: origin time; the receipt time without one (``docs/DOMAIN.md#rule-2``).
+        receipt: receipt time and number, which decide among equal times (``docs/DOMAIN.md#rule-15``).
+        original: first tag that a rush message names; empty otherwise.
+    """
 
     at: datetime
+    receipt: tuple[datetime, int]
     kind: str
     action: str
+    source: str
     airport: str
     group: BagGroup
     original: str
@@ -76,7 +97,7 @@ class BagStatement:
 
 @dataclass(slots=True)
 class TagHistory:
-    """All that the text holds about one tag."""
+    """All that the text holds about one tag, or about one of several bags of the tag."""
 
     events: set[RecountEvent] = field(default_factory=set)
     statements: list[BagStatement] = field(default_factory=list)
@@ -90,10 +111,13 @@ class ExpectedBag:
         tag: first tag of the bag.
         tags: first tag and rush tags.
         airport: airport of the last scan; None in flight, and for a bag that was never scanned.
-        planned: planned legs in travel order.
+        planned: planned legs in travel order, those flown before a rush included.
         events: number of distinct events.
         authorised: authority to load by the last message with one; None without one.
         proved: points of Resolution 753: kind, airport, leg from 1.
+        name: fullest name of the passenger; None for a bag that only scans know.
+        locator: of the booking; None without one.
+        announced: whether a message other than a deletion or a BUM names the passenger and the flights.
     """
 
     tag: str
@@ -106,6 +130,9 @@ class ExpectedBag:
     authorised: bool | None
     deleted: bool
     proved: Sequence[tuple[str, str, int]]
+    name: PassengerName | None
+    locator: str | None
+    announced: bool
 
     def comparable(self) -> dict[str, Any]:
         """Values for JSON."""
@@ -120,14 +147,17 @@ class ExpectedBag:
             "authorised": self.authorised,
             "deleted": self.deleted,
             "proved": [list(point) for point in self.proved],
+            "surname": self.name.surname if self.name else None,
+            "given": self.name.given if self.name else None,
+            "locator": self.locator,
         }
 
 
 class Recount:
-    """Reads a text and computes the result for each bag.
+    """Reads texts and computes the result for each bag.
 
     Args:
-        received_at: when the text was received.
+        received_at: when the text was received, unless it is said for each.
         departed: flights that have departed, beside those that the text closes (``docs/DOMAIN.md#rule-10``).
     """
 
@@ -136,9 +166,9 @@ class Recount:
         self._departed = set(departed)
         self._histories: dict[str, TagHistory] = defaultdict(TagHistory)
 
-    def read(self, lines: Iterable[str]) -> None:
+    def read(self, lines: Iterable[str], received_at: datetime | None = None) -> None:
         """Reads a whole text."""
-        for message in self.reader.read(lines):
+        for message in self.reader.read(lines, received_at):
             if message.kind == "BCM" and message.action == "FCM":
                 self._departed |= {group.outbound.flight for group in message.groups if group.outbound}
             for group in message.groups:
@@ -146,44 +176,57 @@ class Recount:
                     if tag != UNREADABLE_TAG:
                         self._add(tag, message, group)
 
+    def read_bytes(self, body: bytes, received_at: datetime | None = None) -> None:
+        """Reads a file or request in any encoding."""
+        self.read(lines_of(body), received_at)
+
     def _add(self, tag: str, message: ParsedMessage, group: BagGroup) -> None:
         history = self._histories[tag]
         if message.kind == "BPM":
             history.events.add(_scan(message, group, tag))
-        elif message.kind == "BUM":
-            history.statements.append(_statement(message, group))
-        elif message.kind == "BSM":
+        elif message.kind in ("BSM", "BTM", "BUM"):
             statement = _statement(message, group)
             history.statements.append(statement)
-            if not message.action:
-                kind = "RUSH_TAGGED" if statement.rush else "ACCEPTED" if message.source == "L" else "EXPECTED"
-                flight = group.outbound.flight if group.outbound else None
-                history.events.add(
-                    RecountEvent(statement.at, RANKS[kind], kind, message.airport, flight, False, (tag,))
-                )
+            if message.kind != "BUM" and not message.action:
+                history.events.add(_announcement(message, statement, tag))
 
     def bags(self) -> Iterator[ExpectedBag]:
         """Yields one result for each bag, by tag."""
         rushed: dict[str, list[str]] = defaultdict(list)
         linked: set[str] = set()
         for tag, history in self._histories.items():
-            original = next(
-                (statement.original for statement in _in_order(history.statements) if statement.original), ""
-            )
+            statements = _in_order(history.statements)
+            original = next((statement.original for statement in statements if statement.original), "")
             if original:
                 rushed[original].append(tag)
                 linked.add(tag)
         for tag in sorted((self._histories.keys() | rushed.keys()) - linked):
-            yield self._bag(tag, sorted(rushed.get(tag, ())))
+            first, *others = self._bags_of(tag)
+            yield self._bag(tag, first, sorted(rushed.get(tag, ()), key=self._tagged_at))
+            for history in others:
+                yield self._bag(tag, history, ())
 
-    def _bag(self, tag: str, rush_tags: Sequence[str]) -> ExpectedBag:
-        histories = [self._histories.get(one, TagHistory()) for one in (tag, *rush_tags)]
-        events = _with_transfers(sorted(event for one in histories for event in one.events))
-        statements = _in_order(statement for one in histories for statement in one.statements)
-        planned = [leg for one in histories for leg in _plan(_in_order(one.statements))]
+    def _tagged_at(self, tag: str) -> tuple[datetime, str]:
+        return min((statement.at for statement in self._histories[tag].statements), default=BEFORE_ALL), tag
+
+    def _bags_of(self, tag: str) -> list[TagHistory]:
+        """Histories of the bags that a tag means one after the other (``docs/DOMAIN.md#rule-12``)."""
+        history = self._histories.get(tag, TagHistory())
+        starts = [BEFORE_ALL]
+        for statement in _in_order(history.statements):
+            before = _between(history, starts[-1], statement.at)
+            if _begins_a_new_bag(statement, before, self._status):
+                starts.append(statement.at)
+        ends = [*starts[1:], datetime.max.replace(tzinfo=UTC)]
+        return [_between(history, start, end) for start, end in zip(starts, ends, strict=True)]
+
+    def _bag(self, tag: str, first: TagHistory, rush_tags: Sequence[str]) -> ExpectedBag:
+        histories = [first, *(self._histories[one] for one in rush_tags)]
+        events = _with_transfers(_sorted(event for one in histories for event in one.events))
+        statements = _counting(_in_order(statement for one in histories for statement in one.statements))
+        planned = _chain([_plan(_counting(_in_order(one.statements))) for one in histories], _flown_legs(events))
         flown = _flown(events)
-        actions = [statement.action for statement in statements if statement.kind == "BSM"]
-        deleted = actions[-1:] == ["DEL"]
+        deleted = _is_deleted(statements)
         state, airport = self._status(events, planned)
         return ExpectedBag(
             tag=tag,
@@ -195,7 +238,10 @@ class Recount:
             events=len(events),
             authorised=_authorised(statements),
             deleted=deleted,
-            proved=sorted(_proved(events, planned, flown)),
+            proved=sorted(_proved(events, planned or _flown_legs(events))),
+            name=_fullest(statement.group.name for statement in statements if statement.kind != "BUM"),
+            locator=next((one.group.locator for one in reversed(statements) if one.group.locator), None),
+            announced=any(one.kind != "BUM" and one.action != "DEL" for one in statements),
         )
 
     def _status(self, events: Sequence[RecountEvent], planned: Sequence[MessageLeg]) -> tuple[str, str | None]:
@@ -216,6 +262,44 @@ class Recount:
         if state == "LOADED" and flight in self._departed:
             return "IN_FLIGHT", None  # docs/DOMAIN.md#rule-10
         return state, airport
+
+
+def _between(history: TagHistory, start: datetime, end: datetime) -> TagHistory:
+    events = {event for event in history.events if start <= event.at < end}
+    return TagHistory(events, [statement for statement in history.statements if start <= statement.at < end])
+
+
+def _begins_a_new_bag(
+    statement: BagStatement,
+    before: TagHistory,
+    status_of: Callable[[Sequence[RecountEvent], Sequence[MessageLeg]], tuple[str, str | None]],
+) -> bool:
+    """Whether the tag means another bag from this message on (``docs/DOMAIN.md#rule-12``)."""
+    statements, events = _counting(_in_order(before.statements)), _sorted(before.events)
+    seen = [at for at in (*(one.at for one in statements), *(one.at for one in events)) if at > BEFORE_ALL]
+    if seen and statement.at - max(seen) > TAG_LIFE:
+        return True
+    is_first_station = statement.kind == "BSM" and statement.source == "L" and not statement.action
+    if not (is_first_station and statements) or statement.rush:
+        return False
+    planned = _plan(statements)
+    if not _is_of_another_booking(statement, statements, planned):
+        return False
+    last = max((date.fromisoformat(leg.date) for leg in planned), default=None)
+    return (
+        _is_deleted(statements)
+        or status_of(events, planned)[0] == "DELIVERED"
+        or (last is not None and statement.at - datetime.combine(last, datetime.min.time(), UTC) > AFTER_LAST_FLIGHT)
+    )
+
+
+def _is_of_another_booking(
+    statement: BagStatement, before: Sequence[BagStatement], planned: Sequence[MessageLeg]
+) -> bool:
+    locators = {one.group.locator for one in before if one.group.locator}
+    first_flight = statement.group.outbound.flight if statement.group.outbound else None
+    other_flight = bool(planned) and first_flight not in {leg.flight for leg in planned}
+    return other_flight and bool(locators) and statement.group.locator not in locators
 
 
 def _scan(message: ParsedMessage, group: BagGroup, tag: str) -> RecountEvent:
@@ -241,9 +325,19 @@ def _scan(message: ParsedMessage, group: BagGroup, tag: str) -> RecountEvent:
         kind = "POSITION"
     leg = group.inbound if kind == "ARRIVED" else group.outbound
     details = (tag, group.status, *message.scan)
-    return RecountEvent(
-        message.at, RANKS[kind], kind, message.airport, leg.flight if leg else None, takes_over, details
-    )
+    flight, destination = (leg.flight, leg.destination) if leg else (None, "")
+    return RecountEvent(message.at, RANKS[kind], kind, message.airport, flight, takes_over, destination, details)
+
+
+def _announcement(message: ParsedMessage, statement: BagStatement, tag: str) -> RecountEvent:
+    """Event that a new BSM or BTM implies; before every scan if the message has no time (``docs/DOMAIN.md#rule-2``)."""
+    kind = "EXPECTED"
+    if message.kind == "BSM":
+        kind = "RUSH_TAGGED" if statement.rush else "ACCEPTED" if message.source == "L" else "EXPECTED"
+    leg = statement.group.outbound
+    flight, destination = (leg.flight, leg.destination) if leg else (None, "")
+    at = message.at or BEFORE_ALL
+    return RecountEvent(at, RANKS[kind], kind, message.airport, flight, False, destination, (tag,))
 
 
 def _statement(message: ParsedMessage, group: BagGroup) -> BagStatement:
@@ -251,12 +345,32 @@ def _statement(message: ParsedMessage, group: BagGroup) -> BagStatement:
     texts = [fields[0].split() for letter, fields in group.elements if letter == "R"]
     original = next((words[1] for words in texts if len(words) > 1 and words[0] == "ORIG"), "")
     rush = "RUSH" in exceptions
-    at = message.at or BEFORE_ALL
-    return BagStatement(at, message.kind, message.action, message.airport, group, original if rush else "", rush)
+    return BagStatement(
+        at=message.at or message.received_at,
+        receipt=(message.received_at, message.number),
+        kind=message.kind,
+        action=message.action,
+        source=message.source,
+        airport=message.airport,
+        group=group,
+        original=original if rush else "",
+        rush=rush,
+    )
 
 
 def _in_order(statements: Iterable[BagStatement]) -> list[BagStatement]:
-    return sorted(statements, key=lambda statement: statement.at)
+    """Statements as they take effect (``docs/DOMAIN.md#rule-15``)."""
+    return sorted(statements, key=lambda one: (one.at, one.receipt, one.group.authority))
+
+
+def _counting(statements: Sequence[BagStatement]) -> list[BagStatement]:
+    """Statements without the BTMs of stations that sent a BSM as well (``docs/DOMAIN.md#rule-17``)."""
+    stations = {one.airport for one in statements if one.kind == "BSM"}
+    return [one for one in statements if one.kind != "BTM" or one.airport not in stations]
+
+
+def _is_deleted(statements: Sequence[BagStatement]) -> bool:
+    return [one.action for one in statements if one.kind != "BUM"][-1:] == ["DEL"]
 
 
 def _with_transfers(events: Sequence[RecountEvent]) -> list[RecountEvent]:
@@ -267,7 +381,12 @@ def _with_transfers(events: Sequence[RecountEvent]) -> list[RecountEvent]:
         first = event.takes_over and event.airport not in known
         known |= {event.airport} if event.takes_over else set()
         marked.append(event._replace(kind="TRANSFER_IN", rank=RANKS["TRANSFER_IN"]) if first else event)
-    return sorted(marked)
+    return _sorted(marked)
+
+
+def _sorted(events: Iterable[RecountEvent]) -> list[RecountEvent]:
+    """Events in order (``docs/DOMAIN.md#rule-15``); what is equal but for details in an order of our own."""
+    return sorted(events, key=lambda event: (event.at, event.rank, event.airport, str(event.flight), event.details))
 
 
 def _plan(statements: Sequence[BagStatement]) -> list[MessageLeg]:
@@ -290,7 +409,16 @@ def _plan(statements: Sequence[BagStatement]) -> list[MessageLeg]:
         threads[statement.airport] = group
         plan = _route_to(plan, statement.airport, group.inbound)
         plan += [*([group.outbound] if group.outbound else []), *group.onward]
-    return plan
+    return _without_repeats(plan)
+
+
+def _without_repeats(legs: Iterable[MessageLeg]) -> list[MessageLeg]:
+    """Legs without flights named twice and without legs to where they begin (``docs/DOMAIN.md#rule-5``)."""
+    named: dict[tuple[str, str], MessageLeg] = {}
+    for leg in legs:
+        if leg.origin != leg.destination:
+            named.setdefault((leg.designator, leg.date), leg)
+    return list(named.values())
 
 
 def _route_to(plan: Sequence[MessageLeg], airport: str, inbound: MessageLeg | None) -> list[MessageLeg]:
@@ -298,6 +426,21 @@ def _route_to(plan: Sequence[MessageLeg], airport: str, inbound: MessageLeg | No
     arrives = next((place for place, leg in enumerate(plan) if leg.destination == airport), None)
     route = [] if arrives is None else list(plan[: arrives + 1])
     return [*route[:-1], inbound] if inbound else route
+
+
+def _chain(plans: Sequence[Sequence[MessageLeg]], flown: Sequence[MessageLeg]) -> list[MessageLeg]:
+    """One chain of the plans of all tags: up to where each rush begins, then its legs (``docs/DOMAIN.md#rule-19``)."""
+    chain: list[MessageLeg] = []
+    for plan in filter(None, plans):
+        begin = plan[0].origin
+        chain = [*(_route_to(chain, begin, None) or _route_to(flown, begin, None)), *plan]
+    return chain
+
+
+def _fullest(names: Iterable[PassengerName | None]) -> PassengerName | None:
+    """Fullest of the names: a poorer one never replaces it (``docs/DOMAIN.md#rule-18``)."""
+    known = [name for name in names if name]
+    return max(known, key=lambda name: (len(name.given), len(name.surname), name.titles), default=None)
 
 
 def _authorised(statements: Sequence[BagStatement]) -> bool | None:
@@ -328,33 +471,44 @@ def _flown(events: Sequence[RecountEvent]) -> set[FlightName]:
     return {flight for flight in _loaded(events) | arrived if flight is not None}
 
 
-def _proved(
-    events: Sequence[RecountEvent], planned: Sequence[MessageLeg], flown: set[FlightName]
-) -> Iterator[tuple[str, str, int]]:
-    """Proved points over the plan without missed flights (``docs/DOMAIN.md#rule-14``).
+def _flown_legs(events: Sequence[RecountEvent]) -> list[MessageLeg]:
+    """Flown legs in order of time, which scans imply without a plan (``docs/DOMAIN.md#rule-20``)."""
+    flown = _flown(events)
+    legs: dict[FlightName, MessageLeg] = {}
+    for event in events:
+        if event.flight in flown and event.kind in ("LOADED", "ARRIVED") and event.destination:
+            legs.setdefault(event.flight, MessageLeg(*event.flight, event.destination))
+    return list(legs.values())
 
-    A missed flight was not flown and is followed by another one from the same airport.
-    """
-    legs = [
-        (seq, leg)
-        for seq, leg in enumerate(planned, 1)
-        if leg.flight in flown or all(later.origin != leg.origin for later in planned[seq:])
-    ]
-    if not legs:
-        return
+
+def _proved(events: Sequence[RecountEvent], legs: Sequence[MessageLeg]) -> Iterator[tuple[str, str, int]]:
+    """Proved points over the chain of legs (``docs/DOMAIN.md#rule-14``)."""
     kinds = {event.kind for event in events}
-    if "ACCEPTED" in kinds:
-        yield "ACCEPTANCE", legs[0][1].origin, legs[0][0]
+    if legs and "ACCEPTED" in kinds:
+        yield "ACCEPTANCE", legs[0].origin, 1
     loaded = {event.flight for event in events if event.kind == "LOADED"}
     taken_over = {event.airport for event in events if event.kind == "TRANSFER_IN"}
-    for seq, leg in legs:
+    for seq, leg in enumerate(legs, 1):
         if leg.flight in loaded:
             yield "LOADING", leg.origin, seq
-    for seq, leg in legs[:-1]:
-        if leg.destination in taken_over:
+        if seq < len(legs) and leg.destination in taken_over:
             yield "TRANSFER", leg.destination, seq
-    if kinds & {"AT_CLAIM", "DELIVERED"}:
-        yield "ARRIVAL", legs[-1][1].destination, legs[-1][0]
+    if legs and kinds & {"AT_CLAIM", "DELIVERED"}:
+        yield "ARRIVAL", legs[-1].destination, len(legs)
+
+
+def recount_of(requests: Sequence[tuple[datetime, bytes]], departed: Iterable[tuple[str, date, str]]) -> Recount:
+    """Recount of requests in the order of their receipt.
+
+    Args:
+        requests: receipt time and body of each.
+        departed: designator, date and origin of the departed flights.
+    """
+    flights = [FlightName(designator, day.isoformat(), origin) for designator, day, origin in departed]
+    recount = Recount(requests[0][0], flights)
+    for received_at, body in requests:
+        recount.read_bytes(body, received_at)
+    return recount
 
 
 def recounted(file: Path, received_at: datetime | None = None, flights: Path | None = None) -> Recount:

@@ -11,6 +11,17 @@ from random import Random
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from benchmarks.bank.freedoms import (
+    NONE,
+    Freedom,
+    arranged,
+    faulty_group,
+    in_envelope,
+    in_parts,
+    joined_lines,
+    varied_name,
+    with_status,
+)
 from seeds.operations import DatedFlight
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
@@ -24,11 +35,15 @@ class BankMessage(NamedTuple):
         at: when the reported event happened.
         text: the message with its envelope and a final newline.
         events: number of bags for which it reports an event.
+        faults: number of its groups that cannot be read.
+        chain: messages of one chain depend on the order of their receipt; empty if it does not matter.
     """
 
     at: datetime
     text: str
     events: int
+    faults: int = 0
+    chain: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,8 @@ class Traveller:
         name: ``GONZALEZ/MARIAMRS``.
         tags: consecutive tags.
         kilos: weight of all the bags together.
+        surname, given, title: the name in parts, for senders that write it in other ways.
+        may_shorten: whether no other passenger of the booking has the same surname and initial.
     """
 
     name: str
@@ -46,6 +63,10 @@ class Traveller:
     sequence: int
     tags: tuple[str, ...]
     kilos: int
+    surname: str = ""
+    given: str = ""
+    title: str = ""
+    may_shorten: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +118,13 @@ class TypeBWriter:
     Args:
         zones: time zones by airport.
         rng: random numbers of this party.
+        freedoms: in which ways messages may differ from the customary form.
     """
 
-    def __init__(self, zones: Mapping[str, ZoneInfo], rng: Random) -> None:
+    def __init__(self, zones: Mapping[str, ZoneInfo], rng: Random, freedoms: frozenset[Freedom] = NONE) -> None:
         self._zones = zones
         self._rng = rng
+        self._freedoms = freedoms
 
     def bsm(
         self,
@@ -114,17 +137,29 @@ class TypeBWriter:
         authority: str = "Y",
         more: Sequence[str] = (),
         origin: bool = True,
+        kind: str = "BSM",
     ) -> BankMessage:
-        """A BSM; ``action`` is CHG or DEL, or empty for a new one; ``more`` are further elements of each group."""
+        """A BSM; ``action`` is CHG or DEL, or empty for a new one; ``more`` are further elements of each group.
+
+        ``kind`` may be BTM.
+        """
         groups = [
             self._group(place, itinerary, one, authority, [f".L/{party.locator}", *self._extras(party), *more])
             for one in party.travellers
         ]
-        head = ["BSM", *([action] if action else []), f".V/1{place.source}{place.airport}"]
         events = 0 if action else sum(len(one.tags) for one in party.travellers)
-        return self._message(
-            at, place.airport, [*head, *self._joined(groups, itinerary), "ENDBSM"], events, origin=origin
-        )
+        station = f".V/1{place.source}{place.airport}"
+        if Freedom.PARTS in self._freedoms and origin and self._rng.random() < 0.1:
+            return self._in_parts(at, place.airport, kind, station, action, groups, events)
+        if Freedom.STATUS_WORDS in self._freedoms:
+            head = with_status(kind, action, station, self._rng)
+        else:
+            head = [kind, *([action] if action else []), station]
+        faults: list[str] = []
+        if Freedom.FAULTS in self._freedoms and self._rng.random() < 0.03:
+            faults = faulty_group(self._rng.randrange(900_000), self._rng)
+        body = [*head, *self._joined(groups, itinerary), *faults, f"END{kind}"]
+        return self._message(at, place.airport, body, events, origin=origin)._replace(faults=bool(faults))
 
     def bpm(
         self,
@@ -166,9 +201,23 @@ class TypeBWriter:
     ) -> BankMessage:
         lines = list(body)
         if origin:
-            lines = [self.addresses(airport), f".{airport}KMCM {at.astimezone(UTC):%d%H%M}", *lines]
+            sender = f".{airport}KMCM {at.astimezone(UTC):%d%H%M}"
+            if Freedom.ENVELOPES in self._freedoms:
+                lines = in_envelope(body, self.addresses(airport), sender, body[0] == "BPM", self._rng)
+            else:
+                lines = [self.addresses(airport), sender, *lines]
+        if self._freedoms:
+            return BankMessage(at, joined_lines(lines, self._freedoms, self._rng), events)
         end = "\r\n" if self._rng.random() < 0.1 else "\n"
         return BankMessage(at, end.join(lines) + end, events)
+
+    def _in_parts(
+        self, at: datetime, airport: str, kind: str, station: str, action: str, groups: Sequence[list[str]], events: int
+    ) -> BankMessage:
+        """A message with each group in a part of its own."""
+        parts = [self._any_order(group) for group in groups]
+        texts = [self._message(at, airport, body, 0).text for body in in_parts(kind, station, action, parts, self._rng)]
+        return BankMessage(at, "".join(texts), events)
 
     def _group(
         self,
@@ -190,15 +239,15 @@ class TypeBWriter:
         if place.source == "X":
             security = ""
         weight = f".W/K/{len(traveller.tags)}/{traveller.kilos}"
-        return list(
-            filter(None, [*flights, *tags, *inbound, *onward, security, weight, f".P/1{traveller.name}", *more])
-        )
+        return list(filter(None, [*flights, *tags, *inbound, *onward, security, weight, self._name(traveller), *more]))
 
     def _joined(self, groups: Sequence[list[str]], itinerary: MessageItinerary) -> list[str]:
         """Joins several groups in one message: each begins with its flight, or with its tags and shares the flights."""
         first, *others = groups
         if not others:
             return self._any_order(first)
+        if Freedom.ORDER in self._freedoms and self._rng.random() < 0.8:
+            return arranged(groups, self._rng)
         draw = self._rng.random()
         if draw < 0.4:
             # Begun by tags: the flights of the first group apply to all.
@@ -210,13 +259,24 @@ class TypeBWriter:
 
     def _any_order(self, group: list[str]) -> list[str]:
         """Usually the customary order; a single group may have any order."""
-        if self._rng.random() < 0.05:
+        if self._rng.random() < (0.5 if Freedom.ORDER in self._freedoms else 0.05):
             # The lines of tags stay together (tags after a name begin another group), onward flights stay in order.
             tags, onward = [line for line in group if line[1] in "NB"], [line for line in group if line[1] == "O"]
             others = [[line] for line in group if line[1] not in "NBO"] + [tags]
             self._rng.shuffle(others)
+            if onward and Freedom.ORDER in self._freedoms:
+                others.insert(self._rng.randint(0, len(others)), onward)
+                onward = []
             return [line for lines in (*others, onward) for line in lines]
         return group
+
+    def _name(self, traveller: Traveller) -> str:
+        if Freedom.NAMES not in self._freedoms or not traveller.surname:
+            return f".P/1{traveller.name}"
+        fields = varied_name(
+            traveller.surname, traveller.given, traveller.title, self._rng, may_shorten=traveller.may_shorten
+        )
+        return f".P/{fields}"
 
     def _scanned(
         self, at: datetime, place: MessageStation, code: str, itinerary: MessageItinerary, *, whole_minutes: bool
@@ -230,6 +290,8 @@ class TypeBWriter:
 
     def _flight(self, element: str, flight: DatedFlight, airport: str, travel_class: str = "/Y") -> str:
         number = f"CM{flight.number:04d}" if self._rng.random() < 0.3 else f"CM{flight.number}"
+        if Freedom.NUMBERS in self._freedoms and self._rng.random() < 0.2:
+            number = f"CM{flight.number:03d}"
         day = _day(flight.departure_date)
         return f".{element}/{number}/{day}/{airport}{travel_class}"
 
@@ -244,6 +306,8 @@ class TypeBWriter:
             yield ".D/DTN/HOTEL CENTRAL/99XXX/2561L"
         elif draw < 0.34:
             yield ".Z/SEEN AT DESK 4"
+        elif draw < 0.4 and Freedom.NUMBERS in self._freedoms:
+            yield self._rng.choice((".M/0230000001/31FEB/77", ".G/31FEB/9999/HOTEL", ".K/99XXX", ".Q/31FEB/1"))
 
 
 def _tags(tags: Sequence[str], one_by_one: bool = False) -> list[str]:
