@@ -39,7 +39,7 @@ NONE: frozenset[Freedom] = frozenset()
 
 
 def arranged(groups: Sequence[Sequence[str]], rng: Random) -> list[str]:
-    """Lines of several groups with the same flights, in any order in which they can be told apart (``docs/DOMAIN.md#rule-5``)."""
+    """Lines of several groups with the same flights, in any order that separates them (``docs/DOMAIN.md#rule-5``)."""
     written: list[list[str]] = []
     for group in groups:
         flights, begin = _of(group, "FIO"), ""
@@ -94,7 +94,7 @@ def _of(lines: Sequence[str], letters: str) -> list[str]:
 
 
 def with_status(kind: str, action: str, station: str, rng: Random) -> list[str]:
-    """Head of a message with its status word before or behind ``.V``; a new one may say ADD (``docs/DOMAIN.md#rule-13``)."""
+    """Head of a message with its status word before or behind ``.V`` (``docs/DOMAIN.md#rule-13``)."""
     word = action or ("ADD" if rng.random() < 0.1 else "")
     words = [word] if word else []
     return [kind, *words, station] if rng.random() < 0.5 else [kind, station, *words]

@@ -277,7 +277,9 @@ class MessageReader:
         for one in _split_groups(elements):
             try:
                 group = self._group(one, airport)
-                if kind in OF_BAGS and (not group.tags or sum(letter == "P" for letter, _ in one) > 1):
+                if kind in OF_BAGS and (
+                    not group.tags or len({tuple(fields) for letter, fields in one if letter == "P"}) > 1
+                ):
                     raise Unreadable
             except Unreadable:
                 faults += 1
