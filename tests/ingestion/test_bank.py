@@ -67,7 +67,7 @@ async def test_the_recount_agrees_bag_for_bag(settings: Settings, stores: Stores
         assert (repeated.json()["messages"], repeated.json()["events"]) == (0, 0)
         await project_changes(stores)
         expected = list(recounted(file).bags())
-        api.client.headers.update(credential(Role.ANALYST))
+        api.client.headers.update(credential(Role.AGENT))
         gateway = GatewayClient(api.client)
         comparison = await gateway.compare(expected)
         assert comparison.agrees, comparison.text()
