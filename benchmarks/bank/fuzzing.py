@@ -258,8 +258,9 @@ def _repeat_line(lines: list[str], rng: Random) -> list[str]:
 
 
 def _move_line(lines: list[str], rng: Random) -> list[str]:
+    # A heading of a SITATEX file behind its text is read by one and not by another, and both are right.
     moved = list(lines)
-    line = moved.pop(rng.randrange(len(moved)))
+    line = moved.pop(rng.choice([place for place, one in enumerate(lines) if one[:1] != "="]))
     moved.insert(rng.randint(0, len(moved)), line)
     return moved
 

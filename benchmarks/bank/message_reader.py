@@ -261,7 +261,7 @@ class MessageReader:
         _reject_lost_tags(frame.body[1:-1])
         action = _status_word(frame.body) if kind in ("BSM", "BTM") else _subtype(frame.body)
         source, airport = station[1], station[2]
-        groups = list(self._groups(elements, kind, airport, probe=probe))
+        groups = list(self._groups(elements, kind, source, airport, probe=probe))
         if kind in OF_BAGS and not groups:
             raise Unreadable
         scan = next((fields for letter, fields in elements if letter == "J"), [])
@@ -270,13 +270,13 @@ class MessageReader:
         return ParsedMessage(kind, action, source, airport, at, self._received_at, number, scan, groups)
 
     def _groups(
-        self, elements: Sequence[tuple[str, Sequence[str]]], kind: str, airport: str, *, probe: bool
+        self, elements: Sequence[tuple[str, Sequence[str]]], kind: str, source: str, airport: str, *, probe: bool
     ) -> Iterator[BagGroup]:
         """Yields the groups that can be read; a fault in one does not lose the others."""
         faults, read = 0, 0
         for one in _split_groups(elements):
             try:
-                group = self._group(one, airport)
+                group = self._group(_used(one, source) if kind == "BPM" else one, airport)
                 if kind in OF_BAGS and (
                     not group.tags or len({tuple(fields) for letter, fields in one if letter == "P"}) > 1
                 ):
@@ -550,13 +550,20 @@ def _tags(text: str) -> list[str]:
     return [f"{match[1]}{first + place:06d}" for place in range(count)]
 
 
+def _used(elements: Sequence[tuple[str, Sequence[str]]], source: str) -> Sequence[tuple[str, Sequence[str]]]:
+    """The elements of a scan without the flights that it is not about, which may be unreadable (rule 13)."""
+    arrived = source == "X" or any(letter == "B" and fields[0] == "NOF" for letter, fields in elements)
+    return [(letter, fields) for letter, fields in elements if letter not in ("FO" if arrived else "IO")]
+
+
 def _name(fields: Sequence[str]) -> PassengerName | None:
     """Name of ``2PAGE/L/B``: the first of a party (``docs/DOMAIN.md#rule-18``)."""
     match = NAME.fullmatch(fields[0])
     if match is None:
         return None
-    given, titles = _without_titles(fields[1]) if len(fields) > 1 else ("", [])
-    if len(fields) > 2 and fields[2] in TITLES:
+    one = len(fields) == 2 or match[1] in ("", "0", "1")
+    given, titles = _without_titles(" ".join(fields[1:]) if one else fields[1]) if len(fields) > 1 else ("", [])
+    if not one and fields[2] in TITLES:
         titles.append(fields[2])
     return PassengerName(_letters(match[2]), _letters(given), tuple(sorted(titles)))
 

@@ -23,12 +23,12 @@ from integrations.messages.typeb import ORIGIN
 
 FIRST_HEADING = "=HEADER"
 # Headings that a file may begin with.
-HEADING = re.compile(r"=(?:HEADER|PRIORITY|DESTINATION(?: TYPE B)?|ORIGIN|MSGID|SMI|TEXT)")
+HEADING = re.compile(r"=(?:HEADER|PRIORITY|DESTINATION(?: TYPE B)?|ORIGIN|MSGID|SMI|TEXT)", re.IGNORECASE)
 _MOST_LINES = 64
 _PRIORITY = re.compile(r"Q[A-Z]")
 _ADDRESS = re.compile(r"(?:STX,)?([A-Z]{3}[A-Z0-9]{4})")
 # Lines of the message itself: the file has no =TEXT.
-_TEXT = re.compile(r"\.[A-Z]/.*|\.[A-Z]{3}[A-Z0-9]{4} .*|END[A-Z0-9]+")
+_TEXT = re.compile(r"\.[A-Z]/.*|\.[A-Z]{3}[A-Z0-9]{4} .*|END[A-Z0-9]+", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -49,12 +49,13 @@ class Headings:
         if len(self.lines) == _MOST_LINES or _TEXT.fullmatch(text):
             return False
         self.lines.append(text)
-        if text[0] == "=":
-            self._current = text.partition(" ")[0]
+        line = text.upper()
+        if line[0] == "=":
+            self._current = line.partition(" ")[0]
             self.sections[self._current] = []
-            self.complete = text == "=TEXT"
+            self.complete = line == "=TEXT"
         else:
-            self.sections[self._current].append(text)
+            self.sections[self._current].append(line)
         return True
 
     def identifier(self) -> str:

@@ -259,7 +259,7 @@ class Splitter:
         """Whether a line within a message certainly begins another one."""
         if text.upper() in IDENTIFIERS:
             return self._blank >= self._line - 1 or message.sha256 is not None
-        return ORIGIN.fullmatch(text) is not None or text == sitatex.FIRST_HEADING
+        return ORIGIN.fullmatch(text) is not None or text.upper() == sitatex.FIRST_HEADING
 
     def _begun_within(self, message: _Lines, text: str) -> _Lines:
         """The message that an element belongs to: a ``.V`` after an identifier is the first of another message.

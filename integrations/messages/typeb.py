@@ -5,7 +5,7 @@ Grammar and sources: ``docs/DOMAIN.md#grammar``; what makes a message a dead let
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from integrations.records.instructions import InstructionAction, MessageKind, Source
@@ -35,9 +35,11 @@ _STATUSES_OF = {
     MessageKind.BPM: {"ADD": InstructionAction.NEW},
     MessageKind.BNS: {"ADD": InstructionAction.NEW},
 }
-_VERSION = re.compile(r"[0-9]([LTRX])([A-Z]{3})")
+_VERSION = re.compile(r"1([LTRX])([A-Z]{3})")
 # A tag of a line that is no element: it would be passed over.
 _LOST = re.compile(r"[0-9]{10}")
+# The end of a field where another element was joined to the line.
+_JOINED = re.compile(r"\.[A-Z]$")
 _PART = re.compile(r"(?:PART)?0*([1-9][0-9]{0,2})")
 
 
@@ -136,8 +138,8 @@ def parse(text: str) -> TypeBMessage:
     if "" in names and kind in _STATUSES_OF:
         change, elements = _without_status(elements, _STATUSES_OF[kind])
         names = [element.name for element in elements]
-    if text.count(".N/") != names.count("N"):
-        raise TypeBError(number, 1, "A .N must begin its line.")
+    if text.count(".") > len(names) - names.count("") + (origin is not None):
+        _check_beginnings(elements)
     if "V" not in names:
         raise TypeBError(number, 1, "The message has no .V.")
     place = names.index("V")
@@ -151,6 +153,20 @@ def parse(text: str) -> TypeBMessage:
     if ended_part and not ((match := _PART.fullmatch(part)) and match[1] == ended_part):
         raise TypeBError(body[-1][0], 1, "The message ends as a part that its .V does not name.")
     return TypeBMessage(kind, change, origin, addresses, Source(version[1]), version[2], part, reference, elements)
+
+
+def _check_beginnings(elements: Sequence[Element]) -> None:
+    """Checks that no element stands within the line of another one, where it would be passed over.
+
+    Raises:
+        TypeBError: one does.
+    """
+    for element in elements:
+        if element.name == "R":  # free text
+            continue
+        for index, text in enumerate(element.fields[:-1]):
+            if _JOINED.search(text):
+                raise TypeBError(element.line, element.column(index), "An element must begin its line.")
 
 
 def _ended_part(line: int, end: str, identifier: str) -> str:

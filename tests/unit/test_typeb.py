@@ -275,7 +275,7 @@ def test_a_fault_of_a_message_has_a_position(text: str, line: int, column: int, 
 TELETYPE = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.,()?:'+= \u00d1", max_size=12)
 ELEMENTS = st.one_of(
     st.builds(
-        lambda name, fields, last: Element(name, (*fields, last.strip())),
+        lambda name, fields, last: Element(name, (*(text.replace(".", "-") for text in fields), last.strip())),
         st.sampled_from("ABCDEFGHIJKLMNOPQRSTUWXYZ"),
         st.lists(TELETYPE, max_size=6),
         TELETYPE,
@@ -316,6 +316,19 @@ def test_what_is_written_parses_to_the_same_and_is_one_piece(message: TypeBMessa
     assert write(parse(text)) == text
     (piece,) = split(text.encode("latin-1"))
     assert (piece.kind, piece.text + "\n", piece.digest) == (MESSAGE, text, identity(text))
+
+
+@pytest.mark.parametrize(
+    "line", [".P/1PAGE/LEA.L/F7K2QX", ".F/CM758/23NOV/GRU/Y.I/CM335/23NOV/MIA", ".L/F7K2QX.E/RUSH", ".W/K/1/22.E/PRIO"]
+)
+def test_an_element_within_the_line_of_another_is_not_passed_over(line: str) -> None:
+    with pytest.raises(TypeBError, match="An element must begin its line"):
+        parse(LOCAL_BSM.replace("ENDBSM", f"{line}\nENDBSM"))
+
+
+def test_dots_that_begin_no_element_are_text() -> None:
+    for line in (".W/K/1/22.5", ".P/1ST.JOHN/A.B.", ".R/TEL. A.B/C.D/E", ".T/4F.0C32"):
+        parse(LOCAL_BSM.replace("ENDBSM", f"{line}\nENDBSM"))
 
 
 @pytest.mark.parametrize("text", ["TWO\nLINES", "BLANK AT ITS END ", "CARRIAGE RETURN\r"])
