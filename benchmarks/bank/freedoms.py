@@ -1,6 +1,6 @@
 """Freedoms of senders: ways to write the same message, which must all be read alike.
 
-Each freedom can be switched off. The rules are in ``docs/DOMAIN.md#the-twenty-rules``.
+Each freedom can be switched off. The rules are in ``docs/DOMAIN.md#the-rules``.
 """
 
 import gzip

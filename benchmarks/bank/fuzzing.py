@@ -146,7 +146,8 @@ def _case(number: int, text: str, rng: Random) -> Case:
     damaging = rng.sample(sorted(DAMAGING), 1) if rng.random() < 0.6 else []
     for name in (*keeping, *damaging):
         lines = (KEEPING | DAMAGING)[name](lines, rng)
-    body = ("\n".join(lines) + "\n").encode("latin-1", "replace")
+    # The same broken bytes count once, so that what is left of a case must differ from that of any other.
+    body = ("\n".join([*lines, f"CASE {number}"]) + "\n").encode("latin-1", "replace")
     encoding = rng.choice(sorted(ENCODINGS)) if rng.random() < 0.3 else ""
     if encoding:
         body = ENCODINGS[encoding](body)
@@ -327,9 +328,9 @@ def _plain_line(lines: list[str], rng: Random) -> list[str]:
     return _insert(lines, rng.randint(begin + 1, max(end, begin + 1)), word)
 
 
-def _bad_group(lines: list[str], _rng: Random) -> list[str]:
+def _bad_group(lines: list[str], rng: Random) -> list[str]:
     _, end = _body(lines)
-    return _insert(lines, end, ".F/CM100/31FEB/MIA", ".N/0999000001001", ".P/1BAD/GROUP")
+    return _insert(lines, end, ".F/CM100/31FEB/MIA", f".N/0999{rng.randrange(1_000_000):06d}001", ".P/1BAD/GROUP")
 
 
 def _stray_name(lines: list[str], rng: Random) -> list[str]:

@@ -45,6 +45,8 @@ DAY = re.compile(r"(\d{2})([A-Z]{3})")
 CLOCK = re.compile(r"(\d{2})(\d{2})(\d{2})?([LZ])")
 STATION = re.compile(r"1([LTRX])([A-Z]{3})")
 AIRPORT = re.compile(r"[A-Z]{3}")
+# A field that ends with the beginning of another element.
+JOINED = re.compile(r"\.[A-Z]$")
 NAME = re.compile(r"(\d{0,2})(.+)")
 PART = re.compile(r"PART\d+")
 # Text that must not be lost without a trace (``docs/DOMAIN.md#rule-13``).
@@ -254,6 +256,8 @@ class MessageReader:
         if kind not in KINDS:
             raise Unreadable
         elements = [(match[1], match[2].split("/")) for line in frame.body if (match := ELEMENT.fullmatch(line))]
+        if any(letter != "R" and JOINED.search(field) for letter, fields in elements for field in fields[:-1]):
+            raise Unreadable
         stations = [fields for letter, fields in elements if letter == "V"]
         station = STATION.fullmatch(stations[0][0]) if len(stations) == 1 else None
         if station is None or not _is_ended(frame.body[-1], kind, stations[0]):
@@ -265,7 +269,10 @@ class MessageReader:
         if kind in OF_BAGS and not groups:
             raise Unreadable
         scan = next((fields for letter, fields in elements if letter == "J"), [])
-        at = self._scanned(scan, airport) if kind == "BPM" else self._origin(frame.origin)
+        timed = kind == "BPM" and len(scan) > 3 and any(scan[3:5])
+        at = self._scanned(scan, airport) if timed else self._origin(frame.origin)
+        if kind == "BPM" and at is None:
+            raise Unreadable
         number = self.tally.messages
         return ParsedMessage(kind, action, source, airport, at, self._received_at, number, scan, groups)
 
