@@ -45,6 +45,7 @@ DAY = re.compile(r"(\d{2})([A-Z]{3})")
 CLOCK = re.compile(r"(\d{2})(\d{2})(\d{2})?([LZ])")
 STATION = re.compile(r"1([LTRX])([A-Z]{3})")
 AIRPORT = re.compile(r"[A-Z]{3}")
+LOCATOR = re.compile(r"[A-Z0-9]{5,7}")
 # A field that ends with the beginning of another element.
 JOINED = re.compile(r"\.[A-Z]$")
 NAME = re.compile(r"(\d{0,2})(.+)")
@@ -197,7 +198,7 @@ def _decoded(data: bytes) -> str:
 
 
 def _clean(line: str) -> str:
-    return CONTROLS.sub("", line).rstrip().upper()
+    return CONTROLS.sub("", line).strip().upper()
 
 
 @cache
@@ -315,7 +316,7 @@ class MessageReader:
                 inbound = self._leg(fields, destination=airport)
             elif letter == "P":
                 name = _name(fields)
-            elif letter in "SL":
+            elif letter == "S" or (letter == "L" and LOCATOR.fullmatch(fields[0])):
                 values.setdefault(letter, fields[0])
         for letter, fields in elements:
             if letter == "O":

@@ -305,7 +305,7 @@ def _is_of_another_booking(
 def _scan(message: ParsedMessage, group: BagGroup, tag: str) -> RecountEvent:
     """Event of a BPM: the first match counts (``docs/DOMAIN.md#rule-8``)."""
     assert message.at is not None
-    code = message.scan[0]
+    code = (message.scan or [""])[0]
     takes_over = False
     if group.status:
         kind = STATUSES.get(group.status, "POSITION")
