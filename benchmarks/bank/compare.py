@@ -106,7 +106,7 @@ class GatewayClient:
             # A tag that was used again belongs to several bags.
             bag = min(candidates, key=lambda one: _difference(_expected_values(one), actual_values))
             candidates.remove(bag)
-            expected_values = _expected_values(bag)
+            expected_values = _with_full_name(_expected_values(bag), actual_values)
             if expected_values != actual_values:
                 comparison.different.append((expected_values, actual_values))
         comparison.missing = sorted(bag.tag for bags in remaining.values() for bag in bags)
@@ -152,6 +152,12 @@ def client_of(url: str, token: str) -> httpx.AsyncClient:
     """HTTP client of a gateway with a token."""
     headers = {"Authorization": f"Bearer {token}"}
     return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=ASK_SECONDS)
+
+
+def _with_full_name(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The expected values with the name as a message about another bag of the passenger gives it in full."""
+    full = actual["given"]
+    return {**expected, "given": full} if full and full.startswith(expected["given"] or "") else expected
 
 
 def _difference(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> int:

@@ -266,7 +266,7 @@ class MessageReader:
         _reject_lost_tags(frame.body[1:-1])
         action = _status_word(frame.body) if kind in ("BSM", "BTM") else _subtype(frame.body)
         source, airport = station[1], station[2]
-        groups = list(self._groups(elements, kind, source, airport, probe=probe))
+        groups = list(self._groups(elements, kind, action, source, airport, probe=probe))
         if kind in OF_BAGS and not groups:
             raise Unreadable
         scan = next((fields for letter, fields in elements if letter == "J"), [])
@@ -278,13 +278,20 @@ class MessageReader:
         return ParsedMessage(kind, action, source, airport, at, self._received_at, number, scan, groups)
 
     def _groups(
-        self, elements: Sequence[tuple[str, Sequence[str]]], kind: str, source: str, airport: str, *, probe: bool
+        self,
+        elements: Sequence[tuple[str, Sequence[str]]],
+        kind: str,
+        action: str,
+        source: str,
+        airport: str,
+        *,
+        probe: bool,
     ) -> Iterator[BagGroup]:
         """Yields the groups that can be read; a fault in one does not lose the others."""
         faults, read = 0, 0
         for one in _split_groups(elements):
             try:
-                group = self._group(_used(one, source) if kind == "BPM" else one, airport)
+                group = self._group(_used(one, kind, action, source), airport)
                 if kind in OF_BAGS and (
                     not group.tags or len({tuple(fields) for letter, fields in one if letter == "P"}) > 1
                 ):
@@ -317,6 +324,8 @@ class MessageReader:
             elif letter == "P":
                 name = _name(fields)
             elif letter == "S" or (letter == "L" and LOCATOR.fullmatch(fields[0])):
+                if letter == "S" and fields[0] not in ("", "Y", "N"):
+                    raise Unreadable
                 values.setdefault(letter, fields[0])
         for letter, fields in elements:
             if letter == "O":
@@ -558,10 +567,16 @@ def _tags(text: str) -> list[str]:
     return [f"{match[1]}{first + place:06d}" for place in range(count)]
 
 
-def _used(elements: Sequence[tuple[str, Sequence[str]]], source: str) -> Sequence[tuple[str, Sequence[str]]]:
-    """The elements of a scan without the flights that it is not about, which may be unreadable (rule 13)."""
+def _used(
+    elements: Sequence[tuple[str, Sequence[str]]], kind: str, action: str, source: str
+) -> Sequence[tuple[str, Sequence[str]]]:
+    """The elements without those that the message is not about, which may be unreadable (rule 13)."""
+    if kind == "BUM" or action == "DEL":
+        return [(letter, fields) for letter, fields in elements if letter not in "IO"]
+    if kind not in ("BPM", "BNS"):
+        return elements
     arrived = source == "X" or any(letter == "B" and fields[0] == "NOF" for letter, fields in elements)
-    return [(letter, fields) for letter, fields in elements if letter not in ("FO" if arrived else "IO")]
+    return [(letter, fields) for letter, fields in elements if letter not in ("FOS" if arrived else "IOS")]
 
 
 def _name(fields: Sequence[str]) -> PassengerName | None:

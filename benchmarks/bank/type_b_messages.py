@@ -158,7 +158,7 @@ class TypeBWriter:
         faults: list[str] = []
         if Freedom.FAULTS in self._freedoms and self._rng.random() < 0.03:
             faults = faulty_group(self._rng.randrange(900_000), self._rng)
-        body = [*head, *self._joined(groups, itinerary), *faults, f"END{kind}"]
+        body = [*head, *self._joined(groups, itinerary, followed=bool(faults)), *faults, f"END{kind}"]
         return self._message(at, place.airport, body, events, origin=origin)._replace(faults=bool(faults))
 
     def bpm(
@@ -241,11 +241,15 @@ class TypeBWriter:
         weight = f".W/K/{len(traveller.tags)}/{traveller.kilos}"
         return list(filter(None, [*flights, *tags, *inbound, *onward, security, weight, self._name(traveller), *more]))
 
-    def _joined(self, groups: Sequence[list[str]], itinerary: MessageItinerary) -> list[str]:
-        """Joins several groups in one message: each begins with its flight, or with its tags and shares the flights."""
+    def _joined(self, groups: Sequence[list[str]], itinerary: MessageItinerary, *, followed: bool = False) -> list[str]:
+        """Joins several groups in one message: each begins with its flight, or with its tags and shares the flights.
+
+        Args:
+            followed: whether another group follows, so that a flight behind tags and name would begin one.
+        """
         first, *others = groups
         if not others:
-            return self._any_order(first)
+            return first if followed else self._any_order(first)
         if Freedom.ORDER in self._freedoms and self._rng.random() < 0.8:
             return arranged(groups, self._rng)
         draw = self._rng.random()

@@ -446,6 +446,8 @@ def _instruction_fields(group: _Group, context: _ReadContext) -> dict[str, Any]:
         fields["inbound"] = _inbound(group, context)
         fields["onward"] = _onward(group, context, outbound)
     if security := group.first("S"):
+        if security.text(0) and security.text(0) not in _YES_NO:  # a security fact is not guessed
+            raise _error(security, 0, "The authority to load must be Y or N.")
         fields["authorised"] = _YES_NO.get(security.text(0))
         fields["seat"] = security.text(1)
         fields["passenger_status"] = security.text(2)

@@ -18,6 +18,8 @@ from resolvers.rules.passenger_names import PassengerName, can_be_same, merge_na
         ("LEAMISSCHD", "LEA", "MISS CHD"),
         ("LEA MISS CHD", "LEA", "MISS CHD"),
         ("DR LEA", "LEA", "DR"),
+        ("SMRS", "S", "MRS"),
+        ("LSRA", "L", "SRA"),
         ("ANADRMRS", "ANA", "DR MRS"),
         ("PEDRO SR", "PEDRO", "SR"),
         ("EVASRA", "EVA", "SRA"),
