@@ -7,8 +7,6 @@ from integrations.records.passengers import AGE_OR_OFFICE, TITLES, name_key
 
 _LONGEST_FIRST = sorted(TITLES, key=lambda title: (-len(title), title))
 MOST_TITLES = 2
-# Names that end as an initial with a title does: SMRS is S.
-_NAMES = frozenset({"AMR", "OMR", "ISRA", "ESRA", "EMS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ def read_name(surname: str, given_names: str) -> PassengerName:
 def _glued_title(word: str, others: set[str]) -> str | None:
     """A title at the end of a word; the second of a name only beside one of age or office, as WILLIAMSMR shows."""
     for title in _LONGEST_FIRST:
-        if word.endswith(title) and word != title and word not in _NAMES:
+        if word.endswith(title) and word != title:
             alone = not others or title in AGE_OR_OFFICE or others <= AGE_OR_OFFICE
             return title if alone else None
     return None

