@@ -570,7 +570,10 @@ def _tags(text: str) -> list[str]:
 def _used(
     elements: Sequence[tuple[str, Sequence[str]]], kind: str, action: str, source: str
 ) -> Sequence[tuple[str, Sequence[str]]]:
-    """The elements without those that the message is not about, which may be unreadable (``docs/DOMAIN.md#rule-13``)."""
+    """The elements without those that the message is not about, which may be unreadable.
+
+    ``docs/DOMAIN.md#rule-13``.
+    """
     if kind == "BUM" or action == "DEL":
         return [(letter, fields) for letter, fields in elements if letter not in "IO"]
     if kind not in ("BPM", "BNS"):
