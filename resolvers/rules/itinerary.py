@@ -55,7 +55,7 @@ class MergedInstructions:
     """Result of all messages about one bag.
 
     Args:
-        tag: the tag at check-in; the rush tag if no other is known.
+        tag: the tag at check-in, also where only a rush message names it; the rush tag if no other is known.
         tags: all tags of the instructions.
         legs: planned flights in travel order.
         itineraries: the legs of each tag in travel order, also those that another tag replaced.
@@ -238,7 +238,7 @@ def merge_instructions(instructions: Sequence[Instruction]) -> MergedInstruction
     weights = [weight for instruction in by_time if (weight := _weight_kg(instruction)) is not None]
     of_tags = [_legs_of_tag(tag, by_tag[tag]) for tag in tags]
     return MergedInstructions(
-        tag=tags[0] if tags else instructions[0].tag,
+        tag=_original_tag(by_tag[tags[0]]) or tags[0] if tags else instructions[0].tag,
         tags=by_tag.keys(),
         legs=of_tags[0] if len(of_tags) == 1 else _one_chain(of_tags),
         itineraries=of_tags,
@@ -256,6 +256,11 @@ def _name(named: Sequence[Instruction]) -> PassengerName | None:
     written = groupby((one.surname or "", one.given_names or "") for one in named)
     names = [read_name(*name) for name, _ in written]
     return merge_names(names) if names else None
+
+
+def _original_tag(instructions: Sequence[Instruction]) -> str | None:
+    """The tag at check-in that the messages of a rush tag name; None if none does."""
+    return next((one.original_tag for one in instructions if one.original_tag), None)
 
 
 def _is_rush(instructions: Sequence[Instruction]) -> bool:

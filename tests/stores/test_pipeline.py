@@ -725,3 +725,9 @@ async def test_batches_are_cut_by_tags_too(airline: Builder) -> None:
     texts = [LOCAL.replace("0230456781002", f"023{n}000000999") for n in range(5)]
     sizes = [len(batch) for batch in batches_of(pieces(*texts, *[LOADED_BPM] * 600))]
     assert sizes == [2, 2, 500, 101]
+
+
+async def test_a_rush_message_alone_names_the_tag_at_check_in(airline: Builder) -> None:
+    await receive(airline, RUSH)
+    [bag] = (await known(airline)).values()
+    assert (bag["tag"], bag["tags"]) == ("0230456782", [["0230456782", "ORIGINAL"], ["2230000457", "RUSH"]])
