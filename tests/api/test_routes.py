@@ -67,7 +67,7 @@ async def test_an_expired_cache_entry_is_recomputed_and_its_age_is_reported(api:
 
 
 async def test_where_no_way_leads_there_are_no_options(api: Api, world: World) -> None:
-    found = (await api.ask(WAYS, origin="MIA", to="XXX"))["routes"]
+    found = (await api.ask(WAYS, origin="MIA", to="ZZZ"))["routes"]
     assert found["options"] == []
 
 
@@ -114,7 +114,7 @@ async def test_an_airport_has_its_place_its_clock_and_your_departures(api: Api, 
 
 
 async def test_an_unknown_airport_is_null(api: Api, world: World) -> None:
-    assert await api.ask('{airport(iata:"XXX"){iata}}') == {"airport": None}
+    assert await api.ask('{airport(iata:"ZZZ"){iata}}') == {"airport": None}
 
 
 async def test_airports_are_those_of_your_network(api: Api, world: World) -> None:
