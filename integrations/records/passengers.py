@@ -14,8 +14,7 @@ from integrations.records.columns import Column, Joined
 AGE_OR_OFFICE = frozenset({"CHD", "INF", "DR", "PROF"})
 TITLES = frozenset({"MR", "MRS", "MS", "MISS", "MSTR", "SR", "SRA"}) | AGE_OR_OFFICE
 
-# Form of a locator; other texts in its place identify no booking.
-LOCATOR = re.compile(r"[A-Z0-9]{5,7}")
+_LOCATOR = re.compile(r"[A-Z0-9]{5,7}")
 
 # Words before a surname that people leave out when they search.
 # fmt: off
@@ -86,6 +85,11 @@ def teletype(text: str) -> str:
     """Return text in the teletype alphabet of messages: ``Peña`` becomes ``PENA``, other characters are dropped."""
     folded = unicodedata.normalize("NFKD", text).upper()
     return "".join(one for one in folded if one.isascii() and (one.isalnum() or one in " /"))
+
+
+def readable_locator(text: str | None) -> str:
+    """Return a locator as a message has it; empty for other texts in its place, which identify no booking."""
+    return text if text and _LOCATOR.fullmatch(text) else ""
 
 
 def name_key(text: str) -> str:

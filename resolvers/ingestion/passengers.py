@@ -8,7 +8,7 @@ from uuid import UUID
 
 from integrations.records.bags import Bag
 from integrations.records.instructions import BagInstruction
-from integrations.records.passengers import LOCATOR, Passenger, name_key, particle_free_name, search_name
+from integrations.records.passengers import Passenger, name_key, particle_free_name, readable_locator, search_name
 from integrations.stores.postgres import bookings, passengers
 from integrations.stores.postgres.bookings import NewBooking
 from integrations.stores.postgres.manager import Reader
@@ -68,7 +68,7 @@ async def passengers_of_bags(
             bag_id,
             people.get(locked[bag_id].passenger_id or 0),
             one.name,
-            one.locator if one.locator and LOCATOR.fullmatch(one.locator) else "",
+            readable_locator(one.locator),
             one.known_at,
             [(one.message_id, one.instruction.group) for one in instructions[bag_id] if one.instruction.surname],
         )

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from integrations.records.bags import BagState, TagCarrier
 from integrations.records.instructions import Instruction, InstructionAction, MessageKind, Source
-from integrations.records.passengers import LOCATOR
+from integrations.records.passengers import readable_locator
 from resolvers.rules.itinerary import RUSH
 from resolvers.rules.passenger_names import PassengerName, can_be_same, read_name
 
@@ -55,15 +55,11 @@ def is_free(carrier: TagCarrier, at: datetime) -> bool:
 
 def _differ(instruction: Instruction, locator: str | None, name: PassengerName | None) -> bool:
     """Whether the locators differ; where one is missing, whether the names cannot be of one person."""
-    ours, theirs = _readable(instruction.locator), _readable(locator)
+    ours, theirs = readable_locator(instruction.locator), readable_locator(locator)
     if ours and theirs:
         return ours != theirs
     new_name = _name_of(instruction)
     return new_name is not None and name is not None and not can_be_same(name, new_name)
-
-
-def _readable(locator: str | None) -> str:
-    return locator if locator and LOCATOR.fullmatch(locator) else ""
 
 
 def _name_of(instruction: Instruction) -> PassengerName | None:
