@@ -17,6 +17,7 @@ import pytest
 
 from gateway.config import Settings
 from integrations.errors import Unavailable
+from integrations.messages.split_input import InputPiece, Splitter
 from integrations.records.events import EventKind, FlightKey, Scan
 from integrations.records.outbox import Consumer
 from integrations.records.passengers import particle_free_name, search_name
@@ -30,6 +31,7 @@ from migrations.run import load_graph_schema
 from resolvers.actor import Actor, Role
 from resolvers.context import Context
 from resolvers.ingestion import events
+from resolvers.ingestion.pipeline import IngestResult, IntakeChannel, ingest
 from resolvers.installation import Installation, Stores
 from resolvers.publish import ChangeSet, publish
 from resolvers.rules import pir_lifecycle
@@ -171,6 +173,12 @@ async def project_changes(stores: Stores) -> int:
     return projected
 
 
+def pieces(*texts: str) -> list[InputPiece]:
+    """The pieces of texts that follow each other."""
+    splitter = Splitter()
+    return [*splitter.feed("".join(texts).encode()), *splitter.close()]
+
+
 @dataclass
 class Builder:
     """Writes the records of one airline; each has a name by which tests find its id."""
@@ -275,6 +283,11 @@ class Builder:
         """Records scans as a service of the airline does."""
         context = context_of(self.stores, Role.SERVICE, self.airline_id)
         return await events.record_scans(context, scans, received_at)
+
+    async def ingest(self, *texts: str, at: datetime) -> IngestResult:
+        """Ingests Type B texts that were received together at a time."""
+        context = context_of(self.stores, airline_id=self.airline_id)
+        return await ingest(context, pieces(*texts), at, IntakeChannel.HTTP)
 
     async def network(self) -> None:
         """Publishes airports, routes and all flights to the graph."""

@@ -1,18 +1,13 @@
 """Passengers of bags over the real records: one for the names that can be one person's, in any order of arrival."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import permutations
 from typing import Any
 
 import pytest
 
-from integrations.messages.split_input import Splitter
-from resolvers.ingestion.pipeline import IntakeChannel, ingest
-from resolvers.installation import Stores
-from tests.conftest import Neo4jCredentials
-from tests.gateway import settings_for
-from tests.world import Builder, World, context_of, open_stores, our_day
+from tests.world import Builder, World
 
 NOW = datetime(2025, 11, 30, 23, 0, tzinfo=UTC)
 
@@ -26,29 +21,8 @@ ORDER BY bags.tag
 """
 
 
-@pytest.fixture(scope="module")
-async def stores(migrated_url: str, redis_url: str, neo4j_credentials: Neo4jCredentials) -> AsyncIterator[Stores]:
-    async with open_stores(settings_for(migrated_url, redis_url, neo4j_credentials)) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-async def world(stores: Stores) -> World:
-    ours = await our_day(stores)
-    return World(stores, ours, ours)
-
-
-@pytest.fixture
-async def airline(world: World) -> Builder:
-    return await world.another_airline()
-
-
 async def receive(airline: Builder, *texts: str) -> None:
-    splitter = Splitter()
-    pieces = [*splitter.feed("".join(texts).encode()), *splitter.close()]
-    context = context_of(airline.stores, airline_id=airline.airline_id)
-    stored = await ingest(context, pieces, NOW, IntakeChannel.HTTP)
-    assert stored.dead_letters == 0
+    assert (await airline.ingest(*texts, at=NOW)).dead_letters == 0
 
 
 async def bags(airline: Builder) -> list[dict[str, Any]]:
@@ -178,3 +152,85 @@ async def test_the_order_of_arrival_has_no_influence(
 ) -> None:
     results = await in_each_order(world, *texts)
     assert results == [expected] * len(results)
+
+
+THE_DAY = datetime(2025, 11, 23, 23, 0, tzinfo=UTC)
+WITHOUT_LOCATOR = """.PTYKPCM 231922
+BSM
+.V/1LPTY
+.F/CM758/24NOV/GRU/Y
+.N/0230773021002
+.P/1LOMBOC/LEA
+.N/0230773023001
+.P/1LOMBOC/LEA
+ENDBSM
+"""
+NAMED = """.{station}KMCM {at}
+BSM
+.V/1{source}{station}
+.F/CM758/24NOV/GRU/Y
+.N/0230778200001
+.P/1{name}
+{locator}
+ENDBSM
+"""
+
+
+async def on_its_day(airline: Builder, *texts: str) -> None:
+    assert (await airline.ingest(*texts, at=THE_DAY)).dead_letters == 0
+
+
+def named(name: str, at: str = "231400", locator: str = "FX7H3K", station: str = "PTY", source: str = "L") -> str:
+    text = NAMED.format(name=name, at=at, station=station, source=source, locator=f".L/{locator}" if locator else "")
+    return text.replace("\n\n", "\n")
+
+
+async def test_one_passenger_of_a_message_without_a_locator(airline: Builder) -> None:
+    """``docs/DOMAIN.md#rule-18``: the tags of one ``.P`` have one passenger, another ``.P`` is another person."""
+    await on_its_day(airline, WITHOUT_LOCATOR)
+    found = await bags(airline)
+    await on_its_day(airline, WITHOUT_LOCATOR.replace("231922", "231923"))
+    first, second, stranger = [one["passenger_id"] for one in found]
+
+    assert first == second != stranger
+    assert {(one["surname"], one["locator"]) for one in found} == {("LOMBOC", None)}
+    assert await bags(airline) == found
+
+
+@pytest.mark.parametrize("locator", ["FX7H3", "FX7H3K", "FX7H3KZ"])
+async def test_locators_of_5_to_7_signs_are_kept(airline: Builder, locator: str) -> None:
+    await on_its_day(airline, named("FERREIRA/SOFIAMRS", locator=locator))
+    [person] = await bags(airline)
+    assert (person["locator"], person["given_names"], person["title"]) == (locator, "SOFIA", "MRS")
+
+
+async def test_names_of_one_person_in_any_order_are_one_passenger(world: World) -> None:
+    """Given a full name, an initial and a surname alone, the passenger has the full name in any order of arrival."""
+    texts = [named("FERREIRA/SOFIAMRS"), named("FERREIRA/S", "231801"), named("FERREIRA", "231802", locator="")]
+    for order in permutations(texts):
+        airline = await world.another_airline()
+        for text in order:
+            await on_its_day(airline, text)
+        [bag] = await bags(airline)
+        assert (bag["surname"], bag["given_names"], bag["title"]) == ("FERREIRA", "SOFIA", "MRS"), order
+        assert bag["locator"] == "FX7H3K", order
+        sql = "SELECT count(*) FROM passengers WHERE airline_id = $1"
+        assert await airline.stores.postgres.fetchval(sql, airline.airline_id) == 1, order
+
+
+@pytest.mark.parametrize("name", ["FERREIRA/S", "FERREIRA", "FERREIRA/SOFMRS", "FERREIRO/SOFIAMRS", "FERREIRA/JOAOMR"])
+async def test_a_bag_stays_with_the_passenger_who_can_be_reached(airline: Builder, name: str) -> None:
+    await airline.passenger("one", "FX7H3K", "Ferreira", "Sofía", None, None, None, "PT", "+12025550114", None)
+    await on_its_day(airline, named("FERREIRA/SOFIAMRS"))
+    await on_its_day(airline, named(name, "231800", station="MIA", source="T"))
+    [person] = await bags(airline)
+    assert (person["passenger_id"], person["surname"]) == (airline.passengers["one"], "Ferreira")
+    assert (person["given_names"], person["title"], person["phone"]) == ("Sofía", "MRS", "+12025550114")
+
+
+async def test_a_message_of_another_booking_moves_the_bag(airline: Builder) -> None:
+    await airline.passenger("one", "FX7H3K", "Ferreira", "Sofía", None, None, None, "PT", "+12025550114", None)
+    await on_its_day(airline, named("FERREIRA/SOFIAMRS"))
+    await on_its_day(airline, named("ROJAS/EVA", "231800", locator="QB2B2B"))
+    [person] = await bags(airline)
+    assert (person["surname"], person["locator"], person["phone"]) == ("ROJAS", "QB2B2B", None)

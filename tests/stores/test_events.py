@@ -28,7 +28,7 @@ from resolvers.rules.bag_state import flown_legs
 from resolvers.rules.custody import custody_points
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
-from tests.world import DAY, Builder, World, at, context_of, open_stores, our_day, project_changes
+from tests.world import DAY, Builder, World, at, context_of, open_stores, project_changes
 
 TAG = "0230111111"
 LATER = UNKNOWN_TAG_WINDOW + timedelta(days=1)
@@ -39,17 +39,6 @@ async def stores(migrated_url: str, redis_url: str, neo4j_credentials: Neo4jCred
     async with open_stores(settings_for(migrated_url, redis_url, neo4j_credentials)) as opened:
         await load_graph_schema(opened.neo4j)
         yield opened
-
-
-@pytest.fixture(scope="module")
-async def world(stores: Stores) -> World:
-    ours = await our_day(stores)
-    return World(stores, ours, ours)
-
-
-@pytest.fixture
-async def airline(world: World) -> Builder:
-    return await world.another_airline()
 
 
 async def count(airline: Builder, table: str) -> int:

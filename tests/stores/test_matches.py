@@ -17,7 +17,7 @@ from resolvers.errors import BadInput, InvalidState, NotFound
 from resolvers.installation import Stores
 from resolvers.irregularities import matches as match_commands
 from resolvers.rules.fault import TagSwitch
-from tests.world import Builder, World, at, context_of, our_day
+from tests.world import Builder, World, at, context_of
 
 TAG = "0230456799"
 
@@ -29,12 +29,6 @@ async def stores(migrated_url: str) -> AsyncIterator[Stores]:
     await manager.connect()
     yield Stores(manager, cast(Neo4jManager, None), cast(RedisManager, None))
     await manager.disconnect()
-
-
-@pytest.fixture(scope="module")
-async def world(stores: Stores) -> World:
-    ours = await our_day(stores)
-    return World(stores, ours, ours)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -17,10 +17,7 @@ from integrations.messages.split_input import InputPiece, Splitter
 from integrations.stores.postgres.manager import count_statements
 from resolvers.ingestion import itineraries, reading
 from resolvers.ingestion.pipeline import IngestResult, IntakeChannel, batches_of, ingest
-from resolvers.installation import Stores
 from resolvers.workers.bag_rebuild import RebuildProgress, rebuild
-from tests.conftest import Neo4jCredentials
-from tests.gateway import settings_for
 from tests.type_b_messages import (
     BUM,
     CHANGED_BSM,
@@ -31,10 +28,8 @@ from tests.type_b_messages import (
     TRANSFER_BSM,
     UNSEEN_BPM,
 )
-from tests.world import Builder, World, context_of, open_stores, our_day
+from tests.world import Builder, World, context_of, pieces
 
-# Within a year of the bookings of the tests' airlines.
-DAY_OF_BOOKING = datetime(2025, 11, 23, 23, 0, tzinfo=UTC)
 # The dates of the samples in docs/DOMAIN.md#samples.
 NOW = datetime(2025, 11, 23, 23, 0, tzinfo=UTC)
 
@@ -76,32 +71,8 @@ ORDER BY bags.tag
 """
 
 
-@pytest.fixture(scope="module")
-async def stores(migrated_url: str, redis_url: str, neo4j_credentials: Neo4jCredentials) -> AsyncIterator[Stores]:
-    async with open_stores(settings_for(migrated_url, redis_url, neo4j_credentials)) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-async def world(stores: Stores) -> World:
-    ours = await our_day(stores)
-    return World(stores, ours, ours)
-
-
-@pytest.fixture
-async def airline(world: World) -> Builder:
-    return await world.another_airline()
-
-
-def pieces(*texts: str) -> list[InputPiece]:
-    splitter = Splitter()
-    return [*splitter.feed("".join(texts).encode()), *splitter.close()]
-
-
 async def receive(airline: Builder, *texts: str, at: datetime = NOW) -> IngestResult:
-    return await ingest(
-        context_of(airline.stores, airline_id=airline.airline_id), pieces(*texts), at, IntakeChannel.HTTP
-    )
+    return await airline.ingest(*texts, at=at)
 
 
 async def rows(airline: Builder, sql: str, *values: Any) -> list[dict[str, Any]]:
@@ -233,87 +204,6 @@ async def test_bags_of_one_party_have_one_passenger_in_one_booking(airline: Buil
         "(SELECT count(*) FROM bookings WHERE airline_id = $1) AS bookings FROM bags WHERE airline_id = $1",
     )
     assert counts == {"people": 1, "bags": 3, "bookings": 1}
-
-
-PEOPLE = """
-SELECT bags.tag, surname, given_names, title, passengers.id, locator, phone
-FROM bags JOIN passengers ON passengers.id = passenger_id LEFT JOIN bookings ON bookings.id = booking_id
-WHERE bags.airline_id = $1 ORDER BY bags.tag
-"""
-WITHOUT_LOCATOR = """.PTYKPCM 231922
-BSM
-.V/1LPTY
-.F/CM758/24NOV/GRU/Y
-.N/0230773021002
-.P/1LOMBOC/LEA
-.N/0230773023001
-.P/1LOMBOC/LEA
-ENDBSM
-"""
-NAMED = """.{station}KMCM {at}
-BSM
-.V/1{source}{station}
-.F/CM758/24NOV/GRU/Y
-.N/0230778200001
-.P/1{name}
-{locator}
-ENDBSM
-"""
-
-
-def named(name: str, at: str = "231400", locator: str = "FX7H3K", station: str = "PTY", source: str = "L") -> str:
-    text = NAMED.format(name=name, at=at, station=station, source=source, locator=f".L/{locator}" if locator else "")
-    return text.replace("\n\n", "\n")
-
-
-async def test_one_passenger_of_a_message_without_a_locator(airline: Builder) -> None:
-    """``docs/DOMAIN.md#rule-18``: the tags of one ``.P`` have one passenger, another ``.P`` is another person."""
-    await receive(airline, WITHOUT_LOCATOR)
-    people = await rows(airline, PEOPLE)
-    await receive(airline, WITHOUT_LOCATOR.replace("231922", "231923"))
-    first, second, stranger = [one["id"] for one in people]
-
-    assert first == second != stranger
-    assert {(one["surname"], one["locator"]) for one in people} == {("LOMBOC", None)}
-    assert await rows(airline, PEOPLE) == people
-
-
-@pytest.mark.parametrize("locator", ["FX7H3", "FX7H3K", "FX7H3KZ"])
-async def test_locators_of_5_to_7_signs_are_kept(airline: Builder, locator: str) -> None:
-    await receive(airline, named("FERREIRA/SOFIAMRS", locator=locator))
-    [person] = await rows(airline, PEOPLE)
-    assert (person["locator"], person["given_names"], person["title"]) == (locator, "SOFIA", "MRS")
-
-
-async def test_names_of_one_person_in_any_order_are_one_passenger(world: World) -> None:
-    """Given a full name, an initial and a surname alone, the passenger has the full name in any order of arrival."""
-    texts = [named("FERREIRA/SOFIAMRS"), named("FERREIRA/S", "231801"), named("FERREIRA", "231802", locator="")]
-    for order in permutations(texts):
-        airline = await world.another_airline()
-        for text in order:
-            await receive(airline, text)
-        people = [tuple(one.values()) for one in await rows(airline, PEOPLE)]
-        assert [(one[1], one[2], one[3], one[5]) for one in people] == [("FERREIRA", "SOFIA", "MRS", "FX7H3K")], order
-        count = await rows(airline, "SELECT count(*) FROM passengers WHERE airline_id = $1")
-        assert count == [{"count": 1}], order
-
-
-@pytest.mark.parametrize("name", ["FERREIRA/S", "FERREIRA", "FERREIRA/SOFMRS", "FERREIRO/SOFIAMRS", "FERREIRA/JOAOMR"])
-async def test_a_bag_stays_with_the_passenger_who_can_be_reached(airline: Builder, name: str) -> None:
-    await airline.passenger("one", "FX7H3K", "Ferreira", "Sofía", None, None, None, "PT", "+15555550100", None)
-    await receive(airline, named("FERREIRA/SOFIAMRS").replace("FX7H3K", "FX7H3K"), at=DAY_OF_BOOKING)
-    await receive(airline, named(name, "231800", station="MIA", source="T"), at=DAY_OF_BOOKING)
-    [person] = await rows(airline, PEOPLE)
-    assert (person["id"], person["surname"]) == (airline.passengers["one"], "Ferreira")
-    assert (person["given_names"], person["title"], person["phone"]) == ("Sofía", "MRS", "+15555550100")
-
-
-async def test_a_message_of_another_booking_moves_the_bag(airline: Builder) -> None:
-    await airline.passenger("one", "FX7H3K", "Ferreira", "Sofía", None, None, None, "PT", "+15555550100", None)
-    await receive(airline, named("FERREIRA/SOFIAMRS"), at=DAY_OF_BOOKING)
-    await receive(airline, named("ROJAS/EVA", "231800", locator="QB2B2B"), at=DAY_OF_BOOKING)
-    [person] = await rows(airline, PEOPLE)
-    assert (person["surname"], person["locator"], person["phone"]) == ("ROJAS", "QB2B2B", None)
 
 
 async def test_batches_at_once_over_the_same_bags_in_any_order_all_succeed(airline: Builder) -> None:

@@ -61,19 +61,12 @@ from resolvers.installation import Stores
 from resolvers.irregularities.matches import propose
 from resolvers.workers.graph_check import rebuild
 from tests.conftest import Neo4jCredentials
-from tests.gateway import settings_for
 from tests.statements import ALL_JOINED, CYPHER, SQL, SQL_COMMAND, Statement, modules, statements, tenant_tables
-from tests.world import DAY, DELIVERED, OURS, SPARE, World, at, context_of, open_stores
+from tests.world import DAY, DELIVERED, OURS, SPARE, World, at, context_of
 
 LAYOUT = (("what", "kind"), ("where", "place"))
 CONDITION = PartnerCondition(Service.SMS, "CLOSED", enabled=True, mock=True, healthy=True, latency_ms=1.0)
 REPORT = DeliveryReport(Service.SMS, "report-1", "sid-3", None, DeliveryStatus.DELIVERED, at("12:00"))
-
-
-@pytest.fixture(scope="module")
-async def stores(migrated_url: str, redis_url: str, neo4j_credentials: Neo4jCredentials) -> AsyncIterator[Stores]:
-    async with open_stores(settings_for(migrated_url, redis_url, neo4j_credentials)) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Tags that serve a second journey, and tags that stay with their bag (``docs/DOMAIN.md#rule-12``)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -10,15 +10,11 @@ from uuid import uuid4
 import pytest
 
 from integrations.errors import Conflict
-from integrations.messages.split_input import Splitter
 from integrations.records.instructions import Instruction, InstructionAction, MessageKind, Source
 from integrations.stores.postgres.manager import count_statements
 from resolvers.ingestion.bag_tags import CheckIn, begin_journeys
-from resolvers.ingestion.pipeline import IngestResult, IntakeChannel, ingest
-from resolvers.installation import Stores
-from tests.conftest import Neo4jCredentials
-from tests.gateway import settings_for
-from tests.world import Builder, World, context_of, open_stores, our_day
+from resolvers.ingestion.pipeline import IngestResult
+from tests.world import Builder, World
 
 NUMBER = "0006775001"
 CHECKED_IN = """\
@@ -94,28 +90,8 @@ OLD = ("DELIVERED", "VIEJO", [901], ["ACCEPTED", "DELIVERED"])
 NEW = ("ACCEPTED", "NUEVO", [477], ["ACCEPTED"])
 
 
-@pytest.fixture(scope="module")
-async def stores(migrated_url: str, redis_url: str, neo4j_credentials: Neo4jCredentials) -> AsyncIterator[Stores]:
-    async with open_stores(settings_for(migrated_url, redis_url, neo4j_credentials)) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-async def world(stores: Stores) -> World:
-    ours = await our_day(stores)
-    return World(stores, ours, ours)
-
-
-@pytest.fixture
-async def airline(world: World) -> Builder:
-    return await world.another_airline()
-
-
 async def receive(airline: Builder, *texts: str, at: datetime = SOON) -> IngestResult:
-    splitter = Splitter()
-    pieces = [*splitter.feed("".join(texts).encode()), *splitter.close()]
-    context = context_of(airline.stores, airline_id=airline.airline_id)
-    return await ingest(context, pieces, at, IntakeChannel.HTTP)
+    return await airline.ingest(*texts, at=at)
 
 
 async def rows(airline: Builder) -> list[dict[str, Any]]:
