@@ -6,12 +6,28 @@ import pytest
 
 from benchmarks.bank.installation import PROGRAMS, BankInstallation, bank_installation_on
 from benchmarks.installation import started_programs
+from gateway.config import Settings
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.redis import EmbeddedRedis
-from tests.conftest import Neo4jCredentials
+from tests.conftest import Neo4jCredentials, make_database
+from tests.gateway import settings_for
 
 BAGS = 300
+
+
+@pytest.fixture(scope="module")
+async def settings(
+    request: pytest.FixtureRequest,
+    embedded_postgres: EmbeddedPostgres,
+    embedded_redis: EmbeddedRedis,
+    neo4j_credentials: Neo4jCredentials,
+    migrated_template: str,
+) -> Settings:
+    """Settings with a database of the module's own."""
+    name = request.module.__name__.rpartition(".")[2]
+    url = await make_database(embedded_postgres, name, migrated_template)
+    return settings_for(url, embedded_redis.url, neo4j_credentials)
 
 
 @pytest.fixture(scope="module")

@@ -12,28 +12,14 @@ from benchmarks.bank.recount import recounted
 from benchmarks.bank.sending import PATH, DayText
 from benchmarks.bank.writing import Bank
 from gateway.config import Settings
-from integrations.embedded.postgres import EmbeddedPostgres
-from integrations.embedded.redis import EmbeddedRedis
 from migrations.run import load_graph_schema
 from resolvers.actor import Role
 from resolvers.installation import Stores
-from tests.conftest import Neo4jCredentials, make_database
-from tests.gateway import credential, serving, settings_for
+from tests.gateway import credential, serving
 from tests.world import OURS, open_stores, project_changes
 
 DAY = date(2026, 11, 15)
 BAGS = 300
-
-
-@pytest.fixture(scope="module")
-async def settings(
-    embedded_postgres: EmbeddedPostgres,
-    embedded_redis: EmbeddedRedis,
-    neo4j_credentials: Neo4jCredentials,
-    migrated_template: str,
-) -> Settings:
-    url = await make_database(embedded_postgres, "bank_test", migrated_template)
-    return settings_for(url, embedded_redis.url, neo4j_credentials)
 
 
 @pytest.fixture(scope="module")

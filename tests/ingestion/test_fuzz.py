@@ -8,11 +8,8 @@ from benchmarks.bank.fuzzing import DAMAGING, ENCODINGS, KEEPING, cases
 from benchmarks.bank.records import write_flights
 from benchmarks.bank.writing import Bank
 from gateway.config import Settings
-from integrations.embedded.postgres import EmbeddedPostgres
-from integrations.embedded.redis import EmbeddedRedis
 from resolvers.actor import Role
-from tests.conftest import Neo4jCredentials, make_database
-from tests.gateway import credential, serving, settings_for
+from tests.gateway import credential, serving
 from tests.ingestion.test_free_day import LAST_DAY
 from tests.world import OURS, open_stores
 
@@ -21,14 +18,8 @@ SEED = 1
 
 
 @pytest.fixture(scope="module")
-async def settings(
-    embedded_postgres: EmbeddedPostgres,
-    embedded_redis: EmbeddedRedis,
-    neo4j_credentials: Neo4jCredentials,
-    migrated_template: str,
-) -> Settings:
-    url = await make_database(embedded_postgres, "fuzz_test", migrated_template)
-    settings = settings_for(url, embedded_redis.url, neo4j_credentials)
+async def settings(settings: Settings) -> Settings:
+    """Settings with a database that holds the flights of a day."""
     async with open_stores(settings) as stores:
         await write_flights(stores.postgres, OURS, [Bank(LAST_DAY, 1, 1).day])
     return settings
