@@ -47,8 +47,7 @@ async def recompute_itineraries(
         flight_ids: ids of the flights that the newest messages name; older ones are looked up.
         received: instructions of messages that were received now, in order of receipt.
     """
-    by_bag: dict[int, Sequence[BagInstruction]] = {}
-    by_bag |= await instructions.of_bags(records, airline_id, list(locked))
+    by_bag = dict[int, Sequence[BagInstruction]](await instructions.of_bags(records, airline_id, list(locked)))
     counted_again = await _add_receipts(records, airline_id, by_bag, received) if received else set()
     merged = {bag_id: merge_instructions(sort_instructions(of_bag)) for bag_id, of_bag in by_bag.items() if of_bag}
     if not merged:

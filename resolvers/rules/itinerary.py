@@ -318,7 +318,7 @@ def _chain_from(origin: str, by_origin: dict[str, InstructedLeg]) -> list[Instru
 
 
 def _is_same_flight(last: NamedFlight, new: NamedFlight) -> bool:
-    """Whether a flight only goes on with another leg, and not back (``docs/DOMAIN.md#rule-5``)."""
+    """Whether a flight only continues with another leg, and does not return (``docs/DOMAIN.md#rule-5``)."""
     return last.origin != new.destination and (last.carrier, last.suffix, last.departure_date) == (
         new.carrier,
         new.suffix,
@@ -328,10 +328,10 @@ def _is_same_flight(last: NamedFlight, new: NamedFlight) -> bool:
 
 def _in_order(chains: Sequence[list[InstructedLeg]], instructions: Sequence[Instruction]) -> list[list[InstructedLeg]]:
     """Chains by date; where two of them lead to one place, those of the newest messages come last and so count."""
-    said_at = {one.airport: order for order, one in enumerate(instructions)}
+    named_at = {one.airport: order for order, one in enumerate(instructions)}
 
     def newest(legs: list[InstructedLeg]) -> int:
-        return max(said_at.get(leg.flight.origin, -1) for leg in legs)
+        return max(named_at.get(leg.flight.origin, -1) for leg in legs)
 
     if len({legs[-1].flight.destination for legs in chains}) < len(chains):
         return sorted(chains, key=newest)
