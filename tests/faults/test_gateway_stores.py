@@ -337,8 +337,14 @@ async def test_a_read_only_database_is_unavailable_until_it_accepts_writes(well:
         await eventually(lambda: has_status(well, "/ready", 503, "unhealthy"), 3)
         assert await well.api.errors_of(RECORD, Role.SERVICE, input=scan(tag)) == [("STORE_UNAVAILABLE", "records")]
 
+    async def recorded() -> bool:
+        response = (await well.api.send(RECORD, Role.SERVICE, input=scan(tag))).json()
+        results = ((response.get("data") or {}).get("recordScans") or {}).get("results")
+        return bool(results == [{"outcome": "RECORDED", "bag": {"tag": tag, "state": "SORTED"}}])
+
     await well.recovers()
-    await record(well, tag)
+    # Each session learns by itself that the server accepts writes; until then the client retries, as it was told to.
+    await eventually(recorded, 5)
     await eventually(lambda: source_is(well, tag, "GRAPH"))
 
 
