@@ -343,7 +343,7 @@ async def test_a_read_only_database_is_unavailable_until_it_accepts_writes(well:
         return bool(results == [{"outcome": "RECORDED", "bag": {"tag": tag, "state": "SORTED"}}])
 
     await well.recovers()
-    # Each session learns by itself that the server accepts writes; until then the client retries, as it was told to.
+    # Each session learns by itself that the server accepts writes; until then the client retries.
     await eventually(recorded, 5)
     await eventually(lambda: source_is(well, tag, "GRAPH"))
 
