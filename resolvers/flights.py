@@ -9,7 +9,7 @@ from typing import Any
 from integrations.records.bags import Bag, RelatedBag
 from integrations.records.codes import DESIGNATOR, NO_DESIGNATOR
 from integrations.records.events import EventColumns
-from integrations.records.flights import Flight, JoinedFlight
+from integrations.records.flights import Flight, FlightColumns, JoinedFlight
 from integrations.records.page import Page
 from integrations.records.pirs import PirBag
 from integrations.stores.neo4j.analytics import MissedOnwardFlight
@@ -103,6 +103,12 @@ async def page(
     return await flights.page(
         context.stores.postgres, context.airline_id, origin, destination, departing_from, departing_before, page
     )
+
+
+async def stops(context: Context, parents: Sequence[FlightColumns]) -> list[list[str]]:
+    """The airports other than its destination where planned bags leave each flight, in alphabetical order."""
+    found = await flights.stops(context.stores.postgres, context.airline_id, list({flight.id for flight in parents}))
+    return [found.get(flight.id, []) for flight in parents]
 
 
 async def bag_counts(context: Context, parents: Sequence[Flight]) -> list[int]:

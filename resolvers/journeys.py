@@ -36,7 +36,7 @@ async def of_bags(context: Context, bags: Sequence[Bag]) -> list[Journey]:
 def _from_graph(bag: Bag, journey: GraphJourney) -> Journey:
     planned, events = journey.planned, journey.events
     flights: dict[int, FlightColumns] = {flight.id: flight for flight in journey.flown}
-    flights.update({leg.id: leg for leg in planned})
+    flights.update({leg.id: leg.flight for leg in planned})
     return Journey(
         bag_id=journey.bag_id,
         source=JourneySource.GRAPH,

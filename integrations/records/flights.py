@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import Any, ClassVar
 
 import asyncpg
 
@@ -53,6 +53,16 @@ class FlightColumns:
         """Carrier, number without padding, suffix: ``CM758``."""
         return f"{self.carrier}{self.number}{self.suffix}"
 
+    @property
+    def flight(self) -> "FlightColumns":
+        """The flight with its own destination, where its arrival times apply."""
+        return self
+
+    @property
+    def left_at_stop(self) -> bool:
+        """Whether ``destination`` is a stop of the flight, whose arrival times are then those at another airport."""
+        return self.destination != self.flight.destination
+
 
 class Flight(FlightColumns, asyncpg.Record):
     """Row of ``flights``."""
@@ -73,18 +83,41 @@ class GraphFlight(FlightColumns, View):
     __slots__ = ()
 
 
+class FlightTo(FlightColumns):
+    """A flight with another ``destination`` than the record that it views."""
+
+    __slots__ = ("_destination", "_record")
+
+    def __init__(self, record: Any, destination: str) -> None:
+        self._record = record
+        self._destination = destination
+
+    def __getitem__(self, name: str) -> Any:
+        return self._destination if name == "destination" else self._record[name]
+
+    @property
+    def flight(self) -> FlightColumns:
+        """As ``FlightColumns.flight``."""
+        flight: FlightColumns = self._record.flight
+        return flight
+
+
 class LegColumns(FlightColumns):
-    """Columns of a flight as a leg of one bag's itinerary; ``seq`` counts from 1."""
+    """Columns of a flight as a leg of one bag's itinerary; ``seq`` counts from 1.
+
+    ``destination`` is where the bag leaves the flight: ``flight_destination``, the flight's own, or a stop of it.
+    """
 
     __slots__ = ()
 
     bag_id = Column[int]()
     seq = Column[int]()
+    flight_destination = Column[str]()
 
     @property
-    def flight(self) -> Self:
-        """The leg itself, since it holds all columns of its flight."""
-        return self
+    def flight(self) -> FlightColumns:
+        """As ``FlightColumns.flight``; the leg itself holds all columns unless the bag leaves the flight at a stop."""
+        return self if self.destination == self.flight_destination else FlightTo(self, self.flight_destination)
 
 
 class Leg(LegColumns, asyncpg.Record):

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from integrations.messages.typeb_reader import MessageContent
 from integrations.records.events import FlightKey
 from integrations.records.flights import Flight, FlightStatus
+from integrations.records.instructions import NamedFlight
 from integrations.stores.postgres import bags, flights
 from integrations.stores.postgres.flights import FlightValues
 from integrations.stores.postgres.manager import Reader
@@ -178,8 +179,11 @@ def _fits(flight: Flight, change: FlightChange) -> bool:
 
 
 async def flight_ids_of(context: Context, records: Reader, readings: Sequence[MessageContent]) -> dict[FlightKey, int]:
-    """Ids of the flights that messages name; creates unknown flights whose destination is named."""
-    named = {flight.key: flight for reading in readings for flight in reading.flights}
+    """Ids of the flights that messages name; creates unknown flights whose destination is named, the first one."""
+    named: dict[FlightKey, NamedFlight] = {}
+    for flight in (flight for reading in readings for flight in reading.flights):
+        if not named.setdefault(flight.key, flight).destination:
+            named[flight.key] = flight
     keys = named.keys() | {scan.flight for reading in readings for scan in reading.scans if scan.flight}
     if not keys:
         return {}

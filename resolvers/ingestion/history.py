@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from integrations.records.events import Event
-from integrations.records.flights import FlightColumns, Leg
+from integrations.records.flights import FlightColumns, FlightTo, Leg
+from integrations.records.instructions import NamedFlight
 from integrations.stores.postgres import events, flights, instructions
 from integrations.stores.postgres.manager import Reader
 from resolvers.rules.bag_state import sort_events
@@ -40,7 +41,7 @@ async def of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> d
         by_bag[event.bag_id].append(event)
     for leg in await flights.legs_of_bags(records, airline_id, bag_ids):
         planned[leg.bag_id].append(leg)
-        named[leg.id] = leg
+        named[leg.id] = leg.flight
     off_plan = {
         event.flight_id for of_bag in by_bag.values() for event in of_bag if event.flight_id is not None
     } - named.keys()
@@ -66,6 +67,11 @@ async def with_replaced_flights(
     )
     known = await flights.by_id(records, airline_id, sorted(ids.values()))
     return {
-        bag_id: replace(one, replaced=[known[ids[flight.key]] for flight in once.get(bag_id, ())])
+        bag_id: replace(one, replaced=[_to(known[ids[flight.key]], flight) for flight in once.get(bag_id, ())])
         for bag_id, one in histories.items()
     }
+
+
+def _to(flight: FlightColumns, named: NamedFlight) -> FlightColumns:
+    """The flight as a leg to the airport that the messages name."""
+    return FlightTo(flight, named.destination) if named.destination not in ("", flight.destination) else flight

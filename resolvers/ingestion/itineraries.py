@@ -11,6 +11,7 @@ from integrations.stores.postgres import bags, flights, instructions, passengers
 from integrations.stores.postgres.bags import BagValues
 from integrations.stores.postgres.flights import PlannedLegRow
 from integrations.stores.postgres.manager import Reader
+from integrations.stores.postgres.reference import Reference
 from resolvers.ingestion.passengers import passengers_of_bags
 from resolvers.publish import ChangeSet, publish
 from resolvers.rules.itinerary import MergedInstructions, add_receipts, merge_instructions, sort_instructions
@@ -34,6 +35,7 @@ class RecomputedBags(NamedTuple):
 async def recompute_itineraries(
     records: Reader,
     airline_id: int,
+    reference: Reference,
     locked: Mapping[int, BagWithAuthority],
     flight_ids: Mapping[FlightKey, int],
     received: Sequence[BagInstruction] = (),
@@ -63,7 +65,7 @@ async def recompute_itineraries(
     before = [locked[bag_id].passenger_id for bag_id in named.ids]
     if replaced := [passenger_id for passenger_id in before if passenger_id is not None]:
         await passengers.delete_unbooked(records, airline_id, replaced)
-    rerouted = await _write_legs(records, airline_id, merged, flight_ids)
+    rerouted = await _write_legs(records, airline_id, reference, merged, flight_ids)
     reassigned = {
         values.bag_id
         for values in changed
@@ -111,18 +113,28 @@ def _changed_values(bag: BagWithAuthority, merged: MergedInstructions, passenger
 
 
 async def _write_legs(
-    records: Reader, airline_id: int, merged: Mapping[int, MergedInstructions], flight_ids: Mapping[FlightKey, int]
+    records: Reader,
+    airline_id: int,
+    reference: Reference,
+    merged: Mapping[int, MergedInstructions],
+    flight_ids: Mapping[FlightKey, int],
 ) -> RecomputedBags:
     named = {leg.flight.key for one in merged.values() for leg in one.legs}
     ids = dict(flight_ids)
     if older := named - ids.keys():
         ids.update(await flights.ids_by_key(records, airline_id, list(older)))
+    # A code that is no airport, such as that of a city, does not say where the bag leaves the flight.
+    places = {leg.flight.destination for one in merged.values() for leg in one.legs if leg.flight.destination}
+    airports = await reference.airports(records, sorted(places))
     stored = await flights.planned_leg_rows(records, airline_id, list(merged))
     changed: dict[int, list[PlannedLegRow]] = {}
     for bag_id, one in merged.items():
-        legs = [(ids[leg.flight.key], leg.tag, leg.authorised) for leg in one.legs]
+        legs = [
+            (ids[leg.flight.key], leg.tag, leg.authorised, to if (to := leg.flight.destination) in airports else None)
+            for leg in one.legs
+        ]
         legs += [
-            (leg.flight_id, leg.tag, leg.authorised)
+            (leg.flight_id, leg.tag, leg.authorised, leg.destination)
             for leg in stored[bag_id]
             if leg.tag is not None and leg.tag not in one.tags
         ]
@@ -142,6 +154,11 @@ async def _write_legs(
         {
             bag_id
             for bag_id, new in changed.items()
-            if [leg.flight_id for leg in new] != [leg.flight_id for leg in stored[bag_id]]
+            if [_way(leg) for leg in new] != [_way(leg) for leg in stored[bag_id]]
         },
     )
+
+
+def _way(leg: PlannedLegRow) -> tuple[int, str | None]:
+    """What makes a plan another one if it changes: the flight, and where the bag leaves it."""
+    return leg.flight_id, leg.destination

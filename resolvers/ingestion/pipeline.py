@@ -365,7 +365,7 @@ class _Batch:
         if of_bags:
             instructed = {bag_id: locked[bag_id] for bag_id in {one.bag_id for one in of_bags} | set(merged.values())}
             recomputed = await itineraries.recompute_itineraries(
-                self._records, self._airline_id, instructed, flight_ids, of_bags
+                self._records, self._airline_id, self._context.stores.reference, instructed, flight_ids, of_bags
             )
             counted_again = recomputed.counted_again
             if recomputed.changed:

@@ -244,12 +244,14 @@ async def _station(records: Reader, command: CreatePir, first: Bag | None, plan:
 
 
 def _arrival(plan: Sequence[Leg]) -> datetime | None:
-    """Returns the arrival of the passenger at the last airport of the itinerary.
+    """Returns the arrival of the passenger at the last airport of the itinerary; None if its time is unknown.
 
     The first leg to that airport counts: a later one is the rush flight of the bag.
     """
     leg = next((leg for leg in plan if leg.destination == plan[-1].destination), None)
-    return None if leg is None else leg.actual_arrival or leg.estimated_arrival or leg.scheduled_arrival
+    if leg is None or leg.left_at_stop:
+        return None
+    return leg.actual_arrival or leg.estimated_arrival or leg.scheduled_arrival
 
 
 def _received(past: History | None) -> datetime | None:

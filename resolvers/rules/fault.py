@@ -205,7 +205,7 @@ def _left_at_origin(history: History, leg: FlightColumns, proof: EventColumns) -
 def _missed_connection(
     inbound: FlightColumns, outbound: FlightColumns, proof: EventColumns, connection_times: Sequence[ConnectionTime]
 ) -> Proposal | None:
-    arrived_at, departed_at = inbound.actual_arrival, outbound.actual_departure
+    arrived_at, departed_at = None if inbound.left_at_stop else inbound.actual_arrival, outbound.actual_departure
     minimum = minimum_of(connection_times, outbound.origin, inbound.carrier, outbound.carrier)
     if arrived_at is None or departed_at is None or minimum is None:
         return None

@@ -49,8 +49,10 @@ class BlockTime:
     late: int | None
 
 
-def on_block(flight: ConnectingFlight) -> BlockTime:
-    """The arrival of a flight: actual, else estimated, else scheduled."""
+def on_block(flight: ConnectingFlight, airport: str) -> BlockTime:
+    """The arrival of a flight: actual, else estimated, else scheduled; unknown at any airport but its destination."""
+    if flight.destination != airport:
+        return BlockTime(None, "UNKNOWN", None)
     return _block_time(flight, flight.actual_arrival, flight.estimated_arrival, flight.scheduled_arrival)
 
 
@@ -145,7 +147,7 @@ def _by_time(
     minimum: int | None,
     now: datetime,
 ) -> Judgement:
-    arrival, departure = on_block(inbound), off_block(outbound)
+    arrival, departure = on_block(inbound, outbound.origin), off_block(outbound)
     evidence = [
         TransferEvidence(EvidenceKind.OUTBOUND_TIME, departure.source, departure.late, departure.at, outbound),
         TransferEvidence(EvidenceKind.INBOUND_TIME, arrival.source, arrival.late, arrival.at, inbound),
@@ -222,7 +224,7 @@ def _pair(
         position = TransferPosition(group.position)
         counts[judge(position, group.state_at, inbound, outbound, minimum, now).level] += group.bags
     levels = [LevelCount(level, bags) for level, bags in counts.items() if bags]
-    arrival, departure = on_block(inbound).at, off_block(outbound).at
+    arrival, departure = on_block(inbound, outbound.origin).at, off_block(outbound).at
     return ConnectionPair(
         inbound=inbound,
         outbound=outbound,
@@ -268,7 +270,7 @@ def cause_of(transfer: Transfer) -> Cause | None:
         return IncidentCause.OUTBOUND_CANCELLED, outbound.id
     if inbound.status == FlightStatus.CANCELLED and transfer.position is TransferPosition.COMING:
         return IncidentCause.INBOUND_CANCELLED, inbound.id
-    arrival, departure = on_block(inbound), off_block(outbound)
+    arrival, departure = on_block(inbound, outbound.origin), off_block(outbound)
     if arrival.at is None or departure.at is None or transfer.minimum is None:
         return None
     late, early = max(arrival.late or 0, 0), max(-(departure.late or 0), 0)

@@ -36,7 +36,8 @@ async def rebuild(context: Context) -> AsyncIterator[RebuildProgress]:
     while bag_ids := await bags.ids_after(context.stores.postgres, airline_id, last, BATCH):
         async with context.stores.postgres.transaction() as records:
             locked = await bags.lock(records, airline_id, bag_ids)
-            changed = (await itineraries.recompute_itineraries(records, airline_id, locked, {})).changed
+            reference = context.stores.reference
+            changed = (await itineraries.recompute_itineraries(records, airline_id, reference, locked, {})).changed
             unchanged = {bag_id: bag for bag_id, bag in locked.items() if bag_id not in changed}
             differing = set(await events.recompute_status(records, airline_id, unchanged, always=False))
             if changed:

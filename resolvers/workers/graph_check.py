@@ -21,7 +21,7 @@ from integrations.records.flights import FlightColumns
 from integrations.records.journeys import BagProjection
 from integrations.records.outbox import Consumer, Subject
 from integrations.records.places import kind_of_place
-from integrations.stores.neo4j import drift, network
+from integrations.stores.neo4j import drift, network, projections
 from integrations.stores.neo4j.time import micros, micros_or_none
 from integrations.stores.postgres import airports, bags, flights, outbox
 from integrations.stores.postgres.manager import PostgresManager
@@ -263,7 +263,7 @@ def _bag(one: BagProjection) -> dict[str, Any]:
         "version": one.bag.version,
         "state": one.bag.state,
         "custodian": one.bag.custodian,
-        "planned": [[leg.seq, leg.id] for leg in one.plan.legs],
+        "planned": [projections.planned(leg) for leg in one.plan.legs],
         "flown": [[leg.seq, leg.flight.id] for leg in one.flown],
         "tags": [
             [tag.number, tag.role, micros(tag.valid_from) // 1_000_000, micros(tag.valid_until) // 1_000_000]

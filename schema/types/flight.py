@@ -73,6 +73,11 @@ class Flight(Node, record=FlightColumns, load=flights.by_ids):
         local_times.of_arrivals,
         description="Arrival in the local time of the destination; null if the airport is unknown.",
     )
+    stops: list[str] = batched(
+        flights.stops,
+        description="IATA codes of the airports other than `destination` where planned bags leave the flight, in "
+        "alphabetical order: stops on the way or beyond. A flight has one entry for each airport where it boards.",
+    )
     bag_count: int = batched(flights.bag_counts, description="Number of bags planned on the flight.")
     bags: Connection[LazyBag] = paged(
         bags.of_flights, order=BAGS_OF_FLIGHT, description="Bags planned on the flight, in order of registration."
@@ -119,3 +124,9 @@ class Leg:
 
     seq: int = strawberry.field(description="Position in the itinerary, from 1.")
     flight: Flight = strawberry.field(description="Planned flight.")
+    destination: str = strawberry.field(
+        description="IATA code of the airport where the bag leaves the flight: its destination, or one of its stops."
+    )
+    destination_airport: Airport | None = batched(
+        airports.of_destinations, description="Airport where the bag leaves the flight; null if its code is unknown."
+    )

@@ -253,6 +253,7 @@ def reads() -> dict[str, Call]:
         "flights.legs_of_bags": lambda w, r: flights.legs_of_bags(r, SPARE, [*w.ours.bags.values()]),
         "flights.bag_ids": lambda w, r: flights.bag_ids(r, SPARE, [*w.ours.flights.values()]),
         "flights.bag_counts": lambda w, r: flights.bag_counts(r, SPARE, [*w.ours.flights.values()]),
+        "flights.stops": lambda w, r: flights.stops(r, SPARE, [*w.ours.flights.values()]),
         "passengers.by_id": lambda w, r: passengers.by_id(r, SPARE, [*w.ours.passengers.values()]),
         "passengers.by_name": lambda _, r: passengers.by_name(r, SPARE, "", 10),
         "passengers.by_locator": lambda _, r: passengers.by_locator(r, SPARE, "F7K2QX", 10),
@@ -491,7 +492,7 @@ def writes() -> dict[str, Call]:
             r, SPARE, at("12:00"), [NamedFlight("ZZ", 1, "", DAY.date(), "PTY", "MIA")]
         ),
         "flights.replace_legs": lambda w, r: flights.replace_legs(
-            r, SPARE, [w.ours.bags["missed"]], [flights.PlannedLegRow(w.ours.bags["missed"], 9, 1, None, None)]
+            r, SPARE, [w.ours.bags["missed"]], [flights.PlannedLegRow(w.ours.bags["missed"], 9, 1, None, None, None)]
         ),
         "passengers.lock_locators": lambda _, r: passengers.lock_locators(r, SPARE, ["F7K2QX"]),
         "passengers.delete_unbooked": lambda w, r: passengers.delete_unbooked(r, SPARE, [*w.ours.passengers.values()]),

@@ -52,12 +52,12 @@ def flight(flight_id: int, leaves: float, comes: float, **more: Any) -> Any:
 
 def inbound(**more: Any) -> Any:
     """On block at noon."""
-    return flight(335, -180, 0, **more)
+    return flight(335, -180, 0, **{"origin": "MIA", "destination": "PTY", **more})
 
 
 def outbound(**more: Any) -> Any:
     """Off block 90 minutes later."""
-    return flight(758, 90, 500, **more)
+    return flight(758, 90, 500, **{"origin": "PTY", "destination": "GRU", **more})
 
 
 def level(
@@ -164,6 +164,8 @@ def test_a_bag_that_was_seen_has_arrived_whatever_its_flights_times(
     ("comes", "leaves", "minimum", "expected"),
     [
         (inbound(times_known=False), outbound(), MINIMUM, UNKNOWN),
+        (inbound(destination="MDE"), outbound(), MINIMUM, UNKNOWN),
+        (inbound(destination="MDE", actual_arrival=at(0)), outbound(), MINIMUM, UNKNOWN),
         (inbound(), outbound(times_known=False), MINIMUM, UNKNOWN),
         (inbound(times_known=False, estimated_arrival=at(10)), outbound(), MINIMUM, SAFE),
         (inbound(), outbound(), None, UNKNOWN),
@@ -251,7 +253,7 @@ def cause(position: TransferPosition, comes: Any, leaves: Any, now: datetime = M
         (inbound(estimated_arrival=at(40)), outbound(estimated_departure=at(60)), (IncidentCause.LATE_INBOUND, 335)),
         (inbound(estimated_arrival=at(25)), outbound(estimated_departure=at(65)), (IncidentCause.LATE_INBOUND, 335)),
         (inbound(estimated_arrival=at(60)), outbound(estimated_departure=at(180)), None),
-        (inbound(), flight(758, 30, 500), None),  # planned too short
+        (inbound(), flight(758, 30, 500, origin="PTY"), None),  # planned too short
         (inbound(status="CANCELLED"), outbound(), (IncidentCause.INBOUND_CANCELLED, 335)),
         (inbound(), outbound(status="CANCELLED"), (IncidentCause.OUTBOUND_CANCELLED, 758)),
         (

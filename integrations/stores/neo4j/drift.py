@@ -15,7 +15,10 @@ GRAPH_OF_BAGS = """
 UNWIND $ids AS id
 MATCH (b:Bag {id: id, airlineId: $airlineId})
 RETURN b.id AS id, b.version AS version, b.state AS state, b.custodian AS custodian,
-       COLLECT { MATCH (b)-[r:PLANNED]->(f:Flight) RETURN [r.seq, f.id] ORDER BY r.seq, f.id } AS planned,
+       COLLECT {
+           MATCH (b)-[r:PLANNED]->(f:Flight)
+           RETURN [r.seq, f.id, coalesce(r.destination, '')] ORDER BY r.seq, f.id
+       } AS planned,
        COLLECT { MATCH (b)-[r:FLEW]->(f:Flight) RETURN [r.seq, f.id] ORDER BY r.seq, f.id } AS flown,
        COLLECT {
            MATCH (b)-[r:TAGGED]->(t:Tag)

@@ -21,9 +21,10 @@ RETURN b.id AS bag_id, b.version AS version, b.custodian AS custodian,
        b.asOf.epochSeconds * 1000000 + b.asOf.microsecond AS as_of,
        COLLECT {
            MATCH (b)-[planned:PLANNED]->(f:Flight)
-           RETURN {bag_id: b.id, seq: planned.seq,
+           RETURN {bag_id: b.id, seq: planned.seq, flight_destination: f.destination,
                    id: f.id, airline_id: f.airlineId, carrier: f.carrier, number: f.number, suffix: f.suffix,
-                   departure_date: toString(f.date), origin: f.origin, destination: f.destination,
+                   departure_date: toString(f.date), origin: f.origin,
+                   destination: coalesce(planned.destination, f.destination),
                    scheduled_departure: f.scheduledDeparture.epochSeconds,
                    scheduled_arrival: f.scheduledArrival.epochSeconds,
                    estimated_departure: f.estimatedDeparture.epochSeconds,

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from integrations.records.events import Event
-from integrations.records.flights import FlightColumns
+from integrations.records.flights import FlightColumns, LegColumns
 from integrations.records.journeys import BagPlan, BagProjection, FlownLeg
 from integrations.records.passengers import Passenger
 from integrations.records.places import kind_of_place
@@ -88,14 +88,17 @@ UNWIND $bags AS bag
 MATCH (b:Bag {id: bag.id, airlineId: $airlineId}) WHERE b.version = bag.version
 CALL (b, bag) {
     WITH b, bag
-    WHERE COLLECT { MATCH (b)-[r:PLANNED]->(f:Flight) RETURN [r.seq, f.id] ORDER BY r.seq } <> bag.planned
+    WHERE COLLECT {
+        MATCH (b)-[r:PLANNED]->(f:Flight)
+        RETURN [r.seq, f.id, coalesce(r.destination, '')] ORDER BY r.seq
+    } <> bag.planned
     CALL (b) {
         MATCH (b)-[old:PLANNED]->()
         DELETE old
     }
     UNWIND bag.planned AS leg
     MATCH (f:Flight {id: leg[1]})
-    CREATE (b)-[:PLANNED {seq: leg[0]}]->(f)
+    CREATE (b)-[:PLANNED {seq: leg[0], destination: nullif(leg[2], '')}]->(f)
 }
 CALL (b, bag) {
     WITH b, bag
@@ -328,12 +331,17 @@ def _passenger(passenger: Passenger) -> dict[str, Any]:
     return {"id": passenger.id, "airlineId": passenger.airline_id, "bookingId": passenger.booking_id}
 
 
+def planned(leg: LegColumns) -> list[Any]:
+    """Return a leg as the graph compares it: ordinal, flight, and the stop where the bag leaves it, empty for none."""
+    return [leg.seq, leg.id, leg.destination if leg.left_at_stop else ""]
+
+
 def _plan(projection: BagProjection, plan: BagPlan) -> dict[str, Any]:
     return {
         "id": projection.bag.id,
         "version": projection.bag.version,
         "passengers": [projection.bag.passenger_id] if projection.bag.passenger_id is not None else [],
-        "planned": [[leg.seq, leg.id] for leg in plan.legs],
+        "planned": [planned(leg) for leg in plan.legs],
         "tags": sorted(
             [tag.number, tag.role, micros(tag.valid_from) // 1_000_000, micros(tag.valid_until) // 1_000_000]
             for tag in plan.tags

@@ -89,8 +89,9 @@ LIMIT $8
 
 LEGS_OF_BAGS = """
 SELECT bag_legs.bag_id, bag_legs.seq, flights.id, airline_id, carrier, number, suffix, departure_date, origin,
-       destination, scheduled_departure, scheduled_arrival, estimated_departure, estimated_arrival, actual_departure,
-       actual_arrival, status, aircraft, seats, gate, version
+       coalesce(bag_legs.destination, flights.destination) AS destination, scheduled_departure, scheduled_arrival,
+       estimated_departure, estimated_arrival, actual_departure, actual_arrival, status, aircraft, seats, gate, version,
+       flights.destination AS flight_destination
 FROM bag_legs
 JOIN flights ON flights.id = bag_legs.flight_id AND flights.airline_id = $1
 WHERE bag_legs.bag_id = ANY($2::bigint[])
@@ -99,7 +100,8 @@ ORDER BY bag_legs.bag_id, bag_legs.seq
 
 # As above, with only the columns that a bag's status is computed from.
 STATIONS_OF_BAGS = """
-SELECT bag_legs.bag_id, flights.id, origin, destination, actual_departure
+SELECT bag_legs.bag_id, flights.id, origin, coalesce(bag_legs.destination, flights.destination) AS destination,
+       actual_departure
 FROM bag_legs
 JOIN flights ON flights.id = bag_legs.flight_id AND flights.airline_id = $1
 WHERE bag_legs.bag_id = ANY($2::bigint[])
@@ -128,6 +130,15 @@ WHERE airline_id = $1 AND flights.id = new.id
 RETURNING flights.id, airline_id, carrier, number, suffix, departure_date, origin, destination, scheduled_departure,
           scheduled_arrival, flights.estimated_departure, flights.estimated_arrival, flights.actual_departure,
           flights.actual_arrival, flights.status, aircraft, seats, flights.gate, version
+"""
+
+# Airports where bags leave a flight elsewhere than at its destination.
+STOPS_OF_FLIGHTS = """
+SELECT flights.id, array_agg(DISTINCT bag_legs.destination ORDER BY bag_legs.destination) AS stops
+FROM flights
+JOIN bag_legs ON bag_legs.flight_id = flights.id AND bag_legs.destination <> flights.destination
+WHERE flights.airline_id = $1 AND flights.id = ANY($2::bigint[])
+GROUP BY flights.id
 """
 
 BAG_COUNTS_OF_FLIGHTS = """
@@ -169,7 +180,7 @@ RETURNING id
 """
 
 PLANNED_LEG_ROWS = """
-SELECT bag_legs.bag_id, bag_legs.seq, bag_legs.flight_id, bag_legs.tag, bag_legs.authorised
+SELECT bag_legs.bag_id, bag_legs.seq, bag_legs.flight_id, bag_legs.tag, bag_legs.authorised, bag_legs.destination
 FROM bag_legs
 JOIN bags ON bags.id = bag_legs.bag_id AND bags.airline_id = $1
 WHERE bag_legs.bag_id = ANY($2::bigint[])
@@ -182,10 +193,10 @@ WHERE bags.id = bag_legs.bag_id AND bags.airline_id = $1 AND bag_legs.bag_id = A
 """
 
 INSERT_PLANNED_LEGS = """
-INSERT INTO bag_legs (bag_id, seq, flight_id, tag, authorised)
-SELECT bag_id, seq, new.flight_id, new.tag, new.authorised
-FROM unnest($2::bigint[], $3::smallint[], $4::bigint[], $5::text[], $6::boolean[])
-     AS new(bag_id, seq, flight_id, tag, authorised)
+INSERT INTO bag_legs (bag_id, seq, flight_id, tag, authorised, destination)
+SELECT bag_id, seq, new.flight_id, new.tag, new.authorised, new.destination
+FROM unnest($2::bigint[], $3::smallint[], $4::bigint[], $5::text[], $6::boolean[], $7::text[])
+     AS new(bag_id, seq, flight_id, tag, authorised, destination)
 JOIN bags ON bags.id = bag_id AND bags.airline_id = $1
 """
 
@@ -326,6 +337,12 @@ async def bag_ids(records: Reader, airline_id: int, flight_ids: Sequence[int]) -
     return found
 
 
+async def stops(records: Reader, airline_id: int, flight_ids: Sequence[int]) -> dict[int, list[str]]:
+    """The airports where bags leave each flight elsewhere than at its destination; flights without any are absent."""
+    rows = await records.fetch(STOPS_OF_FLIGHTS, airline_id, flight_ids, name="STOPS_OF_FLIGHTS")
+    return {row["id"]: row["stops"] for row in rows}
+
+
 async def bag_counts(records: Reader, airline_id: int, flight_ids: Sequence[int]) -> dict[int, int]:
     """The number of bags planned on each flight; flights without any are absent."""
     rows = await records.fetch(BAG_COUNTS_OF_FLIGHTS, airline_id, flight_ids, name="BAG_COUNTS_OF_FLIGHTS")
@@ -414,6 +431,7 @@ class PlannedLegRow(NamedTuple):
         seq: ordinal of the leg, from 1.
         tag: the tag whose messages plan the leg; None where no message does.
         authorised: whether the bag may be loaded on the flight; None where no message says.
+        destination: IATA code of the airport where the bag leaves the flight; None for the flight's destination.
     """
 
     bag_id: int
@@ -421,6 +439,7 @@ class PlannedLegRow(NamedTuple):
     flight_id: int
     tag: str | None
     authorised: bool | None
+    destination: str | None
 
 
 async def planned_leg_rows(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> dict[int, list[PlannedLegRow]]:
