@@ -1,13 +1,16 @@
-"""Repetition of a call that a migration under the running process interrupted."""
+"""Repetition of calls that changes at the same time interrupted: a migration, or another transaction."""
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from integrations.errors import SchemaChanged
+from integrations.errors import Conflict, SchemaChanged
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+# Transactions that lock the same bags at the same time may deadlock: PostgreSQL then aborts one, which is repeated.
+ATTEMPTS = 5
 
 
 def repeated_after_migration(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
@@ -22,5 +25,24 @@ def repeated_after_migration(function: Callable[P, Awaitable[T]]) -> Callable[P,
             return await function(*args, **kwargs)
         except SchemaChanged:
             return await function(*args, **kwargs)
+
+    return run
+
+
+def repeated_on_conflict(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Decorates a function whose one transaction can run again: it is repeated after ``Conflict``, ``ATTEMPTS`` times.
+
+    Raises:
+        Conflict: of the last attempt.
+    """
+
+    @wraps(function)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return await function(*args, **kwargs)
+            except Conflict:
+                continue
+        return await function(*args, **kwargs)
 
     return run

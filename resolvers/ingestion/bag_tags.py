@@ -1,12 +1,12 @@
 """Resolution of tags: which bag carried a tag at a time (``docs/DOMAIN.md#rule-12``)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 from integrations.errors import Conflict
-from integrations.records.bags import TagWindow
+from integrations.records.bags import BagWithAuthority, TagWindow
 from integrations.records.instructions import Instruction
 from integrations.records.tags import UNREADABLE
 from integrations.stores.postgres import bags
@@ -55,6 +55,18 @@ async def bags_for_tags(
             if first:
                 await bags.insert_unknown(records, airline_id, list(first), list(first.values()), UNKNOWN_TAG_WINDOW)
     return [known.get(index) for index in range(len(numbers))]
+
+
+async def lock_carriers(records: Reader, airline_id: int, bag_ids: Set[int]) -> dict[int, BagWithAuthority]:
+    """Locks the bags that tags were resolved to, by id.
+
+    Raises:
+        Conflict: since then another transaction has merged one of the bags into another bag.
+    """
+    locked = await bags.lock(records, airline_id, sorted(bag_ids))
+    if len(locked) < len(bag_ids):
+        raise Conflict("records", "a bag was merged into another one")
+    return locked
 
 
 def _first_seen(numbers: Sequence[str], times: Sequence[datetime], known: Mapping[int, int]) -> dict[str, int]:

@@ -9,13 +9,14 @@ from uuid import UUID
 from integrations.records.bags import BagWithAuthority
 from integrations.records.events import EventKind, Scan
 from integrations.records.journeys import BagStatus
+from integrations.repeats import repeated_on_conflict
 from integrations.stores.postgres import bags, events, flights
 from integrations.stores.postgres.events import EventTransfer, NewEvent
 from integrations.stores.postgres.manager import Reader
 from resolvers.audit import audit
 from resolvers.context import Context
 from resolvers.ingestion import history
-from resolvers.ingestion.bag_tags import bags_for_tags
+from resolvers.ingestion.bag_tags import bags_for_tags, lock_carriers
 from resolvers.publish import ChangeSet, publish
 from resolvers.rules.bag_state import status_of
 
@@ -47,6 +48,7 @@ class RecordedScan:
     bag_id: int | None = None
 
 
+@repeated_on_conflict
 async def record_scans(
     context: Context, scans: Sequence[Scan], received_at: datetime | None = None
 ) -> list[RecordedScan]:
@@ -106,10 +108,12 @@ async def store_scans(
     Args:
         bag_ids: the bag of each scan; None for a tag that could not be read.
         flight_ids: the flight of each scan, which this transaction has locked; None for a scan without a flight.
+
+    Raises:
+        Conflict: since the bags were read, one of them was merged into another one.
     """
     await context.stores.partitions.ensure(records, [scan.at for scan in scans])
-    known = {bag_id for bag_id in bag_ids if bag_id is not None}
-    locked = await bags.lock(records, context.airline_id, sorted(known))
+    locked = await lock_carriers(records, context.airline_id, {bag_id for bag_id in bag_ids if bag_id is not None})
     resolved = [
         ResolvedScan(scan, bag_id, flight_id)
         for scan, bag_id, flight_id in zip(scans, bag_ids, flight_ids, strict=True)

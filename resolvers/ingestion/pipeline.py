@@ -12,13 +12,13 @@ from enum import StrEnum
 from itertools import pairwise
 from uuid import UUID
 
-from integrations.errors import Conflict, OutsideError, Refused
+from integrations.errors import OutsideError, Refused
 from integrations.messages.formats import pieces_of, tags_named
 from integrations.messages.split_input import InputPiece
 from integrations.records.bags import BagWithAuthority
 from integrations.records.events import FlightKey, Scan
 from integrations.records.instructions import BagInstruction, Instruction, Receipt
-from integrations.repeats import repeated_after_migration
+from integrations.repeats import repeated_after_migration, repeated_on_conflict
 from integrations.stores.postgres import bags, flights, messages
 from integrations.stores.postgres.manager import Reader
 from integrations.stores.postgres.messages import NewDeadLetter, NewMessage
@@ -36,8 +36,6 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 # Tags that the messages of a transaction may name. A message of ten lines can name a thousand, each with its own rows.
 BATCH_TAGS = 2_000
-# Batches that lock the same bags at the same time may deadlock; PostgreSQL then aborts one, which is repeated.
-ATTEMPTS = 5
 MOST_LOGGED_CODES = 20
 
 
@@ -186,20 +184,15 @@ def _is_of_a_piece(error: Exception) -> bool:
     return isinstance(error, Refused) or not isinstance(error, OutsideError | OSError)
 
 
+@repeated_on_conflict
 async def _store_together(
     context: Context, parsed: Sequence[ParsedPiece], received_at: datetime, channel: IntakeChannel
 ) -> IngestResult:
     times = [scan.at for one in parsed if one.reading for scan in one.reading.scans]
     await context.stores.partitions.ensure(context.stores.postgres, times)
     await close_flights(context, parsed)
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            async with context.stores.postgres.transaction() as records:
-                return await _Batch(context, records, received_at, channel).store(parsed)
-        except Conflict:
-            if attempt == ATTEMPTS:
-                raise
-    raise AssertionError
+    async with context.stores.postgres.transaction() as records:
+        return await _Batch(context, records, received_at, channel).store(parsed)
 
 
 def _check_ins_behind_others(new: Sequence[ParsedPiece], positions: Mapping[UUID, int]) -> dict[tuple[UUID, str], int]:
@@ -347,7 +340,7 @@ class _Batch:
             self._records, self._airline_id, [tag for tag, _ in tags], [at for _, at in tags]
         )
         affected = {bag_id for bag_id in found if bag_id is not None} | merged.keys() | set(merged.values())
-        locked = await bags.lock(self._records, self._airline_id, sorted(affected))
+        locked = await bag_tags.lock_carriers(self._records, self._airline_id, affected)
         found, ended = await self._begin_journeys(received, scans, found, locked, merged, flight_ids, following)
         transferred_events = await self._merge(merged) if merged else []
         bag_ids = [merged.get(bag_id, bag_id) if bag_id is not None else None for bag_id in found]
@@ -445,7 +438,7 @@ class _Batch:
             for (message_id, tag, _), bag_id in zip(named, bag_ids, strict=True)
         ]
         if others := {bag_id for bag_id in now if bag_id is not None} - locked.keys():
-            locked |= await bags.lock(self._records, self._airline_id, sorted(others))
+            locked |= await bag_tags.lock_carriers(self._records, self._airline_id, others)
         return now, journeys.ended
 
     async def _attach_rush_tags(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
+from integrations.errors import Conflict
 from integrations.records.bags import Bag
 from integrations.records.effects import TracingCall, Trigger
 from integrations.records.events import EventKind
@@ -147,6 +148,8 @@ async def _lock_bags(context: Context, records: Reader, reported: Sequence[Repor
     locked = await bags.lock(records, context.airline_id, sorted(named))
     for index, bag_id in enumerate(ids):
         if bag_id is not None and bag_id not in locked:
+            if index in tagged:
+                raise Conflict("records", "a bag was merged into another one")
             raise NotFound(f"bags[{index}].by.id", f"bags[{index}].by.id must be the id of an existing bag")
     return [locked[bag_id] if bag_id is not None else None for bag_id in ids]
 

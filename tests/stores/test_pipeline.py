@@ -15,7 +15,8 @@ from integrations.messages import typeb_reader
 from integrations.messages.formats import pieces_of, pieces_of_stored
 from integrations.messages.split_input import InputPiece, Splitter
 from integrations.stores.postgres.manager import count_statements
-from resolvers.ingestion import itineraries, reading
+from resolvers.ingestion import bag_tags, events, itineraries, reading
+from resolvers.ingestion.events import ScanOutcome
 from resolvers.ingestion.pipeline import IngestResult, IntakeChannel, batches_of, ingest
 from resolvers.workers.bag_rebuild import RebuildProgress, rebuild
 from tests.type_b_messages import (
@@ -621,3 +622,29 @@ async def test_a_rush_message_alone_names_the_tag_at_check_in(airline: Builder) 
     await receive(airline, RUSH)
     [bag] = (await known(airline)).values()
     assert (bag["tag"], bag["tags"]) == ("0230456782", [["0230456782", "ORIGINAL"], ["2230000457", "RUSH"]])
+
+
+@pytest.mark.parametrize("way", ["message", "scan"])
+async def test_a_scan_is_stored_though_its_bag_is_merged_away_meanwhile(
+    airline: Builder, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Given a rush message that merges a bag after its tag was read, then the scan is stored for the other bag."""
+    await receive(airline, RUSH_LOADED)
+    lock = bag_tags.lock_carriers
+
+    async def lock_late(*given: Any) -> Any:
+        monkeypatch.undo()
+        await receive(airline, RUSH)
+        return await lock(*given)
+
+    monkeypatch.setattr(bag_tags if way == "message" else events, "lock_carriers", lock_late)
+    if way == "message":
+        stored = await receive(airline, RUSH_LOADED.replace("/R/", "/S/"))
+        assert (stored.events, stored.dead_letters) == (1, 0)
+    else:
+        [one] = await airline.record(airline.scan("2230000457", "SORTED", "PTY", NOW))
+        assert one.outcome == ScanOutcome.RECORDED
+    [bag] = (await known(airline)).values()
+
+    assert bag["tag"] == "0230456782"
+    assert [event[1] for event in bag["events"]].count("SORTED") == 1
