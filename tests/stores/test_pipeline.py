@@ -14,7 +14,11 @@ from integrations.errors import Refused, Unavailable
 from integrations.messages import typeb_reader
 from integrations.messages.formats import pieces_of, pieces_of_stored
 from integrations.messages.split_input import InputPiece, Splitter
+from integrations.messages.typeb import parse
 from integrations.stores.postgres.manager import count_statements
+from resolvers import dead_letters
+from resolvers.actor import Role
+from resolvers.context import Context
 from resolvers.ingestion import bag_tags, events, itineraries, reading
 from resolvers.ingestion.events import ScanOutcome
 from resolvers.ingestion.pipeline import IngestResult, IntakeChannel, batches_of, ingest
@@ -648,3 +652,47 @@ async def test_a_scan_is_stored_though_its_bag_is_merged_away_meanwhile(
 
     assert bag["tag"] == "0230456782"
     assert [event[1] for event in bag["events"]].count("SORTED") == 1
+
+
+async def test_other_tasks_run_while_messages_are_read(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given many messages in one batch, no task waits for more than a slice of them."""
+    turn = 0
+    read_in_turn: list[int] = []
+
+    async def take_turns() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    def parse_in_turn(*given: Any) -> Any:
+        read_in_turn.append(turn)
+        return parse(*given)
+
+    monkeypatch.setattr(reading, "parse", parse_in_turn)
+    others = asyncio.create_task(take_turns())
+    await receive(airline, *(LOCAL.replace("0230456781002", f"0230{number:06d}001") for number in range(200)))
+    others.cancel()
+
+    assert len(read_in_turn) >= 200
+    assert max(read_in_turn.count(one) for one in set(read_in_turn)) <= 32
+
+
+async def test_a_replay_is_stored_in_batches(airline: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a correction that names thousands of tags, then each transaction stores a part of it."""
+    await receive(airline, LOCAL.replace("ENDBSM", "ENDBPM"))
+    [letter] = await rows(airline, "SELECT id FROM dead_letters WHERE airline_id = $1")
+    ingested: list[int] = []
+
+    async def ingest_part(context: Context, batch: Sequence[InputPiece], *rest: Any) -> IngestResult:
+        ingested.append(len(batch))
+        return await ingest(context, batch, *rest)
+
+    monkeypatch.setattr(dead_letters, "ingest", ingest_part)
+    context = context_of(airline.stores, Role.ADMIN, airline.airline_id)
+    parts = [LOCAL.replace("0230456781002", f"023{part}000000999") for part in range(5)]
+    settled = await dead_letters.replay(context, letter["id"], "".join(parts))
+
+    assert ingested == [2, 2, 1]
+    assert settled.settled_at is not None
+    assert len(await known(airline)) == 5 * 999
