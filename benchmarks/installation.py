@@ -19,8 +19,8 @@ from typing import IO
 
 from benchmarks.client import HOST, Client, get
 from benchmarks.command_line import ended
-from gateway.demo.supervisor import Program
 from gateway.http.jwt import issue_token
+from gateway.supervisor import Program
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.process import StartError

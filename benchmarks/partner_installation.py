@@ -15,8 +15,9 @@ import httpx
 from benchmarks.client import HOST
 from benchmarks.installation import AIRLINE_ID, environment_of, initialise, lock_folder, program
 from benchmarks.proxy import ClosableProxy, closable_proxy
-from gateway.demo.supervisor import Program, mocks_program
+from gateway.demo.supervisor import mocks_program
 from gateway.http.jwt import issue_token
+from gateway.supervisor import Program
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.process import StartError

@@ -6,6 +6,7 @@ everything takes 1.5 s of CPU, which ``--help`` and ``token`` do not need.
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 SDL = ROOT / "schema" / "schema.graphql"
+DEPLOYMENT_STEPS = ("validate", "migrate", "initialise", "seed", "health", "rollout", "verify")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +103,45 @@ def commands() -> list[Command]:
             ],
         ),
         Command(
+            "config", _config, "print the effective settings with their sources, and all faults; secrets are hidden"
+        ),
+        Command(
             "init",
             _init,
-            "initialise an installation: migrate, load the graph schema, warm the cache, seed; repeatable",
-            [_argument("--environment", choices=["demo", "production"], default="production", help="settings file")],
+            "initialise an installation: steps 1 to 5 of a deployment; repeatable",
+            [_environment_argument()],
+        ),
+        Command(
+            "deploy",
+            _deploy,
+            "deploy in seven steps: validate, migrate, initialise, seed, health, rollout, verify; repeatable",
+            [
+                _environment_argument(),
+                _argument("--from", dest="first", choices=DEPLOYMENT_STEPS, help="begin with this step"),
+                _argument("--dry-run", action="store_true", help="change nothing, and print what would happen"),
+                _argument("--kubernetes", action="store_true", help="roll out to a cluster instead of this machine"),
+                _argument("--context", help="kubectl's context (default: the current one)"),
+                _argument("--namespace", default="baggage", help="namespace in the cluster (default: baggage)"),
+                _argument("--overlay", type=Path, help="manifests (default: deploy/kubernetes/production)"),
+                _argument("--folder", type=Path, help="logs and state of local processes (default: .production)"),
+            ],
+        ),
+        Command(
+            "supervise",
+            _supervise,
+            "run serve, project, dispatch and, with Kafka, consume as processes that are restarted, until stopped",
+            [_argument("--folder", type=Path, help="logs and state (default: .production)")],
         ),
         Command("rebuild", _rebuild, "recompute all bags from messages and events, and correct those that differ"),
         Command(
             "airports", _airports, "add and update the airports of the world; those of the network stay as they are"
         ),
-        Command("verify", _verify, "check the health of every store"),
+        Command(
+            "verify",
+            _verify,
+            "check the health of every store, or ask a running service a few questions",
+            [_argument("--url", help="base URL of the service to ask")],
+        ),
         Command(
             "graph",
             _graph,
@@ -144,6 +175,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _argument(name: str, **options: Any) -> Argument:
     return Argument(name, options)
+
+
+def _environment_argument() -> Argument:
+    return _argument("--environment", choices=["demo", "production"], default="production", help="settings file")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -211,14 +246,47 @@ def _ingest(parsed: argparse.Namespace) -> int:
     return _with_stores(ingest)
 
 
-def _init(parsed: argparse.Namespace) -> int:
-    from gateway.initialise import initialise
+def _config(_parsed: argparse.Namespace) -> int:
+    from gateway.settings_faults import faults, warnings
+    from gateway.settings_table import as_table, effective_settings
 
-    settings = _settings({**os.environ, "ENVIRONMENT": parsed.environment})
-    progress = console(os.environ)
-    progress(f"settings: complete, for {settings.environment}")
-    asyncio.run(initialise(settings, progress))
+    print(*as_table(effective_settings(os.environ)), sep="\n", flush=True)
+    for warning in warnings(os.environ):
+        print(f"warning: {warning}", file=sys.stderr)
+    if found := faults(os.environ):
+        raise CommandError("\n  ".join([f"{len(found)} faults:", *found]))
     return 0
+
+
+def _init(parsed: argparse.Namespace) -> int:
+    from gateway.deploy.run import init
+
+    asyncio.run(init({**os.environ, "ENVIRONMENT": parsed.environment}, console(os.environ)))
+    return 0
+
+
+def _deploy(parsed: argparse.Namespace) -> int:
+    from gateway.deploy.run import Options, deploy
+
+    chosen = {name: getattr(parsed, name) for name in ("overlay", "folder") if getattr(parsed, name) is not None}
+    options = Options(
+        first=parsed.first,
+        dry_run=parsed.dry_run,
+        kubernetes=parsed.kubernetes,
+        context=parsed.context,
+        namespace=parsed.namespace,
+        **chosen,
+    )
+    asyncio.run(deploy({**os.environ, "ENVIRONMENT": parsed.environment}, console(os.environ), options))
+    return 0
+
+
+def _supervise(parsed: argparse.Namespace) -> int:
+    from gateway.deploy.processes import FOLDER, supervise
+
+    settings = _settings(os.environ)
+    settings.check_partners()
+    return asyncio.run(supervise(settings, os.environ, parsed.folder or FOLDER, console(os.environ)))
 
 
 def _rebuild(_parsed: argparse.Namespace) -> int:
@@ -249,7 +317,16 @@ def _airports(_parsed: argparse.Namespace) -> int:
     return _with_stores(update)
 
 
-def _verify(_parsed: argparse.Namespace) -> int:
+def _verify(parsed: argparse.Namespace) -> int:
+    if parsed.url:
+        from gateway.deploy.verification import verify
+
+        print(asyncio.run(verify(_settings(os.environ), parsed.url)))
+        return 0
+    return _check_stores()
+
+
+def _check_stores() -> int:
     from gateway.lifespan import installation, now
     from integrations.records.health import HealthStatus
     from resolvers import health
@@ -279,13 +356,15 @@ def _graph(parsed: argparse.Namespace) -> int:
 def _token(parsed: argparse.Namespace) -> int:
     from gateway.demo.address import demo_port, responds
     from gateway.demo.keys import demo_secrets
+    from gateway.env_file import with_env_file
     from gateway.http.jwt import issue_token
 
-    secret = os.environ.get("JWT_SECRET") or demo_secrets()["JWT_SECRET"]
-    airline_id = int(os.environ.get("COPA_AIRLINE_ID") or 1)
+    environment = with_env_file(os.environ)
+    secret = environment.get("JWT_SECRET") or demo_secrets()["JWT_SECRET"]
+    airline_id = int(environment.get("COPA_AIRLINE_ID") or 1)
     lifetime = timedelta(hours=parsed.hours)
     print(issue_token(secret, Role(parsed.role), airline_id, lifetime, subject=parsed.subject), flush=True)
-    if not os.environ.get("JWT_SECRET"):
+    if not environment.get("JWT_SECRET"):
         # Beside standard output, which a shell takes for the token.
         address = f"http://127.0.0.1:{(port := demo_port(os.environ))}"
         state = "for the demo at" if responds(port) else "no demo responds at"
@@ -302,11 +381,14 @@ def _sdl(_parsed: argparse.Namespace) -> int:
 
 
 def _settings(environment: Mapping[str, str]) -> "Settings":
-    from gateway.config import Settings
+    from gateway.config import Settings, layers
     from gateway.logs import configure_logging
+    from gateway.settings_faults import unknown_keys, warnings
 
     settings = Settings.read(environment)
     configure_logging(settings.log_level)
+    for warning in [*unknown_keys(layers(environment)), *warnings(environment)]:
+        logging.getLogger(__name__).warning("%s", warning)
     return settings
 
 

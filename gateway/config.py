@@ -1,25 +1,43 @@
 """Settings: the only module that interprets the environment and reads ``config/*.yaml``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import time
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
+from urllib.parse import urlsplit
 
 import orjson
+import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 from sendgrid.helpers.eventwebhook import EventWebhook
 
+from gateway.env_file import VARIABLE as ENV_FILE
+from gateway.env_file import read_env_file, with_env_file
 from gateway.errors import CommandError
+from integrations.stores.postgres.address import Address
 
 CONFIG = Path(__file__).parents[1] / "config"
+
+# Share of equal letters from which a name is taken for a misspelled one: NEO4J_URL has 0.89 of NEO4J_URI, TWILIO_TOKEN
+# 0.83 of TWILIO_AUTH_TOKEN; HOSTNAME, which is usual in containers, has 0.67 of HOST.
+SIMILARITY = 0.8
 
 Secret = Annotated[SecretStr, Field(min_length=32)]
 
 
 class SettingsError(CommandError):
-    """Settings are missing or invalid; the message lists all of them, one a line."""
+    """Settings are missing or invalid; the message lists all of them, one a line.
+
+    Args:
+        lines: one fault each, without values.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("Settings are missing or invalid:\n  " + "\n  ".join(lines))
+        self.lines = lines
 
 
 def _parsed_json(value: Any) -> Any:
@@ -30,6 +48,38 @@ def _parsed_json(value: Any) -> Any:
         except orjson.JSONDecodeError as error:
             raise ValueError("must be JSON") from error
     return value
+
+
+def _address(*schemes: str) -> AfterValidator:
+    """Checks the form of a server's address. The message holds no part of it, since the address may hold a password."""
+
+    def check(value: SecretStr | str) -> SecretStr | str:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            raise ValueError(f"must begin with {', '.join(f'{scheme}://' for scheme in schemes)}")
+        try:
+            _ = urlsplit(text).port
+        except ValueError:
+            raise ValueError(
+                "must be scheme://user:password@host:port/path, with the port a number to 65535; "
+                "percent-encode /, @, :, # and ? in the password"
+            ) from None
+        return value
+
+    return AfterValidator(check)
+
+
+def _postgres_options(value: SecretStr) -> SecretStr:
+    try:
+        Address.parse(value.get_secret_value())
+    except OSError as error:
+        raise ValueError(f"sslrootcert cannot be read: {error.strerror}") from None
+    return value
+
+
+PostgresUrl = Annotated[SecretStr, _address("postgresql", "postgres"), AfterValidator(_postgres_options)]
+RedisUrl = Annotated[SecretStr, _address("redis", "rediss", "unix")]
+Neo4jUri = Annotated[str, _address("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")]
 
 
 def _verification_key(value: str) -> str:
@@ -78,8 +128,9 @@ REQUIRED = {
 class Settings(BaseSettings):
     """All settings, validated at start.
 
-    An environment variable takes precedence over ``config/environments/NAME.yaml``, which takes precedence over
-    ``config/production.yaml``; NAME is the value of ``ENVIRONMENT``. Secrets never appear in messages or logs.
+    An environment variable takes precedence over the file that ``ENV_FILE`` names, that over
+    ``config/environments/NAME.yaml``, and that over ``config/production.yaml``; NAME is the value of ``ENVIRONMENT``.
+    Secrets never appear in messages or logs.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False)
@@ -87,15 +138,15 @@ class Settings(BaseSettings):
     environment: Literal["production", "demo"] = Field(
         "production", description="Which file of `config/environments` applies."
     )
-    neon_database_url: SecretStr = Field(description="PostgreSQL 16 or later, with the URL as Neon shows it.")
-    postgres_direct_url: SecretStr | None = Field(
+    neon_database_url: PostgresUrl = Field(description="PostgreSQL 16 or later, with the URL as Neon shows it.")
+    postgres_direct_url: PostgresUrl | None = Field(
         None, description="Address that bypasses the pooler of `NEON_DATABASE_URL`; not for Neon's pooler."
     )
-    postgres_replica_url: SecretStr | None = Field(None, description="Read replica for analytics.")
-    neo4j_uri: str = Field(description="Neo4j 5.26 or later: `bolt://`, `neo4j://`, `neo4j+s://`.")
+    postgres_replica_url: PostgresUrl | None = Field(None, description="Read replica for analytics.")
+    neo4j_uri: Neo4jUri = Field(description="Neo4j 5.26 or later: `bolt://`, `neo4j://`, `neo4j+s://`.")
     neo4j_user: str = Field("neo4j", description="Neo4j's user.")
     neo4j_password: SecretStr = Field(description="Neo4j's password.")
-    redis_url: SecretStr = Field(description="Redis 6.2 or later, or Valkey.")
+    redis_url: RedisUrl = Field(description="Redis 6.2 or later, or Valkey.")
     jwt_secret: Secret = Field(description="Signs bearer tokens (HS256); at least 32 characters.")
     secret_key: Secret = Field(description="Signs cursors and links; at least 32 characters.")
     anthropic_api_key: SecretStr | None = Field(None, description="Accepted and not used.")
@@ -185,8 +236,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Returns the sources: the environment passed to ``read``, then the files of ``config``."""
         name = init_settings().get("environment", "production")
-        files = [CONFIG / "production.yaml", CONFIG / "environments" / f"{name}.yaml"]
-        return init_settings, YamlConfigSettingsSource(settings_cls, yaml_file=files)
+        return init_settings, YamlConfigSettingsSource(settings_cls, yaml_file=_files(name))
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
@@ -196,10 +246,13 @@ class Settings(BaseSettings):
             SettingsError: settings are missing or invalid.
         """
         try:
-            return cls(**_known(environment))
+            return cls(**_known(with_env_file(environment)))
         except ValidationError as error:
-            errors = [f"{'.'.join(map(str, one['loc'])).upper()}: {_message(one)}" for one in error.errors()]
-            raise SettingsError("Settings are missing or invalid:\n  " + "\n  ".join(errors)) from None
+            raise SettingsError(*map(_message, error.errors())) from None
+        except yaml.YAMLError as error:
+            raise SettingsError(_yaml_fault(error)) from None
+        except CommandError as error:
+            raise SettingsError(str(error)) from None
 
     def check_partners(self) -> None:
         """Checks that the settings of all enabled partners are present.
@@ -207,17 +260,9 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: one is missing.
         """
-        missing = []
-        for name, (own, mock) in REQUIRED.items():
-            flags: ServiceFlags = getattr(self.external_services, name)
-            needed = (mock,) if flags.mock else (*own, mock) if flags.fallback else own
-            missing += [
-                f"{setting.upper()}: set it, or disable {name} in EXTERNAL_SERVICES"
-                for setting in needed
-                if flags.enabled and getattr(self, setting) is None
-            ]
-        if missing:
-            raise SettingsError("Settings are missing:\n  " + "\n  ".join(missing))
+        present = {name for name in type(self).model_fields if getattr(self, name) is not None}
+        if missing := missing_of_partners(self.external_services, present):
+            raise SettingsError(*missing)
 
     def check_kafka(self) -> None:
         """Checks that the settings for Kafka are present.
@@ -225,12 +270,71 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: one is missing.
         """
-        needed = ["kafka_bootstrap_servers", "kafka_topic"]
-        if self.kafka_security_protocol.startswith("SASL"):
-            needed += ["kafka_username", "kafka_password"]
-        missing = [setting.upper() for setting in needed if getattr(self, setting) is None]
-        if missing:
-            raise SettingsError("Settings are missing:\n  " + "\n  ".join(f"{name}: set it" for name in missing))
+        present = {name for name in type(self).model_fields if getattr(self, name) is not None}
+        if missing := missing_of_kafka(self.kafka_security_protocol, present):
+            raise SettingsError(*missing)
+
+
+class Layer(NamedTuple):
+    """One source of settings.
+
+    Args:
+        source: name of the source, for people.
+        values: values as they are written, by the name of the setting.
+    """
+
+    source: str
+    values: Mapping[str, Any]
+
+
+def layers(environment: Mapping[str, str]) -> list[Layer]:
+    """Returns the sources of settings except the defaults of ``Settings``, the one that takes precedence first.
+
+    Raises:
+        CommandError: a file cannot be read.
+    """
+    found = [Layer("environment", _known(environment))]
+    if path := environment.get(ENV_FILE):
+        found.append(Layer(path, _known(read_env_file(environment))))
+    name = next((layer.values["environment"] for layer in found if "environment" in layer.values), "production")
+    return [*found, *(Layer(str(file.relative_to(CONFIG.parent)), _yaml(file)) for file in reversed(_files(name)))]
+
+
+def external_services_of(value: Any) -> ExternalServices:
+    """Returns the flags of partners from a value as it is written: YAML, or JSON in a string.
+
+    Raises:
+        ValueError: the value is invalid.
+    """
+    return ExternalServices.model_validate(_parsed_json(value))
+
+
+def missing_of_partners(flags: ExternalServices, present: set[str]) -> list[str]:
+    """Returns a line for each setting that an enabled partner requires and that is not among the present ones."""
+    lines = []
+    for name, (own, mock) in REQUIRED.items():
+        flag: ServiceFlags = getattr(flags, name)
+        needed = (mock,) if flag.mock else (*own, mock) if flag.fallback else own
+        lines += [
+            f"{setting.upper()}: set it, or disable {name} in EXTERNAL_SERVICES"
+            for setting in needed
+            if flag.enabled and setting not in present
+        ]
+    return lines
+
+
+def missing_of_kafka(protocol: str, present: set[str]) -> list[str]:
+    """Returns a line for each setting that Kafka requires with this protocol and that is not among the present ones."""
+    needed = ["kafka_bootstrap_servers", "kafka_topic"]
+    if protocol.startswith("SASL"):
+        needed += ["kafka_username", "kafka_password"]
+    return [f"{setting.upper()}: set it" for setting in needed if setting not in present]
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """Returns the question whether the most similar of the known names is meant; empty where none is similar."""
+    close = get_close_matches(name, known, 1, SIMILARITY)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def plain(secret: SecretStr | None) -> str | None:
@@ -243,6 +347,32 @@ def _known(environment: Mapping[str, str]) -> dict[str, Any]:
     return {names[name]: value for name, value in environment.items() if name in names and value}
 
 
+def _files(name: str) -> list[Path]:
+    """Returns the files of ``config`` for an environment, the one that takes precedence last."""
+    return [CONFIG / "production.yaml", CONFIG / "environments" / f"{name}.yaml"]
+
+
+def _yaml(path: Path) -> Mapping[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except yaml.YAMLError as error:
+        raise SettingsError(_yaml_fault(error)) from None
+    if not isinstance(values, dict | None):
+        raise SettingsError(f"{path.relative_to(CONFIG.parent)}: must be settings, one a line, such as port: 8000")
+    return values or {}
+
+
+def _yaml_fault(error: yaml.YAMLError) -> str:
+    return f"a file of config is not valid YAML: {' '.join(str(error).split())}"
+
+
 def _message(error: Any) -> str:
-    """Returns the message of a validation error without the value, which may be secret."""
-    return "set it" if error["type"] == "missing" else str(error["msg"])
+    """Returns a line for a fault, without the value, which may be secret."""
+    path = [str(part) for part in error["loc"]]
+    name = ".".join([path[0].upper(), *path[1:]])
+    if error["type"] == "missing":
+        return f"{name}: set it"
+    if error["type"] == "extra_forbidden":
+        known = ExternalServices.model_fields if len(path) == 2 else ServiceFlags.model_fields
+        return f"{name}: is not known{hint(path[-1], known)}"
+    return f"{name}: {error['msg'].removeprefix('Value error, ')}"

@@ -91,5 +91,7 @@ async def _warm_entries(
     """Returns the initial entries of the route cache: routes between the hub and each station of the network."""
     served = await airports.served(postgres, airline_id)
     hub = await airports.hub(postgres, airline_id)
+    if hub is None:
+        return {}
     stations = [airport.iata for airport in served if airport.iata != hub]
     return await routes.warm_entries(neo4j, airline_id, hub, stations, now())

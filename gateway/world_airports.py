@@ -30,6 +30,15 @@ async def update_airports(postgres: PostgresManager) -> str:
     )
 
 
+async def outdated_airports(postgres: PostgresManager) -> int:
+    """Returns how many airports ``update_airports`` would add or update.
+
+    Raises:
+        OutsideError: PostgreSQL is unavailable.
+    """
+    return await network.count_outdated_airports(postgres, world_airports())
+
+
 def world_airports() -> list[NewAirport]:
     """Returns all airports with an IATA code, in order of code. The city is empty where the package names none."""
     countries = dict(_countries())

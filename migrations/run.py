@@ -1,6 +1,7 @@
 """Migration of PostgreSQL and Neo4j to the schema of this version."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,10 @@ LOCK_KEY = 7_533_230
 LOCK_SECONDS = 300.0
 FILE_SECONDS = 600.0
 
+SHOW_INDEXES = "SHOW INDEXES YIELD name"
+# The names that the files give to constraints and indexes.
+NAMED = re.compile(r"^CREATE (?:CONSTRAINT|INDEX) (\w+) IF NOT EXISTS", re.MULTILINE)
+
 LOCK_MIGRATIONS = "SELECT pg_advisory_lock($1)"
 
 CREATE_SCHEMA_MIGRATIONS = """
@@ -27,6 +32,8 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     applied_at timestamptz NOT NULL DEFAULT now()
 )
 """
+
+HAS_HISTORY = "SELECT to_regclass('schema_migrations') IS NOT NULL"
 
 APPLIED_MIGRATIONS = "SELECT name, sha256 FROM schema_migrations ORDER BY name"
 
@@ -80,9 +87,41 @@ async def migrate(records: PostgresManager, report: Progress, folder: Path = VER
     return [migration.name for migration in pending]
 
 
+async def pending_migrations(records: PostgresManager, folder: Path = VERSIONED) -> list[str]:
+    """Return the names of the files that ``migrate`` would apply, without a change.
+
+    Raises:
+        MigrationError: as in ``migrate``.
+        Unavailable: PostgreSQL does not respond.
+    """
+    async with records.direct() as session:
+        history = await session.fetchval(HAS_HISTORY, name="HAS_HISTORY")
+        rows = await session.fetch(APPLIED_MIGRATIONS, name="APPLIED_MIGRATIONS") if history else []
+    return [one.name for one in unapplied(read_migrations(folder), {row["name"]: row["sha256"] for row in rows})]
+
+
+async def missing_graph_schema(graph: Neo4jManager, folder: Path = GRAPH) -> list[str]:
+    """Return the names of the constraints and indexes that ``load_graph_schema`` would create.
+
+    Raises:
+        Unavailable: Neo4j does not respond.
+    """
+    wanted = graph_schema_names(folder)
+    # A constraint has an index of its name.
+    rows = await graph.execute_read(SHOW_INDEXES, name="SHOW_INDEXES")
+    existing = {row["name"] for row in rows}
+    return [name for name in wanted if name not in existing]
+
+
 async def load_graph_schema(graph: Neo4jManager, folder: Path = GRAPH) -> int:
     """Create the graph's constraints and indexes and return the number of statements; safe to repeat."""
     return await graph.load_schema(folder)
+
+
+def graph_schema_names(folder: Path = GRAPH) -> list[str]:
+    """Return the names that the files of a folder give to constraints and indexes."""
+    texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.cypher"))]
+    return [name for text in texts for name in NAMED.findall(text)]
 
 
 def read_migrations(folder: Path) -> list[Migration]:

@@ -15,7 +15,7 @@ from benchmarks.bank.installation import BankInstallation, bank_installation, fi
 from benchmarks.bank.sending import LONGEST_SECONDS, IntakeCounts, requests_of, send_until_accepted
 from benchmarks.client import Client
 from gateway.console import console
-from gateway.demo.supervisor import Program
+from gateway.supervisor import Program
 from integrations.embedded.server import EmbeddedServer
 from integrations.progress import Progress
 from seeds.seeded_random import random_for

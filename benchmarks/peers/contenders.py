@@ -15,7 +15,7 @@ from benchmarks.installation import BASELINE_SERVER, SERVE
 from benchmarks.operations import MeasuredOperation
 from benchmarks.peers import postgraphile
 from benchmarks.peers.packages import NODE_FOLDER, node
-from gateway.demo.supervisor import Program
+from gateway.supervisor import Program
 from integrations.embedded.server import free_port
 
 GATEWAY, POSTGRAPHILE, APOLLO, MERCURIUS, PLAIN, BASELINE = CONTENDERS = (

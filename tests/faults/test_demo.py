@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gateway.demo.supervisor import EMBEDDED, Program, Supervisor, available_megabytes, delay_before_restart, run_demo
+from gateway.demo.supervisor import EMBEDDED, available_megabytes, run_demo
+from gateway.supervisor import Program, Supervisor, delay_before_restart
 from integrations.embedded.process import StartError
 from integrations.embedded.server import free_port, lock_file
 

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from gateway.config import Settings
-from gateway.demo.supervisor import Program
+from gateway.supervisor import Program
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.redis import EmbeddedRedis

@@ -18,8 +18,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gateway.config import Settings
-from gateway.demo.supervisor import Program
 from gateway.http.jwt import issue_token
+from gateway.supervisor import Program
 from integrations.embedded.redis import EmbeddedRedis
 from integrations.stores.postgres import changes
 from resolvers.actor import Role

@@ -124,6 +124,7 @@ async def issuers(records: Reader, accounting_codes: Sequence[str]) -> dict[str,
     return {row["accounting_code"]: row["designator"] for row in rows}
 
 
-async def hub(records: Reader, airline_id: int) -> str:
-    """IATA code of the airline's hub."""
-    return str(await records.fetchval(HUB, airline_id, name="HUB"))
+async def hub(records: Reader, airline_id: int) -> str | None:
+    """IATA code of the airline's hub; None for an unknown airline."""
+    code: str | None = await records.fetchval(HUB, airline_id, name="HUB")
+    return code

@@ -29,6 +29,21 @@ WHERE airports IS DISTINCT FROM excluded
 RETURNING xmax = 0 AS added
 """
 
+# What UPSERT_WORLD_AIRPORTS would add or update.
+COUNT_OUTDATED_AIRPORTS = """
+SELECT count(*)
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::double precision[],
+            $8::double precision[], $9::text[])
+     AS new(iata, icao, name, city, country, country_code, latitude, longitude, time_zone)
+LEFT JOIN airports ON airports.iata = new.iata
+WHERE new.iata NOT IN (SELECT origin FROM routes UNION SELECT destination FROM routes)
+  AND (airports.iata IS NULL
+       OR (airports.icao, airports.name, airports.city, airports.country, airports.country_code, airports.latitude,
+           airports.longitude, airports.time_zone)
+          IS DISTINCT FROM (new.icao, new.name, new.city, new.country, new.country_code, new.latitude, new.longitude,
+                            new.time_zone))
+"""
+
 UPSERT_ROUTES = """
 INSERT INTO routes (airline_id, carrier, origin, destination, distance_km, block_minutes, daily_frequency, aircraft,
                     source)
@@ -77,6 +92,12 @@ async def write_world_airports(records: Reader, airports: Sequence[NewAirport]) 
     rows = await records.fetch(UPSERT_WORLD_AIRPORTS, *zip(*airports, strict=True), name="UPSERT_WORLD_AIRPORTS")
     added = sum(row["added"] for row in rows)
     return added, len(rows) - added
+
+
+async def count_outdated_airports(records: Reader, airports: Sequence[NewAirport]) -> int:
+    """Return how many airports ``write_world_airports`` would add or update."""
+    values = tuple(zip(*airports, strict=True))
+    return int(await records.fetchval(COUNT_OUTDATED_AIRPORTS, *values, name="COUNT_OUTDATED_AIRPORTS"))
 
 
 async def write_routes(records: Reader, airline_id: int, routes: Sequence[NewRoute]) -> None:

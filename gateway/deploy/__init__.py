@@ -1,0 +1,1 @@
+"""Deployment in seven steps: ``python -m gateway deploy``, which ``scripts/deploy_production.sh`` runs."""
