@@ -71,7 +71,7 @@ def initialisation_steps(settings: Settings, stores: Stores, progress: Progress)
 
 async def _migrate(stores: Stores, progress: Progress) -> str:
     applied = await migrations.run.migrate(stores.postgres, progress)
-    return f"applied {', '.join(applied)}" if applied else "up to date"
+    return f"{len(applied)} migrations applied"
 
 
 async def _find_migrations(stores: Stores) -> Finding:

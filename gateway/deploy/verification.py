@@ -143,7 +143,7 @@ async def verify(settings: Settings, url: str, patience: float = PATIENCE_SECOND
             if time.monotonic() > deadline:
                 raise CommandError(f"At {url}:\n  " + "\n  ".join(found))
             await asyncio.sleep(PAUSE_SECONDS)
-    return f"{verification.count} questions to {url} were answered rightly"
+    return f"{verification.count} questions to {url} have the right answers"
 
 
 def _require(holds: object, otherwise: str) -> None:
