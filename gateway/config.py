@@ -21,10 +21,6 @@ from integrations.stores.postgres.address import Address
 
 CONFIG = Path(__file__).parents[1] / "config"
 
-# Share of equal letters from which a name is taken for a misspelled one: NEO4J_URL has 0.89 of NEO4J_URI, TWILIO_TOKEN
-# 0.83 of TWILIO_AUTH_TOKEN; HOSTNAME, which is usual in containers, has 0.67 of HOST.
-SIMILARITY = 0.8
-
 Secret = Annotated[SecretStr, Field(min_length=32)]
 
 
@@ -333,7 +329,7 @@ def missing_of_kafka(protocol: str, present: set[str]) -> list[str]:
 
 def hint(name: str, known: Iterable[str]) -> str:
     """Returns the question whether the most similar of the known names is meant; empty where none is similar."""
-    close = get_close_matches(name, known, 1, SIMILARITY)
+    close = get_close_matches(name, known, 1)
     return f"; did you mean {close[0]}?" if close else ""
 
 

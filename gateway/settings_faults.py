@@ -6,7 +6,6 @@ from difflib import get_close_matches
 from typing import Any
 
 from gateway.config import (
-    SIMILARITY,
     Layer,
     Settings,
     SettingsError,
@@ -19,6 +18,9 @@ from gateway.config import (
 from gateway.env_file import read_env_file
 from gateway.errors import CommandError
 
+# Share of equal letters from which a variable, which may belong to any program, is taken for a misspelled setting:
+# NEO4J_URL has 0.89 of NEO4J_URI, TWILIO_TOKEN 0.83 of TWILIO_AUTH_TOKEN; HOSTNAME, usual in containers, 0.67 of HOST.
+SIMILARITY = 0.8
 LOOPBACK = ("http://127.0.0.1", "http://localhost", "http://[::1]")
 
 

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
+from redis.asyncio import Redis
 
 from gateway.deploy.processes import running, stop
 from integrations.embedded.server import free_port
@@ -106,7 +106,12 @@ async def test_all_seven_steps_pass_twice(machine: Machine) -> None:
 
     second = await machine.deploy()
     assert second.code == 0, second.output
-    assert [step for step in STEPS if "done before" in second.line(step)] == ["migrate", "initialise", "seed", "rollout"]
+    assert [step for step in STEPS if "done before" in second.line(step)] == [
+        "migrate",
+        "initialise",
+        "seed",
+        "rollout",
+    ]
     assert running(machine.folder) == state
     assert not any(value in first.output + second.output for value in secrets_of(machine))
 
@@ -140,9 +145,7 @@ async def test_changed_settings_restart_the_processes(machine: Machine) -> None:
     assert after["pid"] != before["pid"]
 
 
-async def test_lost_constraints_and_a_flushed_cache_are_found_and_mended(machine: Machine) -> None:
-    from redis.asyncio import Redis
-
+async def test_a_flushed_cache_is_found_and_warmed(machine: Machine) -> None:
     async with Redis.from_url(machine.environment["REDIS_URL"], protocol=2) as client:
         await client.flushall()
     run = await machine.deploy("--dry-run", BRAND="Copa Airlines")
@@ -153,7 +156,9 @@ async def test_lost_constraints_and_a_flushed_cache_are_found_and_mended(machine
 
 
 async def test_the_verification_finds_a_service_that_is_not_the_deployed_one(machine: Machine) -> None:
-    run = await machine.run("verify", "--url", "http://127.0.0.1:9", JWT_SECRET="another-secret-of-32-characters-or-more")
+    run = await machine.run(
+        "verify", "--url", "http://127.0.0.1:9", JWT_SECRET="another-secret-of-32-characters-or-more"
+    )
     assert run.code == 1
     assert "liveness: " in run.output
 
