@@ -25,7 +25,7 @@ ROLLOUT_SECONDS = 600
 VERIFY_SECONDS = 120.0
 SERVICE = "http://gateway:8000"
 DIFFERS = 1  # exit code of kubectl diff
-UNKNOWN = "example.com/"
+PLACEHOLDER = "example.com"
 
 Manifest = Mapping[str, Any]
 
@@ -36,9 +36,13 @@ class Kubectl:
     Args:
         context: name in the kubeconfig; None for the current one.
         namespace: of all objects.
+
+    Attributes:
+        namespace: of all objects.
     """
 
     def __init__(self, context: str | None, namespace: str) -> None:
+        self.namespace = namespace
         self._options = ["--namespace", namespace, *(["--context", context] if context else [])]
 
     async def run(
@@ -91,16 +95,19 @@ class Cluster:
         """Returns a line for each fault: cluster, manifests, secrets by name."""
         try:
             manifests = await self._manifests()
-            await self._kubectl.run("get", "deployments", "--output", "name")
+            await self._kubectl.run("get", "namespace", self._kubectl.namespace)
         except CommandError as error:
             return [str(error)]
         found = [
             f"{one['kind']} {one['metadata']['name']}: set the image in {self._overlay}/kustomization.yaml"
             for one in manifests
             for image in _images(one)
-            if UNKNOWN in image
+            if PLACEHOLDER in image
         ]
-        return [*found, *await self._missing_settings(manifests)]
+        found += [
+            f"{name}: set it in {self._overlay}" for name, value in _settings(manifests).items() if PLACEHOLDER in value
+        ]
+        return [*found, *await self._missing_settings(_settings(manifests))]
 
     async def find_job(self) -> Finding:
         """Returns whether the initialisation job of this image and these settings is complete."""
@@ -173,10 +180,8 @@ class Cluster:
         _, output = await self._kubectl.run("kustomize", str(self._overlay))
         return [one for one in yaml.safe_load_all(output) if one]
 
-    async def _missing_settings(self, manifests: Sequence[Manifest]) -> list[str]:
+    async def _missing_settings(self, configured: Mapping[str, str]) -> list[str]:
         """Returns a line for each required setting that neither the ConfigMap nor the Secret has."""
-        maps = [one["data"] for one in manifests if one["kind"] == "ConfigMap"]
-        configured = {name: value for data in maps for name, value in data.items()}
         try:
             _, output = await self._kubectl.run("get", "secret", SECRET, "--output", KEYS)
         except CommandError as error:
@@ -209,6 +214,12 @@ def kubernetes_steps(cluster: Cluster) -> list[Step]:
         Step("rollout", "apply the manifests", cluster.roll_out, cluster.find_rollout),
         Step("verify", "ask the service a few questions", cluster.verify),
     ]
+
+
+def _settings(manifests: Sequence[Manifest]) -> dict[str, str]:
+    """Returns the settings of the ConfigMaps."""
+    maps = [one["data"] for one in manifests if one["kind"] == "ConfigMap"]
+    return {name: value for data in maps for name, value in data.items()}
 
 
 def _job(manifests: Sequence[Manifest]) -> Manifest:
