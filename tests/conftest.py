@@ -27,7 +27,19 @@ END_CONNECTIONS = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1 AND usename = current_user
 """
 # The order of the folders: long runs first; each folder in one piece, since one application serves all of tests/api.
-FOLDERS = ("ingestion", "faults", "partners", "stores", "api", "browser", "execution", "benchmarks", "guards", "unit")
+FOLDERS = (
+    "ingestion",
+    "faults",
+    "deploy",
+    "partners",
+    "stores",
+    "api",
+    "browser",
+    "execution",
+    "benchmarks",
+    "guards",
+    "unit",
+)
 SLOTS = Path(__file__).parents[1] / ".demo" / "tests"
 
 

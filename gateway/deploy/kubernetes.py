@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ JOB = "Job"
 WORKLOADS = {"Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "ScaledObject", "TriggerAuthentication"}
 KEYS = "go-template={{range $name, $value := .data}}{{$name}} {{end}}"
 CALL_SECONDS = 60.0
-JOB_SECONDS = 900
+# Longer than activeDeadlineSeconds of the job.
+JOB_SECONDS = 960
+POLL_SECONDS = 2.0
 ROLLOUT_SECONDS = 600
 VERIFY_SECONDS = 120.0
 SERVICE = "http://gateway:8000"
@@ -131,15 +134,10 @@ class Cluster:
         await self._apply([one for one in manifests if one["kind"] not in WORKLOADS | {JOB}])
         await self._kubectl.run("delete", "job", name, "--ignore-not-found", "--wait")
         await self._apply([job])
-        complete = asyncio.create_task(self._wait(name, "complete"))
-        failed = asyncio.create_task(self._wait(name, "failed"))
-        done, pending = await asyncio.wait({complete, failed}, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        ended = await self._wait_for(name)
         _, logs = await self._kubectl.run("logs", f"job/{name}", "--tail", "5")
-        if complete not in done or complete.exception() is not None:
-            raise CommandError(f"job {name} did not complete:\n{logs.strip()}")
+        if ended != "Complete":
+            raise CommandError(f"job {name}: {ended}\n{logs.strip()}")
         return f"job {name} is complete: {logs.strip().splitlines()[-1] if logs.strip() else 'no output'}"
 
     async def find_rollout(self) -> Finding:
@@ -168,10 +166,19 @@ class Cluster:
         _, output = await self._kubectl.run("exec", "deployment/gateway", "--", *command, seconds=VERIFY_SECONDS)
         return output.strip().splitlines()[-1]
 
-    async def _wait(self, name: str, condition: str) -> None:
-        await self._kubectl.run(
-            "wait", f"job/{name}", f"--for=condition={condition}", f"--timeout={JOB_SECONDS}s", seconds=JOB_SECONDS + 30
-        )
+    async def _wait_for(self, name: str) -> str:
+        """Waits until a job ends; returns ``Complete``, or why it is not."""
+        deadline = time.monotonic() + JOB_SECONDS
+        while time.monotonic() < deadline:
+            _, output = await self._kubectl.run("get", "job", name, "--output", "json")
+            conditions = json.loads(output).get("status", {}).get("conditions", ())
+            for one in conditions:
+                if one["type"] in ("Complete", "Failed") and one["status"] == "True":
+                    return (
+                        "Complete" if one["type"] == "Complete" else f"failed, {one.get('reason', 'without a reason')}"
+                    )
+            await asyncio.sleep(POLL_SECONDS)
+        return f"it did not end within {JOB_SECONDS} s"
 
     async def _apply(self, manifests: Sequence[Manifest]) -> None:
         await self._kubectl.run("apply", "--filename", "-", text=_text(manifests))
