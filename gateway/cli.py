@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.console import console
+from gateway.deploy import DEPLOYMENT_STEPS
 from gateway.errors import CommandError
 from resolvers.actor import Role
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 SDL = ROOT / "schema" / "schema.graphql"
-DEPLOYMENT_STEPS = ("validate", "migrate", "initialise", "seed", "health", "rollout", "verify")
 
 
 @dataclass(frozen=True, slots=True)

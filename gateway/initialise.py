@@ -7,7 +7,7 @@ import migrations.run
 import seeds
 from gateway.config import Settings
 from gateway.console import REPORT_SECONDS, step
-from gateway.deploy.steps import Finding, Step, StepRunner
+from gateway.deploy.steps import DeploymentStep, Finding, StepRunner
 from gateway.errors import CommandError
 from gateway.lifespan import installation, now, open_stores
 from gateway.partners import open_partners
@@ -43,29 +43,29 @@ async def initialise(settings: Settings, progress: Progress) -> None:
         await StepRunner(progress, STEPS).run(*steps)
 
 
-def initialisation_steps(settings: Settings, stores: Stores, progress: Progress) -> list[Step]:
+def initialisation_steps(settings: Settings, stores: Stores, progress: Progress) -> list[DeploymentStep]:
     """Returns the steps from the migration to the check of all stores."""
 
     return [
-        Step(
+        DeploymentStep(
             "migrate",
             "apply the missing migrations",
             partial(_migrate, stores, progress),
             partial(_find_migrations, stores),
         ),
-        Step(
+        DeploymentStep(
             "initialise",
             "load the graph's schema and the world's airports, and warm the caches",
             partial(_prepare, settings, stores, progress),
             partial(_find_prepared, settings, stores),
         ),
-        Step(
+        DeploymentStep(
             "seed",
             "write the airline's reference data, and project it into the graph",
             partial(seed, settings, stores, progress),
             partial(_find_seeded, settings, stores),
         ),
-        Step("health", "check all stores and partners", partial(_check_health, settings, stores)),
+        DeploymentStep("health", "check all stores and partners", partial(_check_health, settings, stores)),
     ]
 
 

@@ -28,17 +28,8 @@ SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1 
 """
 # The order of the folders: long runs first; each folder in one piece, since one application serves all of tests/api.
 FOLDERS = (
-    "ingestion",
-    "faults",
-    "deploy",
-    "partners",
-    "stores",
-    "api",
-    "browser",
-    "execution",
-    "benchmarks",
-    "guards",
-    "unit",
+    *("ingestion", "faults", "deploy", "partners", "stores"),
+    *("api", "browser", "execution", "benchmarks", "guards", "unit"),
 )
 SLOTS = Path(__file__).parents[1] / ".demo" / "tests"
 

@@ -27,6 +27,7 @@ ALL_JOINED = (columns_of(JoinedPassenger), columns_of(JoinedFlight))
 # Constants of several words that are not statements.
 OTHERS = {
     "RATE_LIMIT": "Lua for Redis",
+    "SHOW_INDEXES": "a command of Neo4j, which it does not explain",
     "GENERIC_PLANS": "a setting of the connection",
     "CUSTOM_PLANS": "a setting of the connection",
 }

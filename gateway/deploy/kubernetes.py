@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from gateway.config import Settings, external_services_of, missing_of_partners
-from gateway.deploy.steps import Finding, Step
+from gateway.deploy.steps import DeploymentStep, Finding
 from gateway.errors import CommandError
 
 OVERLAY = Path(__file__).parents[2] / "deploy" / "kubernetes" / "production"
@@ -200,7 +200,7 @@ class Cluster:
         return [f"Secret {SECRET}: {line}" for line in [*missing, *missing_of_partners(flags, present)]]
 
 
-def kubernetes_steps(cluster: Cluster) -> list[Step]:
+def kubernetes_steps(cluster: Cluster) -> list[DeploymentStep]:
     """Returns the seven steps. The stores are reached from the cluster alone, so one job there does steps 2 to 5."""
 
     async def validate() -> str:
@@ -212,14 +212,14 @@ def kubernetes_steps(cluster: Cluster) -> list[Step]:
         return Finding(True, "by the job of step 2")
 
     return [
-        Step("validate", "check the cluster and the manifests", validate),
-        Step("migrate", "run the initialisation job", cluster.run_job, cluster.find_job),
+        DeploymentStep("validate", "check the cluster and the manifests", validate),
+        DeploymentStep("migrate", "run the initialisation job", cluster.run_job, cluster.find_job),
         *(
-            Step(name, "be done by the job of step 2", cluster.run_job, find_part_of_job)
+            DeploymentStep(name, "be done by the job of step 2", cluster.run_job, find_part_of_job)
             for name in ("initialise", "seed", "health")
         ),
-        Step("rollout", "apply the manifests", cluster.roll_out, cluster.find_rollout),
-        Step("verify", "ask the service a few questions", cluster.verify),
+        DeploymentStep("rollout", "apply the manifests", cluster.roll_out, cluster.find_rollout),
+        DeploymentStep("verify", "ask the service a few questions", cluster.verify),
     ]
 
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.cli import DEPLOYMENT_STEPS
 from gateway.config import Settings
+from gateway.deploy import DEPLOYMENT_STEPS
 from gateway.deploy.environment import environment_faults
 from gateway.deploy.kubernetes import OVERLAY, Cluster, Kubectl, kubernetes_steps
 from gateway.deploy.processes import EVERY, FOLDER, LocalProcesses, local_url, port_faults
-from gateway.deploy.steps import Step, StepRunner
+from gateway.deploy.steps import DeploymentStep, StepRunner
 from gateway.deploy.verification import verify
 from gateway.errors import CommandError
 from gateway.initialise import initialisation_steps
@@ -74,12 +74,12 @@ async def deploy(environment: Mapping[str, str], progress: Progress, options: Op
     async with open_stores(settings) as stores:
         await runner.run(*initialisation_steps(settings, stores, progress))
     await runner.run(
-        Step("rollout", f"start {EVERY}", processes.roll_out, processes.inspect),
-        Step("verify", "ask the service a few questions", verify_service),
+        DeploymentStep("rollout", f"start {EVERY}", processes.roll_out, processes.inspect),
+        DeploymentStep("verify", "ask the service a few questions", verify_service),
     )
 
 
-def _validate(environment: Mapping[str, str], progress: Progress, folder: Path | None = None) -> Step:
+def _validate(environment: Mapping[str, str], progress: Progress, folder: Path | None = None) -> DeploymentStep:
     """Returns step 1.
 
     Args:
@@ -97,4 +97,4 @@ def _validate(environment: Mapping[str, str], progress: Progress, folder: Path |
         settings = Settings.read(environment)
         return f"settings are complete for {settings.environment}, and all stores respond"
 
-    return Step("validate", "check settings and stores", validate)
+    return DeploymentStep("validate", "check settings and stores", validate)

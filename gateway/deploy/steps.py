@@ -25,7 +25,7 @@ class Finding(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DeploymentStep:
     """One step.
 
     Args:
@@ -61,7 +61,7 @@ class StepRunner:
         self._dry_run = dry_run
         self._would_change = False
 
-    async def run(self, *steps: Step) -> None:
+    async def run(self, *steps: DeploymentStep) -> None:
         """Runs steps.
 
         Raises:
@@ -79,7 +79,7 @@ class StepRunner:
                 except (CommandError, StartError, OutsideError, MigrationError, AlreadyInUse) as error:
                     raise CommandError(f"Step {label} failed. {error}") from error
 
-    async def _run(self, step: Step, label: str) -> None:
+    async def _run(self, step: DeploymentStep, label: str) -> None:
         finding = await step.inspect() if step.inspect else None
         if finding is not None and finding.done:
             self._progress(f"{label}: done before: {finding.text}")

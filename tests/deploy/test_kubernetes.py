@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gateway.deploy import DEPLOYMENT_STEPS
 from gateway.deploy.kubernetes import Cluster, Kubectl, kubernetes_steps
-from gateway.deploy.run import DEPLOYMENT_STEPS
 from gateway.deploy.steps import StepRunner
 from gateway.errors import CommandError
 

@@ -13,6 +13,7 @@ from tests.statements import CYPHER, SQL, SQL_COMMAND, Statement, modules, state
 ROOT = Path(__file__).parents[2]
 # Statements over tenants' tables that name no airline, with the reason.
 OF_ALL_AIRLINES = {
+    "COUNT_OUTDATED_AIRPORTS": "airports belong to all airlines, and any airline's routes protect theirs",
     "DISABLED_ACCOUNTS": "a process accepts the tokens of all airlines",
     "WAITING_MESSAGES": "a worker projects the changes of all airlines, each under its own airline",
     "MARK_DONE": "by ids of messages that the worker has read",

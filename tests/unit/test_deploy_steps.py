@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.deploy.steps import Finding, Step, StepRunner
+from gateway.deploy.steps import DeploymentStep, Finding, StepRunner
 from gateway.errors import CommandError
 from integrations.errors import Unavailable
 
@@ -18,14 +18,14 @@ class Deployment:
         self.lines: list[str] = []
         self._error = error
 
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[DeploymentStep]:
         return [
-            Step("read", "read", self._run("read")),
-            Step("done", "do it", self._run("done"), self._inspect("done", Finding(True, "as it should be"))),
-            Step(
+            DeploymentStep("read", "read", self._run("read")),
+            DeploymentStep("done", "do it", self._run("done"), self._inspect("done", Finding(True, "as it should be"))),
+            DeploymentStep(
                 "change", "change it", self._run("change"), self._inspect("change", Finding(False, "change two things"))
             ),
-            Step("last", "finish", self._run("last"), self._inspect("last", Finding(False, "finish"))),
+            DeploymentStep("last", "finish", self._run("last"), self._inspect("last", Finding(False, "finish"))),
         ]
 
     async def run(self, **options: object) -> list[str]:
