@@ -12,7 +12,10 @@ import psutil
 import pytest
 from redis.asyncio import Redis
 
-from gateway.deploy.processes import running, stop
+from gateway.config import Settings
+from gateway.deploy.processes import local_url, running, stop
+from gateway.deploy.verification import verify
+from gateway.errors import CommandError
 from integrations.embedded.server import free_port
 from tests.conftest import Neo4jCredentials
 from tests.gateway import NO_PARTNERS
@@ -155,12 +158,16 @@ async def test_a_flushed_cache_is_found_and_warmed(machine: Machine) -> None:
     assert run.line("initialise").startswith("done before")
 
 
-async def test_the_verification_finds_a_service_that_is_not_the_deployed_one(machine: Machine) -> None:
-    run = await machine.run(
-        "verify", "--url", "http://127.0.0.1:9", JWT_SECRET="another-secret-of-32-characters-or-more"
-    )
-    assert run.code == 1
-    assert "liveness: " in run.output
+async def test_the_verification_finds_a_wrong_secret_and_an_absent_service(machine: Machine) -> None:
+    settings = Settings.read({**machine.environment, "JWT_SECRET": "x" * 32})
+    with pytest.raises(CommandError) as error:
+        await verify(settings, local_url(settings), patience=0)
+    faults = [line.strip().partition(":")[0] for line in str(error.value).splitlines()[1:]]
+    assert faults == ["the network", "records", "search", "stores and workers"]
+
+    with pytest.raises(CommandError) as error:
+        await verify(settings, "http://127.0.0.1:9", patience=0)
+    assert len(str(error.value).splitlines()) == 8
 
 
 async def test_all_faults_stand_in_one_list(machine: Machine) -> None:
