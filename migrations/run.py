@@ -19,6 +19,8 @@ LOCK_KEY = 7_533_230
 LOCK_SECONDS = 300.0
 FILE_SECONDS = 600.0
 
+# A graph database that has just started needs seconds for its first statement.
+SHOW_SECONDS = 30.0
 SHOW_INDEXES = "SHOW INDEXES YIELD name"
 # The names that the files give to constraints and indexes.
 NAMED = re.compile(r"^CREATE (?:CONSTRAINT|INDEX) (\w+) IF NOT EXISTS", re.MULTILINE)
@@ -108,7 +110,7 @@ async def missing_graph_schema(graph: Neo4jManager, folder: Path = GRAPH) -> lis
     """
     wanted = graph_schema_names(folder)
     # A constraint has an index of its name.
-    rows = await graph.execute_read(SHOW_INDEXES, name="SHOW_INDEXES")
+    rows = await graph.execute_read(SHOW_INDEXES, name="SHOW_INDEXES", timeout=SHOW_SECONDS)
     existing = {row["name"] for row in rows}
     return [name for name in wanted if name not in existing]
 

@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/bootstrap.sh
 exec </dev/null
 
-STORELESS=(tests/unit tests/guards tests/execution tests/benchmarks tests/ingestion -m "not stores")
+STORELESS=(tests/unit tests/guards tests/deploy tests/execution tests/benchmarks tests/ingestion -m "not stores")
 # What an executor can change: the API, and what the schema's runtime does around an execution.
 EXECUTED=(tests/api tests/unit/test_{batching,node,pagination,permissions,errors,documents}.py)
 WORKERS=${WORKERS:-$((2 * $(getconf _NPROCESSORS_ONLN)))}

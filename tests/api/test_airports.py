@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 import pytest
 from pypdf import PdfReader
 
-from gateway.world_airports import update_airports, world_airports
+from gateway.world_airports import outdated_airports, update_airports, world_airports
 from resolvers.actor import Role
 from tests.api.test_ingestion import LETTERS, REPLAY, Sender
 from tests.gateway import Api
@@ -165,14 +165,19 @@ async def test_the_airports_of_the_world_leave_the_network_alone(api: Api, sende
     served = await _airports(airline, "PTY")
     known = {row["iata"] for row in await postgres.fetch("SELECT iata FROM airports", name="LOOK")}
     try:
+        outdated = [await outdated_airports(postgres)]
         first, again = await update_airports(postgres), await update_airports(postgres)
+        outdated.append(await outdated_airports(postgres))
         await postgres.execute("UPDATE airports SET name = 'Elsewhere' WHERE iata = 'EWR'", name="CHANGE")
+        outdated.append(await outdated_airports(postgres))
         after_change = await update_airports(postgres)
         newark = await _airports(airline, "EWR")
         shown = await api.ask("{airports(first: 100) {nodes {iata}}}", Role.AGENT, airline.airline_id)
 
         total = len(world_airports())
         assert total > 7_000
+        assert outdated[0] > 7_000
+        assert outdated[1:] == [0, 1]
         assert f"{total:,} in airportsdata" in first
         assert ", 0 added, 0 updated" in again
         assert ", 0 added, 1 updated" in after_change

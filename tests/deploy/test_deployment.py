@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import psutil
 import pytest
 from redis.asyncio import Redis
@@ -18,6 +19,7 @@ from gateway.deploy.verification import verify
 from gateway.errors import CommandError
 from integrations.embedded.server import free_port
 from tests.conftest import Neo4jCredentials
+from tests.deploy.test_manifests import of_kind
 from tests.gateway import NO_PARTNERS
 
 pytestmark = pytest.mark.long
@@ -213,11 +215,35 @@ async def test_an_unknown_airline_is_named(machine: Machine) -> None:
     assert "Step 4/7 seed failed. COPA_AIRLINE_ID: the database has no airline 77." in run.output
 
 
-async def test_init_runs_the_first_five_steps(machine: Machine) -> None:
-    run = await machine.run("init", "--environment", "production")
+@pytest.mark.parametrize("environment", ["production", "demo"])
+async def test_init_runs_the_first_five_steps(machine: Machine, environment: str) -> None:
+    run = await machine.run("init", "--environment", environment)
     assert run.code == 0, run.output
-    assert "5/5 health: healthy" in run.output
+    assert f"1/5 validate: settings are complete for {environment}, and all stores respond" in run.output
     assert "2/5 migrate: done before: every migration is applied" in run.output
+    assert "5/5 health: healthy" in run.output
+
+
+async def test_config_names_faults_and_no_secret(machine: Machine) -> None:
+    complete = await machine.run("config")
+    assert complete.code == 0, complete.output
+    assert not any(value in complete.output for value in secrets_of(machine))
+    wrong = await machine.run("config", NEO4J_URI=None, NEO4J_URL="bolt://x")
+    assert wrong.code == 1
+    assert "warning: NEO4J_URL is not a setting; did you mean NEO4J_URI?" in wrong.output
+    assert "NEO4J_URI: set it (NEO4J_URL is set, which is not a setting)" in wrong.output
+
+
+async def test_the_queries_of_the_autoscaling_run(machine: Machine) -> None:
+    """KEDA reads one number; nothing waits in this installation."""
+    scaled = of_kind("production-keda", "ScaledObject").values()
+    triggers = [trigger["metadata"] for one in scaled for trigger in one["spec"]["triggers"]]
+    queries = [trigger["query"] for trigger in triggers if "query" in trigger]
+    connection = await asyncpg.connect(machine.environment["NEON_DATABASE_URL"])
+    try:
+        assert [await connection.fetchval(query) for query in queries] == [0, 0]
+    finally:
+        await connection.close()
 
 
 def secrets_of(machine: Machine) -> list[str]:

@@ -12,7 +12,7 @@ from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres.effects import is_opted_out
 from integrations.stores.postgres.manager import PostgresManager
 from migrations import MigrationError, load_graph_schema, migrate
-from migrations.run import VERSIONED
+from migrations.run import VERSIONED, graph_schema_names, missing_graph_schema, pending_migrations
 from tests.conftest import Neo4jCredentials
 
 
@@ -119,6 +119,17 @@ async def test_a_new_file_is_applied_to_a_database_with_history(postgres: Postgr
     assert await postgres.fetchval("SELECT count(*) FROM bag") == 2
 
 
+async def test_pending_files_are_found_without_a_change(postgres: PostgresManager, folder: Path) -> None:
+    assert await pending_migrations(postgres, folder) == ["001_table.sql", "002_row.sql"]
+    assert await postgres.fetchval("SELECT to_regclass('schema_migrations')") is None
+    await migrate(postgres, quiet, folder)
+    (folder / "003_more.sql").write_text("SELECT 1")
+    assert await pending_migrations(postgres, folder) == ["003_more.sql"]
+    (folder / "001_table.sql").write_text("SELECT 2")
+    with pytest.raises(MigrationError, match=r"001_table\.sql was changed"):
+        await pending_migrations(postgres, folder)
+
+
 async def test_two_processes_at_once_apply_each_file_once(postgres: PostgresManager, folder: Path) -> None:
     (folder / "001_table.sql").write_text("CREATE TABLE bag (id integer); SELECT pg_sleep(0.3)")
     first, second = await asyncio.gather(migrate(postgres, quiet, folder), migrate(postgres, quiet, folder))
@@ -166,7 +177,13 @@ async def test_the_graph_schema_loads_twice(neo4j_credentials: Neo4jCredentials)
     graph = Neo4jManager(*neo4j_credentials)
     await graph.connect()
     try:
+        assert await missing_graph_schema(graph) == graph_schema_names()
         assert await load_graph_schema(graph) == await load_graph_schema(graph)
+        assert await missing_graph_schema(graph) == []
+        await graph.execute_write("DROP CONSTRAINT bag_id")
+        await graph.execute_write("DROP INDEX event_place_at")
+        assert await missing_graph_schema(graph) == ["bag_id", "event_place_at"]
+        await load_graph_schema(graph)
         constraints = await graph.execute_read("SHOW CONSTRAINTS YIELD name RETURN collect(name) AS names")
         assert {"bag_id", "event_id", "flight_id"} <= set(constraints[0]["names"])
     finally:
