@@ -1,9 +1,10 @@
 """Step 1 of a deployment: all faults of settings and stores in one list, without a secret."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from gateway.config import Settings, layers
 from gateway.errors import CommandError
@@ -13,10 +14,13 @@ from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres.manager import PostgresManager
 from integrations.stores.redis.manager import RedisManager
 
+PASSWORD = re.compile(r"://[^/@:]*:([^/@]+)@")
 Manager = PostgresManager | Neo4jManager | RedisManager
 # The address setting of each store, its name, and the oldest version that the product is tested with.
 STORES = {
     "NEON_DATABASE_URL": ("PostgreSQL", (16, 0)),
+    "POSTGRES_DIRECT_URL": ("PostgreSQL", (16, 0)),
+    "POSTGRES_REPLICA_URL": ("PostgreSQL", (16, 0)),
     "NEO4J_URI": ("Neo4j", (5, 26)),
     "REDIS_URL": ("Redis", (6, 2)),
 }
@@ -39,7 +43,7 @@ async def environment_faults(environment: Mapping[str, str]) -> list[str]:
     secrets = [str(values[name]) for name in values if is_secret(Settings.model_fields[name.lower()])]
     checks = [_store_fault(name, manager, str(values[name])) for name, manager in _managers(values, wrong)]
     lines = [line for line in await asyncio.gather(*checks) if line]
-    return [*found, *(_without(secrets, line) for line in lines)]
+    return [*found, *(without_secrets(secrets, line) for line in lines)]
 
 
 def _managers(values: Mapping[str, Any], wrong: set[str]) -> Iterator[tuple[str, Manager]]:
@@ -48,8 +52,9 @@ def _managers(values: Mapping[str, Any], wrong: set[str]) -> Iterator[tuple[str,
     def usable(*names: str) -> bool:
         return all(values.get(name) and name not in wrong for name in names)
 
-    if usable("NEON_DATABASE_URL"):
-        yield "NEON_DATABASE_URL", PostgresManager(values["NEON_DATABASE_URL"], 0, 2)
+    for name in ("NEON_DATABASE_URL", "POSTGRES_DIRECT_URL", "POSTGRES_REPLICA_URL"):
+        if usable(name):
+            yield name, PostgresManager(values[name], 0, 2, is_replica=name == "POSTGRES_REPLICA_URL")
     if usable("NEO4J_URI", "NEO4J_PASSWORD"):
         user = values.get("NEO4J_USER") or Settings.model_fields["neo4j_user"].default
         yield "NEO4J_URI", Neo4jManager(values["NEO4J_URI"], user, values["NEO4J_PASSWORD"])
@@ -70,14 +75,14 @@ async def _store_fault(setting: str, manager: Manager, address: str) -> str | No
         return f"{setting}: {server} does not serve: {health.get('error', 'no response')}"
     version = str(health.get("version", ""))
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if numbers < oldest:
+    if numbers and numbers < oldest:
         return f"{setting}: {server} has version {version}; {oldest[0]}.{oldest[1]} or later is required"
     return None
 
 
-def _without(secrets: list[str], line: str) -> str:
+def without_secrets(secrets: Sequence[str], line: str) -> str:
     """Returns a line without secrets, which a driver may quote; of an address, its password is one."""
-    passwords = [urlsplit(secret).password for secret in secrets if "://" in secret]
-    for secret in [*secrets, *filter(None, passwords)]:
+    passwords = [password for secret in secrets for password in PASSWORD.findall(secret)]
+    for secret in [*secrets, *passwords, *map(unquote, passwords)]:
         line = line.replace(secret, HIDDEN)
     return line

@@ -22,6 +22,7 @@ from gateway.config import Settings, plain
 from gateway.deploy.steps import Finding
 from gateway.errors import CommandError
 from gateway.supervisor import (
+    Program,
     Supervisor,
     consumer_program,
     dispatcher_program,
@@ -176,18 +177,22 @@ def fingerprint(settings: Settings) -> str:
     return digest.hexdigest()
 
 
+def programs(settings: Settings, environment: Mapping[str, str], folder: Path) -> list[Program]:
+    """Returns the processes of an installation."""
+    host = ANY_ADDRESS.get(settings.host, settings.host)
+    return [
+        gateway_program(folder, environment, settings.port, host),
+        projector_program(folder, environment),
+        dispatcher_program(folder, environment),
+        *([consumer_program(folder, environment)] if settings.kafka_topic else []),
+    ]
+
+
 async def _supervise(settings: Settings, environment: Mapping[str, str], folder: Path, progress: Progress) -> int:
     complete = {**environment, "PYTHONUNBUFFERED": "1"}
-    host = ANY_ADDRESS.get(settings.host, settings.host)
     supervisor = Supervisor(progress)
-    programs = [
-        gateway_program(folder, complete, settings.port, host),
-        projector_program(folder, complete),
-        dispatcher_program(folder, complete),
-        *([consumer_program(folder, complete)] if settings.kafka_topic else []),
-    ]
     try:
-        await supervisor.start(*programs)
+        await supervisor.start(*programs(settings, complete, folder))
         with _published(folder, fingerprint(settings)):
             progress(f"the gateway listens at {local_url(settings)}")
             with contextlib.suppress(asyncio.CancelledError):  # a signal is the ordinary end

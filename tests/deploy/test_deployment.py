@@ -178,11 +178,13 @@ async def test_all_faults_stand_in_one_list(machine: Machine) -> None:
         run = await Machine(machine.environment, machine.folder.parent / "other").deploy(
             REDIS_URL="redis://:hidden-password@127.0.0.1:9/0",
             NEO4J_PASSWORD="wrong-password",
+            POSTGRES_REPLICA_URL="postgresql://app:hidden-password@127.0.0.1:9/bags",
             PORT=str(other.getsockname()[1]),
         )
     assert run.code == 1
-    assert "Step 1/7 validate failed. 3 faults:" in run.output
+    assert "Step 1/7 validate failed. 4 faults:" in run.output
     assert "REDIS_URL: Redis at 127.0.0.1:9 does not serve: " in run.output
+    assert "POSTGRES_REPLICA_URL: PostgreSQL at 127.0.0.1:9 does not serve: " in run.output
     assert "NEO4J_URI: Neo4j at 127.0.0.1:" in run.output
     assert "PORT: another program listens on port " in run.output
     assert "hidden-password" not in run.output
