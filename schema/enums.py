@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import strawberry
 
+from integrations.records.analytics import MishandledBy
 from integrations.records.attempts import SendOutcome
 from integrations.records.bags import BagState, TagRole
 from integrations.records.effects import EffectReason, EffectState, Service, Trigger
@@ -405,6 +406,14 @@ described(
     FINAL_DESTINATION="Destination of the passenger.",
     OWN_TAG="Tag of the bag.",
     FOUND_TAG="Tag that the bag was found under.",
+)
+described(
+    MishandledBy,
+    "What mishandled bags are grouped by.",
+    WEEK="ISO week, UTC.",
+    STATION="Station at fault, as the PIR was closed or as it is proposed.",
+    FLIGHT="Flight that was planned to bring the bag to the station that reports it.",
+    CAUSE="Reason for loss, as the PIR was closed or as it is proposed.",
 )
 described(
     MatchState,

@@ -16,6 +16,7 @@ from schema.fields.node import Node, node_registry
 from schema.fields.pagination import After, Before, Connection, First, Last, Order, connection
 from schema.inputs.common import airport_code, optional_airport_code, values
 from schema.inputs.lookups import BagBy, FlightBy, PirBy
+from schema.roots.analytics import AnalyticsQueries
 from schema.roots.effects import EffectQueries
 from schema.roots.graph_analytics import GraphQueries
 from schema.roots.messages import IngestionQueries
@@ -49,7 +50,7 @@ async def pir_of(context: Context, by: PirBy) -> records.Pir | None:
 
 # Fields return ``Any``: their values are records of the declared types.
 @strawberry.type(description="Root of all queries.")
-class Query(EffectQueries, TransferQueries, GraphQueries, IngestionQueries):
+class Query(EffectQueries, TransferQueries, GraphQueries, AnalyticsQueries, IngestionQueries):
     """Root of queries."""
 
     @strawberry.field(
