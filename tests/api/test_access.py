@@ -49,6 +49,10 @@ def questions(airline: Builder) -> dict[str, str]:
         "incidents": "{nodes{id}}",
         "bottlenecks": '(airport:"PTY",from:"2025-07-01T15:00:00Z",to:"2025-07-01T21:00:00Z"){place}',
         "apiCosts": '(since:"2025-06-01T00:00:00Z",until:"2025-07-02T00:00:00Z"){total}',
+        "mishandled": '(from:"2025-06-01",to:"2025-07-10",by:CAUSE){rows{key bags mishandled}}',
+        "deliveryTimes": '(from:"2025-06-01",to:"2025-07-10"){rows{station}}',
+        "stationCustody": '(from:"2025-07-01T00:00:00Z",to:"2025-07-02T00:00:00Z"){rows{station}}',
+        "partnerDays": '(from:"2025-06-01",to:"2025-07-10"){rows{day}}',
         "notificationPreview": f'(pirId:"{pir}",trigger:FILE_OPENED){{sms{{text}}}}',
     }
 
@@ -101,6 +105,10 @@ NOTHING: dict[str, Any] = {
     "incidents": {"nodes": []},
     "bottlenecks": [],
     "apiCosts": {"total": "0"},
+    "mishandled": {"rows": []},
+    "deliveryTimes": {"rows": []},
+    "stationCustody": {"rows": []},
+    "partnerDays": {"rows": []},
     "notificationPreview": None,
 }
 

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from neo4j import AsyncDriver, AsyncGraphDatabase
 
+from integrations.records.analytics import MishandledBy
 from integrations.records.attempts import SendOutcome
 from integrations.records.changes import ChangeRow, LogPosition, Topic
 from integrations.records.deliveries import ConsentChange, DeliveryReport, DeliveryStatus
@@ -56,6 +57,7 @@ from integrations.stores.postgres import (
     seedings,
     transfers,
 )
+from integrations.stores.postgres import analytics as figures
 from integrations.stores.postgres.manager import Session
 from resolvers.installation import Stores
 from resolvers.irregularities.matches import propose
@@ -292,6 +294,23 @@ def reads() -> dict[str, Call]:
         "effects.is_opted_out": lambda _, r: effects.is_opted_out(r, SPARE, Service.SMS, "+1"),
         "effects.partners": lambda _, r: _reported_partners(r),
         "effects.costs": lambda _, r: effects.costs(r, SPARE, at("00:00"), at("20:00")),
+        "analytics.mishandled week": lambda _, r: _listed(
+            figures.mishandled(r, SPARE, at("00:00"), at("+12:00"), MishandledBy.WEEK, 9)
+        ),
+        "analytics.mishandled station": lambda _, r: _listed(
+            figures.mishandled(r, SPARE, at("00:00"), at("+12:00"), MishandledBy.STATION, 9)
+        ),
+        "analytics.mishandled flight": lambda _, r: _listed(
+            figures.mishandled(r, SPARE, at("00:00"), at("+12:00"), MishandledBy.FLIGHT, 9)
+        ),
+        "analytics.mishandled cause": lambda _, r: _listed(
+            figures.mishandled(r, SPARE, at("00:00"), at("+12:00"), MishandledBy.CAUSE, 9)
+        ),
+        "analytics.delivery_times": lambda _, r: _listed(
+            figures.delivery_times(r, SPARE, at("00:00"), at("+12:00"), 9)
+        ),
+        "analytics.partner_days": lambda _, r: _listed(figures.partner_days(r, SPARE, at("00:00"), at("+12:00"), 9)),
+        "analytics.bags_of_departures": lambda _, r: figures.bags_of_departures(r, SPARE, at("00:00"), at("+12:00"), 9),
         "effects.cost_since": lambda _, r: effects.cost_since(r, SPARE, at("00:00")),
         "changes.read_after": lambda _, r: _logged_changes(r),
         "changes.last_position": lambda _, r: _logged_changes(r),
@@ -588,6 +607,13 @@ async def _reported_partners(records: Session) -> list[PartnerStatus]:
 async def _levels_found(records: Session) -> dict[int, dict[str, int]]:
     """Entries of ``incidents.levels`` with values; it returns one for each incident."""
     return {key: found for key, found in (await incidents.levels(records, SPARE, [1])).items() if found}
+
+
+async def _listed(found: Awaitable[tuple[int, list[Any]]]) -> list[Any]:
+    """The rows of a report, without their number."""
+    total, rows = await found
+    assert (total == 0) == (rows == [])
+    return rows
 
 
 async def _counts_found(world: World, records: Session) -> dict[int, Any]:
