@@ -86,7 +86,7 @@ async def test_mishandled_bags_of_a_period(
     assert (first["total"], len(first["rows"])) == (len(expected), 1)
 
 
-async def test_a_file_opened_anew_counts_once(api: Api, airline: Builder) -> None:
+async def test_a_recreated_file_counts_once(api: Api, airline: Builder) -> None:
     await airline.pir("GRUYY00006", "DELAYED", "GRU", None, ["bag0"], at("+05:00"))
     sql = "UPDATE pirs SET link = 'RECREATED', previous_id = $2 WHERE id = $1"
     ids = airline.pirs["GRUYY00006"], airline.pirs["GRUYY00001"]
