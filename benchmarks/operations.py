@@ -155,7 +155,7 @@ SUBJECT_FLIGHTS = """
 SELECT carrier || number || suffix AS designator, departure_date
 FROM flights JOIN bag_legs ON flight_id = flights.id
 WHERE airline_id = $1
-GROUP BY flights.id HAVING count(*) >= 50
+GROUP BY flights.id HAVING count(*) >= $3
 ORDER BY flights.id LIMIT $2
 """
 
@@ -181,23 +181,26 @@ class TooFewBags(Exception):
     """Too few bags to measure; the message says what to do."""
 
 
-async def operations(database_url: str, airline_id: int) -> dict[str, MeasuredOperation]:
+async def operations(database_url: str, airline_id: int, flight_bags: int = 50) -> dict[str, MeasuredOperation]:
     """Operations by key, over seeded bags and flights.
 
+    Args:
+        flight_bags: bags that a flight has at least.
+
     Raises:
-        TooFewBags: no flight has 50 bags.
+        TooFewBags: no flight has so many bags.
     """
     connection = await asyncpg.connect(database_url)
     try:
         tags = [{"tag": row["tag"]} for row in await connection.fetch(SUBJECT_BAGS, airline_id, 500)]
         flights = [
             {"designator": row["designator"], "date": _text(row["departure_date"])}
-            for row in await connection.fetch(SUBJECT_FLIGHTS, airline_id, 100)
+            for row in await connection.fetch(SUBJECT_FLIGHTS, airline_id, 100, flight_bags)
         ]
     finally:
         await connection.close()
     if not tags or not flights:
-        raise TooFewBags("No flight has 50 bags: seed more; 20,000 are enough.")
+        raise TooFewBags(f"No flight has {flight_bags} bags: seed more; 20,000 are enough for 50.")
     return {
         "bag": MeasuredOperation("one bag: passenger, flight, scans", ONE_BAG, tags, "/bag"),
         "flight": MeasuredOperation("50 bags of a flight: passenger, 5 scans, PIR", BAGS_OF_FLIGHT, flights, "/flight"),
