@@ -67,9 +67,14 @@ async def _check(
     results, found, current_lag = await asyncio.gather(checks, partners, lag)
     services = [_service(name, result) for name, result in zip(store_names, results, strict=True)]
     services += [_partner_service(one) for one in found]
-    failed = {service.name for service in services if not service.healthy}
-    status = HealthStatus.UNHEALTHY if REQUIRED in failed else HealthStatus.DEGRADED if failed else HealthStatus.HEALTHY
-    return Health(status, VERSION, now(), services, found, current_lag)
+    return Health(_overall(services), VERSION, now(), services, found, current_lag)
+
+
+def _overall(services: Sequence[ServiceHealth]) -> HealthStatus:
+    if any(service.name == REQUIRED and not service.healthy for service in services):
+        return HealthStatus.UNHEALTHY
+    well = all(service.status is HealthStatus.HEALTHY for service in services)
+    return HealthStatus.HEALTHY if well else HealthStatus.DEGRADED
 
 
 async def graph_lag(stores: Stores) -> GraphLag | None:
@@ -132,12 +137,20 @@ def _partner_service(found: PartnerHealth) -> ServiceHealth:
         "cost_today_usd": float(found.cost_today),
         "checked_at": found.checked_at,
     }
-    return ServiceHealth(found.name, found.healthy, found.latency_ms, details)
+    status = HealthStatus.HEALTHY if found.healthy else HealthStatus.UNHEALTHY
+    return ServiceHealth(found.name, status, found.latency_ms, details)
 
 
 def _service(name: str, result: dict[str, Any]) -> ServiceHealth:
-    details = {key: value for key, value in result.items() if key not in ("status", "latency_ms")}
-    return ServiceHealth(name, result["status"] == "healthy", result["latency_ms"], details)
+    own = {"status", "latency_ms", "slow_calls", "slowest_call_ms"}
+    return ServiceHealth(
+        name,
+        HealthStatus(result["status"]),
+        result["latency_ms"],
+        {key: value for key, value in result.items() if key not in own},
+        result["slow_calls"],
+        result["slowest_call_ms"],
+    )
 
 
 async def lag(postgres: PostgresManager) -> GraphLag:

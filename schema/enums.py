@@ -262,10 +262,11 @@ described(
 )
 described(
     HealthStatus,
-    "Health of the service.",
-    HEALTHY="All stores and partners respond.",
-    DEGRADED="A store other than PostgreSQL, or a partner, is unavailable. Responses may lack its data.",
-    UNHEALTHY="PostgreSQL is unavailable. Most requests fail.",
+    "Health of the service, or of one store or partner.",
+    HEALTHY="All stores and partners respond in time.",
+    DEGRADED="A store other than PostgreSQL, or a partner, is unavailable, so responses may lack its data; or a store "
+    "is slow, so responses are late.",
+    UNHEALTHY="PostgreSQL is unavailable, so most requests fail. For one store or partner: it is unavailable.",
 )
 described(
     Service,

@@ -39,9 +39,8 @@ def health_routes(installation: Installation, tokens: TokenVerifier, now: Callab
     def single(name: str) -> Callable[[Request], Any]:
         async def respond(request: Request) -> Response:
             found = await health.check(request.state.stores, now, installation, (name,))
-            healthy = found.services[0].healthy
-            status = HealthStatus.HEALTHY if healthy else HealthStatus.UNHEALTHY
-            return _response(replace(found, status=status), serving=healthy)
+            service = found.services[0]
+            return _response(replace(found, status=service.status), serving=service.healthy)
 
         return respond
 
@@ -75,5 +74,12 @@ def _response(found: Health, *, serving: bool, detailed: bool = False) -> Respon
 
 
 def _service(service: ServiceHealth, *, detailed: bool) -> dict[str, Any]:
+    cost: dict[str, Any] = {}
+    if service.status is HealthStatus.DEGRADED:
+        cost = {
+            "status": service.status,
+            "slow_calls": service.slow_calls,
+            "slowest_call_ms": round(service.slowest_call_ms, 2),
+        }
     details = service.details if detailed else {}
-    return {"healthy": service.healthy, "latency_ms": round(service.latency_ms, 2), **details}
+    return {"healthy": service.healthy, "latency_ms": round(service.latency_ms, 2), **cost, **details}

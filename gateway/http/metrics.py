@@ -65,6 +65,7 @@ class _MetricsCollector(Collector):
         yield from self._documents()
         yield from self._stages()
         yield from self._statements()
+        yield from self._availability()
         yield from self._connections()
         yield from self._graph_lag()
         yield from self._subscribers()
@@ -111,6 +112,28 @@ class _MetricsCollector(Collector):
             "graph": self._stores.neo4j.get_statement_stats,
             "cache": self._stores.redis.get_statement_stats,
         }
+
+    def _availability(self) -> Iterable[Family]:
+        labels = ("process", "store")
+        families: dict[str, Family] = {
+            "up": GaugeMetricFamily("gateway_store_up", "1 while calls to a store pass.", None, labels),
+            "degraded": GaugeMetricFamily("gateway_store_degraded", "1 while a store responds late.", None, labels),
+            "slow_calls": CounterMetricFamily(
+                "gateway_store_slow_calls", "Calls that took longer than a healthy store needs.", None, labels
+            ),
+            "probe_seconds": GaugeMetricFamily(
+                "gateway_store_probe_seconds", "Seconds that the last probe of a store took.", None, labels
+            ),
+        }
+        conditions = {
+            "records": self._stores.postgres.get_availability_stats(),
+            "graph": self._stores.neo4j.get_availability_stats(),
+            "cache": self._stores.redis.get_availability_stats(),
+        }
+        for store, condition in conditions.items():
+            for name, value in condition.items():
+                families[name].add_metric((self._process, store), value)
+        yield from families.values()
 
     def _connections(self) -> Iterable[Family]:
         pool = self._stores.postgres.get_pool_stats()

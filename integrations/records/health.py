@@ -9,7 +9,7 @@ from typing import Any
 
 
 class HealthStatus(StrEnum):
-    """Healthy; degraded: a store or partner is away, and queries succeed; unhealthy: queries fail."""
+    """Healthy; degraded: something is away or slow, and calls succeed; unhealthy: calls fail."""
 
     HEALTHY = "healthy"
     DEGRADED = "degraded"
@@ -18,12 +18,27 @@ class HealthStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceHealth:
-    """Health of one store: result and duration in milliseconds of its probe, and its own details."""
+    """Health of one store or partner.
+
+    Args:
+        status: degraded where it responds late.
+        latency_ms: duration of the last probe in milliseconds.
+        details: further fields of its own.
+        slow_calls: calls of the last minute that took longer than a healthy store needs.
+        slowest_call_ms: the longest of them in milliseconds.
+    """
 
     name: str
-    healthy: bool
+    status: HealthStatus
     latency_ms: float
     details: Mapping[str, Any]
+    slow_calls: int = 0
+    slowest_call_ms: float = 0.0
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it responds, in time or late."""
+        return self.status is not HealthStatus.UNHEALTHY
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextvars import Context
 
-from integrations.records.health import Health
+from integrations.records.health import Health, HealthStatus
 
 HEALTH_SECONDS = 1.0
 
@@ -52,5 +52,5 @@ class HealthWatch:
             await asyncio.sleep(HEALTH_SECONDS)
 
 
-def _statuses(found: Health) -> list[tuple[str, bool]]:
-    return [(service.name, service.healthy) for service in found.services]
+def _statuses(found: Health) -> list[tuple[str, HealthStatus]]:
+    return [(service.name, service.status) for service in found.services]

@@ -22,8 +22,16 @@ class ServiceHealth:
         description="Name: database (PostgreSQL), graph (Neo4j), cache (Redis), or a partner: worldtracer, "
         "twilio, sendgrid."
     )
-    healthy: bool = strawberry.field(description="Whether it responded in time.")
-    latency_ms: float = strawberry.field(description="Response time in milliseconds.")
+    healthy: bool = strawberry.field(description="Whether it responds, in time or late.")
+    status: HealthStatus = strawberry.field(description="Status; DEGRADED if it responds late.")
+    latency_ms: float = strawberry.field(description="Response time of the last probe in milliseconds.")
+    slow_calls: int = strawberry.field(
+        description="Number of calls of the last minute in this process that took longer than a healthy store needs: "
+        "0.2 s for the cache, 0.5 s for the others; 0 for a partner."
+    )
+    slowest_call_ms: float = strawberry.field(
+        description="Duration of the slowest of these calls in milliseconds; 0 if there is none."
+    )
 
 
 @strawberry.type(description="Health of a partner by its last background check, and the backlog of its effects.")

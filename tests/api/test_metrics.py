@@ -36,6 +36,11 @@ async def test_stages_statements_and_connections_are_counted(api: Api, role: Rol
     assert grown['gateway_statement_errors_total{statement="NEWEST_BAGS",store="records"}'] == 0
     assert after["gateway_postgres_connections_max{}"] >= after["gateway_postgres_connections{}"] >= 1
     assert after["gateway_live_subscribers{}"] == 0
+    for store in ("records", "graph", "cache"):
+        assert after[f'gateway_store_up{{store="{store}"}}'] == 1
+        assert after[f'gateway_store_degraded{{store="{store}"}}'] in {0, 1}
+        assert after[f'gateway_store_slow_calls_total{{store="{store}"}}'] >= 0
+        assert after[f'gateway_store_probe_seconds{{store="{store}"}}'] > 0
     if chosen() is ExecutorName.BREADTH_FIRST:
         assert grown['gateway_stage_calls_total{field="Bag.scans"}'] == 1
         assert grown['gateway_stage_parents_total{field="Bag.scans"}'] == 1

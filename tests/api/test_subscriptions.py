@@ -379,7 +379,7 @@ async def test_changes_of_health_arrive(airline: Builder, monkeypatch: pytest.Mo
     async def check() -> Health:
         asked.append(1)
         well = len(asked) not in (3, 4)
-        service = ServiceHealth("cache", well, 1.0, {})
+        service = ServiceHealth("cache", HealthStatus.HEALTHY if well else HealthStatus.UNHEALTHY, 1.0, {})
         return Health(HealthStatus.HEALTHY if well else HealthStatus.DEGRADED, "1", datetime.now(UTC), [service])
 
     live = Live(Hub(airline.stores.postgres, timedelta(hours=1)), HealthWatch(check))

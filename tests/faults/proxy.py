@@ -54,13 +54,19 @@ class StallingProxy:
             self._tasks.add(asyncio.create_task(coroutine))
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_response: bool) -> None:
+        loop = asyncio.get_running_loop()
+        due = 0.0
         with suppress(OSError):
             while data := await reader.read(65_536):
                 if not is_response and self.stall_on is not None and self.stall_on in data:
                     self.stall()
                 await self._flows.wait()
-                if is_response:
-                    await asyncio.sleep(self.delay)
-                writer.write(data)
-                await writer.drain()
+                if is_response and self.delay:
+                    # Each part is as late as the others, like on a long line; none overtakes another.
+                    due = max(due, loop.time() + self.delay)
+                    loop.call_at(due, writer.write, data)
+                else:
+                    await asyncio.sleep(max(due - loop.time(), 0.0))
+                    writer.write(data)
+                    await writer.drain()
         writer.close()

@@ -15,7 +15,7 @@ import pytest
 
 from integrations.deadline import deadline
 from integrations.errors import Conflict, DeadlineExceeded, Refused, Unavailable
-from integrations.stores.availability import SLOW_CALL_SECONDS
+from integrations.stores.availability import Patience
 from integrations.stores.postgres.address import Address
 from integrations.stores.postgres.manager import PostgresManager, count_statements
 from integrations.stores.postgres.pool import Pool, open_connection
@@ -78,9 +78,9 @@ async def test_only_a_slow_statement_requests_a_probe(
         await session.execute("SELECT 1")
         with suppress(Refused):
             await session.execute("SELECT 1 / 0")
-        await asyncio.sleep(SLOW_CALL_SECONDS * 1.2)
+        await asyncio.sleep(Patience().slow_call * 1.2)
         assert requested == 0
-        await session.execute(f"SELECT pg_sleep({SLOW_CALL_SECONDS * 1.2})")
+        await session.execute(f"SELECT pg_sleep({Patience().slow_call * 1.2})")
     assert requested == 1
 
 

@@ -36,6 +36,8 @@ HEALTH_TIMEOUT_SECONDS = 0.05
 CONNECT_SECONDS = 2.0
 SCHEMA_SECONDS = 120.0
 GRACE_SECONDS = 2.0
+# Connections for probes: those of one round may wait at the same time.
+PROBE_CONNECTIONS = 3
 USER_AGENT = "baggage-gateway"
 
 SERVER = "CALL dbms.components() YIELD name, versions, edition RETURN versions[0] AS version, edition LIMIT 1"
@@ -72,7 +74,7 @@ class Neo4jManager:
         password: password of the account.
         database: name of the database; Community has one, ``neo4j``.
         timeout: seconds that a call may take, retries included, unless it has a timeout of its own.
-        max_connections: size of the pool; the probe holds one more.
+        max_connections: size of the pool; probes hold up to three more.
     """
 
     def __init__(
@@ -94,12 +96,12 @@ class Neo4jManager:
         self._probe_driver: AsyncDriver | None = None
         self._server: Row | None = None
         self._timings = Timings(STORE, SLOW_SECONDS)
-        self._availability = Availability(STORE, self._probe, on_down=self._forget_server)
+        self._availability = Availability(STORE, self._probe, on_down=self._forget_server, describe=_reason)
 
     async def connect(self) -> None:
         """Wait for the first probe of the server, at most ``timeout`` seconds."""
         self._driver = self._driver or self._open(self._max_connections)
-        self._probe_driver = self._probe_driver or self._open(1)
+        self._probe_driver = self._probe_driver or self._open(PROBE_CONNECTIONS)
         await self._availability.connect(self._timeout)
 
     async def disconnect(self) -> None:
@@ -189,6 +191,10 @@ class Neo4jManager:
         """
         return await self._availability.health(HEALTH_TIMEOUT_SECONDS)
 
+    def get_availability_stats(self) -> dict[str, float]:
+        """Return ``up`` and ``degraded`` (0 or 1), ``slow_calls`` so far, and ``probe_seconds`` of the last probe."""
+        return self._availability.stats()
+
     def get_statement_stats(self) -> dict[str, dict[str, float]]:
         """Return ``{name: {"calls", "errors", "seconds", "slowest"}}``."""
         return self._timings.by_name()
@@ -246,6 +252,7 @@ class Neo4jManager:
         code = getattr(error, "code", None) or ""
         reason = f"{name}: {_reason(error)}"
         if isinstance(error, ConstraintError) or code.startswith("Neo.TransientError.Transaction."):
+            self._availability.call_completed(0.0)  # the server responded
             return Conflict(STORE, reason)
         if isinstance(error, TimeoutError) or ".Transaction.TransactionTimedOut" in code:
             self._availability.request_probe()
@@ -253,19 +260,18 @@ class Neo4jManager:
         if isinstance(error, UNREACHABLE):
             self._availability.request_probe()
             return self._availability.unavailable(reason)
+        self._availability.call_completed(0.0)
         return Refused(STORE, reason)
 
     async def _probe(self) -> dict[str, Any]:
         """Query the server on a connection outside the pool; after an outage also its version and edition."""
-        try:
-            async with self._session(self._probe_driver, READ_ACCESS) as session:
-                result = await session.run(SERVER if self._server is None else PING)
-                record = await result.single(strict=True)
-        except DRIVER_ERRORS as error:
-            raise self._availability.unavailable(_reason(error)) from None
-        if self._server is None:
+        async with self._session(self._probe_driver, READ_ACCESS) as session:
+            wants_server = self._server is None
+            result = await session.run(SERVER if wants_server else PING)
+            record = await result.single(strict=True)
+        if wants_server:
             self._server = {"version": record["version"], "edition": record["edition"]}
-        return self._server
+        return self._server or {}
 
     def _forget_server(self) -> None:
         self._server = None

@@ -38,7 +38,7 @@ from asyncpg.exceptions import (
 from integrations.deadline import remaining
 from integrations.errors import Conflict, OutsideError, Refused, SchemaChanged, Unavailable
 from integrations.repeats import repeated_after_migration
-from integrations.stores.availability import SLOW_CALL_SECONDS, Availability, backoff
+from integrations.stores.availability import Availability, Patience, Unusable, backoff
 from integrations.stores.postgres.address import Address
 from integrations.stores.postgres.pool import (
     CLOSE_SECONDS,
@@ -56,6 +56,7 @@ SLOW_SECONDS = 1.0
 HEALTH_TIMEOUT_SECONDS = 0.05
 GRACE_SECONDS = 2.0
 LISTENER_PING_SECONDS = 30.0
+PATIENCE = Patience()
 
 DRIVER_ERRORS = (PostgresError, InterfaceError, InternalClientError, OSError)  # TimeoutError is an OSError
 # The server is shutting down, gone, or was never reached. asyncpg reports the first use of a connection that was killed
@@ -323,7 +324,7 @@ class PostgresManager(Reader):
     Args:
         database_url: a ``postgresql://`` URL as a provider supplies it; see ``Address.parse``.
         min_connections: connections that ``connect`` opens and that stay open when idle.
-        max_connections: size of the pool; the probe and each listener hold one more.
+        max_connections: size of the pool; probes hold up to three more, each listener one.
         direct_url: the same database without the pooler that ``database_url`` leads to, for LISTEN and migrations; None
             if there is none, or for Neon's pooler.
         replica_url: a read replica for ``analytics``.
@@ -357,8 +358,10 @@ class PostgresManager(Reader):
         self._probe_connection: PooledConnection | None = None
         self._probe_again = False
         self._timings = Timings(STORE, SLOW_SECONDS)
-        self._availability = Availability(STORE, self._probe, on_down=self._terminate_pool)
-        self._slow_calls = SlowCallDetector(SLOW_CALL_SECONDS, self._availability.request_probe)
+        self._availability = Availability(
+            STORE, self._probe, patience=PATIENCE, on_down=self._terminate_pool, describe=_reason
+        )
+        self._slow_calls = SlowCallDetector(PATIENCE.slow_call, self._availability.request_probe)
         self._replica = (
             PostgresManager(
                 replica_url,
@@ -458,6 +461,10 @@ class PostgresManager(Reader):
         """Return connections (``size idle in_use max``) and sums of statements (``queries errors seconds``)."""
         return {**self._pool.stats(), **self._timings.totals()}
 
+    def get_availability_stats(self) -> dict[str, float]:
+        """Return ``up`` and ``degraded`` (0 or 1), ``slow_calls`` so far, and ``probe_seconds`` of the last probe."""
+        return self._availability.stats()
+
     def get_statement_stats(self) -> dict[str, dict[str, float]]:
         """Return ``{name: {"calls", "errors", "seconds", "slowest"}}``."""
         return self._timings.by_name()
@@ -513,22 +520,28 @@ class PostgresManager(Reader):
         self._slow_calls.begin(entry, started)
         try:
             if record_class is None:
-                return await exchange(entry.connection, sql, *args, timeout=seconds)
-            return await exchange(entry.connection, sql, *args, timeout=seconds, record_class=record_class)
+                result = await exchange(entry.connection, sql, *args, timeout=seconds)
+            else:
+                result = await exchange(entry.connection, sql, *args, timeout=seconds, record_class=record_class)
         except DRIVER_ERRORS as error:
+            self._availability.call_failed(monotonic() - started)
             raise self._translate(error, name, entry) from None  # the driver's message may repeat values
         except BaseException:
             entry.cut_off = True
             raise
         finally:
             self._slow_calls.end(entry)
-            self._timings.add(name, monotonic() - started)
+            took = monotonic() - started
+            self._timings.add(name, took)
+        self._availability.call_completed(took)
+        return result
 
     def _translate(self, error: BaseException, name: str, entry: PooledConnection | None = None) -> OutsideError:
         """Return the error for the caller; mark the connection as cut off where it cannot be used again."""
         self._timings.add_error(name)
         reason = f"{name}: {_reason(error)}"
         if isinstance(error, CONFLICTS):
+            self._availability.call_completed(0.0)  # the server responded
             return Conflict(STORE, reason)
         if entry is not None and isinstance(error, STALE):
             entry.cut_off = True
@@ -539,6 +552,7 @@ class PostgresManager(Reader):
             self._pool.renew()
             self._probe_again = True
         elif entry is not None and not isinstance(error, LOST) and not entry.connection.is_closed():
+            self._availability.call_completed(0.0)
             kind = Unavailable if isinstance(error, NOT_OF_THE_CALL) else Refused
             return kind(STORE, reason)
         if entry is not None:
@@ -590,26 +604,28 @@ class PostgresManager(Reader):
             raise self._translate(error, "CONNECT") from None
 
     async def _probe(self) -> dict[str, Any]:
-        """Query the server on a connection outside the pool.
+        """Query the server on a connection outside the pool: the one of the last probe, unless another probe has it.
 
         Raises:
-            Unavailable: the server is a standby, or read-only for another reason.
+            Unusable: the server is a standby, or read-only for another reason.
         """
         self._pool.close_unused()
         if self._probe_again:
             self._probe_again = False
             self._close_probe_connection()  # it may be a session with the former primary
+        entry, self._probe_connection = self._probe_connection, None
         try:
-            if self._probe_connection is None or self._probe_connection.connection.is_closed():
-                name = f"{self._application_name}-probe"
-                self._probe_connection = await open_connection(self._address, name, self.timeout)
-            read_only = await self._probe_connection.connection.fetchval("SHOW transaction_read_only")
-            if read_only == "on" and not self._is_replica:
-                raise self._availability.unavailable("the server is read-only")
+            if entry is None or entry.connection.is_closed():
+                entry = await open_connection(self._address, f"{self._application_name}-probe", self.timeout)
+            if await entry.connection.fetchval("SHOW transaction_read_only") == "on" and not self._is_replica:
+                raise Unusable("the server is read-only")
         except BaseException:  # also on cancellation: a round trip that was cut off cannot continue
-            self._close_probe_connection()
+            if entry is not None:
+                entry.connection.terminate()
             raise
-        version = self._probe_connection.connection.get_server_version()
+        self._close_probe_connection()
+        self._probe_connection = entry
+        version = entry.connection.get_server_version()
         return {"version": f"{version.major}.{version.micro}"}
 
     def _close_probe_connection(self) -> None:

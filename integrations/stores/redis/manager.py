@@ -17,7 +17,7 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 from integrations.batches import in_batches
 from integrations.deadline import remaining
 from integrations.errors import OutsideError, Refused
-from integrations.stores.availability import Availability
+from integrations.stores.availability import Availability, Patience
 from integrations.timings import Timings
 
 STORE = "cache"
@@ -28,6 +28,9 @@ GRACE_SECONDS = 1.0
 CONNECT_SECONDS = 2.0
 BATCH = 500
 BATCH_SECONDS = 2.0
+# Connections for probes: those of one round may wait at the same time.
+PROBE_CONNECTIONS = 3
+PATIENCE = Patience(slow_call=0.2, late_probe=0.1, probe=0.25)
 
 DRIVER_ERRORS = (RedisError, OSError)  # TimeoutError is an OSError
 UNREACHABLE = (RedisConnectionError, ReadOnlyError, OutOfMemoryError, OSError)
@@ -75,14 +78,14 @@ class RedisManager:
         redis_url: ``redis://`` or with verified TLS ``rediss://``; Redis 6.2 or later, or Valkey.
         timeout: seconds that a call may take.
         warm_source: returns the content of ``warm_cache_for_copa``: key -> (value, seconds to live).
-        max_connections: size of the pool; the probe holds one more.
+        max_connections: size of the pool; probes hold up to three more.
     """
 
     def __init__(
         self,
         redis_url: str,
         *,
-        timeout: float = 0.2,
+        timeout: float = 0.75,
         warm_source: WarmSource | None = None,
         max_connections: int = 20,
     ) -> None:
@@ -90,9 +93,9 @@ class RedisManager:
         self._timeout = timeout
         self._warm_source = warm_source
         self._client = self._open(max_connections)
-        self._probe_client = self._open(1)
+        self._probe_client = self._open(PROBE_CONNECTIONS)
         self._rate_limit = AsyncScript(self._client, RATE_LIMIT)
-        self._availability = Availability(STORE, self._probe)
+        self._availability = Availability(STORE, self._probe, patience=PATIENCE)
         self._timings = Timings(STORE, SLOW_SECONDS)
 
     async def connect(self) -> None:
@@ -188,6 +191,10 @@ class RedisManager:
         allowed, left = await self._call(_run_script, self._rate_limit, f"rate:{key}:{window}", limit, window, SLICES)
         return bool(allowed), int(left)
 
+    def get_availability_stats(self) -> dict[str, float]:
+        """Return ``up`` and ``degraded`` (0 or 1), ``slow_calls`` so far, and ``probe_seconds`` of the last probe."""
+        return self._availability.stats()
+
     def get_statement_stats(self) -> dict[str, dict[str, float]]:
         """Return ``{command: {"calls", "errors", "seconds", "slowest"}}``."""
         return self._timings.by_name()
@@ -236,7 +243,7 @@ class RedisManager:
         self._availability.raise_if_down()
         started = monotonic()
         try:
-            async with asyncio.timeout(left):
+            async with self._availability.bounded_call(left):
                 return await command(self._client, *args, **options)
         except DRIVER_ERRORS as error:
             self._timings.add_error(command.__name__)
@@ -248,6 +255,7 @@ class RedisManager:
         """Return the error for the caller of a command that failed with a driver's error."""
         reason = f"{command}: {_reason(error)}"
         if not isinstance(error, UNREACHABLE):
+            self._availability.call_completed(0.0)  # the server responded
             return Refused(STORE, reason)
         self._availability.request_probe()
         if isinstance(error, TimeoutError):
