@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from gateway.config import Settings
 from gateway.http import ingest
+from gateway.http.admission import RequestLimiter
 from gateway.http.auth import TokenVerifier
 from gateway.http.callbacks import callback_routes
 from gateway.http.graphiql import accepts_graphiql, graphiql_page, graphiql_routes
@@ -61,17 +62,19 @@ def create_app(
     tokens = TokenVerifier(settings.jwt_secret.get_secret_value(), disabled=disabled)
     signing_key = settings.secret_key.get_secret_value().encode()
     closing = asyncio.Event()
+    requests = RequestLimiter(settings.request_concurrency, settings.request_caller_concurrency)
     limiter = ConnectionLimiter(
         settings.live_connections, settings.live_subscriptions, settings.live_address_connections
     )
     subscriptions = SubscriptionService(
-        schema, tokens, installation(settings), signing_key, settings.request_seconds, now, limiter, closing
+        schema, tokens, installation(settings), signing_key, settings.request_seconds, now, limiter, requests, closing
     )
     view = GraphQLView(
         schema,
         tokens,
         installation(settings),
         signing_key=signing_key,
+        limiter=requests,
         websockets=GraphQLWebSockets(subscriptions, settings.public_url),
         event_streams=EventStreams(subscriptions),
         seconds=settings.request_seconds,
@@ -93,7 +96,7 @@ def create_app(
     starlette = Starlette(
         routes=[
             *(graphiql_routes(STATIC) if settings.graphiql else ()),
-            *metrics_routes(schema, tokens),
+            *metrics_routes(schema, tokens, requests),
             *health_routes(installation(settings), tokens, now),
             *callback_routes(settings, now),
             *pir_pdf_routes(installation(settings), signing_key, now),

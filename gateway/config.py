@@ -153,6 +153,12 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
     graphiql: bool = Field(False, description="Whether `/graphql` shows GraphiQL to a browser.")
     request_seconds: float = Field(10.0, gt=0, le=120, description="Longest time for one operation, in seconds.")
+    request_concurrency: int = Field(
+        64, ge=8, le=10_000, description="Most operations that run at the same time per process."
+    )
+    request_caller_concurrency: int = Field(
+        40, ge=1, le=10_000, description="Most operations of one caller that run at the same time per process."
+    )
     body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body, in bytes.")
     postgres_connections: int = Field(10, ge=2, le=200, description="Most connections to PostgreSQL per process.")
     live_hours: int = Field(

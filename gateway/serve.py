@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from gateway.app import create_app
 from gateway.config import Settings
+from gateway.http.http_protocol import TimedHttpProtocol
 from gateway.logs import configure_logging
 from gateway.workers import workers
 
@@ -26,7 +27,7 @@ def serve(settings: Settings, *, with_workers: bool) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=TimedHttpProtocol,
         ws="websockets-sansio",
         ws_max_size=settings.body_bytes,
         ws_per_message_deflate=False,  # it takes 300 kB a connection and saves little on small messages

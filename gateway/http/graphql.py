@@ -24,6 +24,7 @@ from starlette.websockets import WebSocket
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
+from gateway.http.admission import REJECTIONS, RequestLimiter
 from gateway.http.auth import TokenVerifier
 from gateway.http.disconnect import ClientDisconnected, RequestGuard, RequestTimeout
 from gateway.http.graphql_request import (
@@ -39,7 +40,7 @@ from gateway.http.graphql_request import (
 )
 from gateway.http.graphql_response import GraphQLResponse, error_response, response_of, unexpected_error_response
 from gateway.http.jwt import InvalidToken
-from gateway.http.middleware import BodyTooLarge, record_of
+from gateway.http.middleware import BodyTooLarge, address_of, record_of
 from integrations.deadline import deadline
 from resolvers.actor import Actor, Role
 from resolvers.context import Context
@@ -79,6 +80,7 @@ class GraphQLView:
         tokens: authenticates requests.
         installation: the airline that is served.
         signing_key: signs cursors and links.
+        limiter: admits operations.
         websockets: serves WebSockets.
         event_streams: serves requests that accept only server-sent events; None rejects them.
         seconds: deadline of a request.
@@ -93,6 +95,7 @@ class GraphQLView:
         installation: Installation,
         *,
         signing_key: bytes,
+        limiter: RequestLimiter,
         websockets: ASGIApp = reject_websocket,
         event_streams: ASGIApp | None = None,
         seconds: float = 10.0,
@@ -103,6 +106,7 @@ class GraphQLView:
         self._tokens = tokens
         self._installation = installation
         self._signing_key = signing_key
+        self._limiter = limiter
         self._websockets = websockets
         self._event_streams = event_streams
         self._seconds = seconds
@@ -136,7 +140,11 @@ class GraphQLView:
             media_type = self._negotiate(text_of(headers, b"accept"))
             actor = self._actor(headers)
             record.actor = actor.id
-            request = await request_of(scope, headers, receive)
+            self._limiter.begin_body()
+            try:
+                request = await request_of(scope, headers, receive)
+            finally:
+                self._limiter.end_body()
             if request.operation_name and OPERATION_NAME.fullmatch(request.operation_name):
                 record.operation = request.operation_name
             context = Context(
@@ -149,11 +157,14 @@ class GraphQLView:
                 Loaders(),
                 _trace(actor) if request.plan else None,
             )
-            result = await self._execute_in_time(scope["method"], receive, request, context)
+            kind = self._schema.documents.request_class(request.query, request.operation_name, request.variables or {})
+            with self._limiter.place(actor, address_of(scope), kind):
+                result = await self._execute_in_time(scope["method"], receive, request, context)
             if context.tracer is not None:
                 result.extensions = {"plan": context.tracer.as_dict()}
             return response_of(result, media_type, record.id)
         except RequestError as error:
+            record.is_logged = error.code not in REJECTIONS  # the limiter logs their number
             return error_response(error, media_type)
         except ClientDisconnected:
             return None

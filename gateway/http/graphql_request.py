@@ -23,15 +23,27 @@ class RequestError(Exception):
         code: ``extensions.code`` of the error.
         message: shown to the client.
         headers: further headers of the response.
+        retry_after_seconds: seconds until a retry makes sense; None if there is no such time.
     """
 
     def __init__(
-        self, status: HTTPStatus, code: ErrorCode, message: str, headers: Mapping[str, str] | None = None
+        self,
+        status: HTTPStatus,
+        code: ErrorCode,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        retry_after_seconds: int | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.headers = headers or {}
+        self.retry_after_seconds = retry_after_seconds
+
+    @property
+    def extensions(self) -> Mapping[str, object]:
+        """Further extensions of the error."""
+        return {} if self.retry_after_seconds is None else {"retryAfterSeconds": self.retry_after_seconds}
 
 
 @dataclass(frozen=True, slots=True)

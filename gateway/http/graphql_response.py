@@ -83,7 +83,9 @@ def response_of(result: ExecutionResult, media_type: str, request_id: str) -> Gr
 
 def error_response(error: RequestError, media_type: str) -> GraphQLResponse:
     """Returns the response to a rejected request."""
-    return GraphQLResponse(error.status, error_body(error.code, str(error)), media_type, error.headers)
+    return GraphQLResponse(
+        error.status, error_body(error.code, str(error), **error.extensions), media_type, error.headers
+    )
 
 
 def unexpected_error_response(media_type: str, request_id: str) -> GraphQLResponse:

@@ -45,8 +45,11 @@ BATCH_SECONDS = 20.0
 IDLE_SECONDS = 60.0
 # Longest wait of a message for a full batch.
 FLUSH_SECONDS = 0.1
-# Longest time for a document to arrive as a whole. It is small, and nothing of it is stored before its end.
-DOCUMENT_SECONDS = 120.0
+# Longest time for the first bytes of a body, and for a document to arrive as a whole: it is small, and nothing of it is
+# stored before its end. A file may come from a slow pipe.
+BEGIN_SECONDS = 10.0
+DOCUMENT_SECONDS = 10.0
+FILE_DOCUMENT_SECONDS = 120.0
 # Concurrent streams of a process and of one actor in it: each holds a batch in memory, more of them would wait for the
 # same database, and one actor must leave room for others.
 MAX_STREAMS = 16
@@ -178,7 +181,8 @@ class IngestEndpoint:
         )
         done = IngestResult()
         try:
-            async with aclosing(pieces_as_they_arrive(request.stream(), MAX_DOCUMENT)) as stream:
+            chunks = _begun(request.stream())
+            async with aclosing(pieces_as_they_arrive(chunks, MAX_DOCUMENT, DOCUMENT_SECONDS)) as stream:
                 async for pieces in stream:
                     for batch in batches_of(pieces):
                         async with self._batches:
@@ -207,15 +211,16 @@ class DocumentTooLong(Exception):
 
 
 async def pieces_as_they_arrive(
-    chunks: AsyncIterator[bytes], largest_document: int
+    chunks: AsyncIterator[bytes], largest_document: int, document_seconds: float
 ) -> AsyncGenerator[Iterable[InputPiece], None]:
     """Yields the pieces of an input in any format and encoding, a few at a time.
 
     Args:
         largest_document: bytes that a document may have, decoded.
+        document_seconds: longest time for a document to arrive as a whole.
 
     Raises:
-        TimeoutError: nothing arrived for ``IDLE_SECONDS``, or a document did not end in ``DOCUMENT_SECONDS``.
+        TimeoutError: nothing arrived for ``IDLE_SECONDS``, or a document did not end in time.
         DocumentTooLong: the document exceeds the limit.
         DecodingError: the compressed input is damaged, ends early, or is too large.
     """
@@ -228,10 +233,20 @@ async def pieces_as_they_arrive(
                 break
             beginning += chunk
         if beginning.lstrip(BLANKS)[:1] in DOCUMENT:
-            yield pieces_of(await _document(beginning, decoded, largest_document))
+            yield pieces_of(await _document(beginning, decoded, largest_document, document_seconds))
         else:
             async for batch in batches(_following(beginning, decoded)):
                 yield batch
+
+
+async def _begun(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """Yields the chunks of a body whose first one must arrive within ``BEGIN_SECONDS``."""
+    async with asyncio.timeout(BEGIN_SECONDS):
+        first = await anext(chunks, None)
+    if first is not None:
+        yield first
+        async for chunk in chunks:
+            yield chunk
 
 
 async def _decoded(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
@@ -249,9 +264,9 @@ async def _following(beginning: bytes, chunks: AsyncIterator[bytes]) -> AsyncGen
         yield chunk
 
 
-async def _document(beginning: bytes, chunks: AsyncIterator[bytes], limit: int) -> bytes:
+async def _document(beginning: bytes, chunks: AsyncIterator[bytes], limit: int, seconds: float) -> bytes:
     document = bytearray(beginning)
-    async with asyncio.timeout(DOCUMENT_SECONDS) as whole:
+    async with asyncio.timeout(seconds) as whole:
         ends_at = whole.when() or 0.0
         while len(document) <= limit:
             async with asyncio.timeout_at(min(ends_at, asyncio.get_running_loop().time() + IDLE_SECONDS)):
@@ -320,7 +335,7 @@ async def ingest_file(context: Context, path: str, received_at: datetime | None,
         return 1
     with file:
         try:
-            async with aclosing(pieces_as_they_arrive(_read(file), MAX_FILE_DOCUMENT)) as stream:
+            async with aclosing(pieces_as_they_arrive(_read(file), MAX_FILE_DOCUMENT, FILE_DOCUMENT_SECONDS)) as stream:
                 async for pieces in stream:
                     for batch in batches_of(pieces):
                         with deadline(BATCH_SECONDS):

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from gateway.http.admission import REJECTIONS, RequestLimiter
 from gateway.http.auth import TokenVerifier
 from gateway.http.jwt import InvalidToken
 from integrations.records.health import GraphLag
@@ -22,6 +23,7 @@ from resolvers.health import graph_lag
 from resolvers.installation import Stores
 from resolvers.live.hub import Hub
 from schema.gateway_schema import GatewaySchema
+from schema.runtime.operations import RequestClass
 from schema.runtime.permissions import MONITORS
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -30,7 +32,7 @@ PROCESS = ("process",)
 Family = CounterMetricFamily | GaugeMetricFamily
 
 
-def metrics_routes(schema: GatewaySchema, tokens: TokenVerifier) -> list[BaseRoute]:
+def metrics_routes(schema: GatewaySchema, tokens: TokenVerifier, limiter: RequestLimiter) -> list[BaseRoute]:
     """Returns ``/metrics``."""
 
     async def show(request: Request) -> Response:
@@ -44,7 +46,7 @@ def metrics_routes(schema: GatewaySchema, tokens: TokenVerifier) -> list[BaseRou
             return _error(HTTPStatus.FORBIDDEN, "Metrics require the role MONITOR or ADMIN.")
         registry = CollectorRegistry()
         lag = await graph_lag(request.state.stores)
-        registry.register(_MetricsCollector(schema, request.state.stores, request.state.live.hub, lag))
+        registry.register(_MetricsCollector(schema, request.state.stores, request.state.live.hub, lag, limiter))
         return Response(generate_latest(registry), headers={"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"})
 
     return [Route("/metrics", show)]
@@ -53,15 +55,19 @@ def metrics_routes(schema: GatewaySchema, tokens: TokenVerifier) -> list[BaseRou
 class _MetricsCollector(Collector):
     """Counters of the schema, the stores and the hub."""
 
-    def __init__(self, schema: GatewaySchema, stores: Stores, hub: Hub, lag: GraphLag | None) -> None:
+    def __init__(
+        self, schema: GatewaySchema, stores: Stores, hub: Hub, lag: GraphLag | None, limiter: RequestLimiter
+    ) -> None:
         self._schema = schema
         self._stores = stores
         self._hub = hub
         self._lag = lag
+        self._limiter = limiter
         self._process = str(os.getpid())
 
     def collect(self) -> Iterable[Family]:
         """Returns all current values."""
+        yield from self._requests()
         yield from self._documents()
         yield from self._stages()
         yield from self._statements()
@@ -69,6 +75,22 @@ class _MetricsCollector(Collector):
         yield from self._connections()
         yield from self._graph_lag()
         yield from self._subscribers()
+
+    def _requests(self) -> Iterable[Family]:
+        limiter = self._limiter
+        yield self._gauge("gateway_requests_running", "Operations that run now.", limiter.running)
+        yield self._gauge("gateway_request_bodies", "Request bodies that are being received.", limiter.bodies)
+        admitted = CounterMetricFamily(
+            "gateway_requests_admitted", "Admitted operations by class.", None, ("process", "class")
+        )
+        for kind in RequestClass:
+            admitted.add_metric((self._process, kind), limiter.admitted[kind])
+        rejected = CounterMetricFamily(
+            "gateway_requests_rejected", "Operations rejected at a limit of concurrency.", None, ("process", "code")
+        )
+        for code in REJECTIONS:
+            rejected.add_metric((self._process, code), limiter.rejected[code])
+        yield from (admitted, rejected)
 
     def _documents(self) -> Iterable[Family]:
         documents = self._schema.documents

@@ -46,12 +46,14 @@ class RequestRecord:
         actor: technical name of the actor.
         operation: the operation's name, if the client sent one.
         status: of the response, once it has started.
+        is_logged: whether the access log gets a line.
     """
 
     id: str
     actor: str = "-"
     operation: str = "-"
     status: int | None = None
+    is_logged: bool = True
 
 
 def record_of(scope: Scope) -> RequestRecord:
@@ -60,7 +62,13 @@ def record_of(scope: Scope) -> RequestRecord:
     return record
 
 
-def error_body(code: ErrorCode, message: str, **extensions: str) -> bytes:
+def address_of(scope: Scope) -> str:
+    """Returns the IP address of a client; that of the proxy where one stands in between."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def error_body(code: ErrorCode, message: str, **extensions: object) -> bytes:
     """Returns the JSON body of a GraphQL response with one error, for a request that is rejected as a whole."""
     return orjson.dumps({"errors": [{"message": message, "extensions": {"code": code, **extensions}}]})
 
@@ -120,7 +128,8 @@ class RequestEdge:
             record.status = HTTPStatus.INTERNAL_SERVER_ERROR
             raise
         finally:
-            _log(scope, record, perf_counter() - started)
+            if record.is_logged:
+                _log(scope, record, perf_counter() - started)
 
 
 def _request_id(headers: RawHeaders) -> str:

@@ -20,14 +20,13 @@ from gateway.http.graphql import request_of, text_of, unauthenticated
 from gateway.http.graphql_request import JSON, GraphQLRequest, RequestError
 from gateway.http.graphql_response import error_response, response_of
 from gateway.http.jwt import InvalidToken
-from gateway.http.middleware import record_of
+from gateway.http.middleware import address_of, record_of
 from gateway.http.subscriptions import (
     ACCOUNT_SECONDS,
     ANONYMOUS_SECONDS,
     SEND_SECONDS,
     LimitReached,
     SubscriptionService,
-    address_of,
     failure,
 )
 from resolvers.actor import Actor

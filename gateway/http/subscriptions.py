@@ -5,7 +5,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Hashable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import FrameType
@@ -16,9 +16,10 @@ from starlette.types import Scope
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
+from gateway.http.admission import RequestLimiter
 from gateway.http.auth import TokenVerifier
-from gateway.http.graphql_request import GraphQLRequest
-from gateway.http.middleware import record_of
+from gateway.http.graphql_request import GraphQLRequest, RequestError
+from gateway.http.middleware import address_of, record_of
 from integrations.deadline import deadline
 from resolvers.actor import Actor
 from resolvers.context import Context
@@ -153,12 +154,6 @@ class ConnectionSeat:
             counts.remove(key)
 
 
-def address_of(scope: Scope) -> str:
-    """Returns the IP address of a client; that of the proxy where one stands in between."""
-    client = scope.get("client")
-    return str(client[0]) if client else ""
-
-
 @dataclass(frozen=True, slots=True)
 class SubscriptionService:
     """Executes operations for streams.
@@ -171,6 +166,7 @@ class SubscriptionService:
         seconds: deadline of one response.
         now: the clock.
         limiter: limits connections and subscriptions.
+        requests: admits queries and mutations.
         closing: set when the process shuts down.
     """
 
@@ -181,6 +177,7 @@ class SubscriptionService:
     seconds: float
     now: Callable[[], datetime]
     limiter: ConnectionLimiter
+    requests: RequestLimiter
     closing: asyncio.Event
 
     async def responses(
@@ -197,6 +194,33 @@ class SubscriptionService:
             allowed: the operation types that the transport permits.
             resume: a cursor to resume from; takes precedence over that of the request.
         """
+        try:
+            with self._place(scope, actor, request):
+                async with aclosing(self._responses(scope, actor, request, allowed, resume)) as responses:
+                    async for response in responses:
+                        yield response
+        except RequestError as error:
+            yield failure(error.code, str(error), **error.extensions)
+
+    def _place(self, scope: Scope, actor: Actor, request: GraphQLRequest) -> AbstractContextManager[None]:
+        """Returns the place of a query or mutation; a subscription, which the connection limits bound, needs none."""
+        documents = self.schema.documents
+        try:
+            operation = documents.of(request.query).operation(request.operation_name)
+        except (GraphQLError, CannotGetOperationTypeError):
+            return nullcontext()  # the response says what is wrong
+        if operation.kind is OperationType.SUBSCRIPTION:
+            return nullcontext()
+        return self.requests.place(actor, address_of(scope), operation.request_class(request.variables or {}))
+
+    async def _responses(
+        self,
+        scope: Scope,
+        actor: Actor,
+        request: GraphQLRequest,
+        allowed: Collection[OperationType],
+        resume: str | None,
+    ) -> AsyncGenerator[StreamedResult, None]:
         responses = self.schema.stream_operation(
             request.query,
             self._contexts(scope, actor, resume),
@@ -239,9 +263,9 @@ class SubscriptionService:
         return open_context
 
 
-def failure(code: ErrorCode, message: str) -> StreamedResult:
+def failure(code: ErrorCode, message: str, **extensions: object) -> StreamedResult:
     """Returns the response of an operation that cannot start or continue."""
-    return StreamedResult(ExecutionResult(None, [GraphQLError(message, extensions={"code": code})]))
+    return StreamedResult(ExecutionResult(None, [GraphQLError(message, extensions={"code": code, **extensions})]))
 
 
 @contextmanager

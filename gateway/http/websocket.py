@@ -27,7 +27,7 @@ from gateway.http.auth import DISABLED
 from gateway.http.graphql_request import JSON, GraphQLRequest, RequestError, request_in_body
 from gateway.http.graphql_response import response_of
 from gateway.http.jwt import InvalidToken
-from gateway.http.middleware import record_of
+from gateway.http.middleware import address_of, record_of
 from gateway.http.subscriptions import (
     ACCOUNT_SECONDS,
     ANONYMOUS_SECONDS,
@@ -35,7 +35,6 @@ from gateway.http.subscriptions import (
     ConnectionSeat,
     LimitReached,
     SubscriptionService,
-    address_of,
     failure,
 )
 from resolvers.actor import Actor

@@ -112,6 +112,10 @@ class CostMeter:
         depends = bool(cost.variables or cost.below)
         return cost if depends or cost.total(self._limits, {}) > self._limits.cost else None
 
+    def objects(self, cost: Cost, variables: Mapping[str, Any]) -> int:
+        """Number of objects that the response to one request may hold."""
+        return cost.total(self._limits, variables)
+
     def check(self, cost: Cost, variables: Mapping[str, Any]) -> None:
         """Checks the cost of one request.
 

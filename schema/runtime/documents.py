@@ -7,6 +7,7 @@ cheap.
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from strawberry.types.execution import ParseOptions
 from schema.runtime.cost import CostMeter
 from schema.runtime.errors import ErrorCode
 from schema.runtime.limits import Limits, check_extent
-from schema.runtime.operations import Operation, operations_of
+from schema.runtime.operations import Operation, RequestClass, operations_of
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 MAX_ERRORS = 10
@@ -111,6 +112,14 @@ class DocumentCache:
             self.hits += 1
             self._prepared.move_to_end(text)
         return prepared
+
+    def request_class(self, text: str, name: str | None, variables: Mapping[str, Any]) -> RequestClass:
+        """The class of a request, without preparing its document: one that is not cached is judged by its beginning."""
+        prepared = self._prepared.get(text)
+        if prepared is not None:
+            with suppress(CannotGetOperationTypeError):
+                return prepared.operation(name).request_class(variables)
+        return RequestClass.MUTATION if text.lstrip().startswith("mutation") else RequestClass.READ
 
     def of(self, text: str) -> PreparedDocument:
         """The document of a text, from the cache or prepared now.

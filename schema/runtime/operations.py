@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from graphql import DocumentNode, FragmentDefinitionNode, OperationDefinitionNode
@@ -10,6 +11,17 @@ from strawberry.types.graphql import OperationType
 
 from schema.runtime.cost import Cost, CostMeter, Measure
 from schema.runtime.limits import fragments_of
+
+# Objects that the response to a wide read may hold, at least: a list of 50 bags with their passengers and scans.
+WIDE_OBJECTS = 300
+
+
+class RequestClass(StrEnum):
+    """Class of an operation for admission."""
+
+    MUTATION = "mutation"
+    READ = "read"
+    WIDE_READ = "wide_read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +36,7 @@ class Operation:
         cost: cost to check for each request; None if it is within the limits for all variables, or if the document
             has errors.
         meter: checks the cost.
+        objects: objects that its response may hold, without those that depend on variables.
     """
 
     node: OperationDefinitionNode
@@ -32,6 +45,14 @@ class Operation:
     fragments: tuple[dict[str, FragmentDefinitionNode], dict[str, FragmentDetails]]
     cost: Cost | None
     meter: CostMeter
+    objects: int
+
+    def request_class(self, given: Mapping[str, Any]) -> RequestClass:
+        """Its class with the variables of a request, as the client sent them."""
+        if self.kind is OperationType.MUTATION:
+            return RequestClass.MUTATION
+        objects = self.objects if self.cost is None else self.meter.objects(self.cost, given)
+        return RequestClass.WIDE_READ if objects >= WIDE_OBJECTS else RequestClass.READ
 
     def check_cost(self, given: Mapping[str, Any]) -> None:
         """Checks the cost with the variables of a request, as the client sent them.
@@ -60,6 +81,7 @@ def operations_of(document: DocumentNode, meter: CostMeter, measure: Measure | N
             fragments,
             meter.open_cost(measure.costs[name]) if measure else None,
             meter,
+            meter.objects(measure.costs[name], {}) if measure else 0,
         )
         for node in document.definitions
         if isinstance(node, OperationDefinitionNode)

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 
+from gateway.http.admission import RequestLimiter
 from gateway.http.auth import TokenVerifier
 from gateway.http.graphql import GraphQLView
 from gateway.http.jwt import issue_token
@@ -102,7 +103,14 @@ async def edges() -> AsyncIterator[Edges]:
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         yield {"stores": Stores(cast(Any, library), cast(Any, None), cast(Any, None))}
 
-    view = GraphQLView(schema, TokenVerifier(SECRET), INSTALLATION, signing_key=SIGNING_KEY, now=lambda: START)
+    view = GraphQLView(
+        schema,
+        TokenVerifier(SECRET),
+        INSTALLATION,
+        signing_key=SIGNING_KEY,
+        limiter=RequestLimiter(process=80, of_caller=48),
+        now=lambda: START,
+    )
     app = RequestEdge(PathDispatcher({"/graphql": BodyLimit(view)}, Starlette(lifespan=lifespan)))
     other = StrawberrysView(schema, lambda role: context_of(library, role))
     async with LifespanManager(app) as manager:

@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from gateway.http.admission import RequestLimiter
 from gateway.http.auth import TokenVerifier
 from gateway.http.graphql import GraphQLView
 from gateway.http.graphql_request import GRAPHQL_JSON, JSON, negotiate
@@ -47,7 +48,13 @@ def application(library: Library) -> ASGIApp:
         yield {"stores": Stores(cast(Any, library), cast(Any, None), cast(Any, None))}
 
     view = GraphQLView(
-        toy_schema(), TokenVerifier(SECRET), INSTALLATION, signing_key=SIGNING_KEY, seconds=SECONDS, page=page
+        toy_schema(),
+        TokenVerifier(SECRET),
+        INSTALLATION,
+        signing_key=SIGNING_KEY,
+        limiter=RequestLimiter(process=80, of_caller=48),
+        seconds=SECONDS,
+        page=page,
     )
 
     async def length(request: Request) -> Response:

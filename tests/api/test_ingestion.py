@@ -232,6 +232,13 @@ async def test_a_document_that_stalls_is_let_go(sender: Sender, monkeypatch: pyt
             await asyncio.sleep(pause)
             yield b" "
 
+    async def silent() -> AsyncIterator[bytes]:
+        await asyncio.sleep(5.0)
+        yield LOCAL.encode()
+
+    monkeypatch.setattr(ingestion, "BEGIN_SECONDS", 0.2)
+    assert (await sender.post(silent())).status_code == 408
+    monkeypatch.setattr(ingestion, "BEGIN_SECONDS", 5.0)
     monkeypatch.setattr(ingestion, "IDLE_SECONDS", 0.2)
     assert (await sender.post(stalling(5.0))).status_code == 408
     monkeypatch.setattr(ingestion, "DOCUMENT_SECONDS", 0.3)
