@@ -42,8 +42,9 @@ GOAL_REJECTED = 50.0
 
 @dataclass(slots=True)
 class OverloadOutcome:
-    """Seconds of admitted and of rejected requests, and other outcomes by name."""
+    """Seconds of admitted and of rejected requests, other outcomes by name, and the seconds until all had ended."""
 
+    seconds: float = 0.0
     admitted: list[float] = field(default_factory=list)
     rejected: list[float] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
@@ -74,6 +75,7 @@ async def offer(client: Client, requests: Sequence[bytes], rate: float, seconds:
             if (wait := started_at + at - perf_counter()) > 0:
                 await asyncio.sleep(wait)
             group.create_task(send(next(in_turn)))
+    outcome.seconds = perf_counter() - started_at
     return outcome
 
 
@@ -89,12 +91,13 @@ async def requests_of_callers(installed: BenchmarkInstallation) -> list[bytes]:
     return [read.replace(own, tokens[number % CALLERS]) for number, read in enumerate(reads)]
 
 
-def report(peak: float, offered: float, seconds: float, outcome: OverloadOutcome) -> Iterator[tuple[str, bool]]:
+def report(peak: float, offered: float, outcome: OverloadOutcome) -> Iterator[tuple[str, bool]]:
     """Lines of text, each with whether its goal is met."""
+    seconds = outcome.seconds
     served = len(outcome.admitted) / seconds
     admitted = percentile(outcome.admitted, 0.95) * 1000
     rejected = percentile(outcome.rejected, 0.95) * 1000
-    yield f"peak {peak:.0f}/s, offered {offered:.0f}/s for {seconds:g} s", True
+    yield f"peak {peak:.0f}/s, offered {offered:.0f}/s for {seconds:.0f} s", True
     yield f"admitted {served:.0f}/s, {served / peak:.0%} of the peak", served >= GOAL_SHARE * peak
     yield (
         f"admitted: p50 {percentile(outcome.admitted, 0.5) * 1000:.0f} ms, p95 {admitted:.0f} ms",
@@ -138,9 +141,9 @@ async def run(options: argparse.Namespace) -> int:
             cpu = used_between(used, {**meter.cpu_seconds(), "client": process_time()})
             memory = meter.megabytes()["gateway"]
             after = await offer(client, requests, peak / 4, AFTER_SECONDS)
-    lines = list(report(peak, offered, options.seconds, outcome))
+    lines = list(report(peak, offered, outcome))
     lines.append((f"cores at the peak: {cores(cpu_of_peak, measured.seconds)}", True))
-    lines.append((f"cores during the overload: {cores(cpu, options.seconds)}", True))
+    lines.append((f"cores during the overload: {cores(cpu, outcome.seconds)}", True))
     lines.append((f"memory of the gateway: {before:.0f} MB at the start, {memory:.0f} MB at the end", True))
     normal = f"p95 {percentile(after.admitted, 0.95) * 1000:.0f} ms, rejected {len(after.rejected)}"
     lines.append((f"afterwards, at a quarter of the peak for {AFTER_SECONDS:g} s: {normal}", not after.rejected))

@@ -33,6 +33,7 @@ SECURITY_HEADERS = (
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 )
+SECURITY_NAMES = frozenset(name for name, _ in SECURITY_HEADERS)
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
@@ -142,9 +143,11 @@ def _request_id(headers: RawHeaders) -> str:
 
 def _with_edge_headers(headers: RawHeaders, request_id: str) -> list[tuple[bytes, bytes]]:
     given = list(headers)
-    names = {name.lower() for name, _ in given}
-    added = [header for header in SECURITY_HEADERS if header[0] not in names]
-    return [*given, *added, (b"x-request-id", request_id.encode())]
+    own = (b"x-request-id", request_id.encode())
+    names = [name.lower() for name, _ in given]
+    if SECURITY_NAMES.isdisjoint(names):
+        return [*given, *SECURITY_HEADERS, own]
+    return [*given, *(header for header in SECURITY_HEADERS if header[0] not in names), own]
 
 
 def _log(scope: Scope, record: RequestRecord, seconds: float) -> None:

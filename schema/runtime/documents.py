@@ -7,7 +7,6 @@ cheap.
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,9 +115,9 @@ class DocumentCache:
     def request_class(self, text: str, name: str | None, variables: Mapping[str, Any]) -> RequestClass:
         """The class of a request, without preparing its document: one that is not cached is judged by its beginning."""
         prepared = self._prepared.get(text)
-        if prepared is not None:
-            with suppress(CannotGetOperationTypeError):
-                return prepared.operation(name).request_class(variables)
+        for operation in prepared.operations if prepared else ():
+            if name is None or operation.name == name:
+                return operation.request_class(variables)
         return RequestClass.MUTATION if text.lstrip().startswith("mutation") else RequestClass.READ
 
     def of(self, text: str) -> PreparedDocument:

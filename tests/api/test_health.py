@@ -9,6 +9,7 @@ import pytest
 
 from gateway.config import Settings
 from integrations.records.health import Health
+from integrations.stores.postgres.manager import PostgresManager
 from resolvers import health
 from resolvers.actor import Role
 from resolvers.health import VERSION
@@ -158,3 +159,38 @@ async def test_without_records_questions_are_refused_and_nothing_is_said_of_the_
     assert answer["errors"][0]["message"] == "The store 'records' is unavailable"
     assert answer["errors"][0]["extensions"]["code"] == "STORE_UNAVAILABLE"
     assert answer["errors"][0]["extensions"]["store"] == "records"
+
+
+async def test_a_slow_store_is_degraded_and_says_what_it_costs(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It serves, so the gateway stays ready; the whole is degraded."""
+
+    async def slow(_manager: PostgresManager) -> dict[str, Any]:
+        return {"status": "degraded", "latency_ms": 310.0, "slow_calls": 7, "slowest_call_ms": 1234.5}
+
+    monkeypatch.setattr(PostgresManager, "health_check", slow)
+    await asyncio.sleep(health.FRESH_SECONDS + 0.1)
+    whole, ready, one = [await api.client.get(path) for path in ("/health", "/health/ready", "/health/database")]
+    found = (await api.ask("{health{status services{name healthy status latencyMs slowCalls slowestCallMs}}}"))[
+        "health"
+    ]
+
+    for response in (whole, ready, one):
+        assert (response.status_code, response.json()["status"]) == (200, "degraded")
+        assert response.json()["services"]["database"] == {
+            "healthy": True,
+            "latency_ms": 310.0,
+            "status": "degraded",
+            "slow_calls": 7,
+            "slowest_call_ms": 1234.5,
+        }
+    assert found["status"] == "DEGRADED"
+    assert found["services"][0] == {
+        "name": "database",
+        "healthy": True,
+        "status": "DEGRADED",
+        "latencyMs": 310.0,
+        "slowCalls": 7,
+        "slowestCallMs": 1234.5,
+    }
+    monkeypatch.undo()
+    await asyncio.sleep(health.FRESH_SECONDS + 0.1)
