@@ -24,7 +24,8 @@ logger = logging.getLogger(__name__)
 RETRY_AFTER_SECONDS = 1
 # Codes of rejections: of one caller, and of the process.
 REJECTIONS = (ErrorCode.TOO_MANY_REQUESTS, ErrorCode.OVERLOADED)
-# Request bodies that are received at the same time, for each place: a body may come slowly and take memory up to its limit.
+# Request bodies that are received at the same time, for each place: a body may come slowly, and takes memory up to its
+# limit.
 BODIES_A_PLACE = 4
 # An airline counts as waiting for so long after a rejection.
 WAITING_SECONDS = 1.0
