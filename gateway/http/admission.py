@@ -82,6 +82,16 @@ class Gate:
         return max(self._limit // len(sharing), 1)
 
 
+class _Class:
+    """The gates that a class of operations passes, and how many passed them."""
+
+    __slots__ = ("admitted", "gates")
+
+    def __init__(self, gates: tuple[Gate, ...]) -> None:
+        self.gates = gates
+        self.admitted = 0
+
+
 class RequestLimiter:
     """Limits the operations that run at the same time.
 
@@ -93,7 +103,6 @@ class RequestLimiter:
 
     def __init__(self, process: int, of_caller: int, now: Callable[[], float] = monotonic) -> None:
         self.bodies = 0
-        self.admitted = Counter[str]()
         self.rejected = Counter[str]()
         self._process = process
         self._of_caller = of_caller
@@ -101,15 +110,20 @@ class RequestLimiter:
             Gate(places, now) for places in (process, max(process * 3 // 4, 1), max(process // 8, 1))
         )
         self._everything = everything
-        self._gates: Mapping[RequestClass, tuple[Gate, ...]] = {
-            RequestClass.MUTATION: (everything,),
-            RequestClass.READ: (everything, reads),
-            RequestClass.WIDE_READ: (everything, reads, wide),
+        self._classes = {
+            RequestClass.MUTATION: _Class((everything,)),
+            RequestClass.READ: _Class((everything, reads)),
+            RequestClass.WIDE_READ: _Class((everything, reads, wide)),
         }
         self._callers: dict[Hashable, int] = {}
         self._now = now
         self._unlogged = 0
         self._log_from = now()
+
+    @property
+    def admitted(self) -> Mapping[RequestClass, int]:
+        """Operations admitted so far, by class."""
+        return {kind: one.admitted for kind, one in self._classes.items()}
 
     @property
     def running(self) -> int:
@@ -122,7 +136,7 @@ class RequestLimiter:
         Raises:
             RequestError: the process has reached its limit.
         """
-        if self.running >= self._process or self.bodies >= self._process * BODIES_A_PLACE:
+        if self._everything.running >= self._process or self.bodies >= self._process * BODIES_A_PLACE:
             raise self._overloaded()
         self.bodies += 1
 
@@ -144,12 +158,12 @@ class RequestLimiter:
         caller: Hashable = address if actor.role is None else (airline, actor.id)
         if self._callers.get(caller, 0) >= self._of_caller:
             raise self._too_many()
-        gates = self._gates[kind]
-        for gate in gates:
+        of_class = self._classes[kind]
+        for gate in of_class.gates:
             if not gate.has_place(airline):
                 raise self._overloaded()
-        self.admitted[kind] += 1
-        return Place(self._callers, caller, gates, airline)
+        of_class.admitted += 1
+        return Place(self._callers, caller, of_class.gates, airline)
 
     def _too_many(self) -> RequestError:
         message = f"At most {self._of_caller} requests of one caller run at the same time: retry later."
