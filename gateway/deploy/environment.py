@@ -71,7 +71,7 @@ async def _store_fault(setting: str, manager: Manager, address: str) -> str | No
         await manager.disconnect()
     parts = urlsplit(address)
     server = f"{name} at {parts.hostname or parts.path}{f':{parts.port}' if parts.port else ''}"
-    if health["status"] != "healthy":
+    if health["status"] == "unhealthy":
         return f"{setting}: {server} does not serve: {health.get('error', 'no response')}"
     version = str(health.get("version", ""))
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
