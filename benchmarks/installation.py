@@ -175,7 +175,8 @@ def environment_of(stores: Iterable[EmbeddedServer], port: int, bags: int, worke
 async def initialise(environment: Mapping[str, str]) -> None:
     """Runs the product's ``init``: migrates, and seeds what is missing, with its progress on the console."""
     init = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "gateway", "init", "--environment", "production"),
+        # Production rejects the loopback addresses that a benchmark uses.
+        *(sys.executable, "-m", "gateway", "init", "--environment", "demo"),
         env=environment,
         stdin=asyncio.subprocess.DEVNULL,
     )

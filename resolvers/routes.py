@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 WARMING_SECONDS = 60.0
 # Longest time that the cache may cost a request, reading and writing together. A cache that is up responds within
 # milliseconds, on a machine that other processes keep busy within a tenth of a second.
-CACHE_BUDGET_SECONDS = 0.75
+CACHE_BUDGET_SECONDS = 0.25
 
 
 async def between(context: Context, origin: str, destination: str) -> Routes:

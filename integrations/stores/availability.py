@@ -379,10 +379,13 @@ class BoundedCall:
         "_active_calls",
         "_availability",
         "_bound",
+        "_due",
         "_long_running",
+        "_loop",
+        "_seconds",
         "_slow_seconds",
-        "_slow_timer",
         "_started",
+        "_timer",
     )
 
     def __init__(
@@ -396,21 +399,40 @@ class BoundedCall:
     ) -> None:
         self._availability = availability
         self._active_calls = active_calls
-        self._bound = asyncio.timeout(seconds)
+        self._bound = asyncio.timeout(None)
+        self._seconds = seconds
         self._slow_seconds = slow_seconds
         self._long_running = long_running
 
     async def __aenter__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._started = monotonic()
+        self._due = self._loop.time() + self._seconds
         await self._bound.__aenter__()
         if not self._long_running:
             self._active_calls.add(self._bound)
-        loop = asyncio.get_running_loop()
-        self._slow_timer = loop.call_later(self._slow_seconds, self._availability.request_probe)
+        if self._slow_seconds < self._seconds:
+            self._timer = self._loop.call_later(self._slow_seconds, self._be_slow)
+        else:
+            self._timer = self._loop.call_at(self._due, self._expire)
 
     async def __aexit__(self, *error: Any) -> None:
-        self._slow_timer.cancel()
+        self._timer.cancel()
         self._active_calls.discard(self._bound)
         ended = self._availability.call_completed if error[0] is None else self._availability.call_failed
         ended(monotonic() - self._started)
         await self._bound.__aexit__(*error)
+
+    def _be_slow(self) -> None:
+        self._availability.request_probe()
+        self._timer = self._loop.call_at(self._due, self._expire)
+
+    def _expire(self) -> None:
+        """End the call, unless this process did not run: its response may have arrived, and waits to be read."""
+        now = self._loop.time()
+        late = now - self._due
+        if late > LATE_TIMER_SECONDS:
+            self._due = now + min(late, self._seconds)
+            self._timer = self._loop.call_at(self._due, self._bound.reschedule, self._due)
+        elif not self._bound.expired():
+            self._bound.reschedule(now)

@@ -85,7 +85,7 @@ class RedisManager:
         self,
         redis_url: str,
         *,
-        timeout: float = 0.75,
+        timeout: float = 0.25,
         warm_source: WarmSource | None = None,
         max_connections: int = 20,
     ) -> None:
