@@ -134,7 +134,7 @@ async def _write_legs(
             for leg in one.legs
         ]
         legs += [
-            (leg.flight_id, leg.tag, leg.authorised, leg.destination)
+            (leg.flight_id, leg.tag, leg.authorised, leg.off_point)
             for leg in stored[bag_id]
             if leg.tag is not None and leg.tag not in one.tags
         ]
@@ -161,4 +161,4 @@ async def _write_legs(
 
 def _way(leg: PlannedLegRow) -> tuple[int, str | None]:
     """What makes a plan another one if it changes: the flight, and where the bag leaves it."""
-    return leg.flight_id, leg.destination
+    return leg.flight_id, leg.off_point

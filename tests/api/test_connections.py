@@ -320,7 +320,7 @@ async def recount(hub: Hub, until: datetime, now: datetime) -> dict[tuple[str, s
     table = await airports.connection_times(records, airline_id)
     flights = await transfers.flights(records, airline_id, list(hub.airline.flights.values()))
     sql = """
-        SELECT bag_id, seq, flight_id, origin, coalesce(bag_legs.destination, flights.destination) AS destination
+        SELECT bag_id, seq, flight_id, origin, coalesce(bag_legs.off_point, flights.destination) AS destination
         FROM bag_legs
         JOIN flights ON flights.id = flight_id AND airline_id = $1
         ORDER BY bag_id, seq

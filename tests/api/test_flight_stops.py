@@ -159,7 +159,7 @@ async def test_a_rebuild_finds_nothing_to_correct(airline: Builder) -> None:
     assert [done.corrected async for done in rebuild(context)] == [0]
 
     await airline.stores.postgres.execute(
-        "UPDATE bag_legs SET destination = NULL FROM bags WHERE bags.id = bag_id AND airline_id = $1",
+        "UPDATE bag_legs SET off_point = NULL FROM bags WHERE bags.id = bag_id AND airline_id = $1",
         airline.airline_id,
         name="BREAK",
     )

@@ -41,7 +41,7 @@ LIMIT $4
 # A bag counts at each station of its plan, a report at the station at fault: as closed, else as proposed.
 MISHANDLED_BY_STATION = """
 WITH legs AS (
-    SELECT bag_id, origin, coalesce(bag_legs.destination, flights.destination) AS destination
+    SELECT bag_id, origin, coalesce(bag_legs.off_point, flights.destination) AS destination
     FROM flights
     JOIN bag_legs ON bag_legs.flight_id = flights.id
     JOIN bags ON bags.id = bag_id AND NOT deleted
@@ -82,7 +82,7 @@ WITH carried AS (
                        FROM bag_legs
                        JOIN flights ON flights.id = bag_legs.flight_id
                        WHERE bag_legs.bag_id = pir_bags.bag_id
-                         AND coalesce(bag_legs.destination, flights.destination) = pirs.station
+                         AND coalesce(bag_legs.off_point, flights.destination) = pirs.station
                        ORDER BY bag_legs.seq DESC LIMIT 1) AS came ON true
     WHERE airline_id = $1 AND opened_at >= $2 AND opened_at < $3 AND kind <> 'ON_HAND'
       AND link IS DISTINCT FROM 'RECREATED'

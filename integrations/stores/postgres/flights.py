@@ -89,7 +89,7 @@ LIMIT $8
 
 LEGS_OF_BAGS = """
 SELECT bag_legs.bag_id, bag_legs.seq, flights.id, airline_id, carrier, number, suffix, departure_date, origin,
-       coalesce(bag_legs.destination, flights.destination) AS destination, scheduled_departure, scheduled_arrival,
+       coalesce(bag_legs.off_point, flights.destination) AS destination, scheduled_departure, scheduled_arrival,
        estimated_departure, estimated_arrival, actual_departure, actual_arrival, status, aircraft, seats, gate, version,
        flights.destination AS flight_destination
 FROM bag_legs
@@ -100,7 +100,7 @@ ORDER BY bag_legs.bag_id, bag_legs.seq
 
 # As above, with only the columns that a bag's status is computed from.
 STATIONS_OF_BAGS = """
-SELECT bag_legs.bag_id, flights.id, origin, coalesce(bag_legs.destination, flights.destination) AS destination,
+SELECT bag_legs.bag_id, flights.id, origin, coalesce(bag_legs.off_point, flights.destination) AS destination,
        actual_departure
 FROM bag_legs
 JOIN flights ON flights.id = bag_legs.flight_id AND flights.airline_id = $1
@@ -134,9 +134,9 @@ RETURNING flights.id, airline_id, carrier, number, suffix, departure_date, origi
 
 # Airports where bags leave a flight elsewhere than at its destination.
 STOPS_OF_FLIGHTS = """
-SELECT flights.id, array_agg(DISTINCT bag_legs.destination ORDER BY bag_legs.destination) AS stops
+SELECT flights.id, array_agg(DISTINCT bag_legs.off_point ORDER BY bag_legs.off_point) AS stops
 FROM flights
-JOIN bag_legs ON bag_legs.flight_id = flights.id AND bag_legs.destination <> flights.destination
+JOIN bag_legs ON bag_legs.flight_id = flights.id AND bag_legs.off_point <> flights.destination
 WHERE flights.airline_id = $1 AND flights.id = ANY($2::bigint[])
 GROUP BY flights.id
 """
@@ -180,7 +180,7 @@ RETURNING id
 """
 
 PLANNED_LEG_ROWS = """
-SELECT bag_legs.bag_id, bag_legs.seq, bag_legs.flight_id, bag_legs.tag, bag_legs.authorised, bag_legs.destination
+SELECT bag_legs.bag_id, bag_legs.seq, bag_legs.flight_id, bag_legs.tag, bag_legs.authorised, bag_legs.off_point
 FROM bag_legs
 JOIN bags ON bags.id = bag_legs.bag_id AND bags.airline_id = $1
 WHERE bag_legs.bag_id = ANY($2::bigint[])
@@ -193,10 +193,10 @@ WHERE bags.id = bag_legs.bag_id AND bags.airline_id = $1 AND bag_legs.bag_id = A
 """
 
 INSERT_PLANNED_LEGS = """
-INSERT INTO bag_legs (bag_id, seq, flight_id, tag, authorised, destination)
-SELECT bag_id, seq, new.flight_id, new.tag, new.authorised, new.destination
+INSERT INTO bag_legs (bag_id, seq, flight_id, tag, authorised, off_point)
+SELECT bag_id, seq, new.flight_id, new.tag, new.authorised, new.off_point
 FROM unnest($2::bigint[], $3::smallint[], $4::bigint[], $5::text[], $6::boolean[], $7::text[])
-     AS new(bag_id, seq, flight_id, tag, authorised, destination)
+     AS new(bag_id, seq, flight_id, tag, authorised, off_point)
 JOIN bags ON bags.id = bag_id AND bags.airline_id = $1
 """
 
@@ -431,7 +431,7 @@ class PlannedLegRow(NamedTuple):
         seq: ordinal of the leg, from 1.
         tag: the tag whose messages plan the leg; None where no message does.
         authorised: whether the bag may be loaded on the flight; None where no message says.
-        destination: IATA code of the airport where the bag leaves the flight; None for the flight's destination.
+        off_point: IATA code of the airport where the bag leaves the flight; None for the flight's destination.
     """
 
     bag_id: int
@@ -439,7 +439,7 @@ class PlannedLegRow(NamedTuple):
     flight_id: int
     tag: str | None
     authorised: bool | None
-    destination: str | None
+    off_point: str | None
 
 
 async def planned_leg_rows(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> dict[int, list[PlannedLegRow]]:

@@ -26,11 +26,11 @@ FROM pirs
 JOIN pir_bags ON pir_bags.pir_id = pirs.id
 LEFT JOIN passengers ON passengers.id = pirs.passenger_id AND passengers.airline_id = $1
 LEFT JOIN LATERAL (SELECT array_agg(flights.origin ORDER BY scheduled_departure)
-                              || (array_agg(coalesce(named.destination, flights.destination)
+                              || (array_agg(coalesce(named.off_point, flights.destination)
                                             ORDER BY scheduled_departure DESC))[1] AS stations,
                           array_agg(carrier || number || suffix || '/' || departure_date
                                     ORDER BY scheduled_departure) AS flights
-                   FROM (SELECT flight_id, bag_legs.destination FROM bag_legs WHERE bag_id = pir_bags.bag_id
+                   FROM (SELECT flight_id, bag_legs.off_point FROM bag_legs WHERE bag_id = pir_bags.bag_id
                          UNION SELECT found_flight_id, NULL) AS named
                    JOIN flights ON flights.id = named.flight_id AND flights.airline_id = $1) AS way ON true
 WHERE pirs.airline_id = $1 AND pirs.id = ANY($2::bigint[]) AND closed_at IS NULL
