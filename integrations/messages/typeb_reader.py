@@ -28,8 +28,6 @@ LONGEST_PLACE = 40
 # Window of days from receipt for a date without a year: for departures, and for scans.
 _DEPARTURES = (-3, 330)
 _SCANNED = (-182, 182)
-# A message of unknown time comes before every scan of its bags (``docs/DOMAIN.md#rule-2``).
-_BEFORE_ANY_SCAN = timedelta(days=3)
 # The same day of two months lies at least 28 days apart.
 _SURELY_NEAREST = timedelta(days=14)
 
@@ -350,17 +348,15 @@ def _bpm_scans(context: _ReadContext) -> Iterator[Scan]:
 
 
 def _bns_scans(context: _ReadContext) -> Iterator[Scan]:
-    """NOT_SEEN events of a BNS."""
+    """NOT_SEEN events of a BNS; without a time it was seen at receipt that the bags are missing."""
     groups = _groups(context.message.elements)
     for group, tags in zip(groups, _tags_of(groups), strict=True):
         outbound = _outbound(group, context)
-        at, assumed = _scanned_at(group, context), False
-        if at is None:
-            at, assumed = _message_time(context, [outbound])
+        at = _scanned_at(group, context) or context.at
         where = {**_circumstances(group, context), "method": ScanMethod.MESSAGE}
         key = outbound.key if outbound else None
         for number, _ in tags:
-            yield Scan(number, EventKind.NOT_SEEN, at, flight=key, assumed=assumed, **where)
+            yield Scan(number, EventKind.NOT_SEEN, at, flight=key, **where)
 
 
 def _event_kind(group: _Group, named: Element, source: Source) -> tuple[EventKind, dict[str, Any]]:
@@ -405,7 +401,6 @@ def _instructions(context: _ReadContext) -> Iterator[Instruction]:
     groups = _groups(message.elements)
     for place, (group, tags) in enumerate(zip(groups, _tags_of(groups), strict=True), start=1):
         fields = _instruction_fields(group, context)
-        at, assumed = _message_time(context, [fields["outbound"], fields["inbound"], *(fields["onward"] or ())])
         for ordinal, (number, element) in enumerate(tags, start=1):
             if number == UNREADABLE:
                 raise _error(element, 0, f"The tag {UNREADABLE} identifies no bag.")
@@ -413,10 +408,10 @@ def _instructions(context: _ReadContext) -> Iterator[Instruction]:
                 tag=number,
                 kind=message.kind,
                 change=message.change,
-                at=at,
+                at=context.sent_at or context.at,
                 airport=message.airport,
                 source=message.source,
-                assumed=assumed,
+                assumed=context.sent_at is None,
                 ordinal=ordinal,
                 bags_in_group=len(tags),
                 group=place,
@@ -497,8 +492,9 @@ def _implied_events(instructions: Sequence[Instruction]) -> Iterator[Scan]:
     for instruction in instructions:
         if instruction.change != InstructionAction.NEW or instruction.kind == MessageKind.BUM:
             continue
+        at, assumed = instruction.implied_at, instruction.assumed
         if "RUSH" in (instruction.exceptions or ()):
-            kind = EventKind.RUSH_TAGGED
+            kind, at, assumed = EventKind.RUSH_TAGGED, instruction.at, False
         elif instruction.kind == MessageKind.BSM and instruction.source == Source.LOCAL:
             kind = EventKind.ACCEPTED
         else:
@@ -507,11 +503,11 @@ def _implied_events(instructions: Sequence[Instruction]) -> Iterator[Scan]:
         yield Scan(
             tag=instruction.tag,
             kind=kind,
-            at=instruction.at,
+            at=at,
             airport=instruction.airport,
             flight=flight.key if flight else None,
             method=ScanMethod.MESSAGE,
-            assumed=instruction.assumed,
+            assumed=assumed,
         )
 
 
@@ -612,17 +608,6 @@ def _scanned_at(group: _Group, context: _ReadContext) -> datetime | None:
     if zone is None:
         raise _error(element, 4, "The time is local, and the time zone of the airport is unknown.")
     return datetime.combine(day, clock, zone).astimezone(UTC)
-
-
-def _message_time(context: _ReadContext, flights: Sequence[NamedFlight | None]) -> tuple[datetime, bool]:
-    """Time of a message, and whether it is assumed (``docs/DOMAIN.md#rule-2``)."""
-    if context.sent_at is not None:
-        return context.sent_at, False
-    dates = [flight.departure_date for flight in flights if flight]
-    if not dates:
-        line = context.message.elements[0].line
-        raise TypeBError(line, 1, "A message must have an origin line or the date of a flight.")
-    return datetime.combine(min(dates), time(), UTC) - _BEFORE_ANY_SCAN, True
 
 
 def _sent_at(message: TypeBMessage, received: datetime) -> datetime | None:

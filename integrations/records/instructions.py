@@ -5,12 +5,15 @@ their time (docs/DOMAIN.md#rule-4), and a change replaces single elements (docs/
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
 from integrations.records.events import FlightKey
+
+# How long before a bag's first flight an event of unknown time is dated: no scan of the bag is earlier.
+_BEFORE_ANY_SCAN = timedelta(days=3)
 
 
 class MessageKind(StrEnum):
@@ -83,10 +86,9 @@ class Instruction:
 
     Args:
         tag: ten digits.
-        at: when the message was sent, UTC. Three days before its first flight's date where ``assumed``.
+        at: when the message was sent, UTC; when it was received where ``assumed``.
         airport: the station of the message.
-        assumed: whether the message has no origin line and so no time. The event that it implies sorts before every
-            scan; what it orders takes effect at its receipt (docs/DOMAIN.md#rule-2).
+        assumed: whether the message has no origin line and so no time (docs/DOMAIN.md#rule-2).
         ordinal: ordinal of the tag among the ``bags_in_group`` of its passenger group, from 1.
         authorised: authority to load.
         passenger_status: ``C`` checked in, ``B`` boarded, ``N`` not boarded, ``S`` standby, as written.
@@ -137,6 +139,16 @@ class Instruction:
     remarks: tuple[str, ...] | None = None
     original_tag: str | None = None
     frequent_flyer: str | None = None
+
+    @property
+    def implied_at(self) -> datetime:
+        """Time of ACCEPTED or EXPECTED, UTC: where ``assumed``, before every scan (docs/DOMAIN.md#rule-2)."""
+        if not self.assumed:
+            return self.at
+        flights = (self.outbound, self.inbound, *(self.onward or ()))
+        days = [flight.departure_date for flight in flights if flight is not None]
+        before = datetime.combine(min(days), time(), UTC) - _BEFORE_ANY_SCAN if days else self.at
+        return before if before < self.at else self.at - _BEFORE_ANY_SCAN
 
 
 class Receipt(NamedTuple):

@@ -131,7 +131,6 @@ class CheckIn(NamedTuple):
     Args:
         bag_id: the bag that carries the tag.
         first_flight_id: the first flight of the message.
-        at: time of the message, UTC: of one without an origin line its receipt.
         follows: whether an earlier message of the batch names the tag.
     """
 
@@ -139,7 +138,6 @@ class CheckIn(NamedTuple):
     instruction: Instruction
     bag_id: int
     first_flight_id: int | None
-    at: datetime
     follows: bool
 
 
@@ -188,10 +186,11 @@ async def begin_journeys(records: Reader, airline_id: int, check_ins: Sequence[C
         elif is_another_journey(one.instruction, carrier, one.first_flight_id):
             if one.follows and not carrier.has_open_pir:
                 unsettled.add((one.message_id, one.instruction.tag))
-            elif is_free(carrier, one.at):
-                # The sightings so far stay with the bag that has them.
+            elif is_free(carrier, one.instruction.at):
+                # The sightings so far stay with the bag that has them. Later ones are the new bag's, also those from
+                # before the receipt of a message of unknown time.
                 last = max(carrier.last_seen_at or carrier.valid_from, carrier.valid_from)
-                begins_at = max(one.instruction.at, last + _NEXT)
+                begins_at = max(one.instruction.implied_at, last + _NEXT)
                 ended.setdefault(one.instruction.tag, (one, carrier.valid_from, begins_at))
     if ended and not unsettled:
         since, begins = [since for _, since, _ in ended.values()], [at for _, _, at in ended.values()]

@@ -19,7 +19,7 @@ from integrations.records.bags import BagWithAuthority
 from integrations.records.events import FlightKey, Scan
 from integrations.records.instructions import BagInstruction, Instruction, Receipt
 from integrations.repeats import repeated_after_migration, repeated_on_conflict
-from integrations.stores.postgres import bags, flights, messages
+from integrations.stores.postgres import bags, flights, instructions, messages
 from integrations.stores.postgres.manager import Reader
 from integrations.stores.postgres.messages import NewDeadLetter, NewMessage
 from resolvers.context import Context
@@ -324,24 +324,28 @@ class _Batch:
             The number of new events, of bags that the new messages name, and of repeats that count again, which are
             new in this sense.
         """
-        received = [
-            (one.id, instruction, Receipt(self._received_at, one.piece.line))
-            for one in (*new, *again)
-            if one.reading is not None
-            for instruction in one.reading.instructions
-        ]
+        received = self._instructions_of(new)
+        repeated = self._instructions_of(again)
+        settled, elsewhere = await self._settle(repeated, len(received)) if repeated else ({}, {})
+        received += repeated
         scans = [(one.id, scan) for one in new if one.reading is not None for scan in one.reading.scans]
         if not received and not scans:
             return 0, 0, 0
-        rush_tags = {one.tag: (one.original_tag, one.at) for _, one, _ in received if one.original_tag}
-        tags = [(one.tag, one.at) for _, one, _ in received] + [(scan.tag, scan.at) for _, scan in scans]
-        merged = await self._attach_rush_tags(rush_tags, tags) if rush_tags else {}
-        found = await bag_tags.bags_for_tags(
-            self._records, self._airline_id, [tag for tag, _ in tags], [at for _, at in tags]
-        )
+        rush_tags = {
+            one.tag: (one.original_tag, one.at)
+            for index, (_, one, _) in enumerate(received)
+            if one.original_tag and index not in settled
+        }
+        tags = [(one.tag, one.at) for _, one, _ in received]
+        # An event of unknown time belongs to the bag of its instruction.
+        tags += [(scan.tag, self._received_at if scan.assumed else scan.at) for _, scan in scans]
+        merged = await self._attach_rush_tags(rush_tags, tags, settled) if rush_tags else {}
+        found = await self._bags_of(tags, settled)
         affected = {bag_id for bag_id in found if bag_id is not None} | merged.keys() | set(merged.values())
         locked = await bag_tags.lock_carriers(self._records, self._airline_id, affected)
-        found, ended = await self._begin_journeys(received, scans, found, locked, merged, flight_ids, following)
+        found, ended = await self._begin_journeys(
+            received, scans, tags, settled, found, locked, merged, flight_ids, following
+        )
         transferred_events = await self._merge(merged) if merged else []
         bag_ids = [merged.get(bag_id, bag_id) if bag_id is not None else None for bag_id in found]
         of_bags = [
@@ -360,7 +364,11 @@ class _Batch:
             recomputed = await itineraries.recompute_itineraries(
                 self._records, self._airline_id, self._context.stores.reference, instructed, flight_ids, of_bags
             )
-            counted_again = recomputed.counted_again
+            counted_again = recomputed.counted_again | {
+                (received[index][0], received[index][2])
+                for index, others in elsewhere.items()
+                if bag_ids[index] not in others
+            }
             if recomputed.changed:
                 locked |= await bags.by_id(self._records, self._airline_id, sorted(recomputed.changed))
             changed |= {(bag_id, None) for bag_id in recomputed.changed}
@@ -383,10 +391,57 @@ class _Batch:
         named.update(bag_ids[len(received) :])
         return events, len(named - {None}), len(counted_again)
 
+    def _instructions_of(self, pieces: Iterable[ParsedPiece]) -> list[tuple[UUID, Instruction, Receipt]]:
+        return [
+            (one.id, instruction, Receipt(self._received_at, one.piece.line))
+            for one in pieces
+            if one.reading is not None
+            for instruction in one.reading.instructions
+        ]
+
+    async def _settle(
+        self, repeated: Sequence[tuple[UUID, Instruction, Receipt]], start: int
+    ) -> tuple[dict[int, int], dict[int, Set[int]]]:
+        """Finds the bags of instructions that are read again, whatever their tags mean by now.
+
+        Args:
+            start: index of the first.
+
+        Returns:
+            By index: the bag that has the instruction with this receipt, or with its origin time; the bags that have it
+            with other receipts, for the indexes without such a bag.
+        """
+        settled: dict[int, int] = {}
+        elsewhere: dict[int, Set[int]] = {}
+        stored = await instructions.receipts(
+            self._records, self._airline_id, [(one.tag, message_id) for message_id, one, _ in repeated]
+        )
+        for index, rows in stored.items():
+            _, one, receipt = repeated[index]
+            known = [bag_id for bag_id, first, last in rows if not one.assumed or first <= receipt <= last]
+            if known:
+                settled[start + index] = known[0]
+            else:
+                elsewhere[start + index] = {bag_id for bag_id, _, _ in rows}
+        return settled, elsewhere
+
+    async def _bags_of(self, tags: Sequence[tuple[str, datetime]], settled: Mapping[int, int]) -> list[int | None]:
+        """The bags that carried tags at given times; ``settled`` has those that are known by index."""
+        named = [one for index, one in enumerate(tags) if index not in settled] if settled else tags
+        found = await bag_tags.bags_for_tags(
+            self._records, self._airline_id, [tag for tag, _ in named], [at for _, at in named]
+        )
+        if not settled:
+            return found
+        others = iter(found)
+        return [settled[index] if index in settled else next(others) for index in range(len(tags))]
+
     async def _begin_journeys(
         self,
         received: Sequence[tuple[UUID, Instruction, Receipt]],
         scans: Sequence[tuple[UUID, Scan]],
+        tags: Sequence[tuple[str, datetime]],
+        settled: Mapping[int, int],
         found: list[int | None],
         locked: dict[int, BagWithAuthority],
         merged: Mapping[int, int],
@@ -396,6 +451,8 @@ class _Batch:
         """Begins new bags under used tags (``docs/DOMAIN.md#rule-12``).
 
         Args:
+            tags: of each instruction and scan, with the time at which it means the bag.
+            settled: as ``_bags_of``.
             found: the bag of each instruction and scan.
             locked: rows of these bags; the new bags are added.
             following: as ``_check_ins_behind_others``.
@@ -412,11 +469,11 @@ class _Batch:
                 one,
                 bag_id,
                 flight_ids.get(one.outbound.key) if one.outbound else None,
-                receipt.at if one.assumed else one.at,
                 (message_id, one.tag) in following,
             )
-            for (message_id, one, receipt), bag_id in zip(received, found, strict=False)
+            for index, ((message_id, one, _), bag_id) in enumerate(zip(received, found, strict=False))
             if bag_id is not None
+            and index not in settled
             and bag_id not in merged
             and locked[bag_id].passenger_id is not None
             and is_check_in(one)
@@ -428,26 +485,27 @@ class _Batch:
             raise _MustSplit({following[key] for key in journeys.unsettled})
         if not journeys.bag_ids:
             return found, frozenset()
-        named = [(message_id, one.tag, one.at) for message_id, one, _ in received]
-        named += [(message_id, scan.tag, scan.at) for message_id, scan in scans]
-        bag_ids = await bag_tags.bags_for_tags(
-            self._records, self._airline_id, [tag for _, tag, _ in named], [at for _, _, at in named]
-        )
+        bag_ids = await self._bags_of(tags, settled)
+        message_ids = [message_id for message_id, _, _ in received] + [message_id for message_id, _ in scans]
         now = [
             journeys.bag_ids.get((message_id, tag), bag_id)
-            for (message_id, tag, _), bag_id in zip(named, bag_ids, strict=True)
+            for message_id, (tag, _), bag_id in zip(message_ids, tags, bag_ids, strict=True)
         ]
         if others := {bag_id for bag_id in now if bag_id is not None} - locked.keys():
             locked |= await bag_tags.lock_carriers(self._records, self._airline_id, others)
         return now, journeys.ended
 
     async def _attach_rush_tags(
-        self, rush_tags: Mapping[str, tuple[str, datetime]], tags: Sequence[tuple[str, datetime]]
+        self,
+        rush_tags: Mapping[str, tuple[str, datetime]],
+        tags: Sequence[tuple[str, datetime]],
+        settled: Mapping[int, int],
     ) -> dict[int, int]:
         """Attaches rush tags to the bags whose tags they replace (``docs/DOMAIN.md#rule-11``).
 
         Args:
             rush_tags: the original tag of each rush tag, and the time of the message.
+            settled: as ``_bags_of``.
             tags: all tags of the batch with their times. They are resolved together with the original tags, so that
                 the bag of an unknown tag dates from the earliest message or scan of the batch.
 
@@ -457,7 +515,10 @@ class _Batch:
         """
         numbers = list(rush_tags)
         times = [at for _, at in rush_tags.values()]
-        named = [*rush_tags.values(), *((tag, at) for tag, at in tags if tag not in rush_tags)]
+        named = [
+            *rush_tags.values(),
+            *(one for index, one in enumerate(tags) if one[0] not in rush_tags and index not in settled),
+        ]
         originals = await bag_tags.bags_for_tags(
             self._records, self._airline_id, [tag for tag, _ in named], [at for _, at in named]
         )

@@ -225,13 +225,29 @@ def _read_piece(one: ParsedPiece, zones: Mapping[str, ZoneInfo], received_at: da
     except Exception as error:  # noqa: BLE001 # a message that fails must not keep the others out
         logger.warning("a message failed: %s", place_of(error))
         return one.failed(1, 1, INTERNAL_ERROR)
-    if any(scan.at > received_at + CLOCK_TOLERANCE for scan in reading.scans):
-        minutes = CLOCK_TOLERANCE // timedelta(minutes=1)
-        return one.failed(1, 1, f"The time of a scan must be at most {minutes} minutes after receipt: check the clock.")
+    if future := _future_time(one.message, reading, received_at + CLOCK_TOLERANCE):
+        return replace(one, fault=future)
     closed, sent_at = reading.flight_closed, reading.sent_at
     if closed and sent_at and abs((sent_at.date() - closed.departure_date).days) > CLOSED_WITHIN.days:
         return one.failed(1, 1, f"A close-out must be within {CLOSED_WITHIN.days} days of the flight's date.")
     return replace(one, reading=reading)
+
+
+def _future_time(message: TypeBMessage | None, reading: MessageContent, latest: datetime) -> TypeBError | None:
+    """The fault of a message with a time after ``latest`` that its content depends on (``docs/DOMAIN.md#rule-1``)."""
+    sent_at, minutes = reading.sent_at, CLOCK_TOLERANCE // timedelta(minutes=1)
+    if sent_at is not None and sent_at > latest and message is not None and _depends_on_origin(reading):
+        reason = f"The time of the origin line must be at most {minutes} minutes after receipt: check the clock."
+        return TypeBError(len(message.addresses) + 1, 1, reason)
+    if any(scan.at > latest for scan in reading.scans):
+        return TypeBError(1, 1, f"The time of a scan must be at most {minutes} minutes after receipt: check the clock.")
+    return None
+
+
+def _depends_on_origin(reading: MessageContent) -> bool:
+    return bool(
+        reading.instructions or reading.flight_closed or any(scan.at == reading.sent_at for scan in reading.scans)
+    )
 
 
 def _with_unknown_airports(one: ParsedPiece, unknown: Set[str]) -> ParsedPiece:

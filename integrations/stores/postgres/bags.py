@@ -226,9 +226,10 @@ JOIN bag_tags ON bag_tags.airline_id = $1 AND bag_tags.number = wanted.number AN
 ORDER BY wanted.seq, wanted.at >= bag_tags.valid_until, bag_tags.valid_from DESC
 """
 
+# An event of unknown time was seen at its receipt.
 TAG_USES = """
 SELECT ended.seq,
-       (SELECT max(events.at) FROM events
+       (SELECT max(CASE WHEN events.assumed THEN events.received_at ELSE events.at END) FROM events
         WHERE events.bag_id = bags.id AND events.airline_id = $1 AND events.tag = ended.number
           AND events.at >= bags.events_from AND events.at <= ended.at) AS last_seen_at,
        coalesce((SELECT true FROM pir_bags
@@ -266,8 +267,7 @@ SELECT wanted.seq, bag_tags.valid_from, bags.state, bags.state_at, bookings.loca
        (SELECT instructions.bag_id
         FROM bag_tags AS carried
         JOIN instructions ON instructions.bag_id = carried.bag_id AND instructions.airline_id = $1
-                         AND instructions.at = wanted.at AND instructions.message_id = wanted.message_id
-                         AND instructions.tag = wanted.number
+                         AND instructions.message_id = wanted.message_id AND instructions.tag = wanted.number
         WHERE carried.airline_id = $1 AND carried.number = wanted.number LIMIT 1) AS stored_bag_id
 FROM unnest($2::text[], $3::timestamptz[], $4::uuid[], $5::bigint[]) WITH ORDINALITY
      AS wanted(number, at, message_id, bag_id, seq)

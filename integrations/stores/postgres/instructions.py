@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from integrations.records.instructions import (
     BagInstruction,
@@ -33,6 +34,17 @@ SELECT bag_id, message_id, tag, at, said, received_at, position, repeated_at, re
 FROM instructions
 WHERE airline_id = $1 AND bag_id = ANY($2::bigint[])
 ORDER BY bag_id, at, message_id, tag
+"""
+
+# A bag may carry a number twice.
+STORED_INSTRUCTIONS = """
+SELECT DISTINCT wanted.seq, instructions.bag_id, instructions.received_at, instructions.position,
+       instructions.repeated_at, instructions.repeated_position
+FROM unnest($2::text[], $3::uuid[]) WITH ORDINALITY AS wanted(number, message_id, seq)
+JOIN bag_tags ON bag_tags.airline_id = $1 AND bag_tags.number = wanted.number
+JOIN instructions ON instructions.airline_id = $1 AND instructions.bag_id = bag_tags.bag_id
+                 AND instructions.message_id = wanted.message_id AND instructions.tag = wanted.number
+ORDER BY wanted.seq, instructions.bag_id
 """
 
 _COLUMNS = frozenset({"tag", "at"})
@@ -65,6 +77,24 @@ async def of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> d
         instruction = Instruction(tag=tag, at=at, **_from_json(values))
         repeated = Receipt(repeated_at, repeated_position) if repeated_at else None
         found[bag_id].append(BagInstruction(bag_id, message_id, instruction, Receipt(received_at, position), repeated))
+    return found
+
+
+async def receipts(
+    records: Reader, airline_id: int, instructions: Sequence[tuple[str, UUID]]
+) -> dict[int, list[tuple[int, Receipt, Receipt]]]:
+    """The bags that instructions are stored with, by index, each with the first and the last receipt that count.
+
+    Args:
+        instructions: tag and message of each.
+    """
+    numbers, message_ids = zip(*instructions, strict=True)
+    rows = await records.fetch(STORED_INSTRUCTIONS, airline_id, numbers, message_ids, name="STORED_INSTRUCTIONS")
+    found: dict[int, list[tuple[int, Receipt, Receipt]]] = {}
+    for seq, bag_id, received_at, position, repeated_at, repeated_position in rows:
+        first = Receipt(received_at, position)
+        last = Receipt(repeated_at, repeated_position) if repeated_at else first
+        found.setdefault(seq - 1, []).append((bag_id, first, last))
     return found
 
 
