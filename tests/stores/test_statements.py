@@ -330,6 +330,7 @@ def reads() -> dict[str, Call]:
         "flights.planned_leg_rows": lambda w, r: _legs_found(w, r),
         "passengers.of_locators": lambda _, r: passengers.of_locators(r, SPARE, [("F7K2QX", DAY)], timedelta(days=365)),
         "instructions.of_bags": lambda w, r: _instructions_found(w, r),
+        "instructions.receipts": lambda w, r: instructions.receipts(r, SPARE, [(DELIVERED, uuid4())]),
         "messages.of_bags": lambda w, r: messages.of_bags(r, SPARE, [*w.ours.bags.values()], 5),
         "messages.of_events": lambda _, r: _messages_of_events(r),
         "messages.dead_letters": lambda _, r: messages.dead_letters(r, SPARE, settled=True, page=page),

@@ -280,6 +280,143 @@ async def test_a_late_scan_of_the_old_journey_stays_with_it(airline: Builder) ->
     assert (first["events"], second["events"]) == (["ACCEPTED", "AT_CLAIM", "DELIVERED"], ["ACCEPTED"])
 
 
+# Which bag a message without an origin line means: the one that carries the tag at its receipt (docs/DOMAIN.md#rule-2)
+
+WITHDRAWAL = """\
+BSM
+CHG
+.V/1LJFK
+.F/DL477/29NOV/PTY
+.N/0006775001001
+.S/N
+ENDBSM
+"""
+UNLOADED = WITHDRAWAL.replace("CHG\n", "").replace(".S/N\n", "").replace("BSM", "BUM")
+DELETION = WITHDRAWAL.replace("CHG", "DEL").replace(".S/N\n", "")
+ONWARD = """\
+BSM
+.V/1TPTY
+.F/DL500/29NOV/BOG/Y
+.I/DL477/29NOV/JFK/Y
+.N/0006775001001
+.S/N
+.P/1NUEVO/JUANMR
+.L/QG2G2G
+ENDBSM
+"""
+SAID = """
+SELECT bags.state, bags.authorised, surname,
+       ARRAY(SELECT said ->> 'change' FROM instructions WHERE bag_id = bags.id ORDER BY received_at) AS said
+FROM bags
+LEFT JOIN passengers ON passengers.id = passenger_id
+WHERE bags.airline_id = $1
+ORDER BY bags.id
+"""
+
+
+async def said(airline: Builder) -> list[tuple[str, bool | None, str | None, list[str]]]:
+    """State, authority, surname and instructions of each bag, the first one first."""
+    found = await airline.stores.postgres.fetch(SAID, airline.airline_id)
+    return [(row["state"], row["authorised"], row["surname"], row["said"]) for row in found]
+
+
+@pytest.mark.parametrize("new", [USED_AGAIN, untimed(USED_AGAIN)])
+@pytest.mark.parametrize(
+    ("text", "state", "change"),
+    [
+        (DELETION, "DELETED", "DEL"),
+        (WITHDRAWAL, "ACCEPTED", "CHG"),
+        (WITHDRAWAL.replace(".F/DL477/29NOV/PTY\n", ""), "ACCEPTED", "CHG"),
+        (UNLOADED, "ACCEPTED", "NEW"),
+        (ONWARD, "ACCEPTED", "NEW"),
+    ],
+)
+async def test_an_untimed_message_means_the_bag_that_carries_the_tag(
+    airline: Builder, new: str, text: str, state: str, change: str
+) -> None:
+    """Given a used tag, then an instruction without origin line is the new bag's, also when the log is read again."""
+    log = [
+        (CHECKED_IN + DELIVERED, FIRST_RECEIPT),
+        (new, SECOND_RECEIPT),
+        (text, SECOND_RECEIPT + timedelta(minutes=30)),
+    ]
+    for again in range(2):
+        for part, at in log:
+            stored = await receive(airline, part, at=at)
+            assert (stored.messages == 0) is bool(again)
+        assert await said(airline) == [
+            ("DELIVERED", True, "VIEJO", ["NEW"]),
+            (state, False, "NUEVO", ["NEW", change]),
+        ]
+
+
+async def test_what_was_said_of_the_old_bag_stays_with_it(airline: Builder) -> None:
+    """Given a change of the old bag after its last scan, when the log is read again, then nothing moves."""
+    change = WITHDRAWAL.replace("1LJFK", "1LMIA").replace("DL477/29NOV/PTY", "DL901/24NOV/PTY")
+    for _ in range(2):
+        await receive(airline, CHECKED_IN, DELIVERED, at=FIRST_RECEIPT)
+        await receive(airline, change, at=FIRST_RECEIPT + timedelta(hours=1))
+        await receive(airline, untimed(USED_SOON), at=SOON)
+        assert await said(airline) == [
+            ("DELIVERED", False, "VIEJO", ["NEW", "CHG"]),
+            ("ACCEPTED", True, "NUEVO", ["NEW"]),
+        ]
+
+
+async def test_the_same_text_counts_again_for_the_next_bag(airline: Builder) -> None:
+    """Given one text of two journeys, then it takes effect for each, and is counted each time."""
+    change = WITHDRAWAL.replace(".F/DL477/29NOV/PTY\n", "").replace("1LJFK", "1LMIA")
+    await receive(airline, CHECKED_IN, DELIVERED, at=FIRST_RECEIPT)
+    first = await receive(airline, change, at=FIRST_RECEIPT + timedelta(minutes=1))
+    await receive(airline, USED_AGAIN, at=SECOND_RECEIPT)
+    second = await receive(airline, change, at=SECOND_RECEIPT + timedelta(minutes=1))
+    third = await receive(airline, change, at=SECOND_RECEIPT + timedelta(minutes=1))
+    assert (first.messages, second.messages, third.messages) == (1, 1, 0)
+    assert await said(airline) == [
+        ("DELIVERED", False, "VIEJO", ["NEW", "CHG"]),
+        ("ACCEPTED", False, "NUEVO", ["NEW", "CHG"]),
+    ]
+
+
+async def test_scans_before_the_receipt_of_a_new_bag_are_the_new_bags(airline: Builder) -> None:
+    """Given one text of two journeys without origin lines, then each bag has its scans."""
+    await receive(airline, untimed(CHECKED_IN), DELIVERED, untimed(USED_SOON), LOADED_AGAIN, at=SOON)
+    assert await bags(airline) == [OLD, ("LOADED", "NUEVO", [477], ["ACCEPTED", "LOADED"])]
+
+
+@pytest.mark.parametrize(("text", "state"), [(DELETION, "DELETED"), (WITHDRAWAL, "ACCEPTED"), (UNLOADED, "ACCEPTED")])
+async def test_a_flight_in_two_months_is_of_the_bag_that_is_known(airline: Builder, text: str, state: str) -> None:
+    later = "29JAN"
+    await receive(airline, USED_AGAIN.replace("29NOV", later), at=SECOND_RECEIPT)
+    await receive(airline, text.replace("29NOV", later), at=SECOND_RECEIPT + timedelta(minutes=5))
+    [(found, authorised, _, instructions)] = await said(airline)
+    assert (found, authorised, len(instructions)) == (state, False, 2)
+
+
+async def test_an_untimed_message_after_the_life_of_a_tag_begins_a_new_bag(world: World) -> None:
+    """Given a tag last seen 32 days before, then a BSM of a transfer is of another bag, with an origin line or not."""
+    for origin in ("", ".PTYKMDL 291200\n"):
+        airline = await world.another_airline()
+        old = CHECKED_IN.replace("241000", "281000").replace("24NOV", "28OCT")
+        await receive(airline, old, at=FIRST_RECEIPT - timedelta(days=27))
+        await receive(airline, origin + ONWARD, at=SECOND_RECEIPT)
+        assert [(state, name) for state, _, name, _ in await said(airline)] == [
+            ("ACCEPTED", "VIEJO"),
+            ("EXPECTED", "NUEVO"),
+        ]
+
+
+@pytest.mark.parametrize(("days", "count"), [(27, 1), (29, 1), (31, 2)])
+async def test_the_life_of_a_tag_counts_from_the_receipt_of_an_untimed_message(
+    airline: Builder, days: int, count: int
+) -> None:
+    """Given 25 days between a first scan and the message, then the tag's window is extended from the receipt."""
+    await airline.record(airline.scan(NUMBER, "POSITION", "MIA", SECOND_RECEIPT - timedelta(days=25)))
+    await receive(airline, untimed(USED_AGAIN), at=SECOND_RECEIPT)
+    await airline.record(airline.scan(NUMBER, "POSITION", "PTY", SECOND_RECEIPT + timedelta(days=days)))
+    assert len(await bags(airline)) == count
+
+
 async def test_a_tag_that_another_transaction_took_is_a_conflict(airline: Builder) -> None:
     """Given a bag that lost its tag since it was found, then the batch is repeated."""
     await receive(airline, CHECKED_IN, DELIVERED, at=FIRST_RECEIPT)
@@ -298,7 +435,7 @@ async def test_a_tag_that_another_transaction_took_is_a_conflict(airline: Builde
     async with airline.stores.postgres.transaction() as records:
         with pytest.raises(Conflict):
             await begin_journeys(
-                records, airline.airline_id, [CheckIn(uuid4(), check_in, old["id"], None, sent, follows=False)]
+                records, airline.airline_id, [CheckIn(uuid4(), check_in, old["id"], None, follows=False)]
             )
 
 

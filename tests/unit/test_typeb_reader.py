@@ -167,14 +167,39 @@ def test_a_flight_date_that_fits_no_year_is_a_dead_letter(written: str) -> None:
     assert "a flight" in reason
 
 
-def test_a_message_of_unknown_time_comes_before_every_scan() -> None:  # docs/DOMAIN.md#rule-2
-    content = reading(type_b_messages.TRANSFER_BSM)
+@pytest.mark.parametrize(
+    ("dated", "before"),
+    [
+        ("23NOV", "2026-11-20T00:00Z"),
+        ("20NOV", "2026-11-17T00:00Z"),
+        ("26NOV", "2026-11-23T00:00Z"),
+        ("27NOV", "2026-11-20T19:30Z"),
+        ("30JAN", "2026-11-20T19:30Z"),
+        ("", "2026-11-20T19:30Z"),
+    ],
+)
+def test_a_message_of_unknown_time_comes_before_every_scan(dated: str, before: str) -> None:
+    """Given no origin line, then it orders at its receipt; what it implies is three days older than flight or receipt.
+
+    ``docs/DOMAIN.md#rule-2``.
+    """
+    flight = f".F/CM335/{dated}/PTY\n" if dated else ""
+    content = reading(f"BSM\n.V/1LMIA\n{flight}{N1}\nENDBSM")
     assert content.sent_at is None
-    stated = [(one.at, one.assumed) for one in content.instructions] + [
-        (scan.at, scan.assumed) for scan in content.scans
-    ]
-    assert set(stated) == {(datetime(2026, 11, 20, tzinfo=UTC), True)}
-    assert fault_of("BSM\n.V/1LMIA\n.N/0230456781001\nENDBSM")[2].startswith("A message must have an origin line")
+    assert [(one.at, one.assumed) for one in content.instructions] == [(RECEIVED, True)]
+    assert [(scan.at, scan.assumed) for scan in content.scans] == [(datetime.fromisoformat(before), True)]
+
+
+@pytest.mark.parametrize("text", ["BSM\nCHG", "BSM\nDEL", "BSM", "BTM", "BTM\nCHG", "BUM"])
+def test_a_message_needs_neither_an_origin_line_nor_a_flight(text: str) -> None:
+    """``docs/DOMAIN.md#rule-2``, ``docs/DOMAIN.md#rule-6``."""
+    (instruction,) = reading(f"{text}\n.V/1LMIA\n{N1}\n.S/N\nEND{text[:3]}").instructions
+    assert (instruction.at, instruction.authorised) == (RECEIVED, False)
+
+
+def test_a_rush_tag_of_unknown_time_was_issued_at_its_receipt() -> None:  # docs/DOMAIN.md#rule-11
+    (scan,) = bsm(".F/CM702/24NOV/GRU", N1, ".E/RUSH", origin="").scans
+    assert (scan.kind, scan.at, scan.assumed) == (EventKind.RUSH_TAGGED, RECEIVED, False)
 
 
 @pytest.mark.parametrize(
@@ -307,9 +332,9 @@ def test_a_btm_expects_and_a_bsm_of_local_bags_accepts(source: str, kind: str) -
 
 def test_a_bns_reports_bags_that_were_not_seen() -> None:
     text = "BNS\n.V/1LPTY\n.F/CM758/23NOV/GRU\n.N/0230456781002\nENDBNS"
-    for content, at in ((reading(f"{ORIGIN}\n{text}"), SENT), (reading(text), datetime(2026, 11, 20, tzinfo=UTC))):
+    for content, at in ((reading(f"{ORIGIN}\n{text}"), SENT), (reading(text), RECEIVED)):
         assert [(scan.tag, scan.kind, scan.at, scan.assumed) for scan in content.scans] == [
-            (tag, EventKind.NOT_SEEN, at, at != SENT) for tag in ("0230456781", "0230456782")
+            (tag, EventKind.NOT_SEEN, at, False) for tag in ("0230456781", "0230456782")
         ]
 
 
