@@ -174,10 +174,17 @@ class Tally:
 
 @dataclass(slots=True)
 class _Frame:
-    """Lines of a message while it is open, or of a text outside any message, whose first line is empty."""
+    """Lines of a message while it is open, or of a text outside any message, whose first line is empty.
+
+    Args:
+        before: the message that this one stands right behind without an envelope.
+        of_telegram: origin line of the telegram.
+    """
 
     origin: str = ""
     body: list[str] = field(default_factory=list)
+    before: "_Frame | None" = None
+    of_telegram: str = ""
 
 
 def lines_of(data: bytes) -> list[str]:
@@ -431,6 +438,7 @@ def _frames(lines: Iterable[str]) -> Iterator[_Frame]:
     frame: _Frame | None = None
     stray: list[str] = []
     origin, previous = "", ""
+    ended: _Frame | None = None
     sections: dict[str, str] = {}
     section = ""
     for line in lines:
@@ -454,12 +462,13 @@ def _frames(lines: Iterable[str]) -> Iterator[_Frame]:
                 origin = _remove_envelope(frame)
                 yield frame
             yield from _baggage(stray)
-            frame, stray = _Frame(origin, [line]), []
-            origin = ""
+            frame, stray = _Frame(origin, [line], ended if previous.startswith("END") else None), []
+            origin, ended = "", None
         elif frame is not None:
             frame.body.append(line)
             if line.startswith("END"):
-                yield _without_blanks(frame)
+                ended = _with_origin_of_telegram(_without_blanks(frame))
+                yield ended
                 frame, origin, section = None, "", ""
         elif ORIGIN.fullmatch(line):
             yield from _baggage(stray)
@@ -475,6 +484,26 @@ def _frames(lines: Iterable[str]) -> Iterator[_Frame]:
         _remove_envelope(frame)
         yield _without_blanks(frame)
     yield from _baggage(stray)
+
+
+def _with_origin_of_telegram(frame: _Frame) -> _Frame:
+    """Gives a message the origin line of the message before it, if both are of one telegram.
+
+    ``docs/DOMAIN.md#rule-2``: of one station, both instructions or of one kind, and without a time of its own.
+    """
+    before, frame.before, frame.of_telegram = frame.before, None, frame.origin
+    if before is not None and re.fullmatch(rf"END({before.body[0]}|PART\d+)", before.body[-1]):
+        kinds = {before.body[0], frame.body[0]}
+        if _airport_of(frame) == _airport_of(before) != "" and (len(kinds) == 1 or kinds <= INSTRUCTIONS):
+            frame.of_telegram = before.of_telegram
+            timed = any(line.startswith(".J/") and len(line.split("/")) > 5 for line in frame.body)
+            frame.origin = "" if timed and kinds <= {"BPM", "BNS"} else frame.of_telegram
+    return frame
+
+
+def _airport_of(frame: _Frame) -> str:
+    version = next((line.removeprefix(".V/").split("/")[0] for line in frame.body if line.startswith(".V/")), "")
+    return version[2:] if STATION.fullmatch(version) else ""
 
 
 def _may_start(previous: str) -> bool:

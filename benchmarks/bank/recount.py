@@ -330,13 +330,16 @@ def _scan(message: ParsedMessage, group: BagGroup, tag: str) -> RecountEvent:
 
 
 def _announcement(message: ParsedMessage, statement: BagStatement, tag: str) -> RecountEvent:
-    """Event that a new BSM or BTM implies; before every scan if the message has no time (``docs/DOMAIN.md#rule-2``)."""
+    """Event that a new BSM or BTM implies (``docs/DOMAIN.md#rule-2``).
+
+    If the message has no time, a rush tag was issued at its receipt; the others come before every scan.
+    """
     kind = "EXPECTED"
     if message.kind == "BSM":
         kind = "RUSH_TAGGED" if statement.rush else "ACCEPTED" if message.source == "L" else "EXPECTED"
     leg = statement.group.outbound
     flight, destination = (leg.flight, leg.destination) if leg else (None, "")
-    at = message.at or BEFORE_ALL
+    at = message.at or (statement.at if kind == "RUSH_TAGGED" else BEFORE_ALL)
     return RecountEvent(at, RANKS[kind], kind, message.airport, flight, False, destination, (tag,))
 
 

@@ -206,10 +206,12 @@ class TypeBWriter:
                 lines = in_envelope(body, self.addresses(airport), sender, body[0] == "BPM", self._rng)
             else:
                 lines = [self.addresses(airport), sender, *lines]
+        # A message without an envelope is not one of the telegram before it.
+        apart = "\n" if lines[0] == body[0] else ""
         if self._freedoms:
-            return BankMessage(at, joined_lines(lines, self._freedoms, self._rng), events)
+            return BankMessage(at, apart + joined_lines(lines, self._freedoms, self._rng), events)
         end = "\r\n" if self._rng.random() < 0.1 else "\n"
-        return BankMessage(at, end.join(lines) + end, events)
+        return BankMessage(at, apart + end.join(lines) + end, events)
 
     def _in_parts(
         self, at: datetime, airport: str, kind: str, station: str, action: str, groups: Sequence[list[str]], events: int

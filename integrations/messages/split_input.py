@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from integrations.messages import sitatex
+from integrations.messages.telegrams import Telegram, depends_on_origin, station_of
 from integrations.messages.typeb import ADDRESSES, IDENTIFIER, IDENTIFIERS, MARGIN, NUL, ORIGIN, PART_END, STATUSES
 
 # Teletype lines have 69 characters and Type B messages a few thousand. These limits leave room for senders that exceed
@@ -89,6 +90,8 @@ class _Lines:
         start: line of the stream where they begin.
         identifier: identifier of their message in capitals; empty for an envelope and for other text.
         inner: index of a line that begins another message if ``.V`` follows; 0 for none.
+        origin: the origin line of the envelope; empty for none.
+        telegram: the telegram that a message without an envelope may belong to.
         sha256: running digest of all lines, from the first line that is not kept.
     """
 
@@ -98,6 +101,8 @@ class _Lines:
     length: int = 0
     room: int = LONGEST_MESSAGE
     inner: int = 0
+    origin: str = ""
+    telegram: Telegram | None = None
     error: tuple[str, int, int] | None = None
     sha256: Any = None
 
@@ -112,6 +117,21 @@ class _Lines:
         elif self.sha256 is None:
             self.set_error(f"A message must have at most {LONGEST_MESSAGE} characters.", 1)
             self.sha256 = _sha256([*self.lines, line])
+
+    def end_in_telegram(self) -> Telegram | None:
+        """Gives an ended message the origin line of its telegram (``docs/DOMAIN.md#rule-2``).
+
+        Returns:
+            The telegram that a message right behind this one may belong to.
+        """
+        telegram, origin = self.telegram, self.origin
+        if telegram is not None and self.sha256 is None and telegram.continues(self.identifier, self.lines):
+            origin = telegram.origin
+            if depends_on_origin(self.identifier, self.lines):
+                self.lines.insert(0, origin)
+                self.length += len(origin) + 1
+        airport = station_of(self.lines) if origin else ""
+        return Telegram(origin, self.identifier, airport) if airport else None
 
     def add_long(self, line: str) -> None:
         """Adds the beginning of a line that is too long; ``more`` adds the rest."""
@@ -156,6 +176,7 @@ class Splitter:
         self._headings: sitatex.Headings | None = None
         self._named = ""  # identifier that the headings of a SITATEX file name, until its text begins
         self._envelope: _Lines | None = None
+        self._telegram: Telegram | None = None  # of the message that has just ended
         self._open: _Lines | None = None
         self._done: list[InputPiece] = []
 
@@ -207,7 +228,7 @@ class Splitter:
             self._open.more(text)
             return
         self._line += 1
-        self._in_long_line = True
+        self._in_long_line, self._telegram = True, None
         if self._open is None or not self._open.identifier:
             self._keep_headings()
             self._keep_envelope()
@@ -227,6 +248,7 @@ class Splitter:
                 self._on_text(text)
             else:
                 self._blank = self._line
+                self._telegram = None
 
     def _on_text(self, text: str) -> None:
         message = self._open
@@ -240,6 +262,7 @@ class Splitter:
             message.add(text)
             ended = text[3:].upper()
             if ended == message.identifier or PART_END.fullmatch(ended):
+                self._telegram = message.end_in_telegram()
                 self._done.append(message.piece(PieceKind.MESSAGE))
                 self._open = None
             elif IDENTIFIER.fullmatch(ended):
@@ -290,6 +313,7 @@ class Splitter:
 
     def _on_heading(self, text: str) -> None:
         """Takes a line of the headings of a SITATEX file; at their end they become an envelope and an identifier."""
+        self._telegram = None
         headings = self._headings = self._headings or sitatex.Headings()
         if not headings.add(text):
             self._keep_headings()
@@ -313,13 +337,16 @@ class Splitter:
 
     def _outside(self, text: str) -> None:
         if IDENTIFIER.fullmatch(text):
-            message = self._envelope or _Lines(self._line)
-            self._envelope = None
+            message = self._envelope or _Lines(self._line, telegram=self._telegram)
+            message.origin = message.lines[-1] if message.lines and message.lines[-1][0] == "." else ""
+            self._envelope = self._telegram = None
             self._finish()
             message.identifier = text.upper()
             message.add(text)
             self._open = message
-        elif ORIGIN.fullmatch(text) or ADDRESSES.fullmatch(text):
+            return
+        self._telegram = None
+        if ORIGIN.fullmatch(text) or ADDRESSES.fullmatch(text):
             envelope = self._envelope
             if envelope is None or envelope.lines[-1][0] == "." or len(envelope.lines) == _MOST_ENVELOPE_LINES:
                 self._keep_envelope()

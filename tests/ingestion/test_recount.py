@@ -261,6 +261,24 @@ def test_a_rush_bag_without_its_first_tag_stands_by_itself() -> None:
     assert alone["2230000457"]["planned"] == [LEG_702]
 
 
+def test_a_rush_tag_without_time_was_issued_at_its_receipt() -> None:
+    rush = TRANSFER.split("\n", 1)[1].replace("ENDBSM", ".E/RUSH\nENDBSM")
+    assert result(LOCAL, LOADED_MIA, rush)["state"] == "RUSH_TAGGED"
+
+
+@pytest.mark.parametrize(
+    ("between", "is_one"), [("", True), ("\n", False), ("NNNN\n", False), ("PTYKMCM\n", False), (IN, False)]
+)
+def test_the_origin_line_of_a_telegram_is_that_of_all_its_messages(between: str, is_one: bool) -> None:
+    """Given an earlier deletion in a telegram that comes last, then it counts only by its receipt."""
+    deleted = LOCAL.split("\n", 2)[2].replace("BSM\n", "BSM\nDEL\n", 1)
+    text = [LOCAL.replace("231205", "231210"), LOCAL, between, deleted]
+    assert result(*text)["deleted"] is not is_one
+    assert result(*text[1:], text[0])["deleted"] is not is_one
+    other = deleted.replace("1LMIA", "1TPTY")
+    assert result(*text[:3], other)["deleted"] is True
+
+
 def test_a_station_off_the_plan_is_a_misroute_and_an_unknown_bag_has_no_plan() -> None:
     """``docs/DOMAIN.md#rule-12``."""
     wrong = bpm("1XBOG", "R/AG3/D6/23NOV/2100Z/ST1", flights=(".I/CM150/23NOV/PTY/Y",), tags=".B/NOF/0230456781001")
