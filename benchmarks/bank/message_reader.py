@@ -134,6 +134,7 @@ class ParsedMessage:
         at: time of ``.J`` for a BPM, otherwise of the origin line; None without one (``docs/DOMAIN.md#rule-2``).
         received_at: when it was received.
         number: place in the order of receipt.
+        text: number of the text that holds it.
         scan: fields of ``.J``.
     """
 
@@ -144,6 +145,7 @@ class ParsedMessage:
     at: datetime | None
     received_at: datetime
     number: int
+    text: int
     scan: Sequence[str]
     groups: Sequence[BagGroup]
 
@@ -225,12 +227,14 @@ class MessageReader:
     def __init__(self, received_at: datetime) -> None:
         self.tally = Tally()
         self._received_at = received_at
+        self._texts = 0
         self._known: set[bytes] = set()
         self._last_instruction: dict[str, bytes] = {}
         self._zones = _zones()
 
     def read(self, lines: Iterable[str], received_at: datetime | None = None) -> Iterator[ParsedMessage]:
-        """Yields each message once, except those that cannot be read."""
+        """Yields each message of one text once, except those that cannot be read."""
+        self._texts += 1
         if received_at is not None:
             self._received_at = received_at
         for frame in _frames(map(_clean, lines)):
@@ -282,7 +286,7 @@ class MessageReader:
         if kind == "BPM" and at is None:
             raise Unreadable
         number = self.tally.messages
-        return ParsedMessage(kind, action, source, airport, at, self._received_at, number, scan, groups)
+        return ParsedMessage(kind, action, source, airport, at, self._received_at, number, self._texts, scan, groups)
 
     def _groups(
         self,

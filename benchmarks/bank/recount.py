@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,12 +81,12 @@ class BagStatement:
 
     Args:
         at: origin time; the receipt time without one (``docs/DOMAIN.md#rule-2``).
-        receipt: receipt time and number, which decide among equal times (``docs/DOMAIN.md#rule-15``).
+        receipt: receipt time, text and number, which decide among equal times (``docs/DOMAIN.md#rule-15``).
         original: first tag that a rush message names; empty otherwise.
     """
 
     at: datetime
-    receipt: tuple[datetime, int]
+    receipt: tuple[datetime, int, int]
     kind: str
     action: str
     source: str
@@ -350,7 +351,7 @@ def _statement(message: ParsedMessage, group: BagGroup) -> BagStatement:
     rush = "RUSH" in exceptions
     return BagStatement(
         at=message.at or message.received_at,
-        receipt=(message.received_at, message.number),
+        receipt=(message.received_at, message.text, message.number),
         kind=message.kind,
         action=message.action,
         source=message.source,
@@ -362,8 +363,20 @@ def _statement(message: ParsedMessage, group: BagGroup) -> BagStatement:
 
 
 def _in_order(statements: Iterable[BagStatement]) -> list[BagStatement]:
-    """Statements as they take effect (``docs/DOMAIN.md#rule-15``)."""
-    return sorted(statements, key=lambda one: (one.at, one.receipt, one.group.authority))
+    """Statements as they take effect: of texts of one receipt the one that withholds the bag last.
+
+    ``docs/DOMAIN.md#rule-15``.
+    """
+    ordered: list[BagStatement] = []
+    by_receipt = sorted(statements, key=lambda one: (one.at, one.receipt))
+    for _, together in groupby(by_receipt, key=lambda one: (one.at, one.receipt[0])):
+        texts = [list(of_text) for _, of_text in groupby(together, key=lambda one: one.receipt[1])]
+        ordered += [one for of_text in sorted(texts, key=_authorised_is_first) for one in of_text]
+    return ordered
+
+
+def _authorised_is_first(statements: Sequence[BagStatement]) -> bool:
+    return _authorised(statements) is False
 
 
 def _counting(statements: Sequence[BagStatement]) -> list[BagStatement]:

@@ -51,6 +51,7 @@ class InputPiece:
         reason: of a broken piece, a sentence that quotes nothing.
         error_line: line of ``text`` to which the reason refers, from 1; 0 without a reason.
         column: column in that line, from 1; 0 without a reason.
+        text_id: of a message, the stream: a digest of the first message in it (``docs/DOMAIN.md#rule-15``); else 0.
     """
 
     kind: PieceKind
@@ -61,6 +62,7 @@ class InputPiece:
     reason: str = ""
     error_line: int = 0
     column: int = 0
+    text_id: int = 0
 
 
 def identity(text: str) -> bytes:
@@ -149,11 +151,13 @@ class _Lines:
         """Records an error of the last line, unless there is an earlier one."""
         self.error = self.error or (reason, max(1, len(self.lines)), column)
 
-    def piece(self, kind: PieceKind) -> InputPiece:
+    def piece(self, kind: PieceKind, text_id: int = 0) -> InputPiece:
         text = "\n".join(self.lines)
         digest = (self.sha256 or _sha256(self.lines)).digest()
         if self.error is None:
-            return InputPiece(kind, text, self.start, digest, self.length - 1)
+            if kind is PieceKind.MESSAGE and not text_id:
+                text_id = int.from_bytes(digest[:7])
+            return InputPiece(kind, text, self.start, digest, self.length - 1, text_id=text_id)
         return InputPiece(PieceKind.BROKEN, text, self.start, digest, self.length - 1, *self.error)
 
 
@@ -178,6 +182,7 @@ class Splitter:
         self._envelope: _Lines | None = None
         self._telegram: Telegram | None = None  # of the message that has just ended
         self._open: _Lines | None = None
+        self._text_id = 0  # until the first message
         self._done: list[InputPiece] = []
 
     def feed(self, chunk: bytes) -> list[InputPiece]:
@@ -263,7 +268,9 @@ class Splitter:
             ended = text[3:].upper()
             if ended == message.identifier or PART_END.fullmatch(ended):
                 self._telegram = message.end_in_telegram()
-                self._done.append(message.piece(PieceKind.MESSAGE))
+                piece = message.piece(PieceKind.MESSAGE, self._text_id)
+                self._text_id = piece.text_id
+                self._done.append(piece)
                 self._open = None
             elif IDENTIFIER.fullmatch(ended):
                 self._finish()

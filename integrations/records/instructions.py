@@ -157,10 +157,22 @@ class Receipt(NamedTuple):
     Args:
         at: when the text was received, UTC.
         position: where the message begins in that text: its line, from 1.
+        text_id: digest of the text; 0 where it is not known.
     """
 
     at: datetime
     position: int
+    text_id: int = 0
+
+    def precedes(self, other: "Receipt") -> bool:
+        """Whether this receipt is earlier; within one text the position decides (docs/DOMAIN.md#rule-15)."""
+        if self.at == other.at:
+            return self.text_id == other.text_id and self.position < other.position
+        return self.at < other.at
+
+    def is_unordered(self, other: "Receipt") -> bool:
+        """Whether nothing says which receipt is earlier: they are of two texts of one time."""
+        return self.at == other.at and self.text_id != other.text_id
 
 
 class BagInstruction(NamedTuple):

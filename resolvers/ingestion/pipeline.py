@@ -393,7 +393,7 @@ class _Batch:
 
     def _instructions_of(self, pieces: Iterable[ParsedPiece]) -> list[tuple[UUID, Instruction, Receipt]]:
         return [
-            (one.id, instruction, Receipt(self._received_at, one.piece.line))
+            (one.id, instruction, Receipt(self._received_at, one.piece.line, one.piece.text_id))
             for one in pieces
             if one.reading is not None
             for instruction in one.reading.instructions
@@ -418,7 +418,7 @@ class _Batch:
         )
         for index, rows in stored.items():
             _, one, receipt = repeated[index]
-            known = [bag_id for bag_id, first, last in rows if not one.assumed or first <= receipt <= last]
+            known = [bag_id for bag_id, first, last in rows if not one.assumed or first <= receipt.at <= last]
             if known:
                 settled[start + index] = known[0]
             else:

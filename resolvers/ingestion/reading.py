@@ -204,7 +204,7 @@ def _read_with_groups(
 
 def _group_piece(piece: InputPiece, text: str) -> InputPiece:
     digest = hashlib.sha256(text.encode()).digest() if text.startswith("<") else identity(text)
-    return InputPiece(PieceKind.MESSAGE, text, piece.line, digest, len(text))
+    return InputPiece(PieceKind.MESSAGE, text, piece.line, digest, len(text), text_id=piece.text_id)
 
 
 def _read_piece(one: ParsedPiece, zones: Mapping[str, ZoneInfo], received_at: datetime) -> ParsedPiece:

@@ -146,9 +146,11 @@ def add_receipts(stored: Sequence[BagInstruction], new: Sequence[BagInstruction]
         before = known.get(key)
         after = one
         if before is not None:
-            after = before._replace(received=min(before.received, one.received))
+            first, last = before.received, before.last_received
+            after = before._replace(received=one.received if one.received.precedes(first) else first)
             if one.instruction.assumed:
-                last = max(before.last_received, before.received, one.received)
+                if last.precedes(one.received) or (last == first and not one.received.precedes(first)):
+                    last = one.received
                 after = after._replace(repeated=last if last != after.received else None)
                 if _is_separated(before.last_received, one.received, before, known.values()):
                     counted_again.add((one.message_id, one.received))
@@ -161,7 +163,10 @@ def add_receipts(stored: Sequence[BagInstruction], new: Sequence[BagInstruction]
 def _is_separated(first: Receipt, last: Receipt, one: BagInstruction, of_bag: Iterable[BagInstruction]) -> bool:
     """Whether another instruction for the tag came between two receipts of a text (``docs/DOMAIN.md#rule-3``)."""
     return any(
-        first < other.received < last or first < other.last_received < last
+        any(
+            receipt.precedes(last) and (first.precedes(receipt) or first.is_unordered(receipt))
+            for receipt in (other.received, other.last_received)
+        )
         for other in of_bag
         if other.instruction.tag == one.instruction.tag and other.message_id != one.message_id
     )
@@ -190,11 +195,27 @@ def sort_instructions(of_bag: Sequence[BagInstruction]) -> list[Instruction]:
             if one.repeated and _is_separated(received, one.repeated, one, of_bag):
                 received = one.repeated
             instruction, at = replace(instruction, at=received.at), received.at.replace(second=0, microsecond=0)
-        timed.append(((counts_more, at, received), one.message_id, instruction))
-    timed.sort(key=itemgetter(0))
+        timed.append(((counts_more, at, received.at), received, one.message_id, instruction))
+    timed.sort(key=itemgetter(0, 1))
     if any(one[0] == following[0] for one, following in pairwise(timed)):
-        timed.sort(key=lambda one: (one[0], *_last_resort(one[2]), one[1], one[2].tag))
-    return [instruction for _, _, instruction in timed]
+        return [one for _, together in groupby(timed, key=itemgetter(0)) for one in _in_order_of_texts(list(together))]
+    return [instruction for _, _, _, instruction in timed]
+
+
+def _in_order_of_texts(together: Sequence[tuple[object, Receipt, UUID, Instruction]]) -> list[Instruction]:
+    """Instructions that came at the same time: within a text by line, and the text that withholds the bag last."""
+    texts: dict[int, list[tuple[int, tuple[bool, int], UUID, str, Instruction]]] = {}
+    for _, received, message_id, one in together:
+        texts.setdefault(received.text_id, []).append((received.position, _last_resort(one), message_id, one.tag, one))
+    in_order = [sorted(of_text, key=itemgetter(0, 1, 2, 3)) for of_text in texts.values()]
+    in_order.sort(key=_outcome)
+    return [one[-1] for of_text in in_order for one in of_text]
+
+
+def _outcome(of_text: Sequence[tuple[int, tuple[bool, int], UUID, str, Instruction]]) -> tuple[object, ...]:
+    """What counts of a text: its last instruction about the authority to load, if there is one."""
+    deciding = [one for one in of_text if one[1][0] or one[-1].authorised is not None]
+    return (deciding or of_text)[-1][1:4]
 
 
 def _lesser(of_bag: Sequence[BagInstruction]) -> list[BagInstruction]:

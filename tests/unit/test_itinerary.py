@@ -145,6 +145,57 @@ def test_of_instructions_that_nothing_orders_the_one_that_withholds_counts() -> 
         assert merge_instructions(sort_instructions(same)).authorised is False
 
 
+@pytest.mark.parametrize(
+    ("texts", "authorised"),
+    [
+        ("NY", True),
+        ("YN", False),
+        ("Y N", False),
+        ("N Y", False),
+        ("YN Y", False),
+        ("NY Y", True),
+        ("NY YN", False),
+        ("YNY NY", True),
+        ("N- Y", False),
+    ],
+)
+def test_a_line_decides_only_within_its_text(texts: str, authorised: bool) -> None:
+    """Given texts of one receipt, then the one that withholds the bag counts (``docs/DOMAIN.md#rule-15``)."""
+    said_so = {
+        letter: said("PTY", "CM758 PTY-GRU", authorised=authorised)
+        for letter, authorised in {"Y": True, "N": False, "-": None}.items()
+    }
+    for order in permutations(texts.split()):
+        of_bag = [
+            BagInstruction(1, UUID(int=10 * text + line), said_so[letter], Receipt(NOON, 10 - text + line, text))
+            for text, letters in enumerate(order)
+            for line, letter in enumerate(letters)
+        ]
+        for instructions in (of_bag, of_bag[::-1]):
+            assert merge_instructions(sort_instructions(instructions)).authorised is authorised, order
+
+
+@pytest.mark.parametrize(
+    ("log", "deleted"),
+    [("ADA", False), ("A DA", False), ("AD A", True), ("A D A", True), ("A DA ADA", False), ("AD AD", True)],
+)
+def test_texts_of_one_receipt_reinstate_a_bag_by_their_own_lines(log: str, deleted: bool) -> None:
+    """``docs/DOMAIN.md#rule-3``: also when the texts are read again."""
+    added = said("PTY", "CM758 PTY-GRU", assumed=True)
+    taken = said("PTY", "CM758 PTY-GRU", assumed=True, change=InstructionAction.DEL)
+    texts = {"A": (UUID(int=1), added), "D": (UUID(int=2), taken)}
+    receipts = [
+        BagInstruction(1, *texts[letter], Receipt(NOON, line, text))
+        for text, letters in enumerate(log.split(), start=1)
+        for line, letter in enumerate(letters, start=1)
+    ]
+    stored: list[BagInstruction] = []
+    for _ in range(2):
+        for one in receipts:
+            stored = list(add_receipts(stored, [one]).instructions)
+        assert merge_instructions(sort_instructions(stored)).deleted is deleted
+
+
 def test_receipts_give_the_same_order_however_they_arrive() -> None:
     """``docs/DOMAIN.md#rule-3``."""
     added = said("PTY", "CM758 PTY-GRU", assumed=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,19 +18,23 @@ from integrations.records.instructions import (
 from integrations.stores.postgres.manager import Reader
 
 UPSERT_INSTRUCTIONS = """
-INSERT INTO instructions (bag_id, at, message_id, tag, airline_id, said, received_at, position, repeated_at,
-                          repeated_position)
-SELECT bag_id, at, message_id, tag, $1, said, received_at, position, repeated_at, repeated_position
+INSERT INTO instructions (bag_id, at, message_id, tag, airline_id, said, received_at, position, text_id, repeated_at,
+                          repeated_position, repeated_text_id)
+SELECT bag_id, at, message_id, tag, $1, said, received_at, position, text_id, repeated_at, repeated_position,
+       repeated_text_id
 FROM unnest($2::bigint[], $3::timestamptz[], $4::uuid[], $5::text[], $6::jsonb[], $7::timestamptz[], $8::integer[],
-            $9::timestamptz[], $10::integer[])
-     AS new(bag_id, at, message_id, tag, said, received_at, position, repeated_at, repeated_position)
+            $9::bigint[], $10::timestamptz[], $11::integer[], $12::bigint[])
+     AS new(bag_id, at, message_id, tag, said, received_at, position, text_id, repeated_at, repeated_position,
+            repeated_text_id)
 ON CONFLICT (bag_id, at, message_id, tag) DO UPDATE
-SET received_at = excluded.received_at, position = excluded.position, repeated_at = excluded.repeated_at,
-    repeated_position = excluded.repeated_position
+SET received_at = excluded.received_at, position = excluded.position, text_id = excluded.text_id,
+    repeated_at = excluded.repeated_at, repeated_position = excluded.repeated_position,
+    repeated_text_id = excluded.repeated_text_id
 """
 
 INSTRUCTIONS_OF_BAGS = """
-SELECT bag_id, message_id, tag, at, said, received_at, position, repeated_at, repeated_position
+SELECT bag_id, message_id, tag, at, said, received_at, position, text_id, repeated_at, repeated_position,
+       repeated_text_id
 FROM instructions
 WHERE airline_id = $1 AND bag_id = ANY($2::bigint[])
 ORDER BY bag_id, at, message_id, tag
@@ -38,8 +42,7 @@ ORDER BY bag_id, at, message_id, tag
 
 # A bag may carry a number twice.
 STORED_INSTRUCTIONS = """
-SELECT DISTINCT wanted.seq, instructions.bag_id, instructions.received_at, instructions.position,
-       instructions.repeated_at, instructions.repeated_position
+SELECT DISTINCT wanted.seq, instructions.bag_id, instructions.received_at, instructions.repeated_at
 FROM unnest($2::text[], $3::uuid[]) WITH ORDINALITY AS wanted(number, message_id, seq)
 JOIN bag_tags ON bag_tags.airline_id = $1 AND bag_tags.number = wanted.number
 JOIN instructions ON instructions.airline_id = $1 AND instructions.bag_id = bag_tags.bag_id
@@ -63,8 +66,10 @@ async def upsert(records: Reader, airline_id: int, new: Sequence[BagInstruction]
         [_as_json(one.instruction) for one in new],
         [one.received.at for one in new],
         [one.received.position for one in new],
+        [one.received.text_id for one in new],
         [one.repeated and one.repeated.at for one in new],
         [one.repeated and one.repeated.position for one in new],
+        [one.repeated.text_id if one.repeated else 0 for one in new],
         name="UPSERT_INSTRUCTIONS",
     )
 
@@ -73,28 +78,26 @@ async def of_bags(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> d
     """All instructions of each bag, in an order without meaning; empty for bags that no message names."""
     rows = await records.fetch(INSTRUCTIONS_OF_BAGS, airline_id, bag_ids, name="INSTRUCTIONS_OF_BAGS")
     found: dict[int, list[BagInstruction]] = {bag_id: [] for bag_id in bag_ids}
-    for bag_id, message_id, tag, at, values, received_at, position, repeated_at, repeated_position in rows:
+    for bag_id, message_id, tag, at, values, *first, repeated_at, position, text_id in rows:
         instruction = Instruction(tag=tag, at=at, **_from_json(values))
-        repeated = Receipt(repeated_at, repeated_position) if repeated_at else None
-        found[bag_id].append(BagInstruction(bag_id, message_id, instruction, Receipt(received_at, position), repeated))
+        repeated = Receipt(repeated_at, position, text_id) if repeated_at else None
+        found[bag_id].append(BagInstruction(bag_id, message_id, instruction, Receipt(*first), repeated))
     return found
 
 
 async def receipts(
     records: Reader, airline_id: int, instructions: Sequence[tuple[str, UUID]]
-) -> dict[int, list[tuple[int, Receipt, Receipt]]]:
-    """The bags that instructions are stored with, by index, each with the first and the last receipt that count.
+) -> dict[int, list[tuple[int, datetime, datetime]]]:
+    """The bags that instructions are stored with, by index, each with the first and the last time of receipt.
 
     Args:
         instructions: tag and message of each.
     """
     numbers, message_ids = zip(*instructions, strict=True)
     rows = await records.fetch(STORED_INSTRUCTIONS, airline_id, numbers, message_ids, name="STORED_INSTRUCTIONS")
-    found: dict[int, list[tuple[int, Receipt, Receipt]]] = {}
-    for seq, bag_id, received_at, position, repeated_at, repeated_position in rows:
-        first = Receipt(received_at, position)
-        last = Receipt(repeated_at, repeated_position) if repeated_at else first
-        found.setdefault(seq - 1, []).append((bag_id, first, last))
+    found: dict[int, list[tuple[int, datetime, datetime]]] = {}
+    for seq, bag_id, received_at, repeated_at in rows:
+        found.setdefault(seq - 1, []).append((bag_id, received_at, repeated_at or received_at))
     return found
 
 

@@ -19,7 +19,7 @@ FROM unnest($4::uuid[], $5::text[], $6::timestamptz[], $7::integer[], $8::text[]
 ORDER BY id
 ON CONFLICT (id) DO UPDATE
 SET received_at = excluded.received_at, position = excluded.position
-WHERE (messages.received_at, messages.position) > (excluded.received_at, excluded.position)
+WHERE messages.received_at > excluded.received_at
 RETURNING id, xmax = 0 AS inserted
 """
 
