@@ -374,6 +374,74 @@ async def test_instructions_of_one_minute_take_effect_in_order_of_first_receipt(
     assert await states(together) == {("EXPECTED", False, (758,))}
 
 
+@pytest.mark.parametrize("origin", [".PTYKMCM 231910\n", ""])
+async def test_a_line_decides_only_within_its_text(world: World, origin: str) -> None:
+    """Given requests of one receipt time, then ``N`` counts wherever it stands (``docs/DOMAIN.md#rule-15``)."""
+    numbers = NUMBERS[:2]
+    authorised, withheld = (
+        "".join(f"{origin}{source(number, 'CM758/23NOV/GRU', 'CHG', one)}" for number in numbers) for one in "YN"
+    )
+    noise = "PLS ADV\n"
+    for requests in (
+        [noise * 9 + withheld, authorised],
+        [authorised, withheld],
+        [noise * 9 + withheld + "\n", authorised],
+    ):
+        airline = await world.another_airline()
+        for _ in range(2):
+            for request in requests:
+                await receive(airline, request)
+        assert {bag["authorised"] for bag in (await known(airline)).values()} == {False}
+    together = await world.another_airline()
+    await receive(together, withheld, authorised)
+    assert {bag["authorised"] for bag in (await known(together)).values()} == {True}
+
+
+async def test_messages_of_one_telegram_have_its_time(airline: Builder) -> None:
+    """Given an older telegram of two changes that comes last, then neither counts (``docs/DOMAIN.md#rule-2``)."""
+    numbers = NUMBERS[:2]
+    later, earlier = (
+        f".PTYKMCM 2319{minute}\n" + "".join(source(number, "CM758/23NOV/GRU", "CHG", one) for number in numbers)
+        for minute, one in (("20", "Y"), ("10", "N"))
+    )
+    stored = await receive(airline, later)
+    await receive(airline, earlier, at=NOW + timedelta(hours=1))
+    assert stored.messages == 2
+    assert {bag["authorised"] for bag in (await known(airline)).values()} == {True}
+
+
+async def test_an_origin_line_in_the_future_is_named(airline: Builder) -> None:
+    """``docs/DOMAIN.md#rule-1``: also where it dates no event."""
+    future = "QU PTYKPCM\n.PTYKMCM 240000\n"
+    texts = [source(NUMBERS[0], "CM758/23NOV/GRU", change) for change in ("", "CHG", "DEL")]
+    texts.append(CLOSED.split("\n", 1)[1])
+    scan = LOADED_BPM.replace("23NOV/141205L", "23NOV/235900L")
+    stored = await receive(airline, *(future + text for text in texts), future + LOADED_BPM, future + scan)
+    letters = await rows(
+        airline, "SELECT line, position, reason FROM dead_letters WHERE airline_id = $1 ORDER BY line DESC"
+    )
+    assert (stored.messages, stored.dead_letters) == (1, 5)
+    assert [(letter["line"], letter["position"], letter["reason"][:27]) for letter in letters] == [
+        *[(2, 1, "The time of the origin line")] * 4,
+        (1, 1, "The time of a scan must be "),
+    ]
+
+
+async def test_bags_that_were_not_seen_are_missing_from_the_receipt_on(airline: Builder) -> None:
+    """Given a BNS without a time after a sortation, then the bag is not seen."""
+    missing = "BNS\n.V/1TPTY\n.F/CM758/23NOV/GRU\n.N/0230456781001\nENDBNS\n"
+    await receive(airline, SORTED_TWICE[0])
+    await receive(airline, missing, at=NOW + timedelta(hours=2))
+    assert (await known(airline))["0230456781"]["state"] == "NOT_SEEN"
+
+
+async def test_a_flight_in_two_months_needs_no_origin_line(airline: Builder) -> None:
+    text = source(NUMBERS[0], "CM758/22JAN/GRU")
+    stored = await receive(airline, text)
+    bag = (await known(airline))[NUMBERS[0]]
+    assert (stored.messages, stored.dead_letters, bag["state"]) == (1, 0, "ACCEPTED")
+
+
 @pytest.mark.parametrize(
     ("texts", "expected"),
     [

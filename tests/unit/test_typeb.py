@@ -31,6 +31,79 @@ def brief(pieces: Sequence[InputPiece]) -> list[tuple[PieceKind, int, str]]:
     return [(piece.kind, piece.line, piece.text.splitlines()[0]) for piece in pieces]
 
 
+def one_of(kind: str, number: int, station: str = "1LMIA", scanned: str = "") -> str:
+    """A message without an envelope."""
+    return f"{kind}\n.V/{station}\n{scanned}.N/0230{number:06d}001\nEND{kind}\n"
+
+
+BSM, SECOND = one_of("BSM", 1), one_of("BSM", 2)
+HEADINGS = "=HEADER\nRCV,2026/11/23 12:05\n=ORIGIN\nMIAKMCM\n=MSGID\n231205\n=SMI\nBSM\n=TEXT\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ENVELOPE + BSM + SECOND,
+        ENVELOPE + "\n" + BSM + SECOND,
+        ENVELOPE.replace("\n", "\r\n") + (BSM + SECOND).replace("\n", "\r\n"),
+        "\x01" + ENVELOPE + "\x02" + BSM + SECOND + "\x03",
+        ENVELOPE + BSM + one_of("BUM", 3) + SECOND,
+        ENVELOPE + BSM + one_of("BSM", 3, "1TMIA") + SECOND,
+        ENVELOPE + BSM + SECOND.replace("BSM\n", "BSM\n\n", 1),
+        ENVELOPE + BSM.replace("1LMIA", "1LMIA/PART1").replace("ENDBSM", "ENDPART1") + SECOND,
+        HEADINGS + BSM.removeprefix("BSM\n") + SECOND,
+        HEADINGS + BSM + SECOND,
+        (ENVELOPE + BSM + SECOND).lower(),
+        ENVELOPE + one_of("BPM", 1, scanned=".J/S\n") + one_of("BPM", 2, scanned=".J/R\n"),
+        ENVELOPE + one_of("BCM", 1) + one_of("BCM", 2),
+    ],
+)
+def test_the_origin_line_of_a_telegram_is_that_of_all_its_messages(text: str) -> None:
+    """``docs/DOMAIN.md#rule-2``; each message then is the same as with an envelope of its own."""
+    pieces = [piece for piece in split(text.encode()) if piece.kind is MESSAGE]
+    assert len(pieces) > 1
+    for piece in pieces:
+        assert parse(piece.text).origin == ".MIAKMCM 231205"
+        body = piece.text[piece.text.upper().index(".MIAKMCM") :]
+        assert piece.digest == identity(body) == split(body.encode())[0].digest
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BSM + SECOND,
+        ENVELOPE + BSM + "\n" + SECOND,
+        ENVELOPE + BSM + "NNNN\n" + SECOND,
+        ENVELOPE + BSM + "NNNN\nZCZC\n" + SECOND,
+        "\x01" + ENVELOPE + "\x02" + BSM + "\x03" + SECOND,
+        "\x01" + ENVELOPE + "\x02" + BSM + "\x03\r\n\x02" + SECOND,
+        ENVELOPE + BSM + "PTYKPCM\n" + SECOND,
+        ENVELOPE + BSM + "PLS ADV\n" + SECOND,
+        ENVELOPE + BSM + one_of("BSM", 2, "1LPTY"),
+        ENVELOPE + BSM + one_of("BPM", 2),
+        ENVELOPE + BSM.replace("ENDBSM", "ENDBPM") + SECOND,
+        ENVELOPE + BSM + "=HEADER\n=SMI\nBSM\n=TEXT\n" + SECOND.removeprefix("BSM\n"),
+        ENVELOPE + one_of("BPM", 1) + one_of("BPM", 2, scanned=".J/S/A/D/23NOV/1200Z\n"),
+    ],
+)
+def test_the_origin_line_of_another_telegram_is_not_taken(text: str) -> None:
+    last = [piece for piece in split(text.encode()) if piece.kind is MESSAGE][-1]
+    assert parse(last.text).origin is None
+
+
+def test_each_telegram_has_its_own_origin_line() -> None:
+    other = ENVELOPE.replace("231205", "231300")
+    pieces = split((ENVELOPE + BSM + SECOND + other + BSM + SECOND).encode())
+    assert [str(parse(piece.text).origin)[-6:] for piece in pieces] == ["231205", "231205", "231300", "231300"]
+
+
+def test_a_text_is_known_by_its_first_message() -> None:
+    """``docs/DOMAIN.md#rule-15``."""
+    first, again, other = (split(text.encode()) for text in (BSM + SECOND, "NNNN\n" + BSM + BUM, SECOND + BSM))
+    assert {piece.text_id for piece in first} == {piece.text_id for piece in again if piece.kind is MESSAGE}
+    assert {piece.text_id for piece in other}.isdisjoint({0, first[0].text_id})
+
+
 # --- a stream -----------------------------------------------------------------------------------------------------
 
 
