@@ -381,12 +381,8 @@ async def test_a_line_decides_only_within_its_text(world: World, origin: str) ->
     authorised, withheld = (
         "".join(f"{origin}{source(number, 'CM758/23NOV/GRU', 'CHG', one)}" for number in numbers) for one in "YN"
     )
-    noise = "PLS ADV\n"
-    for requests in (
-        [noise * 9 + withheld, authorised],
-        [authorised, withheld],
-        [noise * 9 + withheld + "\n", authorised],
-    ):
+    behind = "PLS ADV\n" * 9 + authorised
+    for requests in ([behind, withheld], [authorised, withheld], [withheld, behind]):
         airline = await world.another_airline()
         for _ in range(2):
             for request in requests:
