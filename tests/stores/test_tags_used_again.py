@@ -417,6 +417,15 @@ async def test_the_life_of_a_tag_counts_from_the_receipt_of_an_untimed_message(
     assert len(await bags(airline)) == count
 
 
+@pytest.mark.parametrize(("days", "count"), [(-29, 1), (29, 1), (31, 2)])
+async def test_the_first_untimed_message_opens_the_window_at_its_receipt(
+    airline: Builder, days: int, count: int
+) -> None:
+    await receive(airline, untimed(USED_AGAIN), at=SECOND_RECEIPT)
+    await airline.record(airline.scan(NUMBER, "POSITION", "PTY", SECOND_RECEIPT + timedelta(days=days)))
+    assert len(await bags(airline)) == count
+
+
 async def test_a_tag_that_another_transaction_took_is_a_conflict(airline: Builder) -> None:
     """Given a bag that lost its tag since it was found, then the batch is repeated."""
     await receive(airline, CHECKED_IN, DELIVERED, at=FIRST_RECEIPT)
