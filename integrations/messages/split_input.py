@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from integrations.messages import sitatex
-from integrations.messages.telegrams import Telegram, depends_on_origin, station_of
+from integrations.messages.telegrams import Telegram, depends_on_origin
 from integrations.messages.typeb import ADDRESSES, IDENTIFIER, IDENTIFIERS, MARGIN, NUL, ORIGIN, PART_END, STATUSES
 
 # Teletype lines have 69 characters and Type B messages a few thousand. These limits leave room for senders that exceed
@@ -132,8 +132,7 @@ class _Lines:
             if depends_on_origin(self.identifier, self.lines):
                 self.lines.insert(0, origin)
                 self.length += len(origin) + 1
-        airport = station_of(self.lines) if origin else ""
-        return Telegram(origin, self.identifier, airport) if airport else None
+        return Telegram(origin, self.identifier, self.lines) if origin else None
 
     def add_long(self, line: str) -> None:
         """Adds the beginning of a line that is too long; ``more`` adds the rest."""
@@ -167,7 +166,8 @@ class Splitter:
     A message extends from its envelope, or its identifier, to its END or that of its part. A message without END, or
     with the END of another kind, is broken. Another one begins at an origin line, at the heading of a SITATEX file, and
     at a known identifier after a blank line or before ``.V`` (``docs/DOMAIN.md#rule-13``). CR LF, LF and CR end a line.
-    The splitter holds at most one line, one envelope and one message, each up to its limit.
+    The splitter holds at most one line, one envelope and two messages, each up to its limit: the message before may be
+    of the same telegram.
     """
 
     def __init__(self) -> None:

@@ -23,17 +23,17 @@ class Telegram(NamedTuple):
     Args:
         origin: its origin line.
         identifier: of the message.
-        airport: the station of the message.
+        lines: of the message.
     """
 
     origin: str
     identifier: str
-    airport: str
+    lines: Sequence[str]
 
     def continues(self, identifier: str, lines: Sequence[str]) -> bool:
         """Whether the next message is of this telegram: it is of the same station and kind, or also an instruction."""
         of_kind = identifier == self.identifier or (identifier in _INSTRUCTIONS and self.identifier in _INSTRUCTIONS)
-        return of_kind and station_of(lines) == self.airport
+        return of_kind and _station_of(lines) == _station_of(self.lines) != ""
 
 
 def depends_on_origin(identifier: str, lines: Sequence[str]) -> bool:
@@ -41,7 +41,7 @@ def depends_on_origin(identifier: str, lines: Sequence[str]) -> bool:
     return identifier not in _SCANS or not any(_TIMED.fullmatch(line) for line in lines)
 
 
-def station_of(lines: Sequence[str]) -> str:
+def _station_of(lines: Sequence[str]) -> str:
     """The airport of ``.V`` in capitals; empty where it cannot be read."""
     for line in lines:
         if line[:3].upper() == ".V/":
