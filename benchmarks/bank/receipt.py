@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 from random import Random
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from benchmarks.bank.freedoms import encoded
 from benchmarks.bank.writing import Arrival
+from integrations.batches import in_batches
 
 TEXTS_OF_A_REQUEST = 400
 SLOT_SECONDS = 900
@@ -44,7 +45,7 @@ def requests(
         arrivals: texts in order of arrival.
         receipt: order of the texts; TIMED gives each quarter of an hour its own receipt time, and the texts whose order
             of receipt matters a request each.
-        received_at: receipt time of all texts otherwise.
+        received_at: receipt time of the first request otherwise.
         rng: random numbers of the order and the encodings.
         encode: whether requests use other encodings.
     """
@@ -54,8 +55,9 @@ def requests(
         texts = _shuffled(arrivals, rng) if receipt is Receipt.SHUFFLED else list(arrivals)
         texts *= 2 if receipt is Receipt.DOUBLED else 1
         sent = [
-            Request(received_at, b"".join(text.text for text in texts[start : start + TEXTS_OF_A_REQUEST]))
-            for start in range(0, len(texts), TEXTS_OF_A_REQUEST)
+            # A second apart: of texts that are received at one time nothing says which came first.
+            Request(received_at + timedelta(seconds=number), b"".join(text.text for text in of_request))
+            for number, of_request in enumerate(in_batches(texts, TEXTS_OF_A_REQUEST))
         ]
     return [request._replace(body=encoded(request.body, rng)) for request in sent] if encode else sent
 
