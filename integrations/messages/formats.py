@@ -1,14 +1,16 @@
 """Input formats of the product: Type B, scans as JSON, Baggage XML."""
 
+import codecs
 import hashlib
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
-from integrations.messages.encodings import DecodingError, decode
+from integrations.messages.encodings import GZIP, DecodingError, decode
 from integrations.messages.scans import LARGEST_SCAN
 from integrations.messages.split_input import LONGEST_MESSAGE, InputPiece, PieceKind, Splitter
-from integrations.messages.typeb import NUL
+from integrations.messages.typeb import NUL, decoded
 
 # Blanks before a document: those of text, a byte-order mark, and the separator of JSON text sequences.
 BLANKS = b" \t\r\n\x1e\xef\xbb\xbf"
@@ -25,6 +27,9 @@ _JSON = json.JSONDecoder(parse_int=str, parse_float=str)
 _LONGEST = 2 * LARGEST_SCAN
 _LEVELS = 200  # fewer than what the interpreter's limit leaves for nested values
 _NO_JSON = "The text is not valid JSON."
+# Encodings that an XML document may declare beside UTF-8 and UTF-16, by the names of Python's codecs.
+_DECLARED = re.compile(rb"<\?xml[^>]{0,200}?\bencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
+_DECLARABLE = frozenset({"iso8859-1", "iso8859-15", "cp1252"})
 
 
 def pieces_of(data: bytes) -> Iterator[InputPiece]:
@@ -50,9 +55,30 @@ def pieces_of(data: bytes) -> Iterator[InputPiece]:
 
 
 def pieces_of_stored(text: str) -> Iterator[InputPiece]:
-    """Pieces of the text of a stored piece. Type B texts hold one character for each byte (Latin-1), except NUL."""
-    is_document = text.lstrip()[:1].encode("latin-1", "replace") in DOCUMENT
-    return pieces_of(text.replace(NUL, "\0").encode("utf-8" if is_document else "latin-1", "replace"))
+    """Pieces of the text of a stored piece."""
+    return pieces_of(_bytes_of(text.replace(NUL, "\0")))
+
+
+def body_of(piece: InputPiece) -> str:
+    """The text of a piece as it is stored: as it was written, so that Type B in UTF-8 has its own letters."""
+    return piece.text if piece.text.isascii() or _is_document(piece.text) else decoded(piece.text)
+
+
+def _is_document(text: str) -> bool:
+    return text.lstrip()[:1].encode("latin-1", "replace") in DOCUMENT
+
+
+def _bytes_of(text: str) -> bytes:
+    """The bytes that a stored text is read from: UTF-8.
+
+    Damaged gzip is stored with one character for each byte, and so is the UTF-8 of Type B of earlier versions.
+    """
+    if not _is_document(text):
+        with suppress(UnicodeError):
+            data = text.encode("latin-1")
+            if data.startswith(GZIP) or data.decode():
+                return data
+    return text.encode()
 
 
 def tags_named(piece: InputPiece) -> int:
@@ -116,8 +142,20 @@ def _document(data: bytes, line: int) -> InputPiece:
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        return _broken(data.decode("latin-1"), line, data, "The text is not valid UTF-8.", error.start + 1)
+        encoding = _declared_encoding(data)
+        if encoding is None:
+            return _broken(data.decode("latin-1"), line, data, "The text is not valid UTF-8.", error.start + 1)
+        text = data.decode(encoding, "replace")
     return InputPiece(PieceKind.MESSAGE, text.replace("\0", NUL), line, hashlib.sha256(data).digest(), len(text))
+
+
+def _declared_encoding(data: bytes) -> str | None:
+    """The encoding of a document that is not UTF-8, as its XML declaration names it; None for one that is not read."""
+    if match := _DECLARED.match(data):
+        with suppress(LookupError):
+            name = codecs.lookup(match[1].decode()).name
+            return name if name in _DECLARABLE else None
+    return None
 
 
 def _broken(text: str, line: int, data: bytes, reason: str, column: int = 1) -> InputPiece:

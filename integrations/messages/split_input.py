@@ -9,7 +9,17 @@ from typing import Any
 
 from integrations.messages import sitatex
 from integrations.messages.telegrams import Telegram, depends_on_origin
-from integrations.messages.typeb import ADDRESSES, IDENTIFIER, IDENTIFIERS, MARGIN, NUL, ORIGIN, PART_END, STATUSES
+from integrations.messages.typeb import (
+    ADDRESSES,
+    IDENTIFIER,
+    IDENTIFIERS,
+    MARGIN,
+    NUL,
+    ORIGIN,
+    PART_END,
+    STATUSES,
+    decoded,
+)
 
 # Teletype lines have 69 characters and Type B messages a few thousand. These limits leave room for senders that exceed
 # them.
@@ -23,6 +33,11 @@ _MOST_ENVELOPE_LINES = 64
 # that frame a message, the end of a file, and the byte-order mark of the next file.
 _FRAME = re.compile(r"[\x01-\x04\x1a]|\xef\xbb\xbf")
 _FRAMING = re.compile(r"[\x01-\x04\x1a\xef]")
+# Within an element such a control is noise, unless what follows it may stand in a line of its own.
+_ELEMENT = re.compile(r"[\x00-\x20\x7f\u2400]*\.[A-Z]/", re.IGNORECASE)
+_FRAME_BEHIND_ELEMENT = re.compile(
+    rf"(?:{_FRAME.pattern})(?=[\x00-\x20\x7f\u2400]*(?:\Z|[.=\x01-\x04\x1a\xef]|END|B[A-Z]{{2}}\s*\Z))", re.IGNORECASE
+)
 # Text that has these and is no message is a message that lost its identifier, a document within Type B, or a message in
 # EBCDIC (its ENDB), and never other text (``docs/DOMAIN.md#rule-13``).
 _BAGGAGE = re.compile(r"\.V/1|\.N/[0-9]|ENDB|\"tag\"\s*:|BagTagID|\xc5\xd5\xc4\xc2", re.IGNORECASE)
@@ -68,7 +83,8 @@ class InputPiece:
 def identity(text: str) -> bytes:
     """Identity of a message: SHA-256 of its origin line and body, 32 bytes (``docs/DOMAIN.md#rule-3``).
 
-    Address lines do not count, since relays change them; nor do empty lines, blanks around lines, and line ends.
+    Address lines do not count, since relays change them; nor do empty lines, blanks around lines, line ends, and the
+    case of letters.
     """
     lines = text.replace("\r", "\n").split("\n")
     digest: bytes = _sha256([line for raw in lines if (line := raw.strip(MARGIN))]).digest()
@@ -77,11 +93,19 @@ def identity(text: str) -> bytes:
 
 def _sha256(lines: Sequence[str]) -> Any:
     first = next((place for place, line in enumerate(lines) if not ADDRESSES.fullmatch(line)), 0)
-    return hashlib.sha256(_bytes("\n".join(lines[first:])))
+    text = "\n".join(lines[first:])
+    return hashlib.sha256(_bytes(text) if text.isascii() else _bytes_in_capitals(text))
 
 
 def _bytes(text: str) -> bytes:
-    return text.replace(NUL, "\0").encode("latin-1", "backslashreplace")
+    """The bytes that stand for a text in its digest, with capital letters of ASCII."""
+    return text.replace(NUL, "\0").encode("latin-1", "backslashreplace").upper()
+
+
+def _bytes_in_capitals(text: str) -> bytes:
+    """As ``_bytes``, with all letters in capitals. A text in capitals has the bytes that it came in."""
+    letters = decoded(text)
+    return _bytes(text.upper()) if letters == text else letters.replace(NUL, "\0").upper().encode()
 
 
 @dataclass(slots=True)
@@ -248,12 +272,17 @@ class Splitter:
 
     def _on_line(self, raw: str) -> None:
         self._line += 1
-        for part in _FRAME.split(raw) if self._framed else (raw,):
+        for part in self._parts(raw) if self._framed else (raw,):
             if text := part.strip(MARGIN):
                 self._on_text(text)
             else:
                 self._blank = self._line
                 self._telegram = None
+
+    def _parts(self, raw: str) -> Sequence[str]:
+        """The parts of a line between the controls that frame messages."""
+        within = self._open is not None and self._open.identifier and _ELEMENT.match(raw)
+        return (_FRAME_BEHIND_ELEMENT if within else _FRAME).split(raw)
 
     def _on_text(self, text: str) -> None:
         message = self._open
@@ -264,16 +293,7 @@ class Splitter:
                 message = self._begun_within(message, text)
             message.add(text)
         elif text[:3].upper() == "END":
-            message.add(text)
-            ended = text[3:].upper()
-            if ended == message.identifier or PART_END.fullmatch(ended):
-                self._telegram = message.end_in_telegram()
-                piece = message.piece(PieceKind.MESSAGE, self._text_id)
-                self._text_id = piece.text_id
-                self._done.append(piece)
-                self._open = None
-            elif IDENTIFIER.fullmatch(ended):
-                self._finish()
+            self._on_end(message, text)
         elif self._begins_another(message, text):
             self._envelope = _taken(message, len(message.lines), self._line)
             self._finish()
@@ -284,6 +304,23 @@ class Splitter:
             elif text.upper() not in STATUSES:
                 message.inner = 0
             message.add(text)
+
+    def _on_end(self, message: _Lines, text: str) -> None:
+        ended, following = text[3:].upper(), ""
+        if ended != message.identifier:
+            text, following = _divided_end(text, message.identifier)
+            ended = text[3:].upper()
+        message.add(text)
+        if ended == message.identifier or PART_END.fullmatch(ended):
+            self._telegram = message.end_in_telegram()
+            piece = message.piece(PieceKind.MESSAGE, self._text_id)
+            self._text_id = piece.text_id
+            self._done.append(piece)
+            self._open = None
+            if following:
+                self._between(following)
+        elif IDENTIFIER.fullmatch(ended):
+            self._finish()
 
     def _begins_another(self, message: _Lines, text: str) -> bool:
         """Whether a line within a message certainly begins another one."""
@@ -381,6 +418,15 @@ class Splitter:
                 self._open.set_error("The text has parts of a baggage message, but is none.", 1)
             self._done.append(self._open.piece(PieceKind.OTHER))
             self._open = None
+
+
+def _divided_end(text: str, identifier: str) -> tuple[str, str]:
+    """The END of a line, and the beginning of the next message that is joined to it; empty where none surely is."""
+    end = 3 + len(identifier)
+    following = text[end:].strip(MARGIN)
+    if text[3:end].upper() == identifier and (following.upper() in IDENTIFIERS or ORIGIN.fullmatch(following)):
+        return text[:end], following
+    return text, ""
 
 
 def _taken(message: _Lines, end: int, line: int) -> _Lines | None:

@@ -120,7 +120,9 @@ def parse(text: str) -> TypeBMessage:
         TypeBError: the identifier or the status is unknown, END is missing or wrong, or ``.V`` is missing, repeated or
             unreadable.
     """
-    text = text.upper() if text.isascii() else _decoded(text).upper()
+    text = text.upper() if text.isascii() else decoded(text).replace(NUL, "").upper()
+    if not text.replace("\n", "").isprintable():
+        text = _without_controls(text)
     lines = [(number, line) for number, raw in enumerate(text.split("\n"), start=1) if (line := raw.strip(MARGIN))]
     addresses, origin, body = _envelope(lines)
     if not body:
@@ -177,12 +179,21 @@ def _ended_part(line: int, end: str, identifier: str) -> str:
     return match[1]
 
 
-def _decoded(text: str) -> str:
-    """The text with its letters beyond ASCII, where its bytes are UTF-8."""
+def decoded(text: str) -> str:
+    """The text with its letters beyond ASCII, where its bytes are UTF-8.
+
+    Args:
+        text: one character for each byte (Latin-1) and U+2400 for NUL, or any text of Unicode, which is returned.
+    """
     try:
-        return text.encode("latin-1").decode()
+        return text.replace(NUL, "\0").encode("latin-1").decode().replace("\0", NUL)
     except UnicodeError:
         return text
+
+
+def _without_controls(text: str) -> str:
+    """The text without controls and other characters that nothing shows, as a damaged line has them in a name."""
+    return "".join([one if one == "\n" or one.isprintable() else " " if one.isspace() else "" for one in text])
 
 
 def _without_status(

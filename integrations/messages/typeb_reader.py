@@ -4,7 +4,7 @@ The rules are in ``docs/DOMAIN.md#the-rules``.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, assert_never
@@ -28,6 +28,8 @@ LONGEST_PLACE = 40
 # Window of days from receipt for a date without a year: for departures, and for scans.
 _DEPARTURES = (-3, 330)
 _SCANNED = (-182, 182)
+# Days from a scan to the departure of its flight: a bag may be found on hand weeks after it.
+_DEPARTURES_OF_SCANS = (-30, 330)
 # The same day of two months lies at least 28 days apart.
 _SURELY_NEAREST = timedelta(days=14)
 
@@ -38,10 +40,24 @@ _TAGS = re.compile(r"([0-9]{4})([0-9]{6})([0-9]{3})")
 _NAME = re.compile(r"([0-9]{0,3})(.*)", re.DOTALL)
 _COUNT = re.compile(r"[0-9]{1,4}")
 _WEIGHT = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,3})?")
-_ORIGINAL = re.compile(r"\bORIG[ /]+([0-9]{10})(?![0-9A-Z])")
+# ``ORIG 0230456782``, with signs or the word TAG before the number, and all numbers that follow it directly.
+_ORIGINAL = re.compile(
+    r"\bORIG(?:INAL)?[ /:=-]*(?:(?:BAG ?)?TAG[ /:=-]*)?((?:[0-9]{10}(?:[0-9]{3})?(?![0-9A-Z])[ /,]*)+)"
+)
+_NUMBER = re.compile(r"[0-9]+")
+_ORIGINAL_TAG = re.compile(r"([0-9]{10})(?:001)?")  # a count other than 001 names several tags
 
 # Elements that may begin a passenger group behind a ``.P`` (``docs/DOMAIN.md#rule-5``).
 _BEGINNING = frozenset("FIONB")
+# Elements that a passenger group has once. Of several that differ none is used: they may belong to different groups
+# (``docs/DOMAIN.md#rule-5``). Elements that a message is not read for may differ.
+_ONLY_ONE = "PS"
+_ONLY_ONE_OF_INSTRUCTIONS = "PSILW"
+_ONLY_ONE_OF_SCANS = "PSIJUX"
+_REPEATABLE = frozenset("PFSILWJUX")
+# Elements that say nothing of the bags of one group: the station, lines without an element, and the tags themselves.
+_OF_NO_BAG = frozenset({"V", "", "N", "B"})
+_INSTRUCTIONS = frozenset({MessageKind.BSM, MessageKind.BTM, MessageKind.BUM})
 # ``docs/DOMAIN.md#rule-8``, ``.B``.
 _STATUSES = {
     "OFF": EventKind.OFFLOADED,
@@ -132,6 +148,12 @@ class _Group:
         if name == "P" and self.has_tags:
             self.named = True
 
+    def contradicts(self, other: "_Group") -> bool:
+        """Whether the groups say different things of their bags with elements that both have."""
+        return any(
+            name not in _OF_NO_BAG and other.elements.get(name, found) != found for name, found in self.elements.items()
+        )
+
     def first(self, name: str) -> Element | None:
         found = self.elements.get(name)
         return found[0] if found else None
@@ -190,7 +212,7 @@ def divided(message: TypeBMessage, text: str) -> list[str]:
     Raises:
         TypeBError: the message cannot be divided without doubt.
     """
-    groups = _groups(message.elements)
+    groups = _groups(message)
     lines = text.split("\n")
     of_elements = {element.line for element in message.elements if element.name != "V"}
     of_groups = [{element.line for found in group.elements.values() for element in found} for group in groups]
@@ -200,30 +222,32 @@ def divided(message: TypeBMessage, text: str) -> list[str]:
     return ["\n".join([lines[number - 1] for number in sorted(own | of_all)]) for own in of_groups]
 
 
-def _groups(elements: Sequence[Element]) -> list[_Group]:
+def _groups(message: TypeBMessage) -> list[_Group]:
     """Splits the elements of a message into passenger groups (``docs/DOMAIN.md#rule-5``).
 
     Raises:
         TypeBError: an element can belong to more than one group.
     """
+    elements = message.elements
     together: dict[str, list[Element]] = {}
+    repeated = ""
     for element in elements:
         if (found := together.get(element.name)) is None:
             together[element.name] = [element]
         else:
             found.append(element)
-    if _is_single(elements, together):
+            repeated += element.name
+    if _REPEATABLE.isdisjoint(repeated) and _is_single(elements, together.get("P", ())):
         return [_Group(together)]
     groups = _separated(elements)
-    _check_undoubted(groups)
+    _check_undoubted(groups, _only_one(message))
+    if message.kind in _INSTRUCTIONS and len(groups) > 1:
+        _check_tags(groups)
     return groups
 
 
-def _is_single(elements: Sequence[Element], together: Mapping[str, Sequence[Element]]) -> bool:
+def _is_single(elements: Sequence[Element], passengers: Sequence[Element]) -> bool:
     """Whether elements surely are one group: none that may begin another stands behind the only ``.P``."""
-    passengers = together.get("P", ())
-    if len(passengers) > 1 or len(together.get("F", ())) > 1 or len(together.get("S", ())) > 1:
-        return False
     for passenger in passengers:
         for element in reversed(elements):
             if element is passenger:
@@ -260,6 +284,8 @@ def _begins_group(group: _Group, elements: Sequence[Element], index: int, last_t
     match elements[index].name:
         case "F":
             is_second = "F" in group.elements and "F" not in group.inherited
+            if is_second and not (group.has_tags and index < last_tags):
+                return not _same_flight(group.elements["F"][0], elements[index])
             return is_second or (group.is_whole and index < last_tags)
         case "I" | "O":
             return group.is_whole and index < last_tags
@@ -278,16 +304,55 @@ def _tags_follow(elements: Sequence[Element], index: int) -> bool:
     return False
 
 
-def _check_undoubted(groups: Sequence[_Group]) -> None:
-    """Checks that no group has two passengers or authorities, and none lacks a flight that another one has."""
+def _same_flight(one: Element, other: Element) -> bool:
+    """Whether two elements name one flight with its airport, whatever the class and the padding of its number."""
+    if (one.text(1), one.text(2)) != (other.text(1), other.text(2)):
+        return False
+    first, second = DESIGNATOR.fullmatch(one.fields[0]), DESIGNATOR.fullmatch(other.fields[0])
+    return one.fields[0] == other.fields[0] or (first and first.groups()) == (second and second.groups()) is not None
+
+
+def _only_one(message: TypeBMessage) -> str:
+    """Names of the elements that a passenger group of the message has once."""
+    if message.kind in (MessageKind.BPM, MessageKind.BNS):
+        return _ONLY_ONE_OF_SCANS
+    if message.kind in _INSTRUCTIONS and not _withdraws(message):
+        return _ONLY_ONE_OF_INSTRUCTIONS
+    return _ONLY_ONE
+
+
+def _check_undoubted(groups: Sequence[_Group], names: str) -> None:
+    """Checks that no group has two passengers or authorities, and none lacks a flight that another one has.
+
+    Args:
+        names: of the elements that a group has once.
+    """
     if "F" not in groups[0].elements and (flight := next(filter(None, (one.first("F") for one in groups)), None)):
         raise _error(flight, 0, "The .F cannot be assigned to one passenger group without doubt.")
-    names = "PS" if len(groups) == 1 else "PSL"
     for group in groups:
-        for name in names:
-            found = group.elements.get(name)
-            if found is not None and len(found) > 1 and any(other != found[0] for other in found):
-                raise _error(found[1], 0, f"The .{name} cannot be assigned to one passenger group without doubt.")
+        for name in names if len(groups) == 1 else {*names, "L"}:
+            found: Sequence[Element] = group.elements.get(name, ())
+            for other in found[1:]:
+                if other != found[0] and not (name == "I" and _same_flight(other, found[0])):
+                    raise _error(other, 0, f"The .{name} cannot be assigned to one passenger group without doubt.")
+
+
+def _check_tags(groups: Sequence[_Group]) -> None:
+    """Checks that no tag stands in two groups that say different things of it. Unreadable tags are not compared.
+
+    Raises:
+        TypeBError: a tag cannot be assigned to one group.
+    """
+    owners: dict[str, _Group] = {}
+    for group in groups:
+        try:
+            [tags] = _tags_of([group])
+        except TypeBError:  # the fault of this group alone
+            continue
+        for number, element in tags:
+            owner = owners.setdefault(number, group)
+            if owner is not group and owner.contradicts(group):
+                raise _error(element, 0, "The tag cannot be assigned to one passenger group without doubt.")
 
 
 def _tags_of(groups: Sequence[_Group]) -> list[list[tuple[str, Element]]]:
@@ -334,7 +399,7 @@ def _numbers(element: Element, index: int, room: int) -> list[str]:
 def _bpm_scans(context: _ReadContext) -> Iterator[Scan]:
     """Scans of a BPM. Only the flight of a scan has to be readable; other flights may be broken."""
     source = context.message.source
-    groups = _groups(context.message.elements)
+    groups = _groups(context.message)
     for group, tags in zip(groups, _tags_of(groups), strict=True):
         at = _scanned_at(group, context)
         if at is None:
@@ -343,16 +408,17 @@ def _bpm_scans(context: _ReadContext) -> Iterator[Scan]:
         for number, element in tags:
             kind, more = _event_kind(group, element, source)
             arriving = kind == EventKind.ARRIVED or source == Source.TERMINATING
-            flight = _inbound(group, context) if arriving else _outbound(group, context)
+            flight = _inbound(group, context, at) if arriving else _outbound(group, context, at)
             yield Scan(number, kind, at, flight=flight.key if flight else None, **{**where, **more})
 
 
 def _bns_scans(context: _ReadContext) -> Iterator[Scan]:
     """NOT_SEEN events of a BNS; without a time it was seen at receipt that the bags are missing."""
-    groups = _groups(context.message.elements)
+    groups = _groups(context.message)
     for group, tags in zip(groups, _tags_of(groups), strict=True):
-        outbound = _outbound(group, context)
-        at = _scanned_at(group, context) or context.at
+        scanned_at = _scanned_at(group, context)
+        outbound = _outbound(group, context, scanned_at)
+        at = scanned_at or context.at
         where = {**_circumstances(group, context), "method": ScanMethod.MESSAGE}
         key = outbound.key if outbound else None
         for number, _ in tags:
@@ -398,7 +464,7 @@ def _circumstances(group: _Group, context: _ReadContext) -> dict[str, Any]:
 def _instructions(context: _ReadContext) -> Iterator[Instruction]:
     """Instructions of a BSM, BTM or BUM, one for each tag."""
     message = context.message
-    groups = _groups(message.elements)
+    groups = _groups(message)
     for place, (group, tags) in enumerate(zip(groups, _tags_of(groups), strict=True), start=1):
         fields = _instruction_fields(group, context)
         for ordinal, (number, element) in enumerate(tags, start=1):
@@ -455,6 +521,8 @@ def _instruction_fields(group: _Group, context: _ReadContext) -> dict[str, Any]:
         fields["pieces"] = int(weighed.text(1)) if _COUNT.fullmatch(weighed.text(1)) else None
         fields["weight"] = float(weighed.text(2)) if _WEIGHT.fullmatch(weighed.text(2)) else None
     if (passenger := group.first("P")) and (name := _NAME.fullmatch(passenger.fields[0])):
+        if not name[2] and any(passenger.fields) and not _withdraws(context.message):
+            raise _error(passenger, 0, "The .P must have a surname.")
         fields["party"] = int(name[1]) if name[1] else None
         fields["surname"] = name[2]
         first, others = _given_names(passenger, fields["party"])
@@ -483,8 +551,10 @@ def _original_tag(remarks: Sequence[str]) -> str | None:
 
     The printed form CM456782 stands for ten tags and is not guessed (``docs/DOMAIN.md#rule-11``).
     """
-    named = {match[1] for text in remarks for match in _ORIGINAL.finditer(text)} - {UNREADABLE}
-    return named.pop() if len(named) == 1 else None
+    named = {number for text in remarks for match in _ORIGINAL.finditer(text) for number in _NUMBER.findall(match[1])}
+    named -= {UNREADABLE, f"{UNREADABLE}001"}
+    tags = {match[1] if (match := _ORIGINAL_TAG.fullmatch(number)) else "" for number in named}
+    return (tags.pop() or None) if len(tags) == 1 else None
 
 
 def _implied_events(instructions: Sequence[Instruction]) -> Iterator[Scan]:
@@ -517,21 +587,23 @@ def _flight_closed(context: _ReadContext) -> NamedFlight | None:
     closing = any(element.name == "" and element.fields[0] == "FCM" for element in message.elements)
     if not closing or context.sent_at is None:
         return None
-    return _outbound(_groups(message.elements)[0], context)
+    return _outbound(_groups(message)[0], context)
 
 
-def _outbound(group: _Group, context: _ReadContext) -> NamedFlight | None:
+def _outbound(group: _Group, context: _ReadContext, scanned_at: datetime | None = None) -> NamedFlight | None:
     element = group.first("F")
     if element is None:
         return None
-    return _flight(element, context, origin=context.message.airport, destination=_airport(element))
+    origin, destination = context.message.airport, _airport(element)
+    return _flight(element, context, origin=origin, destination=destination, scanned_at=scanned_at)
 
 
-def _inbound(group: _Group, context: _ReadContext) -> NamedFlight | None:
+def _inbound(group: _Group, context: _ReadContext, scanned_at: datetime | None = None) -> NamedFlight | None:
     element = group.first("I")
     if element is None:
         return None
-    return _flight(element, context, origin=_airport(element), destination=context.message.airport)
+    origin, destination = _airport(element), context.message.airport
+    return _flight(element, context, origin=origin, destination=destination, scanned_at=scanned_at)
 
 
 def _onward(group: _Group, context: _ReadContext, outbound: NamedFlight | None) -> tuple[NamedFlight, ...] | None:
@@ -552,15 +624,24 @@ def _onward(group: _Group, context: _ReadContext, outbound: NamedFlight | None) 
     return tuple(flights)
 
 
-def _flight(element: Element, context: _ReadContext, *, origin: str, destination: str) -> NamedFlight | None:
-    """Flight of an element; None without an origin, since the origin is part of a flight's identity."""
+def _flight(
+    element: Element, context: _ReadContext, *, origin: str, destination: str, scanned_at: datetime | None = None
+) -> NamedFlight | None:
+    """Flight of an element; None without an origin, since the origin is part of a flight's identity.
+
+    Args:
+        scanned_at: time of the scan that the flight belongs to; None where its date is near the receipt.
+    """
     known = context.flights.get(id(element))
     if known is not None:
         return known
     designator = DESIGNATOR.fullmatch(element.fields[0])
     if designator is None:
         raise _error(element, 0, NO_DESIGNATOR)
-    departure = _date(element, 1, context.at.date(), _DEPARTURES, "a flight")
+    if scanned_at is None:
+        departure = _date(element, 1, context.at.date(), _DEPARTURES, "a flight")
+    else:
+        departure = _date(element, 1, scanned_at.date(), _DEPARTURES_OF_SCANS, "a flight", "its scan")
     if not origin:
         return None
     carrier, number, suffix = designator.groups()
@@ -576,20 +657,26 @@ def _airport(element: Element) -> str:
     return code
 
 
-def _date(element: Element, index: int, received: date, window: tuple[int, int], what: str) -> date:
-    """Date such as 23NOV, in the one year that puts it within the window of days from receipt."""
+def _date(
+    element: Element, index: int, near: date, window: tuple[int, int], what: str, anchor: str = "its receipt"
+) -> date:
+    """Date such as 23NOV, in the one year that puts it within the window of days from another date.
+
+    Args:
+        near: the date of ``anchor``.
+    """
     match = _DATE.fullmatch(element.text(index))
     if match is None:
         raise _error(element, index, f"The date of {what} must be written as 23NOV.")
     day, month = int(match[1]), _MONTH[match[2]]
-    for year in (received.year, received.year + 1, received.year - 1):
+    for year in (near.year, near.year + 1, near.year - 1):
         try:
             found = date(year, month, day)
         except ValueError:
             continue
-        if window[0] <= (found - received).days <= window[1]:
+        if window[0] <= (found - near).days <= window[1]:
             return found
-    raise _error(element, index, f"The date of {what} must be {window[0]} to {window[1]:+} days from its receipt.")
+    raise _error(element, index, f"The date of {what} must be {window[0]} to {window[1]:+} days from {anchor}.")
 
 
 def _scanned_at(group: _Group, context: _ReadContext) -> datetime | None:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from uuid import UUID
 
 from integrations.errors import OutsideError, Refused
-from integrations.messages.formats import pieces_of, tags_named
+from integrations.messages.formats import body_of, pieces_of, tags_named
 from integrations.messages.split_input import InputPiece
 from integrations.records.bags import BagWithAuthority
 from integrations.records.events import FlightKey, Scan
@@ -281,7 +281,7 @@ class _Batch:
 
     async def _insert_dead_letters(self, unreadable: Sequence[ParsedPiece]) -> int:
         letters = {
-            one.id: NewDeadLetter(one.id, one.piece.text, one.fault.line, one.fault.column, one.fault.reason)
+            one.id: NewDeadLetter(one.id, body_of(one.piece), one.fault.line, one.fault.column, one.fault.reason)
             for one in unreadable
             if one.fault is not None
         }
@@ -301,7 +301,7 @@ class _Batch:
                     one.kind,
                     None if one.reading is None else one.reading.sent_at,
                     one.piece.line,
-                    one.piece.text,
+                    body_of(one.piece),
                 )
                 for one in readable
             ],

@@ -1,6 +1,7 @@
 """Inputs as senders really write them: encodings, envelopes, letter case, JSON layouts (docs/DOMAIN.md#rule-13)."""
 
 import gzip
+import hashlib
 import json
 import tracemalloc
 from time import perf_counter
@@ -9,7 +10,7 @@ import pytest
 
 from integrations.messages import baggage_xml, encodings
 from integrations.messages.encodings import Decoder, DecodingError, decode
-from integrations.messages.formats import pieces_of, pieces_of_stored, tags_named
+from integrations.messages.formats import body_of, pieces_of, pieces_of_stored, tags_named
 from integrations.messages.scans import ScanError
 from integrations.messages.split_input import InputPiece, PieceKind
 from integrations.messages.typeb import parse
@@ -114,12 +115,52 @@ def test_letter_case_means_nothing(text: str) -> None:
     piece = only(text.encode())
     assert (piece.kind, piece.text) == (MESSAGE, text.strip()), "kept word for word"
     assert parse(piece.text) == parse(FILE)
+    assert piece.digest == only(FILE.encode()).digest, "a repeat of the same message"
+
+
+def test_the_identity_of_a_text_in_capitals_is_that_of_its_bytes() -> None:
+    for encoding in ("utf-8", "latin-1"):
+        text = FILE.strip().replace("FILE", "PE\u00d1A")
+        assert only(text.encode(encoding)).digest == hashlib.sha256(text.encode(encoding)).digest()
+        assert only(text.lower().encode(encoding)).digest == only(text.encode(encoding)).digest
 
 
 def test_letters_beyond_ascii_are_those_of_utf_8_or_latin_1() -> None:
     for encoding in ("utf-8", "latin-1", "utf-16"):
         piece = only(FILE.replace("FILE", "PE\u00d1A").encode(encoding))
         assert [element.fields[0] for element in parse(piece.text).elements if element.name == "P"] == ["1PE\u00d1A"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "utf-16"])
+@pytest.mark.parametrize("text", [FILE.strip().replace("FILE", "PE\u00d1A"), "BSM\n.P/1PE\u00d1A\nENDBPM", "PE\u00d1A"])
+def test_a_text_is_stored_in_its_own_letters_and_read_from_them_again(text: str, encoding: str) -> None:
+    piece = only(text.encode(encoding))
+    assert body_of(piece) == text
+    [again] = pieces_of_stored(body_of(piece))
+    assert (again.kind, again.reason, body_of(again)) == (piece.kind, piece.reason, text)
+    [corrected] = pieces_of(body_of(piece).encode())
+    assert body_of(corrected) == text
+
+
+def test_a_text_that_an_earlier_version_stored_byte_by_byte_is_read_again() -> None:
+    piece = only(FILE.replace("FILE", "PE\u00d1A").encode())
+    assert list(pieces_of_stored(piece.text)) == [piece]
+
+
+@pytest.mark.parametrize(
+    "name", ["GAR\x00CIA", "GAR\x02CIA", "GAR\x07CIA", "G\x7fARCIA", "GAR\x03C\x04IA", "GAR\ufeffCIA"]
+)
+def test_controls_within_an_element_are_no_part_of_it(name: str) -> None:
+    piece = only(FILE.replace("FILE", name).encode())
+    assert [element.fields[0] for element in parse(piece.text).elements if element.name == "P"] == ["1GARCIA"]
+
+
+@pytest.mark.parametrize("following", ["BSM", " BSM", "bsm", ".MIAKMCM 301903\nBSM"])
+def test_a_message_joined_to_the_end_of_another_is_one_of_its_own(following: str) -> None:
+    pieces = list(pieces_of(f"{FILE.strip()}{following}{FILE.strip().removeprefix('BSM')}".encode()))
+    assert [(piece.kind, parse(piece.text).elements) for piece in pieces] == [(MESSAGE, parse(FILE).elements)] * 2
+    assert pieces[0].digest == only(FILE.encode()).digest
+    assert kinds(f"{FILE.strip()}XYZ\n".encode()) == [BROKEN], "what is joined is not surely a message"
 
 
 def test_a_sitatex_file_keeps_origin_and_message_id() -> None:
@@ -194,6 +235,22 @@ def test_a_document_may_be_in_any_unicode() -> None:
     document = '<?xml version="1.0" encoding="UTF-16"?><IATA_BagEventNotif><Bag/></IATA_BagEventNotif>'
     with pytest.raises(ScanError, match="BagTagID"):
         baggage_xml.read(only(document.encode("utf-16")).text.encode(), lambda _: None, "utf-8")
+
+
+@pytest.mark.parametrize("name", ["ISO-8859-1", "latin1", "windows-1252", "ISO-8859-15"])
+def test_xml_is_read_in_the_encoding_that_it_declares(name: str) -> None:
+    document = f"<?xml version='1.0' encoding='{name}'?><IATA_BagEventNotif>PE\u00d1A</IATA_BagEventNotif>"
+    piece = only(document.encode(name))
+    assert (piece.kind, piece.text) == (MESSAGE, document)
+    assert only(piece.text.encode()).text == document, "the stored text is read again"
+
+
+@pytest.mark.parametrize(
+    "declaration", ["", "<?xml version='1.0'?>", "<?xml version='1.0' encoding='cp037'?>", "<?xml encoding='XX'?>"]
+)
+def test_xml_in_an_encoding_that_is_not_declared_or_not_known_is_a_dead_letter(declaration: str) -> None:
+    piece = only(f"{declaration}<IATA_BagEventNotif>PE\u00d1A</IATA_BagEventNotif>".encode("latin-1"))
+    assert (piece.kind, piece.reason) == (BROKEN, "The text is not valid UTF-8.")
 
 
 def scans(*documents: object, indent: int | None = None, between: str = "\n") -> str:

@@ -126,7 +126,27 @@ def test_a_rush_bsm_names_the_tag_it_replaces() -> None:  # docs/DOMAIN.md#rule-
 @pytest.mark.parametrize(
     "remark",
     [
+        "ORIG 0230456782001",
+        "ORIG: 0230456782",
+        "ORIG0230456782",
+        "ORIG TAG 0230456782",
+        "ORIGINAL BAG TAG: 0230456782",
+        "ORIG/0230456782/0230456782001 FILE GRUCM12345",
+    ],
+)
+def test_the_tag_that_a_rush_tag_replaces_is_read_in_any_usual_form(remark: str) -> None:
+    (instruction,) = bsm(".F/CM702/24NOV/GRU", ".N/2230000457001", ".E/RUSH", f".R/{remark}").instructions
+    assert instruction.original_tag == "0230456782"
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
         "ORIG CM456782",
+        "ORIG 0230456782002",
+        "ORIG 0230456782 0230456783",
+        "ORIG 0230456782X",
+        "ORIGIN 0230456782",
         "ORIG 023045678",
         "ORIG 02304567821",
         "BAG 0230456782",
@@ -165,6 +185,26 @@ def test_a_flight_date_that_fits_no_year_is_a_dead_letter(written: str) -> None:
     line, column, reason = fault_of(f"BSM\n.V/1LMIA\n.F/CM335/{written}/PTY\n.N/0230456781001\nENDBSM")
     assert (line, column) == (3, 10)
     assert "a flight" in reason
+
+
+@pytest.mark.parametrize(
+    ("lines", "departure"),
+    [
+        ((".J/R/A/B/20NOV/1300Z", ".F/CM335/20NOV/PTY"), "2026-11-20"),
+        ((".J/R/A/B/20NOV/1300Z", ".F/CM335/22OCT/PTY"), "2026-10-22"),
+        ((".J/R/A/B/01JUN/1300Z", ".F/CM335/31MAY/PTY"), "2026-05-31"),
+        ((".J/R/A/B/23NOV/1300Z", ".F/CM335/19OCT/PTY"), "2027-10-19"),
+    ],
+)
+def test_the_flight_of_a_scan_is_near_the_scan(lines: tuple[str, ...], departure: str) -> None:
+    (scan,) = bpm(*lines, ".N/0230456781001", processed="").scans
+    assert scan.flight is not None
+    assert scan.flight.departure_date == date.fromisoformat(departure)
+
+
+def test_the_flight_of_a_scan_is_not_of_long_before() -> None:
+    found = fault_of("BPM\n.V/1LPTY\n.J/R/A/B/20NOV/1300Z\n.F/CM335/20OCT/PTY\n.N/0230456781001\nENDBPM")
+    assert found == (4, 10, "The date of a flight must be -30 to +330 days from its scan.")
 
 
 @pytest.mark.parametrize(
@@ -409,6 +449,13 @@ P1, P2 = ".P/1ONE/A", ".P/1TWO/B"
         ((F1, N1, P1, I1, O1), [("11", "ONE", 1, 8, (5,))]),
         ((F1, N1, P1, F2, P2, N2, O1), [("11", "ONE", 1, None, None), ("22", "TWO", 2, None, (5,))]),
         ((F1, P1, P1, N1), [("11", "ONE", 1, None, None)]),
+        ((F1, F1, N1, P1), [("11", "ONE", 1, None, None)]),
+        ((F1, N1, P1, F1), [("11", "ONE", 1, None, None)]),
+        ((F1, N1, F1, P1), [("11", "ONE", 1, None, None)]),
+        ((F1, ".F/CM0001/23NOV/MIA/Y", N1, P1, N2, P2), [("11", "ONE", 1, None, None), ("22", "TWO", 1, None, None)]),
+        ((F1, N1, P1, F1, N2, P2), [("11", "ONE", 1, None, None), ("22", "TWO", 1, None, None)]),
+        ((F1, I1, ".I/CM0008/23NOV/GRU/Y", N1, P1), [("11", "ONE", 1, 8, None)]),
+        ((F1, N1, P1, F1, N1, P1), [("11", "ONE", 1, None, None)] * 2),
     ],
 )
 def test_passenger_groups(lines: tuple[str, ...], found: list[Any]) -> None:
@@ -425,11 +472,33 @@ def test_passenger_groups(lines: tuple[str, ...], found: list[Any]) -> None:
         (F1, N1, P1, P2, F2, N2),
         (F1, ".S/Y", N1, P1, ".S/N", N2, P2),
         (F1, ".L/AAAAAA", N1, P1, ".L/BBBBBB", N2, P2),
+        (F1, ".L/AAAAAA", N1, P1, ".L/BBBBBB"),
+        (F1, I1, I2, N1, P1),
+        (F1, ".W/K/1/20", N1, P1, ".W/K/1/21"),
+        (F1, N1, P1, F2, N1, P2),
+        (F1, N1, P1, N1, P2),
+        (F1, ".N/0230000011002", P1, F2, ".N/0230000012001", P1),
     ],
 )
 def test_what_could_belong_to_two_groups_is_a_dead_letter(lines: tuple[str, ...]) -> None:
     with pytest.raises(TypeBError, match="without doubt"):
         groups(*lines)
+
+
+@pytest.mark.parametrize("second", [".J/S/A/B/23NOV/141000L", ".I/CM9/23NOV/EZE", ".U/AKE2", ".X/SEL/REJ"])
+def test_a_bpm_that_could_mean_two_scans_is_a_dead_letter(second: str) -> None:
+    own = (F1, ".I/CM8/23NOV/GRU", ".U/AKE1", ".X/SEL/CLR", N1)
+    with pytest.raises(TypeBError, match=rf"The \.{second[1]} cannot be assigned"):
+        bpm(*own, second, N2)
+    assert len(bpm(*own, *own[1:4], ".W/K/1/20", ".W/K/1/21", ".L/AAAAAA", ".L/BBBBBB", N2).scans) == 2, "unused"
+
+
+def test_a_group_in_doubt_is_not_stored_by_itself() -> None:
+    text = f"{ORIGIN}\nBSM\n.V/1TPTY\n{F1}\n{N1}\n{P1}\n{F2}\n{N1}\n{P2}\nENDBSM"
+    with pytest.raises(TypeBError, match="without doubt"):
+        divided(parse(text), text)
+    broken = text.replace(N1, ".N/1", 1)
+    assert len(divided(parse(broken), broken)) == 2, "an unreadable tag costs only its group"
 
 
 def test_many_groups_and_flights_take_time_in_proportion() -> None:
@@ -541,6 +610,7 @@ def test_a_group_may_hold_named_and_irregular_bags() -> None:
         (".P/2PAGE/L/B", {"party": 2, "surname": "PAGE", "given_names": "L", "companions": ("B",)}),
         (".P/2PAGE/L/MRS/B/MR", {"given_names": "L MRS", "companions": ("B MR",)}),
         (".P/1PAGE/L/B", {"party": 1, "given_names": "L B"}),
+        (".P//", {"party": None, "surname": "", "given_names": ""}),
         (".P/LOMBARDO", {"party": None, "surname": "LOMBARDO", "given_names": ""}),
         (".L/F7K2QX", {"locator": "F7K2QX"}),
         (".Y/CM123456789/G", {"frequent_flyer": "CM123456789/G"}),
@@ -587,6 +657,9 @@ def test_a_flight_without_an_origin_is_not_named(elements: tuple[str, ...]) -> N
         (".N/0230456781", 4, "count of three"),
         (".N/CM456781001", 4, "count of three"),
         (".N/", 4, "count of three"),
+        (".P/1", 4, "surname"),
+        (".P/1/JUAN", 4, "surname"),
+        (".P//JUAN", 4, "surname"),
         (".N/0230456781001/12", 18, "count of three"),
         (".B/UNS", 7, "count of three"),
         (".N/0230456781000", 4, "at least 001"),
