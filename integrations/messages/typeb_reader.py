@@ -308,8 +308,10 @@ def _same_flight(one: Element, other: Element) -> bool:
     """Whether two elements name one flight with its airport, whatever the class and the padding of its number."""
     if (one.text(1), one.text(2)) != (other.text(1), other.text(2)):
         return False
+    if one.fields[0] == other.fields[0]:
+        return True
     first, second = DESIGNATOR.fullmatch(one.fields[0]), DESIGNATOR.fullmatch(other.fields[0])
-    return one.fields[0] == other.fields[0] or (first and first.groups()) == (second and second.groups()) is not None
+    return first is not None and second is not None and first.groups() == second.groups()
 
 
 def _only_one(message: TypeBMessage) -> str:
@@ -330,7 +332,7 @@ def _check_undoubted(groups: Sequence[_Group], names: str) -> None:
     if "F" not in groups[0].elements and (flight := next(filter(None, (one.first("F") for one in groups)), None)):
         raise _error(flight, 0, "The .F cannot be assigned to one passenger group without doubt.")
     for group in groups:
-        for name in names if len(groups) == 1 else {*names, "L"}:
+        for name in names if len(groups) == 1 else f"{names}L":
             found: Sequence[Element] = group.elements.get(name, ())
             for other in found[1:]:
                 if other != found[0] and not (name == "I" and _same_flight(other, found[0])):

@@ -157,8 +157,11 @@ async def append_events(
     ids = [one.scan.identity(airline_id) for one in resolved]
     inserted: set[UUID] = set()
     changes = set(changed)
+    # Events that came from another bag may change which sortation of the bag is its first.
+    merged = {bag_id for bag_id, event_id in changed if event_id is not None}
+    kinds, corrected = await _transfer_kinds(records, airline_id, ids, resolved, merged)
+    changes.update((one.bag_id, one.id) for one in corrected)
     if resolved:
-        kinds, corrected = await _transfer_kinds(records, airline_id, ids, resolved)
         inserted = await events.insert(
             records,
             airline_id,
@@ -168,7 +171,6 @@ async def append_events(
                 for event_id, one, kind in zip(ids, resolved, kinds, strict=True)
             ],
         )
-        changes.update((one.bag_id, one.id) for one in corrected)
         changes.update(
             (one.bag_id, event_id)
             for event_id, one in zip(ids, resolved, strict=True)
@@ -187,15 +189,23 @@ async def append_events(
     return outcomes
 
 
-async def _transfer_kinds(
-    records: Reader, airline_id: int, ids: Sequence[UUID], resolved: Sequence[ResolvedScan]
-) -> tuple[list[EventKind], list[EventTransfer]]:
-    """The kind of each new event, and the stored events whose kind changes because of them.
+async def correct_transfers(records: Reader, airline_id: int, bag_ids: Collection[int]) -> list[EventTransfer]:
+    """Corrects kind and custodian of the stored sortations of locked bags; returns those that were wrong."""
+    return (await _transfer_kinds(records, airline_id, [], [], bag_ids))[1]
 
-    The first sortation of a transfer bag at an airport is TRANSFER_IN, later ones are SORTED
+
+async def _transfer_kinds(
+    records: Reader, airline_id: int, ids: Sequence[UUID], resolved: Sequence[ResolvedScan], others: Collection[int]
+) -> tuple[list[EventKind], list[EventTransfer]]:
+    """The kind of each new event, and the stored events that were corrected because of them.
+
+    The first sortation of a transfer bag at an airport is TRANSFER_IN, later ones are SORTED and name no custodian
     (``docs/DOMAIN.md#rule-8``).
+
+    Args:
+        others: further bags whose stored events are checked.
     """
-    bag_ids = {one.bag_id for one in resolved if one.scan.transfer and one.bag_id is not None}
+    bag_ids = {one.bag_id for one in resolved if one.scan.transfer and one.bag_id is not None} | set(others)
     if not bag_ids:
         return [one.scan.kind for one in resolved], []
     known = await events.transfers(records, airline_id, sorted(bag_ids))
@@ -209,9 +219,10 @@ async def _transfer_kinds(
     for bag_at_airport, event in (*stored, *new):
         first[bag_at_airport] = min(first.get(bag_at_airport, event), event)
     corrected = [
-        one._replace(kind=EventKind.SORTED)
+        one._replace(kind=EventKind.SORTED, custodian=None)
         for one in known
-        if one.kind == EventKind.TRANSFER_IN and first[one.bag_id, one.airport] != (one.at, one.id)
+        if first[one.bag_id, one.airport] != (one.at, one.id)
+        and (one.kind != EventKind.SORTED or one.custodian is not None)
     ]
     if corrected:
         await events.update_transfers(records, airline_id, corrected)

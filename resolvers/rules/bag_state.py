@@ -3,7 +3,7 @@
 The order in which events arrive has no influence on the result (``docs/DOMAIN.md#bag-states``).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -43,19 +43,18 @@ def status_of(
             (``docs/DOMAIN.md#rule-4``).
     """
     stations = {leg.destination for leg in planned} | {leg.origin for leg in planned}
-    loaded = {leg.id for leg, _ in _loadings(events, flights)}
     # The first scan to arrive need not be the earliest one: a bag known by scans only may be older than its row.
     state, state_at = str(BagState.EXPECTED), min([created_at, *(event.at for event in events[:1])])
     airport: str | None = None
     place: str | None = None
-    custodian: str | None = None
     flight_id: int | None = None
-    for event in events:
+    custodian: str | None = None
+    announced: str | None = None
+    for event, counts in _events_that_count(events, flights):
+        if not counts:
+            announced = event.custodian or announced
+            continue
         kind = event.kind
-        if kind == EventKind.NOT_SEEN and event.flight_id in loaded:
-            continue  # docs/DOMAIN.md#rule-9: a load scan for the same flight beats it, whichever is later
-        if kind in _MESSAGE_KINDS and event.method == ScanMethod.MESSAGE and state not in (BagState.EXPECTED, kind):
-            continue  # docs/DOMAIN.md#bag-states: a message does not replace the state of a bag that a scan has set
         if kind in SCANS:
             airport, place = event.airport, event.place or None
         custodian = event.custodian or custodian
@@ -64,6 +63,7 @@ def status_of(
             # docs/DOMAIN.md#rule-12
             off_plan = kind == EventKind.ARRIVED and stations and event.airport not in stations
             state, state_at = str(BagState.MISROUTED) if off_plan else kind, event.at
+    custodian = custodian or announced  # in_order_of_custody
     if deleted:
         return BagStatus(BagState.DELETED, state_at, airport, place, custodian, flight_id)
     if state == BagState.LOADED and flight_id is not None and flight_id in flights:
@@ -71,6 +71,30 @@ def status_of(
         if departed_at is not None:  # docs/DOMAIN.md#rule-10: never by the clock alone
             return BagStatus(BagState.IN_FLIGHT, max(state_at, departed_at), None, None, custodian, flight_id)
     return BagStatus(state, state_at, airport, place, custodian, flight_id)
+
+
+def in_order_of_custody(events: Sequence[EventT], flights: Mapping[int, FlightColumns]) -> list[EventT]:
+    """Events in the order in which their custodians replace each other (``docs/DOMAIN.md#custodians``).
+
+    Those that do not replace a bag's state come first: they name its custodian only where no other event does.
+    """
+    weighed = list(_events_that_count(events, flights))
+    return [event for event, counts in weighed if not counts] + [event for event, counts in weighed if counts]
+
+
+def _events_that_count(events: Sequence[EventT], flights: Mapping[int, FlightColumns]) -> Iterator[tuple[EventT, bool]]:
+    """Each event, and whether it counts against those before it."""
+    loaded = {leg.id for leg, _ in _loadings(events, flights)}
+    state: str = BagState.EXPECTED
+    for event in events:
+        kind = event.kind
+        if kind == EventKind.NOT_SEEN and event.flight_id in loaded:
+            yield event, False  # docs/DOMAIN.md#rule-9: a load scan for the same flight beats it, whichever is later
+        elif kind in _MESSAGE_KINDS and event.method == ScanMethod.MESSAGE and state not in (BagState.EXPECTED, kind):
+            yield event, False  # docs/DOMAIN.md#bag-states: it does not replace the state that a scan has set
+        else:
+            yield event, True
+            state = state if kind == EventKind.POSITION else kind
 
 
 def _loadings(

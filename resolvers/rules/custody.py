@@ -8,8 +8,8 @@ from typing import NamedTuple
 from integrations.records.events import SCANS, EventColumns, EventKind
 from integrations.records.flights import FlightColumns, LegColumns
 from integrations.records.inventory import CustodyCompleteness, CustodyGap, PointCount
-from integrations.records.journeys import CustodyPoint, CustodyPointKind, FlownLeg
-from resolvers.rules.bag_state import flown_legs
+from integrations.records.journeys import CustodyPoint, CustodyPointKind
+from resolvers.rules.bag_state import flown_legs, in_order_of_custody
 
 
 def completeness(of_bags: Mapping[int, Sequence[CustodyPoint]]) -> CustodyCompleteness:
@@ -52,9 +52,10 @@ def custody_points(
         flights: the flights that events name, by id.
     """
     if not planned:
-        return _unplanned_points(events, flown_legs(events, flights))
+        return _unplanned_points(events, flights)
     chain = _as_travelled(events, planned, flights)
-    scans = [(_progress(event, chain), event) for event in events if event.kind in SCANS]
+    ordered = in_order_of_custody(events, flights)
+    scans = [(_progress(event, chain), event) for event in ordered if event.kind in SCANS]
     reached = max((progress for progress, _ in scans if progress is not None), default=-1.0)
     points = []
     for position, kind, airport, number in _points(chain):
@@ -98,8 +99,9 @@ def _as_travelled(
     return chain
 
 
-def _unplanned_points(events: Sequence[EventColumns], flown: Sequence[FlownLeg]) -> list[CustodyPoint]:
+def _unplanned_points(events: Sequence[EventColumns], flights: Mapping[int, FlightColumns]) -> list[CustodyPoint]:
     """The points of a bag that only scans know: loading where it was loaded, arrival where it was claimed."""
+    flown = flown_legs(events, flights)
     found: list[tuple[CustodyPointKind, str, int, int | None, EventColumns | None, EventColumns | None]] = []
     first_id = flown[0].flight.id if flown else None
     if accepted := _first(events, EventKind.ACCEPTED):
@@ -119,8 +121,9 @@ def _unplanned_points(events: Sequence[EventColumns], flown: Sequence[FlownLeg])
         last = flown[-1] if flown else None
         leg_seq, flight_id = (last.seq, last.flight.id) if last else (1, None)
         found.append((CustodyPointKind.ARRIVAL, claimed.airport, leg_seq, flight_id, claimed, claimed))
+    ordered = in_order_of_custody(events, flights)
     return [
-        CustodyPoint(kind, airport, seq, flight_id, proof, _custodian_before(events, by))
+        CustodyPoint(kind, airport, seq, flight_id, proof, _custodian_before(ordered, by))
         for kind, airport, seq, flight_id, proof, by in found
     ]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from uuid import UUID
 
 from integrations.stores.postgres import bags
 from resolvers.context import Context
@@ -37,14 +38,17 @@ async def rebuild(context: Context) -> AsyncIterator[RebuildProgress]:
         async with context.stores.postgres.transaction() as records:
             locked = await bags.lock(records, airline_id, bag_ids)
             reference = context.stores.reference
-            changed = (await itineraries.recompute_itineraries(records, airline_id, reference, locked, {})).changed
+            transfers = await events.correct_transfers(records, airline_id, bag_ids)
+            changed = {one.bag_id for one in transfers}
+            changed |= (await itineraries.recompute_itineraries(records, airline_id, reference, locked, {})).changed
             unchanged = {bag_id: bag for bag_id, bag in locked.items() if bag_id not in changed}
             differing = set(await events.recompute_status(records, airline_id, unchanged, always=False))
             if changed:
                 replanned = await bags.by_id(records, airline_id, sorted(changed))
                 differing |= set(await events.recompute_status(records, airline_id, replanned, always=True))
             if differing:
-                corrections = [(bag_id, None) for bag_id in sorted(differing)]
+                corrections: list[tuple[int, UUID | None]] = [(bag_id, None) for bag_id in sorted(differing)]
+                corrections += [(one.bag_id, one.id) for one in transfers]
                 await publish(records, airline_id, ChangeSet(bags=corrections, replanned=differing))
         last, checked, corrected = bag_ids[-1], checked + len(bag_ids), corrected + len(differing)
         yield RebuildProgress(checked, corrected)

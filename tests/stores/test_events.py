@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import Any
 
 import pytest
@@ -26,6 +26,9 @@ from resolvers.ingestion.flight_updates import FlightChange
 from resolvers.installation import Stores
 from resolvers.rules.bag_state import flown_legs
 from resolvers.rules.custody import custody_points
+from resolvers.workers import graph_check
+from resolvers.workers.bag_rebuild import rebuild
+from resolvers.workers.graph_check import Difference, Subject
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
 from tests.world import DAY, Builder, World, at, context_of, open_stores, project_changes
@@ -300,6 +303,55 @@ def _journey(events: Any, legs: Any, planned: Any) -> Any:
         [(leg.seq, leg.flight.id, leg.loaded and leg.loaded.id, leg.arrived and leg.arrived.id) for leg in legs],
         [(point.kind, point.leg, point.proved) for point in custody_points(events, planned, flights)],
     )
+
+
+async def differing_bags(airline: Builder) -> list[Difference]:
+    """Differences between the bags of the graph and of the records."""
+    found: list[Difference] = []
+    await graph_check.check(airline.stores, airline.airline_id, found.append)
+    return [one for one in found if one.subject == Subject.BAG]
+
+
+async def test_the_custodian_of_a_transfer_does_not_depend_on_the_order_of_arrival(airline: Builder) -> None:
+    records, airline_id = airline.stores.postgres, airline.airline_id
+    context = context_of(airline.stores, airline_id=airline_id)
+    first, between, second = (
+        airline.scan(TAG, "SORTED", "PTY", "14:10", "CM758", transfer=True),
+        airline.scan(TAG, "POSITION", "PTY", "14:15", custodian="HANDLER"),
+        airline.scan(TAG, "SORTED", "PTY", "14:20", "CM758", transfer=True),
+    )
+    for order in permutations((first, between, second)):
+        await forget(airline)
+        for scan in order:
+            await airline.record(scan, received_at=DAY + timedelta(days=5))
+        await project_changes(airline.stores)
+        [row] = await records.fetch("SELECT * FROM bags WHERE airline_id = $1", airline_id, record_class=Bag)
+        known = (await history.of_bags(records, airline_id, [row.id]))[row.id]
+        [journey] = await journeys.of_bags(context, [row])
+        expected = [("TRANSFER_IN", "CM"), ("POSITION", "HANDLER"), ("SORTED", None)]
+        assert [(event.kind, event.custodian) for event in known.events] == expected
+        assert [(event.kind, event.custodian) for event in journey.events] == expected
+        assert (row.custodian, journey.custodian, journey.source) == ("HANDLER", "HANDLER", "GRAPH")
+        assert [done.corrected async for done in rebuild(context)] == [0]
+        assert await differing_bags(airline) == []
+
+
+async def test_a_rebuild_corrects_the_custodian_that_an_earlier_version_left(airline: Builder) -> None:
+    records, airline_id = airline.stores.postgres, airline.airline_id
+    context = context_of(airline.stores, airline_id=airline_id)
+    await airline.record(
+        airline.scan(TAG, "SORTED", "PTY", "14:10", "CM758", transfer=True),
+        airline.scan(TAG, "POSITION", "PTY", "14:15", custodian="HANDLER"),
+        airline.scan(TAG, "SORTED", "PTY", "14:20", "CM758", transfer=True),
+    )
+    await project_changes(airline.stores)
+    await records.execute("UPDATE events SET custodian = 'CM' WHERE airline_id = $1 AND kind = 'SORTED'", airline_id)
+    await records.execute("UPDATE bags SET custodian = 'CM' WHERE airline_id = $1", airline_id)
+    assert [done.corrected async for done in rebuild(context)] == [1]
+    assert await records.fetchval("SELECT custodian FROM bags WHERE airline_id = $1", airline_id) == "HANDLER"
+    assert [done.corrected async for done in rebuild(context)] == [0]
+    await project_changes(airline.stores)
+    assert await differing_bags(airline) == []
 
 
 @pytest.fixture(scope="module")

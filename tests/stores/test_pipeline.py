@@ -63,7 +63,7 @@ SELECT bags.tag, state, state_at, bags.airport, bags.place, bags.custodian, weig
        passengers.search_name, locator, flights.number AS flight,
        (SELECT json_agg(json_build_array(seq, legs.number, bag_legs.tag, bag_legs.authorised) ORDER BY seq)
         FROM bag_legs JOIN flights AS legs ON legs.id = bag_legs.flight_id WHERE bag_legs.bag_id = bags.id) AS legs,
-       (SELECT json_agg(json_build_array(id, kind, at, message_id) ORDER BY at, rank, id)
+       (SELECT json_agg(json_build_array(id, kind, at, message_id, custodian) ORDER BY at, rank, id)
         FROM events WHERE events.bag_id = bags.id) AS events,
        (SELECT json_agg(json_build_array(number, role) ORDER BY number)
         FROM bag_tags WHERE bag_tags.bag_id = bags.id) AS tags
@@ -760,3 +760,18 @@ async def test_a_replay_is_stored_in_batches(airline: Builder, monkeypatch: pyte
     assert ingested == [2, 2, 1]
     assert settled.settled_at is not None
     assert len(await known(airline)) == 5 * 999
+
+
+async def test_a_bag_has_one_transfer_at_an_airport_in_any_order_of_its_messages(world: World) -> None:
+    by_its_rush_tag = SORTED_TWICE[1].replace("0230456781", "2230000457").replace("121500", "110000")
+    by_its_own_tag = SORTED_TWICE[0].replace("0230456781", "0230456782")
+    found = []
+    for order in permutations([RUSH, by_its_rush_tag, by_its_own_tag]):
+        airline = await world.another_airline()
+        for text in order:
+            await receive(airline, text)
+        [bag] = (await known(airline)).values()
+        found.append([(kind, custodian) for _, kind, _, _, custodian in bag["events"]])
+        context = context_of(airline.stores, airline_id=airline.airline_id)
+        assert [done.corrected async for done in rebuild(context)] == [0]
+    assert found == [[("TRANSFER_IN", "CM"), ("SORTED", None), ("RUSH_TAGGED", None)]] * 6

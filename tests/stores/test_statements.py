@@ -499,7 +499,7 @@ def writes() -> dict[str, Call]:
             [_new_event(w)],
         ),
         "events.update_transfers": lambda w, r: events.update_transfers(
-            r, SPARE, [events.EventTransfer(uuid4(), w.ours.bags["missed"], "PTY", at("12:00"), "SORTED")]
+            r, SPARE, [events.EventTransfer(uuid4(), w.ours.bags["missed"], "PTY", at("12:00"), "SORTED", None)]
         ),
         "bags.insert_rush_tags": lambda w, r: bags.insert_rush_tags(
             r, SPARE, [(w.ours.bags["missed"], "2" * 10, at("12:00"))], timedelta(days=30)

@@ -363,6 +363,29 @@ def test_a_gap_names_the_last_custodian() -> None:
     assert (gap.kind, gap.last_custodian, gap.proof) == (LOADING, "HANDLER", None)
 
 
+def test_a_message_after_a_scan_names_the_custodian_where_no_scan_does() -> None:
+    sorted_, accepted = event("SORTED", "MIA", 10), event("ACCEPTED", "MIA", 11, custodian="CM", method="MESSAGE")
+    status = stand(sorted_, accepted)
+    assert (status.state, status.custodian) == ("SORTED", "CM")
+    loaded = event("LOADED", "MIA", 11.5)
+    for planned in ((MIA_PTY, PTY_GRU), ()):
+        found = custody_points(sort_events((sorted_, accepted, loaded)), plan(*planned), flights())
+        assert [point.last_custodian for point in found if point.kind == LOADING] == ["CM"]
+
+
+def test_a_message_after_a_scan_takes_custody_from_no_one() -> None:
+    accepted = event("ACCEPTED", "MIA", 12, custodian="CM", method="MESSAGE")
+    assert stand(event("SORTED", "MIA", 10, custodian="HANDLER"), accepted).custodian == "HANDLER"
+    delivered = event("DELIVERED", "GRU", 10, custodian="PASSENGER")
+    assert stand(delivered, accepted).custodian == "PASSENGER"
+    events = sort_events(
+        (event("LOADED", "MIA", 11, MIA_PTY, custodian="UA"), accepted, event("LOADED", "PTY", 16, PTY_GRU))
+    )
+    for planned in ((MIA_PTY, PTY_GRU), ()):
+        found = custody_points(events, plan(*planned), flights())
+        assert {point.kind: point.last_custodian for point in found if point.leg in (1, 2)}[LOADING] == "UA"
+
+
 # Order and repetition
 
 times = st.integers(0, 30).map(lambda half_hours: half_hours / 2)

@@ -142,6 +142,9 @@ MATCH (f:Flight {id: leg[1]})
 CREATE (b)-[:FLEW {seq: leg[0]}]->(f)
 """
 
+# Values of an event that may be corrected, and its id.
+_CORRECTED = ("id", "bagId", "kind", "rank", "custodian", "partyId")
+
 # Events of all bags share a place, so a place that is already correct is not locked.
 MERGE_PLACES = """
 UNWIND $places AS place
@@ -157,19 +160,26 @@ UNWIND $ids AS id
 MERGE (:Party {id: id})
 """
 
-# The kind and the bag of an event may be corrected later; its other properties never change.
+# The kind, the custodian and the bag of an event may be corrected later; its other properties never change.
 CORRECT_EVENTS = """
 UNWIND $events AS event
 MATCH (e:Event {id: event.id})
-WHERE e.kind <> event.kind OR e.bagId <> event.bagId
+WHERE e.kind <> event.kind OR e.bagId <> event.bagId OR coalesce(e.custodian, '') <> coalesce(event.custodian, '')
 MATCH (b:Bag {id: event.bagId, airlineId: $airlineId}) WHERE b.version = event.version
-SET e.kind = event.kind, e.rank = event.rank, e.bagId = event.bagId
+SET e.kind = event.kind, e.rank = event.rank, e.bagId = event.bagId, e.custodian = event.custodian
 WITH e, b, event
 CALL (e) {
     MATCH (:Bag)-[old:HAD]->(e)
     DELETE old
 }
+CALL (e) {
+    MATCH (e)-[old:HELD_BY]->(:Party)
+    DELETE old
+}
 CREATE (b)-[:HAD {at: e.at, seq: event.rank}]->(e)
+WITH e, event
+MATCH (party:Party {id: event.partyId})
+CREATE (e)-[:HELD_BY]->(party)
 """
 
 # An event is created with all its relationships or not at all, so an existing one needs at most a correction. Nearly no
@@ -275,10 +285,10 @@ def event_correction(airline_id: int, bags: Sequence[BagProjection], known: Coll
         known: ids of the events.
     """
     events = [
-        {"id": str(event.id), "version": bag.bag.version, "bagId": event.bag_id, "kind": event.kind, "rank": event.rank}
+        {"version": bag.bag.version, **{name: row[name] for name in _CORRECTED}}
         for bag in bags
-        for event in bag.events
-        if str(event.id) in known
+        for row in map(_event, bag.events)
+        if row["id"] in known
     ]
     return (CORRECT_EVENTS, {"airlineId": airline_id, "events": events}, "CORRECT_EVENTS")
 

@@ -1,4 +1,7 @@
-"""Events of bags in PostgreSQL. An event is never deleted; only its bag and the kind of a transfer are corrected."""
+"""Events of bags in PostgreSQL. An event is never deleted.
+
+Only its bag is corrected, and the kind and the custodian of a transfer.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -122,12 +125,15 @@ RETURNING id
 
 # Sortations of transfer bags. Which one is the TRANSFER_IN is known only from all of them.
 TRANSFERS_OF_BAGS = """
-SELECT id, bag_id, airport, at, kind FROM events WHERE airline_id = $1 AND bag_id = ANY($2::bigint[]) AND transfer
+SELECT id, bag_id, airport, at, kind, custodian
+FROM events
+WHERE airline_id = $1 AND bag_id = ANY($2::bigint[]) AND transfer
 """
 
 UPDATE_TRANSFERS = """
-UPDATE events SET kind = new.kind, rank = new.rank
-FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::smallint[]) AS new(id, at, kind, rank)
+UPDATE events SET kind = new.kind, rank = new.rank, custodian = new.custodian
+FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::smallint[], $6::text[])
+     AS new(id, at, kind, rank, custodian)
 WHERE events.id = new.id AND events.at = new.at AND events.airline_id = $1
 """
 
@@ -259,6 +265,7 @@ class EventTransfer(NamedTuple):
     airport: str
     at: datetime
     kind: str
+    custodian: str | None
 
 
 async def transfers(records: Reader, airline_id: int, bag_ids: Sequence[int]) -> list[EventTransfer]:
@@ -268,7 +275,7 @@ async def transfers(records: Reader, airline_id: int, bag_ids: Sequence[int]) ->
 
 
 async def update_transfers(records: Reader, airline_id: int, changed: Sequence[EventTransfer]) -> None:
-    """Correct the kind of sortations."""
+    """Correct kind and custodian of sortations."""
     await records.execute(
         UPDATE_TRANSFERS,
         airline_id,
@@ -276,6 +283,7 @@ async def update_transfers(records: Reader, airline_id: int, changed: Sequence[E
         [one.at for one in changed],
         [one.kind for one in changed],
         [EventKind(one.kind).rank for one in changed],
+        [one.custodian for one in changed],
         name="UPDATE_TRANSFERS",
     )
 
