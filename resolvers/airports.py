@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from integrations.records.airports import Airport, Party, Route
+from integrations.records.airports import Airport, PartyColumns, Route, UnlistedParty
 from integrations.records.bags import Bag
+from integrations.records.codes import CARRIER
 from integrations.records.events import EventColumns
 from integrations.records.flights import FlightColumns
 from integrations.records.journeys import CustodyPoint, Journey
@@ -53,22 +54,27 @@ async def departures(context: Context, parents: Sequence[Airport]) -> list[list[
     return [found[airport.iata] for airport in parents]
 
 
-async def releasers(context: Context, parents: Sequence[EventColumns]) -> list[Party | None]:
+async def releasers(context: Context, parents: Sequence[EventColumns]) -> list[PartyColumns | None]:
     """The releasing party of each event."""
     return await _parties(context, [event.released_by for event in parents])
 
 
-async def custodians(context: Context, parents: Sequence[Bag | EventColumns | Journey]) -> list[Party | None]:
+async def custodians(context: Context, parents: Sequence[Bag | EventColumns | Journey]) -> list[PartyColumns | None]:
     """The custodian of each bag now, or after each event."""
     return await _parties(context, [parent.custodian for parent in parents])
 
 
-async def last_custodians(context: Context, parents: Sequence[CustodyPoint]) -> list[Party | None]:
+async def last_custodians(context: Context, parents: Sequence[CustodyPoint]) -> list[PartyColumns | None]:
     """The last custodian with proof before each custody point."""
     return await _parties(context, [point.last_custodian for point in parents])
 
 
-async def _parties(context: Context, codes: Sequence[str | None]) -> list[Party | None]:
-    wanted = list({code for code in codes if code})
-    found = await context.stores.reference.parties(context.stores.postgres, context.airline_id, wanted)
-    return [found.get(code) if code else None for code in codes]
+async def _parties(context: Context, codes: Sequence[str | None]) -> list[PartyColumns | None]:
+    """The party of each code; None where there is no code. A code without a row is shown as it is written."""
+    reference, records = context.stores.reference, context.stores.postgres
+    wanted = {code for code in codes if code}
+    found: dict[str, PartyColumns] = {**await reference.parties(records, context.airline_id, list(wanted))}
+    if unlisted := wanted - found.keys():
+        found = {code: UnlistedParty.of(code) for code in unlisted} | found
+        found |= await reference.carriers(records, sorted(filter(CARRIER.fullmatch, unlisted)))
+    return [found[code] if code else None for code in codes]

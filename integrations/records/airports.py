@@ -1,11 +1,13 @@
 """Airports, routes, minimum connecting times and parties."""
 
 from collections.abc import Mapping
+from typing import Self
 from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from integrations.records.columns import Column
+from integrations.records.codes import CARRIER
+from integrations.records.columns import Column, View
 
 # The zone that stands for that of an unknown airport; what shows a time in it says so.
 UNKNOWN_ZONE = "UTC"
@@ -61,11 +63,29 @@ class ConnectionTime(asyncpg.Record):
     bag_minutes = Column[int]()
 
 
-class Party(asyncpg.Record):
-    """Row of ``parties``: an organisation or person that can hold a bag."""
+class PartyColumns:
+    """Columns of an organisation or person that can hold a bag."""
 
     __slots__ = ()
 
     code = Column[str]()
     name = Column[str]()
     kind = Column[str]()
+
+
+class Party(PartyColumns, asyncpg.Record):
+    """Row of ``parties``."""
+
+    __slots__ = ()
+
+
+class UnlistedParty(PartyColumns, View):
+    """A party that the reference data do not have, of which only the code is known."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, code: str) -> Self:
+        """The party with a code: a carrier where the code is a designator."""
+        kind = "CARRIER" if CARRIER.fullmatch(code) else "UNKNOWN"
+        return cls({"code": code, "name": code, "kind": kind})

@@ -7,8 +7,9 @@ AIRPORT = re.compile(r"[A-Z]{3}")  # IATA location identifier
 PARTY = re.compile(r"[A-Z0-9_-]{1,16}")
 PLACE = re.compile(r"[\x20-\x7e]{0,40}")
 E_164 = re.compile(r"\+[1-9][0-9]{6,14}")  # phone number
+CARRIER = re.compile(r"[A-Z][A-Z0-9]|[0-9][A-Z]")  # IATA designator
 # Carrier, number with or without padding, operational suffix.
-DESIGNATOR = re.compile(r"([A-Z][A-Z0-9]|[0-9][A-Z])0{0,3}([1-9][0-9]{0,3})([A-Z]?)")
+DESIGNATOR = re.compile(rf"({CARRIER.pattern})0{{0,3}}([1-9][0-9]{{0,3}})([A-Z]?)")
 # Month names of messages, whatever the locale of the process.
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 

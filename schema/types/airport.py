@@ -63,8 +63,10 @@ class Airport(Node, record=records.Airport, load=airports.by_codes, key="iata", 
 
 @strawberry.type(description="Party that can hold a bag: a carrier, a handler, an authority, a courier, the passenger.")
 class Party:
-    """Values are ``integrations.records.airports.Party``."""
+    """Values are ``integrations.records.airports.PartyColumns``."""
 
     code: str = strawberry.field(description="Short name, unique within your airline.")
-    name: str = strawberry.field(description="Display name.")
-    kind: str = strawberry.field(description="CARRIER, HANDLER, AUTHORITY, COURIER or PASSENGER.")
+    name: str = strawberry.field(description="Display name; the code where the reference data have no name.")
+    kind: str = strawberry.field(
+        description="CARRIER, HANDLER, AUTHORITY, COURIER or PASSENGER; UNKNOWN for a code without reference data."
+    )

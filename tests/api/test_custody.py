@@ -86,6 +86,58 @@ async def test_each_point_has_its_proof_with_who_where_when_and_how(api: Api, wo
     }
 
 
+INTERLINE = """
+BPM
+.V/1LMIA
+.J/R//HHT1/01JUL/100000Z
+.F/UA847/01JUL/EZE
+.N/0230456791001
+ENDBPM
+"""
+PARTIES = """
+    query($tag: String!) { bag(by: {tag: $tag}) {
+      custodian { code name kind }
+      journey { custodian { code name kind } custodyPoints { kind lastCustodian { code name kind } } }
+      scans { kind releasedBy { code name kind } custodian { code name kind } }
+    } }
+"""
+COPA = {"code": "CM", "name": "Copa Airlines", "kind": "CARRIER"}
+UNITED = {"code": "UA", "name": "United Airlines", "kind": "CARRIER"}
+LATAM = {"code": "LA", "name": "LA", "kind": "CARRIER"}
+
+
+async def test_the_party_of_another_airline_is_shown_by_its_code(api: Api, airline: Builder) -> None:
+    await airline.ingest(INTERLINE, at=at("20:00"))
+    await airline.record(
+        airline.scan("0230456791", "TRANSFER_IN", "EZE", "12:00", released_by="UA", custodian="LA"),
+        airline.scan("0230456791", "AT_CLAIM", "EZE", "13:00", released_by="LA", custodian="GHA-1"),
+        received_at=at("20:00"),
+    )
+    bag = (await api.ask(PARTIES, airline_id=airline.airline_id, tag="0230456791"))["bag"]
+    handler = {"code": "GHA-1", "name": "GHA-1", "kind": "UNKNOWN"}
+    assert bag["custodian"] == bag["journey"]["custodian"] == handler
+    assert [(event["kind"], event["releasedBy"], event["custodian"]) for event in bag["scans"]] == [
+        ("LOADED", None, UNITED),
+        ("TRANSFER_IN", UNITED, LATAM),
+        ("AT_CLAIM", LATAM, handler),
+    ]
+    last = {point["kind"]: point["lastCustodian"] for point in bag["journey"]["custodyPoints"]}
+    assert last == {"LOADING": None, "ARRIVAL": LATAM}
+
+
+async def test_a_party_with_a_row_has_the_name_of_the_row(api: Api, airline: Builder) -> None:
+    records = airline.stores.postgres
+    await records.execute(
+        "INSERT INTO parties (airline_id, code, name, kind) VALUES ($1, 'GHA-2', 'Handler at EZE', 'HANDLER')",
+        airline.airline_id,
+    )
+    scan = airline.scan("0230456792", "POSITION", "EZE", "12:00", released_by="CM", custodian="GHA-2")
+    await airline.record(scan, received_at=at("20:00"))
+    [event] = (await api.ask(PARTIES, airline_id=airline.airline_id, tag="0230456792"))["bag"]["scans"]
+    assert event["releasedBy"] == COPA
+    assert event["custodian"] == {"code": "GHA-2", "name": "Handler at EZE", "kind": "HANDLER"}
+
+
 async def test_a_missed_flight_owes_nothing_for_bags_that_fly_later(api: Api, world: World) -> None:
     """One of the two bags planned on CM758 missed it and is rebooked on CM702."""
     later, flown = await completeness(api, world.ours, "CM702"), await completeness(api, world.ours, "CM758")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from integrations.errors import Unavailable
 from integrations.records.bags import Bag
 from integrations.records.events import EventKind, Scan, ScanMethod
-from integrations.records.outbox import LANES
+from integrations.records.outbox import LANES, Subject
 from integrations.stores.postgres import outbox
 from integrations.stores.postgres.manager import count_statements
 from migrations.run import load_graph_schema
@@ -28,7 +28,7 @@ from resolvers.rules.bag_state import flown_legs
 from resolvers.rules.custody import custody_points
 from resolvers.workers import graph_check
 from resolvers.workers.bag_rebuild import rebuild
-from resolvers.workers.graph_check import Difference, Subject
+from resolvers.workers.graph_check import Difference
 from tests.conftest import Neo4jCredentials
 from tests.gateway import settings_for
 from tests.world import DAY, Builder, World, at, context_of, open_stores, project_changes

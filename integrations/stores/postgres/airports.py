@@ -67,6 +67,13 @@ PARTIES_BY_CODE = """
 SELECT code, name, kind FROM parties WHERE airline_id = $1 AND code = ANY($2::text[])
 """
 
+CARRIERS_BY_DESIGNATOR = """
+SELECT DISTINCT ON (designator) designator AS code, name, 'CARRIER' AS kind
+FROM tag_issuers
+WHERE designator = ANY($1::text[])
+ORDER BY designator, accounting_code
+"""
+
 ISSUERS_BY_CODE = """
 SELECT accounting_code, designator FROM tag_issuers WHERE accounting_code = ANY($1::text[])
 """
@@ -116,6 +123,12 @@ async def parties(records: Reader, airline_id: int, codes: Sequence[str]) -> dic
     """The parties with these codes; unknown ones are absent."""
     rows = await records.fetch(PARTIES_BY_CODE, airline_id, codes, name="PARTIES_BY_CODE", record_class=Party)
     return {party.code: party for party in rows}
+
+
+async def carriers(records: Reader, designators: Sequence[str]) -> dict[str, Party]:
+    """The carriers that issue tags, by their two-character designators; unknown ones are absent."""
+    rows = await records.fetch(CARRIERS_BY_DESIGNATOR, designators, name="CARRIERS_BY_DESIGNATOR", record_class=Party)
+    return {carrier.code: carrier for carrier in rows}
 
 
 async def issuers(records: Reader, accounting_codes: Sequence[str]) -> dict[str, str]:

@@ -36,6 +36,10 @@ class Reference:
         """The airline's parties with these codes; unknown ones are absent."""
         return await self._read(airline_id, codes, lambda missing: airports.parties(records, airline_id, missing))
 
+    async def carriers(self, records: Reader, designators: Sequence[str]) -> Mapping[str, Party]:
+        """The carriers that issue tags, by their two-character designators; unknown ones are absent."""
+        return await self._read("carrier", designators, lambda missing: airports.carriers(records, missing))
+
     async def issuers(self, records: Reader, accounting_codes: Sequence[str]) -> Mapping[str, str]:
         """The two-character designators of tag issuers, by accounting code; unknown ones are absent."""
         return await self._read("issuer", accounting_codes, lambda missing: airports.issuers(records, missing))
