@@ -393,14 +393,20 @@ def _settings(environment: Mapping[str, str]) -> "Settings":
 
 
 def _with_stores(run: Callable[["Settings", "Stores"], Coroutine[None, None, int]]) -> int:
-    """Runs with the stores open; returns the exit code."""
+    """Runs with the stores open, those of the environment or of the running demo; returns the exit code."""
+    from gateway.demo.address import demo_environment
     from gateway.lifespan import open_stores
+
+    demo = demo_environment(os.environ)
+    if demo is not None:
+        # Beside standard output, which belongs to the command.
+        print(f"for the demo at http://127.0.0.1:{demo.get('PORT')}", file=sys.stderr, flush=True)
 
     async def run_with_stores(settings: "Settings") -> int:
         async with open_stores(settings) as stores:
             return await run(settings, stores)
 
-    return asyncio.run(run_with_stores(_settings(os.environ)))
+    return asyncio.run(run_with_stores(_settings(demo or os.environ)))
 
 
 def _until_stopped(run: Callable[["Settings"], Coroutine[None, None, None]]) -> int:

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.cli import main
 from gateway.demo import address, keys
-from gateway.demo.address import demo_port, responds
+from gateway.demo.address import STORES, demo_environment, demo_port, responds
 from integrations.embedded.process import ChildProcess
 from integrations.embedded.server import free_port
 from integrations.private_files import FOLDER_MODE, PASSAGE_MODE, append_to_private_file, make_private_folder
@@ -23,8 +23,9 @@ from integrations.private_files import FOLDER_MODE, PASSAGE_MODE, append_to_priv
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder of a demo, which the commands take for theirs."""
     monkeypatch.setattr(keys, "FOLDER", tmp_path)
-    monkeypatch.setattr(demo_port, "__defaults__", (tmp_path,))
-    for name in ("PORT", "JWT_SECRET", "COPA_AIRLINE_ID"):
+    for function in (demo_port, demo_environment):
+        monkeypatch.setattr(function, "__defaults__", (tmp_path,))
+    for name in ("PORT", "JWT_SECRET", "COPA_AIRLINE_ID", "ENVIRONMENT", *STORES):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 
@@ -81,6 +82,38 @@ def test_commands_say_which_address_they_tried(folder: Path, capsys: pytest.Capt
     assert f"no demo responds at http://127.0.0.1:{unused}/graphql" in errors
     assert f"No gateway responds at http://127.0.0.1:{unused} (" in errors
     assert "No gateway responds at http://[/ (" in errors
+
+
+def test_commands_that_open_the_stores_find_those_of_the_demo(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    addresses = {
+        "NEON_DATABASE_URL": "postgresql://a@127.0.0.1:1/a",
+        "REDIS_URL": "redis://127.0.0.1:2",
+        "PORT": "8456",
+    }
+    publish(folder, json.dumps(addresses))
+    found = demo_environment({"LOG_LEVEL": "ERROR"}) or {}
+    assert found.items() >= {**addresses, "LOG_LEVEL": "ERROR", "ENVIRONMENT": "demo"}.items()
+    assert found["JWT_SECRET"] == keys.demo_secrets()["JWT_SECRET"]
+    assert main(["rebuild"]) == 1
+    assert capsys.readouterr().err == (
+        "for the demo at http://127.0.0.1:8456\n\nSettings are missing or invalid:\n"
+        "  NEO4J_URI: set it\n  NEO4J_PASSWORD: set it\n"
+    )
+
+
+@pytest.mark.parametrize("own", [{"REDIS_URL": "redis://own"}, {"ENVIRONMENT": "production"}])
+def test_an_installation_of_its_own_is_never_taken_for_the_demo(folder: Path, own: dict[str, str]) -> None:
+    publish(folder, '{"PORT": "8456", "NEO4J_URI": "bolt://127.0.0.1:3"}')
+    assert demo_environment(own) is None
+
+
+@pytest.mark.parametrize("command", [["ingest", "-"], ["rebuild"], ["graph", "check"], ["verify"], ["airports"]])
+def test_commands_without_stores_say_what_to_do(
+    folder: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(folder, '["of another version"]')
+    assert main(command) == 1
+    assert "no demo of this checkout is running" in capsys.readouterr().err
 
 
 def test_a_token_for_another_secret_names_no_demo(
