@@ -1,6 +1,8 @@
 """Scans as plain JSON and as Baggage XML."""
 
+import re
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -32,6 +34,30 @@ DOCUMENT: dict[str, Any] = {
 
 def without(*names: str, **changed: Any) -> bytes:
     return orjson.dumps({name: value for name, value in (DOCUMENT | changed).items() if name not in names})
+
+
+def examples(language: str) -> list[str]:
+    """The blocks of a language in docs/MESSAGES.md."""
+    return re.findall(rf"```{language}\n(.*?)```", Path("docs/MESSAGES.md").read_text(), re.DOTALL)
+
+
+def test_the_documented_scans_are_read_whole() -> None:
+    smallest, whole = (scans.read(text) for text in examples("json") if '"airport"' in text)
+    assert (smallest.kind, smallest.airport) == (EventKind.AT_CLAIM, "GRU")
+    names = {name for text in examples("json") for name in orjson.loads(text)}
+    assert names >= {*DOCUMENT}
+    assert (whole.released_by, whole.custodian, whole.device) == ("UA", "CM", "GATE7")
+    assert whole.at == datetime(2026, 11, 23, 20, 4, 30, tzinfo=UTC)
+
+
+def test_the_documented_notification_is_read_whole() -> None:
+    [text] = examples("xml")
+    content = baggage_xml.read(text.encode(), ZONES.get)
+    [instruction], [scan] = content.instructions, content.scans
+    assert (scan.tag, scan.kind, scan.place, scan.device) == ("0230456781", EventKind.LOADED, "STAND208", "HHT112")
+    assert scan.flight == FlightKey("CM", 758, "", date(2026, 11, 23), "PTY")
+    assert (instruction.surname, instruction.given_names, instruction.locator) == ("GONZALEZ", "MARIA", "F7K2QX")
+    assert instruction.weight == 21.5
 
 
 def test_a_scan_as_json_is_read_whole() -> None:
