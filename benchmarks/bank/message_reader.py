@@ -23,11 +23,15 @@ MONTHS = {name: number for number, name in enumerate(NAMES_OF_MONTHS, 1)}
 # Days from receipt: of departures, and of scans, half a year to both sides.
 DEPARTURES = range(-3, 331)
 SCANS = range(-182, 183)
+# Days from a scan: of the departure of its flight.
+DEPARTURES_OF_SCANS = range(-30, 331)
 KINDS = frozenset({"BSM", "BTM", "BPM", "BUM", "BNS", "BCM", "BMM", "BRQ"})
 # Kinds that name bags: without a tag they cannot be read.
 OF_BAGS = frozenset({"BSM", "BTM", "BPM", "BUM"})
 # Kinds that order something for a bag.
 INSTRUCTIONS = frozenset({"BSM", "BTM", "BUM"})
+# Elements that a group has once: two that differ cannot be put into one group.
+ONCE = {"BSM": "ILW", "BTM": "ILW", "BPM": "IUX"}
 STATUS_WORDS = {"ADD": "", "CHG": "CHG", "DEL": "DEL"}
 TITLES = ("MSTR", "MISS", "PROF", "MRS", "SRA", "CHD", "INF", "MR", "MS", "DR", "SR")
 
@@ -230,6 +234,7 @@ class MessageReader:
         self._texts = 0
         self._known: set[bytes] = set()
         self._last_instruction: dict[str, bytes] = {}
+        self._scan_day: date | None = None  # of the message that is being read
         self._zones = _zones()
 
     def read(self, lines: Iterable[str], received_at: datetime | None = None) -> Iterator[ParsedMessage]:
@@ -277,13 +282,14 @@ class MessageReader:
         _reject_lost_tags(frame.body[1:-1])
         action = _status_word(frame.body) if kind in ("BSM", "BTM") else _subtype(frame.body)
         source, airport = station[1], station[2]
-        groups = list(self._groups(elements, kind, action, source, airport, probe=probe))
-        if kind in OF_BAGS and not groups:
-            raise Unreadable
         scan = next((fields for letter, fields in elements if letter == "J"), [])
         timed = kind == "BPM" and len(scan) > 3 and any(scan[3:5])
         at = self._scanned(scan, airport) if timed else self._origin(frame.origin)
         if kind == "BPM" and at is None:
+            raise Unreadable
+        self._scan_day = at.date() if kind == "BPM" and at is not None else None
+        groups = list(self._groups(elements, kind, action, source, airport, probe=probe))
+        if kind in OF_BAGS and not groups:
             raise Unreadable
         number = self.tally.messages
         return ParsedMessage(kind, action, source, airport, at, self._received_at, number, self._texts, scan, groups)
@@ -300,7 +306,14 @@ class MessageReader:
     ) -> Iterator[BagGroup]:
         """Yields the groups that can be read; a fault in one does not lose the others."""
         faults, read = 0, 0
-        for one in _split_groups(elements):
+        split = list(_split_groups(elements))
+        for letter in "" if action == "DEL" else ONCE.get(kind, ""):
+            if any(
+                len({_flight(one) if letter == "I" else tuple(one[1]) for one in group if one[0] == letter}) > 1
+                for group in split
+            ):
+                raise Unreadable
+        for one in split:
             try:
                 group = self._group(_used(one, kind, action, source), airport)
                 if kind in OF_BAGS and (
@@ -360,27 +373,15 @@ class MessageReader:
         other = fields[2] if len(fields) > 2 else ""
         if name is None or len(fields) < 2 or (other and AIRPORT.fullmatch(other) is None):
             raise Unreadable
-        day = self._date(fields[1], DEPARTURES).isoformat()
-        designator = f"{name[1]}{name[2]}{name[3]}"
-        return MessageLeg(designator, day, origin or other, destination or other)
-
-    def _date(self, text: str, days: range) -> date:
-        """Date in the year around receipt that puts it into the given range of days."""
-        match = DAY.fullmatch(text)
-        if match is None or match[2] not in MONTHS:
-            raise Unreadable
         received = self._received_at.astimezone(UTC).date()
-        for year in (received.year - 1, received.year, received.year + 1):
-            with suppress(ValueError):
-                elements = date(year, MONTHS[match[2]], int(match[1]))
-                if (elements - received).days in days:
-                    return elements
-        raise Unreadable
+        day = _nearest(fields[1], self._scan_day or received, DEPARTURES_OF_SCANS if self._scan_day else DEPARTURES)
+        designator = f"{name[1]}{name[2]}{name[3]}"
+        return MessageLeg(designator, day.isoformat(), origin or other, destination or other)
 
     def _scanned(self, scan: Sequence[str], airport: str) -> datetime:
         if len(scan) < 5 or (clock := CLOCK.fullmatch(scan[4])) is None:
             raise Unreadable
-        day = self._date(scan[3], SCANS)
+        day = _nearest(scan[3], self._received_at.astimezone(UTC).date(), SCANS)
         try:
             of_day = time(int(clock[1]), int(clock[2]), int(clock[3] or 0))
         except ValueError:
@@ -402,6 +403,19 @@ class MessageReader:
             with suppress(ValueError):
                 candidates.append(datetime(month // 12, month % 12 + 1, day, hour, minute, tzinfo=UTC))
         return min(candidates, key=lambda candidate: abs(candidate - self._received_at), default=None)
+
+
+def _nearest(text: str, near: date, days: range) -> date:
+    """Date in the year that puts it into the given range of days from another date."""
+    match = DAY.fullmatch(text)
+    if match is None or match[2] not in MONTHS:
+        raise Unreadable
+    for year in (near.year - 1, near.year, near.year + 1):
+        with suppress(ValueError):
+            found = date(year, MONTHS[match[2]], int(match[1]))
+            if (found - near).days in days:
+                return found
+    raise Unreadable
 
 
 def _is_ended(line: str, kind: str, station: Sequence[str]) -> bool:
@@ -539,7 +553,7 @@ def _split_groups(elements: Sequence[tuple[str, Sequence[str]]]) -> Iterator[Seq
     letters = [letter for letter, _ in rest]
     first_flight = letters.index("F") if "F" in letters else len(letters)
     before_first_flight = [one for one in rest[:first_flight] if one[0] == "I"]
-    begins = list(_group_starts(letters))
+    begins = list(_group_starts(rest))
     previous: list[tuple[str, Sequence[str]]] = []
     for number, begin in enumerate(begins):
         own = rest[begin : begins[number + 1] if number + 1 < len(begins) else len(rest)]
@@ -560,8 +574,9 @@ def _inherited(
     return [one for one in previous if one[0] in letters]
 
 
-def _group_starts(letters: Sequence[str]) -> Iterator[int]:
+def _group_starts(elements: Sequence[tuple[str, Sequence[str]]]) -> Iterator[int]:
     """Places of the elements that begin a group. Flights behind the last tags belong to the last group."""
+    letters = [letter for letter, _ in elements]
     begin = 0
     if letters:
         yield 0
@@ -571,13 +586,24 @@ def _group_starts(letters: Sequence[str]) -> Iterator[int]:
         complete = bool(tags) and "P" in own
         more_tags = any(one in "NB" for one in letters[place:])
         if (
-            (letter == "F" and "F" in own)
+            (
+                letter == "F"
+                and "F" in own
+                and ((tags and more_tags) or _flight(elements[place]) != _flight(elements[begin + own.index("F")]))
+            )
             or (letter in "FIO" and complete and more_tags)
             or (letter in "NB" and tags and "P" in own[tags[-1] :])
             or (letter == "P" and complete and _tags_follow(letters[place + 1 :]))
         ):
             begin = place
             yield place
+
+
+def _flight(element: tuple[str, Sequence[str]]) -> tuple[str, ...]:
+    """Designator without padding, date and airport of an element."""
+    fields = element[1]
+    name = FLIGHT.fullmatch(fields[0])
+    return ("".join(name.groups()) if name else fields[0], *fields[1:3])
 
 
 def _tags_follow(letters: Sequence[str]) -> bool:

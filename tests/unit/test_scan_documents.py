@@ -16,6 +16,7 @@ from integrations.messages.scans import LARGEST_SCAN, ScanError
 from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
 from integrations.records.instructions import InstructionAction, MessageKind, NamedFlight, Source
 
+MESSAGES = Path(__file__).parents[2] / "docs" / "MESSAGES.md"
 AT = datetime(2026, 11, 24, 1, 12, 5, tzinfo=UTC)
 ZONES = {"PTY": ZoneInfo("America/Panama"), "MIA": ZoneInfo("America/New_York")}
 DOCUMENT: dict[str, Any] = {
@@ -38,7 +39,7 @@ def without(*names: str, **changed: Any) -> bytes:
 
 def examples(language: str) -> list[str]:
     """The blocks of a language in docs/MESSAGES.md."""
-    return re.findall(rf"```{language}\n(.*?)```", Path("docs/MESSAGES.md").read_text(), re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", MESSAGES.read_text(), re.DOTALL)
 
 
 def test_the_documented_scans_are_read_whole() -> None:
