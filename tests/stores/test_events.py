@@ -347,6 +347,7 @@ async def test_a_rebuild_corrects_the_custodian_that_an_earlier_version_left(air
     await project_changes(airline.stores)
     await records.execute("UPDATE events SET custodian = 'CM' WHERE airline_id = $1 AND kind = 'SORTED'", airline_id)
     await records.execute("UPDATE bags SET custodian = 'CM' WHERE airline_id = $1", airline_id)
+    await project_changes(airline.stores)
     assert [done.corrected async for done in rebuild(context)] == [1]
     assert await records.fetchval("SELECT custodian FROM bags WHERE airline_id = $1", airline_id) == "HANDLER"
     assert [done.corrected async for done in rebuild(context)] == [0]
