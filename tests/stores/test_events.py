@@ -344,7 +344,6 @@ async def test_a_rebuild_corrects_the_custodian_that_an_earlier_version_left(air
         airline.scan(TAG, "POSITION", "PTY", "14:15", custodian="HANDLER"),
         airline.scan(TAG, "SORTED", "PTY", "14:20", "CM758", transfer=True),
     )
-    await project_changes(airline.stores)
     await records.execute("UPDATE events SET custodian = 'CM' WHERE airline_id = $1 AND kind = 'SORTED'", airline_id)
     await records.execute("UPDATE bags SET custodian = 'CM' WHERE airline_id = $1", airline_id)
     await project_changes(airline.stores)
