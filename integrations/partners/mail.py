@@ -17,6 +17,7 @@ from sendgrid.helpers.eventwebhook import EventWebhook
 from integrations.errors import OutsideError, Unavailable
 from integrations.partners.ports import MessageRefused
 from integrations.partners.transport import ErrorResponse, PartnerResponse, Transport
+from integrations.records.codes import EMAIL
 from integrations.records.deliveries import (
     Attachment,
     ConsentChange,
@@ -35,8 +36,6 @@ ACCEPTED = 202
 # Until an agent has repaired the account.
 ACCOUNT_SECONDS = 60.0
 
-# Stricter than RFC 5322, whose quotes, comments and addresses without a domain no passenger has.
-ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
 MESSAGE_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 # https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
@@ -303,7 +302,7 @@ def _names_recipient(response: PartnerResponse) -> bool:
 
 
 def _recipient(to: str) -> helpers.To:
-    if not ADDRESS.fullmatch(to):
+    if not EMAIL.fullmatch(to):
         raise MessageRefused(PARTNER, "the recipient is not an email address", DeliveryRefusal.INVALID_RECIPIENT)
     return helpers.To(to)
 

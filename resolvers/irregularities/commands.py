@@ -147,7 +147,7 @@ class DescribedBagUpdate:
 
 @dataclass(frozen=True, slots=True)
 class UpdatePir:
-    """New values of a PIR; None keeps the value."""
+    """New values of a PIR; None keeps the value, and an empty text removes it."""
 
     remarks: str | None = None
     phone: str | None = None
@@ -158,13 +158,17 @@ class UpdatePir:
     bags: tuple[DescribedBagUpdate, ...] = ()
 
 
+# Values without which a PIR has those of the passenger, or none.
+REMOVABLE = frozenset({"phone", "email", "delivery_address", "storage_location"})
+
+
 @pir_command("updatePir")
 async def update(pir: PirUnit, command: UpdatePir) -> None:
     """Updates values of a PIR and of its bags. A command without values writes nothing."""
     values = {name: value for name, value in asdict(command).items() if name != "bags" and value is not None}
     if not values and not command.bags:
         return
-    pir.set(**values)
+    pir.set(**{name: value or (None if name in REMOVABLE else value) for name, value in values.items()})
     for one in command.bags:
         (bag,) = pir.chosen([one.seq])
         described = {name: value for name, value in asdict(one).items() if name != "seq" and value is not None}

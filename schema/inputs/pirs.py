@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 import strawberry
 
-from integrations.records.codes import E_164
+from integrations.records.codes import E_164, EMAIL
 from integrations.records.passengers import Language
 from integrations.records.pirs import PirKind
 from resolvers.irregularities.closing import ClosePir
@@ -167,12 +167,12 @@ class CreatePirInput(KeyedInput):
             station=optional_airport_code(self.station, "station"),
             remarks=free_text(self.remarks, "remarks"),
             contact=ContactDetails(
-                phone_number(self.phone, "phone"),
-                optional_text(self.email, "email", MAX_WORDS),
-                optional_text(self.delivery_address, "deliveryAddress", MAX_ADDRESS),
+                phone_number(self.phone, "phone") or None,
+                email_address(self.email, "email") or None,
+                optional_text(self.delivery_address, "deliveryAddress", MAX_ADDRESS) or None,
                 self.language.value if self.language else None,
             ),
-            storage_location=optional_text(self.storage_location, "storageLocation", MAX_WORDS),
+            storage_location=optional_text(self.storage_location, "storageLocation", MAX_WORDS) or None,
             found_flight_id=None if found_flight_id is None else Flight.key_of(found_flight_id, "foundFlightId"),
             received_at=self.received_at,
             follows=None if follows is None else Pir.key_of(follows, "follows"),
@@ -269,12 +269,22 @@ class UpdatePirInput(PirCommandInput):
 
     remarks: str | None = strawberry.field(default=None, description="Local remarks, at most 4,000 characters.")
     phone: str | None = strawberry.field(
-        default=None, description="Phone number instead of the passenger's own, in E.164 form: +50761234567."
+        default=None,
+        description="Phone number instead of the passenger's own, in E.164 form: +50761234567. Empty to "
+        "remove it: the passenger's own then counts again.",
     )
-    email: str | None = strawberry.field(default=None, description="Email address instead of the passenger's own.")
-    delivery_address: str | None = strawberry.field(default=None, description="Address for the delivery of the bags.")
+    email: str | None = strawberry.field(
+        default=None,
+        description="Email address instead of the passenger's own. Empty to remove it: the passenger's own then counts "
+        "again.",
+    )
+    delivery_address: str | None = strawberry.field(
+        default=None, description="Address for the delivery of the bags. Empty to remove it."
+    )
     language: Language | None = strawberry.field(default=None, description="Language instead of the passenger's own.")
-    storage_location: str | None = strawberry.field(default=None, description="Storage location of a found bag.")
+    storage_location: str | None = strawberry.field(
+        default=None, description="Storage location of a found bag. Empty to remove it."
+    )
     bags: list[PirBagUpdateInput] | None = strawberry.field(default=None, description="New descriptions of its bags.")
 
     def to_command(self) -> UpdatePir:
@@ -286,7 +296,7 @@ class UpdatePirInput(PirCommandInput):
         return UpdatePir(
             remarks=optional_text(self.remarks, "remarks"),
             phone=phone_number(self.phone, "phone"),
-            email=optional_text(self.email, "email", MAX_WORDS),
+            email=email_address(self.email, "email"),
             delivery_address=optional_text(self.delivery_address, "deliveryAddress", MAX_ADDRESS),
             language=self.language.value if self.language else None,
             storage_location=optional_text(self.storage_location, "storageLocation", MAX_WORDS),
@@ -463,10 +473,26 @@ def bag_description(text: str | None, field: str) -> str | None:
 
 
 def phone_number(text: str | None, field: str) -> str | None:
-    """Returns a phone number in E.164 form; None for None.
+    """Returns a phone number in E.164 form without spaces around it; None for None, empty for an empty text.
 
     Raises:
         BadInput: it has another form.
     """
-    check_pattern(text, E_164, field, "a phone number in E.164 form, 7 to 15 digits after the plus sign: +50761234567")
-    return text
+    limits = "a phone number in E.164 form, 7 to 15 digits after the plus sign: +50761234567"
+    return _contact(text, E_164, field, limits)
+
+
+def email_address(text: str | None, field: str) -> str | None:
+    """Returns an email address without spaces around it; None for None, empty for an empty text.
+
+    Raises:
+        BadInput: it has another form.
+    """
+    limits = "an email address of at most 254 ASCII characters, without a name before it: maria@example.com"
+    return _contact(text, EMAIL, field, limits)
+
+
+def _contact(text: str | None, pattern: re.Pattern[str], field: str, limits: str) -> str | None:
+    trimmed = text.strip() if text else text
+    check_pattern(trimmed or None, pattern, field, limits)
+    return trimmed

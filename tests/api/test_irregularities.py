@@ -280,6 +280,15 @@ async def test_a_concurrent_change_is_a_version_conflict(desk: Agent) -> None:
         ("commentPir", {"comment": "a\u0007b"}, "comment"),
         ("commentPir", {"comment": "  "}, "comment"),
         ("updatePir", {"phone": "call me"}, "phone"),
+        ("updatePir", {"email": "a b@example.com"}, "email"),
+        ("updatePir", {"email": "a@example.com\nBcc: x@example.org"}, "email"),
+        ("updatePir", {"email": "Ana <a@example.com>"}, "email"),
+        ("updatePir", {"email": "a@example.com, b@example.com"}, "email"),
+        ("updatePir", {"email": "no-at-sign"}, "email"),
+        ("updatePir", {"email": "a@localhost"}, "email"),
+        ("updatePir", {"email": "a..b@example.com"}, "email"),
+        ("updatePir", {"email": "josé@example.com"}, "email"),
+        ("updatePir", {"email": f"{'x' * 65}@example.com"}, "email"),
         ("updatePir", {"bags": [{"seq": 1, "description": "black"}]}, "bags[0].description"),
         ("updatePir", {"bags": [{"seq": 9, "brand": "X"}]}, "bags"),
         ("locateBags", {"airport": "P1"}, "airport"),
@@ -306,6 +315,25 @@ async def test_what_cannot_be_used_is_said(desk: Agent, name: str, given: Mappin
     assert len((await desk.file(pir))["history"]) == 1, "a rejected command changes nothing"
 
 
+CONTACTS = "SELECT phone, email, delivery_address, storage_location FROM pirs WHERE id = $1"
+
+
+async def test_contacts_are_trimmed_and_removed_by_an_empty_text(desk: Agent) -> None:
+    pir = await desk.open_file("one", phone=" +12025550119\n", email=" lead@example.com ", deliveryAddress="")
+
+    async def contacts() -> list[str | None]:
+        row = await desk.airline.stores.postgres.fetchrow(CONTACTS, int(split(pir, "id")[1]))
+        assert row is not None
+        return list(row)
+
+    assert await contacts() == ["+12025550119", "lead@example.com", None, None]
+    await desk.do("updatePir", pirId=pir, remarks="x", phone=None)
+    assert await contacts() == ["+12025550119", "lead@example.com", None, None], "an absent value stays"
+    await desk.do("updatePir", pirId=pir, deliveryAddress="Calle 50", storageLocation="BRS 4")
+    await desk.do("updatePir", pirId=pir, phone="", email="", deliveryAddress="", storageLocation="")
+    assert await contacts() == [None] * 4
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [
@@ -316,6 +344,7 @@ async def test_what_cannot_be_used_is_said(desk: Agent, name: str, given: Mappin
         ({"kind": "DELAYED", "bags": [by_id(join("Bag", 999_999_999))]}, "bags[0].by.id"),
         ({"kind": "ON_HAND", "bags": [{"description": "BK22XXX"}] * 2, "station": "PTY"}, "bags"),
         ({**ON_HAND, "station": "QQQ"}, "station"),
+        ({**ON_HAND, "email": "Ana <a@example.com>"}, "email"),
         ({**ON_HAND, "storageLocation": None}, "storageLocation"),
     ],
 )
