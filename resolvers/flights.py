@@ -1,6 +1,5 @@
 """Flights: reads, and updates of their times."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,6 +11,7 @@ from integrations.records.events import EventColumns
 from integrations.records.flights import Flight, FlightColumns, JoinedFlight
 from integrations.records.page import Page
 from integrations.records.pirs import PirBag
+from integrations.records.transliteration import code_form
 from integrations.stores.neo4j.analytics import MissedOnwardFlight
 from integrations.stores.neo4j.journeys import Fellows
 from integrations.stores.postgres import flights
@@ -34,7 +34,7 @@ class Designator:
 
 def parse_designator(text: str) -> Designator | None:
     """Parses a flight designator, padded or not (``CM0758``, ``cm 758``); None for any other text."""
-    match = DESIGNATOR.fullmatch(re.sub(r"\s", "", text).upper())
+    match = DESIGNATOR.fullmatch(code_form(text))
     return Designator(match[1], int(match[2]), match[3]) if match else None
 
 

@@ -1,6 +1,5 @@
 """Property irregularity reports (PIRs): reads."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +7,7 @@ from integrations.records.bags import Bag, BagWithPassenger
 from integrations.records.effects import Effect
 from integrations.records.page import Page
 from integrations.records.pirs import REFERENCE, Pir, PirBag, PirEvent, PirFilter, PirOf
+from integrations.records.transliteration import code_form
 from integrations.stores.postgres import airports, liability, pirs
 from resolvers.context import Context
 from resolvers.errors import BadInput
@@ -17,7 +17,7 @@ from resolvers.rules.deadlines import Deadlines
 
 def read_reference(text: str) -> str | None:
     """A PIR reference in its canonical form, ``PTYCM12345``; None for any other text."""
-    plain = re.sub(r"[\s\-]", "", text).upper()
+    plain = code_form(text)
     return plain if REFERENCE.fullmatch(plain) else None
 
 

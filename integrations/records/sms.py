@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
 
-from anyascii import anyascii
+from integrations.records.transliteration import transliterate
 
 # 3GPP TS 23.038: the default alphabet, and its extension table, whose characters count as two.
 GSM_7 = frozenset(
@@ -69,7 +69,7 @@ def _septets(character: str) -> int:
 
 def _gsm_form(character: str) -> str:
     """Return the ASCII form of a character; a grave accent, which GSM-7 lacks, becomes an apostrophe, a tab a blank."""
-    form = " " if character.isspace() else anyascii(character).replace("`", "'")
+    form = " " if character.isspace() else transliterate(character).replace("`", "'")
     return "".join(part for part in form if part in GSM_7 or part in GSM_7_EXTENSION)
 
 

@@ -7,6 +7,8 @@ docs/DOMAIN.md#bag-tags. There is no check digit: any ten digits are a possible 
 import re
 from dataclasses import dataclass
 
+from integrations.records.transliteration import code_form
+
 _PLATE = re.compile(r"[0-9]{10}")
 _PRINTED = re.compile(r"(?=.?[A-Z])([A-Z0-9]{2})([0-9]{6})")
 _LOST_ZERO = re.compile(r"[0-9]{9}")
@@ -40,12 +42,12 @@ class TagQuery:
 
 
 def parse_tag(text: str) -> TagQuery:
-    """Parse a tag in any written form; spaces, hyphens and case do not matter.
+    """Parse a tag in any written form; spaces, hyphens, case and full-width forms do not matter.
 
     Raises:
         InvalidTagError: the text cannot be a tag, or its count runs past serial 999999.
     """
-    plain = re.sub(r"[\s\-]", "", text).upper()
+    plain = code_form(text)
     if not plain.isascii():
         raise InvalidTagError("A tag must have only digits, or a carrier's two characters and digits.")
     if _PLATE.fullmatch(plain):

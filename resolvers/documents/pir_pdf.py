@@ -1,7 +1,8 @@
 """Printable PIR: a PDF in the passenger's language, of one page if it fits, to be signed by passenger and agent.
 
-The same values give the same bytes. The font has the Latin letters of most European languages; other characters are
-printed as plain letters, or as ``[?]``. Long texts are cut and say how many characters are missing.
+The same values give the same bytes. The font has the Latin letters of most European languages; other scripts are
+transliterated, and other characters printed as plain letters or as ``[?]``. Long texts are cut and say how many
+characters are missing.
 """
 
 import re
@@ -34,6 +35,7 @@ from integrations.records.flights import FlightColumns
 from integrations.records.passengers import Language
 from integrations.records.pirs import PirBag, PirKind
 from integrations.records.tags import printed_form
+from integrations.records.transliteration import transliterate
 from resolvers.documents.pir_pdf_words import PRINTED_WORDS, PrintedWords
 from resolvers.notifications.case_file import CaseFile
 from resolvers.rules.deadlines import Deadline, Deadlines
@@ -208,6 +210,7 @@ SIZES = {PaperSize.A4: A4, PaperSize.LETTER: LETTER}
 SHORT, LONG = 240, 1_200
 MAX_BAGS = 12
 UNKNOWN = "[?]"
+LONGEST_SIGN = 6  # letters of a transliterated sign: SHUANG
 
 # All documents share the fonts, and a font of reportlab reads its file at one position: rendering is not thread-safe.
 _RENDER_LOCK = Lock()
@@ -445,7 +448,9 @@ def _letter(sign: str) -> str:
         return " "
     if sign in _letters():
         return sign
-    if unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Mn", "Me"}:
+    if unicodedata.category(sign)[0] in "LMN":
+        return transliterate(sign)[:LONGEST_SIGN]
+    if unicodedata.category(sign) in {"Cc", "Cf", "Cs"}:
         return ""
     plain = "".join(part for part in unicodedata.normalize("NFKD", sign) if part in _letters())
-    return plain[:4] or UNKNOWN
+    return plain[:LONGEST_SIGN] or UNKNOWN
