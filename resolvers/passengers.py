@@ -1,10 +1,11 @@
 """Passengers: reads, masking of personal data, and audited reveals (``docs/DOMAIN.md#personal-data``)."""
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from integrations.records.bags import Bag, BagWithPassenger, RelatedBag
-from integrations.records.passengers import JoinedPassenger, Passenger, PassengerColumns, search_name
+from integrations.records.passengers import JoinedPassenger, Passenger, PassengerColumns, name_query
 from integrations.records.pirs import Pir
 from integrations.stores.postgres import passengers
 from resolvers.audit import audit
@@ -39,14 +40,15 @@ def may_search_by_name(context: Context) -> bool:
 
 
 async def by_name(context: Context, text: str, limit: int) -> list[Passenger]:
-    """Passengers whose surname begins with a text, or whose name matches ``SURNAME/GIVEN``.
+    """Passengers with a name as people type it, the best first: in either order, or any word of the surname.
 
     Case, accents, blanks, hyphens and apostrophes do not matter, nor do particles that the text leaves out
     (``docs/DOMAIN.md#rule-18``).
     """
-    surname, _, given_names = text.partition("/")
-    prefix = search_name(surname, given_names).removesuffix("/")
-    return await passengers.by_name(context.stores.postgres, context.airline_id, prefix, limit)
+    query = name_query(text)
+    if query is None:
+        return []
+    return await passengers.by_name(context.stores.postgres, context.airline_id, query, limit)
 
 
 async def by_locator(context: Context, locator: str, limit: int) -> list[Passenger]:
@@ -55,8 +57,9 @@ async def by_locator(context: Context, locator: str, limit: int) -> list[Passeng
 
 
 def initial(name: str) -> str:
-    """The masked form of a name: its initial."""
-    return f"{name[0]}***" if name else name
+    """The masked form of a name: its initial; a name of one sign has none."""
+    composed = unicodedata.normalize("NFC", name)
+    return f"{composed[:-1][:1]}***" if name else name
 
 
 def surnames(context: Context) -> Callable[[PassengerColumns], str] | None:
@@ -85,11 +88,11 @@ def masked_phone(passenger: PassengerColumns) -> str | None:
 
 
 def masked_email(passenger: PassengerColumns) -> str | None:
-    """The first letter and the domain of the email address."""
+    """The first letter and the domain of the email address; a name of one letter is masked as a whole."""
     if passenger.email is None:
         return None
     name, _, domain = passenger.email.partition("@")
-    return f"{name[:1]}***@{domain}"
+    return f"{initial(name)}@{domain}"
 
 
 async def reveal(context: Context, parents: Sequence[PassengerColumns]) -> list[PassengerColumns]:

@@ -10,6 +10,7 @@ from integrations.records.flights import Flight
 from integrations.records.passengers import Passenger, name_key
 from integrations.records.pirs import Pir
 from integrations.records.tags import InvalidTagError, parse_tag
+from integrations.records.transliteration import code_form, is_name_of_one_sign
 from resolvers import bags, flights, passengers, pirs
 from resolvers.context import Context
 from resolvers.errors import BadInput, check_range
@@ -52,11 +53,12 @@ async def search(context: Context, text: str, limit: int) -> SearchResults:
         limit: maximum number of results, 1 to 100.
 
     Raises:
-        BadInput: ``limit`` is out of bounds, or the text has fewer than two characters or no letter or digit.
+        BadInput: ``limit`` is out of bounds, or the text has no letter or digit, or fewer than two
+            characters; one sign of Han, Hangul or kana is enough.
     """
     check_range("first", limit, 1, MAX_RESULTS)
-    plain = re.sub(r"[\s\-]", "", text).upper()
-    if len(plain) < 2 or not any(sign.isalnum() for sign in plain):
+    plain = code_form(text)
+    if (len(plain) < 2 and not is_name_of_one_sign(plain)) or not any(sign.isalnum() for sign in plain):
         kinds = "a tag, a locator, a name, a PIR reference or a flight"
         raise BadInput("text", f"text must have at least 2 letters or digits: {kinds}")
     readings = _readings(text.strip(), plain, names=passengers.may_search_by_name(context))
@@ -79,7 +81,7 @@ def _readings(text: str, plain: str, *, names: bool) -> list[tuple[SearchKind, _
         readings.append((SearchKind.FLIGHT, lambda context, limit: flights.by_designator(context, plain, None, limit)))
     if _LOCATOR.fullmatch(plain):
         readings.append((SearchKind.LOCATOR, lambda context, limit: passengers.by_locator(context, plain, limit)))
-    if names and len(name_key(plain)) > 1 and not any(sign.isdigit() for sign in plain):
+    if names and name_key(plain) and not any(sign.isdigit() for sign in plain):
         readings.append((SearchKind.NAME, lambda context, limit: passengers.by_name(context, text, limit)))
     return readings
 

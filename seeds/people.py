@@ -6,7 +6,7 @@ Phone numbers come from ranges reserved for fiction: 555-0100 to 555-0199 of Nor
 
 from random import Random
 
-from integrations.records.passengers import Language, particle_free_name, search_name, teletype
+from integrations.records.passengers import Language, name_words, search_name, teletype
 from integrations.stores.postgres.passengers import NewPassenger
 from seeds.network import read_rows
 from seeds.seeded_random import random_for
@@ -94,7 +94,7 @@ def _passenger(
         given_names=given_name,
         title="",
         search_name=search_name(surname, given_name),
-        particle_free_name=particle_free_name(surname, given_name),
+        name_words=name_words(surname, given_name),
         loyalty_programme=programme,
         loyalty_number=f"000{passenger_id:06d}" if programme else None,
         loyalty_tier=tier,

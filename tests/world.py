@@ -20,7 +20,7 @@ from integrations.errors import Unavailable
 from integrations.messages.split_input import InputPiece, Splitter
 from integrations.records.events import EventKind, FlightKey, Scan
 from integrations.records.outbox import Consumer
-from integrations.records.passengers import particle_free_name, search_name
+from integrations.records.passengers import name_words, search_name
 from integrations.records.pirs import PirKind
 from integrations.stores.availability import Availability
 from integrations.stores.neo4j.manager import Neo4jManager
@@ -75,9 +75,9 @@ INSERT_PASSENGER = """
 WITH booking AS (
     INSERT INTO bookings (airline_id, locator, booked_at) VALUES ($1, $2, $3) RETURNING id
 )
-INSERT INTO passengers (airline_id, booking_id, surname, given_names, search_name, particle_free_name,
+INSERT INTO passengers (airline_id, booking_id, surname, given_names, search_name, name_words,
                         loyalty_programme, loyalty_tier, alliance_tier, language, phone, email)
-SELECT $1, id, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM booking
+SELECT $1, id, $4, $5, $6, CAST($7::text AS tsvector), $8, $9, $10, $11, $12, $13 FROM booking
 RETURNING id
 """
 
@@ -236,7 +236,7 @@ class Builder:
 
     async def passenger(self, name: str, locator: str, surname: str, given: str, *more: str | None) -> None:
         """``more``: programme, tier and alliance tier, language, phone, email."""
-        keys = search_name(surname, given), particle_free_name(surname, given)
+        keys = search_name(surname, given), name_words(surname, given)
         values = (self.airline_id, locator, DAY - timedelta(days=9), surname, given, *keys, *more)
         self.passengers[name] = await self._insert(INSERT_PASSENGER, *values)
 

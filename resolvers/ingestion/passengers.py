@@ -8,7 +8,7 @@ from uuid import UUID
 
 from integrations.records.bags import Bag
 from integrations.records.instructions import BagInstruction
-from integrations.records.passengers import Passenger, name_key, particle_free_name, readable_locator, search_name
+from integrations.records.passengers import Passenger, name_key, name_words, readable_locator, search_name
 from integrations.stores.postgres import bookings, passengers
 from integrations.stores.postgres.bookings import NewBooking
 from integrations.stores.postgres.manager import Reader
@@ -147,8 +147,8 @@ class _Names:
         return {one: name for one, name in self._now.items() if name != self._before[one]}
 
 
-def _columns(name: PassengerName) -> tuple[str, str, str, str, str | None]:
-    keys = search_name(name.surname, name.given_names), particle_free_name(name.surname, name.given_names)
+def _columns(name: PassengerName) -> tuple[str, str, str, str, str]:
+    keys = search_name(name.surname, name.given_names), name_words(name.surname, name.given_names)
     return name.surname, name.given_names, name.title, *keys
 
 

@@ -7,7 +7,6 @@ and found bags, and measured on another.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,7 +14,7 @@ from datetime import date, datetime, timedelta
 from rapidfuzz.distance import OSA
 
 from integrations.records.matches import MatchElement, TracedBagColumns
-from integrations.records.passengers import teletype
+from integrations.records.transliteration import words
 from resolvers.rules.contents_synonyms import COMMON_WORDS, canonical_word
 
 WEIGHTS: Mapping[MatchElement, float] = {
@@ -87,7 +86,6 @@ MAX_SHOWN = 200
 MAX_WORDS = 40
 MAX_WORD_LENGTH = 24
 
-_PUNCTUATION = re.compile(r"[\W_]+")
 _WORD = re.compile(r"[A-Z0-9]+")
 _NAME_WORD = re.compile(r"[A-Z]+")
 _SOUNDS = (("QU", "K"), ("LH", "LI"), ("PH", "F"), ("GE", "JE"), ("GI", "JI"), ("CE", "SE"), ("CI", "SI"))
@@ -96,7 +94,7 @@ _LETTERS = str.maketrans({"C": "K", "Z": "S", "V": "B", "W": "B", "Y": "I", "H":
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """A bag prepared for comparison: its texts in the teletype alphabet, split into words.
+    """A bag prepared for comparison: its texts in Latin letters, split into words.
 
     Args:
         bag: the record itself, for display.
@@ -181,8 +179,7 @@ def _split(flight: str) -> tuple[str, str, str]:
 
 
 def _words(text: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
-    composed = unicodedata.normalize("NFKC", text[:MAX_CHARACTERS])
-    plain = teletype(_PUNCTUATION.sub(" ", composed))
+    plain = " ".join(words(text[:MAX_CHARACTERS]))
     return tuple(word[:MAX_WORD_LENGTH] for word in pattern.findall(plain))[:MAX_WORDS]
 
 

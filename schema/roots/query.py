@@ -248,14 +248,23 @@ class Query(EffectQueries, TransferQueries, GraphQueries, AnalyticsQueries, Inge
 
     @strawberry.field(
         graphql_type=SearchResults,
-        description="Searches bags, passengers, flights and PIRs by tag, record locator (PNR), surname, PIR reference "
-        "or flight.",
+        description="Searches bags, passengers, flights and PIRs by tag, record locator (PNR), name, PIR reference or "
+        "flight. Case, accents, blanks, hyphens and full-width forms do not matter. A name is a surname or its "
+        "beginning, any word of a surname (MARQUEZ finds GARCIA-MARQUEZ), or surname and given names in either order "
+        "with a blank or comma between them; SURNAME/GIVEN names are in this order. Any usual transliteration finds a "
+        "name: Ødegård, ODEGARD, OEDEGAARD. Only roles that see names search by name.",
         metadata=allow(READERS),
     )
     async def search(
         self,
         info: Info,
-        text: Annotated[str, strawberry.argument(description="Search text: CM456781, F7K2QX, GONZALEZ, CM758.")],
+        text: Annotated[
+            str,
+            strawberry.argument(
+                description="Search text: CM456781, F7K2QX, Maria Gonzalez, CM758. At least 2 letters or digits, or "
+                "one sign of Han, Hangul or kana."
+            ),
+        ],
         first: Annotated[int, strawberry.argument(description="Number of results, 1 to 100.")] = 20,
     ) -> Any:
         """Returns results of any type."""

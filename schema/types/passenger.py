@@ -39,10 +39,14 @@ class Passenger(Node, record=records.PassengerColumns, load=passengers.by_ids):
     language: Language = strawberry.field(description="Language of notifications.")
 
     surname: str = masked(
-        passengers.surnames, description="Family name; its initial for roles without access to personal data."
+        passengers.surnames,
+        description="Family name; for roles without access to personal data its initial, or *** for a name of "
+        "one sign.",
     )
     given_names: str = masked(
-        passengers.given_names, description="Given names; their initial for roles without access to personal data."
+        passengers.given_names,
+        description="Given names; for roles without access to personal data their initial, or *** for a name of "
+        "one sign.",
     )
     title: str = strawberry.field(description="Titles as messages write them, such as MRS; empty without one.")
     loyalty: Loyalty | None = read(
@@ -55,7 +59,8 @@ class Passenger(Node, record=records.PassengerColumns, load=passengers.by_ids):
     )
     masked_email: str | None = read(
         passengers.masked_email,
-        description="First letter and domain of the email address; null if there is no email address.",
+        description="First letter and domain of the email address, *** and the domain where there is only one letter "
+        "before the @; null if there is no email address.",
     )
     contact: Contact | None = batched(
         passengers.reveal,

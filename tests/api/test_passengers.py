@@ -5,7 +5,7 @@ import pytest
 from resolvers.actor import Role
 from schema.fields.node import join
 from tests.gateway import Api
-from tests.world import World
+from tests.world import Builder, World
 
 PASSENGER = """
     query($id: ID!) { passenger(id: $id) {
@@ -45,6 +45,14 @@ async def test_an_unknown_passenger_is_null(api: Api, world: World) -> None:
 async def test_other_roles_see_initials(api: Api, world: World, role: Role) -> None:
     data = await api.ask(PASSENGER, role, id=world.ours.id("Passenger", "gonzalez"))
     assert (data["passenger"]["surname"], data["passenger"]["givenNames"]) == ("G***", "M***")
+
+
+@pytest.mark.parametrize("name", ["李", "S", "E\u0301", "김"])
+async def test_a_name_of_one_sign_is_masked_as_a_whole(api: Api, airline: Builder, name: str) -> None:
+    await airline.passenger("one", "QB2B2B", name, name, None, None, None, "ES", None, "a@example.com")
+    data = await api.ask(PASSENGER, Role.ANALYST, airline.airline_id, id=airline.id("Passenger", "one"))
+    shown = data["passenger"]
+    assert (shown["surname"], shown["givenNames"], shown["maskedEmail"]) == ("***", "***", "***@example.com")
 
 
 @pytest.mark.parametrize("role", [Role.AGENT, Role.SUPERVISOR, Role.ADMIN])

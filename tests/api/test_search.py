@@ -16,6 +16,11 @@ SEARCH = """
 """
 
 
+def full_width(text: str) -> str:
+    """Text in the full-width forms that keyboards for Chinese and Japanese write."""
+    return "".join(chr(ord(sign) + 0xFEE0) for sign in text)
+
+
 @pytest.mark.parametrize(
     ("text", "read_as", "found"),
     [
@@ -36,6 +41,13 @@ SEARCH = """
         ("P2M4ZT", ["LOCATOR"], [("Passenger", "silva")]),
         ("日本", ["NAME"], []),
         ("12", [], []),
+        (full_width("CM456781"), ["TAG"], [("Bag", "delivered")]),
+        ("CM\u2011456\u2011781", ["TAG"], [("Bag", "delivered")]),
+        (full_width("F7K2QX"), ["LOCATOR"], [("Passenger", "gonzalez")]),
+        (full_width("GRUCM12345"), ["PIR"], [("Pir", "GRUCM12345")]),
+        (full_width("CM0758"), ["FLIGHT", "LOCATOR"], [("Flight", "CM758")]),
+        (full_width("gonz"), ["NAME"], [("Passenger", "gonzalez")]),
+        ("María González", ["NAME"], [("Passenger", "gonzalez")]),
     ],
 )
 async def test_a_text_is_read_as_whatever_it_can_be(
@@ -100,6 +112,13 @@ async def test_roles_without_names_do_not_search_by_name(api: Api, world: World,
         ("O'Neill", ["oneill", "O-NEILL", "neill"]),
         ("Peña", ["pena", "PEÑA"]),
         ("Sørensen", ["Sorensen", "soerensen"]),
+        ("Åkesson", ["AAKESSON", "Akesson", "åkesson"]),
+        ("OEDEGAARD", ["Ødegård", "Odegard", "Oedegaard"]),
+        ("GARCIA-MARQUEZ", ["marquez", "garcia marquez", "Márquez/A", "García"]),
+        ("LOPEZ DOS SANTOS", ["dos santos", "santos", "lopez", "Dos Santos, Ana"]),
+        ("DE LA CRUZ", ["la cruz", "cruz", "de la cruz", "Ana de la Cruz"]),
+        ("Римский-Корсаков", ["Корсаков", "korsakov", "RIMSKIY-KORSAKOV"]),
+        ("محمد", ["محمد", "MHMD"]),
     ],
 )
 async def test_a_name_is_found_in_any_spelling(api: Api, airline: Builder, surname: str, texts: list[str]) -> None:
@@ -107,6 +126,44 @@ async def test_a_name_is_found_in_any_spelling(api: Api, airline: Builder, surna
     for text in texts:
         results = (await api.ask(SEARCH, airline_id=airline.airline_id, text=text))["search"]
         assert [one["surname"] for one in results["found"]] == [surname], text
+
+
+@pytest.mark.parametrize(
+    ("surname", "given_names", "texts"),
+    [
+        ("Müller", "Jürgen", ["Jürgen Müller", "MULLER JURGEN", "Mueller, Juergen", "jurgen,muller", "J Müller"]),
+        ("NUNEZ", "ALBA", ["NUNEZ ALBA", "NUNEZ,ALBA", "Alba Núñez", "Nuñez/Alba", "NUNEZ\u3000ALBA"]),
+        ("Ødegård-Straße", "Åse", ["Åse Ødegård-Straße", "AASE OEDEGAARD", "Strasse Ase", "Ødegård-Straße, Åse"]),
+        ("García López", "María José", ["Maria Garcia", "Garcia Lopez Maria Jose", "José García López", "Lopez/Jose"]),
+        ("李", "明", ["李", "明", "李明", "李 明", "LI MING", "Ming Li", "LI/MING"]),
+        ("王", "小明", ["王小明", "小明", "Wang Xiaoming", "xiaoming wang"]),
+        ("LI", "MING", ["李", "李明", "李/明"]),
+        ("김", "민준", ["김", "김민준", "민준 김"]),
+    ],
+)
+async def test_a_full_name_is_found_in_either_order(
+    api: Api, airline: Builder, surname: str, given_names: str, texts: list[str]
+) -> None:
+    await airline.passenger("one", "QB2B2B", surname, given_names, None, None, None, "ES", None, None)
+    await airline.passenger("two", "QB2B2C", "Rojas", "Pedro", None, None, None, "ES", None, None)
+    for text in texts:
+        results = (await api.ask(SEARCH, airline_id=airline.airline_id, text=text))["search"]
+        assert [one["surname"] for one in results["found"]] == [surname], text
+
+
+async def test_surnames_that_begin_with_the_text_come_first(api: Api, airline: Builder) -> None:
+    people = [("Alvarez Lima", "Eva"), ("Lima", "Eva"), ("Li", "Ming"), ("Abad", "Li"), ("Bravo", "Cruz La")]
+    for number, (surname, given_names) in enumerate((*people, ("de la Cruz", "Ana"))):
+        more = (None, None, None, "ES", None, None)
+        await airline.passenger(f"{number}", f"QB2B2{number}", surname, given_names, *more)
+
+    async def found(text: str) -> list[str]:
+        results = (await api.ask(SEARCH, airline_id=airline.airline_id, text=text))["search"]
+        return [one["surname"] for one in results["found"]]
+
+    assert await found("li") == ["Li", "Lima", "Alvarez Lima"]
+    assert await found("la cruz") == ["de la Cruz"]
+    assert await found("Bravo") == ["Bravo"]
 
 
 async def test_results_of_several_types_resolve_by_type(api: Api, airline: Builder) -> None:

@@ -21,7 +21,7 @@ from integrations.records.effects import Effect, EffectReason, EffectState, Serv
 from integrations.stores.postgres import effects, pirs
 from integrations.stores.postgres.clock import DatabaseClock
 from integrations.stores.postgres.manager import PostgresManager, Reader
-from resolvers.notifications import delivery_reports
+from resolvers.notifications import case_file, delivery_reports
 from resolvers.notifications.channels import Channel, MailChannel, SmsChannel, TracingChannel
 from resolvers.notifications.partner_links import PartnerLink
 from resolvers.rules.contact_hours import ContactRules
@@ -37,6 +37,9 @@ PHONE, ADDRESS = "+12025550147", "silva@example.com"
 INSERT_PASSENGER = """
 INSERT INTO passengers (airline_id, surname, given_names, search_name, language, phone, email)
 VALUES ($1, 'Silva', 'Ana', 'SILVA/ANA', 'ES', $2, $3) RETURNING id
+"""
+RENAME_PASSENGER = """
+UPDATE passengers SET surname = $2, given_names = $3 FROM pirs WHERE passengers.id = passenger_id AND pirs.id = $1
 """
 INSERT_PIR = """
 INSERT INTO pirs (airline_id, kind, status, station, destination, passenger_id, opened_at)
@@ -205,6 +208,25 @@ async def test_a_file_is_created_and_its_passenger_notified_in_spanish(bench: Be
     assert len(await bench.mails()) == 1
     (send,) = await effects.sends(bench.postgres, OURS, [sms])
     assert (send.recipient, send.outcome, send.units, send.cost_micros) == (PHONE, "ACCEPTED", 2, 100_000)
+
+
+@pytest.mark.parametrize(
+    ("surname", "given_names", "sent"),
+    [
+        ("Ødegård-Straße", "Åse", ["ODEGARDSTRASSE", "ASE"]),
+        ("李", "明", ["LI", "MING"]),
+        ("Мусоргский", "Модест", ["MUSORGSKIY", "MODEST"]),
+        ("محمد", "علي", ["MHMD", "LY"]),
+    ],
+)
+async def test_a_name_reaches_worldtracer_in_every_script(
+    bench: Bench, surname: str, given_names: str, sent: list[str]
+) -> None:
+    await bench.postgres.execute(RENAME_PASSENGER, bench.pir, surname, given_names, name="TEST")
+    case = await case_file.load(bench.postgres, INSTALLATION, bench.pir)
+    assert case is not None
+    passenger = case_file.passenger_data(case)
+    assert [passenger.surname, passenger.given_names] == sent
 
 
 async def test_each_change_of_an_effect_is_published(bench: Bench) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from integrations.records.effects import Service
+from integrations.records.passengers import name_query, name_words, search_name
 from integrations.stores.neo4j.manager import Neo4jManager
+from integrations.stores.postgres import passengers
 from integrations.stores.postgres.effects import is_opted_out
 from integrations.stores.postgres.manager import PostgresManager
 from migrations import MigrationError, load_graph_schema, migrate
@@ -110,6 +112,64 @@ async def test_opt_outs_are_kept_and_those_of_earlier_versions_still_count(
         )
     ]
     assert found == [True, True, False]
+
+
+NAMED = """
+INSERT INTO passengers (airline_id, surname, given_names, search_name, language)
+SELECT 1, surname, given_names, search_name, 'ES' FROM unnest($1::text[], $2::text[], $3::text[])
+AS new(surname, given_names, search_name)
+"""
+RENAMED = "UPDATE passengers SET surname = $1, given_names = $2, search_name = $3 WHERE surname = $4"
+# Names with the keys that the version before wrote.
+BEFORE = [
+    ("de la Cruz", "José María", "DELACRUZ/JOSEMARIA"),
+    ("GARCIA-MARQUEZ", "", "GARCIAMARQUZ/"),
+    ("Ødegård-Straße", "Åse", "ODEGARDSTRASSE/ASE"),
+    ("OEDEGAARD", "AASE", "ODEGAARD/AASE"),
+    ("Мусоргский", "Модест", "MUSORGSKIY/MODEST"),
+    ("x" * 300 + " y", "", "X" * 300 + "Y/"),
+    ("'", "", "/"),
+]
+
+
+async def test_names_of_before_are_found_by_their_words(postgres: PostgresManager, tmp_path: Path) -> None:
+    """Given rows before the migration and from a process of an earlier version, then a search finds them by words."""
+    for path in sorted(VERSIONED.glob("*.sql")):
+        if path.name < "020":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    await migrate(postgres, quiet, tmp_path)
+    await postgres.execute(NAMED, *zip(*BEFORE, strict=True))
+    await migrate(postgres, quiet)
+    await postgres.execute(NAMED, ["Lopez dos Santos"], ["Ana"], ["LOPEZDOSSANTOS/ANA"])
+
+    async def found(text: str) -> list[str]:
+        query = name_query(text)
+        assert query is not None
+        return [one.surname for one in await passengers.by_name(postgres, 1, query, 10)]
+
+    for text, surname in {
+        "la cruz": "de la Cruz",
+        "Maria Cruz": "de la Cruz",
+        "márquez": "GARCIA-MARQUEZ",
+        "Strasse, Aase": "Ødegård-Straße",
+        "мусоргский модест": "Мусоргский",
+        "dos santos": "Lopez dos Santos",
+        "xxxx": "x" * 300 + " y",
+    }.items():
+        assert await found(text) == [surname], text
+    assert sorted(await found("Oedegaard")) == ["OEDEGAARD", "Ødegård-Straße"]
+
+
+async def test_a_name_that_an_earlier_version_changes_is_found_by_its_new_words(postgres: PostgresManager) -> None:
+    await migrate(postgres, quiet)
+    (ids,) = await passengers.reserve_ids(postgres, 1)
+    keys = search_name("Lopez", "A"), name_words("Lopez", "A")
+    await passengers.insert(postgres, 1, [passengers.NewPassenger(ids[0], None, "Lopez", "A", "", *keys)])
+    await postgres.execute(RENAMED, "Lopez Cruz", "Ana", "LOPEZCRUZ/ANA", "Lopez")
+    for text in ("cruz", "Ana Lopez"):
+        query = name_query(text)
+        assert query is not None
+        assert [one.surname for one in await passengers.by_name(postgres, 1, query, 10)] == ["Lopez Cruz"]
 
 
 async def test_a_new_file_is_applied_to_a_database_with_history(postgres: PostgresManager, folder: Path) -> None:

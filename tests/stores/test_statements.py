@@ -30,6 +30,7 @@ from integrations.records.journeys import BagStatus
 from integrations.records.matches import MatchState
 from integrations.records.outbox import Consumer, Subject
 from integrations.records.page import Page
+from integrations.records.passengers import NameQuery
 from integrations.records.pirs import PirFilter
 from integrations.records.tags import parse_tag
 from integrations.stores import routes
@@ -257,7 +258,7 @@ def reads() -> dict[str, Call]:
         "flights.bag_counts": lambda w, r: flights.bag_counts(r, SPARE, [*w.ours.flights.values()]),
         "flights.stops": lambda w, r: flights.stops(r, SPARE, [*w.ours.flights.values()]),
         "passengers.by_id": lambda w, r: passengers.by_id(r, SPARE, [*w.ours.passengers.values()]),
-        "passengers.by_name": lambda _, r: passengers.by_name(r, SPARE, "", 10),
+        "passengers.by_name": lambda _, r: passengers.by_name(r, SPARE, NameQuery("A", "A:A", "A:A"), 10),
         "passengers.by_locator": lambda _, r: passengers.by_locator(r, SPARE, "F7K2QX", 10),
         "pirs.by_id": lambda w, r: pirs.by_id(r, SPARE, [*w.ours.pirs.values()]),
         "pirs.by_reference": lambda _, r: pirs.by_reference(r, SPARE, "GRUCM12345", 10),
@@ -440,7 +441,7 @@ def writes() -> dict[str, Call]:
             r, SPARE, {w.ours.passengers["silva"]: 1}
         ),
         "passengers.rename": lambda w, r: passengers.rename(
-            r, SPARE, [passengers.Renaming(w.ours.passengers["silva"], "Other", "Name", "", "OTHER/NAME", None)]
+            r, SPARE, [passengers.Renaming(w.ours.passengers["silva"], "Other", "Name", "", "OTHER/NAME", "sOTHER")]
         ),
         "bookings.insert": lambda _, r: bookings.insert(r, SPARE, [bookings.NewBooking(1, "AAAAAA", at("12:00"))]),
         "pirs.insert": lambda w, r: pirs.insert(
@@ -696,7 +697,7 @@ def _new_pir_bag(world: World) -> pirs.NewPirBag:
 
 
 def _new_passenger(world: World) -> passengers.NewPassenger:
-    name = ("Other", "Name", "", "OTHER/NAME", None)
+    name = ("Other", "Name", "", "OTHER/NAME", "sOTHER")
     return passengers.NewPassenger(world.ours.passengers["silva"], 1, *name, None, None, None, None, "EN", "+1", "x@y")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from integrations.records.passengers import Language, Passenger
+from integrations.records.passengers import Language, NameQuery, Passenger
 from integrations.stores.postgres.manager import Reader
 
 PASSENGERS_BY_ID = """
@@ -22,9 +22,11 @@ SELECT passengers.id, passengers.airline_id, booking_id, locator, surname, given
 FROM passengers
 LEFT JOIN bookings ON bookings.id = booking_id
 WHERE passengers.airline_id = $1
-  AND (search_name ~>=~ $2 AND search_name ~<~ $3 OR particle_free_name ~>=~ $2 AND particle_free_name ~<~ $3)
-ORDER BY search_name USING ~<~, passengers.id
-LIMIT $4
+  AND coalesce(name_words, name_words_of(surname, given_names, search_name)) @@ CAST($2::text AS tsquery)
+ORDER BY NOT starts_with(search_name, $3),
+         name_words @@ CAST($4::text AS tsquery) IS NOT TRUE,
+         search_name USING ~<~, passengers.id
+LIMIT $5
 """
 
 PASSENGERS_BY_LOCATOR = """
@@ -59,13 +61,13 @@ FROM generate_series(1, $1)
 """
 
 INSERT_PASSENGERS = """
-INSERT INTO passengers (id, airline_id, booking_id, surname, given_names, title, search_name, particle_free_name,
+INSERT INTO passengers (id, airline_id, booking_id, surname, given_names, title, search_name, name_words,
                         loyalty_programme, loyalty_number, loyalty_tier, alliance_tier, language, phone, email)
-SELECT id, $1, booking_id, surname, given_names, title, search_name, particle_free_name, loyalty_programme,
+SELECT id, $1, booking_id, surname, given_names, title, search_name, CAST(name_words AS tsvector), loyalty_programme,
        loyalty_number, loyalty_tier, alliance_tier, language, phone, email
 FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
             $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[])
-     AS new(id, booking_id, surname, given_names, title, search_name, particle_free_name, loyalty_programme,
+     AS new(id, booking_id, surname, given_names, title, search_name, name_words, loyalty_programme,
             loyalty_number, loyalty_tier, alliance_tier, language, phone, email)
 ON CONFLICT (id) DO NOTHING
 """
@@ -73,9 +75,9 @@ ON CONFLICT (id) DO NOTHING
 RENAME_PASSENGERS = """
 UPDATE passengers
 SET surname = new.surname, given_names = new.given_names, title = new.title, search_name = new.search_name,
-    particle_free_name = new.particle_free_name
+    name_words = CAST(new.name_words AS tsvector)
 FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
-     AS new(id, surname, given_names, title, search_name, particle_free_name)
+     AS new(id, surname, given_names, title, search_name, name_words)
 WHERE passengers.id = new.id AND passengers.airline_id = $1
 """
 
@@ -99,16 +101,14 @@ async def by_id(records: Reader, airline_id: int, ids: Sequence[int]) -> dict[in
     return {passenger.id: passenger for passenger in rows}
 
 
-async def by_name(records: Reader, airline_id: int, prefix: str, limit: int) -> list[Passenger]:
-    """The passengers whose search name has a prefix, in order of name, at most ``limit``.
-
-    Search names are in the teletype alphabet, in which no character sorts after ``~``.
-    """
+async def by_name(records: Reader, airline_id: int, query: NameQuery, limit: int) -> list[Passenger]:
+    """The passengers with a name, at most ``limit``: surnames that begin with it, other surnames, then full names."""
     return await records.fetch(
         PASSENGERS_BY_NAME,
         airline_id,
-        prefix,
-        prefix + "~",
+        query.name,
+        query.beginning,
+        query.surname,
         limit,
         name="PASSENGERS_BY_NAME",
         record_class=Passenger,
@@ -183,7 +183,7 @@ class NewPassenger(NamedTuple):
     given_names: str
     title: str
     search_name: str
-    particle_free_name: str | None
+    name_words: str
     loyalty_programme: str | None = None
     loyalty_number: str | None = None
     loyalty_tier: str | None = None
@@ -201,7 +201,7 @@ class Renaming(NamedTuple):
     given_names: str
     title: str
     search_name: str
-    particle_free_name: str | None
+    name_words: str
 
 
 async def rename(records: Reader, airline_id: int, renamings: Sequence[Renaming]) -> None:
