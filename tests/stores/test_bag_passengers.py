@@ -99,15 +99,15 @@ async def test_an_initial_after_the_full_name_is_the_same_passenger(airline: Bui
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("1ØDEGÅRD/ÅSE", "1OEDEGAARD/AASE"),
-        ("1ODEGARD/ASE", "1ØDEGÅRD/ÅSE"),
-        ("1MÜLLER/JÜRGEN", "1MUELLER/JUERGEN"),
-        ("1李/明", "1LI/MING"),
-        ("1Мусоргский/Модест", "1MUSORGSKIY/MODEST"),
+        ("ØDEGÅRD/ÅSE", "OEDEGAARD/AASE"),
+        ("ODEGARD/ASE", "ØDEGÅRD/ÅSE"),
+        ("MÜLLER/JÜRGEN", "MUELLER/JUERGEN"),
+        ("李/明", "LI/MING"),
+        ("Мусоргский/Модест", "MUSORGSKIY/MODEST"),
     ],
 )
 async def test_transliterations_of_one_name_are_one_passenger(airline: Builder, one: str, other: str) -> None:
-    await receive(airline, local("0230778200001", one), transfer("0230778201001", other))
+    await receive(airline, local("0230778200001", f"1{one}"), transfer("0230778201001", f"1{other}"))
     found = await bags(airline)
     assert len(found) == 2
     assert len({bag["passenger_id"] for bag in found}) == 1
