@@ -45,7 +45,7 @@ async def refused(api: Api, query: str, **variables: Any) -> tuple[int, str, str
 @pytest.mark.parametrize(
     "tag",
     ["", " ", "12345678", "12345678901", "CM12345", "CM1234567", "COPA123456", "hello", "0230456781000",
-     "0230999999002", "\u0660230456781", "\uff23\uff2d456781", "💼", "CM456781'; DROP TABLE bags", "9" * 5000],
+     "0230999999002", "\u0660230456781", "💼", "CM456781'; DROP TABLE bags", "9" * 5000],
 )  # fmt: skip
 async def test_a_tag_that_cannot_be_one(api: Api, tag: str) -> None:
     assert await refused(api, BAG, by={"tag": tag}) == (200, "BAD_USER_INPUT", "tag")
