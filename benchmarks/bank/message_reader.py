@@ -483,6 +483,10 @@ def _frames(lines: Iterable[str]) -> Iterator[_Frame]:
             frame, stray = _Frame(origin, [line], ended if previous.startswith("END") else None), []
             origin, ended = "", None
         elif frame is not None:
+            if line.startswith(".V/") and previous in KINDS and any(one.startswith(".V/") for one in frame.body):
+                frame.body.pop()
+                yield _without_blanks(frame)
+                frame = _Frame("", [previous])
             frame.body.append(line)
             if line.startswith("END"):
                 ended = _with_origin_of_telegram(_without_blanks(frame))
