@@ -5,7 +5,7 @@ A message is read right, or is a dead letter. None is half read, misread or lost
 
 import argparse
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -118,18 +118,24 @@ async def fuzz(sender: httpx.AsyncClient, asker: httpx.AsyncClient, sent: Sequen
     outcomes = await asyncio.gather(*map(one, sent))
     actual = {node["tag"]: _actual(node) async for node in GatewayClient(asker).pages(BAGS, PAGE)}
     report = FuzzReport(len(sent))
-    named: set[str] = set()
-    for case, outcome in zip(sent, outcomes, strict=True):
-        recount = Recount(RECEIVED_AT)
-        recount.read_bytes(case.body)
-        expected = {bag.tag: _expected(bag) for bag in recount.bags()}
+    recounts = [_recounted(case) for case in sent]
+    bags = [{bag.tag: _expected(bag) for bag in recount.bags()} for recount in recounts]
+    named = Counter(tag for case, expected in zip(sent, bags, strict=True) for tag in case.tags | expected.keys())
+    for case, outcome, recount, expected in zip(sent, outcomes, recounts, bags, strict=True):
         report.read += bool(expected)
-        tags = case.tags | expected.keys()
-        named |= tags
+        # A mutated sign may make the tag of another case, whose messages then concern the same bag.
+        tags = {tag for tag in case.tags | expected.keys() if named[tag] == 1}
         found = {tag: actual[tag] for tag in tags & actual.keys()}
-        report.verdicts += _judged(case, outcome, recount, expected, found)
-    report.strangers = sorted(actual.keys() - named)
+        own = {tag: bag for tag, bag in expected.items() if tag in tags}
+        report.verdicts += _judged(case, outcome, recount, own, found)
+    report.strangers = sorted(actual.keys() - named.keys())
     return report
+
+
+def _recounted(case: Case) -> Recount:
+    recount = Recount(RECEIVED_AT)
+    recount.read_bytes(case.body)
+    return recount
 
 
 def _judged(

@@ -17,6 +17,7 @@ RECEIVED_AT = datetime(2026, 11, 24, 6, tzinfo=UTC)
 # Each case has a hundred tags of its own, of an issuer that the bank does not use.
 ISSUERS = ("0957", "0958")
 TAGS_OF_A_CASE = 100
+END = re.compile(r"(\r*\n|\r)(END[A-Z]{3})", re.IGNORECASE)
 TAG = re.compile(r"(?<!\d)(\d{10})(\d{3})?(?!\d)")
 
 # Shapes of ``docs/DOMAIN.md#samples``.
@@ -139,14 +140,14 @@ def cases(count: int, seed: int) -> Iterator[Case]:
 
 
 def _case(number: int, text: str, rng: Random) -> Case:
-    text = _with_own_tags(text, number)
+    # The same broken bytes count once, so that what is left of a message must differ from that of any other.
+    text = END.sub(rf"\g<1>.R/CASE {number}\g<1>\g<2>", _with_own_tags(text, number))
     tags = frozenset(_all_tags(text))
     lines = re.split(r"\r*\n|\r", text.rstrip("\r\n"))
     keeping = rng.sample(sorted(KEEPING), rng.randint(0, 3))
     damaging = rng.sample(sorted(DAMAGING), 1) if rng.random() < 0.6 else []
     for name in (*keeping, *damaging):
         lines = (KEEPING | DAMAGING)[name](lines, rng)
-    # The same broken bytes count once, so that what is left of a case must differ from that of any other.
     body = ("\n".join([*lines, f"CASE {number}"]) + "\n").encode("latin-1", "replace")
     encoding = rng.choice(sorted(ENCODINGS)) if rng.random() < 0.3 else ""
     if encoding:

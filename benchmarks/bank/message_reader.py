@@ -36,6 +36,8 @@ STATUS_WORDS = {"ADD": "", "CHG": "CHG", "DEL": "DEL"}
 TITLES = ("MSTR", "MISS", "PROF", "MRS", "SRA", "CHD", "INF", "MR", "MS", "DR", "SR")
 
 LINE_END = re.compile(r"\r*\n|\r")
+# A control sign that frames a message ends the line of its END.
+FRAMED_END = re.compile(r"(END[A-Z]{3})[\x01-\x04\x1a]", re.IGNORECASE)
 CONTROLS = re.compile(r"[\x00-\x1f\x7f\ufeff]|\xef\xbb\xbf")
 IDENTIFIER = re.compile(r"B[A-Z]{2}")
 ORIGIN = re.compile(r"\.[A-Z0-9]{7} (\d{2})(\d{2})(\d{2})")
@@ -195,7 +197,7 @@ class _Frame:
 
 def lines_of(data: bytes) -> list[str]:
     """Lines of a file or request in any encoding, upper-case, without control characters and trailing blanks."""
-    return [_clean(line) for line in LINE_END.split(_decoded(data))]
+    return [_clean(line) for line in LINE_END.split(FRAMED_END.sub(r"\1\n", _decoded(data)))]
 
 
 def _decoded(data: bytes) -> str:
