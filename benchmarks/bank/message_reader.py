@@ -46,7 +46,7 @@ _ENVELOPE = re.compile(f"{ORIGIN.pattern}|{ADDRESSES.pattern}")
 SECTION = re.compile(r"=(HEADER|PRIORITY|DESTINATION|ORIGIN|MSGID|SMI|TEXT|DBLSIG)\b.*")
 ELEMENT = re.compile(r"\.([A-Z])/(.*)")
 COUNTED = re.compile(r"(\d{4})(\d{6})(\d{3})")
-FLIGHT = re.compile(r"([A-Z0-9]{2})0*([1-9]\d{0,3})([A-Z]?)")
+FLIGHT = re.compile(r"([A-Z][A-Z0-9]|[0-9][A-Z])0*([1-9]\d{0,3})([A-Z]?)")
 DAY = re.compile(r"(\d{2})([A-Z]{3})")
 CLOCK = re.compile(r"(\d{2})(\d{2})(\d{2})?([LZ])")
 STATION = re.compile(r"1([LTRX])([A-Z]{3})")
@@ -354,9 +354,8 @@ class MessageReader:
                     raise Unreadable
                 values.setdefault(letter, fields[0])
         for letter, fields in elements:
-            if letter == "O":
-                before = onward[-1] if onward else outbound
-                onward.append(self._leg(fields, origin=before.destination if before else airport))
+            if letter == "O" and (before := onward[-1] if onward else outbound):
+                onward.append(self._leg(fields, origin=before.destination))
         return BagGroup(
             tags=tuple(tags),
             status=values.get("B", ""),
@@ -472,10 +471,10 @@ def _frames(lines: Iterable[str]) -> Iterator[_Frame]:
                 origin = origin if ORIGIN.fullmatch(origin) else ""
                 kind, sections = sections.get("SMI", ""), {}
                 frame = _Frame(origin, [kind]) if IDENTIFIER.fullmatch(kind) else None
-        elif section and section != "TEXT":
+        elif frame is None and section not in ("", "TEXT") and (section == "SMI" or line not in KINDS):
             if line:
                 sections.setdefault(section, line)
-        elif frame is not None and section == "TEXT" and frame.body == [line]:
+        elif frame is not None and frame.body == [line]:
             pass
         elif IDENTIFIER.fullmatch(line) and (frame is None or (line in KINDS and _may_start(previous))):
             if frame is not None:
@@ -485,10 +484,12 @@ def _frames(lines: Iterable[str]) -> Iterator[_Frame]:
             frame, stray = _Frame(origin, [line], ended if previous.startswith("END") else None), []
             origin, ended = "", None
         elif frame is not None:
-            if line.startswith(".V/") and previous in KINDS and any(one.startswith(".V/") for one in frame.body):
-                frame.body.pop()
-                yield _without_blanks(frame)
-                frame = _Frame("", [previous])
+            if line.startswith(".V/") and any(one.startswith(".V/") for one in frame.body):
+                begun = len(frame.body) - (2 if previous in STATUS_WORDS else 1)
+                if frame.body[begun] in KINDS:
+                    following, frame.body = frame.body[begun:], frame.body[:begun]
+                    yield _without_blanks(frame)
+                    frame = _Frame("", following)
             frame.body.append(line)
             if line.startswith("END"):
                 ended = _with_origin_of_telegram(_without_blanks(frame))

@@ -35,6 +35,7 @@ ORDER = (
     *("POSITION", "EXPECTED", "ACCEPTED", "SCREENED", "SORTED", "LOADED", "ARRIVED", "TRANSFER_IN", "AT_CLAIM"),
     *("DELIVERED", "NOT_SEEN", "OFFLOADED", "LEFT_BEHIND", "ON_HAND", "RUSH_TAGGED"),
 )
+SCREENING_RESULTS = {"CLR", "REJ", "REF", "UCL"}
 RANKS = {kind: rank for rank, kind in enumerate(ORDER)}
 # Statements about a bag: they do not prove where it is.
 STATEMENTS = frozenset({"EXPECTED", "NOT_SEEN", "RUSH_TAGGED"})
@@ -314,7 +315,7 @@ def _scan(message: ParsedMessage, group: BagGroup, tag: str) -> RecountEvent:
         kind = "LOADED"
     elif (screened := group.first("X")) and "CLR" in screened[:2]:
         kind = "SCREENED"
-    elif screened:
+    elif screened and SCREENING_RESULTS & {*screened[:2]}:
         kind = "POSITION"
     elif message.source == "X":
         kind = AT_END.get(code, "POSITION")

@@ -23,6 +23,7 @@ from integrations.records.instructions import (
     NamedFlight,
     Receipt,
 )
+from integrations.records.passengers import readable_locator
 from resolvers.rules.passenger_names import PassengerName, merge_names, read_name
 
 RUSH = "RUSH"
@@ -62,7 +63,7 @@ class MergedInstructions:
         authorised: whether the bag may be loaded, by the last message that says so; None if none does.
         deleted: whether the last instruction was a deletion.
         name: of the passenger, the fullest that the messages give; None if no message names the passenger.
-        locator: as written in the messages; None if no message has one.
+        locator: the last readable one of the messages; None if no message has one.
         known_at: when the message that names the passenger was sent, UTC.
         weight_kg: weight of this bag alone, in kilograms; None if it was not weighed alone.
     """
@@ -255,7 +256,7 @@ def merge_instructions(instructions: Sequence[Instruction]) -> MergedInstruction
     tags = sorted(by_tag, key=lambda tag: (_is_rush(by_tag[tag]), by_tag[tag][0].at, tag))
     # A later message that says less of the passenger takes nothing away (docs/DOMAIN.md#rule-18).
     named = [instruction for instruction in instructions if instruction.surname]
-    locators = [instruction.locator for instruction in instructions if instruction.locator]
+    locators = [instruction.locator for instruction in instructions if readable_locator(instruction.locator)]
     weights = [weight for instruction in by_time if (weight := _weight_kg(instruction)) is not None]
     of_tags = [_legs_of_tag(tag, by_tag[tag]) for tag in tags]
     return MergedInstructions(

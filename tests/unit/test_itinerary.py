@@ -212,3 +212,8 @@ def test_receipts_give_the_same_order_however_they_arrive() -> None:
                 stored = list(add_receipts(stored, [one]).instructions)
             assert len(stored) == len(set(log))
             assert merge_instructions(sort_instructions(stored)).deleted is state, log
+
+
+def test_a_locator_that_cannot_be_read_replaces_none() -> None:  # docs/DOMAIN.md#rule-18
+    first, damaged = said("MIA", locator="44CAGG"), said("MIA", minute=1, locator="-4CAGG")
+    assert merge_instructions([first, damaged]).locator == "44CAGG"
