@@ -1,16 +1,19 @@
 """Email by SendGrid: the adapter of ``ports.MailSender``, and the reader of its signed events.
 
-The package's helpers build bodies and verify signatures. The call is our own, since the package's client blocks.
+The package's helpers build bodies and read the key of signatures. The call is our own, since the package's client blocks.
 """
 
 import json
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from sendgrid.helpers import mail as helpers
 from sendgrid.helpers.eventwebhook import EventWebhook
 
@@ -36,7 +39,13 @@ ACCEPTED = 202
 # Until an agent has repaired the account.
 ACCOUNT_SECONDS = 60.0
 
+# What may stand around an address in a text: ``Ana Silva <ana@example.com>``.
+AROUND_ADDRESS = re.compile(r'[\s<>"(),;:]+')
 MESSAGE_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
+GROUP = re.compile(r"\s*0*([1-9][0-9]{0,17})(?:\.0+)?\s*")
+# What decides where a JSON value ends: strings as wholes, an unclosed one up to the end of the text, and the signs that
+# open, close and separate.
+JSON_SIGNS = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[\[\]{},]', re.DOTALL)
 
 # https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 EVENTS = {
@@ -199,42 +208,70 @@ def read_sendgrid_events(
     _verify(body, signature, timestamp, public_key, received_at)
     reports: list[DeliveryReport | ConsentChange] = []
     faults: list[str] = []
-    for place, event in enumerate(_events(body)):
+    for place, text in enumerate(_events(body)):
         try:
-            report = _report_of(event, received_at, group)
+            report, fault = _report_of(_event(text), received_at, group)
         except UnreadableReport as error:
-            faults.append(f"event {place}: {error}")
-        else:
-            reports += [report] if report is not None else []
+            report, fault = None, str(error)
+        reports += [report] if report is not None else []
+        faults += [f"event {place}: {fault}"] if fault is not None else []
     return reports, faults
 
 
-def _events(body: bytes) -> list[Any]:
+def _events(body: bytes) -> list[str]:
+    """The JSON text of each event, so that one that cannot be read costs only itself.
+
+    Raises:
+        UnreadableReport: the body is not a list.
+    """
+    # A byte that is not UTF-8 becomes a lone surrogate, which only the texts that are needed must not have.
+    text = body.decode("utf-8-sig", "surrogateescape").strip()
+    events, depth, start = list[str](), 0, 1
+    for sign in JSON_SIGNS.finditer(text) if text.startswith("[") else ():
+        match sign[0]:
+            case "[" | "{":
+                depth += 1
+            case "," if depth == 1:
+                events.append(text[start : sign.start()])
+                start = sign.end()
+            case "]" | "}":
+                depth -= 1
+                if not depth and (sign[0], sign.end()) == ("]", len(text)):
+                    last = text[start:-1]
+                    return [*events, last] if events or last.strip() else []
+                if not depth:
+                    break
+    raise UnreadableReport("the body must be a list of events")
+
+
+def _event(text: str) -> Any:
     try:
-        # Unlike orjson it reads a batch in which one text is not well-formed Unicode.
-        events = json.loads(body)
-    except (ValueError, RecursionError):
-        events = None
-    if not isinstance(events, list):
-        raise UnreadableReport("the body must be a list of events")
-    return events
+        # Unlike orjson it reads an event in which a text is not well-formed Unicode.
+        return json.loads(text)
+    except ValueError:
+        raise UnreadableReport("an event must be JSON") from None
+    except RecursionError:
+        raise UnreadableReport("an event must not be nested so deeply") from None
 
 
 def _verify(body: bytes, signature: str, timestamp: str, public_key: str, received_at: datetime) -> None:
-    webhook = EventWebhook(public_key)
+    key: ec.EllipticCurvePublicKey = EventWebhook(public_key).public_key
     try:
-        signed = webhook.verify_signature(body.decode(), signature, timestamp)
-    except ValueError:  # a body or a signature that is not text of its kind
-        signed = False
-    if not signed or not timestamp.isdecimal():
+        # Not by the package's own method, which takes a text: an event may hold bytes that are not UTF-8.
+        key.verify(b64decode(signature), timestamp.encode() + body, ec.ECDSA(hashes.SHA256()))
+    except (ValueError, InvalidSignature):
+        raise ForgedReport("not signed by SendGrid") from None
+    if not timestamp.isdecimal():
         raise ForgedReport("not signed by SendGrid")
     age = received_at.timestamp() - int(timestamp)
     if not -CLOCK_SKEW.total_seconds() <= age <= OLDEST_REPORT.total_seconds():
         raise ForgedReport("signed too long ago")
 
 
-def _report_of(event: Any, received_at: datetime, group: int | None) -> DeliveryReport | ConsentChange | None:
-    """The report of an event; None for an event that is of no concern.
+def _report_of(
+    event: Any, received_at: datetime, group: int | None
+) -> tuple[DeliveryReport | ConsentChange | None, str | None]:
+    """The report of an event, None for an event that is of no concern; and what of it could not be read, if anything.
 
     Raises:
         UnreadableReport: a property that the report needs is missing or has another type.
@@ -242,23 +279,40 @@ def _report_of(event: Any, received_at: datetime, group: int | None) -> Delivery
     if not isinstance(event, dict) or not isinstance(kind := event.get("event"), str):
         raise UnreadableReport("an event must be an object with a kind")
     if kind not in EVENTS and kind not in CONSENTS:
-        return None
+        return None, None
     # A timestamp in the future would outlast every later event.
     event_id, at = _text(event, "sg_event_id"), min(_timestamp(event), received_at)
     if kind in EVENTS:
         # The message id is the X-Message-Id of the response to the send, then a dot and SendGrid's own suffix.
         message_id = _text(event, "sg_message_id", required=False).partition(".")[0]
         our_key = event.get("our_key")
-        return DeliveryReport(
-            Service.EMAIL, event_id, message_id, our_key if isinstance(our_key, str) else None, EVENTS[kind], at
-        )
+        key = our_key if isinstance(our_key, str) else None
+        return DeliveryReport(Service.EMAIL, event_id, message_id, key, EVENTS[kind], at), None
     opted_out, of_group = CONSENTS[kind]
-    about = event.get("asm_group_id") if of_group else None
-    # An unsubscription that names no group may be from ours; a withdrawal must name it.
-    if of_group and (group is None or str(about) != str(group)) and not (about is None and opted_out):
-        return None
+    about, fault = _group_of(event) if of_group else (None, None)
+    # An unsubscription that names no group, or one that cannot be read, may be from ours; a withdrawal must name it.
+    if of_group and (group is None or about != group) and not (about is None and opted_out):
+        return None, fault
     scope = str(group) if of_group and group is not None else ""
-    return ConsentChange(Service.EMAIL, event_id, _text(event, "email"), opted_out, at, scope)
+    return ConsentChange(Service.EMAIL, event_id, _address(event), opted_out, at, scope), fault
+
+
+def _group_of(event: Mapping[str, Any]) -> tuple[int | None, str | None]:
+    """The unsubscribe group of an event, None if there is none; and why it could not be read, if so."""
+    group = event.get("asm_group_id")
+    if group is None:
+        return None, None
+    found = GROUP.fullmatch(str(group)) if isinstance(group, str | int | float) else None
+    return (int(found[1]), None) if found else (None, "asm_group_id must be the number of a group")
+
+
+def _address(event: Mapping[str, Any]) -> str:
+    """The email address of an event, without a name and blanks beside it."""
+    words = [word.strip("'") for word in AROUND_ADDRESS.split(_text(event, "email"))]
+    found = [word for word in words if EMAIL.fullmatch(word)]
+    if not found:
+        raise UnreadableReport("email must hold an email address")
+    return found[-1]
 
 
 def _text(event: Mapping[str, Any], name: str, *, required: bool = True) -> str:

@@ -69,6 +69,8 @@ RATE_LIMITS = frozenset({14107, 20429, 21611})
 # as Advanced Opt-Out, which sends its verdict as OptOutType.
 STOP_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "OPTOUT", "REVOKE"})
 START_WORDS = frozenset({"START", "YES", "UNSTOP"})
+# https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out
+VERDICTS = frozenset({"STOP", "START", "HELP"})
 
 
 class TwilioSms:
@@ -218,10 +220,12 @@ def read_twilio_inbound(
     sid, sender, word = _word(form, "MessageSid"), form.get("From", ""), form.get("Body", "").strip().upper()
     if not E_164.fullmatch(sender):
         raise UnreadableReport("an inbound message must have the sender's number in From")
-    verdict = form.get("OptOutType", "").strip().upper()
-    if verdict == "STOP" or (not verdict and word in STOP_WORDS):
+    # A verdict that is not known says nothing, so the words decide.
+    if (verdict := form.get("OptOutType", "").strip().upper()) in VERDICTS:
+        word = verdict
+    if word in STOP_WORDS:
         return ConsentChange(Service.SMS, sid, sender, True, received_at)
-    if verdict == "START" or (not verdict and word in START_WORDS):
+    if word in START_WORDS:
         return ConsentChange(Service.SMS, sid, sender, False, received_at)
     return None
 

@@ -392,6 +392,14 @@ GOOD = b'{"event": "delivered", "timestamp": 1795521600, "sg_event_id": "good", 
         b'{"event": "bounce", "timestamp": 1795521600000, "sg_event_id": "1"}',
         b'{"event": "unsubscribe", "timestamp": 1795521600, "sg_event_id": "1"}',
         b'{"event": "unsubscribe", "timestamp": 1795521600, "sg_event_id": "1", "email": {}}',
+        b'{"event": "unsubscribe", "timestamp": 1795521600, "sg_event_id": "1", "email": " "}',
+        b'{"event": "unsubscribe", "timestamp": 1795521600, "sg_event_id": "1", "email": "\xc3\xa9@x.example"}',
+        b'{"event": "bounce", "timestamp": 1795521600, "sg_event_id": "\xff\xfe"}',
+        b'{"event": "bounce", "timestamp": 1795521600, "sg_event_id": "1", "x": ' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+        b'{"event": "bounce", "timestamp": 1795521600, "sg_event_id": "1", "x": ' + b"9" * 5_000 + b"}",
+        b'{"event": "bounce", "timestamp": 1795521600, "sg_event_id": "1", "x": }',
+        b'{"event": "bounce", "timestamp": 1795521600, "sg_event_id": "1" "x": "[}\\\\\\"]"}',
+        b"",
     ],
 )
 @pytest.mark.parametrize("first", [False, True])
@@ -409,7 +417,27 @@ def test_a_key_that_is_not_ours_leaves_the_message_id(our_key: str) -> None:
     assert Signer().read(b"[" + event + b"]") == ([expected], [])
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"5", b"null", b"{}", b'"x"', b"[" * 100_000, b"9" * 5_000])
+@pytest.mark.parametrize(
+    "property_", [b'"reason": "\xff\xfe"', b'"reason": "\\ud800"', b'"x": "\\"], [{"', b'"x": [{}, "]"]']
+)
+def test_a_property_that_is_not_needed_costs_nothing(property_: bytes) -> None:
+    event = GOOD[:-1] + b", " + property_ + b"}"
+    reports, faults = Signer().read(b"\xef\xbb\xbf [" + event + b" ,\n" + GOOD + b"]\n")
+    assert [type(report) for report in reports] == [DeliveryReport] * 2
+    assert faults == []
+
+
+def test_an_empty_batch_has_no_events() -> None:
+    assert Signer().read(b" [ ] ") == ([], [])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *[b"", b"{", b"5", b"null", b"{}", b'"x"', b"[" * 100_000, b"9" * 5_000, b"[" + GOOD, b"[" + GOOD + b"}"],
+        *[b"[" + GOOD + b"] 5", b"[" + GOOD + b"],[]", b"\xff\xfe[\0]\0", b'["' + b'\\"' * 100_000],
+    ],
+)
 def test_a_signed_body_that_is_no_list_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableReport):
         Signer().read(body)
@@ -427,6 +455,9 @@ def test_a_timestamp_in_the_future_does_not_outlast_later_events() -> None:
         ("group_unsubscribe", "7", 7, (True, "7")),
         ("group_unsubscribe", 8, 7, None),
         ("group_unsubscribe", 8, None, None),
+        ("group_unsubscribe", 7.0, 7, (True, "7")),
+        ("group_unsubscribe", " 7.0 ", 7, (True, "7")),
+        ("group_unsubscribe", 8.0, 7, None),
         ("group_unsubscribe", None, 7, (True, "7")),
         ("group_unsubscribe", None, None, (True, "")),
         ("group_resubscribe", 7, 7, (False, "7")),
@@ -444,6 +475,33 @@ def test_only_our_unsubscribe_group_stops_emails(
     event = {"event": kind, "email": TO, "timestamp": 1795521600, "sg_event_id": "1", "asm_group_id": group}
     change = None if expected is None else ConsentChange(Service.EMAIL, "1", TO, expected[0], NOW, expected[1])
     assert Signer().read(orjson.dumps([event]), ours) == ([] if change is None else [change], [])
+
+
+@pytest.mark.parametrize("group", [{}, [7], True, "seven", "", 0, -7, 7.5, "7_0", "9" * 300])
+def test_a_group_that_cannot_be_read_may_be_ours_and_is_reported(group: object) -> None:
+    """An unsubscription counts, a withdrawal does not."""
+    event = {"email": TO, "timestamp": 1795521600, "sg_event_id": "1", "asm_group_id": group}
+    batch = [{**event, "event": "group_unsubscribe"}, {**event, "event": "group_resubscribe"}]
+    reports, faults = Signer().read(orjson.dumps(batch), 7)
+    assert reports == [ConsentChange(Service.EMAIL, "1", TO, True, NOW, "7")]
+    assert [fault[:21] for fault in faults] == ["event 0: asm_group_id", "event 1: asm_group_id"]
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("Åse <x@example.com>", "x@example.com"),
+        (" x@example.com ", "x@example.com"),
+        ("<x@example.com>", "x@example.com"),
+        ('"Silva, Ana" <x.y+z@mail.example.com>', "x.y+z@mail.example.com"),
+        ('"ana@example.org" <x@example.com>', "x@example.com"),
+        ("mailto:x@example.com", "x@example.com"),
+        ("O'Neil@Example.com", "O'Neil@Example.com"),
+    ],
+)
+def test_an_opt_out_is_stored_under_the_address_alone(text: str, address: str) -> None:
+    event = {"event": "unsubscribe", "email": text, "timestamp": 1795521600, "sg_event_id": "1"}
+    assert Signer().read(orjson.dumps([event])) == ([ConsentChange(Service.EMAIL, "1", address, True, NOW)], [])
 
 
 async def test_emails_are_sent_in_their_unsubscribe_group(mock: Control) -> None:
