@@ -32,7 +32,7 @@ from integrations.embedded.process import StartError
 from integrations.errors import Unavailable
 from integrations.partners.worldtracer import WorldTracerClient
 from integrations.progress import Progress, ProgressTimer
-from integrations.records.effects import effect_of_key
+from integrations.records.effects import message_key
 from integrations.records.tracing import SearchCriteria, TracedFile
 from schema.fields.node import join
 
@@ -141,8 +141,8 @@ async def arrivals(installation: PartnerInstallation, rows: Sequence[Any]) -> tu
     async with httpx.AsyncClient(trust_env=False, timeout=30.0) as client:
         for name in ("TWILIO", "SENDGRID"):
             for place, message in enumerate((await control(client, installation.mocks[name], "messages"))["messages"]):
-                if (effect := effect_of_key(AIRLINE_ID, message["our_key"])) is not None:
-                    arrived_at[effect].append(place)
+                if (key := message_key(AIRLINE_ID, message["our_key"])) is not None:
+                    arrived_at[key.effect_id].append(place)
         for name in PARTNERS:
             counts = await control(client, installation.mocks[name], "faults")
             lost["cut"] += counts["repliesCut"]

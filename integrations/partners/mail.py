@@ -1,6 +1,7 @@
 """Email by SendGrid: the adapter of ``ports.MailSender``, and the reader of its signed events.
 
-The package's helpers build bodies and read the key of signatures. The call is our own, since the package's client blocks.
+The package's helpers build bodies and read the verification key. The call is our own, since the package's client
+blocks.
 """
 
 import json

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -115,14 +115,33 @@ class Effect(asyncpg.Record):
         """Key under which the partner knows the effect; unique even after a reset, which restarts the ids."""
         return f"{self.airline_id}-{self.id}-{int(self.created_at.timestamp())}"
 
+    def key_of_attempt(self, send_id: int) -> str:
+        """Key that a message carries and its reports return; each attempt has its own."""
+        return f"{self.our_key}-{send_id}"
 
-OUR_KEY = re.compile(r"([0-9]{1,9})-([0-9]{1,18})-[0-9]{1,12}")
+
+OUR_KEY = re.compile(r"(([0-9]{1,9})-([0-9]{1,18})-[0-9]{1,12})(?:-([0-9]{1,18}))?")
 
 
-def effect_of_key(airline_id: int, our_key: str | None) -> int | None:
-    """Return the id of the effect with this ``our_key``; None if the key is not one of this airline's."""
-    parts = OUR_KEY.fullmatch(our_key or "")
-    return int(parts[2]) if parts and int(parts[1]) == airline_id else None
+class MessageKey(NamedTuple):
+    """Parts of the key of a message.
+
+    Args:
+        our_key: that of the effect.
+        send_id: the attempt; None in a message of a version whose attempts shared the effect's key.
+    """
+
+    effect_id: int
+    our_key: str
+    send_id: int | None
+
+
+def message_key(airline_id: int, key: str | None) -> MessageKey | None:
+    """Return the parts of a key; None if it is not one of this airline's."""
+    parts = OUR_KEY.fullmatch(key or "")
+    if not parts or int(parts[2]) != airline_id:
+        return None
+    return MessageKey(int(parts[3]), parts[1], int(parts[4]) if parts[4] else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,12 +58,12 @@ class Ready(Generic[PortT]):
 
     Args:
         recipient: recipient of the message, or reference of the file that the call concerns.
-        send: makes the call.
+        send: makes the call; takes the key of the attempt, which a message carries.
         fingerprint: digest of the text, by which a look-up recognises it.
     """
 
     recipient: str
-    send: Callable[[PortT], Awaitable[Sent]]
+    send: Callable[[PortT, str], Awaitable[Sent]]
     fingerprint: str = ""
 
 
@@ -132,10 +132,10 @@ class TracingChannel(Channel[WorldTracer]):
         """Every call except the creation of a file needs the reference of the file."""
         reference = case.pir.reference
         if effect.action == TracingCall.CREATE:
-            return Ready("", lambda port: self._create(port, effect, case))
+            return Ready("", lambda port, _: self._create(port, effect, case))
         if reference is None:
             return Drop(EffectReason.REFERENCE_AWAITED, failed=True)
-        return Ready(reference, lambda port: self._call(port, effect, case, reference))
+        return Ready(reference, lambda port, _: self._call(port, effect, case, reference))
 
     def settle_timeout(self, effect: Effect) -> timedelta:
         """Zero for calls that may be repeated."""
@@ -225,7 +225,7 @@ class SmsChannel(Channel[SmsSender]):
             return wait
         milestone = case_file.milestone(case, effect.detail.get("bags"))
         text = render.render_sms(trigger, case.language, milestone).text
-        return Ready(number, lambda port: self._send(port, number, text, effect), _fingerprint(text))
+        return Ready(number, lambda port, key: self._send(port, number, text, key), _fingerprint(text))
 
     async def find(self, port: SmsSender, effect: Effect, case: CaseFile, last: Send) -> Sent | None:
         """Looks up a message by recipient, time and text, since the provider stores no key of ours."""
@@ -239,8 +239,8 @@ class SmsChannel(Channel[SmsSender]):
             None,
         )
 
-    async def _send(self, port: SmsSender, number: str, text: str, effect: Effect) -> Sent:
-        return _sent_message(await port.send_sms(number, text, our_key=effect.our_key))
+    async def _send(self, port: SmsSender, number: str, text: str, key: str) -> Sent:
+        return _sent_message(await port.send_sms(number, text, our_key=key))
 
 
 def _fingerprint(text: str) -> str:
@@ -269,9 +269,9 @@ class MailChannel(Channel[MailSender]):
         milestone = case_file.milestone(case, effect.detail.get("bags"))
         mail = render.render_email(Trigger(effect.action), case.language, milestone)
 
-        async def send(port: MailSender) -> Sent:
+        async def send(port: MailSender, key: str) -> Sent:
             return _sent_message(
-                await port.send_email(address, mail.subject, mail.html, text_content=mail.text, our_key=effect.our_key)
+                await port.send_email(address, mail.subject, mail.html, text_content=mail.text, our_key=key)
             )
 
         return Ready(address, send)

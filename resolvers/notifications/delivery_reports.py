@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from integrations.records.deliveries import ConsentChange, DeliveryReport
-from integrations.records.effects import effect_of_key
+from integrations.records.effects import message_key
 from integrations.repeats import repeated_after_migration
 from integrations.stores.postgres import effects
 from integrations.stores.postgres.manager import PostgresManager, Reader
@@ -42,9 +42,20 @@ async def _receive_report(
 
 
 async def _effect_of(records: Reader, airline_id: int, our_key: str | None) -> int | None:
-    """The id of the effect with a key of ours; None if the effect no longer exists after a reset of the records."""
-    effect_id = effect_of_key(airline_id, our_key)
-    if effect_id is None:
+    """The id of the effect whose last message has a key of ours; None if there is none.
+
+    The effect may no longer exist after a reset of the records, and the message may be that of an earlier attempt.
+    """
+    key = message_key(airline_id, our_key)
+    if key is None:
         return None
-    effect = (await effects.by_id(records, airline_id, [effect_id])).get(effect_id)
-    return effect_id if effect is not None and effect.our_key == our_key else None
+    effect = (await effects.by_id(records, airline_id, [key.effect_id])).get(key.effect_id)
+    if effect is None or effect.our_key != key.our_key:
+        return None
+    attempts = await effects.sends(records, airline_id, [effect.id])
+    if key.send_id is None:
+        # Of several attempts that share a key, it names the last one only while that one's message is not known.
+        is_last = len(attempts) <= 1 or effect.provider_id is None
+    else:
+        is_last = bool(attempts) and attempts[-1].id == key.send_id
+    return effect.id if is_last else None

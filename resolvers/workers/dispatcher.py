@@ -201,7 +201,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
                 send_id = await self._begin(records, effect, ready, mock=port.mock) if ready is not None else None
             if ready is None or send_id is None:
                 return
-            result = await self._send(effect, ready, port)
+            result = await self._send(effect, ready, port, effect.key_of_attempt(send_id))
         await self._record(effect, send_id, result, tries=effect.tries + 1, mock=port.mock)
 
     async def _prepare(self, records: Session, effect: Effect, case: CaseFile) -> Ready[PortT] | None:
@@ -241,10 +241,10 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             records, self.airline_id, effect.id, ready.recipient, ready.fingerprint, now, mock=mock
         )
 
-    async def _send(self, effect: Effect, ready: Ready[PortT], port: PortT) -> _CallResult:
+    async def _send(self, effect: Effect, ready: Ready[PortT], port: PortT, key: str) -> _CallResult:
         try:
             with self.link.guarded(port):
-                return _success(await ready.send(port))
+                return _success(await ready.send(port, key))
         except OutsideError as error:
             return self._failure(effect, error)
 

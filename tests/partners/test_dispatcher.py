@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from integrations.errors import Unavailable
 from integrations.partners.breaker import Breaker
 from integrations.partners.mail import SendGridMail
 from integrations.partners.mocks import sendgrid, twilio, worldtracer
@@ -734,6 +735,80 @@ async def test_a_report_on_the_first_message_does_not_settle_an_unknown_second_o
     assert await bench.state(email) == (EffectState.DELIVERED, None)
 
 
+@pytest.mark.parametrize("service", [Service.SMS, Service.EMAIL])
+async def test_a_late_report_on_the_first_of_two_unknown_attempts_does_not_settle_the_second(
+    bench: Bench, service: Service
+) -> None:
+    """Given two attempts without a response, then a report settles the one whose key it has."""
+    await _give_reference(bench)
+    effect_id = await bench.request(service, Trigger.BAG_LOCATED)
+    await bench.mocks[service].order("reset_before", match={"method": "POST"}, times=2)
+    await bench.run_until_idle(service)
+    if service is Service.EMAIL:
+        await _give_up(bench, effect_id)
+    else:
+        bench.clock.advance(seconds=61)
+    await bench.run_until_idle(service)
+    first, second = await effects.sends(bench.postgres, OURS, [effect_id])
+    await _report_by_key(bench, effect_id, first.id, "one", DeliveryStatus.BOUNCED)
+    after_first = await bench.state(effect_id)
+    await _report_by_key(bench, effect_id, second.id, "two", DeliveryStatus.DELIVERED)
+
+    assert after_first == (EffectState.UNSETTLED, EffectReason.OUTCOME_UNKNOWN)
+    assert await bench.state(effect_id) == (EffectState.DELIVERED, None)
+    assert (await bench.effect(effect_id)).provider_id == "two"
+
+
+async def test_a_bounce_that_names_no_message_counts_for_the_attempt_of_its_key(bench: Bench) -> None:
+    await _give_reference(bench)
+    email = await bench.request(Service.EMAIL, Trigger.BAG_LOCATED)
+    await bench.mocks[Service.EMAIL].order("reset_before", match={"method": "POST"})
+    await bench.run_until_idle(Service.EMAIL)
+    await _give_up(bench, email)
+    await bench.run_until_idle(Service.EMAIL)
+    first, second = await effects.sends(bench.postgres, OURS, [email])
+    states = []
+    for send_id in (first.id, None, second.id):
+        await _report_by_key(bench, email, send_id, "", DeliveryStatus.BOUNCED)
+        states.append(await bench.state(email))
+
+    assert states[:2] == [(EffectState.ACCEPTED, None)] * 2, "the first attempt, and a key that both could share"
+    assert states[2] == (EffectState.FAILED, EffectReason.BOUNCED)
+
+
+async def test_a_bounce_of_an_earlier_version_counts_for_its_only_attempt(bench: Bench) -> None:
+    await _give_reference(bench)
+    email = await bench.request(Service.EMAIL, Trigger.BAG_LOCATED)
+    await bench.run_until_idle(Service.EMAIL)
+    await _report_by_key(bench, email, None, "", DeliveryStatus.BOUNCED)
+
+    assert await bench.state(email) == (EffectState.FAILED, EffectReason.BOUNCED)
+
+
+@pytest.mark.parametrize(
+    ("service", "port", "call"), [(Service.SMS, TwilioSms, "send_sms"), (Service.EMAIL, SendGridMail, "send_email")]
+)
+async def test_each_attempt_has_a_key_of_its_own(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, service: Service, port: type, call: str
+) -> None:
+    await _give_reference(bench)
+    effect_id = await bench.request(service, Trigger.BAG_LOCATED)
+    keys: list[str] = []
+
+    async def unavailable(*_arguments: Any, our_key: str, **_options: Any) -> None:
+        keys.append(our_key)
+        raise Unavailable("partner", "HTTP 503")
+
+    monkeypatch.setattr(port, call, unavailable)
+    for _ in range(2):
+        await bench.run_until_idle(service)
+        bench.clock.advance(minutes=6)
+    effect, sends = await bench.effect(effect_id), await effects.sends(bench.postgres, OURS, [effect_id])
+
+    assert keys == [effect.key_of_attempt(send.id) for send in sends]
+    assert len(set(keys)) == 2
+
+
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 async def test_a_bounce_of_the_second_of_its_delivery_counts(bench: Bench, order: tuple[int, ...]) -> None:
     """SendGrid's timestamps have seconds; a bounce follows the delivery that it takes back."""
@@ -753,6 +828,26 @@ async def _report(bench: Bench, effect_id: int, message: str, status: DeliverySt
     effect = await bench.effect(effect_id)
     report = DeliveryReport(Service(effect.service), report_id, message, effect.our_key, status, bench.clock())
     await delivery_reports.receive_reports(bench.postgres, OURS, [report], bench.clock)
+
+
+async def _report_by_key(
+    bench: Bench, effect_id: int, send_id: int | None, message: str, status: DeliveryStatus
+) -> None:
+    """A report with the key of an attempt; None for the key that the attempts of an earlier version shared."""
+    effect = await bench.effect(effect_id)
+    key = effect.our_key if send_id is None else effect.key_of_attempt(send_id)
+    bench.clock.advance(seconds=1)
+    report = DeliveryReport(Service(effect.service), f"{key}:{status}", message, key, status, bench.clock())
+    await delivery_reports.receive_reports(bench.postgres, OURS, [report], bench.clock)
+
+
+async def _give_up(bench: Bench, email: int) -> None:
+    """Waits until an email of unknown outcome has failed, and sends it again."""
+    for _ in range(4):
+        bench.clock.advance(minutes=6)
+        await bench.run_until_idle(Service.EMAIL)
+    assert await bench.state(email) == (EffectState.FAILED, EffectReason.OUTCOME_UNKNOWN)
+    await effects.resend(bench.postgres, OURS, email, bench.clock())
 
 
 async def _give_reference(bench: Bench) -> None:

@@ -123,8 +123,8 @@ RETURNING id
 """
 
 # The provider's last report settles the effect, even where an earlier one counted as delivered or failed. A report
-# counts for the message that it names. Our key counts only until the id of the message is known, and for a report
-# without one; it never brings a report on a message of an earlier attempt.
+# counts for the message that it names. One that our key attached to the effect is about its last attempt: it counts
+# until the id of that message is known, and always if it names no message; never for the message of an earlier attempt.
 APPLY_REPORTS = """
 UPDATE effects
 SET state = CASE WHEN report.status = 'DELIVERED' THEN 'DELIVERED'
