@@ -2,13 +2,18 @@
 
 import logging
 import sys
+from typing import Any
+
+from integrations.tracebacks import without_texts
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def configure_logging(level: str) -> None:
     """Logs to standard error, from ``level`` up; to be called once, at the start of a process."""
-    logging.basicConfig(stream=sys.stderr, level=level, format=FORMAT)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter(FORMAT))
+    logging.basicConfig(level=level, handlers=[handler])
     # FORMAT names neither thread, process nor source line; looking them up is a third of the cost of a line.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # the switch that the documentation of Python names
@@ -23,6 +28,14 @@ def configure_logging(level: str) -> None:
     logging.getLogger("uvicorn").setLevel(max(logging.INFO, logging.getLogger().level))
     # Its reports on the consumer group repeat what the consumer logs.
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
+
+
+class _Formatter(logging.Formatter):
+    """Shows tracebacks without the texts of errors, which may quote what a passenger or a message said."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 # logging's name
+        """Returns the traceback of an error."""
+        return without_texts(ei[1])
 
 
 def _is_of_a_websocket(record: logging.LogRecord) -> bool:

@@ -22,12 +22,13 @@ from integrations.repeats import repeated_after_migration, repeated_on_conflict
 from integrations.stores.postgres import bags, flights, instructions, messages
 from integrations.stores.postgres.manager import Reader
 from integrations.stores.postgres.messages import NewDeadLetter, NewMessage
+from integrations.tracebacks import place_of
 from resolvers.context import Context
 from resolvers.ingestion import bag_tags, itineraries
 from resolvers.ingestion.bag_tags import UNKNOWN_TAG_WINDOW, CheckIn
 from resolvers.ingestion.events import ResolvedScan, ScanOutcome, append_events
 from resolvers.ingestion.flight_updates import close_flights, flight_ids_of
-from resolvers.ingestion.reading import INTERNAL_ERROR, ParsedPiece, place_of, read_all, with_known_flights
+from resolvers.ingestion.reading import INTERNAL_ERROR, ParsedPiece, read_all, with_known_flights
 from resolvers.rules.tag_reuse import is_check_in, names_another_booking
 
 logger = logging.getLogger(__name__)

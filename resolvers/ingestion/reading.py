@@ -4,11 +4,9 @@ import asyncio
 import hashlib
 import logging
 import re
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -21,6 +19,7 @@ from integrations.messages.typeb import TypeBError, TypeBMessage, parse
 from integrations.messages.typeb_reader import MessageContent
 from integrations.records.events import FlightKey
 from integrations.records.instructions import MessageKind
+from integrations.tracebacks import place_of
 from resolvers.context import Context
 from resolvers.errors import BadInput
 from resolvers.ingestion.events import CLOCK_TOLERANCE
@@ -141,12 +140,6 @@ async def _each(read: Callable[[PieceT], Sequence[ParsedPiece]], pieces: Iterabl
         if count % _SLICE == 0:
             await asyncio.sleep(0)
     return done
-
-
-def place_of(error: Exception) -> str:
-    """Type of an unexpected error and the line that raised it. Its text is left out, since it may quote a message."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{type(error).__name__} at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
 
 
 def _parse_piece(airline_id: int, piece: InputPiece) -> ParsedPiece:

@@ -17,6 +17,7 @@ from integrations.stores.availability import backoff
 from integrations.stores.postgres import bags, changes, events, flights
 from integrations.stores.postgres.changes import LogPage
 from integrations.stores.postgres.manager import PostgresManager
+from integrations.tracebacks import place_of
 from resolvers.errors import CursorExpired
 
 logger = logging.getLogger(__name__)
@@ -129,9 +130,9 @@ class Feed:
                 busy = await self.step()
             except OutsideError as error:
                 logger.warning("the feed of airline %d waits: %s", self._airline_id, error)
-            except Exception:
+            except Exception as error:  # noqa: BLE001
                 # A fault of one page must not end the feed: its subscribers fall back and read the page on their own.
-                logger.exception("the feed of airline %d failed", self._airline_id)
+                logger.error("the feed of airline %d failed: %s", self._airline_id, place_of(error))
             else:
                 attempt = 0
                 await (asyncio.sleep(BATCH_SECONDS) if busy else self._wait())

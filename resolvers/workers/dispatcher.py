@@ -31,6 +31,7 @@ from integrations.stores.availability import backoff
 from integrations.stores.postgres import effects, outbox, pirs
 from integrations.stores.postgres.clock import Clock, DatabaseClock
 from integrations.stores.postgres.manager import PostgresManager, Session
+from integrations.tracebacks import place_of
 from resolvers.installation import Installation
 from resolvers.notifications import case_file
 from resolvers.notifications.case_file import CaseFile
@@ -183,8 +184,8 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         except OutsideError as error:
             logger.warning("%s: effect %d is unchanged: %s", self.consumer, effect.id, error)
             self._pause_for(backoff(1))
-        except Exception:
-            logger.exception("%s: effect %d failed", self.consumer, effect.id)
+        except Exception as error:  # noqa: BLE001 # an effect that fails must not end the dispatcher
+            logger.error("%s: effect %d failed: %s", self.consumer, effect.id, place_of(error))
             with suppress(OutsideError):
                 async with self.postgres.transaction() as records:
                     pause = self.now() + INTERNAL_ERROR_PAUSE

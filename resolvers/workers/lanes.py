@@ -12,6 +12,7 @@ from integrations.errors import OutsideError
 from integrations.records.outbox import Consumer
 from integrations.stores.postgres import outbox
 from integrations.stores.postgres.manager import PostgresManager
+from integrations.tracebacks import place_of
 
 logger = logging.getLogger(__name__)
 
@@ -77,9 +78,10 @@ class LaneWorker(ABC):
         except OutsideError as error:
             self._pause = min(self._pause * 2, MAX_PAUSE_SECONDS)
             logger.warning("%s: %s; next attempt in %.1f s", self.consumer, error, self._pause)
-        except Exception:
+        except Exception as error:  # noqa: BLE001 # as documented
             self._pause = MAX_PAUSE_SECONDS
-            logger.exception("%s: the batch failed; next attempt in %.1f s", self.consumer, self._pause)
+            place = place_of(error)
+            logger.error("%s: the batch failed: %s; next attempt in %.1f s", self.consumer, place, self._pause)
         else:
             self._pause = POLL_SECONDS
             return worked

@@ -405,7 +405,7 @@ async def test_each_installation_on_a_database_sends_its_own_effects_at_once(ben
 
 @pytest.mark.parametrize("service", list(Service))
 async def test_an_unexpected_error_after_a_call_does_not_repeat_it(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, service: Service
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, service: Service
 ) -> None:
     """Given an error of our own once the partner has taken a call, then its outcome is unknown and is looked up."""
     await (_give_reference(bench) if service is not Service.WORLDTRACER else asyncio.sleep(0))
@@ -420,6 +420,8 @@ async def test_an_unexpected_error_after_a_call_does_not_repeat_it(
         await bench.run_until_idle(service)
 
     assert unknown == (EffectState.UNSETTLED, EffectReason.OUTCOME_UNKNOWN)
+    assert "failed: KeyError at test_dispatcher.py" in caplog.text
+    assert "an error of our own" not in caplog.text, "it may quote a passenger"
     assert len(await effects.sends(bench.postgres, OURS, [effect_id])) == 1
     settled = (EffectState.FAILED, EffectReason.OUTCOME_UNKNOWN) if service is Service.EMAIL else ("ACCEPTED", None)
     assert await bench.state(effect_id) == settled

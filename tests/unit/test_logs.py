@@ -30,6 +30,36 @@ asyncio.run(main())
 """
 
 
+# Logs an error whose text, and that of the one before it, quote a passenger.
+FAILING = """
+import logging
+from gateway.logs import configure_logging
+
+def read(number):
+    try:
+        int(number)
+    except ValueError as error:
+        raise KeyError(number) from error
+
+configure_logging("INFO")
+try:
+    read("phone: +12025550147")
+except KeyError:
+    logging.getLogger("gateway").exception("request 1 failed")
+"""
+
+
+async def test_a_traceback_shows_where_an_error_arose_and_not_its_text() -> None:
+    command = [sys.executable, "-c", FAILING]
+    ended = await asyncio.to_thread(
+        subprocess.run, command, env=dict(os.environ), capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "request 1 failed" in ended.stderr
+    assert ended.stderr.index("ValueError") < ended.stderr.index("KeyError")
+    assert "in read" in ended.stderr
+    assert "12025550147" not in ended.stderr
+
+
 @pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING"])
 async def test_no_number_and_no_key_of_a_call_to_a_partner_is_logged(level: str) -> None:
     command = [sys.executable, "-c", PROGRAM, level]
