@@ -7,13 +7,14 @@ everything takes 1.5 s of CPU, which ``--help`` and ``token`` do not need.
 import argparse
 import asyncio
 import logging
+import math
 import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 from gateway.console import console
 from gateway.deploy import DEPLOYMENT_STEPS
 from gateway.errors import CommandError
+from integrations.errors import OutsideError
+from integrations.timestamps import EXAMPLE, read_timestamp
 from resolvers.actor import Role
 
 if TYPE_CHECKING:
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 SDL = ROOT / "schema" / "schema.graphql"
+# Ten years.
+MAX_TOKEN_HOURS = 87_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,7 @@ def commands() -> list[Command]:
                 _argument(
                     "--received-at",
                     type=_timestamp,
-                    help="time of receipt, such as 2026-11-23T15:30:00Z; resolves dates without a year (default: now)",
+                    help=f"time of receipt, such as {EXAMPLE}; resolves dates without a year (default: now)",
                 ),
             ],
         ),
@@ -154,7 +159,7 @@ def commands() -> list[Command]:
             "print a bearer token",
             [
                 _argument("--role", choices=[role.value for role in Role], required=True, help="role of the actor"),
-                _argument("--hours", type=float, default=12.0, help="validity in hours (default: 12)"),
+                _argument("--hours", type=_hours, default=12.0, help="validity in hours (default: 12)"),
                 _argument("--subject", help="technical name of the actor (default: demo-ROLE)"),
             ],
         ),
@@ -170,7 +175,9 @@ def main(arguments: Sequence[str]) -> int:
         return command.run(parsed)
     except CommandError as error:
         print(f"\n{error}", file=sys.stderr)
-        return 1
+    except OutsideError as error:
+        print(f"\n{command.name} did not finish: {error}. Run it again; it is repeatable.", file=sys.stderr)
+    return 1
 
 
 def _argument(name: str, **options: Any) -> Argument:
@@ -304,14 +311,9 @@ def _rebuild(_parsed: argparse.Namespace) -> int:
 
 def _airports(_parsed: argparse.Namespace) -> int:
     from gateway.world_airports import update_airports
-    from integrations.errors import OutsideError
 
     async def update(_settings: "Settings", stores: "Stores") -> int:
-        try:
-            print(await update_airports(stores.postgres))
-        except OutsideError as error:
-            print(f"The airports were not updated: {error}. Run it again; it is repeatable.", file=sys.stderr)
-            return 1
+        print(await update_airports(stores.postgres))
         return 0
 
     return _with_stores(update)
@@ -426,5 +428,17 @@ def _until_stopped(run: Callable[["Settings"], Coroutine[None, None, None]]) -> 
 
 
 def _timestamp(text: str) -> datetime:
-    timestamp = datetime.fromisoformat(text)
-    return timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
+    try:
+        return read_timestamp(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a timestamp with a zone, such as {EXAMPLE}") from None
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = math.nan
+    if not 0 < hours <= MAX_TOKEN_HOURS:
+        raise argparse.ArgumentTypeError(f"must be a number above 0 and at most {MAX_TOKEN_HOURS:,}")
+    return hours

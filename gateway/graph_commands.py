@@ -1,6 +1,6 @@
 """``python -m gateway graph``: compares the graph with the records, or rebuilds it."""
 
-from integrations.errors import OutsideError
+from gateway.errors import CommandError
 from integrations.progress import Progress
 from resolvers.installation import Stores
 from resolvers.workers import graph_check
@@ -11,7 +11,11 @@ MAX_LINES = 100
 
 
 async def check_graph(stores: Stores, airline_id: int, progress: Progress) -> int:
-    """Reports differences, at most ``MAX_LINES``; returns the exit code."""
+    """Reports differences, at most ``MAX_LINES``; returns the exit code.
+
+    Raises:
+        OutsideError: a store is unavailable.
+    """
     lines = 0
 
     def report(difference: Difference) -> None:
@@ -20,21 +24,21 @@ async def check_graph(stores: Stores, airline_id: int, progress: Progress) -> in
         if lines <= MAX_LINES:
             progress(f"{difference.subject.value.lower()} {difference.id}: {'; '.join(difference.details)}")
 
-    try:
-        found = await graph_check.check(stores, airline_id, report)
-    except OutsideError as error:
-        progress(f"The check did not finish: {error}")
-        return 1
+    found = await graph_check.check(stores, airline_id, report)
     compared = f"{found.bags:,} bags and {found.flights:,} flights compared: {found.different:,} differ"
     progress(f"{compared}; {found.undecided:,} have pending changes" if found.undecided else compared)
     return 1 if found.different else 0
 
 
 async def rebuild_graph(stores: Stores, airline_id: int, progress: Progress) -> int:
-    """Rebuilds the graph and reports progress; returns the exit code."""
+    """Rebuilds the graph and reports progress; returns the exit code.
+
+    Raises:
+        CommandError: the graph was changed at the same time.
+        OutsideError: a store is unavailable.
+    """
     try:
         await graph_check.rebuild(stores, airline_id, progress)
-    except (OutsideError, graph_check.ConcurrentChanges) as error:
-        progress(f"The rebuild did not finish: {error}. Run it again; it is repeatable.")
-        return 1
+    except graph_check.ConcurrentChanges as error:
+        raise CommandError(f"graph did not finish: {error}. Run it again; it is repeatable.") from error
     return 0

@@ -12,6 +12,7 @@ from integrations.errors import OutsideError
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres.manager import PostgresManager
 from integrations.stores.redis.manager import RedisManager
+from integrations.timestamps import EXAMPLE, read_timestamp
 from resolvers.actor import Actor, Role
 from resolvers.context import Context
 from resolvers.installation import Installation, Stores
@@ -44,8 +45,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _timestamp(text: str) -> datetime:
-    timestamp = datetime.fromisoformat(text)
-    return timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)
+    try:
+        return read_timestamp(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a timestamp with a zone, such as {EXAMPLE}") from None
 
 
 async def _seed(settings: Settings, options: argparse.Namespace) -> SeedReport:

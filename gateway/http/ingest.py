@@ -30,6 +30,7 @@ from integrations.messages.encodings import Decoder, DecodingError
 from integrations.messages.formats import BLANKS, DOCUMENT, pieces_of
 from integrations.messages.split_input import InputPiece, Splitter
 from integrations.progress import Progress, ProgressTimer
+from integrations.timestamps import EXAMPLE, read_timestamp
 from resolvers.context import Context
 from resolvers.errors import BadInput
 from resolvers.ingestion.pipeline import BATCH, IngestResult, IntakeChannel, batches_of, ingest
@@ -41,8 +42,11 @@ logger = logging.getLogger(__name__)
 
 PATH = "/ingest/typeb"
 BATCH_SECONDS = 20.0
-# A sender that pauses longer is disconnected; messages already received stay stored.
+# A sender that pauses longer, or that has brought too little for the time it took after the first minutes, is
+# disconnected: it holds a place of others. Messages already received stay stored.
 IDLE_SECONDS = 60.0
+SLOW_SECONDS = 600.0
+MIN_BYTES_PER_SECOND = 500
 # Longest wait of a message for a full batch.
 FLUSH_SECONDS = 0.1
 # Longest time for the first bytes of a body, and for a document to arrive as a whole: it is small, and nothing of it is
@@ -69,18 +73,14 @@ REPEAT = "Send the whole stream again: messages already stored are recognised."
 
 
 async def batches(chunks: AsyncIterator[bytes]) -> AsyncGenerator[Sequence[InputPiece], None]:
-    """Yields the pieces of a Type B stream in batches of up to ``BATCH``; those of a slow stream as they arrive.
-
-    Raises:
-        TimeoutError: nothing arrived for ``IDLE_SECONDS``.
-    """
+    """Yields the pieces of a Type B stream in batches of up to ``BATCH``; those of a slow stream as they arrive."""
     splitter, waiting = Splitter(), list[InputPiece]()
     clock = asyncio.get_running_loop().time
     stored_at = clock()
     arriving = asyncio.ensure_future(anext(chunks, None))
     try:
         while True:
-            timeout = max(0.0, stored_at + FLUSH_SECONDS - clock()) if waiting else IDLE_SECONDS
+            timeout = max(0.0, stored_at + FLUSH_SECONDS - clock()) if waiting else None
             done, _ = await asyncio.wait({arriving}, timeout=timeout)
             if done:
                 chunk = arriving.result()
@@ -89,8 +89,6 @@ async def batches(chunks: AsyncIterator[bytes]) -> AsyncGenerator[Sequence[Input
                 # Reads one chunk ahead while this one is stored.
                 arriving = asyncio.ensure_future(anext(chunks, None))
                 waiting += splitter.feed(chunk)
-            elif not waiting:
-                raise TimeoutError
             while len(waiting) >= BATCH or (waiting and clock() >= stored_at + FLUSH_SECONDS):
                 yield waiting[:BATCH]
                 del waiting[:BATCH]
@@ -164,13 +162,12 @@ class IngestEndpoint:
 
     async def _ingest(self, request: Request) -> Response:
         try:
-            received_at = _received_at(request.headers.get("x-received-at"), self._now())
+            received_at = _received_at(request.headers.getlist("x-received-at"), self._now())
         except BadInput as error:
             return _error(HTTPStatus.BAD_REQUEST, f"{str(error).replace(error.field, 'X-Received-At')}.")
         except ValueError:
-            return _error(
-                HTTPStatus.BAD_REQUEST, "X-Received-At must be a timestamp with a zone, such as 2026-11-23T19:12:05Z."
-            )
+            message = f"X-Received-At must be one timestamp with a zone, such as {EXAMPLE}."
+            return _error(HTTPStatus.BAD_REQUEST, message)
         context = Context(
             self._tokens.actor(request.headers.get("authorization")),
             record_of(request.scope).id,
@@ -181,7 +178,7 @@ class IngestEndpoint:
         )
         done = IngestResult()
         try:
-            chunks = _begun(request.stream())
+            chunks = _in_time(request.stream())
             async with aclosing(pieces_as_they_arrive(chunks, MAX_DOCUMENT, DOCUMENT_SECONDS)) as stream:
                 async for pieces in stream:
                     for batch in batches_of(pieces):
@@ -220,16 +217,14 @@ async def pieces_as_they_arrive(
         document_seconds: longest time for a document to arrive as a whole.
 
     Raises:
-        TimeoutError: nothing arrived for ``IDLE_SECONDS``, or a document did not end in time.
+        TimeoutError: a document did not end in time.
         DocumentTooLong: the document exceeds the limit.
         DecodingError: the compressed input is damaged, ends early, or is too large.
     """
     async with aclosing(_decoded(chunks)) as decoded:
         beginning = b""
         while not beginning.strip(BLANKS) and len(beginning) < CHUNK:
-            async with asyncio.timeout(IDLE_SECONDS):
-                chunk = await anext(decoded, None)
-            if chunk is None:
+            if (chunk := await anext(decoded, None)) is None:
                 break
             beginning += chunk
         if beginning.lstrip(BLANKS)[:1] in DOCUMENT:
@@ -239,14 +234,25 @@ async def pieces_as_they_arrive(
                 yield batch
 
 
-async def _begun(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """Yields the chunks of a body whose first one must arrive within ``BEGIN_SECONDS``."""
-    async with asyncio.timeout(BEGIN_SECONDS):
-        first = await anext(chunks, None)
-    if first is not None:
-        yield first
-        async for chunk in chunks:
-            yield chunk
+async def _in_time(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """Yields the chunks of a sender. Only the time until it sends counts, not the time that storing takes.
+
+    Raises:
+        TimeoutError: nothing arrived for ``IDLE_SECONDS``, or for ``BEGIN_SECONDS`` at first; or the sender has taken more than ``SLOW_SECONDS`` and
+            brought fewer than ``MIN_BYTES_PER_SECOND`` beyond them.
+    """
+    clock = asyncio.get_running_loop().time
+    waited, received = 0.0, 0
+    while True:
+        asked_at = clock()
+        allowed = SLOW_SECONDS + received / MIN_BYTES_PER_SECOND - waited
+        async with asyncio.timeout(min(IDLE_SECONDS if received else BEGIN_SECONDS, allowed)):
+            chunk = await anext(chunks, None)
+        if chunk is None:
+            return
+        waited += clock() - asked_at
+        received += len(chunk)
+        yield chunk
 
 
 async def _decoded(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
@@ -266,24 +272,18 @@ async def _following(beginning: bytes, chunks: AsyncIterator[bytes]) -> AsyncGen
 
 async def _document(beginning: bytes, chunks: AsyncIterator[bytes], limit: int, seconds: float) -> bytes:
     document = bytearray(beginning)
-    async with asyncio.timeout(seconds) as whole:
-        ends_at = whole.when() or 0.0
+    async with asyncio.timeout(seconds):
         while len(document) <= limit:
-            async with asyncio.timeout_at(min(ends_at, asyncio.get_running_loop().time() + IDLE_SECONDS)):
-                chunk = await anext(chunks, None)
-            if chunk is None:
+            if (chunk := await anext(chunks, None)) is None:
                 return bytes(document)
             document += chunk
     raise DocumentTooLong(limit)
 
 
-def _received_at(text: str | None, now: datetime) -> datetime | None:
-    if text is None:
-        return None
-    timestamp = datetime.fromisoformat(text)
-    if timestamp.tzinfo is None:
-        raise ValueError(text)
-    return receipt_time(timestamp, now)
+def _received_at(headers: Sequence[str], now: datetime) -> datetime | None:
+    if len(headers) > 1:
+        raise ValueError(headers)
+    return receipt_time(read_timestamp(headers[0]), now) if headers else None
 
 
 def counts_of(done: IngestResult) -> dict[str, int]:
@@ -317,10 +317,14 @@ async def ingest_file(context: Context, path: str, received_at: datetime | None,
 
     The file may have any format of ``integrations.messages.formats``, and may be compressed with gzip. The exit code is
     0 if all messages are stored or were before, 1 if some could not be parsed (they are kept as ``deadLetters``), some
-    text is no baggage message, or the file could not be read. The file can be ingested again after an error of a store.
+    text is no baggage message, or the file could not be read: the same whenever the file is ingested. It can be
+    ingested again after an error of a store.
 
     Args:
         received_at: when the file was received; None for now.
+
+    Raises:
+        OutsideError: PostgreSQL is unavailable.
     """
     try:
         receipt_time(received_at, context.now())
@@ -333,6 +337,7 @@ async def ingest_file(context: Context, path: str, received_at: datetime | None,
     except OSError as error:
         progress(f"{path}: {error.strerror}")
         return 1
+    fault: str | None = None
     with file:
         try:
             async with aclosing(pieces_as_they_arrive(_read(file), MAX_FILE_DOCUMENT, FILE_DOCUMENT_SECONDS)) as stream:
@@ -341,11 +346,14 @@ async def ingest_file(context: Context, path: str, received_at: datetime | None,
                         with deadline(BATCH_SECONDS):
                             counts.add(await ingest(context, batch, received_at or context.now(), IntakeChannel.FILE))
         except (DecodingError, DocumentTooLong) as error:
+            fault = str(error)
+        except TimeoutError:
+            fault = f"A document must arrive within {FILE_DOCUMENT_SECONDS:g} s."
+        finally:
             counts.end()
-            progress(f"{path}: {error}")
-            return 1
-    counts.end()
-    return 1 if counts.done.dead_letters or counts.done.others else 0
+    if fault is not None:
+        progress(f"{path}: {fault}")
+    return 1 if fault is not None or counts.done.unread else 0
 
 
 async def _read(file: BinaryIO) -> AsyncIterator[bytes]:
@@ -372,6 +380,8 @@ class _IngestCounts:
             self._progress("Other texts are stored, but say nothing of bags: check that the file is the right one.")
         if self.done.dead_letters:
             self._progress("Messages that could not be parsed are kept: query `deadLetters`, correct and replay them.")
+        if known := self.done.unread - self.done.dead_letters - self.done.others:
+            self._progress(f"{known:,} texts that could not be read were stored before, or come twice: none is new.")
 
     def _text(self) -> str:
         done, rate = self.done, self._timer.rate(self.done.events)

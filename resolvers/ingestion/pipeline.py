@@ -75,6 +75,7 @@ class IngestResult:
         events: new events of bags.
         bags: bags that the new messages name.
         unknown_airports: new messages that name an airport without reference data.
+        unread: texts that are dead letters or no baggage messages, new or stored before.
     """
 
     messages: int = 0
@@ -84,6 +85,7 @@ class IngestResult:
     events: int = 0
     bags: int = 0
     unknown_airports: int = 0
+    unread: int = 0
 
     def __add__(self, more: "IngestResult") -> "IngestResult":
         return IngestResult(
@@ -94,6 +96,7 @@ class IngestResult:
             self.events + more.events,
             self.bags + more.bags,
             self.unknown_airports + more.unknown_airports,
+            self.unread + more.unread,
         )
 
 
@@ -278,6 +281,7 @@ class _Batch:
             events=events,
             bags=bag_count,
             unknown_airports=len(elsewhere),
+            unread=sum(one.reading is None for one in pieces),
         )
 
     async def _insert_dead_letters(self, unreadable: Sequence[ParsedPiece]) -> int:

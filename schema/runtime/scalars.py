@@ -1,6 +1,5 @@
 """Custom scalars: timestamps have an offset and are returned in UTC, and each scalar names its specification."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -11,7 +10,7 @@ from graphql import GraphQLError
 from strawberry.schema.types.base_scalars import DateDefinition, DecimalDefinition
 from strawberry.types.scalar import ScalarDefinition
 
-DATE_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:\d{2})")
+from integrations.timestamps import read_timestamp
 
 
 def write_date_time(value: object) -> str:
@@ -37,10 +36,10 @@ def read_date_time(value: object) -> datetime:
     Raises:
         GraphQLError: the value is no such text, or its year in UTC is not between 1 and 9999.
     """
-    if isinstance(value, str) and DATE_TIME.fullmatch(value):
+    if isinstance(value, str):
         try:
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
-        except (ValueError, OverflowError):
+            return read_timestamp(value)
+        except ValueError:
             pass
     raise GraphQLError("DateTime must be a string such as 2026-11-23T10:00:00Z, with an offset and a year 1 to 9999")
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.cli import main
 from gateway.http import ingest as ingestion
 from gateway.http.ingest import ingest_file
 from integrations.messages import encodings
@@ -190,8 +191,30 @@ async def test_who_may_send(sender: Sender) -> None:
     }
     assert (await sender.post(LOCAL, Role.SERVICE, authorization="Bearer nonsense")).status_code in (200, 401)
     assert (await sender.api.client.get(ingestion.PATH)).status_code == 405
-    refused = await sender.post(LOCAL, x_received_at="yesterday")
-    assert (refused.status_code, "X-Received-At" in refused.json()["error"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    "received_at", ["yesterday", "", "2025-11-30", "2025-11-30T10:00:00", "20251130T100000Z", "2025-11-30T24:00:00Z"]
+)
+async def test_a_receipt_time_has_one_form_in_every_way_in(
+    sender: Sender, received_at: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    posted = await sender.post(LOCAL, x_received_at=received_at)
+    asked = await sender.api.codes(INGEST, Role.SERVICE, i={"text": LOCAL, "receivedAt": received_at})
+    with pytest.raises(SystemExit) as ended:
+        main(["ingest", "-", "--received-at", received_at])
+
+    form = "timestamp with a zone, such as 2026-11-23T19:12:05Z"
+    assert (posted.status_code, posted.json()["error"]) == (400, f"X-Received-At must be one {form}.")
+    assert asked == ["BAD_USER_INPUT"]
+    assert ended.value.code == 2
+    assert f"argument --received-at: must be a {form}\n" in capsys.readouterr().err
+
+
+async def test_two_receipt_times_are_rejected(sender: Sender) -> None:
+    headers = [*credential(Role.SERVICE).items(), *[("X-Received-At", "2025-11-23T23:00:00Z")] * 2]
+    response = await sender.api.client.post(ingestion.PATH, content=LOCAL, headers=headers)
+    assert response.status_code == 400
 
 
 async def test_a_body_may_be_gzip_and_nothing_else(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,6 +266,23 @@ async def test_a_document_that_stalls_is_let_go(sender: Sender, monkeypatch: pyt
     assert (await sender.post(stalling(5.0))).status_code == 408
     monkeypatch.setattr(ingestion, "DOCUMENT_SECONDS", 0.3)
     assert (await sender.post(stalling(0.05))).status_code == 408
+
+
+async def test_a_slow_sender_does_not_hold_a_place_for_ever(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a sender that is never silent, it must bring enough; one that does may take longer."""
+
+    async def dripping(size: int) -> AsyncIterator[bytes]:
+        yield LOCAL.encode()
+        for _ in range(20):
+            await asyncio.sleep(0.05)
+            yield b"\n" * size
+
+    monkeypatch.setattr(ingestion, "SLOW_SECONDS", 0.3)
+    slow = await sender.post(dripping(1))
+    monkeypatch.setattr(ingestion, "MIN_BYTES_PER_SECOND", 100)
+    enough = await sender.post(dripping(100))
+    assert (slow.status_code, slow.json()["messages"]) == (408, 1), "what it brought is stored"
+    assert (enough.status_code, enough.json()["duplicates"]) == (200, 1)
 
 
 async def test_one_actor_leaves_room_for_others(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,6 +366,9 @@ async def test_a_file_is_taken_in_with_progress(airline: Builder, tmp_path: Path
     file.write_text(LOCAL.replace("ENDBSM", "ENDBPM"))
     assert await ingest_file(context, str(file), received, said.append) == 1
     assert "1 dead letters" in said[-2]
+    assert await ingest_file(context, str(file), received, said.append) == 1, "as at the first time"
+    assert "0 dead letters" in said[-2]
+    assert said[-1] == "1 texts that could not be read were stored before, or come twice: none is new."
     assert await ingest_file(context, str(tmp_path / "none.txt"), received, said.append) == 1
 
 
