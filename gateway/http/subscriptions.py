@@ -67,7 +67,9 @@ class _Counts:
 class ConnectionLimiter:
     """Limits the connections of this process, of one actor and of one address, and the operations of one actor.
 
-    A connection without a credential counts for its address, and so do its operations.
+    A connection without a credential counts for its address, and so do its operations. All of them together take half
+    of the places, and those that have not presented their credential yet another quarter, in which a newer one takes
+    the place of the oldest: actors with a token find room, also behind the address of a proxy that they share.
 
     Args:
         connections: maximum number of open connections.
@@ -77,63 +79,98 @@ class ConnectionLimiter:
 
     def __init__(self, connections: int, of_actor: int, of_address: int) -> None:
         self._max_connections = connections
+        self._max_anonymous = max(1, connections // 2)
+        self._max_waiting = max(1, connections // 4)
         self.connections = 0
+        # In order of arrival.
+        self.waiting: dict[ConnectionSeat, None] = {}
         self.of_actors = _Counts(of_actor)
         self.of_addresses = _Counts(of_address)
         self.operations = _Counts(of_actor)
         self.anonymous_operations = _Counts(min(ANONYMOUS_OPERATIONS, of_actor))
 
     @contextmanager
-    def connection(self, address: str, actor: Actor | None = None) -> Iterator["ConnectionSeat"]:
+    def connection(
+        self, address: str, actor: Actor | None = None, *, awaits_credential: bool = False
+    ) -> Iterator["ConnectionSeat"]:
         """Counts an open connection.
 
         Args:
             address: IP address of the client.
-            actor: of the connection, if it is known already.
+            actor: of the connection; None without a credential.
+            awaits_credential: whether the client may still present one; ``sign_in`` follows.
 
         Raises:
             LimitReached: there are too many.
         """
+        if awaits_credential and len(self.waiting) >= self._max_waiting:
+            next(iter(self.waiting)).give_way()
         if self.connections >= self._max_connections:
             raise LimitReached("The server has reached its limit of open streams: try again later.")
         seat = ConnectionSeat(self, address)
-        seat.sign_in(actor or Actor.anonymous())
+        if awaits_credential:
+            self.waiting[seat] = None
+        else:
+            seat.sign_in(actor or Actor.anonymous())
         self.connections += 1
         try:
             yield seat
         finally:
-            self.connections -= 1
-            seat.leave()
+            seat.close()
+
+    @property
+    def has_room_for_anonymous(self) -> bool:
+        """Whether one more connection without a credential may be open."""
+        return self.of_addresses.by_key.total() < self._max_anonymous
 
 
 class ConnectionSeat:
-    """The place of one open connection in the counts: that of its address, or of its actor."""
+    """The place of one open connection in the counts: that of its address, or of its actor.
+
+    Its ``given_way`` is set when a newer connection takes the place before a credential was presented.
+    """
 
     def __init__(self, limiter: ConnectionLimiter, address: str) -> None:
         self._limiter = limiter
         self._address = address
         self._counts: _Counts | None = None
         self._key: Hashable = None
+        self.given_way = asyncio.Event()
 
     def sign_in(self, actor: Actor) -> None:
         """Counts the connection for its actor from now on; an anonymous one counts for its address.
 
         Raises:
-            LimitReached: the actor, or the address, has too many.
+            LimitReached: the actor, or the address, has too many, or the place was given away.
         """
+        if self.given_way.is_set():
+            raise LimitReached("Too many connections wait for a credential: try again later.")
         counts, key = self._limiter.of_addresses, cast(Hashable, self._address)
         if actor.role is not None:
             counts, key = self._limiter.of_actors, (actor.airline_id, actor.id)
-        if counts is self._counts:
+        if counts is self._counts and key == self._key:
             return
+        if actor.role is None and not self._limiter.has_room_for_anonymous:
+            raise LimitReached("The server has reached its limit of streams without a token: present one.")
         if not counts.add(key):
             whose = "the streams of one actor" if actor.role else "the streams without a token of one address"
             raise LimitReached(f"The limit of {counts.maximum} is reached for {whose}: end one first.")
-        self.leave()
+        self._leave()
         self._counts, self._key = counts, key
 
-    def leave(self) -> None:
-        """Removes the connection from the counts."""
+    def give_way(self) -> None:
+        """Leaves the place to another connection; this one must end."""
+        self.close()
+        self.given_way.set()
+
+    def close(self) -> None:
+        """Removes the connection from all counts."""
+        if not self.given_way.is_set():
+            self._limiter.connections -= 1
+            self._leave()
+
+    def _leave(self) -> None:
+        self._limiter.waiting.pop(self, None)
         if self._counts is not None:
             self._counts.remove(self._key)
 

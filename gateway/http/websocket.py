@@ -106,8 +106,11 @@ class GraphQLWebSockets:
         try:
             if not supported:
                 raise ConnectionClosed(CloseCode.PROTOCOL_NOT_ACCEPTABLE, "Subprotocol not acceptable")
-            with self._subscriptions.limiter.connection(address_of(scope)) as seat:
-                await connection.serve(seat, headers.get(b"authorization"))
+            authorization = headers.get(b"authorization")
+            actor = self._actor_of_handshake(authorization)
+            limiter = self._subscriptions.limiter
+            with limiter.connection(address_of(scope), actor, awaits_credential=actor is None) as seat:
+                await connection.serve(seat, authorization)
         except ConnectionClosed as closed:
             await connection.close(closed.code, str(closed))
         except LimitReached as reached:
@@ -118,6 +121,15 @@ class GraphQLWebSockets:
             logger.info("request %s: the client received nothing for %g s", record_of(scope).id, SEND_SECONDS)
         record = record_of(scope)
         logger.info("closed actor=%s operations=%d request=%s", record.actor, connection.operations, record.id)
+
+    def _actor_of_handshake(self, authorization: bytes | None) -> Actor | None:
+        """Returns the actor whose valid credential the handshake has, if any; ``connection_init`` may have another."""
+        if authorization is None:
+            return None
+        try:
+            return self._subscriptions.tokens.actor(authorization.decode("latin-1"))
+        except InvalidToken:
+            return None  # connection_init decides
 
     def _is_own_origin(self, headers: Mapping[bytes, bytes]) -> bool:
         """Returns whether the client is not a browser, or shows a page of this host or of the public URL."""
@@ -164,6 +176,7 @@ class _Connection:
         ends: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(self._receive_messages(authorization)),
             asyncio.ensure_future(self._subscriptions.closing.wait()),
+            asyncio.ensure_future(self._wait_until_given_way(seat)),
             self._closed,
         ]
         try:
@@ -179,6 +192,10 @@ class _Connection:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _wait_until_given_way(self, seat: ConnectionSeat) -> None:
+        await seat.given_way.wait()
+        raise ConnectionClosed(CloseCode.TOO_MANY, "Too many connections wait for connection_init: try again later")
 
     async def close(self, code: CloseCode, reason: str) -> None:
         """Closes the connection."""

@@ -40,6 +40,29 @@ def test_the_connections_of_an_address_without_a_token_are_limited() -> None:
     assert not limiter.of_actors.by_key
 
 
+def test_connections_without_a_token_leave_room_for_actors() -> None:
+    """Given as many of them as there may be, from many addresses, an actor still finds a place and can sign in."""
+    limiter = ConnectionLimiter(connections=8, of_actor=9, of_address=2)
+    with ExitStack() as stack:
+        for address in (HERE, HERE, THERE, THERE):
+            stack.enter_context(limiter.connection(address))
+        with pytest.raises(LimitReached, match="present one"), limiter.connection("192.0.2.3"):
+            pass
+        waiting = [stack.enter_context(limiter.connection(HERE, awaits_credential=True)) for _ in range(5)]
+        assert [seat.given_way.is_set() for seat in waiting] == [True] * 3 + [False] * 2, "the oldest give way"
+        with pytest.raises(LimitReached, match="wait for a credential"):
+            waiting[0].sign_in(ONE)
+        waiting[3].sign_in(ONE)
+        with pytest.raises(LimitReached):
+            waiting[4].sign_in(Actor.anonymous())
+        stack.enter_context(limiter.connection(HERE, ONE))
+        assert limiter.connections == 7
+    assert limiter.connections == 0
+    assert not limiter.waiting
+    assert not limiter.of_addresses.by_key
+    assert not limiter.of_actors.by_key
+
+
 def test_the_connections_of_an_actor_are_limited_independently_of_others() -> None:
     limiter = ConnectionLimiter(connections=9, of_actor=2, of_address=9)
     with ExitStack() as stack:

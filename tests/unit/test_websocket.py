@@ -31,7 +31,7 @@ class Client:
         self.sent: list[dict[str, Any]] = []
         self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.incoming.put_nowait({"type": "websocket.connect"})
-        self.limiter = ConnectionLimiter(connections=5, of_actor=of_actor, of_address=2)
+        self.limiter = ConnectionLimiter(connections=8, of_actor=of_actor, of_address=2)
         self.service: Any = SimpleNamespace(
             closing=asyncio.Event(),
             limiter=self.limiter,
@@ -139,11 +139,40 @@ async def test_an_operation_cancelled_before_its_start_is_not_counted_any_more()
     assert not client.limiter.anonymous_operations.by_key
 
 
-async def test_connections_of_one_address_are_limited_until_they_sign_in() -> None:
+async def test_connections_of_one_address_without_a_token_are_limited() -> None:
     client = Client()
+    client.say(INIT)
     with client.limiter.connection("192.0.2.1"), client.limiter.connection("192.0.2.1"):
         await client.run()
-    assert (client.sent[-1]["code"], "one address" in client.sent[-1]["reason"]) == (4429, True)
+    assert client.sent[-1]["code"] == 4429
+    assert "one address" in client.sent[-1]["reason"]
+
+
+@pytest.mark.parametrize("where", ["header", "payload"])
+async def test_an_actor_connects_from_an_address_that_is_full(where: str) -> None:
+    """Given an address whose places without a token are taken, a token in the handshake or in the payload counts."""
+    authorization = f"Bearer {issue_token(SECRET, Role.AGENT, 1, timedelta(hours=1))}"
+    client = Client([(b"authorization", authorization.encode())] if where == "header" else None)
+    client.say(INIT if where == "header" else {**INIT, "payload": {"authorization": authorization}})
+    with client.limiter.connection("192.0.2.1"), client.limiter.connection("192.0.2.1"):
+        serving = asyncio.create_task(client.run())
+        await settle()
+        counted = dict(client.limiter.of_actors.by_key)
+        client.incoming.put_nowait({"type": "websocket.disconnect"})
+        await serving
+    assert [message["type"] for message in client.messages()] == ["connection_ack"]
+    assert list(counted.values()) == [1]
+    assert not client.limiter.of_actors.by_key
+
+
+async def test_a_connection_that_has_presented_nothing_gives_way_to_a_newer_one() -> None:
+    client = Client()
+    serving = asyncio.create_task(client.run())
+    await settle()
+    with client.limiter.connection("192.0.2.2", awaits_credential=True):
+        await serving
+    assert client.sent[-1]["code"] == 4429
+    assert client.limiter.connections == 0
 
 
 @pytest.mark.parametrize(
