@@ -66,8 +66,11 @@ async def _check(
     checks = asyncio.gather(*(pings[name]() for name in store_names))
     results, found, current_lag = await asyncio.gather(checks, partners, lag)
     services = [_service(name, result) for name, result in zip(store_names, results, strict=True)]
-    services += [_partner_service(one) for one in found]
-    return Health(_overall(services), VERSION, now(), services, found, current_lag)
+    services += [_partner_service(one) for one in found or ()]
+    if found is None:
+        # Nothing is known of the partners, so none of them is healthy.
+        services += [_unknown_partner(one) for one in PARTNERS if one in installation.partners]
+    return Health(_overall(services), VERSION, now(), services, found or [], current_lag)
 
 
 def _overall(services: Sequence[ServiceHealth]) -> HealthStatus:
@@ -88,15 +91,15 @@ async def graph_lag(stores: Stores) -> GraphLag | None:
 
 async def partner_health(
     stores: Stores, now: Callable[[], datetime], installation: Installation
-) -> list[PartnerHealth]:
-    """The health of the enabled partners; empty if PostgreSQL does not respond in time."""
+) -> list[PartnerHealth] | None:
+    """The health of the enabled partners; None if PostgreSQL does not respond in time."""
     time = now()
     today = time.replace(hour=0, minute=0, second=0, microsecond=0)
     try:
         with deadline(EXTERNAL_SECONDS):
             rows = await effects.partners(stores.postgres, installation.airline_id, today, time - LAST_SUCCESS_WITHIN)
     except OutsideError:
-        return []
+        return None
     return [_partner_health(row, time) for row in rows if Service(row.service) in installation.partners]
 
 
@@ -139,6 +142,10 @@ def _partner_service(found: PartnerHealth) -> ServiceHealth:
     }
     status = HealthStatus.HEALTHY if found.healthy else HealthStatus.UNHEALTHY
     return ServiceHealth(found.name, status, found.latency_ms, details)
+
+
+def _unknown_partner(service: Service) -> ServiceHealth:
+    return ServiceHealth(PARTNERS[service], HealthStatus.UNHEALTHY, 0.0, {})
 
 
 def _service(name: str, result: dict[str, Any]) -> ServiceHealth:

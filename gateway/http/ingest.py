@@ -238,8 +238,8 @@ async def _in_time(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     """Yields the chunks of a sender. Only the time until it sends counts, not the time that storing takes.
 
     Raises:
-        TimeoutError: nothing arrived for ``IDLE_SECONDS``, or for ``BEGIN_SECONDS`` at first; or the sender has taken more than ``SLOW_SECONDS`` and
-            brought fewer than ``MIN_BYTES_PER_SECOND`` beyond them.
+        TimeoutError: nothing arrived for ``IDLE_SECONDS``, or for ``BEGIN_SECONDS`` at first; or the sender has
+            taken more than ``SLOW_SECONDS`` and brought fewer than ``MIN_BYTES_PER_SECOND`` beyond them.
     """
     clock = asyncio.get_running_loop().time
     waited, received = 0.0, 0

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from gateway.config import Settings
+from gateway.config import ExternalServices, ServiceFlags, Settings
 from integrations.records.health import Health
 from integrations.stores.postgres.manager import PostgresManager
 from resolvers import health
 from resolvers.actor import Role
 from resolvers.health import VERSION
 from resolvers.installation import Stores
-from tests.gateway import Api, serving
+from tests.gateway import Api, credential, serving
 from tests.world import context_of
 
 PATHS = [
@@ -105,6 +105,22 @@ async def test_a_store_that_is_away_is_named_and_the_rest_still_answers(settings
     assert graphql["status"] == whole["status"].upper()
     assert [one["name"] for one in graphql["services"] if not one["healthy"]] == [store]
     assert "secret" not in answers["/health"].text
+
+
+async def test_partners_of_which_nothing_is_known_are_not_healthy(settings: Settings) -> None:
+    """Given a PostgreSQL that is away, the enabled partners are named and count as unhealthy."""
+    flags, off = ServiceFlags(mock=True), ServiceFlags(enabled=False)
+    partners = {"external_services": ExternalServices(worldtracer=flags, twilio=flags, sendgrid=off)}
+    async with serving(without(settings, "database").model_copy(update=partners)) as api:
+        external = (await api.client.get("/health/external", headers=credential(Role.ADMIN))).json()
+        whole = (await api.client.get("/health")).json()
+
+    assert external["status"] != "healthy"
+    assert {name: one["healthy"] for name, one in external["services"].items()} == {
+        "worldtracer": False,
+        "twilio": False,
+    }
+    assert list(whole["services"]) == ["database", "graph", "cache", "worldtracer", "twilio"]
 
 
 async def test_health_is_checked_at_most_once_a_second(stores: Stores) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -169,7 +170,9 @@ async def test_a_connection_that_has_presented_nothing_gives_way_to_a_newer_one(
     client = Client()
     serving = asyncio.create_task(client.run())
     await settle()
-    with client.limiter.connection("192.0.2.2", awaits_credential=True):
+    with ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(client.limiter.connection("192.0.2.2", awaits_credential=True))
         await serving
     assert client.sent[-1]["code"] == 4429
     assert client.limiter.connections == 0
