@@ -1,6 +1,5 @@
 """The composition root: creates everything that serves HTTP, and nothing at import."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
@@ -16,6 +15,7 @@ from gateway.http import ingest
 from gateway.http.admission import RequestLimiter
 from gateway.http.auth import TokenVerifier
 from gateway.http.callbacks import callback_routes
+from gateway.http.drain import Drain
 from gateway.http.graphiql import accepts_graphiql, graphiql_page, graphiql_routes
 from gateway.http.graphql import GraphQLView
 from gateway.http.health import health_routes
@@ -24,7 +24,7 @@ from gateway.http.metrics import metrics_routes
 from gateway.http.middleware import BodyLimit, PathDispatcher, RequestEdge
 from gateway.http.pir_pdf import pir_pdf_routes
 from gateway.http.sse import EventStreams
-from gateway.http.subscriptions import ConnectionLimiter, SubscriptionService, on_shutdown_signal
+from gateway.http.subscriptions import ConnectionLimiter, SubscriptionService
 from gateway.http.websocket import GraphQLWebSockets
 from gateway.lifespan import installation, kept_current, now, open_live, open_stores
 from resolvers.accounts import DisabledAccounts
@@ -61,13 +61,21 @@ def create_app(
     disabled = DisabledAccounts()
     tokens = TokenVerifier(settings.jwt_secret.get_secret_value(), disabled=disabled)
     signing_key = settings.secret_key.get_secret_value().encode()
-    closing = asyncio.Event()
     requests = RequestLimiter(settings.request_concurrency, settings.request_caller_concurrency)
     limiter = ConnectionLimiter(
         settings.live_connections, settings.live_subscriptions, settings.live_address_connections
     )
+    drain = Drain(settings.drain_notice_seconds, lambda: limiter.connections)
     subscriptions = SubscriptionService(
-        schema, tokens, installation(settings), signing_key, settings.request_seconds, now, limiter, requests, closing
+        schema,
+        tokens,
+        installation(settings),
+        signing_key,
+        settings.request_seconds,
+        now,
+        limiter,
+        requests,
+        drain.closing,
     )
     view = GraphQLView(
         schema,
@@ -90,14 +98,14 @@ def create_app(
             kept_current(disabled, stores),
             background(stores) if background else nullcontext(),
         ):
-            with on_shutdown_signal(closing):
+            with drain.on_signal():
                 yield {"stores": stores, "live": live}
 
     starlette = Starlette(
         routes=[
             *(graphiql_routes(STATIC) if settings.graphiql else ()),
             *metrics_routes(schema, tokens, requests),
-            *health_routes(installation(settings), tokens, now),
+            *health_routes(installation(settings), tokens, now, drain.draining),
             *callback_routes(settings, now),
             *pir_pdf_routes(installation(settings), signing_key, now),
         ],
@@ -112,4 +120,4 @@ def create_app(
         # Without BodyLimit: a stream of any length, read no faster than it is stored.
         ingest.PATH: IngestEndpoint(tokens, installation(settings), now),
     }
-    return RequestEdge(PathDispatcher(apps, starlette))
+    return RequestEdge(PathDispatcher(apps, starlette), drain)

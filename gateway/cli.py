@@ -419,12 +419,18 @@ def _until_stopped(run: Callable[["Settings"], Coroutine[None, None, None]]) -> 
         task = asyncio.current_task()
         assert task is not None
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+            asyncio.get_running_loop().add_signal_handler(number, _cancel_once, task)
         await run(settings)
 
     with suppress(asyncio.CancelledError):
         asyncio.run(run_until_signal())
     return 0
+
+
+def _cancel_once(task: asyncio.Task[None]) -> None:
+    """Cancels a task; a second signal does not interrupt the release of its leases."""
+    if not task.cancelling():
+        task.cancel()
 
 
 def _timestamp(text: str) -> datetime:

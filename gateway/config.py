@@ -159,6 +159,15 @@ class Settings(BaseSettings):
     request_caller_concurrency: int = Field(
         40, ge=1, le=10_000, description="Most operations of one caller that run at the same time per process."
     )
+    drain_notice_seconds: float = Field(
+        3.0,
+        ge=0,
+        le=60,
+        description="How long a process accepts requests after SIGTERM while its readiness fails, in seconds.",
+    )
+    drain_request_seconds: int = Field(
+        5, ge=1, le=120, description="Longest time for requests under way to end afterwards, in seconds."
+    )
     body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body, in bytes.")
     postgres_connections: int = Field(10, ge=2, le=200, description="Most connections to PostgreSQL per process.")
     live_hours: int = Field(

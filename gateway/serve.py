@@ -39,7 +39,7 @@ def serve(settings: Settings, *, with_workers: bool) -> None:
         proxy_headers=False,
         # Longer than the 60 s after which load balancers usually close a connection, so that they close it first.
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=15,
+        timeout_graceful_shutdown=settings.drain_request_seconds,
     )
 
 

@@ -88,8 +88,9 @@ async def events(response: httpx.Response) -> AsyncIterator[dict[str, str]]:
     """The events of a stream, each as its fields by name, without comments."""
     event: dict[str, str] = {}
     async for line in response.aiter_lines():
-        if not line and event:
-            yield event
+        if not line:
+            if "data" in event:  # without data it is no event
+                yield event
             event = {}
         elif line and not line.startswith(":"):
             name, _, value = line.partition(":")

@@ -1,5 +1,6 @@
 """Health over HTTP, for monitors and orchestrators. No authentication required, except for the partners' details."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -19,8 +20,14 @@ from resolvers.installation import Installation
 from schema.runtime.permissions import MONITORS
 
 
-def health_routes(installation: Installation, tokens: TokenVerifier, now: Callable[[], datetime]) -> list[BaseRoute]:
-    """Returns ``/health`` and the routes below it."""
+def health_routes(
+    installation: Installation, tokens: TokenVerifier, now: Callable[[], datetime], draining: asyncio.Event
+) -> list[BaseRoute]:
+    """Returns ``/health`` and the routes below it.
+
+    Args:
+        draining: set when the process is to receive no more requests.
+    """
 
     def is_monitor(request: Request) -> bool:
         try:
@@ -44,6 +51,14 @@ def health_routes(installation: Installation, tokens: TokenVerifier, now: Callab
 
         return respond
 
+    ready_while_serving = overall("database")
+
+    async def ready(request: Request) -> Response:
+        if draining.is_set():
+            return _response(Health(HealthStatus.UNHEALTHY, health.VERSION, now(), ()), serving=False, draining=True)
+        response: Response = await ready_while_serving(request)
+        return response
+
     async def live(_request: Request) -> Response:
         return _response(Health(HealthStatus.HEALTHY, health.VERSION, now(), ()), serving=True)
 
@@ -53,17 +68,18 @@ def health_routes(installation: Installation, tokens: TokenVerifier, now: Callab
         Route("/health/graph", single("graph")),
         Route("/health/cache", single("cache")),
         Route("/health/external", overall("external")),
-        Route("/health/ready", overall("database")),
+        Route("/health/ready", ready),
         Route("/health/live", live),
     ]
 
 
-def _response(found: Health, *, serving: bool, detailed: bool = False) -> Response:
+def _response(found: Health, *, serving: bool, detailed: bool = False, draining: bool = False) -> Response:
     body = {
         "status": found.status,
         "version": found.version,
         "timestamp": found.timestamp.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "services": {service.name: _service(service, detailed=detailed) for service in found.services},
+        **({"draining": True} if draining else {}),
     }
     return Response(
         orjson.dumps(body),

@@ -5,6 +5,7 @@ the body. Both are plain ASGI and wrap everything else, Starlette included: they
 another task.
 """
 
+import asyncio
 import logging
 import os
 import re
@@ -18,6 +19,7 @@ import orjson
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.http.drain import MESSAGE, RETRY_AFTER, Drain
 from schema.runtime.errors import ErrorCode
 
 access = logging.getLogger("gateway.access")
@@ -104,10 +106,14 @@ class RequestEdge:
 
     A valid ``X-Request-ID`` of the client is kept, any other is replaced; the response carries it. A security header
     that a route sets takes precedence. The log line contains no query string, no body and no header.
+
+    While the process drains, each response closes its connection, and a request that the server cancels since it takes
+    too long is rejected with 503.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, drain: Drain | None = None) -> None:
         self._app = app
+        self._drain = drain or Drain()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection."""
@@ -121,16 +127,31 @@ class RequestEdge:
             if message["type"] == "http.response.start":
                 record.status = message["status"]
                 message["headers"] = _with_edge_headers(message.get("headers", ()), record.id)
+                if self._drain.draining.is_set():
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_headers)
+        except asyncio.CancelledError:
+            if not self._drain.closing.is_set() or record.status is not None:
+                raise
+            await _shutting_down(scope, receive, send_with_headers)
         except Exception:
             record.status = HTTPStatus.INTERNAL_SERVER_ERROR
             raise
         finally:
             if record.is_logged:
                 _log(scope, record, perf_counter() - started)
+
+
+async def _shutting_down(scope: Scope, receive: Receive, send: Send) -> None:
+    """Rejects a request whose outcome is unknown, since its work was cancelled."""
+    body = error_body(ErrorCode.SHUTTING_DOWN, MESSAGE)
+    response = Response(
+        body, status_code=HTTPStatus.SERVICE_UNAVAILABLE, media_type="application/json", headers=RETRY_AFTER
+    )
+    await response(scope, receive, send)
 
 
 def _request_id(headers: RawHeaders) -> str:

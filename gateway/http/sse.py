@@ -6,6 +6,7 @@ its cursor, so a browser's EventSource resumes by itself after an interruption, 
 
 import asyncio
 import logging
+import random
 from collections.abc import Coroutine, Mapping
 from contextlib import aclosing
 from http import HTTPStatus
@@ -16,6 +17,7 @@ from strawberry.types.graphql import OperationType
 
 from gateway.http.auth import DISABLED
 from gateway.http.disconnect import ClientDisconnected
+from gateway.http.drain import MESSAGE, RETRY_AFTER
 from gateway.http.graphql import request_of, text_of, unauthenticated
 from gateway.http.graphql_request import JSON, GraphQLRequest, RequestError
 from gateway.http.graphql_response import error_response, response_of
@@ -45,6 +47,7 @@ HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
 ]
+RECONNECT_MILLISECONDS = 100, 2_000
 COMMENT = b":\n\n"
 COMPLETE = b"event: complete\ndata:\n\n"
 
@@ -64,6 +67,8 @@ class EventStreams:
         headers = dict(reversed(list(scope["headers"])))
         limiter = self._subscriptions.limiter
         try:
+            if self._subscriptions.closing.is_set():
+                raise RequestError(HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.SHUTTING_DOWN, MESSAGE, RETRY_AFTER)
             actor, expires_at = self._authenticate(headers)
             record_of(scope).actor = actor.id
             request = await request_of(scope, headers, receive)
@@ -95,16 +100,19 @@ class EventStreams:
     ) -> None:
         """Sends events until the operation completes, the token expires, the process ends or the client disconnects."""
         request_id = record_of(scope).id
+        cursor = last_event
 
         async def write(data: bytes, *, more: bool = True) -> None:
             async with asyncio.timeout(SEND_SECONDS):
                 await send({"type": "http.response.body", "body": data, "more_body": more})
 
         async def send_responses() -> bytes:
+            nonlocal cursor
             allowed = ALLOWED[scope["method"]]
             async with aclosing(self._subscriptions.responses(scope, actor, request, allowed, last_event)) as responses:
                 async for response in responses:
                     await write(_event(response, request_id))
+                    cursor = response.cursor or cursor
             return COMPLETE
 
         async def send_heartbeats() -> bytes:
@@ -133,7 +141,7 @@ class EventStreams:
 
         async def wait_for_shutdown() -> bytes:
             await self._subscriptions.closing.wait()
-            return COMMENT  # without COMPLETE, so that the client reconnects
+            return _reconnect(cursor)
 
         await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": HEADERS})
         try:
@@ -163,7 +171,19 @@ async def _first(*coroutines: Coroutine[Any, Any, bytes | None]) -> bytes | None
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _reconnect(cursor: str | None) -> bytes:
+    """Returns the end of a stream that the client is to resume: without COMPLETE, and without data, so it is no event.
+
+    Each client waits for another time, so that not all reconnect at once.
+    """
+    pause = random.randint(*RECONNECT_MILLISECONDS)  # noqa: S311 - jitter is not a secret
+    return _id(cursor) + b"retry: %d\n\n" % pause
+
+
+def _id(cursor: str | None) -> bytes:
+    return b"" if cursor is None else b"id: " + cursor.encode() + b"\n"
+
+
 def _event(streamed: StreamedResult, request_id: str) -> bytes:
     data = response_of(streamed.result, JSON, request_id).body
-    event_id = b"" if streamed.cursor is None else b"id: " + streamed.cursor.encode() + b"\n"
-    return b"event: next\n" + event_id + b"data: " + data + b"\n\n"
+    return b"event: next\n" + _id(streamed.cursor) + b"data: " + data + b"\n\n"

@@ -1,14 +1,11 @@
-"""Subscriptions over any transport: execution, limits, and shutdown."""
+"""Subscriptions over any transport: execution and limits."""
 
 import asyncio
-import signal
-import threading
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Hashable, Iterator
 from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import FrameType
 from typing import cast
 
 from graphql import ExecutionResult, GraphQLError
@@ -36,7 +33,6 @@ ANONYMOUS_SECONDS = 60.0
 ANONYMOUS_OPERATIONS = 10
 # Streams look this often whether their account was disabled.
 ACCOUNT_SECONDS = 5.0
-SHUTDOWN_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class LimitReached(Exception):
@@ -204,7 +200,7 @@ class SubscriptionService:
         now: the clock.
         limiter: limits connections and subscriptions.
         requests: admits queries and mutations.
-        closing: set when the process shuts down.
+        closing: set when streams are to end, since the process shuts down.
     """
 
     schema: GatewaySchema
@@ -303,29 +299,3 @@ class SubscriptionService:
 def failure(code: ErrorCode, message: str, **extensions: object) -> StreamedResult:
     """Returns the response of an operation that cannot start or continue."""
     return StreamedResult(ExecutionResult(None, [GraphQLError(message, extensions={"code": code, **extensions})]))
-
-
-@contextmanager
-def on_shutdown_signal(closing: asyncio.Event) -> Iterator[None]:
-    """Sets an event when the process receives a shutdown signal.
-
-    uvicorn waits for open streams before it shuts the lifespan down, so streams need a signal of their own.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread can handle signals
-        return
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in SHUTDOWN_SIGNALS}
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(closing.set)
-        signal.signal(number, before[signal.Signals(number)])
-        signal.raise_signal(number)
-
-    for number in SHUTDOWN_SIGNALS:
-        signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

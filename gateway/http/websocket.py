@@ -16,14 +16,18 @@ import logging
 from collections.abc import Mapping
 from contextlib import ExitStack, aclosing, suppress
 from enum import IntEnum
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 from strawberry.types.graphql import OperationType
 
 from gateway.http.auth import DISABLED
+from gateway.http.drain import RETRY_AFTER
 from gateway.http.graphql_request import JSON, GraphQLRequest, RequestError, request_in_body
 from gateway.http.graphql_response import response_of
 from gateway.http.jwt import InvalidToken
@@ -95,8 +99,12 @@ class GraphQLWebSockets:
         """Serves one connection."""
         await receive()  # websocket.connect
         headers = dict(reversed(list(scope["headers"])))
-        if not self._is_own_origin(headers) or self._subscriptions.closing.is_set():
+        if not self._is_own_origin(headers):
             await send({"type": "websocket.close"})  # before it is accepted: uvicorn responds with 403
+            return
+        if self._subscriptions.closing.is_set():
+            rejection = Response(status_code=HTTPStatus.SERVICE_UNAVAILABLE, headers=RETRY_AFTER)
+            await WebSocket(scope, receive, send).send_denial_response(rejection)
             return
         # uvicorn logs the URL of an accepted WebSocket.
         scope["query_string"] = b""

@@ -87,6 +87,8 @@ class ErrorCode(StrEnum):
     """A partner was called and did not respond; the call may have been executed."""
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
     """The deadline of the request has passed."""
+    SHUTTING_DOWN = "SHUTTING_DOWN"
+    """The process ends; repeat the request, a mutation with its idempotency key."""
     INTERNAL_ERROR = "INTERNAL_ERROR"
     """An internal error; ``requestId`` identifies it in the log."""
 

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from gateway.cli import commands
-from gateway.config import Settings
+from gateway.config import CONFIG, Settings
+from gateway.http.drain import STREAM_SECONDS
 from integrations.records.outbox import Consumer
 
 ROOT = Path(__file__).parents[2]
@@ -125,8 +126,10 @@ def test_the_gateway_is_probed_and_drained() -> None:
     assert container["startupProbe"]["httpGet"]["path"] == "/health/live"
     assert container["readinessProbe"]["httpGet"]["path"] == "/health/ready"
     pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
-    # uvicorn's timeout_graceful_shutdown in gateway/serve.py follows the pause.
-    assert pause + 15 < spec["terminationGracePeriodSeconds"]
+    settings = yaml.safe_load((CONFIG / "production.yaml").read_text())
+    drain = settings["drain_notice_seconds"] + STREAM_SECONDS + settings["drain_request_seconds"]
+    assert drain <= 9, "and a second to release leases"
+    assert pause + 10 < spec["terminationGracePeriodSeconds"]
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

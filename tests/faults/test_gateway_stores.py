@@ -136,6 +136,7 @@ def environment_of(settings: Settings, port: int) -> dict[str, str]:
         "HOST": "127.0.0.1",
         "PORT": str(port),
         "PYTHONUNBUFFERED": "1",
+        "DRAIN_NOTICE_SECONDS": "0",
     }
 
 
