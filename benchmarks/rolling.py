@@ -100,7 +100,7 @@ class RollingOutcome:
         return "\n".join(
             [
                 f"requests              {self.requests}",
-                f"  of them mutations   {len(self.recorded)}",
+                f"scans recorded        {len(self.recorded)}",
                 f"  of them uploads     {self.uploads}",
                 f"failures              {len(self.failures)}",
                 *(f"    {line}" for line in self.failures[:10]),

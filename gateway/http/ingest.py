@@ -98,6 +98,8 @@ async def batches(chunks: AsyncIterator[bytes]) -> AsyncGenerator[Sequence[Input
             yield batch
     finally:
         arriving.cancel()
+        # Otherwise the generator of the chunks still runs when its owner closes it.
+        await asyncio.gather(arriving, return_exceptions=True)
 
 
 class IngestEndpoint:

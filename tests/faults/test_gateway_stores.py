@@ -141,8 +141,10 @@ def environment_of(settings: Settings, port: int) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def serve(settings: Settings, folder: Path, name: str) -> AsyncIterator[tuple[Program, httpx.AsyncClient]]:
-    """Runs ``python -m gateway serve`` and yields it with a client."""
+async def serve(
+    settings: Settings, folder: Path, name: str, **variables: str
+) -> AsyncIterator[tuple[Program, httpx.AsyncClient]]:
+    """Runs ``python -m gateway serve``, with further variables, and yields it with a client."""
     port = free_port()
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as client:
 
@@ -152,7 +154,7 @@ async def serve(settings: Settings, folder: Path, name: str) -> AsyncIterator[tu
             except httpx.HTTPError:
                 return False
 
-        environment = environment_of(settings, port)
+        environment = {**environment_of(settings, port), **variables}
         command = [sys.executable, "-m", "gateway", "serve"]
         program = Program(name, command, folder=folder, environment=environment, ready=ready)
         try:

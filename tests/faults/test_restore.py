@@ -140,7 +140,7 @@ async def run_statements(server: EmbeddedPostgres, statements: str) -> None:
 async def empty_graph(settings: Settings) -> None:
     auth = (settings.neo4j_user, settings.neo4j_password.get_secret_value())
     async with AsyncGraphDatabase.driver(settings.neo4j_uri, auth=auth) as driver, driver.session() as session:
-        await (await session.run(from_the_guide("cypher"))).consume()  # type: ignore[arg-type] # a literal
+        await (await session.run(from_the_guide("cypher"))).consume()
 
 
 async def numbers(stores: Stores, query: str) -> list[Any]:
