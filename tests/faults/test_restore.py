@@ -123,7 +123,7 @@ async def open_pir(api: Api, bag: str, key: str) -> str:
 
 
 def from_the_guide(language: str) -> str:
-    """The statements in this language that the guide tells to run after a restore."""
+    """The statements in this language of the guide that run after a restore."""
     section = GUIDE.partition("## Backup and restore")[2]
     [statements] = re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
     return str(statements)

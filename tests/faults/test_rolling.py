@@ -43,7 +43,7 @@ async def test_a_rolling_restart_fails_no_request(settings: Settings, tmp_path: 
     assert all(seconds < 10 for seconds in outcome.drains), outcome.drains
 
 
-async def test_an_upload_that_outlasts_the_drain_is_told_to_repeat(settings: Settings, tmp_path: Path) -> None:
+async def test_an_upload_that_outlasts_the_drain_is_rejected_for_a_retry(settings: Settings, tmp_path: Path) -> None:
     """Given a stream without an end, when the gateway receives SIGTERM, then it is rejected, and the gateway ends."""
     message = "BPM\n.V/1LPTY\n.J/S//S1/01JUL/1600Z/SORTER1/\n.N/0130000000001\nENDBPM\n"
     fields = {**credential(Role.SERVICE), "Host": "gateway", "Transfer-Encoding": "chunked"}
