@@ -161,7 +161,6 @@ def environment_of(stores: Iterable[EmbeddedServer], port: int, bags: int, worke
         "HOST": HOST,
         "PORT": str(port),
         "WORKERS": str(workers),
-        "PUBLIC_URL": "https://bags.example",
         "EXTERNAL_SERVICES": NO_PARTNERS,
         "JWT_SECRET": secrets.token_urlsafe(48),
         "SECRET_KEY": secrets.token_urlsafe(48),
