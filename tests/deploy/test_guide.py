@@ -9,6 +9,8 @@ import pytest
 from gateway.cli import _parser
 from gateway.config import Settings
 from gateway.deploy import DEPLOYMENT_STEPS
+from integrations.records.effects import EffectReason
+from schema.runtime.errors import ErrorCode
 from tests.deploy.test_compose import OWN
 from tests.deploy.test_manifests import OVERLAYS, of_kind
 
@@ -50,5 +52,7 @@ def test_files_folders_steps_and_settings_of_the_guide_exist() -> None:
         assert (ROOT / path).exists(), path
     assert re.findall(r"^\| \d `([a-z]+)` \|", GUIDE, re.MULTILINE) == list(DEPLOYMENT_STEPS)
     other = {*OWN, "NAME", "PID", "STEP", "URL", "FILE", "HOST", "ENV_FILE", "ENVIRONMENT"}
+    # Codes of the product, and words of PostgreSQL and Redis.
+    other |= {*ErrorCode, *EffectReason, "REPLICATION", "FLUSHDB"}
     names = set(re.findall(r"`([A-Z][A-Z0-9_]{2,})`", GUIDE)) - other
     assert {name.lower() for name in names} <= Settings.model_fields.keys()
