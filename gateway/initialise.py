@@ -92,14 +92,14 @@ async def _prepare(settings: Settings, stores: Stores, progress: Progress) -> st
 
 
 async def _find_prepared(settings: Settings, stores: Stores) -> Finding:
-    todo = []
+    pending = []
     if missing := await migrations.run.missing_graph_schema(stores.neo4j):
-        todo.append(f"create {', '.join(missing)} in the graph")
+        pending.append(f"create {', '.join(missing)} in the graph")
     if outdated := await outdated_airports(stores.postgres):
-        todo.append(f"add or update {outdated:,} airports")
+        pending.append(f"add or update {outdated:,} airports")
     if await _is_cache_cold(settings, stores):
-        todo.append("warm the route cache")
-    return Finding(not todo, "; ".join(todo) or "the graph's schema, the airports and the route cache are there")
+        pending.append("warm the route cache")
+    return Finding(not pending, "; ".join(pending) or "the graph's schema, the airports and the route cache are there")
 
 
 async def _is_cache_cold(settings: Settings, stores: Stores) -> bool:
