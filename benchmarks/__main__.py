@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks.command_line import FOLDER, until_signal
+from benchmarks.command_line import FOLDER, until_signal, use_cores
 from benchmarks.health import health_figures
 from benchmarks.installation import installation
 from benchmarks.measurement import DifferentResponses, LoadRunner
@@ -26,8 +26,7 @@ PARTS = ("closed", "growth", "open", "health")
 def main(arguments: Sequence[str]) -> int:
     """Runs the chosen parts; returns the exit code, 1 if a goal is missed or anything fails."""
     options = _parser().parse_args(arguments)
-    # All started processes inherit it.
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
+    use_cores(options.cores)
     try:
         return asyncio.run(until_signal(_run(options)))
     except (StartError, TooFewBags, DifferentResponses) as error:

@@ -16,7 +16,7 @@ from itertools import cycle
 from time import monotonic, perf_counter
 
 from benchmarks.client import Client, ClientResponse, post
-from benchmarks.command_line import FOLDER, until_signal
+from benchmarks.command_line import FOLDER, until_signal, use_cores
 from benchmarks.installation import BenchmarkInstallation, installation
 from benchmarks.load import percentile
 from benchmarks.operations import BAGS_OF_FLIGHT, JOURNEY, ONE_BAG, TooFewBags, operations
@@ -173,8 +173,7 @@ def main() -> int:
     parser.add_argument("--cores", type=int, default=2, help="cores for everything together (default: 2)")
     parser.add_argument("--seconds", type=float, default=60.0, help="duration of the load (default: 60)")
     options = parser.parse_args()
-    # All started processes inherit it.
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
+    use_cores(options.cores)
     try:
         return asyncio.run(until_signal(run(options)))
     except (StartError, TooFewBags) as error:

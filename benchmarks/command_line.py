@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 from asyncio.subprocess import Process
 from collections.abc import Coroutine
@@ -40,3 +41,8 @@ async def ended(process: Process, seconds: float) -> int:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def use_cores(number: int) -> None:
+    """Restricts this process, and all that it starts from now on, to so many of its cores."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:number])

@@ -17,7 +17,7 @@ from time import perf_counter, process_time
 
 from benchmarks.busy import mixed_reads, warm_up
 from benchmarks.client import Client
-from benchmarks.command_line import FOLDER, until_signal
+from benchmarks.command_line import FOLDER, until_signal, use_cores
 from benchmarks.installation import AIRLINE_ID, SIGN_IN, BenchmarkInstallation, installation
 from benchmarks.load import closed_loop, due_times, percentile
 from benchmarks.operations import TooFewBags
@@ -160,8 +160,7 @@ def main() -> int:
     parser.add_argument("--times", type=float, default=4.0, help="offered load, in peaks (default: 4)")
     parser.add_argument("--seconds", type=float, default=60.0, help="duration of the overload (default: 60)")
     options = parser.parse_args()
-    # All started processes inherit it.
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
+    use_cores(options.cores)
     try:
         return asyncio.run(until_signal(run(options)))
     except (StartError, TooFewBags) as error:

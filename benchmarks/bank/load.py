@@ -18,6 +18,7 @@ import orjson
 from benchmarks.bank.installation import FOLDER, BankInstallation, bank_installation, figures_text
 from benchmarks.bank.sending import IntakeCounts, requests_of, send_all, send_at_times
 from benchmarks.client import Client, post
+from benchmarks.command_line import use_cores
 from benchmarks.load import LoadOutcome, Stream, open_loop, percentile
 from benchmarks.operations import ONE_BAG
 from benchmarks.processes import Meter, used_between
@@ -70,7 +71,7 @@ class LagSamples:
 async def run(options: argparse.Namespace) -> int:
     """Runs the whole load; returns the exit code, 1 if a goal is missed."""
     progress = console(os.environ)
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
+    use_cores(options.cores)
     machine_figures = machine()
     seconds = options.minutes * 60
     days = ceil(options.rate * (seconds + options.warm) * SPARE / (options.bags * 11.2))
