@@ -397,6 +397,7 @@ def _settings(environment: Mapping[str, str]) -> "Settings":
 def _with_stores(run: Callable[["Settings", "Stores"], Coroutine[None, None, int]]) -> int:
     """Runs with the stores open, those of the environment or of the running demo; returns the exit code."""
     from gateway.demo.address import demo_environment
+    from gateway.garbage_collection import collect_rarely
     from gateway.lifespan import open_stores
 
     demo = demo_environment(os.environ)
@@ -405,6 +406,7 @@ def _with_stores(run: Callable[["Settings", "Stores"], Coroutine[None, None, int
         print(f"for the demo at http://127.0.0.1:{demo.get('PORT')}", file=sys.stderr, flush=True)
 
     async def run_with_stores(settings: "Settings") -> int:
+        collect_rarely()
         async with open_stores(settings) as stores:
             return await run(settings, stores)
 
@@ -413,6 +415,8 @@ def _with_stores(run: Callable[["Settings", "Stores"], Coroutine[None, None, int
 
 def _until_stopped(run: Callable[["Settings"], Coroutine[None, None, None]]) -> int:
     """Runs until SIGINT or SIGTERM."""
+    from gateway.garbage_collection import collect_rarely
+
     settings = _settings(os.environ)
 
     async def run_until_signal() -> None:
@@ -420,6 +424,7 @@ def _until_stopped(run: Callable[["Settings"], Coroutine[None, None, None]]) -> 
         assert task is not None
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, _cancel_once, task)
+        collect_rarely()
         await run(settings)
 
     with suppress(asyncio.CancelledError):

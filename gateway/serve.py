@@ -1,6 +1,5 @@
 """The serving process: the application in uvicorn."""
 
-import gc
 import os
 from functools import partial
 
@@ -9,6 +8,7 @@ from starlette.types import ASGIApp
 
 from gateway.app import create_app
 from gateway.config import Settings
+from gateway.garbage_collection import collect_rarely
 from gateway.http.http_protocol import TimedHttpProtocol
 from gateway.logs import configure_logging
 from gateway.workers import workers
@@ -45,28 +45,20 @@ def serve(settings: Settings, *, with_workers: bool) -> None:
 
 def app() -> ASGIApp:
     """Creates the application of a serving process from the environment."""
-    return _tuned(create_app(_settings()))
+    application = create_app(_settings())
+    collect_rarely()
+    return application
 
 
 def app_with_workers() -> ASGIApp:
     """Creates the application that also runs the background work."""
     settings = _settings()
-    return _tuned(create_app(settings, background=partial(workers, settings)))
+    application = create_app(settings, background=partial(workers, settings))
+    collect_rarely()
+    return application
 
 
 def _settings() -> Settings:
     settings = Settings.read(os.environ)
     configure_logging(settings.log_level)
     return settings
-
-
-def _tuned(application: ASGIApp) -> ASGIApp:
-    """Exempts the objects made so far from garbage collection, and collects less often.
-
-    Responses consist of many small objects that reference counting frees: Python's default of a collection after each
-    700 of them finds no cycles.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
-    return application
