@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from integrations.messages.scans import YEARS, ScanError, tag, timestamp
 from integrations.messages.typeb_reader import LONGEST_PLACE, MOST_TAGS, MessageContent
 from integrations.records.codes import AIRPORT, DESIGNATOR, NO_AIRPORT
-from integrations.records.events import EventKind, Scan, ScanMethod
+from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
 from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
 from integrations.records.tags import UNREADABLE
 
@@ -212,7 +212,8 @@ def _segments(bag: Element, path: str, zone_of: Callable[[str], ZoneInfo | None]
             raise ScanError(f"{where}.DepStation", "The time zone of the airport is unknown.")
         departure = _departure(_text(segment, "AircraftScheduledDepDateTime"), f"{where}.AircraftScheduledDepDateTime")
         date = departure.astimezone(zone).date()
-        yield NamedFlight(designator[1], int(designator[2]), designator[3], date, origin, destination)
+        key = FlightKey(designator[1], int(designator[2]), designator[3], date, origin)
+        yield NamedFlight(key, destination)
 
 
 def _departure(text: str, field: str) -> datetime:
@@ -228,7 +229,7 @@ def _departure(text: str, field: str) -> datetime:
 
 def _route(flights: Sequence[NamedFlight], airport: str) -> dict[str, Any]:
     """Flights by their relation to the airport: the last that ends there, the one that leaves, and those after it."""
-    leaving = next((index for index, flight in enumerate(flights) if flight.origin == airport), None)
+    leaving = next((index for index, flight in enumerate(flights) if flight.key.origin == airport), None)
     before = flights[: leaving if leaving is not None else len(flights)]
     return {
         "outbound": flights[leaving] if leaving is not None else None,

@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, assert_never
 from zoneinfo import ZoneInfo
 
 from integrations.messages.typeb import ORIGIN, Element, TypeBError, TypeBMessage
 from integrations.records.codes import AIRPORT, DESIGNATOR, MONTHS, NO_AIRPORT, NO_DESIGNATOR
-from integrations.records.events import EventKind, Scan, ScanMethod
+from integrations.records.events import EventKind, FlightKey, Scan, ScanMethod
 from integrations.records.instructions import Instruction, InstructionAction, MessageKind, NamedFlight, Source
 from integrations.records.passengers import TITLES
 from integrations.records.tags import UNREADABLE
@@ -24,6 +25,8 @@ MOST_ONWARD = 12
 # Groups inherit elements, so that the texts of all groups may be much longer than their message.
 MOST_DIVIDED_LINES = 10_000
 LONGEST_PLACE = 40
+# Flights and dates that are kept as read: more than an airline has in the days that its messages name.
+_RECENT = 4_096
 
 # Window of days from receipt for a date without a year: for departures, and for scans.
 _DEPARTURES = (-3, 330)
@@ -34,7 +37,7 @@ _DEPARTURES_OF_SCANS = (-30, 330)
 _SURELY_NEAREST = timedelta(days=14)
 
 _MONTH = {name: number for number, name in enumerate(MONTHS, start=1)}
-_DATE = re.compile(rf"([0-3][0-9])({'|'.join(MONTHS)})")
+_DATE = re.compile(rf"[0-3][0-9](?:{'|'.join(MONTHS)})")
 _TIME = re.compile(r"([01][0-9]|2[0-3])([0-5][0-9])([0-5][0-9])?([LZ])")
 _TAGS = re.compile(r"([0-9]{4})([0-9]{6})([0-9]{3})")
 _NAME = re.compile(r"([0-9]{0,3})(.*)", re.DOTALL)
@@ -637,8 +640,8 @@ def _flight(
     known = context.flights.get(id(element))
     if known is not None:
         return known
-    designator = DESIGNATOR.fullmatch(element.fields[0])
-    if designator is None:
+    designator = element.fields[0]
+    if not DESIGNATOR.fullmatch(designator):
         raise _error(element, 0, NO_DESIGNATOR)
     if scanned_at is None:
         departure = _date(element, 1, context.at.date(), _DEPARTURES, "a flight")
@@ -646,10 +649,18 @@ def _flight(
         departure = _date(element, 1, scanned_at.date(), _DEPARTURES_OF_SCANS, "a flight", "its scan")
     if not origin:
         return None
-    carrier, number, suffix = designator.groups()
-    flight = NamedFlight(carrier, int(number), suffix, departure, origin, destination, element.text(3))
+    flight = NamedFlight(_flight_key(designator, departure, origin), destination, element.text(3))
     context.flights[id(element)] = flight
     return flight
+
+
+@lru_cache(_RECENT)
+def _flight_key(designator: str, departure: date, origin: str) -> FlightKey:
+    """Identity of a flight. Most messages name a flight that recent ones named."""
+    match = DESIGNATOR.fullmatch(designator)
+    assert match is not None
+    carrier, number, suffix = match.groups()
+    return FlightKey(carrier, int(number), suffix, departure, origin)
 
 
 def _airport(element: Element) -> str:
@@ -667,10 +678,19 @@ def _date(
     Args:
         near: the date of ``anchor``.
     """
-    match = _DATE.fullmatch(element.text(index))
-    if match is None:
+    text = element.text(index)
+    if not _DATE.fullmatch(text):
         raise _error(element, index, f"The date of {what} must be written as 23NOV.")
-    day, month = int(match[1]), _MONTH[match[2]]
+    found = _date_near(text, near, window)
+    if found is None:
+        raise _error(element, index, f"The date of {what} must be {window[0]} to {window[1]:+} days from {anchor}.")
+    return found
+
+
+@lru_cache(_RECENT)
+def _date_near(text: str, near: date, window: tuple[int, int]) -> date | None:
+    """The date that ``_date`` returns; None where no year puts it within the window."""
+    day, month = int(text[:2]), _MONTH[text[2:]]
     for year in (near.year, near.year + 1, near.year - 1):
         try:
             found = date(year, month, day)
@@ -678,7 +698,7 @@ def _date(
             continue
         if window[0] <= (found - near).days <= window[1]:
             return found
-    raise _error(element, index, f"The date of {what} must be {window[0]} to {window[1]:+} days from {anchor}.")
+    return None
 
 
 def _scanned_at(group: _Group, context: _ReadContext) -> datetime | None:

@@ -4,12 +4,13 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
 
 from integrations.records.columns import Column, View
+from integrations.records.digests import digest_id
 
 
 class EventKind(StrEnum):
@@ -78,8 +79,8 @@ class ScanMethod(StrEnum):
     MESSAGE = "MESSAGE"
 
 
-@dataclass(frozen=True, slots=True)
-class FlightKey:
+# A tuple, since each message looks up its flights many times, and a tuple is hashed and compared in C.
+class FlightKey(NamedTuple):
     """Identity of a flight as people and messages name it.
 
     Args:
@@ -145,7 +146,7 @@ class Scan:
         later: tuple[str, ...] = ()
         if self.container or self.unauthorised or self.assumed or self.transfer:
             later = (self.container, f"{self.unauthorised:d}{self.assumed:d}{self.transfer:d}")
-        return UUID(bytes=hashlib.sha256("\x1f".join((str(airline_id), *values, *later)).encode()).digest()[:16])
+        return digest_id(hashlib.sha256("\x1f".join((str(airline_id), *values, *later)).encode()).digest())
 
 
 class EventColumns:

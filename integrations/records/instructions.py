@@ -5,7 +5,7 @@ their time (docs/DOMAIN.md#rule-4), and a change replaces single elements (docs/
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
@@ -53,25 +53,14 @@ class NamedFlight:
     """A flight as a message names it.
 
     Args:
-        departure_date: scheduled local departure date at the flight's own origin (docs/DOMAIN.md#rule-7). The reader
-            has derived its year.
-        origin: IATA code.
+        key: identity of the flight. The reader has derived the year of its date (docs/DOMAIN.md#rule-7).
         destination: IATA code; empty where the message does not say.
         travel_class: class of the passenger on the flight; empty where the message does not say.
     """
 
-    carrier: str
-    number: int
-    suffix: str
-    departure_date: date
-    origin: str
+    key: FlightKey
     destination: str
     travel_class: str = ""
-
-    @property
-    def key(self) -> FlightKey:
-        """Identity of the flight."""
-        return FlightKey(self.carrier, self.number, self.suffix, self.departure_date, self.origin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +135,7 @@ class Instruction:
         if not self.assumed:
             return self.at
         flights = (self.outbound, self.inbound, *(self.onward or ()))
-        days = [flight.departure_date for flight in flights if flight is not None]
+        days = [flight.key.departure_date for flight in flights if flight is not None]
         before = datetime.combine(min(days), time(), UTC) - _BEFORE_ANY_SCAN if days else self.at
         return before if before < self.at else self.at - _BEFORE_ANY_SCAN
 

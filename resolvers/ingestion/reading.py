@@ -17,6 +17,7 @@ from integrations.messages.scans import ScanError
 from integrations.messages.split_input import InputPiece, PieceKind, identity
 from integrations.messages.typeb import TypeBError, TypeBMessage, parse
 from integrations.messages.typeb_reader import MessageContent
+from integrations.records.digests import digest_id
 from integrations.records.events import FlightKey
 from integrations.records.instructions import MessageKind
 from integrations.tracebacks import place_of
@@ -31,6 +32,7 @@ CLOSED_WITHIN = timedelta(days=3)
 OTHER = "OTHER"
 # Messages of the year 2000 are no longer sent; an earlier receipt is a wrong clock.
 FIRST_RECEIPT = datetime(2000, 1, 1, tzinfo=UTC)
+_CLOCK_TOLERANCE_MINUTES = CLOCK_TOLERANCE // timedelta(minutes=1)
 # Reason of a dead letter that an error of the product made.
 INTERNAL_ERROR = "The message could not be processed because of an internal error."
 # Pieces that are read without a pause for other tasks: about a millisecond.
@@ -92,9 +94,8 @@ def receipt_time(given: datetime | None, now: datetime) -> datetime:
     if given is None:
         return now
     if not FIRST_RECEIPT <= given <= now + CLOCK_TOLERANCE:
-        minutes = CLOCK_TOLERANCE // timedelta(minutes=1)
-        message = f"receivedAt must be from the year {FIRST_RECEIPT.year} to {minutes} minutes after now"
-        raise BadInput("receivedAt", message)
+        latest = f"{_CLOCK_TOLERANCE_MINUTES} minutes after now"
+        raise BadInput("receivedAt", f"receivedAt must be from the year {FIRST_RECEIPT.year} to {latest}")
     return given.astimezone(UTC)
 
 
@@ -121,7 +122,7 @@ async def read_all(context: Context, pieces: Sequence[InputPiece], received_at: 
         The pieces in order. A message of which a group cannot be read is there as several, one for each of its groups.
     """
     airline_id = context.airline_id
-    parsed = await _each(lambda piece: [_parse_piece(airline_id, piece)], pieces)
+    parsed = await _each(lambda piece: (_parse_piece(airline_id, piece),), pieces)
     records, reference = context.stores.postgres, context.stores.reference
     stations = await reference.airports(records, sorted({code for one in parsed for code in one.stations}))
     zones = {code: ZoneInfo(airport.time_zone) for code, airport in stations.items()}
@@ -143,28 +144,28 @@ async def _each(read: Callable[[PieceT], Sequence[ParsedPiece]], pieces: Iterabl
 
 
 def _parse_piece(airline_id: int, piece: InputPiece) -> ParsedPiece:
-    digest = hashlib.sha256(f"{airline_id}\x1f".encode() + piece.digest).digest()
-    one = ParsedPiece(UUID(bytes=digest[:16]), piece)
+    digest = hashlib.sha256(b"%d\x1f%b" % (airline_id, piece.digest)).digest()
+    piece_id = digest_id(digest)
     try:
-        return _parsed(one, piece)
+        return _parsed(piece_id, piece)
     except TypeBError as fault:
-        return replace(one, fault=fault)
+        return ParsedPiece(piece_id, piece, fault=fault)
     except Exception as error:  # noqa: BLE001 # a message that fails must not keep the others out
         logger.warning("a message failed: %s", place_of(error))
-        return one.failed(1, 1, INTERNAL_ERROR)
+        return ParsedPiece(piece_id, piece, fault=TypeBError(1, 1, INTERNAL_ERROR))
 
 
-def _parsed(one: ParsedPiece, piece: InputPiece) -> ParsedPiece:
+def _parsed(piece_id: UUID, piece: InputPiece) -> ParsedPiece:
     if piece.kind == PieceKind.BROKEN:
-        return one.failed(piece.error_line, piece.column, piece.reason)
+        return ParsedPiece(piece_id, piece, fault=TypeBError(piece.error_line, piece.column, piece.reason))
     if piece.kind == PieceKind.OTHER:
-        return one
+        return ParsedPiece(piece_id, piece)
     if piece.text.startswith("{"):
-        return replace(one, kind=MessageKind.SCAN)
+        return ParsedPiece(piece_id, piece, MessageKind.SCAN)
     if piece.text.startswith("<"):
-        return replace(one, kind=MessageKind.XML)
+        return ParsedPiece(piece_id, piece, MessageKind.XML)
     message = parse(piece.text)
-    return replace(one, kind=message.kind, message=message)
+    return ParsedPiece(piece_id, piece, message.kind, message)
 
 
 def _read_with_groups(
@@ -176,9 +177,9 @@ def _read_with_groups(
     one applies nothing twice.
     """
     whole = _read_piece(one, zones, received_at)
-    may_fail_later = whole.reading is not None and not all(flight.destination for flight in whole.reading.flights)
+    may_fail_later = whole.reading is not None and "" in [flight.destination for flight in whole.reading.flights]
     if whole.fault is None and not may_fail_later:
-        return [whole]
+        return (whole,)
     try:
         if one.message is not None:
             texts = typeb_reader.divided(one.message, one.piece.text)
@@ -221,19 +222,21 @@ def _read_piece(one: ParsedPiece, zones: Mapping[str, ZoneInfo], received_at: da
     if future := _future_time(one.message, reading, received_at + CLOCK_TOLERANCE):
         return replace(one, fault=future)
     closed, sent_at = reading.flight_closed, reading.sent_at
-    if closed and sent_at and abs((sent_at.date() - closed.departure_date).days) > CLOSED_WITHIN.days:
+    if closed and sent_at and abs((sent_at.date() - closed.key.departure_date).days) > CLOSED_WITHIN.days:
         return one.failed(1, 1, f"A close-out must be within {CLOSED_WITHIN.days} days of the flight's date.")
-    return replace(one, reading=reading)
+    return ParsedPiece(one.id, one.piece, one.kind, one.message, reading)
 
 
 def _future_time(message: TypeBMessage | None, reading: MessageContent, latest: datetime) -> TypeBError | None:
     """The fault of a message with a time after ``latest`` that its content depends on (``docs/DOMAIN.md#rule-1``)."""
-    sent_at, minutes = reading.sent_at, CLOCK_TOLERANCE // timedelta(minutes=1)
+    sent_at, minutes = reading.sent_at, _CLOCK_TOLERANCE_MINUTES
     if sent_at is not None and sent_at > latest and message is not None and _depends_on_origin(reading):
         reason = f"The time of the origin line must be at most {minutes} minutes after receipt: check the clock."
         return TypeBError(len(message.addresses) + 1, 1, reason)
-    if any(scan.at > latest for scan in reading.scans):
-        return TypeBError(1, 1, f"The time of a scan must be at most {minutes} minutes after receipt: check the clock.")
+    for scan in reading.scans:
+        if scan.at > latest:
+            reason = f"The time of a scan must be at most {minutes} minutes after receipt: check the clock."
+            return TypeBError(1, 1, reason)
     return None
 
 
@@ -278,5 +281,5 @@ def _with_known_flights(one: ParsedPiece, flight_ids: Mapping[FlightKey, int]) -
 
 
 def _airports(reading: MessageContent) -> set[str]:
-    named = {code for flight in reading.flights for code in (flight.origin, flight.destination) if code}
+    named = {code for flight in reading.flights for code in (flight.key.origin, flight.destination) if code}
     return named | {scan.airport for scan in reading.scans} | {one.airport for one in reading.instructions}

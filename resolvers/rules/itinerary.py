@@ -303,20 +303,20 @@ def _legs_of_tag(tag: str, instructions: Sequence[Instruction]) -> list[Instruct
     # What a station says about flights from other stations counts less than what those stations say themselves.
     for instruction in instructions:
         for flight in (instruction.inbound, *(instruction.onward or ())):
-            if flight is not None and flight.origin != flight.destination:
-                by_origin[flight.origin] = InstructedLeg(flight, tag, None)
+            if flight is not None and flight.key.origin != flight.destination:
+                by_origin[flight.key.origin] = InstructedLeg(flight, tag, None)
         if instruction.inbound is not None:
-            starts.add(instruction.inbound.origin)
+            starts.add(instruction.inbound.key.origin)
     for instruction in instructions:
         flight = instruction.outbound
-        if flight is not None and flight.origin != flight.destination:
-            by_origin[flight.origin] = InstructedLeg(flight, tag, instruction.authorised)
-            starts.add(flight.origin)
+        if flight is not None and flight.key.origin != flight.destination:
+            by_origin[flight.key.origin] = InstructedLeg(flight, tag, instruction.authorised)
+            starts.add(flight.key.origin)
     starts &= by_origin.keys()
     destinations = {leg.flight.destination for leg in by_origin.values()}
     first = starts - destinations or starts
     if len(first) > 1:
-        dates = {start: by_origin[start].flight.departure_date for start in first}
+        dates = {start: by_origin[start].flight.key.departure_date for start in first}
         in_order = sorted(first, key=lambda start: (dates[start], start))
     else:
         in_order = list(first)
@@ -332,7 +332,7 @@ def _chain_from(origin: str, by_origin: dict[str, InstructedLeg]) -> list[Instru
     while origin in by_origin:
         leg = by_origin.pop(origin)
         origin = leg.flight.destination
-        if legs and legs[-1].flight.number == leg.flight.number and _is_same_flight(legs[-1].flight, leg.flight):
+        if legs and _is_same_flight(legs[-1].flight, leg.flight):
             legs[-1] = replace(legs[-1], flight=replace(legs[-1].flight, destination=origin))
         else:
             legs.append(leg)
@@ -341,11 +341,7 @@ def _chain_from(origin: str, by_origin: dict[str, InstructedLeg]) -> list[Instru
 
 def _is_same_flight(last: NamedFlight, new: NamedFlight) -> bool:
     """Whether a flight only continues with another leg, and does not return (``docs/DOMAIN.md#rule-5``)."""
-    return last.origin != new.destination and (last.carrier, last.suffix, last.departure_date) == (
-        new.carrier,
-        new.suffix,
-        new.departure_date,
-    )
+    return last.key.origin != new.destination and last.key == new.key._replace(origin=last.key.origin)
 
 
 def _in_order(chains: Sequence[list[InstructedLeg]], instructions: Sequence[Instruction]) -> list[list[InstructedLeg]]:
@@ -353,11 +349,11 @@ def _in_order(chains: Sequence[list[InstructedLeg]], instructions: Sequence[Inst
     named_at = {one.airport: order for order, one in enumerate(instructions)}
 
     def newest(legs: list[InstructedLeg]) -> int:
-        return max(named_at.get(leg.flight.origin, -1) for leg in legs)
+        return max(named_at.get(leg.flight.key.origin, -1) for leg in legs)
 
     if len({legs[-1].flight.destination for legs in chains}) < len(chains):
         return sorted(chains, key=newest)
-    return sorted(chains, key=lambda legs: (legs[0].flight.departure_date, newest(legs)))
+    return sorted(chains, key=lambda legs: (legs[0].flight.key.departure_date, newest(legs)))
 
 
 def _one_chain(itineraries: Sequence[list[InstructedLeg]]) -> list[InstructedLeg]:
@@ -378,10 +374,10 @@ def _rerouted(legs: list[InstructedLeg], new: list[InstructedLeg]) -> list[Instr
     first = new[0].flight
     for index in reversed(range(len(legs))):
         last = legs[index].flight
-        if last.destination == first.origin and last.departure_date <= first.departure_date:
+        if last.destination == first.key.origin and last.key.departure_date <= first.key.departure_date:
             return legs[: index + 1] + new
     reached = {leg.flight.destination for leg in new}
     for index, leg in enumerate(legs):
-        if leg.flight.origin == first.origin or leg.flight.destination in reached:
+        if leg.flight.key.origin == first.key.origin or leg.flight.destination in reached:
             return legs[:index] + new
     return legs + new

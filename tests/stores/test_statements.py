@@ -16,6 +16,7 @@ from integrations.records.attempts import SendOutcome
 from integrations.records.changes import ChangeRow, LogPosition, Topic
 from integrations.records.deliveries import ConsentChange, DeliveryReport, DeliveryStatus
 from integrations.records.effects import EffectState, PartnerCondition, PartnerStatus, Service
+from integrations.records.events import FlightKey
 from integrations.records.incidents import IncidentCause
 from integrations.records.instructions import (
     BagInstruction,
@@ -510,7 +511,7 @@ def writes() -> dict[str, Call]:
             r, SPARE, [bags.BagValues(w.ours.bags["missed"], "9" * 10, None, 1.0, True, False, True)]
         ),
         "flights.insert_named": lambda _, r: flights.insert_named(
-            r, SPARE, at("12:00"), [NamedFlight("ZZ", 1, "", DAY.date(), "PTY", "MIA")]
+            r, SPARE, at("12:00"), [NamedFlight(FlightKey("ZZ", 1, "", DAY.date(), "PTY"), "MIA")]
         ),
         "flights.replace_legs": lambda w, r: flights.replace_legs(
             r, SPARE, [w.ours.bags["missed"]], [flights.PlannedLegRow(w.ours.bags["missed"], 9, 1, None, None, None)]

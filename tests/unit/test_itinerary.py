@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from integrations.records.events import FlightKey
 from integrations.records.instructions import (
     BagInstruction,
     Instruction,
@@ -26,9 +27,8 @@ def flight(text: str) -> NamedFlight:
     """Reads ``CM758 PTY-GRU`` with an optional day of December, such as ``CM758 PTY-GRU 2``; the first otherwise."""
     designator, route, *day = text.split()
     origin, destination = route.split("-")
-    return NamedFlight(
-        designator[:2], int(designator[2:]), "", date(2026, 12, int(day[0]) if day else 1), origin, destination
-    )
+    departure = date(2026, 12, int(day[0]) if day else 1)
+    return NamedFlight(FlightKey(designator[:2], int(designator[2:]), "", departure, origin), destination)
 
 
 def said(station: str, *onward: str, minute: int = 0, inbound: str = "", tag: str = TAG, **more: Any) -> Instruction:
@@ -54,7 +54,7 @@ def legs(*instructions: Instruction) -> list[str]:
     """The planned legs, the same in any order of arrival."""
     found = {
         tuple(
-            f"{leg.flight.carrier}{leg.flight.number} {leg.flight.origin}-{leg.flight.destination}"
+            f"{leg.flight.key.carrier}{leg.flight.key.number} {leg.flight.key.origin}-{leg.flight.destination}"
             for leg in merge_instructions(sort_instructions(order)).legs
         )
         for order in permutations(received(*instructions))
@@ -103,7 +103,7 @@ def test_a_rush_itinerary_replaces_what_was_planned_beyond_its_station(new: list
     rush = said(new[0].split()[1][:3], *new, minute=60, tag=RUSH, exceptions=("RUSH",), original_tag=TAG)
     assert legs(MIA_GRU, rush) == expected
     once = merge_instructions(sort_instructions(received(MIA_GRU, rush))).once_planned
-    assert [one.number for one in once[:2]] == [335, 758]
+    assert [one.key.number for one in once[:2]] == [335, 758]
 
 
 @pytest.mark.parametrize(

@@ -135,8 +135,8 @@ NOTIFICATION = """<?xml version="1.0" encoding="UTF-8"?>
     <n:AircraftScheduledDepDateTime>2026-11-24T01:40:00</n:AircraftScheduledDepDateTime></n:BagSegment>
 </n:Bag></n:IATA_BagEventNotifRQ>
 """
-MIA_PTY = NamedFlight("CM", 335, "", date(2026, 11, 23), "MIA", "PTY")
-PTY_GRU = NamedFlight("CM", 758, "", date(2026, 11, 23), "PTY", "GRU")
+MIA_PTY = NamedFlight(FlightKey("CM", 335, "", date(2026, 11, 23), "MIA"), "PTY")
+PTY_GRU = NamedFlight(FlightKey("CM", 758, "", date(2026, 11, 23), "PTY"), "GRU")
 
 
 def test_a_notification_is_a_scan_and_a_change_of_what_it_names() -> None:

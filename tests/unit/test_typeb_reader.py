@@ -19,8 +19,8 @@ SENT = datetime(2026, 11, 23, 12, 5, tzinfo=UTC)
 ORIGIN = ".MIAKMCM 231205"
 ZONES = {"PTY": ZoneInfo("America/Panama"), "MIA": ZoneInfo("America/New_York")}
 DAY = date(2026, 11, 23)
-MIA_PTY = NamedFlight("CM", 335, "", DAY, "MIA", "PTY", "Y")
-PTY_GRU = NamedFlight("CM", 758, "", DAY, "PTY", "GRU", "Y")
+MIA_PTY = NamedFlight(FlightKey("CM", 335, "", DAY, "MIA"), "PTY", "Y")
+PTY_GRU = NamedFlight(FlightKey("CM", 758, "", DAY, "PTY"), "GRU", "Y")
 LOADED, LASER = EventKind.LOADED, ScanMethod.LASER
 
 
@@ -177,7 +177,7 @@ def test_a_flight_is_of_the_year_that_is_nearest(received: str, written: str, me
     content = reading(
         f"BSM\n.V/1LMIA\n.F/CM335/{written}/PTY\n.N/0230456781001\nENDBSM", datetime.fromisoformat(f"{received}T12:00Z")
     )
-    assert content.flights[0].departure_date == date.fromisoformat(meant)
+    assert content.flights[0].key.departure_date == date.fromisoformat(meant)
 
 
 @pytest.mark.parametrize("written", ["19NOV", "20OCT", "29FEB", "31NOV", "00NOV", "3NOV", "23NVO", "23NOV26", ""])
@@ -410,9 +410,9 @@ def groups(*lines: str) -> list[tuple[str, Any, Any, Any, Any]]:
         (
             one.tag[-2:],
             one.surname,
-            one.outbound and one.outbound.number,
-            one.inbound and one.inbound.number,
-            one.onward and tuple(flight.number for flight in one.onward),
+            one.outbound and one.outbound.key.number,
+            one.inbound and one.inbound.key.number,
+            one.onward and tuple(flight.key.number for flight in one.onward),
         )
         for one in bsm(*lines, source="1TPTY").instructions
     ]
@@ -618,8 +618,8 @@ def test_a_group_may_hold_named_and_irregular_bags() -> None:
         (".R/VIP/ADULT\n.R/DIVERTEDOK", {"remarks": ("VIP/ADULT", "DIVERTEDOK"), "original_tag": None}),
         (".O/LA0808A/24NOV/EZE/J\n.O/P51/25NOV/COR", {
             "onward": (
-                NamedFlight("LA", 808, "A", date(2026, 11, 24), "PTY", "EZE", "J"),
-                NamedFlight("P5", 1, "", date(2026, 11, 25), "EZE", "COR"),
+                NamedFlight(FlightKey("LA", 808, "A", date(2026, 11, 24), "PTY"), "EZE", "J"),
+                NamedFlight(FlightKey("P5", 1, "", date(2026, 11, 25), "EZE"), "COR"),
             ),
         }),
         (".K/1\n.M/31FEB\n.D/X/99XXX\n.U/AKE/////Y/CM/1/31FEB/X", {"exceptions": None}),
@@ -641,7 +641,7 @@ def test_padded_flight_numbers_are_the_same_flight(written: str) -> None:
 )
 def test_a_flight_without_an_origin_is_not_named(elements: tuple[str, ...]) -> None:
     (instruction,) = bsm(*elements, ".N/0230456781001", source="1TPTY").instructions
-    assert instruction.outbound == NamedFlight("CM", 758, "", DAY, "PTY", "")
+    assert instruction.outbound == NamedFlight(FlightKey("CM", 758, "", DAY, "PTY"), "")
     assert (instruction.inbound, instruction.onward or ()) == (None, ())
 
 

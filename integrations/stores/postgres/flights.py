@@ -413,11 +413,7 @@ async def insert_named(
         airline_id,
         FlightStatus.UNSCHEDULED.value,
         updated_at,
-        [flight.carrier for flight in named],
-        [flight.number for flight in named],
-        [flight.suffix for flight in named],
-        [flight.departure_date for flight in named],
-        [flight.origin for flight in named],
+        *zip(*(flight.key for flight in named), strict=True),
         [flight.destination for flight in named],
         name="INSERT_NAMED_FLIGHTS",
     )

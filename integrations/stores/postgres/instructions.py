@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from integrations.records.events import FlightKey
 from integrations.records.instructions import (
     BagInstruction,
     Instruction,
@@ -102,14 +103,13 @@ async def receipts(
 
 
 def _as_json(instruction: Instruction) -> dict[str, Any]:
-    values = {name: getattr(instruction, name) for name in _NAMES}
-    return {name: _plain(value) for name, value in values.items() if value is not None}
+    return {name: _plain(value) for name in _NAMES if (value := getattr(instruction, name)) is not None}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, NamedFlight):
-        day = value.departure_date.isoformat()
-        return [value.carrier, value.number, value.suffix, day, value.origin, value.destination, value.travel_class]
+        carrier, number, suffix, day, origin = value.key
+        return [carrier, number, suffix, day.isoformat(), origin, value.destination, value.travel_class]
     return [_plain(part) for part in value] if isinstance(value, tuple) else value
 
 
@@ -130,4 +130,4 @@ def _from_json(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 def _flight(stored: Sequence[Any]) -> NamedFlight:
     carrier, number, suffix, day, origin, destination, travel_class = stored
-    return NamedFlight(carrier, number, suffix, date.fromisoformat(day), origin, destination, travel_class)
+    return NamedFlight(FlightKey(carrier, number, suffix, date.fromisoformat(day), origin), destination, travel_class)
