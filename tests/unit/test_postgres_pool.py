@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from integrations.stores.postgres.pool import PooledConnection, SlowCallDetector
 
-SECONDS = 0.05
+SECONDS = 0.2
 
 
 def connections(count: int) -> list[PooledConnection]:
@@ -34,10 +34,12 @@ async def test_quick_calls_are_not_detected() -> None:
     detected: list[float] = []
     detector = SlowCallDetector(SECONDS, lambda: detected.append(monotonic()))
     (connection,) = connections(1)
-    ends_at = monotonic() + SECONDS * 3
-    while monotonic() < ends_at:
-        detector.begin(connection, monotonic())
+    slow = 0  # calls that a busy machine made slow
+    ends_at = monotonic() + SECONDS * 2
+    while (began := monotonic()) < ends_at:
+        detector.begin(connection, began)
         await asyncio.sleep(SECONDS / 10)
+        slow += monotonic() - began >= SECONDS
         detector.end(connection)
     await asyncio.sleep(SECONDS * 2)
-    assert not detected
+    assert len(detected) <= slow
