@@ -1,7 +1,8 @@
-"""The product with its partners: stores, gateway, dispatchers and the partners' mocks, each a process of its own."""
+"""The product with its partners: stores, gateway, workers and the partners' mocks, each a process of its own."""
 
 import asyncio
 import secrets
+import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,16 +14,16 @@ import asyncpg
 import httpx
 
 from benchmarks.client import HOST
-from benchmarks.installation import AIRLINE_ID, environment_of, initialise, lock_folder, program
-from benchmarks.proxy import ClosableProxy, closable_proxy
-from gateway.demo.supervisor import mocks_program
+from benchmarks.installation import AIRLINE_ID, PROJECT, environment_of, initialise, lock_folder, program
+from benchmarks.proxy import FaultProxy
 from gateway.http.jwt import issue_token
+from gateway.partners import INBOUND_CALLBACK, MAIL_CALLBACK
 from gateway.supervisor import Program
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.process import StartError
 from integrations.embedded.redis import EmbeddedRedis
-from integrations.embedded.server import EmbeddedServer, free_port
+from integrations.embedded.server import EmbeddedServer, free_port, is_free
 from integrations.partners.mocks.sendgrid import public_key
 from integrations.progress import Progress
 from resolvers.actor import Role
@@ -53,7 +54,7 @@ class PartnerInstallation:
     programs: Mapping[str, Program]
     gateway: str
     mocks: Mapping[str, str]
-    proxies: Mapping[str, ClosableProxy]
+    proxies: Mapping[str, FaultProxy]
     token: str
     database_url: str
     keys: Mapping[str, str] = field(repr=False)
@@ -132,21 +133,42 @@ async def started_partner_programs(
     }
     async with AsyncExitStack() as stack:
         proxies = {
-            name: await stack.enter_async_context(closable_proxy(proxy_ports[name], mock_ports[name]))
+            name: await stack.enter_async_context(FaultProxy(mock_ports[name], proxy_ports[name]).running())
             for name in PARTNERS
         }
         await initialise(dispatcher_environment)
         programs = {
             name: program(name, ("gateway", "dispatch"), folder, dispatcher_environment, None) for name in DISPATCHERS
         }
+        programs["projector"] = program("projector", PROJECT, folder, dispatcher_environment, None)
         programs["gateway"] = program("gateway", ("gateway", "serve"), folder, dispatcher_environment, port)
-        programs["mocks"] = mocks_program(folder, environment)
+        programs |= {name: _mock_program(name, folder, environment, mock_ports[name]) for name in PARTNERS}
         for one in programs.values():
             stack.push_async_callback(one.stop)
         await asyncio.gather(*(one.start(progress) for one in programs.values()))
         token = issue_token(environment["JWT_SECRET"], Role.SUPERVISOR, AIRLINE_ID, timedelta(hours=6))
         url = f"http://{HOST}:{port}"
         yield PartnerInstallation(programs, url, mocks, proxies, token, environment["NEON_DATABASE_URL"], environment)
+
+
+def _mock_program(name: str, folder: Path, environment: Mapping[str, str], port: int) -> Program:
+    """The mock of one partner. What it has taken survives a restart."""
+
+    async def is_listening() -> bool:
+        return not is_free(port)
+
+    keys = {
+        "WORLDTRACER": environment["WORLDTRACER_API_KEY"],
+        "TWILIO": f"{environment['TWILIO_ACCOUNT_SID']}:{environment['TWILIO_AUTH_TOKEN']}",
+        "SENDGRID": environment["SENDGRID_API_KEY"],
+    }
+    callbacks = {"WORLDTRACER": "", "TWILIO": INBOUND_CALLBACK, "SENDGRID": MAIL_CALLBACK}
+    command = [
+        *(sys.executable, "-m", "integrations.partners.mocks", name.lower(), "--port", str(port)),
+        *("--key", keys[name], "--callback", f"{environment['PUBLIC_URL']}{callbacks[name]}"),
+        *("--journal", str(folder / f"{name}.journal")),
+    ]
+    return Program(name, command, folder=folder, environment=environment, ready=is_listening)
 
 
 def _accounts() -> dict[str, str]:

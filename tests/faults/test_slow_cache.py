@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from benchmarks.proxy import FaultProxy
 from integrations.embedded.redis import EmbeddedRedis
 from integrations.records.routes import Routes, RouteSource
 from integrations.stores.redis.manager import RedisManager
@@ -17,7 +18,6 @@ from integrations.stores.routes import cache_key
 from resolvers import routes
 from resolvers.context import Context
 from resolvers.installation import Stores
-from tests.faults.proxy import StallingProxy
 from tests.world import context_of
 
 # Scheduling on a machine that runs other tests as well.
@@ -26,16 +26,16 @@ LIMIT = routes.CACHE_BUDGET_SECONDS + SPARE_SECONDS
 
 
 @pytest.fixture
-async def proxy(embedded_redis: EmbeddedRedis) -> AsyncIterator[StallingProxy]:
+async def proxy(embedded_redis: EmbeddedRedis) -> AsyncIterator[FaultProxy]:
     port = urlsplit(embedded_redis.url).port
     assert port is not None
-    async with StallingProxy(port).running() as running:
+    async with FaultProxy(port).running() as running:
         yield running
 
 
 @pytest.fixture
 async def context(
-    embedded_redis: EmbeddedRedis, proxy: StallingProxy, monkeypatch: pytest.MonkeyPatch
+    embedded_redis: EmbeddedRedis, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Context]:
     """A request whose Redis is behind the proxy, and whose graph responds at once."""
 
@@ -67,29 +67,29 @@ async def test_a_cache_that_responds_is_read_and_written(context: Context) -> No
     assert (await routes.between(context, "PTY", "MIA")).source is RouteSource.CACHE
 
 
-async def test_a_cache_that_hangs_costs_a_request_its_budget(context: Context, proxy: StallingProxy) -> None:
+async def test_a_cache_that_hangs_costs_a_request_its_budget(context: Context, proxy: FaultProxy) -> None:
     proxy.stall()
     assert await cost(context, "MIA") < LIMIT
     assert await cost(context, "MIA", "BOG", "LIM", "GRU", "SCL") < LIMIT
 
 
-async def test_a_cache_that_hangs_while_it_is_written(context: Context, proxy: StallingProxy) -> None:
+async def test_a_cache_that_hangs_while_it_is_written(context: Context, proxy: FaultProxy) -> None:
     proxy.stall_on = b"SET\r\n"
     assert await cost(context, "MIA") < LIMIT
 
 
-async def test_a_slow_read_leaves_less_time_to_write(context: Context, proxy: StallingProxy) -> None:
+async def test_a_slow_read_leaves_less_time_to_write(context: Context, proxy: FaultProxy) -> None:
     proxy.stall_on, proxy.delay = b"SET\r\n", 0.15
     assert await cost(context, "BOG") < LIMIT
 
 
-async def test_a_new_connection_that_hangs(context: Context, proxy: StallingProxy) -> None:
+async def test_a_new_connection_that_hangs(context: Context, proxy: FaultProxy) -> None:
     """More concurrent look-ups than open connections: the others hang while they connect."""
     proxy.stall_on = b"CLIENT"
     assert await cost(context, "MIA", "BOG", "LIM", "GRU", "SCL") < LIMIT
 
 
-async def test_hanging_requests_one_after_the_other(context: Context, proxy: StallingProxy) -> None:
+async def test_hanging_requests_one_after_the_other(context: Context, proxy: FaultProxy) -> None:
     """Once a probe has failed, the cache costs nothing."""
     proxy.stall()
     costs = [await cost(context, "MIA") for _ in range(8)]

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from benchmarks.proxy import FaultProxy
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.redis import EmbeddedRedis
@@ -15,7 +16,6 @@ from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres.manager import PostgresManager
 from integrations.stores.redis.manager import RedisManager
 from tests.faults.processes import Manager, eventually
-from tests.faults.proxy import StallingProxy
 
 # Late for each store, and less than every deadline.
 LATE_SECONDS = 0.3
@@ -33,7 +33,7 @@ class SlowStore:
     """A manager whose store is behind a proxy, and a call of it."""
 
     manager: Manager
-    proxy: StallingProxy
+    proxy: FaultProxy
     call: Call
 
     async def has_status(self, status: str) -> bool:
@@ -41,11 +41,11 @@ class SlowStore:
 
 
 @asynccontextmanager
-async def behind_proxy(url: str) -> AsyncIterator[tuple[StallingProxy, str]]:
+async def behind_proxy(url: str) -> AsyncIterator[tuple[FaultProxy, str]]:
     """A proxy in front of a server, and the server's address through it."""
     port = urlsplit(url).port
     assert port is not None
-    async with StallingProxy(port).running() as proxy:
+    async with FaultProxy(port).running() as proxy:
         yield proxy, url.replace(f":{port}", f":{proxy.port}")
 
 

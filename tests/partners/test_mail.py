@@ -3,6 +3,7 @@
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -543,6 +544,19 @@ def test_a_mock_with_a_fixed_key_signs_alike_after_a_restart() -> None:
     assert sendgrid.public_key(KEY) == sendgrid.SendGridService(KEY, None).public_key
     assert sendgrid.public_key(KEY) != sendgrid.public_key(KEY + "2")
     assert sendgrid.SendGridService(None, None).public_key != sendgrid.SendGridService(None, None).public_key
+
+
+async def test_the_mocks_emails_survive_a_restart(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    for number in (1, 2):
+        async with controlled(sendgrid.create_app(journal=journal)) as mock:
+            adapter = SendGridMail(KEY, SENDER, url=mock.url)
+            await adapter.send_email(TO, f"Bag {number}", "", text_content="x", our_key=OUR_KEY)
+            await adapter.close_connections()
+            kept = (await mock.client.get("/_mock/messages")).json()["messages"]
+        with journal.open("ab") as file:
+            file.write(b'{"half')  # a line that was cut off when the mock was killed
+    assert [message["subject"] for message in kept] == ["Bag 1", "Bag 2"]
 
 
 def test_the_mock_calls_back_to_loopback_only() -> None:

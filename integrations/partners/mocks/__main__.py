@@ -10,7 +10,7 @@ from typing import Any
 
 from integrations.partners.mocks.server import serving
 
-# Each is a module with `create_app(*, key, callback, latency) -> Starlette`; WorldTracer's also takes a journal.
+# Each is a module with `create_app(*, key, callback, latency, journal) -> Starlette`.
 NAMES = ("worldtracer", "twilio", "sendgrid")
 
 
@@ -36,11 +36,8 @@ def main() -> None:
     parser.add_argument("--key", help="the only key (or user:password) to accept; by default every one is accepted")
     parser.add_argument("--callback", help="loopback address of callbacks, for a partner that sends any")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before every response")
-    parser.add_argument("--journal", type=Path, help="file in which WorldTracer's files survive a restart")
-    options = vars(parser.parse_args())
-    if options["journal"] is None:
-        del options["journal"]
-    asyncio.run(run(**options))
+    parser.add_argument("--journal", type=Path, help="file in which files and messages survive a restart")
+    asyncio.run(run(**vars(parser.parse_args())))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from html import escape
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+
+from integrations.partners.mocks.journal import append_to_journal, read_journal
 
 KEPT_MESSAGES = 10_000
 SHOWN_MESSAGES = 200
@@ -58,12 +61,15 @@ class DeliverySimulator:
     Args:
         outcomes: last statuses that may be ordered.
         tries: number of attempts for a callback without a 2xx response, a second and more apart.
+        journal: file in which messages survive a restart, a line each; None keeps none. A delivery that a restart
+            interrupts is not continued.
     """
 
-    def __init__(self, outcomes: Sequence[str], tries: int) -> None:
-        self.messages: deque[dict[str, Any]] = deque(maxlen=KEPT_MESSAGES)
+    def __init__(self, outcomes: Sequence[str], tries: int, journal: Path | None = None) -> None:
+        self.messages: deque[dict[str, Any]] = deque(read_journal(journal), maxlen=KEPT_MESSAGES)
         self._outcomes = outcomes
         self._tries = tries
+        self._journal = journal
         self._orders: list[DeliveryOutcome] = []
         self._tasks: set[asyncio.Task[None]] = set()
         # Connections are not kept alive, so that there is none to close.
@@ -74,9 +80,16 @@ class DeliverySimulator:
     def clear(self) -> None:
         """Clears the messages and the orders, and cancels running deliveries."""
         self.messages.clear()
+        if self._journal is not None:
+            self._journal.unlink(missing_ok=True)
         self._orders.clear()
         for task in self._tasks:
             task.cancel()
+
+    def take(self, message: dict[str, Any]) -> None:
+        """Takes a message."""
+        append_to_journal(self._journal, message)
+        self.messages.append(message)
 
     def outcome_for(self, to: str) -> DeliveryOutcome:
         """Outcome of a delivery to this recipient: the first order that matches, else delivered."""

@@ -11,6 +11,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -56,20 +57,23 @@ class SendGridError(Exception):
         self.status = status
 
 
-def create_app(*, key: str | None = None, callback: str | None = None, latency: float = 0.0) -> Starlette:
+def create_app(
+    *, key: str | None = None, callback: str | None = None, latency: float = 0.0, journal: Path | None = None
+) -> Starlette:
     """Creates the mock.
 
     Args:
         key: the only API key to accept; None accepts any.
         callback: address of the event webhook.
         latency: seconds before every response.
+        journal: file in which messages survive a restart; None keeps none.
 
     Raises:
         ValueError: the callback is not on this machine.
     """
     if callback is not None and not is_loopback(callback):
         raise ValueError("callback must be a loopback address")
-    service = SendGridService(key, callback)
+    service = SendGridService(key, callback, journal)
 
     async def endpoint(request: Request) -> Response:
         try:
@@ -103,10 +107,11 @@ class SendGridService:
     Args:
         key: the only API key to accept.
         callback: address of the event webhook.
+        journal: file in which messages survive a restart.
     """
 
-    def __init__(self, key: str | None, callback: str | None) -> None:
-        self.simulator = DeliverySimulator(OUTCOMES, TRIES)
+    def __init__(self, key: str | None, callback: str | None, journal: Path | None = None) -> None:
+        self.simulator = DeliverySimulator(OUTCOMES, TRIES, journal)
         self._key = key
         self._callback = callback
         self._signing_key = ec.generate_private_key(CURVE) if key is None else _signing_key(key)
@@ -146,7 +151,7 @@ class SendGridService:
                 "attachments": mail["attachments"],
                 **mail["content"],
             }
-            self.simulator.messages.append(message)
+            self.simulator.take(message)
             self.simulator.start(self._deliver(message, mail["custom_args"]))
         return Response(status_code=202, headers={"x-message-id": message_id})
 

@@ -9,6 +9,7 @@ from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, date, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 from uuid import uuid4
@@ -65,20 +66,23 @@ class TwilioError(Exception):
         self.status = status
 
 
-def create_app(*, key: str | None = None, callback: str | None = None, latency: float = 0.0) -> Starlette:
+def create_app(
+    *, key: str | None = None, callback: str | None = None, latency: float = 0.0, journal: Path | None = None
+) -> Starlette:
     """Creates the mock.
 
     Args:
         key: the only ``account SID:token`` to accept; None accepts any.
         callback: address to which passengers' messages are reported. Each message names its own for status callbacks.
         latency: seconds before every response.
+        journal: file in which messages survive a restart; None keeps none.
 
     Raises:
         ValueError: the callback is not on this machine.
     """
     if callback is not None and not is_loopback(callback):
         raise ValueError("callback must be a loopback address")
-    service = TwilioService(key, callback)
+    service = TwilioService(key, callback, journal)
     account = "/2010-04-01/Accounts/{account}"
     routes = [
         Route(account + ".json", service.endpoint_of(service.account)),
@@ -97,10 +101,11 @@ class TwilioService:
     Args:
         key: the only ``account SID:token`` to accept.
         callback: address to which inbound messages are reported.
+        journal: file in which messages survive a restart.
     """
 
-    def __init__(self, key: str | None, callback: str | None) -> None:
-        self.simulator = DeliverySimulator(OUTCOMES, TRIES)
+    def __init__(self, key: str | None, callback: str | None, journal: Path | None = None) -> None:
+        self.simulator = DeliverySimulator(OUTCOMES, TRIES, journal)
         self._key = key
         self._callback = callback
         self._opted_out: set[str] = set()
@@ -152,7 +157,7 @@ class TwilioService:
             "price_unit": "USD",
             OUR_KEY: parse_qs(urlsplit(form.get("StatusCallback", "")).query).get("key", [None])[0],
         }
-        self.simulator.messages.append(message)
+        self.simulator.take(message)
         self.simulator.start(self._deliver(message, credentials.token, form.get("StatusCallback")))
         return _public(message)
 

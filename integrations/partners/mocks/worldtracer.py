@@ -16,9 +16,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from integrations.partners.mocks.faults import FaultInjector, mock_app
+from integrations.partners.mocks.journal import append_to_journal, read_journal
 from integrations.partners.mocks.tracing_files import Elements, TracingFile, TracingFileStore, WorldTracerError, tag_of
 from integrations.partners.mocks.tracing_matches import matches
-from integrations.private_files import append_to_private_file
 
 READ_REPLIES = {
     "DELAYED": "WTR_DelayedBagRecReadRS",
@@ -87,8 +87,8 @@ class WorldTracerService:
             "WTR_SearchRecordsRQ": self._search,
             "WTR_MatchBagsRQ": self._match,
         }
-        if journal is not None and journal.exists():
-            self._replay(journal.read_bytes())
+        for at, message, elements in read_journal(journal):
+            self._changes[message](elements, datetime.fromisoformat(at))
 
     def clear(self) -> None:
         """Removes all files, those in the journal included."""
@@ -117,15 +117,7 @@ class WorldTracerService:
         return response
 
     def _record(self, message: str, elements: Elements, at: datetime) -> None:
-        if self._journal is not None:
-            with append_to_private_file(self._journal) as journal:
-                journal.write(orjson.dumps([at, message, elements]) + b"\n")
-
-    def _replay(self, lines: bytes) -> None:
-        # What follows the last line end was cut off when the mock was killed.
-        for line in lines[: lines.rfind(b"\n") + 1].splitlines():
-            at, message, elements = orjson.loads(line)
-            self._changes[message](elements, datetime.fromisoformat(at))
+        append_to_journal(self._journal, [at, message, elements])
 
     def _create(self, record_type: str) -> Handler:
         def create(elements: Elements, at: datetime) -> dict[str, Any]:
