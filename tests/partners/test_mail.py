@@ -551,7 +551,7 @@ async def test_the_mocks_emails_survive_a_restart(tmp_path: Path) -> None:
     for number in (1, 2):
         async with controlled(sendgrid.create_app(journal=journal)) as mock:
             adapter = SendGridMail(KEY, SENDER, url=mock.url)
-            await adapter.send_email(TO, f"Bag {number}", "", text_content="x", our_key=OUR_KEY)
+            await adapter.send_email(TO, f"Bag {number}", "<p>", text_content="x", our_key=OUR_KEY)
             await adapter.close_connections()
             kept = (await mock.client.get("/_mock/messages")).json()["messages"]
         with journal.open("ab") as file:
