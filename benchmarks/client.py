@@ -92,10 +92,15 @@ class Client:
     """Connections to one port of this machine, one for each concurrent exchange, up to 256.
 
     Use as an async context manager.
+
+    Args:
+        port: port of the server.
+        response_seconds: limit for a response.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, response_seconds: float = RESPONSE_SECONDS) -> None:
         self._port = port
+        self._response_seconds = response_seconds
         self._idle: deque[_Connection] = deque()
         self._slots = asyncio.Semaphore(MOST_CONNECTIONS)
 
@@ -110,9 +115,9 @@ class Client:
         """Sends a request and returns the response.
 
         Raises:
-            OSError: no connection, or it broke; also TimeoutError, if no response arrives within 15 s.
+            OSError: no connection, or it broke; also TimeoutError, if no response arrives in time.
         """
-        async with self._slots, asyncio.timeout(RESPONSE_SECONDS):
+        async with self._slots, asyncio.timeout(self._response_seconds):
             connection = await self._connection()
             try:
                 response = await connection.exchange(request)

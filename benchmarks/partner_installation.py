@@ -168,7 +168,9 @@ def _mock_program(name: str, folder: Path, environment: Mapping[str, str], port:
         *("--key", keys[name], "--callback", f"{environment['PUBLIC_URL']}{callbacks[name]}"),
         *("--journal", str(folder / f"{name}.journal")),
     ]
-    return Program(name, command, folder=folder, environment=environment, ready=is_listening)
+    # Nothing of the product's own environment, such as its clock.
+    plain = {name: environment[name] for name in ("PATH", "HOME", "LANG") if name in environment}
+    return Program(name, command, folder=folder, environment=plain, ready=is_listening)
 
 
 def _accounts() -> dict[str, str]:

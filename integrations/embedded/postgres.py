@@ -58,6 +58,11 @@ class EmbeddedPostgres(EmbeddedServer):
         self._data = self.folder / "data"
 
     @property
+    def data(self) -> Path:
+        """Data folder of the cluster."""
+        return self._data
+
+    @property
     def url(self) -> str:
         """Address of the database, with role and password."""
         return self.url_of(DATABASE)

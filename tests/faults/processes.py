@@ -1,16 +1,13 @@
 """Frozen servers, and waiting for conditions."""
 
 import asyncio
-import os
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from time import monotonic
 
 import psutil
 import pytest
 
-from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.server import EmbeddedServer
 from integrations.errors import Unavailable
 from integrations.stores.neo4j.manager import Neo4jManager
@@ -33,25 +30,6 @@ def frozen(server: EmbeddedServer) -> Iterator[None]:
     finally:
         for process in processes:
             process.resume()
-
-
-@asynccontextmanager
-async def read_only(server: EmbeddedPostgres) -> AsyncIterator[None]:
-    """PostgreSQL rejects writes on every connection, like a server that was demoted in a failover."""
-    file = server._data / "postgresql.auto.conf"
-    before = file.read_text()
-    file.write_text(before + "default_transaction_read_only = on\n")
-    try:
-        _reload(server)
-        yield
-    finally:
-        file.write_text(before)
-        _reload(server)
-
-
-def _reload(server: EmbeddedServer) -> None:
-    assert server.pid
-    os.kill(server.pid, signal.SIGHUP)
 
 
 async def healthy(manager: Manager) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from benchmarks.faults.stores import read_only_postgres
 from gateway.config import Settings
 from gateway.supervisor import Program
 from integrations.embedded.neo4j import EmbeddedNeo4j
@@ -27,7 +28,7 @@ from resolvers import health
 from resolvers.actor import Role
 from resolvers.installation import Stores
 from tests.conftest import Neo4jCredentials
-from tests.faults.processes import eventually, frozen, read_only
+from tests.faults.processes import eventually, frozen
 from tests.gateway import NO_PARTNERS, SECRET, Api, credential, settings_for
 from tests.world import DELIVERED, LOADED, OURS, SIGNING_KEY, open_stores, our_day
 
@@ -335,7 +336,7 @@ async def test_a_read_only_database_is_unavailable_until_it_accepts_writes(well:
 
     database = well.servers["database"]
     assert isinstance(database, EmbeddedPostgres)
-    async with read_only(database):
+    async with read_only_postgres(database):
         await eventually(rejected, 5)
         await eventually(lambda: has_status(well, "/ready", 503, "unhealthy"), 3)
         assert await well.api.errors_of(RECORD, Role.SERVICE, input=scan(tag)) == [("STORE_UNAVAILABLE", "records")]

@@ -2,7 +2,8 @@
 
 Control endpoints, beside the partner's own:
 
-- ``POST /_mock/faults`` orders a fault (``Fault`` describes the fields) and ``GET /_mock/faults`` returns the counts;
+- ``POST /_mock/faults`` orders a fault (``Fault`` describes the fields), ``GET /_mock/faults`` returns the counts, and
+  ``DELETE /_mock/faults`` clears the pending faults alone;
 - ``GET /_mock/received?since=N`` lists the requests after number N, at most the newest 500;
 - ``DELETE /_mock`` clears faults, requests, counts and the state of the partner itself.
 """
@@ -171,6 +172,10 @@ def mock_app(name: str, routes: list[BaseRoute], faults: FaultInjector, clear_st
             return JSONResponse({"error": str(error)}, 400)
         return JSONResponse(faults.counts(), 201)
 
+    async def cancel(_request: Request) -> Response:
+        faults.pending.clear()
+        return Response(status_code=204)
+
     async def counts(_request: Request) -> Response:
         return JSONResponse(faults.counts())
 
@@ -191,6 +196,7 @@ def mock_app(name: str, routes: list[BaseRoute], faults: FaultInjector, clear_st
         Route("/", landing),
         Route("/_mock", reset, methods=["DELETE"]),
         Route("/_mock/faults", order, methods=["POST"]),
+        Route("/_mock/faults", cancel, methods=["DELETE"]),
         Route("/_mock/faults", counts),
         Route("/_mock/received", received),
     ]
