@@ -13,6 +13,7 @@ import orjson
 
 HOST = "127.0.0.1"
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+CLOSES = re.compile(rb"\r\nconnection: *close\r\n", re.IGNORECASE)
 RESPONSE_SECONDS = 15.0
 MOST_CONNECTIONS = 256
 
@@ -51,10 +52,11 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
         self._response: asyncio.Future[ClientResponse] | None = None
+        self._ends = False
 
     @property
     def is_open(self) -> bool:
-        return self._transport is not None and not self._transport.is_closing()
+        return self._transport is not None and not self._transport.is_closing() and not self._ends
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -65,6 +67,7 @@ class _Connection(asyncio.Protocol):
         if end < 4:
             return
         length = CONTENT_LENGTH.search(self._received, 0, end)
+        self._ends = CLOSES.search(self._received, 0, end) is not None
         end_of_response = end + (int(length[1]) if length else 0)
         if len(self._received) >= end_of_response and self._response is not None and not self._response.done():
             self._response.set_result(
@@ -124,7 +127,10 @@ class Client:
             except BaseException:
                 connection.close()
                 raise
-            self._idle.append(connection)
+            if connection.is_open:
+                self._idle.append(connection)
+            else:
+                connection.close()
             return response
 
     async def _connection(self) -> _Connection:

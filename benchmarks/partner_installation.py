@@ -14,7 +14,7 @@ import asyncpg
 import httpx
 
 from benchmarks.client import HOST
-from benchmarks.installation import AIRLINE_ID, PROJECT, environment_of, initialise, lock_folder, program
+from benchmarks.installation import AIRLINE_ID, PROJECT, SERVE, environment_of, initialise, lock_folder, program
 from benchmarks.proxy import FaultProxy
 from gateway.http.jwt import issue_token
 from gateway.partners import INBOUND_CALLBACK, MAIL_CALLBACK
@@ -28,6 +28,7 @@ from integrations.partners.mocks.sendgrid import public_key
 from integrations.progress import Progress
 from resolvers.actor import Role
 
+DISPATCH = ("gateway", "dispatch")
 DISPATCHERS = ("dispatcher-1", "dispatcher-2")
 MOCKED = '{"worldtracer": {"mock": true}, "twilio": {"mock": true}, "sendgrid": {"mock": true}}'
 PARTNERS = ("WORLDTRACER", "TWILIO", "SENDGRID")
@@ -137,11 +138,9 @@ async def started_partner_programs(
             for name in PARTNERS
         }
         await initialise(dispatcher_environment)
-        programs = {
-            name: program(name, ("gateway", "dispatch"), folder, dispatcher_environment, None) for name in DISPATCHERS
-        }
+        programs = {name: program(name, DISPATCH, folder, dispatcher_environment, None) for name in DISPATCHERS}
         programs["projector"] = program("projector", PROJECT, folder, dispatcher_environment, None)
-        programs["gateway"] = program("gateway", ("gateway", "serve"), folder, dispatcher_environment, port)
+        programs["gateway"] = program("gateway", SERVE, folder, dispatcher_environment, port)
         programs |= {name: _mock_program(name, folder, environment, mock_ports[name]) for name in PARTNERS}
         for one in programs.values():
             stack.push_async_callback(one.stop)

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from benchmarks.command_line import FOLDER, until_signal, use_cores
 from benchmarks.faults.installation import fault_installation
-from benchmarks.faults.matrix import MATRIX, Fault, Row, Subject
+from benchmarks.faults.matrix import MATRIX, Fault, Row, RowResult, Subject
 from benchmarks.faults.report import as_json, text
 from benchmarks.faults.rows import run_rows
+from benchmarks.faults.versions import run_versions
 from benchmarks.operations import TooFewBags
 from benchmarks.report import machine
 from gateway.console import console
@@ -38,8 +39,13 @@ async def run(options: argparse.Namespace) -> int:
     progress = console(os.environ)
     rows = chosen([subject.lower() for subject in options.subjects], options.faults)
     figures = machine()
-    async with fault_installation(FOLDER / "faults", options.bags, options.libfaketime, progress) as installation:
-        results = await run_rows(installation, rows, progress)
+    results: list[RowResult] = []
+    if own := [row for row in rows if row.fault is not Fault.TWO_VERSIONS]:
+        async with fault_installation(FOLDER / "faults", options.bags, options.libfaketime, progress) as installation:
+            results += await run_rows(installation, own, progress)
+    for row in rows:
+        if row.fault is Fault.TWO_VERSIONS:
+            results.append(await run_versions(row, FOLDER / "versions", options.bags, options.old, progress))
     file = options.json or FOLDER / f"faults-{datetime.now().astimezone():%Y-%m-%dT%H-%M-%S}.json"
     file.write_bytes(as_json(figures, results))
     print(f"\n{text(results)}\n\nwritten: {file}")
@@ -54,6 +60,7 @@ def main() -> int:
     parser.add_argument("--bags", type=int, default=2_000, help="bags to seed (default: 2000)")
     parser.add_argument("--cores", type=int, default=2, help="cores for everything together (default: 2)")
     parser.add_argument("--libfaketime", type=Path, help="libfaketime.so.1, for the rows that step a clock")
+    parser.add_argument("--old", help="old version of the update (default: that before the newest migration)")
     parser.add_argument("--json", type=Path, help="file for the figures (default: .demo/benchmark/faults-TIME.json)")
     options = parser.parse_args()
     use_cores(options.cores)

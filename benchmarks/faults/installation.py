@@ -1,5 +1,6 @@
 """The product with stores and partners behind proxies, so that each can fail in every way."""
 
+import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -87,6 +88,7 @@ class FaultInstallation:
 
     Args:
         product: processes of the product, and the partners' mocks.
+        port: port through which callers reach the product.
         stores: running servers; a failover replaces one.
         proxies: proxies through which the product reaches stores and partners.
         disks: file systems of the stores that have one of their own.
@@ -100,6 +102,7 @@ class FaultInstallation:
     """
 
     product: PartnerInstallation
+    port: int
     stores: dict[Subject, EmbeddedServer]
     proxies: Mapping[Subject, FaultProxy]
     disks: Mapping[Subject, Path]
@@ -112,15 +115,10 @@ class FaultInstallation:
     tags: Iterator[str]
     token: str = field(repr=False)
 
-    @property
-    def port(self) -> int:
-        """Port of the gateway."""
-        return urlsplit(self.product.gateway).port or 0
-
 
 @asynccontextmanager
 async def fault_installation(
-    folder: Path, bags: int, library: Path | None, progress: Progress
+    folder: Path, bags: int, library: Path | None, progress: Progress, **settings: str
 ) -> AsyncIterator[FaultInstallation]:
     """Starts stores of its own and everything else, and stops it at the end in every case.
 
@@ -129,10 +127,12 @@ async def fault_installation(
         bags: number of bags to seed.
         library: libfaketime's shared object; None leaves clocks alone.
         progress: receives one line of text for each step.
+        settings: environment variables that differ from production.
     """
-    base = _base_folder()
+    base = _base_folder(folder)
     clocks = Clocks(library, base) if library is not None else None
     async with AsyncExitStack() as stack:
+        stack.callback(shutil.rmtree, base, ignore_errors=True)
         disks = {
             subject: base / subject.lower()
             for subject in STORES
@@ -149,12 +149,19 @@ async def fault_installation(
         stack.push_async_callback(_stop_all, stores)
         for store in stores.values():
             await store.start(progress)
-        yield await stack.enter_async_context(started_fault_installation(stores, folder, bags, progress, disks, clocks))
+        started = started_fault_installation(stores, folder, bags, progress, disks, clocks, **settings)
+        yield await stack.enter_async_context(started)
         progress("stopping")
 
 
-def _base_folder() -> Path:
-    """A new folder outside the checkout, so that the user that runs PostgreSQL reaches it."""
+def _base_folder(folder: Path) -> Path:
+    """A new folder for the stores, outside the checkout, so that the user that runs PostgreSQL reaches it.
+
+    The mocks begin as empty as the stores.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for journal in folder.glob("*.journal"):
+        journal.unlink()
     base = Path(mkdtemp(prefix="baggage-faults-"))
     base.chmod(0o711)
     return base
@@ -174,6 +181,7 @@ async def started_fault_installation(
     disks: Mapping[Subject, Path],
     clocks: Clocks | None,
     database_url: str | None = None,
+    **settings: str,
 ) -> AsyncIterator[FaultInstallation]:
     """Starts the product on running stores, behind proxies; arguments as for `fault_installation`.
 
@@ -197,7 +205,7 @@ async def started_fault_installation(
         }
         clock = clocks.environment(Subject.PRODUCT) if clocks is not None else {}
         product = await stack.enter_async_context(
-            started_partner_programs(stores.values(), folder, bags, progress, **addresses, **clock)
+            started_partner_programs(stores.values(), folder, bags, progress, **addresses, **clock, **settings)
         )
         proxies |= {subject: product.proxies[subject] for subject in PARTNERS}
         graph = Neo4jManager(graph_store.uri, graph_store.user, graph_store.password)
@@ -214,13 +222,15 @@ async def started_fault_installation(
         known = await operations(product.database_url, AIRLINE_ID, FLIGHT_BAGS)
         tags = [str(one["tag"]) for one in known["bag"].variables[:STATIC_TAGS]]
         flights = known["flight"].variables[:STATIC_FLIGHTS]
-        async with Client(urlsplit(product.gateway).port or 0, CLIENT_SECONDS) as client:
+        port = urlsplit(product.gateway).port or 0
+        async with Client(port, CLIENT_SECONDS) as client:
             reads = await static_reads(client, token, tags, flights)
         free = await product.rows(FREE_BAGS, AIRLINE_ID, tags, [flight["designator"] for flight in flights])
         if not free:
             raise StartError("No bag without a PIR is left: seed more.")
         yield FaultInstallation(
             product=product,
+            port=port,
             stores=stores,
             proxies=proxies,
             disks=disks,

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from time import monotonic
 from typing import TypeVar
 
 import httpx
 from asyncpg.exceptions import InterfaceError, PostgresError
 
-from benchmarks.client import Client
+from benchmarks.client import HOST, Client
 from benchmarks.faults.actions import fault_of, why_not
 from benchmarks.faults.installation import FaultInstallation
 from benchmarks.faults.ledger import last_effect, look_up
@@ -35,6 +35,7 @@ SELECT (SELECT count(*) FROM outbox WHERE done_at IS NULL AND id <= $1) AS messa
 """
 
 T = TypeVar("T")
+FaultOf = Callable[[FaultInstallation, Row], AbstractAsyncContextManager[None]]
 
 # Failures of a look at the stores while they are away.
 LOOK_ERRORS = (OSError, PostgresError, InterfaceError, httpx.HTTPError)
@@ -54,8 +55,11 @@ async def run_rows(installation: FaultInstallation, rows: Sequence[Row], progres
     return results
 
 
-async def run_group(installation: FaultInstallation, rows: Sequence[Row]) -> list[RowResult]:
+async def run_group(installation: FaultInstallation, rows: Sequence[Row], fault: FaultOf = fault_of) -> list[RowResult]:
     """Runs faults at the same time, under one load.
+
+    Args:
+        fault: returns the fault of a row.
 
     Raises:
         StartError: the product is not well before, so that the row would say nothing.
@@ -69,7 +73,7 @@ async def run_group(installation: FaultInstallation, rows: Sequence[Row]) -> lis
             await asyncio.sleep(STEADY_SECONDS)
             async with AsyncExitStack() as stack:
                 for row in rows:
-                    await stack.enter_async_context(fault_of(installation, row))
+                    await stack.enter_async_context(fault(installation, row))
                 await asyncio.sleep(rows[0].seconds)
             recovered = await recoveries(installation, rows)
             await asyncio.sleep(STEADY_SECONDS)
@@ -152,7 +156,7 @@ async def _has_done(installation: FaultInstallation, message: int, effect: int, 
 async def _serves(installation: FaultInstallation) -> bool | None:
     """True if health is good, and a journey comes from the graph and routes from the cache."""
     async with httpx.AsyncClient(trust_env=False, timeout=5.0) as http:
-        health = await http.get(f"{installation.product.gateway}/health")
+        health = await http.get(f"http://{HOST}:{installation.port}/health")
     if health.status_code != 200 or health.json()["status"] != "healthy":
         return None
     async with Client(installation.port) as client:
