@@ -1,4 +1,4 @@
-"""CPU seconds and memory of process trees."""
+"""CPU seconds, memory and descriptors of process trees."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -43,6 +43,10 @@ class Meter:
         """Resident memory in MB, by name; shared pages are divided among processes (PSS) if the system reports it."""
         return {name: sum(map(_bytes, self._tree(name))) / 1e6 for name in self._running}
 
+    def descriptors(self) -> dict[str, int]:
+        """Open file descriptors, sockets included, by name."""
+        return {name: sum(map(_descriptors, self._tree(name))) for name in self._running}
+
     def _tree(self, name: str) -> Iterator[psutil.Process]:
         pid = self._running[name].pid
         if pid is not None:
@@ -70,6 +74,12 @@ def frozen(pid: int) -> Iterator[None]:
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.resume()
+
+
+def _descriptors(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        return int(process.num_fds())
+    return 0
 
 
 def _bytes(process: psutil.Process) -> int:

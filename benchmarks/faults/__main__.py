@@ -10,19 +10,25 @@ import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 from benchmarks.command_line import FOLDER, until_signal, use_cores
 from benchmarks.faults.installation import fault_installation
 from benchmarks.faults.matrix import MATRIX, Fault, Row, RowResult, Subject
 from benchmarks.faults.report import as_json, text
 from benchmarks.faults.rows import run_rows
+from benchmarks.faults.soak import soak
 from benchmarks.faults.versions import run_versions
 from benchmarks.operations import TooFewBags
 from benchmarks.report import machine
 from gateway.console import console
 from integrations.embedded.process import StartError
+from integrations.progress import Progress
 
 
 def chosen(subjects: list[str], faults: list[str]) -> list[Row]:
@@ -38,7 +44,8 @@ async def run(options: argparse.Namespace) -> int:
     """Runs the rows; returns the exit code, 1 if anything is not as it must be."""
     progress = console(os.environ)
     rows = chosen([subject.lower() for subject in options.subjects], options.faults)
-    figures = machine()
+    if options.soak:
+        return await run_soak(options, progress)
     results: list[RowResult] = []
     if own := [row for row in rows if row.fault is not Fault.TWO_VERSIONS]:
         async with fault_installation(FOLDER / "faults", options.bags, options.libfaketime, progress) as installation:
@@ -46,10 +53,23 @@ async def run(options: argparse.Namespace) -> int:
     for row in rows:
         if row.fault is Fault.TWO_VERSIONS:
             results.append(await run_versions(row, FOLDER / "versions", options.bags, options.old, progress))
-    file = options.json or FOLDER / f"faults-{datetime.now().astimezone():%Y-%m-%dT%H-%M-%S}.json"
-    file.write_bytes(as_json(figures, results))
-    print(f"\n{text(results)}\n\nwritten: {file}")
+    write(options.json, {"rows": [as_json(one) for one in results]}, text(results))
     return 1 if any(one.faults() for one in results) else 0
+
+
+async def run_soak(options: argparse.Namespace, progress: Progress) -> int:
+    """Runs the soak; returns the exit code, 1 if anything is not as it must be."""
+    async with fault_installation(FOLDER / "faults", options.bags, None, progress) as installation:
+        result = await soak(installation, options.soak, options.seed, progress)
+    write(options.json, {"soak": result.json()}, result.text())
+    return 1 if result.wrong() else 0
+
+
+def write(path: Path | None, figures: Mapping[str, Any], shown: str) -> None:
+    """Writes figures as JSON, and prints them."""
+    file = path or FOLDER / f"faults-{datetime.now().astimezone():%Y-%m-%dT%H-%M-%S}.json"
+    file.write_bytes(orjson.dumps({"machine": machine(), **figures}, option=orjson.OPT_INDENT_2))
+    print(f"\n{shown}\n\nwritten: {file}")
 
 
 def main() -> int:
@@ -57,6 +77,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__)
     parser.add_argument("--subjects", nargs="+", default=[], metavar="NAME", help=f"of {', '.join(Subject)}")
     parser.add_argument("--faults", nargs="+", default=[], choices=list(Fault), help="faults to run (default: all)")
+    parser.add_argument("--soak", type=float, metavar="MINUTES", help="run a soak of so many minutes instead")
+    parser.add_argument("--seed", type=int, default=753, help="seed of the order of faults in the soak (default: 753)")
     parser.add_argument("--bags", type=int, default=2_000, help="bags to seed (default: 2000)")
     parser.add_argument("--cores", type=int, default=2, help="cores for everything together (default: 2)")
     parser.add_argument("--libfaketime", type=Path, help="libfaketime.so.1, for the rows that step a clock")

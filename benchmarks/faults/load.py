@@ -62,6 +62,8 @@ REPEAT_SECONDS = 0.25
 PIR_PAUSE_SECONDS = 1.5
 WARM_UP_SECONDS = 90.0
 READERS = 3
+# Bound on the queries of an open loop that wait at the same time; the product rejects more than it can serve.
+MOST_UNDER_WAY = 200
 SENDERS = 2
 SCANS_OF_TAG = 5
 
@@ -138,10 +140,15 @@ class FaultLoad:
         """Ends the callers after their current requests."""
         self._stopping.set()
 
-    async def run(self, readers: int = READERS) -> None:
-        """Reads and writes until stopped."""
+    async def run(self, rate: float | None = None) -> None:
+        """Reads and writes until stopped.
+
+        Args:
+            rate: known queries a second, at random times, whether earlier ones have responses or not; None for a few
+                callers, each of which waits for its response.
+        """
         callers = [
-            *(self._read() for _ in range(readers)),
+            *([self._read_at(rate)] if rate else (self._read() for _ in range(READERS))),
             self._read_own(),
             *(self._send_messages() for _ in range(SENDERS)),
             self._record_scans(),
@@ -150,15 +157,27 @@ class FaultLoad:
         await asyncio.gather(*callers)
         self.figures.writes = self.ledger.acknowledged
 
-    async def read_once(self) -> None:
+    async def _read_once(self) -> None:
         """Sends the next query whose response is known."""
         read = next(self._reads)
         await self._send(QUERY, read.request, lambda response: judge(response, read.check))
 
     async def _read(self) -> None:
         while not self._stopping.is_set():
-            await self.read_once()
+            await self._read_once()
             await self._pause(PAUSE_SECONDS)
+
+    async def _read_at(self, rate: float) -> None:
+        times = random.Random(753)
+        due, under_way = monotonic(), set[asyncio.Task[None]]()
+        while not self._stopping.is_set():
+            due += times.expovariate(rate)
+            await self._pause(max(due - monotonic(), 0.0))
+            if len(under_way) < MOST_UNDER_WAY:
+                task = asyncio.create_task(self._read_once())
+                under_way.add(task)
+                task.add_done_callback(under_way.discard)
+        await asyncio.gather(*under_way)
 
     async def _read_own(self) -> None:
         """Queries bags that the load has written: what was acknowledged before must be there."""

@@ -133,6 +133,15 @@ class LoadFigures:
     wrong: list[str] = field(default_factory=list)
     longest: dict[str, float] = field(default_factory=dict)
 
+    def faults(self) -> list[str]:
+        """Returns what is not as it must be, a sentence each."""
+        late = [
+            f"the longest wait of a {kind} is {seconds:.1f} s"
+            for kind, seconds in self.longest.items()
+            if seconds > DEADLINES[kind] + SLACK_SECONDS
+        ]
+        return [*(f"wrong response: {line}" for line in self.wrong), *late]
+
 
 @dataclass(frozen=True, slots=True)
 class WriteFigures:
@@ -147,6 +156,10 @@ class WriteFigures:
     lost: Sequence[str] = ()
     doubled: Sequence[str] = ()
     unknown: int = 0
+
+    def faults(self) -> list[str]:
+        """Returns what is not as it must be, a sentence each."""
+        return [*(f"lost: {line}" for line in self.lost), *(f"doubled: {line}" for line in self.doubled)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,17 +183,7 @@ class RowResult:
         """Returns what is not as it must be, a sentence each; nothing for a row that did not run."""
         if self.skipped:
             return []
-        return [
-            *(f"wrong response: {line}" for line in self.load.wrong),
-            *(f"lost: {line}" for line in self.written.lost),
-            *(f"doubled: {line}" for line in self.written.doubled),
-            *(
-                f"the longest wait of {kind} is {seconds:.1f} s"
-                for kind, seconds in self.load.longest.items()
-                if seconds > DEADLINES[kind] + SLACK_SECONDS
-            ),
-            *self._not_recovered(),
-        ]
+        return [*self.load.faults(), *self.written.faults(), *self._not_recovered()]
 
     def _not_recovered(self) -> list[str]:
         if self.recovered is None:

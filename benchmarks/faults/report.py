@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import orjson
-
 from benchmarks.faults.matrix import RowResult
 from benchmarks.report import table
 
@@ -22,14 +20,9 @@ def text(results: Sequence[RowResult]) -> str:
     return "\n".join(lines)
 
 
-def as_json(machine: Mapping[str, Any], results: Sequence[RowResult], soak: Mapping[str, Any] | None = None) -> bytes:
-    """Figures as JSON."""
-    content = {
-        "machine": machine,
-        "rows": [{**asdict(one), "faults": one.faults()} for one in results],
-        **({"soak": soak} if soak is not None else {}),
-    }
-    return orjson.dumps(content, option=orjson.OPT_INDENT_2)
+def as_json(one: RowResult) -> dict[str, Any]:
+    """Figures of a row as a JSON object."""
+    return {**asdict(one), "faults": one.faults()}
 
 
 def _cells(one: RowResult) -> list[str]:

@@ -82,9 +82,9 @@ async def run_group(installation: FaultInstallation, rows: Sequence[Row], fault:
 
 
 @asynccontextmanager
-async def running(load: FaultLoad) -> AsyncIterator[None]:
-    """Runs a load beside the block."""
-    task = asyncio.create_task(load.run())
+async def running(load: FaultLoad, rate: float | None = None) -> AsyncIterator[None]:
+    """Runs a load beside the block; the rate is that of `FaultLoad.run`."""
+    task = asyncio.create_task(load.run(rate))
     try:
         yield
     finally:
