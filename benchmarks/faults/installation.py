@@ -2,9 +2,10 @@
 
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from secrets import randbelow
 from tempfile import mkdtemp
@@ -14,7 +15,7 @@ from benchmarks.client import Client
 from benchmarks.faults.load import CLIENT_SECONDS, Read, static_reads
 from benchmarks.faults.matrix import PARTNERS, STORES, Subject
 from benchmarks.faults.stores import FaultyNeo4j, FaultyPostgres, limited_disk
-from benchmarks.installation import AIRLINE_ID
+from benchmarks.installation import AIRLINE_ID, lock_folder
 from benchmarks.operations import operations
 from benchmarks.partner_installation import PartnerInstallation, started_partner_programs
 from benchmarks.proxy import FaultProxy
@@ -123,16 +124,17 @@ async def fault_installation(
     """Starts stores of its own and everything else, and stops it at the end in every case.
 
     Args:
-        folder: folder of the logs.
+        folder: folder of the logs of all runs.
         bags: number of bags to seed.
         library: libfaketime's shared object; None leaves clocks alone.
         progress: receives one line of text for each step.
         settings: environment variables that differ from production.
     """
-    base = _base_folder(folder)
+    base = _base_folder()
     clocks = Clocks(library, base) if library is not None else None
     async with AsyncExitStack() as stack:
         stack.callback(shutil.rmtree, base, ignore_errors=True)
+        folder = stack.enter_context(own_folder(folder))
         disks = {
             subject: base / subject.lower()
             for subject in STORES
@@ -154,14 +156,21 @@ async def fault_installation(
         progress("stopping")
 
 
-def _base_folder(folder: Path) -> Path:
-    """A new folder for the stores, outside the checkout, so that the user that runs PostgreSQL reaches it.
+@contextmanager
+def own_folder(folder: Path) -> Iterator[Path]:
+    """The first of several folders that no other run uses, without what the mocks kept."""
+    for number in count(1):
+        mine = folder / str(number)
+        if (lock := lock_folder(mine)) is not None:
+            with lock:
+                for journal in mine.glob("*.journal"):
+                    journal.unlink()
+                yield mine
+            return
 
-    The mocks begin as empty as the stores.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for journal in folder.glob("*.journal"):
-        journal.unlink()
+
+def _base_folder() -> Path:
+    """A new folder for the stores, outside the checkout, so that the user that runs PostgreSQL reaches it."""
     base = Path(mkdtemp(prefix="baggage-faults-"))
     base.chmod(0o711)
     return base

@@ -67,7 +67,8 @@ class StandbyPostgres(FaultyPostgres):
 
     async def _initialise(self) -> None:
         await self._run(
-            "pg_basebackup", f"--dbname={self._primary.url}", f"--pgdata={self._data}", "--write-recovery-conf"
+            *("pg_basebackup", f"--dbname={self._primary.url}", f"--pgdata={self._data}"),
+            *("--checkpoint=fast", "--write-recovery-conf"),
         )
 
 
