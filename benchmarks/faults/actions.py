@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager
 
 import httpx
 
@@ -40,6 +40,8 @@ PARTNER_STATUS: Mapping[Fault, dict[str, object]] = {
     Fault.READ_ONLY: {"status": 503, "retry_after": 5},
 }
 CLOCKS: Mapping[Fault, float] = {Fault.CLOCK_FORWARD: CLOCK_SECONDS, Fault.CLOCK_BACK: -CLOCK_SECONDS}
+# Time for which partners are away before a clock steps.
+AWAY_SECONDS = 4.0
 # Messages that wait in the outbox, and messages of one request.
 BACKLOG = 20_000
 UPLOAD = 1_000
@@ -226,13 +228,17 @@ async def _redis_failover(installation: FaultInstallation, primary: EmbeddedRedi
 
 @asynccontextmanager
 async def _stepped_clock(installation: FaultInstallation, row: Row) -> AsyncIterator[None]:
-    """The clock of PostgreSQL, or of all processes of the product, steps, and later steps back to the right time."""
+    """The clock of PostgreSQL, or of all processes of the product, steps, and goes on from there.
+
+    Partners are away before, so that effects wait for their next attempt while the clock steps.
+    """
     assert installation.clocks is not None
-    installation.clocks.step(row.subject, CLOCKS[row.fault])
-    try:
+    async with AsyncExitStack() as stack:
+        for partner in PARTNERS:
+            await stack.enter_async_context(_refusing(installation.proxies[partner]))
+        await asyncio.sleep(AWAY_SECONDS)
+        installation.clocks.step(row.subject, CLOCKS[row.fault])
         yield
-    finally:
-        installation.clocks.step(row.subject, 0)
 
 
 @asynccontextmanager

@@ -77,9 +77,10 @@ class Clocks:
         return self.folder / f"{name}.clock"
 
     def step(self, name: str, seconds: float) -> None:
-        """Sets a clock so many seconds ahead of the machine's."""
+        """Moves a clock by so many seconds."""
         file = self.file(name)
-        file.write_text(f"{seconds:+.0f}\n")
+        ahead = float(file.read_text()) if file.exists() else 0.0
+        file.write_text(f"{ahead + seconds:+.0f}\n")
         file.chmod(0o644)
 
 

@@ -256,7 +256,8 @@ class FaultLoad:
             verdict = Verdict(wrong=f"no response: {error!r} after {monotonic() - started:.1f} s")
         figures.requests += 1
         figures.longest[kind] = max(figures.longest.get(kind, 0.0), monotonic() - started)
-        figures.errors.update(verdict.codes)
+        for code in verdict.codes:
+            figures.errors[code] = figures.errors.get(code, 0) + 1
         if verdict.wrong is not None:
             figures.wrong.append(f"{kind}: {verdict.wrong}")
         return verdict

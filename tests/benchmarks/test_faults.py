@@ -21,7 +21,7 @@ from benchmarks.faults.matrix import (
     WriteFigures,
     simultaneous,
 )
-from benchmarks.faults.report import text
+from benchmarks.faults.report import as_json, text
 from benchmarks.faults.responses import difference, equals, judge, judge_ingestion
 from benchmarks.faults.soak import PROCESSES, growth
 
@@ -150,13 +150,14 @@ def test_a_row_names_everything_that_is_not_as_it_must_be() -> None:
     assert good.faults() == []
     bad = RowResult(
         row,
-        LoadFigures(wrong=["x"], longest={"query": 10.6}),
+        LoadFigures(wrong=["x"], errors={"CONFLICT": 1}, longest={"query": 10.6}),
         WriteFigures(lost=["a scan"], doubled=["an SMS"]),
         recovered=11.0,
     )
     assert len(bad.faults()) == 5
     assert RowResult(row).faults() == ["no recovery"]
     assert RowResult(row, skipped="root only").faults() == []
+    assert orjson.loads(orjson.dumps(as_json(bad)))["faults"] == bad.faults()
     assert all(line in text([good, bad]) for line in ("PostgreSQL, killed: lost: a scan", "PostgreSQL  killed"))
 
 
