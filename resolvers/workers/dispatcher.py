@@ -56,6 +56,10 @@ SETTLE_INTERVAL = timedelta(seconds=5)
 FIRST_PAUSE, MAX_PAUSE = 1.0, 300.0
 # An effect that could not be sent for this long is outdated; an agent decides about it.
 GIVE_UP_AFTER = timedelta(hours=72)
+# A step of the database's clock that is more than a correction. Until calls that were under way have ended, and their
+# partners know of them, no outcome is judged by the time since their start.
+CLOCK_STEP = timedelta(seconds=5)
+AFTER_STEP = timedelta(seconds=60)
 RATE_WINDOW = timedelta(seconds=60)
 INTERNAL_ERROR_PAUSE = timedelta(minutes=1)
 
@@ -117,6 +121,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         self._in_progress: dict[int, asyncio.Task[None]] = {}
         self._paused_until = float("-inf")
         self._has_lanes = False
+        self._clock_has_stepped = False
 
     @property
     def in_progress(self) -> list[asyncio.Task[None]]:
@@ -133,11 +138,19 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             await asyncio.wait([monitoring, *self.in_progress], timeout=CALL_SECONDS)
 
     async def renew_leases(self) -> None:
-        """Renews the leases and sets the clock; creates the airline's lanes at first."""
+        """Renews the leases and sets the clock, whose steps are followed; creates the airline's lanes at first."""
         if not self._has_lanes:
             await outbox.create_lanes(self.postgres, self.queue)
             self._has_lanes = True
-        await self.now.synchronise(self.postgres)
+        step = await self.now.synchronise(self.postgres)
+        if abs(step) > CLOCK_STEP:
+            logger.warning("%s: the database's clock has stepped by %.0f s", self.consumer, step.total_seconds())
+            self._pause_for(AFTER_STEP.total_seconds())
+            self._clock_has_stepped = True
+        if self._clock_has_stepped:
+            now = self.now()
+            await effects.catch_up_with_clock(self.postgres, self.airline_id, self.service, now, now + AFTER_STEP)
+            self._clock_has_stepped = False
         await super().renew_leases()
 
     async def process_batch(self) -> int:

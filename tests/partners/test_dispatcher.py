@@ -63,12 +63,15 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = START
+        self.step = timedelta()
 
     def __call__(self) -> datetime:
         return self.now
 
-    async def synchronise(self, _records: Reader) -> None:
-        """Stays as it is."""
+    async def synchronise(self, _records: Reader) -> timedelta:
+        """Stays as it is; returns the step that a test has ordered, once."""
+        step, self.step = self.step, timedelta()
+        return step
 
     def advance(self, **by: float) -> None:
         self.now += timedelta(**by)
@@ -490,6 +493,58 @@ async def test_dispatchers_follow_the_clock_of_the_database(bench: Bench) -> Non
 
     assert before <= now
     assert timedelta(seconds=0.04) < clock() - before < timedelta(seconds=30)
+
+
+async def test_a_step_of_the_databases_clock_is_noticed(bench: Bench) -> None:
+    clock = DatabaseClock()
+    first = await clock.synchronise(bench.postgres)
+    steady = await clock.synchronise(bench.postgres)
+    clock._at += timedelta(hours=1)
+    back = await clock.synchronise(bench.postgres)
+
+    assert first == timedelta()
+    assert abs(steady) < timedelta(seconds=5)
+    assert abs(back + timedelta(hours=1)) < timedelta(seconds=5)
+
+
+async def _step_clock(bench: Bench, service: Service, hours: float) -> None:
+    """Steps the database's clock, as the service's dispatcher sees it at its next renewal."""
+    bench.clock.advance(hours=hours)
+    bench.clock.step = timedelta(hours=hours)
+    bench.workers[service]._leased_at = float("-inf")
+    await bench.run_until_idle(service)
+
+
+async def test_after_the_clock_stepped_back_nothing_waits_for_the_old_time(bench: Bench) -> None:
+    """Given an SMS that waits for its next attempt, when the clock steps back by an hour, it is sent a minute later."""
+    await _give_reference(bench)
+    sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
+    await bench.mocks[Service.SMS].order("status", status=503, match={"method": "POST"})
+    await bench.run_until_idle(Service.SMS)
+    await _step_clock(bench, Service.SMS, -1)
+    waiting = await bench.effect(sms)
+    bench.workers[Service.SMS]._paused_until = float("-inf")
+    bench.clock.advance(seconds=61)
+    await bench.run_until_idle(Service.SMS)
+
+    assert waiting.due_at <= bench.clock()
+    assert await bench.state(sms) == (EffectState.ACCEPTED, None)
+
+
+async def test_after_the_clock_stepped_no_outcome_is_judged_for_a_minute(bench: Bench) -> None:
+    """Given an SMS with unknown outcome, when the clock steps forward by an hour, it is not sent again at once."""
+    await _give_reference(bench)
+    sms = await bench.request(Service.SMS, Trigger.BAG_LOCATED)
+    await bench.mocks[Service.SMS].order("reset_before", match={"method": "POST"})
+    await bench.run_until_idle(Service.SMS)
+    await _step_clock(bench, Service.SMS, 1)
+    stepped = await bench.state(sms)
+    bench.workers[Service.SMS]._paused_until = float("-inf")
+    await bench.run_until_idle(Service.SMS)
+
+    assert stepped == (EffectState.UNSETTLED, EffectReason.OUTCOME_UNKNOWN)
+    assert await bench.state(sms) == (EffectState.ACCEPTED, None)
+    assert len(await bench.texts()) == 1
 
 
 async def _broken(*_arguments: Any, **_options: Any) -> None:

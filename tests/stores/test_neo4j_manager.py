@@ -8,6 +8,7 @@ from time import monotonic
 
 import pytest
 from neo4j import GraphDatabase
+from neo4j.exceptions import Neo4jError
 
 from integrations.deadline import deadline
 from integrations.errors import Conflict, DeadlineExceeded, Refused, Unavailable
@@ -92,6 +93,27 @@ async def test_a_wrong_statement_is_rejected(neo4j: Neo4jManager, cypher: str, r
         await neo4j.execute_read(cypher, name="THE_NAME")
     assert "secret" not in str(caught.value)
     assert await neo4j.execute_read("RETURN 1 AS one") == [{"one": 1}]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("Neo.DatabaseError.Transaction.TransactionStartFailed", Unavailable),
+        ("Neo.DatabaseError.Transaction.TransactionLogError", Unavailable),
+        ("Neo.DatabaseError.General.UnknownError", Unavailable),
+        ("Neo.DatabaseError.Statement.ExecutionFailed", Refused),
+        ("Neo.ClientError.General.WriteOnReadOnlyAccessDatabase", Unavailable),
+        ("Neo.ClientError.General.ForbiddenOnReadOnlyDatabase", Unavailable),
+        ("Neo.ClientError.Cluster.NotALeader", Unavailable),
+        ("Neo.ClientError.Statement.TypeError", Refused),
+    ],
+)
+async def test_a_server_that_failed_is_unavailable(code: str, kind: type[Exception]) -> None:
+    """A server without disk fails each transaction, and one that is read-only each write: a retry may succeed."""
+    error = Neo4jError._hydrate_neo4j(code=code, message="...")
+    translated = Neo4jManager("bolt://127.0.0.1:1", "neo4j", "-")._translate(error, "TEST")
+    assert type(translated) is kind
+    assert code in translated.reason
 
 
 async def test_deadlocked_writers_all_succeed(neo4j: Neo4jManager) -> None:

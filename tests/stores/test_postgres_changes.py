@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from benchmarks.faults.stores import read_only_postgres
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.errors import Refused, SchemaChanged, Unavailable
 from integrations.repeats import repeated_after_migration
 from integrations.stores.postgres.manager import PostgresManager
-from tests.faults.processes import eventually, healthy, read_only, unhealthy
+from tests.faults.processes import eventually, healthy, unhealthy
 
 TABLE = "CREATE TABLE IF NOT EXISTS parcel (id int PRIMARY KEY, body text, weight numeric(5, 1))"
 READ = "SELECT id, body, weight FROM parcel WHERE id = $1"
@@ -168,7 +169,7 @@ async def test_a_read_only_server_is_unavailable_until_it_accepts_writes(
             return error.retry_after_seconds >= 0.1
         return False  # the server has not read its configuration yet
 
-    async with read_only(embedded_postgres):
+    async with read_only_postgres(embedded_postgres):
         await eventually(rejected, 5)
         await eventually(lambda: unhealthy(postgres), 5)
         assert "read-only" in (await postgres.health_check())["error"]
@@ -183,7 +184,7 @@ async def test_a_read_only_server_is_unavailable_until_it_accepts_writes(
 async def test_a_read_only_server_is_found_without_a_write(
     postgres: PostgresManager, embedded_postgres: EmbeddedPostgres
 ) -> None:
-    async with read_only(embedded_postgres):
+    async with read_only_postgres(embedded_postgres):
         await eventually(lambda: unhealthy(postgres), 5)
     await eventually(lambda: healthy(postgres), 15)
 

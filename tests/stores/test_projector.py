@@ -311,6 +311,19 @@ async def lanes(stores: Stores) -> dict[str, int]:
     return {row["owner"]: row["lanes"] for row in rows}
 
 
+async def test_a_lease_from_before_the_clock_stepped_back_ends(airline: Builder) -> None:
+    """Given lanes of a worker that is gone, leased until an hour from now, then another worker takes all of them."""
+    records = airline.stores.postgres
+    await outbox.lease(records, Consumer.GRAPH, "gone", 30.0)
+    within = await outbox.lease(records, Consumer.GRAPH, "other", 30.0)
+    await records.execute("UPDATE lanes SET leased_until = now() + interval '1 hour' WHERE owner = 'gone'")
+    taken = await outbox.lease(records, Consumer.GRAPH, "other", 30.0)
+    await outbox.release(records, Consumer.GRAPH, "other")
+
+    assert within == []
+    assert len(taken) == LANES
+
+
 async def test_workers_share_the_lanes_and_process_everything_once(airline: Builder) -> None:
     stores = airline.stores
     workers = [Projector(stores.postgres, stores.neo4j, name) for name in ("one", "two", "three")]

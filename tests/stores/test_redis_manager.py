@@ -139,6 +139,18 @@ async def test_a_rejection_repeats_no_value(redis: RedisManager, onlooker: Redis
         await redis.hget("text", "field")
 
 
+async def test_a_server_that_accepts_no_writes_is_unavailable(redis: RedisManager, onlooker: Redis) -> None:
+    """A server that lost its replicas rejects writes, as one with a full disk does: a retry may succeed."""
+    await onlooker.config_set("min-replicas-to-write", 1)
+    try:
+        with pytest.raises(Unavailable, match="NOREPLICAS"):
+            await redis.set("key", "value")
+        assert await redis.get("key") is None
+    finally:
+        await onlooker.config_set("min-replicas-to-write", 0)
+    await redis.set("key", "value")
+
+
 async def test_the_request_deadline_bounds_every_call(redis: RedisManager) -> None:
     with deadline(-1.0), pytest.raises(DeadlineExceeded):
         await redis.get("x")

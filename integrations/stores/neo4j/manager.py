@@ -47,6 +47,11 @@ AWAIT_INDEXES = "CALL db.awaitIndexes(60)"
 DRIVER_ERRORS = (Neo4jError, DriverError, OSError)  # TimeoutError is an OSError
 LOST = (ServiceUnavailable, SessionExpired)
 UNREACHABLE = (*LOST, ConnectionAcquisitionTimeoutError, AuthError, TransientError, OSError)
+# Codes of a server that failed, as one without disk does, or that accepts no writes: no fault of the statement. What
+# fails inside a statement (Neo.DatabaseError.Statement) would fail again.
+NOT_OF_THE_CALL = re.compile(
+    r"Neo\.DatabaseError\.(?!Statement\.)|Neo\.ClientError\.General\.WriteOnReadOnlyAccessDatabase"
+)
 # Types of values that are passed on unconverted.
 PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 
@@ -257,7 +262,7 @@ class Neo4jManager:
         if isinstance(error, TimeoutError) or ".Transaction.TransactionTimedOut" in code:
             self._availability.request_probe()
             return self._availability.timed_out(f"{name}: no response in time")
-        if isinstance(error, UNREACHABLE):
+        if isinstance(error, UNREACHABLE) or NOT_OF_THE_CALL.match(code):
             self._availability.request_probe()
             return self._availability.unavailable(reason)
         self._availability.call_completed(0.0)

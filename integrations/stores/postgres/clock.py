@@ -15,8 +15,8 @@ class Clock(Protocol):
     def __call__(self) -> datetime:
         """The present time, UTC."""
 
-    async def synchronise(self, records: Reader) -> None:
-        """Sets the clock to the database's time."""
+    async def synchronise(self, records: Reader) -> timedelta:
+        """Sets the clock to the database's time; returns by how much that has stepped since the last reading."""
 
 
 class DatabaseClock:
@@ -29,12 +29,17 @@ class DatabaseClock:
     def __init__(self) -> None:
         self._at = datetime.now(UTC)
         self._read_at = monotonic()
+        self._is_set = False
 
     def __call__(self) -> datetime:
         """The present time, UTC."""
         return self._at + timedelta(seconds=monotonic() - self._read_at)
 
-    async def synchronise(self, records: Reader) -> None:
-        """Sets the clock to the database's time."""
-        self._at = await records.fetchval(DATABASE_TIME, name="DATABASE_TIME")
-        self._read_at = monotonic()
+    async def synchronise(self, records: Reader) -> timedelta:
+        """Sets the clock to the database's time; returns by how much that has stepped since the last reading."""
+        earliest = self()
+        at: datetime = await records.fetchval(DATABASE_TIME, name="DATABASE_TIME")
+        latest = self()
+        step = at - min(max(at, earliest), latest) if self._is_set else timedelta()
+        self._at, self._read_at, self._is_set = at, monotonic(), True
+        return step

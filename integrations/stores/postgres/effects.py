@@ -95,6 +95,14 @@ WITH begun AS (UPDATE effects SET state = 'SENDING', reason = NULL, tries = trie
 SELECT id FROM begun
 """
 
+# What lies in the future was stored before the clock stepped back. An effect that is due early waits again where a rule
+# says so.
+CATCH_UP_WITH_CLOCK = """
+WITH begun AS (UPDATE sends SET started_at = $3 WHERE airline_id = $1 AND service = $2 AND started_at > $3)
+UPDATE effects SET due_at = $4
+WHERE airline_id = $1 AND service = $2 AND state IN ('PENDING', 'SENDING', 'UNSETTLED') AND due_at > $4
+"""
+
 UPDATE_EFFECT_STATE = """
 UPDATE effects SET state = $3, reason = $4, due_at = coalesce($5, due_at), settled_at = $6,
                    provider_id = coalesce($7, provider_id), mock = coalesce($8, mock)
@@ -412,6 +420,18 @@ async def postpone(records: Reader, airline_id: int, effect_id: int, until: date
     """
     state = await records.fetchval(POSTPONE_EFFECT, airline_id, effect_id, until, name="POSTPONE_EFFECT")
     return EffectState(state) if state is not None else None
+
+
+async def catch_up_with_clock(
+    records: Reader, airline_id: int, service: Service, now: datetime, until: datetime
+) -> None:
+    """Correct timestamps from before the clock stepped back; repeatable.
+
+    Args:
+        now: the latest start of an attempt.
+        until: the latest time at which an effect is due.
+    """
+    await records.execute(CATCH_UP_WITH_CLOCK, airline_id, service, now, until, name="CATCH_UP_WITH_CLOCK")
 
 
 async def resend(records: Reader, airline_id: int, effect_id: int, at: datetime) -> bool:

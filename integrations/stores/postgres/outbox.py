@@ -34,11 +34,13 @@ CREATE_LANES = """
 INSERT INTO lanes (consumer, lane) SELECT $1, generate_series(0, $2 - 1) ON CONFLICT (consumer, lane) DO NOTHING
 """
 
-# Free lanes and lanes with an expired lease. A worker takes at most its share.
+# Free lanes and lanes with an expired lease. A worker takes at most its share. No lease lasts for five minutes: one
+# that ends later is from before the clock stepped back, and its owner may be gone.
 LEASE_LANES = """
 UPDATE lanes SET owner = $2, leased_until = now() + $3::interval
 WHERE (consumer, lane) IN (SELECT consumer, lane FROM lanes
-                           WHERE consumer = $1 AND (owner = $2 OR leased_until < now())
+                           WHERE consumer = $1
+                             AND (owner = $2 OR leased_until NOT BETWEEN now() AND now() + interval '5 minutes')
                            ORDER BY owner IS DISTINCT FROM $2, lane
                            LIMIT $4
                            FOR UPDATE SKIP LOCKED)
@@ -46,7 +48,8 @@ RETURNING lane
 """
 
 COUNT_OTHER_WORKERS = """
-SELECT count(DISTINCT owner) FROM lanes WHERE consumer = $1 AND leased_until >= now() AND owner <> $2
+SELECT count(DISTINCT owner) FROM lanes
+WHERE consumer = $1 AND leased_until BETWEEN now() AND now() + interval '5 minutes' AND owner <> $2
 """
 
 RELEASE_LANES = """

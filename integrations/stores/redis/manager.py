@@ -35,6 +35,9 @@ PATIENCE = Patience(slow_call=0.2, late_probe=0.1, probe=0.25)
 DRIVER_ERRORS = (RedisError, OSError)  # TimeoutError is an OSError
 UNREACHABLE = (RedisConnectionError, ReadOnlyError, OutOfMemoryError, OSError)
 
+# First words of errors of a server that cannot serve at present: no disk is left, its replicas or its primary are away.
+NOT_OF_THE_CALL = ("MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN")
+
 # A sliding window in SLICES parts on the server's clock: it counts the calls of the last ten whole slices and of the
 # current one. No period of the window's length holds more than `limit` calls, and a call stops counting at most a tenth
 # of the window late. Each key is one small hash that expires when unused, so memory does not grow with the limit.
@@ -254,7 +257,7 @@ class RedisManager:
     def _translate(self, error: BaseException, command: str) -> OutsideError:
         """Return the error for the caller of a command that failed with a driver's error."""
         reason = f"{command}: {_reason(error)}"
-        if not isinstance(error, UNREACHABLE):
+        if not (isinstance(error, UNREACHABLE) or str(error).startswith(NOT_OF_THE_CALL)):
             self._availability.call_completed(0.0)  # the server responded
             return Refused(STORE, reason)
         self._availability.request_probe()
