@@ -32,7 +32,7 @@ from resolvers.actor import Role
 MEGABYTES: Mapping[Subject, int] = {Subject.RECORDS: 600, Subject.GRAPH: 700, Subject.CACHE: 64}
 STATIC_TAGS = 12
 STATIC_FLIGHTS = 3
-FLIGHT_BAGS = 5
+FLIGHT_BAGS = 2
 # The token is valid for clocks that are an hour off.
 CLOCK_SECONDS = 3600.0
 TOKEN_LIFETIME = timedelta(hours=12)

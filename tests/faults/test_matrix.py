@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from benchmarks.faults.installation import started_fault_installation
@@ -25,6 +26,14 @@ ROWS = [
 ]
 
 
+async def make_durable(database_url: str) -> None:
+    """Lets a commit wait for its WAL, as in production: the tests' server loses the last commits where it is killed."""
+    connection = await asyncpg.connect(database_url)
+    name = await connection.fetchval("SELECT current_database()")
+    await connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = on")
+    await connection.close()
+
+
 async def test_nothing_is_wrong_lost_or_doubled(
     embedded_postgres: EmbeddedPostgres,
     embedded_neo4j: EmbeddedNeo4j,
@@ -40,7 +49,8 @@ async def test_nothing_is_wrong_lost_or_doubled(
         Subject.GRAPH: embedded_neo4j,
         Subject.CACHE: embedded_redis,
     }
-    async with started_fault_installation(stores, tmp_path, 60, print, {}, None, postgres_url) as installation:
+    await make_durable(postgres_url)
+    async with started_fault_installation(stores, tmp_path, 120, print, {}, None, postgres_url) as installation:
         results = await run_rows(installation, ROWS, print)
     assert [one.faults() for one in results] == [[]] * len(ROWS), text(results)
     assert all(one.load.requests > 50 and one.load.writes > 10 for one in results), text(results)
