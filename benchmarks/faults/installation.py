@@ -96,7 +96,7 @@ class FaultInstallation:
         disks: file systems of the stores that have one of their own.
         clocks: clocks that can be stepped; None without libfaketime.
         folder: folder of all state.
-        tag: tag of a bag that nobody changes.
+        tag: tag of a bag that does not change.
         reads: queries whose responses are known.
         bags: bags without a PIR.
         tags: tags that no bag carries.

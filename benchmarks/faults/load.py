@@ -1,6 +1,6 @@
 """A load that reads from all stores and writes, and judges every response.
 
-Readers query data that nobody changes, whose responses are known, and the bags that the load itself has written.
+Readers query data that does not change, whose responses are known, and the bags that the load itself has written.
 Writers repeat a write until it is acknowledged, as clients do: a message is known by its content, a mutation by its
 idempotency key.
 """
