@@ -33,7 +33,7 @@ MEGABYTES: Mapping[Subject, int] = {Subject.RECORDS: 600, Subject.GRAPH: 700, Su
 STATIC_TAGS = 12
 STATIC_FLIGHTS = 3
 FLIGHT_BAGS = 2
-# The token is valid for clocks that are an hour off.
+# Step of a clock.
 CLOCK_SECONDS = 3600.0
 TOKEN_LIFETIME = timedelta(hours=12)
 
@@ -95,7 +95,8 @@ class FaultInstallation:
         proxies: proxies through which the product reaches stores and partners.
         disks: file systems of the stores that have one of their own.
         clocks: clocks that can be stepped; None without libfaketime.
-        folder: folder of all state.
+        folder: folder of the logs.
+        graph: connection of the judge.
         tag: tag of a bag that does not change.
         reads: queries whose responses are known.
         bags: bags without a PIR.
@@ -198,41 +199,22 @@ async def started_fault_installation(
     Args:
         database_url: database on the server; None for the server's own.
     """
-    graph_store = stores[Subject.GRAPH]
-    assert isinstance(graph_store, EmbeddedNeo4j)
     async with AsyncExitStack() as stack:
         proxies = {
             subject: await stack.enter_async_context(FaultProxy(store.port).running())
             for subject, store in stores.items()
         }
-        addresses = {
-            name: value.replace(f":{store.port}", f":{proxies[subject].port}")
-            for subject, store in stores.items()
-            for name, value in {
-                **store.addresses(),
-                **({"NEON_DATABASE_URL": database_url} if database_url and subject is Subject.RECORDS else {}),
-            }.items()
-        }
+        addresses = addresses_through(proxies, stores, database_url)
         clock = clocks.environment(Subject.PRODUCT) if clocks is not None else {}
         product = await stack.enter_async_context(
             started_partner_programs(stores.values(), folder, bags, progress, **addresses, **clock, **settings)
         )
-        proxies |= {subject: product.proxies[subject] for subject in PARTNERS}
-        graph = Neo4jManager(graph_store.uri, graph_store.user, graph_store.password)
-        await graph.connect()
-        stack.push_async_callback(graph.disconnect)
-        token = issue_token(
-            product.keys["JWT_SECRET"],
-            Role.ADMIN,
-            AIRLINE_ID,
-            TOKEN_LIFETIME,
-            now=datetime.now(UTC) - timedelta(seconds=CLOCK_SECONDS + 60),
-        )
+        graph = await stack.enter_async_context(direct_graph(stores[Subject.GRAPH]))
         progress("running; reading what is correct")
+        token, port = lasting_token(product), urlsplit(product.gateway).port or 0
         known = await operations(product.database_url, AIRLINE_ID, FLIGHT_BAGS)
         tags = [str(one["tag"]) for one in known["bag"].variables[:STATIC_TAGS]]
         flights = known["flight"].variables[:STATIC_FLIGHTS]
-        port = urlsplit(product.gateway).port or 0
         async with Client(port, CLIENT_SECONDS) as client:
             reads = await static_reads(client, token, tags, flights)
         free = await product.rows(FREE_BAGS, AIRLINE_ID, tags, [flight["designator"] for flight in flights])
@@ -242,7 +224,7 @@ async def started_fault_installation(
             product=product,
             port=port,
             stores=stores,
-            proxies=proxies,
+            proxies={**proxies, **{subject: product.proxies[subject] for subject in PARTNERS}},
             disks=disks,
             clocks=clocks,
             folder=folder,
@@ -253,6 +235,36 @@ async def started_fault_installation(
             tags=unused_tags(),
             token=token,
         )
+
+
+def addresses_through(
+    proxies: Mapping[Subject, FaultProxy], stores: Mapping[Subject, EmbeddedServer], database_url: str | None
+) -> dict[str, str]:
+    """Settings by which the product finds the stores through proxies."""
+    own = {} if database_url is None else {"NEON_DATABASE_URL": database_url}
+    return {
+        name: own.get(name, value).replace(f":{store.port}", f":{proxies[subject].port}")
+        for subject, store in stores.items()
+        for name, value in store.addresses().items()
+    }
+
+
+@asynccontextmanager
+async def direct_graph(store: EmbeddedServer) -> AsyncIterator[Neo4jManager]:
+    """A connection to Neo4j that does not lead through its proxy."""
+    assert isinstance(store, EmbeddedNeo4j)
+    graph = Neo4jManager(store.uri, store.user, store.password)
+    await graph.connect()
+    try:
+        yield graph
+    finally:
+        await graph.disconnect()
+
+
+def lasting_token(product: PartnerInstallation) -> str:
+    """Token of an administrator, issued before the time that a clock may step back to."""
+    issued_at = datetime.now(UTC) - timedelta(seconds=CLOCK_SECONDS + 60)
+    return issue_token(product.keys["JWT_SECRET"], Role.ADMIN, AIRLINE_ID, TOKEN_LIFETIME, now=issued_at)
 
 
 def unused_tags() -> Iterator[str]:

@@ -98,13 +98,11 @@ def _rows() -> Iterator[Row]:
     yield Row(Subject.PRODUCT, Fault.CLOCK_BACK, 2.0, PARTNER_RECOVERY_SECONDS)
     yield Row(Subject.PRODUCT, Fault.FULL_OUTBOX, 40.0, PARTNER_RECOVERY_SECONDS)
     yield Row(Subject.PRODUCT, Fault.TWO_VERSIONS, 20.0, STORE_RECOVERY_SECONDS)
-    # Last, since the standby stays the primary.
+    # Last, since the standby stays the primary. Neo4j Community has none, and an HTTP partner shows none.
     yield Row(Subject.RECORDS, Fault.FAILOVER, 5.0, STORE_RECOVERY_SECONDS)
 
 
 MATRIX = tuple(_rows())
-# Neo4j Community has no standby, and an HTTP partner has none that its callers see.
-NOT_IN_THE_MATRIX = "Neo4j and partners: fails over"
 
 
 def simultaneous(rows: Sequence[Row]) -> list[list[Row]]:
