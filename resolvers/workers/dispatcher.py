@@ -447,10 +447,9 @@ def _seconds_left(selected_at: float) -> float:
 def dispatchers(
     postgres: PostgresManager, installation: Installation, links: PartnerLinks, owner: str
 ) -> list[LaneWorker]:
-    """One dispatcher for each partner, all by the database's clock."""
-    now = DatabaseClock()
+    """One dispatcher for each partner, by the database's clock, whose steps each has to notice."""
     return [
-        Dispatcher(postgres, installation, TracingChannel(links.worldtracer), owner, now),
-        Dispatcher(postgres, installation, SmsChannel(links.sms, links.rules), owner, now),
-        Dispatcher(postgres, installation, MailChannel(links.email), owner, now),
+        Dispatcher(postgres, installation, TracingChannel(links.worldtracer), owner, DatabaseClock()),
+        Dispatcher(postgres, installation, SmsChannel(links.sms, links.rules), owner, DatabaseClock()),
+        Dispatcher(postgres, installation, MailChannel(links.email), owner, DatabaseClock()),
     ]

@@ -24,7 +24,7 @@ from integrations.stores.postgres.clock import DatabaseClock
 from integrations.stores.postgres.manager import PostgresManager, Reader
 from resolvers.notifications import case_file, delivery_reports
 from resolvers.notifications.channels import Channel, MailChannel, SmsChannel, TracingChannel
-from resolvers.notifications.partner_links import PartnerLink
+from resolvers.notifications.partner_links import PartnerLink, PartnerLinks
 from resolvers.rules.contact_hours import ContactRules
 from resolvers.workers import dispatcher
 from resolvers.workers.dispatcher import Dispatcher
@@ -505,6 +505,28 @@ async def test_a_step_of_the_databases_clock_is_noticed(bench: Bench) -> None:
     assert first == timedelta()
     assert abs(steady) < timedelta(seconds=5)
     assert abs(back + timedelta(hours=1)) < timedelta(seconds=5)
+
+
+async def test_each_dispatcher_of_a_process_notices_the_step(bench: Bench) -> None:
+    links = PartnerLinks(
+        worldtracer=bench.worker(Service.WORLDTRACER).link,
+        sms=bench.worker(Service.SMS).link,
+        email=bench.worker(Service.EMAIL).link,
+        rules=ContactRules(),
+    )
+    clocks = [
+        one.now
+        for one in dispatcher.dispatchers(bench.postgres, INSTALLATION, links, "worker")
+        if isinstance(one, Dispatcher)
+    ]
+    for clock in clocks:
+        assert isinstance(clock, DatabaseClock)
+        await clock.synchronise(bench.postgres)
+        clock._at += timedelta(hours=1)
+    steps = [await clock.synchronise(bench.postgres) for clock in clocks]
+
+    assert len(steps) == 3
+    assert all(step < timedelta(minutes=-59) for step in steps)
 
 
 async def _step_clock(bench: Bench, service: Service, hours: float) -> None:
