@@ -100,7 +100,7 @@ async def partner_health(
             rows = await effects.partners(stores.postgres, installation.airline_id, today, time - LAST_SUCCESS_WITHIN)
     except OutsideError:
         return None
-    return [_partner_health(row, time) for row in rows if Service(row.service) in installation.partners]
+    return [_partner_health(row) for row in rows if Service(row.service) in installation.partners]
 
 
 async def _no_lag() -> None:
@@ -111,8 +111,8 @@ async def _no_partners() -> list[PartnerHealth]:
     return []
 
 
-def _partner_health(row: PartnerStatus, now: datetime) -> PartnerHealth:
-    current = row.checked_at is not None and row.checked_at > now - STALE_AFTER
+def _partner_health(row: PartnerStatus) -> PartnerHealth:
+    current = row.checked_at is not None and row.checked_at > row.read_at - STALE_AFTER
     return PartnerHealth(
         name=PARTNERS[Service(row.service)],
         service=row.service,

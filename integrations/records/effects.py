@@ -165,7 +165,10 @@ class PartnerCondition:
 
 
 class PartnerStatus(asyncpg.Record):
-    """Condition and queue of a partner. ``checked_at`` and ``breaker`` are None without a dispatcher."""
+    """Condition and queue of a partner. ``checked_at`` and ``breaker`` are None without a dispatcher.
+
+    ``read_at`` is by the clock of ``checked_at``, the database's.
+    """
 
     __slots__ = ()
 
@@ -176,6 +179,7 @@ class PartnerStatus(asyncpg.Record):
     healthy = Column[bool]()
     latency_ms = Column[float]()
     checked_at = Column[datetime | None]()
+    read_at = Column[datetime]()
     waiting = Column[int]()
     oldest_waiting_at = Column[datetime | None]()
     failed = Column[int]()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -24,7 +24,7 @@ from resolvers.actor import Role
 from resolvers.installation import Stores
 from schema.fields.node import join
 from tests.gateway import Api, credential, serving
-from tests.world import OURS, SPARE, World
+from tests.world import INSTALLATION, OURS, SPARE, World
 
 TOKEN, PUBLIC = "twilio-token", "https://bags.example"
 NOW = datetime.now(UTC)
@@ -395,6 +395,22 @@ async def test_a_signed_callback_without_use_is_noted(called: Api, path: str) ->
 # Health
 
 EXTERNAL = "{health{status services{name healthy} external{name healthy breaker waiting failed mock costToday}}}"
+
+
+@pytest.mark.parametrize(("age", "healthy"), [(30, True), (90, False)])
+@pytest.mark.parametrize("ahead", [-3600, 0, 3600])
+async def test_the_age_of_a_partners_condition_is_the_databases(
+    sent: Sent, monkeypatch: pytest.MonkeyPatch, age: int, ahead: int, *, healthy: bool
+) -> None:
+    """The clock of the gateway's machine does not matter."""
+    monkeypatch.setattr(health, "EXTERNAL_SECONDS", 5.0)
+    now = datetime.now(UTC)
+    condition = PartnerCondition(Service.SMS, "CLOSED", enabled=True, mock=True, healthy=True, latency_ms=2.5)
+    await effects.write_status(sent.stores.postgres, OURS, "owner", condition, now - timedelta(seconds=age))
+    installation = replace(INSTALLATION, partners=frozenset({Service.SMS}))
+    found = await health.partner_health(sent.stores, lambda: now + timedelta(seconds=ahead), installation)
+
+    assert [one.healthy for one in found or ()] == [healthy]
 
 
 async def test_health_reports_a_partner_without_a_dispatcher(

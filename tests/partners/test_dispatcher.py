@@ -529,6 +529,20 @@ async def test_each_dispatcher_of_a_process_notices_the_step(bench: Bench) -> No
     assert all(step < timedelta(minutes=-59) for step in steps)
 
 
+async def test_an_effect_is_due_by_the_databases_clock(bench: Bench) -> None:
+    """Given a gateway whose clock is an hour ahead or behind, then its effects are due at once."""
+    ids = []
+    now = datetime.now(UTC)
+    for hours in (1, -1):
+        bench.clock.now = now + timedelta(hours=hours)
+        ids.append(await bench.request(Service.SMS, Trigger.BAG_LOCATED))
+    ahead, behind = [await bench.effect(effect_id) for effect_id in ids]
+
+    assert abs(ahead.due_at - now) < timedelta(minutes=1)
+    assert ahead.created_at == ahead.due_at
+    assert behind.due_at == now - timedelta(hours=1)
+
+
 async def _step_clock(bench: Bench, service: Service, hours: float) -> None:
     """Steps the database's clock, as the service's dispatcher sees it at its next renewal."""
     bench.clock.advance(hours=hours)

@@ -23,9 +23,10 @@ from integrations.stores.postgres.manager import Reader
 # is added to it.
 RATE_LOCK = 75_310
 
+# Due by the database's clock, as dispatchers select it: one that waits for a clock ahead of it would wait for long.
 INSERT_EFFECT = """
 INSERT INTO effects (airline_id, service, lane, pir_id, action, key, detail, due_at, created_at)
-SELECT $1, $2, $3, id, $5, $6, $7, $8, $8 FROM pirs WHERE airline_id = $1 AND id = $4
+SELECT $1, $2, $3, id, $5, $6, $7, least($8, now()), least($8, now()) FROM pirs WHERE airline_id = $1 AND id = $4
 ON CONFLICT (airline_id, key) DO NOTHING
 """
 
@@ -119,7 +120,8 @@ RETURNING state
 """
 
 RESEND_EFFECT = """
-UPDATE effects SET state = 'PENDING', reason = NULL, tries = 0, due_at = $3, settled_at = NULL, provider_id = NULL
+UPDATE effects SET state = 'PENDING', reason = NULL, tries = 0, due_at = least($3, now()), settled_at = NULL,
+                   provider_id = NULL
 WHERE airline_id = $1 AND id = $2 AND state IN ('FAILED', 'SUPPRESSED', 'CANCELLED')
 RETURNING id
 """
@@ -233,7 +235,7 @@ DELETE_STATUSES = "DELETE FROM partner_statuses WHERE airline_id = $1 AND checke
 # One row for each partner: its condition as the last dispatcher reported it, its queue, and its cost today.
 PARTNERS = """
 SELECT service, breaker, coalesce(enabled, false) AS enabled, coalesce(mock, false) AS mock,
-       coalesce(healthy, false) AS healthy, coalesce(latency_ms, 0) AS latency_ms, checked_at,
+       coalesce(healthy, false) AS healthy, coalesce(latency_ms, 0) AS latency_ms, checked_at, now() AS read_at,
        (SELECT count(*) FROM effects WHERE airline_id = $1 AND effects.service = named.service
            AND state IN ('PENDING', 'SENDING', 'UNSETTLED')) AS waiting,
        (SELECT min(created_at) FROM effects WHERE airline_id = $1 AND effects.service = named.service
