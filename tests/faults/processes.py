@@ -1,13 +1,13 @@
 """Frozen servers, and waiting for conditions."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from time import monotonic
 
-import psutil
 import pytest
 
+from benchmarks import processes
 from integrations.embedded.server import EmbeddedServer
 from integrations.errors import Unavailable
 from integrations.stores.neo4j.manager import Neo4jManager
@@ -18,18 +18,10 @@ Manager = PostgresManager | Neo4jManager | RedisManager
 AT_ONCE = 0.1  # seconds; below every timeout that applies
 
 
-@contextmanager
-def frozen(server: EmbeddedServer) -> Iterator[None]:
-    """Suspends a server and its children, like a host that hangs: ports stay open, and no request gets a response."""
-    root = psutil.Process(server.pid)
-    processes = [root, *root.children(recursive=True)]
-    for process in processes:
-        process.suspend()
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.resume()
+def frozen(server: EmbeddedServer) -> AbstractContextManager[None]:
+    """Suspends a server and its children, like a host that hangs."""
+    assert server.pid is not None
+    return processes.frozen(server.pid)
 
 
 async def healthy(manager: Manager) -> bool:
