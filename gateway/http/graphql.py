@@ -53,8 +53,9 @@ from schema.runtime.tracing import Trace
 logger = logging.getLogger("gateway.http.graphql")
 OPERATION_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
 ALLOWED = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
-# Fields that wait for a store fail at the deadline; this is the time to respond with the data of the other fields.
-GRACE_SECONDS = 0.5
+# Fields that wait for a store fail at the deadline; this is the time to respond with the data of the other fields. A
+# client then has a response half a second after the deadline.
+GRACE_SECONDS = 0.3
 # A client that takes longer to send its body does not hold a request open.
 BODY_SECONDS = 10.0
 EVENT_STREAM = b"text/event-stream"

@@ -1,17 +1,24 @@
 """The fault matrix's pure parts: which rows there are, how responses are judged, what counts as flat."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+import yaml
 
 from benchmarks.client import ClientResponse
 from benchmarks.faults.ledger import Places
 from benchmarks.faults.load import own_scans
 from benchmarks.faults.matrix import (
+    DEADLINES,
+    INGEST,
     MATRIX,
+    MUTATION,
     PARTNERS,
+    QUERY,
+    SLACK_SECONDS,
     STORES,
     Fault,
     LoadFigures,
@@ -24,6 +31,7 @@ from benchmarks.faults.matrix import (
 from benchmarks.faults.report import as_json, text
 from benchmarks.faults.responses import difference, equals, judge, judge_ingestion
 from benchmarks.faults.soak import PROCESSES, growth
+from gateway.http import graphql, ingest
 
 # What no row can cause: Neo4j Community has no standby, an HTTP partner shows none, and clocks are those of processes.
 LEFT_OUT = {
@@ -47,6 +55,14 @@ def test_the_matrix_has_every_fault_of_every_subject_once() -> None:
     expected = {(subject, fault) for subject in (*STORES, *PARTNERS) for fault in outside} - LEFT_OUT
     expected |= {(Subject.PRODUCT, fault) for fault in OF_THE_PRODUCT}
     assert Counter((row.subject, row.fault) for row in MATRIX) == Counter(expected)
+
+
+def test_the_deadlines_are_the_products() -> None:
+    defaults = yaml.safe_load(Path("config/production.yaml").read_text())
+    seconds = float(defaults["request_seconds"])
+    assert {QUERY: seconds, MUTATION: seconds, INGEST: ingest.BATCH_SECONDS} == DEADLINES
+    # What is left is for the response to arrive.
+    assert graphql.GRACE_SECONDS <= SLACK_SECONDS - 0.2
 
 
 def test_a_fault_of_all_partners_runs_at_the_same_time() -> None:

@@ -539,6 +539,9 @@ def writes() -> dict[str, Call]:
         "effects.mark_sending": lambda _, r: effects.mark_sending(r, SPARE, 1, at("12:00")),
         "effects.update_state": lambda _, r: effects.update_state(r, SPARE, 1, EffectState.FAILED),
         "effects.postpone": lambda _, r: effects.postpone(r, SPARE, 1, at("12:00")),
+        "effects.catch_up_with_clock": lambda _, r: effects.catch_up_with_clock(
+            r, SPARE, Service.SMS, at("11:00"), at("11:00")
+        ),
         "effects.resend": lambda _, r: effects.resend(r, SPARE, 2, at("12:00")),
         "effects.cancel": lambda _, r: effects.cancel(r, SPARE, 1, at("12:00")),
         "effects.insert_report": lambda _, r: effects.insert_report(r, SPARE, REPORT, 3, at("12:00")),
