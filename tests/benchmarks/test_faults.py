@@ -58,7 +58,7 @@ def test_the_matrix_has_every_fault_of_every_subject_once() -> None:
 
 
 def test_the_deadlines_are_the_products() -> None:
-    defaults = yaml.safe_load(Path("config/production.yaml").read_text())
+    defaults = yaml.safe_load((Path(__file__).parents[2] / "config" / "production.yaml").read_text())
     seconds = float(defaults["request_seconds"])
     assert {QUERY: seconds, MUTATION: seconds, INGEST: ingest.BATCH_SECONDS} == DEADLINES
     # What is left is for the response to arrive.
