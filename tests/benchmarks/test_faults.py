@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from benchmarks.client import ClientResponse
-from benchmarks.faults.ledger import Places
+from benchmarks.faults.ledger import Ledger, Places, missing_effects
 from benchmarks.faults.load import own_scans
 from benchmarks.faults.matrix import (
     DEADLINES,
@@ -32,6 +32,7 @@ from benchmarks.faults.report import as_json, text
 from benchmarks.faults.responses import difference, equals, judge, judge_ingestion
 from benchmarks.faults.soak import PROCESSES, growth
 from gateway.http import graphql, ingest
+from schema.fields.node import join
 
 # What no row can cause: Neo4j Community has no standby, an HTTP partner shows none, and clocks are those of processes.
 LEFT_OUT = {
@@ -158,6 +159,29 @@ def test_an_acknowledged_scan_is_there_once() -> None:
         {"bag": None},
     ):
         assert check(wrong, []) is not None, wrong
+
+
+def test_an_email_is_lost_unless_its_outcome_is_unknown() -> None:
+    """An email behind one whose outcome SendGrid cannot tell waits for it."""
+
+    def effect(pir: int, service: str, action: str, state: str, reason: str | None = None) -> dict[str, Any]:
+        return {"pir_id": pir, "service": service, "action": action, "state": state, "reason": reason}
+
+    def effects(state: str, reason: str | None) -> list[dict[str, Any]]:
+        return [
+            effect(1, "WORLDTRACER", "CREATE", "ACCEPTED"),
+            effect(1, "SMS", "FILE_OPENED", "DELIVERED"),
+            effect(1, "EMAIL", "FILE_OPENED", state, reason),
+            effect(1, "SMS", "BAG_LOCATED", "ACCEPTED"),
+            effect(1, "EMAIL", "BAG_LOCATED", "PENDING"),
+        ]
+
+    pir = join("Pir", 1)
+    ledger = Ledger(opened={5: pir}, located={pir})
+    assert list(missing_effects(ledger, effects("UNSETTLED", "OUTCOME_UNKNOWN"))) == []
+    assert len(list(missing_effects(ledger, effects("FAILED", "REFUSED")))) == 2
+    assert list(missing_effects(ledger, effects("ACCEPTED", None)[:4])) == [f"effect EMAIL BAG_LOCATED of {pir}"]
+    assert len(list(missing_effects(ledger, []))) == 5
 
 
 def test_a_row_names_everything_that_is_not_as_it_must_be() -> None:
