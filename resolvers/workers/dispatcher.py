@@ -315,6 +315,8 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             await self._record(effect, last.id, result, tries=effect.tries, mock=last.mock)
 
     async def _find(self, effect: Effect, case: CaseFile, last: Send) -> Sent | None:
+        if not self.channel.can_find:
+            return None  # no call is made, so the breaker learns nothing
         fallback = self.link.fallback
         port = fallback if last.mock and fallback is not None else self.link.port
         with self.link.guarded(port):

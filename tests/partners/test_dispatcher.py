@@ -529,6 +529,20 @@ async def test_each_dispatcher_of_a_process_notices_the_step(bench: Bench) -> No
     assert all(step < timedelta(minutes=-59) for step in steps)
 
 
+async def test_emails_that_cannot_be_looked_up_do_not_keep_the_breaker_closed(bench: Bench) -> None:
+    """Given a SendGrid that fails each email, when earlier ones are settled in between, then the breaker opens."""
+    await bench.mocks[Service.EMAIL].order("status", status=500, times=None, match={"method": "POST"})
+    for _ in range(3):
+        await bench.open_pir()
+        await _give_reference(bench)
+        await bench.request(Service.EMAIL, Trigger.BAG_LOCATED)
+        await bench.run_until_idle(Service.EMAIL)
+        bench.clock.advance(seconds=6)
+        await bench.run_until_idle(Service.EMAIL)
+
+    assert bench.workers[Service.EMAIL].link.breaker.snapshot().state == "OPEN"
+
+
 async def test_an_effect_is_due_by_the_databases_clock(bench: Bench) -> None:
     """Given a gateway whose clock is an hour ahead or behind, then its effects are due at once."""
     ids = []
