@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 
+from opentelemetry.trace import Tracer
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -27,6 +28,7 @@ from gateway.http.sse import EventStreams
 from gateway.http.subscriptions import ConnectionLimiter, SubscriptionService
 from gateway.http.websocket import GraphQLWebSockets
 from gateway.lifespan import installation, kept_current, now, open_live, open_stores
+from gateway.tracing import open_tracer
 from resolvers.accounts import DisabledAccounts
 from resolvers.installation import Stores
 from resolvers.live.hub import Live
@@ -35,8 +37,9 @@ from schema.gateway_schema import GatewaySchema
 
 STATIC = Path(__file__).parent / "static" / "graphiql"
 
-Background = Callable[[Stores], AbstractAsyncContextManager[None]]
+Background = Callable[[Stores, Tracer | None], AbstractAsyncContextManager[None]]
 OpenStores = Callable[[Settings], AbstractAsyncContextManager[Stores]]
+OpenTracer = Callable[[Settings], AbstractAsyncContextManager[Tracer | None]]
 
 
 def create_app(
@@ -44,6 +47,7 @@ def create_app(
     open_stores: OpenStores = open_stores,
     background: Background | None = None,
     build_schema: Callable[[], GatewaySchema] = build_schema,
+    open_tracer: OpenTracer = open_tracer,
 ) -> ASGIApp:
     """Creates the ASGI application.
 
@@ -52,6 +56,7 @@ def create_app(
         open_stores: opens the stores for the lifespan of the application.
         background: runs work for the lifespan of the application.
         build_schema: builds the schema; tests build one that another executor runs.
+        open_tracer: opens the tracer for the lifespan of the application; None switches tracing off.
     """
 
     def page(request: Request) -> Response | None:
@@ -91,15 +96,16 @@ def create_app(
     )
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Stores | Live]]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Stores | Live | Tracer | None]]:
         async with (
+            open_tracer(settings) as tracer,
             open_stores(settings) as stores,
             open_live(settings, stores) as live,
             kept_current(disabled, stores),
-            background(stores) if background else nullcontext(),
+            background(stores, tracer) if background else nullcontext(),
         ):
             with drain.on_signal():
-                yield {"stores": stores, "live": live}
+                yield {"stores": stores, "live": live, "tracer": tracer}
 
     starlette = Starlette(
         routes=[

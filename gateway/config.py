@@ -151,6 +151,17 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
     workers: int = Field(1, ge=1, le=64, description="Number of serving processes.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
+    otel_exporter_otlp_endpoint: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] | None = Field(
+        None,
+        pattern=r"^https?://[^\s/]+",
+        description="Base URL of an OpenTelemetry collector (OTLP over HTTP); none switches tracing off.",
+    )
+    otel_exporter_otlp_headers: SecretStr | None = Field(
+        None, description="Headers for the collector, `name=value,...`."
+    )
+    otel_traces_sampler_arg: float = Field(
+        0.05, ge=0, le=1, description="Share of traces that begin here and are recorded; others follow their caller."
+    )
     graphiql: bool = Field(False, description="Whether `/graphql` shows GraphiQL to a browser.")
     request_seconds: float = Field(10.0, gt=0, le=120, description="Longest time for one operation, in seconds.")
     request_concurrency: int = Field(

@@ -7,9 +7,12 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from opentelemetry.trace import Tracer
+
 from gateway.config import Settings
 from gateway.lifespan import installation, now, open_stores
 from gateway.partners import open_partners
+from gateway.tracing import open_tracer
 from integrations.stores.postgres import outbox
 from resolvers.installation import Stores
 from resolvers.notifications.partner_links import PartnerLinks
@@ -21,21 +24,24 @@ from resolvers.workers.projector import Projector
 
 async def run_projector(settings: Settings) -> None:
     """Writes changes to the graph until cancelled."""
-    async with open_stores(settings) as stores:
-        await _project(stores)
+    async with open_tracer(settings) as tracer, open_stores(settings) as stores:
+        await _project(stores, tracer)
 
 
 async def run_dispatchers(settings: Settings) -> None:
     """Sends effects to partners and passengers, and keeps incidents up to date, until cancelled."""
-    async with open_stores(settings) as stores, open_partners(settings) as links:
-        await _dispatch(settings, stores, links)
+    async with open_tracer(settings) as tracer, open_stores(settings) as stores, open_partners(settings) as links:
+        await _dispatch(settings, stores, links, tracer)
 
 
 @asynccontextmanager
-async def workers(settings: Settings, stores: Stores) -> AsyncIterator[None]:
+async def workers(settings: Settings, stores: Stores, tracer: Tracer | None) -> AsyncIterator[None]:
     """Runs all workers for the duration of the block."""
     async with open_partners(settings) as links:
-        tasks = [asyncio.create_task(_project(stores)), asyncio.create_task(_dispatch(settings, stores, links))]
+        tasks = [
+            asyncio.create_task(_project(stores, tracer)),
+            asyncio.create_task(_dispatch(settings, stores, links, tracer)),
+        ]
         try:
             yield
         finally:
@@ -44,14 +50,14 @@ async def workers(settings: Settings, stores: Stores) -> AsyncIterator[None]:
             await asyncio.wait(tasks)
 
 
-async def _project(stores: Stores) -> None:
-    await _run(stores, Projector(stores.postgres, stores.neo4j, _owner()))
+async def _project(stores: Stores, tracer: Tracer | None) -> None:
+    await _run(stores, Projector(stores.postgres, stores.neo4j, _owner(), tracer))
 
 
-async def _dispatch(settings: Settings, stores: Stores, links: PartnerLinks) -> None:
+async def _dispatch(settings: Settings, stores: Stores, links: PartnerLinks, tracer: Tracer | None) -> None:
     owner = _owner()
-    senders = dispatchers(stores.postgres, installation(settings), links, owner)
-    await _run(stores, *senders, IncidentWorker(stores.postgres, owner, now))
+    senders = dispatchers(stores.postgres, installation(settings), links, owner, tracer)
+    await _run(stores, *senders, IncidentWorker(stores.postgres, owner, now, tracer))
 
 
 async def _run(stores: Stores, *workers: LaneWorker) -> None:

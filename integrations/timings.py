@@ -10,15 +10,22 @@ logger = logging.getLogger(__name__)
 # Statement names are constants, a few hundred at most. This bounds the memory if a name is ever computed.
 MAX_NAMES = 500
 
-# Takes the store, the statement's name and its duration in seconds.
-CallObserver = Callable[[str, str, float], None]
+# Takes the store, the statement's name, its duration in seconds, and whether it failed.
+CallObserver = Callable[[str, str, float, bool], None]
 _OBSERVER: ContextVar[CallObserver | None] = ContextVar("call_observer", default=None)
 
 
 @contextmanager
 def observe_calls(observer: CallObserver) -> Iterator[None]:
-    """Report each store call that the block, or a task started in it, finishes."""
-    token = _OBSERVER.set(observer)
+    """Report each store call that the block, or a task started in it, finishes; also to the observers around it."""
+    outer = _OBSERVER.get()
+
+    def both(store: str, name: str, seconds: float, failed: bool) -> None:
+        assert outer is not None
+        observer(store, name, seconds, failed)
+        outer(store, name, seconds, failed)
+
+    token = _OBSERVER.set(observer if outer is None else both)
     try:
         yield
     finally:
@@ -50,8 +57,8 @@ class Timings:
         self._slow_seconds = slow_seconds
         self._by_name: dict[str, Timing] = {}
 
-    def add(self, name: str, seconds: float) -> None:
-        """Count a finished call."""
+    def add(self, name: str, seconds: float, *, failed: bool = False) -> None:
+        """Count a finished call; ``add_error`` counts its failure."""
         timing = self._by_name.get(name) or self._new_timing(name)
         timing.calls += 1
         timing.seconds += seconds
@@ -61,7 +68,7 @@ class Timings:
             logger.warning("slow statement in store %s: %s took %.0f ms", self._store, name, seconds * 1000)
         observer = _OBSERVER.get()
         if observer is not None:
-            observer(self._store, name, seconds)
+            observer(self._store, name, seconds, failed)
 
     def add_error(self, name: str) -> None:
         """Count a call, already added, as failed."""

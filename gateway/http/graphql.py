@@ -10,7 +10,6 @@ take longer than everything else between the socket and the executor.
 """
 
 import logging
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -41,7 +40,9 @@ from gateway.http.graphql_request import (
 from gateway.http.graphql_response import GraphQLResponse, error_response, response_of, unexpected_error_response
 from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import BodyTooLarge, address_of, record_of
+from gateway.http.spans import operation_name, request_span
 from integrations.deadline import deadline
+from integrations.tracing import trace_id
 from resolvers.actor import Actor, Role
 from resolvers.context import Context
 from resolvers.installation import Installation
@@ -51,7 +52,6 @@ from schema.runtime.errors import ErrorCode
 from schema.runtime.tracing import Trace
 
 logger = logging.getLogger("gateway.http.graphql")
-OPERATION_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
 ALLOWED = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
 # Fields that wait for a store fail at the deadline; this is the time to respond with the data of the other fields. A
 # client then has a response half a second after the deadline.
@@ -146,8 +146,7 @@ class GraphQLView:
                 request = await request_of(scope, headers, receive)
             finally:
                 self._limiter.end_body()
-            if request.operation_name and OPERATION_NAME.fullmatch(request.operation_name):
-                record.operation = request.operation_name
+            record.operation = operation_name(request.operation_name)
             context = Context(
                 actor,
                 record.id,
@@ -159,7 +158,11 @@ class GraphQLView:
                 _trace(actor) if request.plan else None,
             )
             kind = self._schema.documents.request_class(request.query, request.operation_name, request.variables or {})
-            with self._limiter.place(actor, address_of(scope), kind):
+            with (
+                self._limiter.place(actor, address_of(scope), kind),
+                request_span(scope, actor, "graphql", record.operation),
+            ):
+                record.trace_id = trace_id()
                 result = await self._execute_in_time(scope["method"], receive, request, context)
             if context.tracer is not None:
                 result.extensions = {"plan": context.tracer.as_dict()}

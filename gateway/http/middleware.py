@@ -50,6 +50,7 @@ class RequestRecord:
         operation: the operation's name, if the client sent one.
         status: of the response, once it has started.
         is_logged: whether the access log gets a line.
+        trace_id: id of the trace, while tracing is on.
     """
 
     id: str
@@ -57,6 +58,7 @@ class RequestRecord:
     operation: str = "-"
     status: int | None = None
     is_logged: bool = True
+    trace_id: str | None = None
 
 
 def record_of(scope: Scope) -> RequestRecord:

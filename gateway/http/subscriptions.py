@@ -17,6 +17,7 @@ from gateway.http.admission import RequestLimiter
 from gateway.http.auth import TokenVerifier
 from gateway.http.graphql_request import GraphQLRequest, RequestError
 from gateway.http.middleware import address_of, record_of
+from gateway.http.spans import operation_name, request_span
 from integrations.deadline import deadline
 from resolvers.actor import Actor
 from resolvers.context import Context
@@ -256,7 +257,7 @@ class SubscriptionService:
     ) -> AsyncGenerator[StreamedResult, None]:
         responses = self.schema.stream_operation(
             request.query,
-            self._contexts(scope, actor, resume),
+            self._contexts(scope, actor, operation_name(request.operation_name), resume),
             variables=request.variables,
             operation_name=request.operation_name,
             allowed=allowed,
@@ -271,7 +272,7 @@ class SubscriptionService:
         finally:
             await responses.aclose()
 
-    def _contexts(self, scope: Scope, actor: Actor, resume: str | None) -> ContextFactory:
+    def _contexts(self, scope: Scope, actor: Actor, operation: str, resume: str | None) -> ContextFactory:
         state, request_id = scope["state"], record_of(scope).id
 
         @asynccontextmanager
@@ -288,7 +289,7 @@ class SubscriptionService:
                 resume=resume,
             )
             try:
-                with deadline(self.seconds):
+                with deadline(self.seconds), request_span(scope, actor, "stream", operation):
                     yield context
             finally:
                 await context.loaders.close()

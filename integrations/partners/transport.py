@@ -16,9 +16,11 @@ from typing import Any
 
 import httpx
 import orjson
+from opentelemetry.trace import SpanKind
 
 from integrations.deadline import expired, remaining
 from integrations.errors import DeadlineExceeded, OutsideError, Refused, Unavailable, Unsettled
+from integrations.tracing import child_span
 
 CONNECTIONS = 10
 LONGEST_RESPONSE_BYTES = 1_000_000
@@ -160,7 +162,9 @@ class Transport:
             params=params,
             headers={**({} if json is None else {"content-type": "application/json"}), **(headers or {})},
         )
-        response = await self._exchange(request, repeatable)
+        # No path: it may hold a number or a reference.
+        with child_span(f"{self.partner} {method}", SpanKind.CLIENT, {"peer.service": self.partner}):
+            response = await self._exchange(request, repeatable)
         if response.status in NOT_PROCESSED:
             raise Unavailable(self.partner, f"HTTP {response.status}", _retry_after(response.headers))
         if 400 <= response.status < 500:

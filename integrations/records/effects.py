@@ -109,6 +109,7 @@ class Effect(asyncpg.Record):
     settled_at = Column[datetime | None]()
     provider_id = Column[str | None]()
     mock = Column[bool | None]()
+    traceparent = Column[str | None]()
 
     @property
     def our_key(self) -> str:

@@ -59,3 +59,4 @@ class OutboxMessage(asyncpg.Record):
     subject_id = Column[int]()
     events = Column[Sequence[UUID]]()
     created_at = Column[datetime]()
+    traceparent = Column[str | None]()

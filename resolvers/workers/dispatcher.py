@@ -13,6 +13,8 @@ from functools import partial
 from time import monotonic
 from typing import Generic
 
+from opentelemetry.trace import Tracer
+
 from integrations.deadline import deadline
 from integrations.errors import OutsideError, Unavailable, Unsettled
 from integrations.partners.ports import MessageRefused
@@ -32,6 +34,7 @@ from integrations.stores.postgres import effects, outbox, pirs
 from integrations.stores.postgres.clock import Clock, DatabaseClock
 from integrations.stores.postgres.manager import PostgresManager, Session
 from integrations.tracebacks import place_of
+from integrations.tracing import Attributes, continued_span
 from resolvers.installation import Installation
 from resolvers.notifications import case_file
 from resolvers.notifications.case_file import CaseFile
@@ -100,6 +103,7 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         channel: prepares, sends and looks up the effects of the partner.
         owner: unique name of the worker, stored with each lease.
         now: the database's clock.
+        tracer: continues the traces of the requests that asked for the effects; None where tracing is off.
     """
 
     def __init__(
@@ -109,10 +113,11 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         channel: Channel[PortT],
         owner: str,
         now: Clock,
+        tracer: Tracer | None = None,
     ) -> None:
         self.service = channel.link.service
         queue = self.service.queue(installation.airline_id)
-        super().__init__(postgres, self.service.consumer, owner, LEASE_SECONDS, queue)
+        super().__init__(postgres, self.service.consumer, owner, LEASE_SECONDS, queue, tracer)
         self.channel = channel
         self.link = channel.link
         self.installation = installation
@@ -188,12 +193,13 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             selected_at: monotonic time before the effect was selected, from which the deadline of the call counts.
         """
         try:
-            case = await case_file.load(self.postgres, self.installation, effect.pir_id)
-            assert case is not None, "an effect belongs to a PIR"
-            if effect.state == EffectState.PENDING:
-                await self._attempt(effect, case, selected_at)
-            else:
-                await self._settle(effect, case, selected_at)
+            with continued_span(self.tracer, f"dispatch {effect.action}", [effect.traceparent], _attributes(effect)):
+                case = await case_file.load(self.postgres, self.installation, effect.pir_id)
+                assert case is not None, "an effect belongs to a PIR"
+                if effect.state == EffectState.PENDING:
+                    await self._attempt(effect, case, selected_at)
+                else:
+                    await self._settle(effect, case, selected_at)
         except OutsideError as error:
             logger.warning("%s: effect %d is unchanged: %s", self.consumer, effect.id, error)
             self._pause_for(backoff(1))
@@ -435,6 +441,10 @@ class Dispatcher(LaneWorker, Generic[PortT]):
         await effects.delete_statuses(self.postgres, self.airline_id, now - STATUS_KEPT_FOR)
 
 
+def _attributes(effect: Effect) -> Attributes:
+    return {"service": effect.service, "effect": effect.id, "tries": effect.tries, "tenant": effect.airline_id}
+
+
 def _success(sent: Sent) -> _CallResult:
     if sent.incomplete:
         return _CallResult(SendOutcome.ACCEPTED, EffectState.FAILED, EffectReason.INCOMPLETE, sent=sent)
@@ -447,11 +457,11 @@ def _seconds_left(selected_at: float) -> float:
 
 
 def dispatchers(
-    postgres: PostgresManager, installation: Installation, links: PartnerLinks, owner: str
+    postgres: PostgresManager, installation: Installation, links: PartnerLinks, owner: str, tracer: Tracer | None
 ) -> list[LaneWorker]:
     """One dispatcher for each partner, by the database's clock, whose steps each has to notice."""
     return [
-        Dispatcher(postgres, installation, TracingChannel(links.worldtracer), owner, DatabaseClock()),
-        Dispatcher(postgres, installation, SmsChannel(links.sms, links.rules), owner, DatabaseClock()),
-        Dispatcher(postgres, installation, MailChannel(links.email), owner, DatabaseClock()),
+        Dispatcher(postgres, installation, TracingChannel(links.worldtracer), owner, DatabaseClock(), tracer),
+        Dispatcher(postgres, installation, SmsChannel(links.sms, links.rules), owner, DatabaseClock(), tracer),
+        Dispatcher(postgres, installation, MailChannel(links.email), owner, DatabaseClock(), tracer),
     ]

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 
+from opentelemetry.trace import Tracer
+
 from integrations.records.incidents import AssessedBag, Incident, IncidentCause
 from integrations.records.outbox import Consumer
 from integrations.records.transfers import ConnectionLevel, Transfer
@@ -14,6 +16,7 @@ from integrations.stores.postgres import incidents, outbox
 from integrations.stores.postgres import transfers as connections
 from integrations.stores.postgres.incidents import AffectedFlight, BagLevel, ChangedBag, NewIncident
 from integrations.stores.postgres.manager import PostgresManager, Reader
+from integrations.tracing import continued_span
 from resolvers.publish import ChangeSet, publish
 from resolvers.rules.transfers import Cause, cause_of
 from resolvers.transfers import judge_transfers
@@ -40,10 +43,13 @@ class IncidentWorker(LaneWorker):
     Args:
         owner: unique name of the worker, stored with each lease.
         now: the clock; returns an aware datetime in UTC.
+        tracer: continues the traces of the requests that changed the flights; None where tracing is off.
     """
 
-    def __init__(self, postgres: PostgresManager, owner: str, now: Callable[[], datetime]) -> None:
-        super().__init__(postgres, Consumer.INCIDENTS, owner, LEASE_SECONDS)
+    def __init__(
+        self, postgres: PostgresManager, owner: str, now: Callable[[], datetime], tracer: Tracer | None = None
+    ) -> None:
+        super().__init__(postgres, Consumer.INCIDENTS, owner, LEASE_SECONDS, tracer=tracer)
         self._now = now
         self._reassessed_at = self._boards_at = self._swept_at = float("-inf")
         self._to_assess: list[AffectedFlight] = []
@@ -55,11 +61,13 @@ class IncidentWorker(LaneWorker):
         messages = await outbox.waiting_messages(self.postgres, Consumer.INCIDENTS, self.owner, MARGIN_SECONDS, BATCH)
         changed = {AffectedFlight(message.airline_id, message.subject_id) for message in messages}
         swept = await self._next_swept()
-        for airline_id, of_airline in groupby(sorted(changed.union(swept)), attrgetter("airline_id")):
-            changed_ids = {flight_id for one, flight_id in changed if one == airline_id}
-            async with self.postgres.transaction() as records:
-                transfers = await refresh(records, airline_id, [one.flight_id for one in of_airline], self._now())
-                await publish(records, airline_id, ChangeSet(boards=_boards_of(transfers, changed_ids)))
+        traceparents = (message.traceparent for message in messages)
+        with continued_span(self.tracer, "assess incidents", traceparents, {"messages": len(messages)}):
+            for airline_id, of_airline in groupby(sorted(changed.union(swept)), attrgetter("airline_id")):
+                changed_ids = {flight_id for one, flight_id in changed if one == airline_id}
+                async with self.postgres.transaction() as records:
+                    transfers = await refresh(records, airline_id, [one.flight_id for one in of_airline], self._now())
+                    await publish(records, airline_id, ChangeSet(boards=_boards_of(transfers, changed_ids)))
         if messages:
             await outbox.mark_done(self.postgres, [message.id for message in messages])
         return len(messages) + len(swept)

@@ -8,6 +8,8 @@ import logging
 from abc import ABC, abstractmethod
 from contextlib import suppress
 
+from opentelemetry.trace import Tracer
+
 from integrations.errors import OutsideError
 from integrations.records.outbox import Consumer
 from integrations.stores.postgres import outbox
@@ -30,6 +32,7 @@ class LaneWorker(ABC):
         owner: unique name of the worker, stored with each lease.
         lease_seconds: duration of a lease since its last renewal; longer than any batch.
         queue: name of the lanes that are leased; None for the lanes of the consumer.
+        tracer: continues the traces of the requests that caused the work; None where tracing is off.
     """
 
     def __init__(
@@ -39,11 +42,13 @@ class LaneWorker(ABC):
         owner: str,
         lease_seconds: float,
         queue: str | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.postgres = postgres
         self.consumer = consumer
         self.queue = queue or consumer.value
         self.owner = owner
+        self.tracer = tracer
         self._lease_seconds = lease_seconds
         self._leased_at = float("-inf")
         self._pause = POLL_SECONDS

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from opentelemetry.trace import Tracer
+
 from integrations.errors import OutsideError
 from integrations.records.bags import Bag, BagTag
 from integrations.records.events import Event, EventKind
@@ -19,6 +21,7 @@ from integrations.stores.neo4j import network, projections
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres import airports, bags, events, flights, outbox, passengers
 from integrations.stores.postgres.manager import PostgresManager, Reader
+from integrations.tracing import continued_span
 from resolvers.ingestion import history
 from resolvers.rules.bag_state import flown_legs
 from resolvers.workers.lanes import LaneWorker
@@ -94,10 +97,13 @@ class Projector(LaneWorker):
 
     Args:
         owner: unique name of the worker, stored with each lease.
+        tracer: continues the traces of the requests that caused the work; None where tracing is off.
     """
 
-    def __init__(self, postgres: PostgresManager, graph: Neo4jManager, owner: str) -> None:
-        super().__init__(postgres, Consumer.GRAPH, owner, LEASE_SECONDS)
+    def __init__(
+        self, postgres: PostgresManager, graph: Neo4jManager, owner: str, tracer: Tracer | None = None
+    ) -> None:
+        super().__init__(postgres, Consumer.GRAPH, owner, LEASE_SECONDS, tracer=tracer)
         self.graph = graph
         self._cleaned_at = float("-inf")
         self._batch = BATCH
@@ -105,9 +111,11 @@ class Projector(LaneWorker):
     async def process_batch(self) -> int:
         """Projects a batch of outbox messages; returns their number, 0 if none is pending."""
         messages = await outbox.waiting_messages(self.postgres, Consumer.GRAPH, self.owner, MARGIN_SECONDS, self._batch)
+        traceparents = (message.traceparent for message in messages)
         try:
-            for airline_id, group in groupby(sorted(messages, key=_airline), _airline):
-                await self._project(airline_id, list(group))
+            with continued_span(self.tracer, "project", traceparents, {"messages": len(messages)}):
+                for airline_id, group in groupby(sorted(messages, key=_airline), _airline):
+                    await self._project(airline_id, list(group))
         except OutsideError:
             # A graph that cannot take the whole batch may take smaller parts.
             self._batch = max(1, self._batch // 2)

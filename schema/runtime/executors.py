@@ -8,7 +8,9 @@ import orjson
 from graphql.execution import Executor
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from integrations.tracing import is_recording
 from schema.execution import BreadthFirstExecutor, NativeScalar, Tracer
+from schema.runtime.tracing import StageSpans
 
 
 class ExecutorName(StrEnum):
@@ -19,12 +21,12 @@ class ExecutorName(StrEnum):
 
 
 class GatewayExecutor(BreadthFirstExecutor):
-    """Executes breadth first; the context's ``tracer`` traces the run, if there is one."""
+    """Executes breadth first; the context's ``tracer`` traces the run, or the open span, if there is one."""
 
     def tracer(self) -> Tracer | None:
-        """The tracer of the request's context."""
+        """The tracer of the request's context; without one, that of the open span."""
         tracer: Tracer | None = getattr(self.context_value, "tracer", None)
-        return tracer
+        return StageSpans() if tracer is None and is_recording() else tracer
 
 
 class OrjsonExecutor(GatewayExecutor):

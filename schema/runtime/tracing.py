@@ -1,11 +1,14 @@
-"""Trace of one request for operators: its stages and the calls of each stage to stores."""
+"""Stages of one run: as the execution plan with the calls of each stage to stores, and as spans of a trace."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from time import monotonic
 from typing import Any
 
+from opentelemetry.trace import SpanKind
+
 from integrations.timings import observe_calls
+from integrations.tracing import Attributes, child_span
 
 MAX_STAGES = 1_000
 
@@ -25,7 +28,7 @@ class TracedField:
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """Context in which calls to stores belong to this stage."""
-        with observe_calls(lambda store, name, seconds: self.calls.append((store, name, seconds))):
+        with observe_calls(lambda store, name, seconds, _failed: self.calls.append((store, name, seconds))):
             yield
 
     def resolved(self, values: Sequence[Any]) -> None:
@@ -88,6 +91,36 @@ class Trace:
             "stagesLeftOut": self._left_out,
             "stores": stores,
         }
+
+
+class StageSpan:
+    """A stage as a span of a distributed trace, open while its values are awaited."""
+
+    __slots__ = ("_field", "_parents", "_path")
+
+    def __init__(self, path: tuple[str, ...], field: str, parents: int) -> None:
+        self._path = path
+        self._field = field
+        self._parents = parents
+
+    def waiting(self) -> AbstractContextManager[object]:
+        """Context of the span; calls to stores inside are below it."""
+        attributes: Attributes = {"graphql.field.path": ".".join(self._path), "parents": self._parents}
+        return child_span(self._field, SpanKind.INTERNAL, attributes)
+
+    def resolved(self, values: Sequence[Any]) -> None:
+        """The span has ended."""
+
+    def completed(self) -> None:
+        """The span has ended."""
+
+
+class StageSpans:
+    """Tracer of one run as spans of a distributed trace; stages that wait for nothing have none."""
+
+    def start_field(self, path: tuple[str, ...], field: str, _kind: str, parents: int) -> StageSpan:
+        """Starts a stage."""
+        return StageSpan(path, field, parents)
 
 
 def _milliseconds(seconds: float) -> float:

@@ -5,17 +5,22 @@ It stops after these tests: later tests that block the event loop would delay it
 
 import logging
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 
 import pytest
 
-from gateway.config import Settings
+from gateway.config import ExternalServices, ServiceFlags, Settings
 from integrations.embedded.neo4j import EmbeddedNeo4j
 from integrations.embedded.postgres import EmbeddedPostgres
 from integrations.embedded.redis import EmbeddedRedis
+from integrations.partners.mocks import sendgrid, twilio, worldtracer
+from integrations.partners.mocks.server import serving as serving_mock
 from resolvers.installation import Stores
 from tests.conftest import Neo4jCredentials, make_database
 from tests.gateway import Api, serving, settings_for
 from tests.world import Builder, World, open_stores, patient
+
+MOCKED = ServiceFlags(mock=True)
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -66,6 +71,29 @@ async def world(_world: World) -> World:
 def api(_api: Api, world: World) -> Api:
     """The application with the test data."""
     return _api
+
+
+@pytest.fixture
+async def mocked(
+    settings: Settings, embedded_postgres: EmbeddedPostgres, migrated_template: str
+) -> AsyncIterator[Settings]:
+    """Settings of a gateway with a separate database and mock partners, without quiet hours and limits."""
+    url = await make_database(embedded_postgres, "story_test", migrated_template)
+    async with AsyncExitStack() as stack:
+        mocks = {
+            f"{name}_mock_endpoint": await stack.enter_async_context(serving_mock(module.create_app()))
+            for name, module in (("worldtracer", worldtracer), ("twilio", twilio), ("sendgrid", sendgrid))
+        }
+        changed = {
+            "neon_database_url": type(settings.neon_database_url)(url),
+            "external_services": ExternalServices(worldtracer=MOCKED, twilio=MOCKED, sendgrid=MOCKED),
+            "twilio_account_sid": "AC" + "0" * 32,
+            "quiet_until": settings.quiet_from,
+            "seed_bags": 50,
+            "seed_exceptions": 10,
+            **mocks,
+        }
+        yield settings.model_copy(update=changed)
 
 
 @pytest.fixture

@@ -244,12 +244,15 @@ class Neo4jManager:
 
     async def _timed(self, name: str | None, run: Awaitable[AsyncResult]) -> list[Row]:
         started = monotonic()
+        failed = True
         try:
             result = await run
             keys = result.keys()
-            return [{key: _native(value) for key, value in zip(keys, record, strict=True)} async for record in result]
+            rows = [{key: _native(value) for key, value in zip(keys, record, strict=True)} async for record in result]
+            failed = False
+            return rows
         finally:
-            self._timings.add(name or "unnamed", monotonic() - started)
+            self._timings.add(name or "unnamed", monotonic() - started, failed=failed)
 
     def _translate(self, error: BaseException, name: str) -> OutsideError:
         """Return the error for the caller of a statement that failed with a driver's error."""

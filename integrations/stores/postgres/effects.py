@@ -18,6 +18,7 @@ from integrations.records.effects import (
 from integrations.records.outbox import LANES
 from integrations.records.page import Page
 from integrations.stores.postgres.manager import Reader
+from integrations.tracing import traceparent
 
 # Advisory lock that keeps two dispatchers from both sending the last message that a limit allows. The service's ordinal
 # is added to it.
@@ -25,21 +26,21 @@ RATE_LOCK = 75_310
 
 # Due by the database's clock, as dispatchers select it: one that waits for a clock ahead of it would wait for long.
 INSERT_EFFECT = """
-INSERT INTO effects (airline_id, service, lane, pir_id, action, key, detail, due_at, created_at)
-SELECT $1, $2, $3, id, $5, $6, $7, least($8, now()), least($8, now()) FROM pirs WHERE airline_id = $1 AND id = $4
+INSERT INTO effects (airline_id, service, lane, pir_id, action, key, detail, due_at, created_at, traceparent)
+SELECT $1, $2, $3, id, $5, $6, $7, least($8, now()), least($8, now()), $9 FROM pirs WHERE airline_id = $1 AND id = $4
 ON CONFLICT (airline_id, key) DO NOTHING
 """
 
 EFFECTS_BY_ID = """
 SELECT id, airline_id, service, lane, pir_id, action, key, detail, state, reason, tries, due_at, created_at, settled_at,
-       provider_id, mock
+       provider_id, mock, traceparent
 FROM effects
 WHERE airline_id = $1 AND id = ANY($2::bigint[])
 """
 
 EFFECTS_OF_PIRS = """
 SELECT id, airline_id, service, lane, pir_id, action, key, detail, state, reason, tries, due_at, created_at, settled_at,
-       provider_id, mock
+       provider_id, mock, traceparent
 FROM effects
 WHERE airline_id = $1 AND pir_id = ANY($2::bigint[])
 ORDER BY pir_id, id
@@ -47,7 +48,7 @@ ORDER BY pir_id, id
 
 EFFECTS_PAGE = """
 SELECT id, airline_id, service, lane, pir_id, action, key, detail, state, reason, tries, due_at, created_at, settled_at,
-       provider_id, mock
+       provider_id, mock, traceparent
 FROM effects
 WHERE airline_id = $1
   AND ($2::text[] IS NULL OR state = ANY($2))
@@ -59,7 +60,7 @@ LIMIT $5
 
 EFFECTS_PAGE_BACKWARD = """
 SELECT id, airline_id, service, lane, pir_id, action, key, detail, state, reason, tries, due_at, created_at, settled_at,
-       provider_id, mock
+       provider_id, mock, traceparent
 FROM effects
 WHERE airline_id = $1
   AND ($2::text[] IS NULL OR state = ANY($2))
@@ -72,7 +73,7 @@ LIMIT $5
 # The first waiting effect of each PIR, so that a PIR's effects leave in order; only in the worker's own lanes.
 DUE_EFFECTS = """
 SELECT id, airline_id, service, lane, pir_id, action, key, detail, state, reason, tries, due_at, created_at, settled_at,
-       provider_id, mock
+       provider_id, mock, traceparent
 FROM (SELECT DISTINCT ON (effects.pir_id) effects.*
       FROM effects
       JOIN lanes ON lanes.consumer = $3 AND lanes.lane = effects.lane AND lanes.owner = $4
@@ -121,7 +122,7 @@ RETURNING state
 
 RESEND_EFFECT = """
 UPDATE effects SET state = 'PENDING', reason = NULL, tries = 0, due_at = least($3, now()), settled_at = NULL,
-                   provider_id = NULL
+                   provider_id = NULL, traceparent = $4
 WHERE airline_id = $1 AND id = $2 AND state IN ('FAILED', 'SUPPRESSED', 'CANCELLED')
 RETURNING id
 """
@@ -293,6 +294,7 @@ async def insert(
         f"{pir_id}:{action}:{occurrence}:{service}",
         dict(detail),
         at,
+        traceparent(),
         name="INSERT_EFFECT",
     )
 
@@ -438,7 +440,8 @@ async def catch_up_with_clock(
 
 async def resend(records: Reader, airline_id: int, effect_id: int, at: datetime) -> bool:
     """Set an effect that ended without success to PENDING; return False if it did not."""
-    return await records.fetchval(RESEND_EFFECT, airline_id, effect_id, at, name="RESEND_EFFECT") is not None
+    resent = await records.fetchval(RESEND_EFFECT, airline_id, effect_id, at, traceparent(), name="RESEND_EFFECT")
+    return resent is not None
 
 
 async def cancel(records: Reader, airline_id: int, effect_id: int, at: datetime) -> bool:

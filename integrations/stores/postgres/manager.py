@@ -518,11 +518,13 @@ class PostgresManager(Reader):
         started = monotonic()
         entry.long_running = seconds > self.timeout
         self._slow_calls.begin(entry, started)
+        failed = True
         try:
             if record_class is None:
                 result = await exchange(entry.connection, sql, *args, timeout=seconds)
             else:
                 result = await exchange(entry.connection, sql, *args, timeout=seconds, record_class=record_class)
+            failed = False
         except DRIVER_ERRORS as error:
             self._availability.call_failed(monotonic() - started)
             raise self._translate(error, name, entry) from None  # the driver's message may repeat values
@@ -532,7 +534,7 @@ class PostgresManager(Reader):
         finally:
             self._slow_calls.end(entry)
             took = monotonic() - started
-            self._timings.add(name, took)
+            self._timings.add(name, took, failed=failed)
         self._availability.call_completed(took)
         return result
 

@@ -6,24 +6,26 @@ from uuid import UUID
 
 from integrations.records.outbox import LANES, Consumer, OutboxMessage, PendingChanges, Subject
 from integrations.stores.postgres.manager import Reader
+from integrations.tracing import traceparent
 
 CHANNEL = "outbox"
 
 ENQUEUE_BAG_CHANGES = """
-INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id, events, replanned)
+INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id, events, replanned, traceparent)
 SELECT $1, $2, bag_id % 64, 'BAG', bag_id, coalesce(array_agg(event_id) FILTER (WHERE event_id IS NOT NULL), '{}'),
-       bag_id = ANY($5::bigint[])
+       bag_id = ANY($5::bigint[]), $6
 FROM unnest($3::bigint[], $4::uuid[]) AS change(bag_id, event_id)
 GROUP BY bag_id
 """
 
 ENQUEUE_NETWORK_CHANGE = """
-INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id) VALUES ($1, $2, $1 % 64, 'NETWORK', $1)
+INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id, traceparent)
+VALUES ($1, $2, $1 % 64, 'NETWORK', $1, $3)
 """
 
 ENQUEUE_FLIGHT_CHANGES = """
-INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id)
-SELECT $1, consumer, flight_id % 64, 'FLIGHT', flight_id
+INSERT INTO outbox (airline_id, consumer, lane, subject, subject_id, traceparent)
+SELECT $1, consumer, flight_id % 64, 'FLIGHT', flight_id, $4
 FROM unnest($2::text[]) AS consumer
 CROSS JOIN unnest($3::bigint[]) AS flight_id
 """
@@ -58,7 +60,8 @@ UPDATE lanes SET owner = NULL, leased_until = '-infinity' WHERE consumer = $1 AN
 
 # Only while the lease lasts: a worker that was delayed must not process messages of a lane that another one has taken.
 WAITING_MESSAGES = """
-SELECT outbox.id, outbox.airline_id, outbox.lane, subject, subject_id, events, created_at
+SELECT outbox.id, outbox.airline_id, outbox.lane, subject, subject_id, events, created_at,
+       traceparent
 FROM outbox
 JOIN lanes ON lanes.consumer = outbox.consumer AND lanes.lane = outbox.lane
 WHERE outbox.consumer = $1 AND done_at IS NULL AND lanes.owner = $2 AND lanes.leased_until > now() + $3::interval
@@ -111,20 +114,23 @@ async def enqueue_bag_changes(
         [bag_id for bag_id, _ in changes],
         [event_id for _, event_id in changes],
         list(replanned),
+        traceparent(),
         name="ENQUEUE_BAG_CHANGES",
     )
 
 
 async def enqueue_network_change(records: Reader, airline_id: int, consumer: Consumer) -> None:
     """Add a message about the airline's network, in the transaction of the change."""
-    await records.execute(ENQUEUE_NETWORK_CHANGE, airline_id, consumer, name="ENQUEUE_NETWORK_CHANGE")
+    await records.execute(ENQUEUE_NETWORK_CHANGE, airline_id, consumer, traceparent(), name="ENQUEUE_NETWORK_CHANGE")
 
 
 async def enqueue_flight_changes(
     records: Reader, airline_id: int, consumers: Sequence[Consumer], flight_ids: Sequence[int]
 ) -> None:
     """Add one message for each flight and consumer, in the transaction of the change."""
-    await records.execute(ENQUEUE_FLIGHT_CHANGES, airline_id, consumers, flight_ids, name="ENQUEUE_FLIGHT_CHANGES")
+    await records.execute(
+        ENQUEUE_FLIGHT_CHANGES, airline_id, consumers, flight_ids, traceparent(), name="ENQUEUE_FLIGHT_CHANGES"
+    )
 
 
 async def wake(records: Reader, consumers: Collection[Consumer]) -> None:

@@ -245,14 +245,17 @@ class RedisManager:
         left = remaining(seconds or self._timeout, STORE)
         self._availability.raise_if_down()
         started = monotonic()
+        failed = True
         try:
             async with self._availability.bounded_call(left):
-                return await command(self._client, *args, **options)
+                result = await command(self._client, *args, **options)
+            failed = False
+            return result
         except DRIVER_ERRORS as error:
             self._timings.add_error(command.__name__)
             raise self._translate(error, command.__name__) from None  # the driver's message may repeat arguments
         finally:
-            self._timings.add(command.__name__, monotonic() - started)
+            self._timings.add(command.__name__, monotonic() - started, failed=failed)
 
     def _translate(self, error: BaseException, command: str) -> OutsideError:
         """Return the error for the caller of a command that failed with a driver's error."""
