@@ -23,6 +23,7 @@ from gateway.http.health import health_routes
 from gateway.http.ingest import IngestEndpoint
 from gateway.http.metrics import metrics_routes
 from gateway.http.middleware import BodyLimit, PathDispatcher, RequestEdge
+from gateway.http.observation import Observability
 from gateway.http.pir_pdf import pir_pdf_routes
 from gateway.http.sse import EventStreams
 from gateway.http.subscriptions import ConnectionLimiter, SubscriptionService
@@ -96,7 +97,7 @@ def create_app(
     )
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Stores | Live | Tracer | None]]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Stores | Live | Observability]]:
         async with (
             open_tracer(settings) as tracer,
             open_stores(settings) as stores,
@@ -104,8 +105,9 @@ def create_app(
             kept_current(disabled, stores),
             background(stores, tracer) if background else nullcontext(),
         ):
+            observability = Observability(tracer, settings.slow_operation_ms / 1000)
             with drain.on_signal():
-                yield {"stores": stores, "live": live, "tracer": tracer}
+                yield {"stores": stores, "live": live, "observability": observability}
 
     starlette = Starlette(
         routes=[

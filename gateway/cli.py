@@ -388,7 +388,7 @@ def _settings(environment: Mapping[str, str]) -> "Settings":
     from gateway.settings_faults import unknown_keys, warnings
 
     settings = Settings.read(environment)
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     for warning in [*unknown_keys(layers(environment)), *warnings(environment)]:
         logging.getLogger(__name__).warning("%s", warning)
     return settings

@@ -151,6 +151,12 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
     workers: int = Field(1, ge=1, le=64, description="Number of serving processes.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Form of the log: `text`, or `json`, one object a line."
+    )
+    slow_operation_ms: float = Field(
+        1_000, gt=0, description="Operations that take longer are logged with their statements, in milliseconds."
+    )
     otel_exporter_otlp_endpoint: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] | None = Field(
         None,
         pattern=r"^https?://[^\s/]+",

@@ -60,5 +60,5 @@ def app_with_workers() -> ASGIApp:
 
 def _settings() -> Settings:
     settings = Settings.read(os.environ)
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     return settings

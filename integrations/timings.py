@@ -32,6 +32,49 @@ def observe_calls(observer: CallObserver) -> Iterator[None]:
         _OBSERVER.reset(token)
 
 
+class CallTotals:
+    """Calls and seconds by statement, of the store calls between ``open`` and ``close``.
+
+    It is no context manager of ``contextlib``, since every request has one.
+    """
+
+    __slots__ = ("_by_statement", "_outer", "_token")
+
+    def __init__(self) -> None:
+        self._by_statement: dict[tuple[str, str], tuple[int, float]] = {}
+
+    def open(self) -> None:
+        """Begins to count the calls of this task and of tasks that it starts; outer observers also see them."""
+        self._outer = _OBSERVER.get()
+        self._token = _OBSERVER.set(self._add)
+
+    def close(self) -> None:
+        """Ends what ``open`` began, in the same task."""
+        _OBSERVER.reset(self._token)
+
+    @property
+    def calls(self) -> int:
+        """Number of all calls."""
+        return sum(calls for calls, _ in self._by_statement.values())
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all calls; of concurrent ones the sum."""
+        return sum(seconds for _, seconds in self._by_statement.values())
+
+    def slowest(self, most: int) -> list[tuple[str, str, int, float]]:
+        """Store, statement, calls and seconds of the statements that took longest, at most ``most``."""
+        ranked = sorted(self._by_statement.items(), key=lambda item: item[1][1], reverse=True)
+        return [(*statement, *totals) for statement, totals in ranked[:most]]
+
+    def _add(self, store: str, name: str, seconds: float, failed: bool) -> None:
+        calls, total = self._by_statement.get((store, name), (0, 0.0))
+        if calls or len(self._by_statement) < MAX_NAMES:
+            self._by_statement[store, name] = calls + 1, total + seconds
+        if self._outer is not None:
+            self._outer(store, name, seconds, failed)
+
+
 class Timing:
     """Sums of one statement; durations in seconds."""
 

@@ -40,9 +40,8 @@ from gateway.http.graphql_request import (
 from gateway.http.graphql_response import GraphQLResponse, error_response, response_of, unexpected_error_response
 from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import BodyTooLarge, address_of, record_of
-from gateway.http.spans import operation_name, request_span
+from gateway.http.observation import observed, operation_name
 from integrations.deadline import deadline
-from integrations.tracing import trace_id
 from resolvers.actor import Actor, Role
 from resolvers.context import Context
 from resolvers.installation import Installation
@@ -160,9 +159,8 @@ class GraphQLView:
             kind = self._schema.documents.request_class(request.query, request.operation_name, request.variables or {})
             with (
                 self._limiter.place(actor, address_of(scope), kind),
-                request_span(scope, actor, "graphql", record.operation),
+                observed(scope, actor, "graphql", record.operation),
             ):
-                record.trace_id = trace_id()
                 result = await self._execute_in_time(scope["method"], receive, request, context)
             if context.tracer is not None:
                 result.extensions = {"plan": context.tracer.as_dict()}

@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.http.auth import TokenVerifier
 from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import record_of
-from gateway.http.spans import UNNAMED, request_span
+from gateway.http.observation import UNNAMED, observed
 from integrations.batches import in_batches
 from integrations.deadline import deadline
 from integrations.errors import OutsideError
@@ -186,7 +186,7 @@ class IngestEndpoint:
                 async for pieces in stream:
                     for batch in batches_of(pieces):
                         async with self._batches:
-                            with deadline(BATCH_SECONDS), request_span(request.scope, context.actor, "ingest", UNNAMED):
+                            with deadline(BATCH_SECONDS), observed(request.scope, context.actor, "ingest", UNNAMED):
                                 done += await ingest(context, batch, received_at or self._now(), IntakeChannel.HTTP)
         except TimeoutError:
             return _error(HTTPStatus.REQUEST_TIMEOUT, f"The body did not arrive in time. {REPEAT}", done)

@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.http.drain import MESSAGE, RETRY_AFTER, Drain
+from integrations.log_fields import log_fields
 from schema.runtime.errors import ErrorCode
 
 access = logging.getLogger("gateway.access")
@@ -28,6 +29,7 @@ PLAIN_PATH = re.compile(r"[A-Za-z0-9/_.~-]*")
 RECORD = "gateway.record"
 MAX_PATH = 200
 LINE = "%s %s status=%d ms=%.1f actor=%s operation=%s request=%s"
+LINE_FIELDS = ("method", "path", "status", "ms", "actor", "operation", "request")
 CLIENT_CLOSED = 499  # nginx's status for a client that disconnected before the response
 SECURITY_HEADERS = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -50,7 +52,6 @@ class RequestRecord:
         operation: the operation's name, if the client sent one.
         status: of the response, once it has started.
         is_logged: whether the access log gets a line.
-        trace_id: id of the trace, while tracing is on.
     """
 
     id: str
@@ -58,7 +59,6 @@ class RequestRecord:
     operation: str = "-"
     status: int | None = None
     is_logged: bool = True
-    trace_id: str | None = None
 
 
 def record_of(scope: Scope) -> RequestRecord:
@@ -120,6 +120,10 @@ class RequestEdge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection."""
         record = scope[RECORD] = RequestRecord(_request_id(scope.get("headers", ())))
+        with log_fields(request=record.id):
+            await self._serve(scope, record, receive, send)
+
+    async def _serve(self, scope: Scope, record: RequestRecord, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

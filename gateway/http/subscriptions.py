@@ -17,7 +17,7 @@ from gateway.http.admission import RequestLimiter
 from gateway.http.auth import TokenVerifier
 from gateway.http.graphql_request import GraphQLRequest, RequestError
 from gateway.http.middleware import address_of, record_of
-from gateway.http.spans import operation_name, request_span
+from gateway.http.observation import observed, operation_name
 from integrations.deadline import deadline
 from resolvers.actor import Actor
 from resolvers.context import Context
@@ -289,7 +289,7 @@ class SubscriptionService:
                 resume=resume,
             )
             try:
-                with deadline(self.seconds), request_span(scope, actor, "stream", operation):
+                with deadline(self.seconds), observed(scope, actor, "stream", operation):
                     yield context
             finally:
                 await context.loaders.close()

@@ -17,6 +17,7 @@ from opentelemetry.trace import Tracer
 
 from integrations.deadline import deadline
 from integrations.errors import OutsideError, Unavailable, Unsettled
+from integrations.log_fields import log_fields
 from integrations.partners.ports import MessageRefused
 from integrations.records.attempts import Send, SendOutcome
 from integrations.records.deliveries import DeliveryRefusal
@@ -193,7 +194,10 @@ class Dispatcher(LaneWorker, Generic[PortT]):
             selected_at: monotonic time before the effect was selected, from which the deadline of the call counts.
         """
         try:
-            with continued_span(self.tracer, f"dispatch {effect.action}", [effect.traceparent], _attributes(effect)):
+            with (
+                log_fields(tenant=effect.airline_id, operation=f"dispatch {effect.action}", effect=effect.id),
+                continued_span(self.tracer, f"dispatch {effect.action}", [effect.traceparent], _attributes(effect)),
+            ):
                 case = await case_file.load(self.postgres, self.installation, effect.pir_id)
                 assert case is not None, "an effect belongs to a PIR"
                 if effect.state == EffectState.PENDING:

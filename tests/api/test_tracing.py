@@ -8,7 +8,7 @@ from asgi_lifespan import LifespanManager
 import seeds
 from gateway.app import create_app
 from gateway.config import Settings
-from gateway.http.spans import operation_name
+from gateway.http.observation import operation_name
 from gateway.initialise import operator
 from gateway.lifespan import now
 from gateway.workers import workers
@@ -70,7 +70,9 @@ async def test_without_a_tracer_rows_have_no_trace(api: Api, stores: Stores) -> 
     response = await api.client.post("/graphql", json=body, headers={**credential(Role.AGENT), "traceparent": CALLER})
     assert response.json() == {"data": {"createPir": {"userErrors": []}}}
     newest = "SELECT traceparent, action FROM effects ORDER BY id DESC LIMIT 1"
-    assert await stores.postgres.fetchrow(newest, name="TEST") == (None, "CREATE")
+    row = await stores.postgres.fetchrow(newest, name="TEST")
+    assert row is not None
+    assert tuple(row) == (None, "CREATE")
 
 
 def test_an_operation_without_a_valid_name_is_unnamed() -> None:

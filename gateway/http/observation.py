@@ -1,0 +1,104 @@
+"""Observation of operations: their spans, the fields of their log lines, and a line for those that are slow."""
+
+import logging
+import re
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from math import inf
+from time import monotonic
+
+from opentelemetry.trace import SpanKind, Tracer
+from starlette.types import Scope
+
+from gateway.http.middleware import RawHeaders, record_of
+from integrations.log_fields import add_log_fields
+from integrations.timings import CallTotals
+from integrations.tracing import root_span, trace_id
+from resolvers.actor import Actor
+
+logger = logging.getLogger("gateway.slow")
+OPERATION_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
+UNNAMED = "-"
+# Statements that a line about a slow operation names.
+NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Observability:
+    """How the operations of a process are observed; in the lifespan state as ``observability``.
+
+    Args:
+        tracer: records traces; None where tracing is off.
+        slow_seconds: duration above which an operation is logged with its statements.
+    """
+
+    tracer: Tracer | None = None
+    slow_seconds: float = inf
+
+
+UNOBSERVED = Observability()
+
+
+def operation_name(name: str | None) -> str:
+    """Returns the name of an operation for the log and for spans; ``-`` without a valid one."""
+    return name if name and OPERATION_NAME.fullmatch(name) else UNNAMED
+
+
+class observed:  # noqa: N801 # reads as a function: with observed(scope, actor, "graphql", name)
+    """Context manager around an operation, a response of a stream, or a batch of messages.
+
+    It is a class because every request opens one.
+
+    Args:
+        kind: ``graphql``, ``stream`` or ``ingest``.
+        operation: name of the operation.
+    """
+
+    __slots__ = ("_actor", "_kind", "_operation", "_scope", "_slow_seconds", "_span", "_started", "_totals")
+
+    def __init__(self, scope: Scope, actor: Actor, kind: str, operation: str) -> None:
+        self._scope = scope
+        self._actor = actor
+        self._kind = kind
+        self._operation = operation
+
+    def __enter__(self) -> None:
+        observability: Observability = self._scope["state"].get("observability", UNOBSERVED)
+        self._slow_seconds = observability.slow_seconds
+        self._totals = CallTotals()
+        self._totals.open()
+        self._span = nullcontext() if observability.tracer is None else self._root_span(observability.tracer)
+        self._span.__enter__()
+        add_log_fields(tenant=self._actor.airline_id, operation=self._operation, trace=trace_id())
+        self._started = monotonic()
+
+    def __exit__(self, *error: object) -> None:
+        seconds = monotonic() - self._started
+        if seconds > self._slow_seconds:
+            _log_slow(self._kind, self._operation, seconds, self._totals, record_of(self._scope).id)
+        self._span.__exit__(*error)  # type: ignore[arg-type] # what Python passes
+        self._totals.close()
+
+    def _root_span(self, tracer: Tracer) -> AbstractContextManager[None]:
+        attributes = {
+            "graphql.operation.name": self._operation,
+            "request.id": record_of(self._scope).id,
+            "enduser.role": self._actor.role or "none",
+            "tenant": self._actor.airline_id or 0,
+        }
+        name = self._kind if self._operation == UNNAMED else f"{self._kind} {self._operation}"
+        return root_span(tracer, name, SpanKind.SERVER, _traceparent(self._scope["headers"]), attributes)
+
+
+def _traceparent(headers: RawHeaders) -> str | None:
+    return next((value.decode("latin-1") for name, value in headers if name == b"traceparent"), None)
+
+
+def _log_slow(kind: str, operation: str, seconds: float, totals: CallTotals, request_id: str) -> None:
+    """Logs an operation with the statements that took most of its time; concurrent ones can add up to more."""
+    slowest = totals.slowest(NAMED)
+    statements = ", ".join(f"{store}.{name} {calls}x {spent * 1000:.0f} ms" for store, name, calls, spent in slowest)
+    logger.warning(
+        "slow %s operation=%s ms=%.0f request=%s statements=%d of %.0f ms: %s",
+        *(kind, operation, seconds * 1000, request_id, totals.calls, totals.seconds * 1000, statements or "none"),
+    )
