@@ -16,15 +16,17 @@ from gateway.http import ingest
 from gateway.http.admission import RequestLimiter
 from gateway.http.auth import TokenVerifier
 from gateway.http.callbacks import callback_routes
+from gateway.http.collectors import ServingMetrics, text_of
 from gateway.http.drain import Drain
 from gateway.http.graphiql import accepts_graphiql, graphiql_page, graphiql_routes
 from gateway.http.graphql import GraphQLView
 from gateway.http.health import health_routes
 from gateway.http.ingest import IngestEndpoint
-from gateway.http.metrics import metrics_routes
+from gateway.http.metrics import metrics_of_pod, metrics_routes
 from gateway.http.middleware import BodyLimit, PathDispatcher, RequestEdge
 from gateway.http.observation import Observability
 from gateway.http.pir_pdf import pir_pdf_routes
+from gateway.http.siblings import offered
 from gateway.http.sse import EventStreams
 from gateway.http.subscriptions import ConnectionLimiter, SubscriptionService
 from gateway.http.websocket import GraphQLWebSockets
@@ -49,6 +51,7 @@ def create_app(
     background: Background | None = None,
     build_schema: Callable[[], GatewaySchema] = build_schema,
     open_tracer: OpenTracer = open_tracer,
+    siblings: Path | None = None,
 ) -> ASGIApp:
     """Creates the ASGI application.
 
@@ -58,6 +61,7 @@ def create_app(
         background: runs work for the lifespan of the application.
         build_schema: builds the schema; tests build one that another executor runs.
         open_tracer: opens the tracer for the lifespan of the application; None switches tracing off.
+        siblings: folder of the sockets by which the serving processes of a pod share their metrics.
     """
 
     def page(request: Request) -> Response | None:
@@ -96,6 +100,13 @@ def create_app(
         now=now,
     )
 
+    def serving_metrics(stores: Stores, live: Live) -> ServingMetrics:
+        return ServingMetrics(schema, stores, live.hub, requests)
+
+    async def metrics(request: Request) -> bytes:
+        own = serving_metrics(request.state.stores, request.state.live)
+        return await metrics_of_pod(own, request.state.stores, installation(settings), now, siblings)
+
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Stores | Live | Observability]]:
         async with (
@@ -103,6 +114,7 @@ def create_app(
             open_stores(settings) as stores,
             open_live(settings, stores) as live,
             kept_current(disabled, stores),
+            offered(siblings, lambda: text_of(serving_metrics(stores, live))),
             background(stores, tracer) if background else nullcontext(),
         ):
             observability = Observability(tracer, settings.slow_operation_ms / 1000)
@@ -112,7 +124,7 @@ def create_app(
     starlette = Starlette(
         routes=[
             *(graphiql_routes(STATIC) if settings.graphiql else ()),
-            *metrics_routes(schema, tokens, requests),
+            *metrics_routes(tokens, metrics),
             *health_routes(installation(settings), tokens, now, drain.draining),
             *callback_routes(settings, now),
             *pir_pdf_routes(installation(settings), signing_key, now),

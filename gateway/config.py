@@ -150,6 +150,9 @@ class Settings(BaseSettings):
     host: str = Field("0.0.0.0", description="Address to listen on.")  # noqa: S104 # an image serves its network
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
     workers: int = Field(1, ge=1, le=64, description="Number of serving processes.")
+    worker_port: int | None = Field(
+        None, ge=1, le=65535, description="Port of `/health/live` and `/metrics` of project, dispatch and consume."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
     log_format: Literal["text", "json"] = Field(
         "text", description="Form of the log: `text`, or `json`, one object a line."

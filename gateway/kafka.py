@@ -5,6 +5,7 @@ from functools import partial
 from gateway.config import Settings, plain
 from gateway.initialise import operator
 from gateway.lifespan import open_stores
+from gateway.worker_endpoint import worker_endpoint
 from integrations.streams.kafka import KafkaCluster, KafkaConsumer
 from resolvers.ingestion.kafka_loop import consume_topic, ingest_records
 
@@ -25,5 +26,5 @@ async def consume(settings: Settings) -> None:
         settings.kafka_ca_file,
     )
     consumer = KafkaConsumer(cluster, settings.kafka_topic or "", settings.kafka_group)
-    async with open_stores(settings) as stores, consumer:
+    async with open_stores(settings) as stores, consumer, worker_endpoint(settings, stores):
         await consume_topic(consumer, partial(ingest_records, operator(settings, stores)))

@@ -2,6 +2,8 @@
 
 import os
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -10,6 +12,7 @@ from gateway.app import create_app
 from gateway.config import Settings
 from gateway.garbage_collection import collect_rarely
 from gateway.http.http_protocol import TimedHttpProtocol
+from gateway.http.siblings import VARIABLE as SIBLINGS
 from gateway.logs import configure_logging
 from gateway.workers import workers
 
@@ -20,6 +23,13 @@ def serve(settings: Settings, *, with_workers: bool) -> None:
     Args:
         with_workers: run the background work in the serving process.
     """
+    with TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True) as folder:
+        if settings.workers > 1:
+            os.environ[SIBLINGS] = folder  # of the processes that uvicorn starts
+        _serve(settings, with_workers=with_workers)
+
+
+def _serve(settings: Settings, *, with_workers: bool) -> None:
     uvicorn.run(
         "gateway.serve:app_with_workers" if with_workers else "gateway.serve:app",
         factory=True,
@@ -45,7 +55,7 @@ def serve(settings: Settings, *, with_workers: bool) -> None:
 
 def app() -> ASGIApp:
     """Creates the application of a serving process from the environment."""
-    application = create_app(_settings())
+    application = create_app(_settings(), siblings=_siblings())
     collect_rarely()
     return application
 
@@ -53,7 +63,7 @@ def app() -> ASGIApp:
 def app_with_workers() -> ASGIApp:
     """Creates the application that also runs the background work."""
     settings = _settings()
-    application = create_app(settings, background=partial(workers, settings))
+    application = create_app(settings, background=partial(workers, settings), siblings=_siblings())
     collect_rarely()
     return application
 
@@ -62,3 +72,8 @@ def _settings() -> Settings:
     settings = Settings.read(os.environ)
     configure_logging(settings.log_level, settings.log_format)
     return settings
+
+
+def _siblings() -> Path | None:
+    folder = os.environ.get(SIBLINGS)
+    return Path(folder) if folder else None

@@ -4,7 +4,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from opentelemetry.trace import Tracer
@@ -13,6 +13,7 @@ from gateway.config import Settings
 from gateway.lifespan import installation, now, open_stores
 from gateway.partners import open_partners
 from gateway.tracing import open_tracer
+from gateway.worker_endpoint import worker_endpoint
 from integrations.stores.postgres import outbox
 from resolvers.installation import Stores
 from resolvers.notifications.partner_links import PartnerLinks
@@ -25,13 +26,13 @@ from resolvers.workers.projector import Projector
 async def run_projector(settings: Settings) -> None:
     """Writes changes to the graph until cancelled."""
     async with open_tracer(settings) as tracer, open_stores(settings) as stores:
-        await _project(stores, tracer)
+        await _run_alone(settings, stores, [_projector(stores, tracer)])
 
 
 async def run_dispatchers(settings: Settings) -> None:
     """Sends effects to partners and passengers, and keeps incidents up to date, until cancelled."""
     async with open_tracer(settings) as tracer, open_stores(settings) as stores, open_partners(settings) as links:
-        await _dispatch(settings, stores, links, tracer)
+        await _run_alone(settings, stores, _senders(settings, stores, links, tracer))
 
 
 @asynccontextmanager
@@ -39,8 +40,8 @@ async def workers(settings: Settings, stores: Stores, tracer: Tracer | None) -> 
     """Runs all workers for the duration of the block."""
     async with open_partners(settings) as links:
         tasks = [
-            asyncio.create_task(_project(stores, tracer)),
-            asyncio.create_task(_dispatch(settings, stores, links, tracer)),
+            asyncio.create_task(_run(stores, _projector(stores, tracer))),
+            asyncio.create_task(_run(stores, *_senders(settings, stores, links, tracer))),
         ]
         try:
             yield
@@ -50,14 +51,20 @@ async def workers(settings: Settings, stores: Stores, tracer: Tracer | None) -> 
             await asyncio.wait(tasks)
 
 
-async def _project(stores: Stores, tracer: Tracer | None) -> None:
-    await _run(stores, Projector(stores.postgres, stores.neo4j, _owner(), tracer))
+def _projector(stores: Stores, tracer: Tracer | None) -> LaneWorker:
+    return Projector(stores.postgres, stores.neo4j, _owner(), tracer)
 
 
-async def _dispatch(settings: Settings, stores: Stores, links: PartnerLinks, tracer: Tracer | None) -> None:
+def _senders(settings: Settings, stores: Stores, links: PartnerLinks, tracer: Tracer | None) -> list[LaneWorker]:
     owner = _owner()
     senders = dispatchers(stores.postgres, installation(settings), links, owner, tracer)
-    await _run(stores, *senders, IncidentWorker(stores.postgres, owner, now, tracer))
+    return [*senders, IncidentWorker(stores.postgres, owner, now, tracer)]
+
+
+async def _run_alone(settings: Settings, stores: Stores, workers: Sequence[LaneWorker]) -> None:
+    """Runs workers in a process of their own, with its liveness and metrics on a port."""
+    async with worker_endpoint(settings, stores, workers):
+        await _run(stores, *workers)
 
 
 async def _run(stores: Stores, *workers: LaneWorker) -> None:

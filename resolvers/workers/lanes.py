@@ -7,6 +7,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from contextlib import suppress
+from time import monotonic
 
 from opentelemetry.trace import Tracer
 
@@ -33,6 +34,11 @@ class LaneWorker(ABC):
         lease_seconds: duration of a lease since its last renewal; longer than any batch.
         queue: name of the lanes that are leased; None for the lanes of the consumer.
         tracer: continues the traces of the requests that caused the work; None where tracing is off.
+
+    Attributes:
+        handled: messages, or effects, that batches held.
+        failures: batches that failed.
+        stepped_at: monotonic time at which the last batch began.
     """
 
     def __init__(
@@ -50,6 +56,8 @@ class LaneWorker(ABC):
         self.owner = owner
         self.tracer = tracer
         self._lease_seconds = lease_seconds
+        self.handled = self.failures = 0
+        self.stepped_at = monotonic()
         self._leased_at = float("-inf")
         self._pause = POLL_SECONDS
         self._wake = asyncio.Event()
@@ -78,16 +86,20 @@ class LaneWorker(ABC):
 
         An unexpected error ends no worker: beside a serving process nothing would start it again.
         """
+        self.stepped_at = monotonic()
         try:
             worked = await self.step()
         except OutsideError as error:
+            self.failures += 1
             self._pause = min(self._pause * 2, MAX_PAUSE_SECONDS)
             logger.warning("%s: %s; next attempt in %.1f s", self.consumer, error, self._pause)
         except Exception as error:  # noqa: BLE001 # as documented
+            self.failures += 1
             self._pause = MAX_PAUSE_SECONDS
             place = place_of(error)
             logger.error("%s: the batch failed: %s; next attempt in %.1f s", self.consumer, place, self._pause)
         else:
+            self.handled += worked
             self._pause = POLL_SECONDS
             return worked
         await asyncio.sleep(self._pause)
