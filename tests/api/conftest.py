@@ -94,6 +94,9 @@ async def mocked(
             **mocks,
         }
         yield settings.model_copy(update=changed)
+    async with open_stores(settings) as opened:
+        # Its bags have the numbers of the world's, so the graph is rebuilt for the next module.
+        await opened.neo4j.execute_write("MATCH (world:World) DELETE world")
 
 
 @pytest.fixture

@@ -133,6 +133,20 @@ def test_the_gateway_is_probed_and_drained() -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
+def test_workers_are_probed_and_scraped_on_a_port_of_their_own(overlay: str) -> None:
+    (scrapes,) = [one["spec"] for name, one in of_kind(overlay, "NetworkPolicy").items() if name == "worker-metrics"]
+    for name in PROCESSES[overlay] - {"gateway"}:
+        pod = pods(overlay)[name]
+        (container,) = pod["spec"]["containers"]
+        assert container["livenessProbe"]["httpGet"] == {"path": "/health/live", "port": "metrics"}
+        (port,) = [port["containerPort"] for port in container["ports"] if port["name"] == "metrics"]
+        assert container["env"] == [{"name": "WORKER_PORT", "value": str(port)}]
+        assert "worker_port" in Settings.model_fields
+        assert selects(scrapes["podSelector"], pod["metadata"]["labels"])
+        assert scrapes["ingress"][0]["ports"] == [{"protocol": "TCP", "port": port}]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_deployment_keeps_a_pod_during_updates_and_disruptions(overlay: str) -> None:
     budgets = of_kind(overlay, "PodDisruptionBudget").values()
     for name, deployment in of_kind(overlay, "Deployment").items():
@@ -160,7 +174,7 @@ def test_the_network_is_closed_except_for_what_a_process_needs(overlay: str) -> 
         denied = [one for one in found if "ingress" not in one and "egress" not in one]
         assert [set(one["policyTypes"]) for one in denied] == [{"Ingress", "Egress"}], name
         ports[name] = {port["port"] for one in found for rule in one.get("egress", ()) for port in rule["ports"]}
-    stores = {53, 5432, 7687, 6379, 6380}
+    stores = {53, 5432, 7687, 6379, 6380, 4318}
     assert ports["projector"] == stores
     assert ports["gateway"] == stores | {8000}
     assert ports["dispatcher"] == ports["initialise"] == stores | {443}
