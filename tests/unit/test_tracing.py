@@ -1,16 +1,35 @@
 """Spans below an open one, and their way through rows."""
 
+import gzip
 from collections.abc import Sequence
+from time import monotonic
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
+from gateway.config import Settings
+from gateway.tracing import SHUTDOWN_SECONDS, open_tracer
+from integrations.embedded.server import free_port
+from integrations.partners.mocks.server import serving
 from integrations.timings import Timings
 from integrations.tracing import MAX_LINKS, child_span, continued_span, is_recording, root_span, trace_id, traceparent
 from tests.spans import Recorder
 
 ID = "0af7651916cd43dd8448eb211c80319c"
+REQUIRED = {
+    "NEON_DATABASE_URL": "postgresql://user@127.0.0.1/db",
+    "NEO4J_URI": "bolt://127.0.0.1",
+    "NEO4J_PASSWORD": "password",
+    "REDIS_URL": "redis://127.0.0.1",
+    "JWT_SECRET": "s" * 32,
+    "SECRET_KEY": "k" * 32,
+}
 VALID = f"00-{ID}-b7ad6b7169203331-01"
 
 
@@ -95,3 +114,48 @@ def test_links_are_bounded() -> None:
     with continued_span(recorder.tracer, "project", traceparents(recorder, MAX_LINKS + 5), {}):
         pass
     assert len(recorder.named("project")) == MAX_LINKS + 1
+
+
+async def test_spans_reach_a_collector_before_the_process_ends() -> None:
+    """Given an endpoint with headers, when the tracer is closed, then the collector has the spans."""
+    received: list[tuple[str | None, bytes]] = []
+
+    async def take(request: Request) -> Response:
+        received.append((request.headers.get("authorization"), await request.body()))
+        return Response(media_type="application/x-protobuf")
+
+    async with serving(Starlette(routes=[Route("/v1/traces", take, methods=["POST"])])) as url:
+        exported = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": url,
+            "OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Basic secret",
+            "OTEL_TRACES_SAMPLER_ARG": "1",
+        }
+        async with open_tracer(Settings.read({**REQUIRED, **exported})) as tracer:
+            with root_span(tracer, "request", SpanKind.SERVER, None, {}):
+                pass
+    ((authorization, body),) = received
+    assert authorization == "Basic secret"
+    (resource,) = ExportTraceServiceRequest.FromString(
+        gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
+    ).resource_spans
+    assert [span.name for span in resource.scope_spans[0].spans] == ["request"]
+    assert {one.key: one.value.string_value for one in resource.resource.attributes}[
+        "service.name"
+    ] == "baggage-gateway"
+
+
+async def test_an_absent_collector_delays_nothing_and_raises_nothing() -> None:
+    settings = Settings.read({**REQUIRED, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"})
+    async with open_tracer(settings) as tracer:
+        started = monotonic()
+        with root_span(tracer, "request", SpanKind.SERVER, VALID, {}):
+            pass
+        assert monotonic() - started < 0.1
+    assert monotonic() - started < SHUTDOWN_SECONDS + 1
+
+
+async def test_without_an_endpoint_there_is_no_tracer() -> None:
+    async with open_tracer(Settings.read(REQUIRED)) as tracer:
+        assert tracer is None
+        with root_span(tracer, "request", SpanKind.SERVER, VALID, {}):
+            assert trace_id() is None
