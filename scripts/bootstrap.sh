@@ -171,6 +171,27 @@ apt_install_chromium() {
   DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium >/dev/null || fail_to_install_chromium
 }
 
+# promtool for the tests of the alert rules: the machine's own, or that of Debian's package, unpacked below .tools.
+need_promtool() {
+  command -v promtool >/dev/null && return
+  [ -x .tools/promtool/promtool ] && return
+  step "Installing promtool into .tools" install_promtool
+}
+
+install_promtool() {
+  local folder=$PWD/.tools/promtool
+  command -v apt-get >/dev/null || fail_to_install_promtool
+  [ "$(id -u)" != 0 ] || apt-get update -qq || fail_to_install_promtool
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  (cd "$folder" && apt-get download -qq prometheus && dpkg-deb --extract prometheus_*.deb . &&
+    mv usr/bin/promtool . && rm -rf usr etc lib var prometheus_*.deb) 2>/dev/null || fail_to_install_promtool
+}
+
+fail_to_install_promtool() {
+  fail "promtool could not be installed: install Prometheus (Debian and Ubuntu: apt install prometheus), or put promtool on the PATH."
+}
+
 # Shows what is downloaded, and leaves out the list of what was installed.
 run_uv() {
   "$UV" "$@" 2>&1 | sed '/^ [+~-] /d'

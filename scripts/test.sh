@@ -17,6 +17,7 @@ WORKERS=${WORKERS:-$((2 * $(getconf _NPROCESSORS_ONLN)))}
 need_python
 need_uv
 need_packages requirements-dev.lock
+need_promtool
 if [ "${1:-}" != --fast ]; then
   need_servers
   need_chromium
