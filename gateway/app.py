@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from opentelemetry.trace import Tracer
@@ -100,26 +101,23 @@ def create_app(
         now=now,
     )
 
-    def serving_metrics(stores: Stores, live: Live) -> ServingMetrics:
-        return ServingMetrics(schema, stores, live.hub, requests)
-
     async def metrics(request: Request) -> bytes:
-        own = serving_metrics(request.state.stores, request.state.live)
-        return await metrics_of_pod(own, request.state.stores, installation(settings), now, siblings)
+        return await metrics_of_pod(request.state.metrics, request.state.stores, installation(settings), now, siblings)
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Stores | Live | Observability]]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Stores | Live | Observability | ServingMetrics]]:
         async with (
             open_tracer(settings) as tracer,
             open_stores(settings) as stores,
             open_live(settings, stores) as live,
             kept_current(disabled, stores),
-            offered(siblings, lambda: text_of(serving_metrics(stores, live))),
             background(stores, tracer) if background else nullcontext(),
         ):
             observability = Observability(tracer, settings.slow_operation_ms / 1000)
-            with drain.on_signal():
-                yield {"stores": stores, "live": live, "observability": observability}
+            own = ServingMetrics(schema, stores, live.hub, requests, observability)
+            async with offered(siblings, partial(text_of, own)):
+                with drain.on_signal():
+                    yield {"stores": stores, "live": live, "observability": observability, "metrics": own}
 
     starlette = Starlette(
         routes=[

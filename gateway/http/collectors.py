@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 
 import psutil
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from gateway.http.admission import REJECTIONS, RequestLimiter
+from gateway.http.observation import BUCKETS, Observability
 from integrations.records.health import GraphLag, PartnerHealth
 from resolvers.installation import Stores
 from resolvers.live.hub import Hub
@@ -18,7 +20,7 @@ from schema.runtime.operations import RequestClass
 
 PROCESS = ("process",)
 
-Family = CounterMetricFamily | GaugeMetricFamily
+Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
 
 def text_of(collector: Collector) -> bytes:
@@ -122,17 +124,22 @@ class ServingMetrics(ProcessMetrics):
         stores: of the process.
         hub: reads changes for subscribers.
         limiter: admits operations.
+        observability: has the durations of operations.
     """
 
-    def __init__(self, schema: GatewaySchema, stores: Stores, hub: Hub, limiter: RequestLimiter) -> None:
+    def __init__(
+        self, schema: GatewaySchema, stores: Stores, hub: Hub, limiter: RequestLimiter, observability: Observability
+    ) -> None:
         super().__init__(stores)
         self._schema = schema
         self._hub = hub
         self._limiter = limiter
+        self._durations = observability.durations
 
     def collect(self) -> Iterable[Family]:
         """Returns all current values."""
         yield from self._requests()
+        yield self._operations()
         yield from self._documents()
         yield from self._stages()
         yield from super().collect()
@@ -185,6 +192,18 @@ class ServingMetrics(ProcessMetrics):
         yield self._counter(
             "gateway_live_seconds", "Seconds from writing a row of the change log to reading it.", read.seconds
         )
+
+    def _operations(self) -> HistogramMetricFamily:
+        found = HistogramMetricFamily(
+            "gateway_operation_seconds",
+            "Duration of operations, responses of streams, and batches of messages.",
+            labels=("process", "kind"),
+        )
+        bounds = [*map(str, BUCKETS), "+Inf"]
+        for kind, durations in self._durations.items():
+            cumulative = list(zip(bounds, accumulate(durations.counts), strict=True))
+            found.add_metric((self._process, kind), cumulative, durations.seconds)
+        return found
 
 
 class WorkerMetrics(ProcessMetrics):

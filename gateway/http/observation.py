@@ -2,8 +2,10 @@
 
 import logging
 import re
+from bisect import bisect_left
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from time import monotonic
 
@@ -19,8 +21,26 @@ from resolvers.actor import Actor
 logger = logging.getLogger("gateway.slow")
 OPERATION_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,63}")
 UNNAMED = "-"
+KINDS = ("graphql", "stream", "ingest")
+# Upper bounds in seconds.
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 # Statements that a line about a slow operation names.
 NAMED = 5
+
+
+class Durations:
+    """Numbers of operations of one kind by duration, and the sum of their durations in seconds."""
+
+    __slots__ = ("counts", "seconds")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS) + 1)
+        self.seconds = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Counts an operation."""
+        self.counts[bisect_left(BUCKETS, seconds)] += 1
+        self.seconds += seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +50,12 @@ class Observability:
     Args:
         tracer: records traces; None where tracing is off.
         slow_seconds: duration above which an operation is logged with its statements.
+        durations: of all operations, by kind.
     """
 
     tracer: Tracer | None = None
     slow_seconds: float = inf
-
-
-UNOBSERVED = Observability()
+    durations: Mapping[str, Durations] = field(default_factory=lambda: {kind: Durations() for kind in KINDS})
 
 
 def operation_name(name: str | None) -> str:
@@ -54,7 +73,7 @@ class observed:  # noqa: N801 # reads as a function: with observed(scope, actor,
         operation: name of the operation.
     """
 
-    __slots__ = ("_actor", "_kind", "_operation", "_scope", "_slow_seconds", "_span", "_started", "_totals")
+    __slots__ = ("_actor", "_kind", "_observability", "_operation", "_scope", "_span", "_started", "_totals")
 
     def __init__(self, scope: Scope, actor: Actor, kind: str, operation: str) -> None:
         self._scope = scope
@@ -63,8 +82,8 @@ class observed:  # noqa: N801 # reads as a function: with observed(scope, actor,
         self._operation = operation
 
     def __enter__(self) -> None:
-        observability: Observability = self._scope["state"].get("observability", UNOBSERVED)
-        self._slow_seconds = observability.slow_seconds
+        observability: Observability = self._scope["state"].get("observability") or Observability()
+        self._observability = observability
         self._totals = CallTotals()
         self._totals.open()
         self._span = nullcontext() if observability.tracer is None else self._root_span(observability.tracer)
@@ -74,7 +93,8 @@ class observed:  # noqa: N801 # reads as a function: with observed(scope, actor,
 
     def __exit__(self, *error: object) -> None:
         seconds = monotonic() - self._started
-        if seconds > self._slow_seconds:
+        self._observability.durations[self._kind].add(seconds)
+        if seconds > self._observability.slow_seconds:
             _log_slow(self._kind, self._operation, seconds, self._totals, record_of(self._scope).id)
         self._span.__exit__(*error)  # type: ignore[arg-type] # what Python passes
         self._totals.close()

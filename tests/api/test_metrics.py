@@ -36,6 +36,9 @@ async def test_stages_statements_and_connections_are_counted(api: Api, role: Rol
     assert grown['gateway_statement_errors_total{statement="NEWEST_BAGS",store="records"}'] == 0
     assert after["gateway_postgres_connections_max{}"] >= after["gateway_postgres_connections{}"] >= 1
     assert after["gateway_live_subscribers{}"] == 0
+    assert grown['gateway_operation_seconds_count{kind="graphql"}'] == 1
+    assert grown['gateway_operation_seconds_bucket{kind="graphql",le="10.0"}'] == 1
+    assert 0 < grown['gateway_operation_seconds_sum{kind="graphql"}'] < 10
     assert grown['gateway_requests_admitted_total{class="read"}'] == 1
     assert after['gateway_requests_rejected_total{code="OVERLOADED"}'] == 0
     assert after['gateway_requests_rejected_total{code="TOO_MANY_REQUESTS"}'] == 0

@@ -126,7 +126,7 @@ async def file_and_follow(clerk: Clerk) -> None:
     await clerk.do("confirmDelivery", pirId=pir)
     await clerk.do("closePir", pirId=pir, reasonForLoss="55", faultStation="PTY", comment=COMMENT)
     await clerk.do("recreatePir", pirId=pir)
-    for name, given in {
+    others: dict[str, dict[str, Any]] = {
         "confirmMatch": {"matchId": join("Match", 1)},
         "rejectMatch": {"matchId": SURNAME},
         "resendEffect": {"effectId": join("Effect", 1)},
@@ -142,7 +142,8 @@ async def file_and_follow(clerk: Clerk) -> None:
             ]
         },
         "updateFlight": {"flightId": clerk.world.ours.id("Flight", "CM411"), "gate": "A7"},
-    }.items():
+    }
+    for name, given in others.items():
         await clerk.do(name, **given)
     headers = {**credential(Role.SERVICE), "content-type": "text/plain"}
     await clerk.api.client.post("/ingest/typeb", content=BSM + UNREADABLE, headers=headers)

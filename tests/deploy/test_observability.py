@@ -43,7 +43,8 @@ def known_metrics() -> set[str]:
     source = "".join((COLLECTORS / name).read_text() for name in ("collectors.py", "metrics.py"))
     counters = set(re.findall(r'(?:CounterMetricFamily|_counter)\(\s*"(gateway_\w+)"', source))
     gauges = set(re.findall(r'(?:GaugeMetricFamily|_gauge)\(\s*"(gateway_\w+)"', source))
-    return gauges | {f"{name}_total" for name in counters}
+    histograms = re.findall(r'HistogramMetricFamily\(\s*"(gateway_\w+)"', source)
+    return gauges | {f"{name}_total" for name in counters} | {f"{name}_bucket" for name in histograms}
 
 
 def test_each_alert_fires_and_stays_silent_as_its_tests_say() -> None:
