@@ -77,7 +77,7 @@ class ProcessMetrics(Collector):
 
     def _availability(self) -> Iterable[Family]:
         labels = ("process", "store")
-        families: dict[str, Family] = {
+        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {
             "up": GaugeMetricFamily("gateway_store_up", "1 while calls to a store pass.", None, labels),
             "degraded": GaugeMetricFamily("gateway_store_degraded", "1 while a store responds late.", None, labels),
             "slow_calls": CounterMetricFamily(

@@ -92,8 +92,12 @@ async def test_every_scrape_shows_all_processes_and_none_that_has_ended(settings
 async def test_a_process_that_hangs_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(siblings, "READ_SECONDS", 0.1)
 
-    async def never(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(30)
+    asked = asyncio.Event()
+    hanging: list[asyncio.StreamWriter] = []
+
+    async def never(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hanging.append(writer)
+        await asked.wait()
 
     async def respond(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"# TYPE a gauge\na 1\n")
@@ -106,6 +110,10 @@ async def test_a_process_that_hangs_is_counted(tmp_path: Path, monkeypatch: pyte
         (tmp_path / "3.sock").touch()  # of a process that was killed
         texts, missing = await siblings.of_siblings(tmp_path)
         assert (texts, missing) == (["# TYPE a gauge\na 1\n"], 1)
+        asked.set()
+        (writer,) = hanging
+        writer.close()
+        await writer.wait_closed()
 
 
 def test_a_family_is_one_with_the_samples_of_all() -> None:
