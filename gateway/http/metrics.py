@@ -58,7 +58,7 @@ async def metrics_of_pod(
         own: of this process.
         folder: of the pod's sockets; None for a process without siblings.
     """
-    whole = InstallationMetrics(await graph_lag(stores), await partner_health(stores, now, installation))
+    whole = InstallationMetrics(await graph_lag(stores), await partner_health(stores, now, installation) or ())
     siblings, missing = await of_siblings(folder)
     registry = CollectorRegistry()
     registry.register(_Merged([text_of(own).decode(), text_of(whole).decode(), *siblings], len(siblings) + 1, missing))
