@@ -19,6 +19,7 @@ from integrations.partners.sms import TwilioSms
 from integrations.partners.worldtracer import WorldTracerClient
 from integrations.records.deliveries import ConsentChange, DeliveryReport, DeliveryStatus
 from integrations.records.effects import Effect, EffectReason, EffectState, Service, TracingCall, Trigger
+from integrations.records.pirs import PirLink
 from integrations.stores.postgres import effects, pirs
 from integrations.stores.postgres.clock import DatabaseClock
 from integrations.stores.postgres.manager import PostgresManager, Reader
@@ -55,6 +56,7 @@ PUBLISHED = "SELECT count(*) FROM changes WHERE airline_id = $1 AND topic = 'PIR
 INSERT_AIRLINE = """
 INSERT INTO airlines (id, designator, accounting_code, name, hub) VALUES ($1, 'YY', '999', 'Airline YY', 'PTY')
 """
+FOLLOW = "UPDATE pirs SET previous_id = $2, link = $3 WHERE id = $1"
 REASON = "UPDATE pirs SET reason_for_loss = '56', fault_station = 'GRU' WHERE id = $1"
 
 
@@ -618,6 +620,43 @@ async def test_effects_of_a_file_are_sent_in_order(bench: Bench) -> None:
         "DelayedBagsCreateRQ",
         "DelayedBagsRecUpdateRQ",
     ]
+
+
+async def test_a_recreated_file_is_created_after_the_last_call_about_the_closed_one(bench: Bench) -> None:
+    """Given all calls due at once and a closing that does not arrive, when they leave, then none is rejected."""
+    old = bench.pir
+    await bench.postgres.execute(REASON, old, name="TEST")
+    calls = [await bench.request(Service.WORLDTRACER, call) for call in (TracingCall.CREATE, TracingCall.CLOSE)]
+    new = await bench.open_pir()
+    await bench.postgres.execute(FOLLOW, new, old, PirLink.RECREATED, name="TEST")
+    calls.append(await bench.request(Service.WORLDTRACER, TracingCall.CREATE))
+    await bench.mocks[Service.WORLDTRACER].order("reset_before", match={"path": "*CloseRecordsRQ"})
+
+    await bench.run_until_idle(Service.WORLDTRACER)
+    first_states = [(await bench.effect(call)).state for call in calls]
+    bench.clock.advance(seconds=6)
+    await bench.run_until_idle(Service.WORLDTRACER)
+
+    assert first_states == [EffectState.ACCEPTED, EffectState.UNSETTLED, EffectState.PENDING]
+    assert [await bench.state(call) for call in calls] == [(EffectState.ACCEPTED, None)] * 3
+    found = await pirs.by_id(bench.postgres, OURS, [old, new])
+    reference = found[new].reference
+    assert reference is not None
+    file = await bench.workers[Service.WORLDTRACER].link.port.get_pir_status(reference)
+    assert file.recreated_from == found[old].reference
+
+
+async def test_a_damage_file_that_follows_a_closed_one_does_not_wait_for_it(bench: Bench) -> None:
+    old = bench.pir
+    await bench.request(Service.WORLDTRACER, TracingCall.CREATE)
+    await bench.mocks[Service.WORLDTRACER].order("reset_after", match={"path": "*CreateRQ"})
+    await bench.run_until_idle(Service.WORLDTRACER)
+    new = await bench.open_pir()
+    await bench.postgres.execute(FOLLOW, new, old, PirLink.DAMAGE_OF, name="TEST")
+    create = await bench.request(Service.WORLDTRACER, TracingCall.CREATE)
+    await bench.run_until_idle(Service.WORLDTRACER)
+
+    assert await bench.state(create) == (EffectState.ACCEPTED, None)
 
 
 async def test_an_unavailable_partner_opens_the_breaker_and_nothing_is_lost(bench: Bench) -> None:

@@ -70,7 +70,8 @@ ORDER BY id
 LIMIT $5
 """
 
-# The first waiting effect of each PIR, so that a PIR's effects leave in order; only in the worker's own lanes.
+# The first waiting effect of each PIR, so that a PIR's effects leave in order; only in the worker's own lanes. A file that
+# replaces a closed one is created after the last call about the closed one, which may be in a lane of another worker.
 DUE_EFFECTS = """
 SELECT id, airline_id, service, lane, pir_id, action, key, detail, state, reason, tries, due_at, created_at, settled_at,
        provider_id, mock, traceparent
@@ -82,6 +83,11 @@ FROM (SELECT DISTINCT ON (effects.pir_id) effects.*
         AND effects.state IN ('PENDING', 'SENDING', 'UNSETTLED') AND effects.pir_id <> ALL($6::bigint[])
       ORDER BY effects.pir_id, effects.id) AS next
 WHERE due_at <= $7
+  AND NOT (action = 'CREATE' AND EXISTS (
+      SELECT FROM pirs
+      JOIN effects AS earlier ON earlier.airline_id = $1 AND earlier.pir_id = pirs.previous_id AND earlier.service = $2
+                             AND earlier.state IN ('PENDING', 'SENDING', 'UNSETTLED')
+      WHERE pirs.airline_id = $1 AND pirs.id = next.pir_id AND pirs.link = 'RECREATED'))
 ORDER BY due_at, id
 LIMIT $8
 """
