@@ -70,8 +70,8 @@ ORDER BY id
 LIMIT $5
 """
 
-# The first waiting effect of each PIR, so that a PIR's effects leave in order; only in the worker's own lanes. A file that
-# replaces a closed one is created after the last call about the closed one, which may be in a lane of another worker.
+# The first waiting effect of each PIR, so that a PIR's effects leave in order; only in the worker's own lanes. A file
+# that replaces a closed one is created after the last call about the closed one, which may be in another worker's lane.
 DUE_EFFECTS = """
 SELECT id, airline_id, service, lane, pir_id, action, key, detail, state, reason, tries, due_at, created_at, settled_at,
        provider_id, mock, traceparent
