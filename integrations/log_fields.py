@@ -9,6 +9,8 @@ _FIELDS: ContextVar[dict[str, object] | None] = ContextVar("log_fields", default
 class log_fields:  # noqa: N801 # reads as a function: with log_fields(request=...)
     """Context manager: lines that are logged in its block, or in a task started in it, carry these fields.
 
+    They also carry those of the block around it. Fields that ``add_log_fields`` adds end with the block.
+
     It is a class because every request opens one.
     """
 
@@ -18,7 +20,9 @@ class log_fields:  # noqa: N801 # reads as a function: with log_fields(request=.
         self._fields = fields
 
     def __enter__(self) -> None:
-        self._token: Token[dict[str, object] | None] = _FIELDS.set(self._fields)
+        outer = _FIELDS.get()
+        fields = {**outer, **self._fields} if outer else self._fields
+        self._token: Token[dict[str, object] | None] = _FIELDS.set(fields)
 
     def __exit__(self, *_: object) -> None:
         _FIELDS.reset(self._token)

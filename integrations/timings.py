@@ -9,6 +9,8 @@ logger = logging.getLogger(__name__)
 
 # Statement names are constants, a few hundred at most. This bounds the memory if a name is ever computed.
 MAX_NAMES = 500
+# An operation makes tens of calls, whatever the number of bags. This bounds the memory if one ever makes more.
+MAX_OBSERVED = 1_000
 
 # Takes the store, the statement's name, its duration in seconds, and whether it failed.
 CallObserver = Callable[[str, str, float, bool], None]
@@ -32,19 +34,19 @@ def observe_calls(observer: CallObserver) -> Iterator[None]:
         _OBSERVER.reset(token)
 
 
-class CallTotals:
-    """Calls and seconds by statement, of the store calls between ``open`` and ``close``.
+class ObservedCalls:
+    """The store calls between ``open`` and ``close``, at most ``MAX_OBSERVED``; summed up only if that is asked for.
 
     It is no context manager of ``contextlib``, since every request has one.
     """
 
-    __slots__ = ("_by_statement", "_outer", "_token")
+    __slots__ = ("_calls", "_outer", "_token")
 
     def __init__(self) -> None:
-        self._by_statement: dict[tuple[str, str], tuple[int, float]] = {}
+        self._calls: list[tuple[str, str, float]] = []
 
     def open(self) -> None:
-        """Begins to count the calls of this task and of tasks that it starts; outer observers also see them."""
+        """Begins to observe the calls of this task and of tasks that it starts; outer observers also see them."""
         self._outer = _OBSERVER.get()
         self._token = _OBSERVER.set(self._add)
 
@@ -53,24 +55,27 @@ class CallTotals:
         _OBSERVER.reset(self._token)
 
     @property
-    def calls(self) -> int:
-        """Number of all calls."""
-        return sum(calls for calls, _ in self._by_statement.values())
+    def count(self) -> int:
+        """Number of calls."""
+        return len(self._calls)
 
     @property
     def seconds(self) -> float:
         """Seconds of all calls; of concurrent ones the sum."""
-        return sum(seconds for _, seconds in self._by_statement.values())
+        return sum(seconds for _, _, seconds in self._calls)
 
     def slowest(self, most: int) -> list[tuple[str, str, int, float]]:
         """Store, statement, calls and seconds of the statements that took longest, at most ``most``."""
-        ranked = sorted(self._by_statement.items(), key=lambda item: item[1][1], reverse=True)
-        return [(*statement, *totals) for statement, totals in ranked[:most]]
+        totals: dict[tuple[str, str], tuple[int, float]] = {}
+        for store, name, seconds in self._calls:
+            calls, total = totals.get((store, name), (0, 0.0))
+            totals[store, name] = calls + 1, total + seconds
+        ranked = sorted(totals.items(), key=lambda item: item[1][1], reverse=True)
+        return [(*statement, *total) for statement, total in ranked[:most]]
 
     def _add(self, store: str, name: str, seconds: float, failed: bool) -> None:
-        calls, total = self._by_statement.get((store, name), (0, 0.0))
-        if calls or len(self._by_statement) < MAX_NAMES:
-            self._by_statement[store, name] = calls + 1, total + seconds
+        if len(self._calls) < MAX_OBSERVED:
+            self._calls.append((store, name, seconds))
         if self._outer is not None:
             self._outer(store, name, seconds, failed)
 

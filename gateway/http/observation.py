@@ -4,7 +4,7 @@ import logging
 import re
 from bisect import bisect_left
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from math import inf
 from time import monotonic
@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from gateway.http.middleware import RawHeaders, record_of
 from integrations.log_fields import add_log_fields
-from integrations.timings import CallTotals
+from integrations.timings import ObservedCalls
 from integrations.tracing import root_span, trace_id
 from resolvers.actor import Actor
 
@@ -73,7 +73,7 @@ class observed:  # noqa: N801 # reads as a function: with observed(scope, actor,
         operation: name of the operation.
     """
 
-    __slots__ = ("_actor", "_kind", "_observability", "_operation", "_scope", "_span", "_started", "_totals")
+    __slots__ = ("_actor", "_calls", "_kind", "_observability", "_operation", "_scope", "_span", "_started")
 
     def __init__(self, scope: Scope, actor: Actor, kind: str, operation: str) -> None:
         self._scope = scope
@@ -84,10 +84,11 @@ class observed:  # noqa: N801 # reads as a function: with observed(scope, actor,
     def __enter__(self) -> None:
         observability: Observability = self._scope["state"].get("observability") or Observability()
         self._observability = observability
-        self._totals = CallTotals()
-        self._totals.open()
-        self._span = nullcontext() if observability.tracer is None else self._root_span(observability.tracer)
-        self._span.__enter__()
+        self._calls = ObservedCalls()
+        self._calls.open()
+        self._span = None if observability.tracer is None else self._root_span(observability.tracer)
+        if self._span is not None:
+            self._span.__enter__()
         add_log_fields(tenant=self._actor.airline_id, operation=self._operation, trace=trace_id())
         self._started = monotonic()
 
@@ -95,9 +96,10 @@ class observed:  # noqa: N801 # reads as a function: with observed(scope, actor,
         seconds = monotonic() - self._started
         self._observability.durations[self._kind].add(seconds)
         if seconds > self._observability.slow_seconds:
-            _log_slow(self._kind, self._operation, seconds, self._totals, record_of(self._scope).id)
-        self._span.__exit__(*error)  # type: ignore[arg-type] # what Python passes
-        self._totals.close()
+            _log_slow(self._kind, self._operation, seconds, self._calls, record_of(self._scope).id)
+        if self._span is not None:
+            self._span.__exit__(*error)  # type: ignore[arg-type] # what Python passes
+        self._calls.close()
 
     def _root_span(self, tracer: Tracer) -> AbstractContextManager[None]:
         attributes = {
@@ -106,19 +108,21 @@ class observed:  # noqa: N801 # reads as a function: with observed(scope, actor,
             "enduser.role": self._actor.role or "none",
             "tenant": self._actor.airline_id or 0,
         }
+        # A client that is not authenticated does not decide what is recorded, or which trace it is a part of.
+        parent = None if self._actor.role is None else _traceparent(self._scope["headers"])
         name = self._kind if self._operation == UNNAMED else f"{self._kind} {self._operation}"
-        return root_span(tracer, name, SpanKind.SERVER, _traceparent(self._scope["headers"]), attributes)
+        return root_span(tracer, name, SpanKind.SERVER, parent, attributes)
 
 
 def _traceparent(headers: RawHeaders) -> str | None:
     return next((value.decode("latin-1") for name, value in headers if name == b"traceparent"), None)
 
 
-def _log_slow(kind: str, operation: str, seconds: float, totals: CallTotals, request_id: str) -> None:
+def _log_slow(kind: str, operation: str, seconds: float, calls: ObservedCalls, request_id: str) -> None:
     """Logs an operation with the statements that took most of its time; concurrent ones can add up to more."""
-    slowest = totals.slowest(NAMED)
-    statements = ", ".join(f"{store}.{name} {calls}x {spent * 1000:.0f} ms" for store, name, calls, spent in slowest)
+    slowest = calls.slowest(NAMED)
+    statements = ", ".join(f"{store}.{name} {times}x {spent * 1000:.0f} ms" for store, name, times, spent in slowest)
     logger.warning(
         "slow %s operation=%s ms=%.0f request=%s statements=%d of %.0f ms: %s",
-        *(kind, operation, seconds * 1000, request_id, totals.calls, totals.seconds * 1000, statements or "none"),
+        *(kind, operation, seconds * 1000, request_id, calls.count, calls.seconds * 1000, statements or "none"),
     )

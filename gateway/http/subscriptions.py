@@ -19,6 +19,7 @@ from gateway.http.graphql_request import GraphQLRequest, RequestError
 from gateway.http.middleware import address_of, record_of
 from gateway.http.observation import observed, operation_name
 from integrations.deadline import deadline
+from integrations.log_fields import log_fields
 from resolvers.actor import Actor
 from resolvers.context import Context
 from resolvers.installation import Installation
@@ -289,7 +290,8 @@ class SubscriptionService:
                 resume=resume,
             )
             try:
-                with deadline(self.seconds), observed(scope, actor, "stream", operation):
+                # Operations of one WebSocket run at the same time, so each has log fields of its own.
+                with deadline(self.seconds), log_fields(), observed(scope, actor, "stream", operation):
                     yield context
             finally:
                 await context.loaders.close()

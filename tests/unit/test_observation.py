@@ -1,13 +1,27 @@
 """Observed operations: those that are slow are logged with the statements that made them slow."""
 
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from graphql import GraphQLError
 
+from gateway.http.graphql_request import GraphQLRequest
 from gateway.http.middleware import RECORD, RequestRecord
 from gateway.http.observation import NAMED, Observability, observed
-from integrations.timings import CallTotals, Timings, observe_calls
-from resolvers.actor import Actor
+from gateway.http.subscriptions import SubscriptionService
+from integrations import timings
+from integrations.log_fields import current_log_fields, log_fields
+from integrations.timings import ObservedCalls, Timings, observe_calls
+from integrations.tracing import trace_id
+from resolvers.actor import Actor, Role
+from tests.spans import Recorder
+from tests.world import INSTALLATION
+
+CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def scope_of(slow_seconds: float) -> dict[str, Any]:
@@ -45,13 +59,70 @@ def test_a_fast_operation_is_not_logged(caplog: pytest.LogCaptureFixture) -> Non
     assert caplog.records == []
 
 
-def test_totals_report_to_outer_observers_and_end() -> None:
+def test_observed_calls_are_reported_to_outer_observers_and_end() -> None:
     seen = []
-    totals = CallTotals()
+    observed_calls = ObservedCalls()
     with observe_calls(lambda *call: seen.append(call)):
-        totals.open()
+        observed_calls.open()
         Timings("records", 9.0).add("INSIDE", 0.5)
-        totals.close()
+        observed_calls.close()
         Timings("records", 9.0).add("OUTSIDE", 0.5, failed=True)
     assert seen == [("records", "INSIDE", 0.5, False), ("records", "OUTSIDE", 0.5, True)]
-    assert totals.slowest(9) == [("records", "INSIDE", 1, 0.5)]
+    assert observed_calls.slowest(9) == [("records", "INSIDE", 1, 0.5)]
+
+
+def test_the_calls_that_an_operation_keeps_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timings, "MAX_OBSERVED", 2)
+    observed_calls = ObservedCalls()
+    observed_calls.open()
+    for _ in range(5):
+        Timings("records", 9.0).add("BAGS_BY_ID", 0.5)
+    observed_calls.close()
+    assert (observed_calls.count, observed_calls.seconds) == (2, 1.0)
+
+
+@pytest.mark.parametrize(("role", "continued"), [(Role.AGENT, True), (None, False)])
+def test_only_an_authenticated_client_continues_its_trace(role: Role | None, continued: bool) -> None:
+    """Given a client that says its trace is sampled, when it is anonymous, then it does not decide about it."""
+    scope = {**scope_of(60.0), "headers": [(b"traceparent", CALLER.encode())]}
+    scope["state"] = {"observability": Observability(Recorder().tracer)}
+    with observed(scope, Actor("agent.1", role, 1), "graphql", "BagPage"):
+        assert (trace_id() == CALLER[3:35]) is continued
+
+
+class BothAtOnce:
+    """Stands for a schema that responds when two operations run; keeps the fields of their log lines."""
+
+    def __init__(self) -> None:
+        self.seen: list[dict[str, object]] = []
+        self.documents = SimpleNamespace(of=self._invalid)
+        self._both = asyncio.Barrier(2)
+
+    async def stream_operation(self, _query: str, contexts: Any, **_given: Any) -> AsyncIterator[None]:
+        async with contexts():
+            await self._both.wait()
+            self.seen.append(dict(current_log_fields()))
+            yield None
+
+    def _invalid(self, _query: str) -> None:
+        raise GraphQLError("invalid")
+
+
+async def test_operations_of_one_connection_at_the_same_time_have_log_fields_of_their_own() -> None:
+    schema, unused = cast("Any", BothAtOnce()), cast("Any", None)
+    start = datetime(2026, 3, 3, tzinfo=UTC)
+    service = SubscriptionService(
+        schema, unused, INSTALLATION, b"", 9.0, lambda: start, unused, unused, asyncio.Event()
+    )
+    scope = scope_of(60.0)
+    scope["state"] |= {"stores": None, "live": None}
+
+    async def run(operation: str) -> None:
+        request = GraphQLRequest("{ bags }", None, operation)
+        async for _ in service.responses(scope, Actor.anonymous(), request, (), None):
+            pass
+
+    with log_fields(request="r1"):
+        await asyncio.gather(run("First"), run("Second"))
+        assert current_log_fields() == {"request": "r1"}
+    assert {(one["request"], one["operation"]) for one in schema.seen} == {("r1", "First"), ("r1", "Second")}
