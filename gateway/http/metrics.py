@@ -10,7 +10,6 @@ from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.requests import Request
@@ -60,26 +59,24 @@ async def metrics_of_pod(
     """
     whole = InstallationMetrics(await graph_lag(stores), await partner_health(stores, now, installation) or ())
     siblings, missing = await of_siblings(folder)
-    registry = CollectorRegistry()
-    registry.register(_Merged([text_of(own).decode(), text_of(whole).decode(), *siblings], len(siblings) + 1, missing))
-    return generate_latest(registry)
+    counted = _Processes(len(siblings) + 1, missing)
+    texts = (text_of(collector).decode() for collector in (counted, own, whole))
+    return merged([*texts, *siblings]).encode()
 
 
-class _Merged(Collector):
-    """The families of several processes.
+class _Processes(Collector):
+    """Numbers of serving processes of a pod.
 
     Args:
-        texts: of the processes.
-        responding: number of processes in the texts.
+        responding: number of processes in the scrape.
         missing: number of processes that did not respond.
     """
 
-    def __init__(self, texts: Iterable[str], responding: int, missing: int) -> None:
-        self._texts = texts
+    def __init__(self, responding: int, missing: int) -> None:
         self._counts = {"responding": responding, "missing": missing}
 
     def collect(self) -> Iterable[Metric]:
-        """Returns all values."""
+        """Returns both."""
         processes = GaugeMetricFamily(
             "gateway_processes",
             "Serving processes in this scrape, and those that did not respond.",
@@ -89,7 +86,6 @@ class _Merged(Collector):
         for state, count in self._counts.items():
             processes.add_metric((str(os.getpid()), state), count)
         yield processes
-        yield from merged(self._texts)
 
 
 def _error(status: HTTPStatus, message: str) -> Response:

@@ -10,9 +10,6 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from prometheus_client.core import Metric
-from prometheus_client.parser import text_string_to_metric_families
-
 # Names the folder to the serving processes that one command starts.
 VARIABLE = "GATEWAY_PROCESSES_FOLDER"
 READ_SECONDS = 1.0
@@ -54,14 +51,21 @@ async def of_siblings(folder: Path | None) -> tuple[list[str], int]:
     return [text for text in texts if text], texts.count(None)
 
 
-def merged(texts: Iterable[str]) -> list[Metric]:
-    """Returns the families of several texts, each family once with the samples of all."""
-    families: dict[str, Metric] = {}
+def merged(texts: Iterable[str]) -> str:
+    """Returns the families of several texts of ``generate_latest``, each family once with the samples of all.
+
+    The texts are not parsed: the parser of the client library takes 11 us a line, and a process has 2,000 lines.
+    """
+    families: dict[str, list[str]] = {}
     for text in texts:
-        for family in text_string_to_metric_families(text):
-            families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
-            families[family.name].samples.extend(family.samples)
-    return list(families.values())
+        for family in f"\n{text}".split("\n# HELP ")[1:]:
+            help_line, type_line, samples = f"{family}\n".split("\n", 2)
+            families.setdefault(f"# HELP {help_line}\n{type_line}\n", []).append(samples.rstrip("\n"))
+    return "".join(f"{header}{_lines(samples)}" for header, samples in families.items())
+
+
+def _lines(samples: Iterable[str]) -> str:
+    return "".join(f"{lines}\n" for lines in samples if lines)
 
 
 def _socket(folder: Path) -> Path:

@@ -12,6 +12,7 @@ from time import monotonic
 import httpx
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.config import Settings
 from gateway.errors import CommandError
@@ -117,11 +118,19 @@ async def test_a_process_that_hangs_is_counted(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_family_is_one_with_the_samples_of_all() -> None:
-    text = '# HELP calls_total Calls.\n# TYPE calls_total counter\ncalls_total{process="%d"} 2.0\n'
-    (family,) = siblings.merged([text % 1, text % 2])
-    assert [(one.name, one.labels["process"], one.value) for one in family.samples] == [
-        *(("calls_total", "1", 2.0), ("calls_total", "2", 2.0))
-    ]
+    """Given families without samples at any place, and the start of a family in a label, then every sample is kept."""
+    empty = "# HELP gone Gone.\n# TYPE gone gauge\n"
+    calls = '# HELP calls_total Calls.\n# TYPE calls_total counter\ncalls_total{process="%d",of="# HELP "} 2.0\n'
+    seconds = '# HELP seconds Seconds.\n# TYPE seconds histogram\nseconds_bucket{le="1.0"} 1.0\nseconds_sum 0.5\n'
+    assert siblings.merged([empty + calls % 1 + empty + seconds, calls % 2 + empty]) == (
+        empty + calls % 1 + 'calls_total{process="2",of="# HELP "} 2.0\n' + seconds
+    )
+
+
+async def test_a_scrape_has_each_family_once(api: Api) -> None:
+    text = (await api.client.get("/metrics", headers=MONITOR)).text
+    families = [family.name for family in text_string_to_metric_families(text)]
+    assert len(families) == len(set(families)) == text.count("# TYPE ") > 20
 
 
 async def test_what_waits_for_partners_is_in_the_metrics(api: Api) -> None:
