@@ -129,9 +129,11 @@ async def file_and_follow(clerk: Clerk) -> None:
 
 
 async def effects_are_accepted(clerk: Clerk) -> bool:
-    """Whether the partners have taken every effect of both PIRs."""
-    found = await clerk.api.ask("{ effects(first: 50) { nodes { state } } }", Role.ADMIN)
-    return all(one["state"] == "ACCEPTED" for one in found["effects"]["nodes"])
+    """Whether the partners have taken every effect of both PIRs; fails if one has ended otherwise."""
+    found = await clerk.api.ask("{ effects(first: 50) { nodes { service action state reason } } }", Role.ADMIN)
+    effects = found["effects"]["nodes"]
+    assert [one for one in effects if one["state"] in ("FAILED", "SUPPRESSED", "CANCELLED")] == []
+    return all(one["state"] == "ACCEPTED" for one in effects)
 
 
 async def run_the_others(clerk: Clerk) -> None:
