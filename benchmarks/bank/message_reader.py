@@ -250,7 +250,8 @@ class MessageReader:
                 self.tally.duplicates += 1
                 continue
             try:
-                message = self._message(frame)
+                # The faulty groups of a text that counts again are dead letters already.
+                message = self._message(frame, probe=digest in self._known)
             except Unreadable:
                 # The same broken text counts once.
                 self.tally.dead += digest not in self._known

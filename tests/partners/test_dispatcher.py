@@ -518,7 +518,7 @@ async def test_each_dispatcher_of_a_process_notices_the_step(bench: Bench) -> No
     )
     clocks = [
         one.now
-        for one in dispatcher.dispatchers(bench.postgres, INSTALLATION, links, "worker")
+        for one in dispatcher.dispatchers(bench.postgres, INSTALLATION, links, "worker", None)
         if isinstance(one, Dispatcher)
     ]
     for clock in clocks:
