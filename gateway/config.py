@@ -17,7 +17,9 @@ from sendgrid.helpers.eventwebhook import EventWebhook
 from gateway.env_file import VARIABLE as ENV_FILE
 from gateway.env_file import read_env_file, with_env_file
 from gateway.errors import CommandError
+from integrations.hosts import hosts_of
 from integrations.stores.postgres.address import Address
+from integrations.stores.redis.address import Address as RedisAddress
 
 CONFIG = Path(__file__).parents[1] / "config"
 
@@ -46,7 +48,7 @@ def _parsed_json(value: Any) -> Any:
     return value
 
 
-def _address(*schemes: str) -> AfterValidator:
+def _address(*schemes: str, several: bool = False) -> AfterValidator:
     """Checks the form of a server's address. The message holds no part of it, since the address may hold a password."""
 
     def check(value: SecretStr | str) -> SecretStr | str:
@@ -54,7 +56,7 @@ def _address(*schemes: str) -> AfterValidator:
         if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
             raise ValueError(f"must begin with {', '.join(f'{scheme}://' for scheme in schemes)}")
         try:
-            _ = urlsplit(text).port
+            _ = hosts_of(text) if several else urlsplit(text).port
         except ValueError:
             raise ValueError(
                 "must be scheme://user:password@host:port/path, with the port a number to 65535; "
@@ -73,8 +75,13 @@ def _postgres_options(value: SecretStr) -> SecretStr:
     return value
 
 
+def _redis_options(value: SecretStr) -> SecretStr:
+    RedisAddress.parse(value.get_secret_value())
+    return value
+
+
 PostgresUrl = Annotated[SecretStr, _address("postgresql", "postgres"), AfterValidator(_postgres_options)]
-RedisUrl = Annotated[SecretStr, _address("redis", "rediss", "unix")]
+RedisUrl = Annotated[SecretStr, _address("redis", "rediss", "unix", several=True), AfterValidator(_redis_options)]
 Neo4jUri = Annotated[str, _address("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")]
 
 

@@ -12,7 +12,7 @@ from integrations.records.effects import Service
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres import airports
 from integrations.stores.postgres.manager import PostgresManager
-from integrations.stores.redis.manager import RedisManager
+from integrations.stores.redis.cluster import redis_manager
 from resolvers import health, routes
 from resolvers.accounts import DisabledAccounts
 from resolvers.installation import Installation, Stores
@@ -50,7 +50,7 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
         replica_url=plain(settings.postgres_replica_url),
     )
     neo4j = Neo4jManager(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password.get_secret_value())
-    redis = RedisManager(
+    redis = redis_manager(
         settings.redis_url.get_secret_value(),
         warm_source=partial(_warm_entries, postgres, neo4j, settings.copa_airline_id),
     )

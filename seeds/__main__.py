@@ -11,7 +11,7 @@ from gateway.config import Settings, SettingsError, plain
 from integrations.errors import OutsideError
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres.manager import PostgresManager
-from integrations.stores.redis.manager import RedisManager
+from integrations.stores.redis.cluster import redis_manager
 from integrations.timestamps import EXAMPLE, read_timestamp
 from resolvers.actor import Actor, Role
 from resolvers.context import Context
@@ -59,7 +59,7 @@ async def _seed(settings: Settings, options: argparse.Namespace) -> SeedReport:
     )
     # Graph and cache are not used: the graph follows from the outbox.
     graph = Neo4jManager(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password.get_secret_value())
-    cache = RedisManager(settings.redis_url.get_secret_value())
+    cache = redis_manager(settings.redis_url.get_secret_value())
     context = Context(
         actor=Actor("seeds", Role.SERVICE, settings.copa_airline_id),
         request_id="command",

@@ -10,8 +10,10 @@ from gateway.config import Settings, layers
 from gateway.errors import CommandError
 from gateway.settings_faults import faults
 from gateway.settings_table import HIDDEN, is_secret
+from integrations.hosts import hosts_of
 from integrations.stores.neo4j.manager import Neo4jManager
 from integrations.stores.postgres.manager import PostgresManager
+from integrations.stores.redis.cluster import redis_manager
 from integrations.stores.redis.manager import RedisManager
 
 PASSWORD = re.compile(r"://[^/@:]*:([^/@]+)@")
@@ -59,7 +61,7 @@ def _managers(values: Mapping[str, Any], wrong: set[str]) -> Iterator[tuple[str,
         user = values.get("NEO4J_USER") or Settings.model_fields["neo4j_user"].default
         yield "NEO4J_URI", Neo4jManager(values["NEO4J_URI"], user, values["NEO4J_PASSWORD"])
     if usable("REDIS_URL"):
-        yield "REDIS_URL", RedisManager(values["REDIS_URL"])
+        yield "REDIS_URL", redis_manager(values["REDIS_URL"])
 
 
 async def _store_fault(setting: str, manager: Manager, address: str) -> str | None:
@@ -69,8 +71,8 @@ async def _store_fault(setting: str, manager: Manager, address: str) -> str | No
         health = await manager.health_check()
     finally:
         await manager.disconnect()
-    parts = urlsplit(address)
-    server = f"{name} at {parts.hostname or parts.path}{f':{parts.port}' if parts.port else ''}"
+    hosts = [f"{host}{f':{port}' if port else ''}" for host, port in hosts_of(address) if host]
+    server = f"{name} at {', '.join(hosts) or urlsplit(address).path}"
     if health["status"] == "unhealthy":
         return f"{setting}: {server} does not serve: {health.get('error', 'no response')}"
     version = str(health.get("version", ""))

@@ -98,8 +98,12 @@ async def paths(
 
 
 def cache_key(airline_id: int, origin: str, destination: str) -> str:
-    """Return the cache key of one pair of airports."""
-    return f"routes:{LAYOUT}:{airline_id}:{origin}:{destination}"
+    """Return the cache key of one pair of airports.
+
+    The braces are the hash tag of Redis Cluster: routes from one airport lie in one slot and are read by one command,
+    and those of other airports on other nodes.
+    """
+    return f"routes:{LAYOUT}:{{{airline_id}:{origin}}}:{destination}"
 
 
 async def read_cache(

@@ -2,22 +2,24 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from time import monotonic
 from typing import Any
 
 import orjson
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
+from redis.exceptions import ClusterError, OutOfMemoryError, ReadOnlyError, RedisClusterException, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 
 from integrations.batches import in_batches
 from integrations.deadline import remaining
 from integrations.errors import OutsideError, Refused
 from integrations.stores.availability import Availability, Patience
+from integrations.stores.redis.address import Address
 from integrations.timings import Timings
 
 STORE = "cache"
@@ -32,8 +34,11 @@ BATCH_SECONDS = 2.0
 PROBE_CONNECTIONS = 3
 PATIENCE = Patience(slow_call=0.2, late_probe=0.1, probe=0.25)
 
-DRIVER_ERRORS = (RedisError, OSError)  # TimeoutError is an OSError
-UNREACHABLE = (RedisConnectionError, ReadOnlyError, OutOfMemoryError, OSError)
+DRIVER_ERRORS = (RedisError, RedisClusterException, OSError)  # TimeoutError is an OSError
+UNREACHABLE = (
+    *(RedisConnectionError, ReadOnlyError, OutOfMemoryError, OSError),
+    *(RedisClusterException, ClusterError),  # no node responds, no node has the slot, or the cluster does not serve
+)
 
 # First words of errors of a server that cannot serve at present: no disk is left, its replicas or its primary are away.
 NOT_OF_THE_CALL = ("MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN")
@@ -66,6 +71,7 @@ return {1, limit - used - 1}
 # Prefixes that record a value's type. Text has none, so that people and other clients can read it.
 JSON, RAW, TEXT = b"json:", b"raw:", b"text:"
 
+Client = Redis | RedisCluster
 WarmSource = Callable[[], Awaitable[Mapping[str, tuple[bytes | str, int]]]]
 
 
@@ -78,11 +84,15 @@ class RedisManager:
     Values are text, bytes or anything that JSON can hold, and keep their type.
 
     Args:
-        redis_url: ``redis://`` or with verified TLS ``rediss://``; Redis 6.2 or later, or Valkey.
+        redis_url: ``redis://`` or with verified TLS ``rediss://``; Redis 6.2 or later, or Valkey; one server.
         timeout: seconds that a call may take.
         warm_source: returns the content of ``warm_cache_for_copa``: key -> (value, seconds to live).
         max_connections: size of the pool; probes hold up to three more.
     """
+
+    # Commands with several keys.
+    _mget: Callable[..., Any] = staticmethod(Redis.mget)
+    _delete: Callable[..., Any] = staticmethod(Redis.delete)
 
     def __init__(
         self,
@@ -92,13 +102,13 @@ class RedisManager:
         warm_source: WarmSource | None = None,
         max_connections: int = 20,
     ) -> None:
-        self._url = redis_url
+        self._address = Address.parse(redis_url)
         self._timeout = timeout
         self._warm_source = warm_source
-        self._client = self._open(max_connections)
-        self._probe_client = self._open(PROBE_CONNECTIONS)
+        self._client, self._probe_client = self._open_clients(max_connections)
         self._rate_limit = AsyncScript(self._client, RATE_LIMIT)
         self._availability = Availability(STORE, self._probe, patience=PATIENCE)
+        self._bounded_call: Callable[[float], AbstractAsyncContextManager[None]] = self._availability.bounded_call
         self._timings = Timings(STORE, SLOW_SECONDS)
 
     async def connect(self) -> None:
@@ -122,7 +132,7 @@ class RedisManager:
         wanted = list(keys)
         if not wanted:
             return {}
-        values = await self._call(Redis.mget, wanted)
+        values = await self._call(self._mget, wanted)
         return {key: decode(value) for key, value in zip(wanted, values, strict=True) if value is not None}
 
     async def set(self, key: str, value: Any, ttl: float | None = None) -> None:
@@ -139,7 +149,7 @@ class RedisManager:
 
     async def delete(self, *keys: str) -> int:
         """Delete keys and return how many existed."""
-        return int(await self._call(Redis.delete, *keys)) if keys else 0
+        return int(await self._call(self._delete, *keys)) if keys else 0
 
     async def incr(self, key: str, amount: int = 1) -> int:
         """Add to a counter, 0 where there is none, and return the new count."""
@@ -218,9 +228,13 @@ class RedisManager:
         """
         return await self._availability.health(HEALTH_TIMEOUT_SECONDS)
 
+    def _open_clients(self, max_connections: int) -> tuple[Any, Any]:
+        """Return the client of calls and that of probes."""
+        return self._open(max_connections), self._open(PROBE_CONNECTIONS)
+
     def _open(self, connections: int) -> Redis:
         pool = BlockingConnectionPool.from_url(
-            self._url,
+            self._address.url,
             max_connections=connections,
             protocol=2,
             client_name=CLIENT_NAME,
@@ -247,7 +261,7 @@ class RedisManager:
         started = monotonic()
         failed = True
         try:
-            async with self._availability.bounded_call(left):
+            async with self._bounded_call(left):
                 result = await command(self._client, *args, **options)
             failed = False
             return result
@@ -310,12 +324,12 @@ def decode(data: bytes | None) -> Any:
     return data.removeprefix(TEXT).decode()
 
 
-async def _run_script(client: Redis, script: AsyncScript, key: str, *args: int) -> Any:
+async def _run_script(client: Client, script: AsyncScript, key: str, *args: int) -> Any:
     """Run the script by its hash; the client sends the text again where a restarted server no longer has it."""
     return await script(keys=[key], args=args, client=client)
 
 
-async def _set_batch(client: Redis, items: Sequence[tuple[str, bytes, float | None]]) -> None:
+async def _set_batch(client: Client, items: Sequence[tuple[str, bytes, float | None]]) -> None:
     async with client.pipeline(transaction=False) as pipeline:
         for key, data, ttl in items:
             pipeline.set(key, data, px=_milliseconds(ttl))
