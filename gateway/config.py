@@ -19,7 +19,7 @@ from gateway.env_file import read_env_file, with_env_file
 from gateway.errors import CommandError
 from integrations.hosts import hosts_of
 from integrations.stores.postgres.address import Address
-from integrations.stores.redis.address import Address as RedisAddress
+from integrations.stores.redis.address import RedisAddress
 
 CONFIG = Path(__file__).parents[1] / "config"
 
@@ -149,7 +149,7 @@ class Settings(BaseSettings):
     neo4j_uri: Neo4jUri = Field(description="Neo4j 5.26 or later: `bolt://`, `neo4j://`, `neo4j+s://`.")
     neo4j_user: str = Field("neo4j", description="Neo4j's user.")
     neo4j_password: SecretStr = Field(description="Neo4j's password.")
-    redis_url: RedisUrl = Field(description="Redis 6.2 or later, or Valkey.")
+    redis_url: RedisUrl = Field(description="Redis 6.2 or later, or Valkey; a cluster with `?cluster=true`.")
     jwt_secret: Secret = Field(description="Signs bearer tokens (HS256); at least 32 characters.")
     secret_key: Secret = Field(description="Signs cursors and links; at least 32 characters.")
     anthropic_api_key: SecretStr | None = Field(None, description="Accepted and not used.")

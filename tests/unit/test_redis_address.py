@@ -1,12 +1,12 @@
 import pytest
 
-from integrations.stores.redis.address import Address
+from integrations.stores.redis.address import RedisAddress
 from integrations.stores.redis.cluster import RedisClusterManager, redis_manager
 from integrations.stores.redis.manager import RedisManager
 
 
 def test_one_server_is_the_default() -> None:
-    address = Address.parse("redis://app:p%40ss@cache.example.com:6380/2")
+    address = RedisAddress.parse("redis://app:p%40ss@cache.example.com:6380/2")
     assert (address.is_cluster, address.nodes) == (False, (("cache.example.com", 6380),))
     assert address.url == "redis://app:p%40ss@cache.example.com:6380/2"
     assert type(redis_manager("redis://cache.example.com")) is RedisManager
@@ -15,7 +15,7 @@ def test_one_server_is_the_default() -> None:
 
 def test_a_cluster_may_have_several_nodes() -> None:
     url = "rediss://app:p%40ss@one:7000,two,[::1]:7002/0?cluster=true&ssl_ca_certs=/ca.pem"
-    address = Address.parse(url)
+    address = RedisAddress.parse(url)
     assert address.nodes == (("one", 7000), ("two", 6379), ("::1", 7002))
     assert address.options == {"username": "app", "password": "p@ss", "ssl": True, "ssl_ca_certs": "/ca.pem"}
     assert "p@ss" not in repr(address)
@@ -35,5 +35,5 @@ def test_a_cluster_may_have_several_nodes() -> None:
 )
 def test_what_no_cluster_has_is_rejected(url: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason) as caught:
-        Address.parse(url)
+        RedisAddress.parse(url)
     assert "secret" not in str(caught.value)

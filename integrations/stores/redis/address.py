@@ -14,7 +14,7 @@ PARAMETER = "cluster"
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class RedisAddress:
     """Where Redis is, and how to sign in.
 
     Attributes:

@@ -10,17 +10,18 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from integrations.stores.availability import Unusable
-from integrations.stores.redis.address import Address
+from integrations.stores.redis.address import RedisAddress
 from integrations.stores.redis.manager import (
     CLIENT_NAME,
     DRIVER_ERRORS,
-    GRACE_SECONDS,
     PROBE_CONNECTIONS,
     RedisManager,
     WarmSource,
 )
 
 Node = tuple[str, int]
+# Time for the other nodes to respond after the first one.
+CONNECTED_SECONDS = 0.1
 
 
 class RedisClusterManager(RedisManager):
@@ -31,7 +32,7 @@ class RedisClusterManager(RedisManager):
     others, and the primaries of a failover are found although the former one is silent.
 
     Args:
-        redis_url: a URL with ``cluster=true``, see ``Address.parse``.
+        redis_url: a URL with ``cluster=true``, see ``RedisAddress.parse``.
         timeout: as for ``RedisManager``.
         warm_source: as for ``RedisManager``.
         max_connections: connections to each node; probes hold up to three more of each.
@@ -104,7 +105,8 @@ class RedisClusterManager(RedisManager):
         former = self._client
         known = {(node.host, int(node.port)) for node in former.get_nodes()}
         self._client = self._probe_client = await self._first_connected(known.union(self._address.nodes))
-        await _close(former)
+        with suppress(*DRIVER_ERRORS):
+            await self._close(former)
 
     async def _first_connected(self, nodes: Iterable[Node]) -> RedisCluster:
         """Return a client of the first node that responds; close those of the others."""
@@ -117,11 +119,18 @@ class RedisClusterManager(RedisManager):
                     return first
             return await attempts[0]  # all have failed: raises the error of one
         finally:
+            # A client that is cancelled while it connects forgets to close the socket.
+            await asyncio.wait(attempts, timeout=CONNECTED_SECONDS)
             for unfinished in attempts:
                 unfinished.cancel()
             for client in await asyncio.gather(*attempts, return_exceptions=True):
                 if isinstance(client, RedisCluster) and client is not first:
-                    await _close(client)
+                    await self._close(client)
+
+    async def _close(self, client: RedisCluster) -> None:
+        await client.aclose()  # leaves connections open where the client is about to read the slots again
+        for nodes in ("nodes_cache", "startup_nodes"):
+            await client.nodes_manager.aclose(nodes)
 
 
 async def _query(client: RedisCluster, node: ClusterNode) -> dict[str, Any]:
@@ -133,12 +142,6 @@ async def _query(client: RedisCluster, node: ClusterNode) -> dict[str, Any]:
     return figures
 
 
-async def _close(client: RedisCluster) -> None:
-    with suppress(*DRIVER_ERRORS):
-        async with asyncio.timeout(GRACE_SECONDS):
-            await client.aclose()
-
-
 def _numbers(version: str) -> list[int]:
     return [int(part) for part in version.split(".") if part.isdigit()]
 
@@ -147,7 +150,7 @@ def redis_manager(redis_url: str, *, warm_source: WarmSource | None = None) -> R
     """Return the manager for a URL: of a cluster where it says ``cluster=true``, otherwise of one server.
 
     Raises:
-        ValueError: see ``Address.parse``.
+        ValueError: see ``RedisAddress.parse``.
     """
-    manager = RedisClusterManager if Address.parse(redis_url).is_cluster else RedisManager
+    manager = RedisClusterManager if RedisAddress.parse(redis_url).is_cluster else RedisManager
     return manager(redis_url, warm_source=warm_source)

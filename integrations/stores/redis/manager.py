@@ -19,7 +19,7 @@ from integrations.batches import in_batches
 from integrations.deadline import remaining
 from integrations.errors import OutsideError, Refused
 from integrations.stores.availability import Availability, Patience
-from integrations.stores.redis.address import Address
+from integrations.stores.redis.address import RedisAddress
 from integrations.timings import Timings
 
 STORE = "cache"
@@ -102,7 +102,7 @@ class RedisManager:
         warm_source: WarmSource | None = None,
         max_connections: int = 20,
     ) -> None:
-        self._address = Address.parse(redis_url)
+        self._address = RedisAddress.parse(redis_url)
         self._timeout = timeout
         self._warm_source = warm_source
         self._client, self._probe_client = self._open_clients(max_connections)
@@ -121,7 +121,7 @@ class RedisManager:
         for client in (self._client, self._probe_client):
             with suppress(*DRIVER_ERRORS):
                 async with asyncio.timeout(GRACE_SECONDS):
-                    await client.aclose()
+                    await self._close(client)
 
     async def get(self, key: str) -> Any:
         """Return the value, or None if there is none."""
@@ -231,6 +231,9 @@ class RedisManager:
     def _open_clients(self, max_connections: int) -> tuple[Any, Any]:
         """Return the client of calls and that of probes."""
         return self._open(max_connections), self._open(PROBE_CONNECTIONS)
+
+    async def _close(self, client: Any) -> None:
+        await client.aclose()
 
     def _open(self, connections: int) -> Redis:
         pool = BlockingConnectionPool.from_url(
