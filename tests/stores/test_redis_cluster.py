@@ -101,14 +101,14 @@ async def test_a_moved_slot_costs_no_error(redis: RedisManager, cluster: Cluster
     assert source is not None
     target = next(node for node in onlooker.get_primaries() if node != source)
     by_port = {node.port: node for node in cluster.primaries}
-    giver, taker = by_port[int(source.port)], by_port[int(target.port)]
-    ids = [await node.run("CLUSTER", "MYID") for node in (giver, taker)]
-    await taker.run("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
-    await giver.run("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
+    former, latter = by_port[int(source.port)], by_port[int(target.port)]
+    ids = [await node.run("CLUSTER", "MYID") for node in (former, latter)]
+    await latter.run("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
+    await former.run("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
     assert await redis.get("moved") == "x"
-    await giver.run("MIGRATE", "127.0.0.1", taker.port, "moved", 0, 1000, "AUTH", PASSWORD)
+    await former.run("MIGRATE", "127.0.0.1", latter.port, "moved", 0, 1000, "AUTH", PASSWORD)
     assert await redis.get("moved") == "x", "it is asked for at the node that imports it"
-    for node in (taker, giver):
+    for node in (latter, former):
         await node.run("CLUSTER", "SETSLOT", slot, "NODE", ids[1])
     assert await redis.get_many(["moved", "other"]) == {"moved": "x"}
     assert await redis.get("moved") == "x"
