@@ -80,7 +80,7 @@ def _redis_options(value: SecretStr) -> SecretStr:
     return value
 
 
-PostgresUrl = Annotated[SecretStr, _address("postgresql", "postgres"), AfterValidator(_postgres_options)]
+PostgresUrl = Annotated[SecretStr, _address("postgresql", "postgres", several=True), AfterValidator(_postgres_options)]
 RedisUrl = Annotated[SecretStr, _address("redis", "rediss", "unix", several=True), AfterValidator(_redis_options)]
 Neo4jUri = Annotated[str, _address("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")]
 

@@ -425,7 +425,7 @@ async def test_a_direct_session_stays_on_one_connection(postgres: PostgresManage
 
 async def test_behind_a_pooler_no_statement_stays_prepared(postgres_url: str) -> None:
     for pooled in (True, False):
-        entry = await open_connection(Address(postgres_url, tls=False, pooled=pooled), "test", 5.0)
+        entry = await open_connection(Address((postgres_url,), tls=False, pooled=pooled), "test", 5.0)
         await entry.connection.fetchval("SELECT $1::int", 1)
         prepared = await entry.connection.fetchval("SELECT count(*) FROM pg_prepared_statements WHERE name <> ''")
         assert (prepared == 0) == pooled

@@ -7,11 +7,15 @@ from decimal import Decimal
 from integrations.records.analytics import Age, DeliveryTimes, MishandledBy, MishandledGroup, PartnerDay
 from integrations.stores.postgres.manager import Reader
 
-# A replica that has replayed all that it received is as current as it knows.
+# A replica that receives from the primary and has replayed all that it received is as current as it knows. Without a
+# connection to the primary its data are of the last transaction that it replayed, or if it replayed none since its
+# start, no older than its last checkpoint.
 DATA_AGE = """
 SELECT pg_is_in_recovery() AS from_replica,
-       CASE WHEN pg_is_in_recovery() AND pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()
-            THEN coalesce(pg_last_xact_replay_timestamp(), '-infinity') ELSE now() END AS as_of
+       CASE WHEN pg_is_in_recovery() AND (pg_last_wal_receive_lsn() IS DISTINCT FROM pg_last_wal_replay_lsn()
+                                          OR NOT EXISTS (SELECT FROM pg_stat_wal_receiver))
+            THEN coalesce(pg_last_xact_replay_timestamp(), (SELECT checkpoint_time FROM pg_control_checkpoint()))
+            ELSE now() END AS as_of
 """
 
 # Bags by the week of their first flight, reports by the week of their opening. Both weeks are ISO weeks in UTC.

@@ -322,7 +322,8 @@ class PostgresManager(Reader):
     succeeds.
 
     Args:
-        database_url: a ``postgresql://`` URL as a provider supplies it; see ``Address.parse``.
+        database_url: a ``postgresql://`` URL as a provider supplies it, with one host or several; see
+            ``Address.parse``.
         min_connections: connections that ``connect`` opens and that stay open when idle.
         max_connections: size of the pool; probes hold up to three more, each listener one.
         direct_url: the same database without the pooler that ``database_url`` leads to, for LISTEN and migrations; None
@@ -350,7 +351,7 @@ class PostgresManager(Reader):
     ) -> None:
         self.timeout = timeout
         self._is_replica = is_replica
-        self._address = Address.parse(database_url, pooled=direct_url is not None)
+        self._address = Address.parse(database_url, pooled=direct_url is not None, writes=not is_replica)
         self._direct_address = Address.parse(direct_url) if direct_url is not None else self._address.direct()
         self._application_name = application_name
         self._make_pool = partial(Pool, self._address, application_name, min_connections, max_connections)

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from time import monotonic
 from typing import Any
@@ -154,8 +154,8 @@ async def open_connection(address: Address, application_name: str, seconds: floa
             connection.
     """
     async with asyncio.timeout(seconds):
-        connection = await asyncpg.connect(
-            address.dsn,
+        connection = await _connect_first(
+            address.dsns,
             connection_class=PlanningConnection,
             ssl=address.tls,
             # Through a transaction pooler the next statement may reach another server session.
@@ -173,6 +173,30 @@ async def open_connection(address: Address, application_name: str, seconds: floa
             connection.terminate()
             raise
     return PooledConnection(connection)
+
+
+async def _connect_first(dsns: Sequence[str], **options: Any) -> Any:
+    """Connect to the first host that accepts.
+
+    All hosts are tried at the same time. asyncpg would try them in order: a former primary that hangs would take the
+    whole time, and one that is starting would end the attempt.
+    """
+    if len(dsns) == 1:
+        return await asyncpg.connect(dsns[0], **options)
+    attempts = [asyncio.ensure_future(asyncpg.connect(dsn, **options)) for dsn in dsns]
+    first: asyncpg.Connection | None = None
+    try:
+        for attempt in asyncio.as_completed(attempts):
+            with contextlib.suppress(OSError, PostgresError, InterfaceError, InternalClientError):
+                first = await attempt
+                return first
+        return await attempts[0]  # all have failed: raises the error of the first host
+    finally:
+        for unfinished in attempts:
+            unfinished.cancel()
+        for connection in await asyncio.gather(*attempts, return_exceptions=True):
+            if isinstance(connection, asyncpg.Connection) and connection is not first:
+                connection.terminate()
 
 
 async def _set_json_codecs(connection: asyncpg.Connection) -> None:
