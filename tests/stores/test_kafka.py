@@ -3,12 +3,14 @@
 import asyncio
 import os
 import secrets
+import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import psutil
@@ -348,19 +350,24 @@ SENT = datetime(2025, 11, 23, 20, 0, tzinfo=UTC)
 NOWHERE = "127.0.0.1:9"
 
 
-async def test_the_command_stores_each_message_once_and_keeps_dead_letters(
-    embedded_kafka: EmbeddedKafka, cluster: KafkaCluster, topic: str, migrated_url: str
-) -> None:
-    records = await asyncpg.connect(migrated_url)
+async def with_airports(url: str) -> asyncpg.Connection:
+    """A connection to a database that knows the airports."""
+    records: asyncpg.Connection = await asyncpg.connect(url)
     for iata, city, country, code, zone in AIRPORTS:
-        await records.execute(INSERT_AIRPORT, iata, f"X{iata}", city, city, country, code, 9.0, -79.5, zone)
-    await write(cluster, topic, [UNKNOWN_CLOSED + LOCAL + LOADED, SCAN, BROKEN, LOCAL, b"\x00\xff"], SENT)
+        values = (iata, f"X{iata}", city, city, country, code, 9.0, -79.5, zone)
+        if not await records.fetchval("SELECT count(*) FROM airports WHERE iata = $1", iata):
+            await records.execute(INSERT_AIRPORT, *values)
+    return records
+
+
+async def consuming(server: EmbeddedKafka, topic: str, database: str) -> asyncio.subprocess.Process:
+    """A process of the product's command in the topic's group."""
     environment = {
         **{name: value for name, value in os.environ.items() if name == "PATH"},
-        **embedded_kafka.addresses(),
+        **server.addresses(),
         "KAFKA_TOPIC": topic,
         "KAFKA_GROUP": topic,
-        "NEON_DATABASE_URL": migrated_url,
+        "NEON_DATABASE_URL": database,
         "NEO4J_URI": f"bolt://{NOWHERE}",
         "NEO4J_PASSWORD": "-",
         "REDIS_URL": f"redis://{NOWHERE}",
@@ -368,7 +375,29 @@ async def test_the_command_stores_each_message_once_and_keeps_dead_letters(
         "SECRET_KEY": "s" * 32,
     }
     command = [sys.executable, "-m", "gateway", "consume"]
-    process = await asyncio.create_subprocess_exec(*command, cwd=CHECKOUT, env=environment)
+    return await asyncio.create_subprocess_exec(*command, cwd=CHECKOUT, env=environment)
+
+
+async def members_with_partitions(server: EmbeddedKafka, topic: str) -> int:
+    """The number of members that have partitions; 0 while partitions move."""
+    admin = server.admin()
+    await admin.start()
+    try:
+        described: Any = (await admin.describe_consumer_groups([topic]))[0]
+    except GroupCoordinatorNotAvailableError:
+        return 0
+    finally:
+        await admin.close()
+    [(_, _, state, _, _, members, *_)] = described.groups
+    return sum(bool(assigned) for *_, assigned in members) if state == "Stable" else 0
+
+
+async def test_the_command_stores_each_message_once_and_keeps_dead_letters(
+    embedded_kafka: EmbeddedKafka, cluster: KafkaCluster, topic: str, migrated_url: str
+) -> None:
+    records = await with_airports(migrated_url)
+    await write(cluster, topic, [UNKNOWN_CLOSED + LOCAL + LOADED, SCAN, BROKEN, LOCAL, b"\x00\xff"], SENT)
+    process = await consuming(embedded_kafka, topic, migrated_url)
 
     async def all_committed() -> bool:
         return await committed(embedded_kafka, topic) == 5
@@ -390,3 +419,81 @@ async def test_the_command_stores_each_message_once_and_keeps_dead_letters(
     # The year of a Type B message is that of the record.
     loaded_at = datetime(2025, 11, 23, 19, 12, 5, tzinfo=UTC)
     assert [tuple(one) for one in scanned] == [("SORTED", SENT - timedelta(minutes=80)), ("LOADED", loaded_at)]
+
+
+BAGS, SCANS = 40, 12
+BAGS_OF_TAGS = """
+SELECT bags.state, count(events.id), count(DISTINCT events.at)
+FROM bags
+JOIN bag_tags ON bag_tags.bag_id = bags.id
+JOIN events ON events.bag_id = bags.id
+WHERE number = ANY($1)
+GROUP BY bags.id
+"""
+KINDS = ["ACCEPTED", "SCREENED", *["SORTED"] * (SCANS - 3), "TRANSFER_IN"]
+
+
+def scans_of_bags(first_tag: int) -> list[tuple[bytes, bytes]]:
+    """Tag and message of each scan, in order of time; each bag ends in the state of its last scan."""
+    begin = datetime(2025, 11, 23, 12, 0, tzinfo=UTC)
+    return [
+        (
+            b"%010d" % tag,
+            b'{"tag": "%010d", "kind": "%s", "at": "%s", "airport": "PTY", "place": "BELT%d"}'
+            % (tag, kind.encode(), (begin + timedelta(minutes=number)).isoformat().encode(), number),
+        )
+        for number, kind in enumerate(KINDS)
+        for tag in range(first_tag, first_tag + BAGS)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("by_tag", "end", "first_tag"), [(True, signal.SIGTERM, 230_700_000), (False, signal.SIGKILL, 230_800_000)]
+)
+async def test_partitions_of_a_consumer_that_ends_move_and_each_scan_counts_once(
+    embedded_kafka: EmbeddedKafka,
+    cluster: KafkaCluster,
+    topic: str,
+    migrated_url: str,
+    *,
+    by_tag: bool,
+    end: int,
+    first_tag: int,
+) -> None:
+    """Given two processes in a group of which one ends in mid-run, then the other stores what is left, each scan once.
+
+    A killed process has no time to commit, so that its batch comes again. Without the tag as key the scans of a bag are
+    in all partitions, and the bag has the state of its last scan nevertheless.
+    """
+    records = await with_airports(migrated_url)
+    scans = scans_of_bags(first_tag)
+    processes = [await consuming(embedded_kafka, topic, migrated_url) for _ in range(2)]
+
+    async def members_are(number: int) -> bool:
+        return await members_with_partitions(embedded_kafka, topic) == number
+
+    async def all_committed() -> bool:
+        return await committed(embedded_kafka, topic) == len(scans)
+
+    try:
+        await eventually(lambda: members_are(2))
+        async with writing(cluster) as producer:
+            for number, (tag, value) in enumerate(scans):
+                where = {"key": tag} if by_tag else {"partition": number % PARTITIONS}
+                await producer.send(topic, value, **where)
+                if number == len(scans) // 2:
+                    await producer.flush()
+                    processes[0].send_signal(end)
+                await asyncio.sleep(0.002)
+        await eventually(all_committed, 60)
+        assert await processes[0].wait() == (0 if end == signal.SIGTERM else -end)
+        assert await members_are(1)
+    finally:
+        for process in processes:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()
+    bags = await records.fetch(BAGS_OF_TAGS, [str(tag).zfill(10) for tag in range(first_tag, first_tag + BAGS)])
+    await records.close()
+    assert len(bags) == BAGS
+    assert {tuple(bag) for bag in bags} == {("TRANSFER_IN", SCANS, SCANS)}
