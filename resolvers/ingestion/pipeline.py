@@ -6,7 +6,7 @@ identified by its origin line and body, the others by their bytes (``docs/DOMAIN
 
 import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
@@ -38,6 +38,7 @@ BATCH = 500
 # Tags that the messages of a transaction may name. A message of ten lines can name a thousand, each with its own rows.
 BATCH_TAGS = 2_000
 MOST_LOGGED_CODES = 20
+BAGS_REMEMBERED = 16_384
 
 
 class _MustSplit(Exception):
@@ -73,9 +74,10 @@ class IngestResult:
         dead_letters: new unreadable messages, kept until they are corrected.
         others: texts other than baggage messages; stored.
         events: new events of bags.
-        bags: bags that the new messages name.
+        bags: bags that the new messages name. A sum counts a bag again only after ``BAGS_REMEMBERED`` others.
         unknown_airports: new messages that name an airport without reference data.
         unread: texts that are dead letters or no baggage messages, new or stored before.
+        bag_ids: ids of the bags that count, as far as a sum remembers them.
     """
 
     messages: int = 0
@@ -86,17 +88,22 @@ class IngestResult:
     bags: int = 0
     unknown_airports: int = 0
     unread: int = 0
+    bag_ids: frozenset[int] = field(default=frozenset(), repr=False, compare=False)
 
     def __add__(self, more: "IngestResult") -> "IngestResult":
+        bag_ids = self.bag_ids | more.bag_ids
+        counted_twice = len(self.bag_ids) + len(more.bag_ids) - len(bag_ids)
         return IngestResult(
             self.messages + more.messages,
             self.duplicates + more.duplicates,
             self.dead_letters + more.dead_letters,
             self.others + more.others,
             self.events + more.events,
-            self.bags + more.bags,
+            self.bags + more.bags - counted_twice,
             self.unknown_airports + more.unknown_airports,
             self.unread + more.unread,
+            # A stream may be endless, so that it cannot remember all of its bags.
+            bag_ids if len(bag_ids) <= BAGS_REMEMBERED else more.bag_ids,
         )
 
 
@@ -267,7 +274,7 @@ class _Batch:
             and (one.may_count_again or stored.get(one.id) is False)
         ]
         following = _check_ins_behind_others(new, positions)
-        events, bag_count, counted_again = await self._apply(new, again, flight_ids, following)
+        events, bag_ids, counted_again = await self._apply(new, again, flight_ids, following)
         others = sum(one.reading is None for one in new)
         elsewhere = [one for one in new if one.unknown_airports]
         if elsewhere:
@@ -279,9 +286,10 @@ class _Batch:
             dead_letters=dead_letters,
             others=others,
             events=events,
-            bags=bag_count,
+            bags=len(bag_ids),
             unknown_airports=len(elsewhere),
             unread=sum(one.reading is None for one in pieces),
+            bag_ids=bag_ids,
         )
 
     async def _insert_dead_letters(self, unreadable: Sequence[ParsedPiece]) -> int:
@@ -318,7 +326,7 @@ class _Batch:
         again: Sequence[ParsedPiece],
         flight_ids: Mapping[FlightKey, int],
         following: Mapping[tuple[UUID, str], int],
-    ) -> tuple[int, int, int]:
+    ) -> tuple[int, frozenset[int], int]:
         """Applies the content of messages.
 
         Args:
@@ -326,8 +334,8 @@ class _Batch:
             following: as ``_check_ins_behind_others``.
 
         Returns:
-            The number of new events, of bags that the new messages name, and of repeats that count again, which are
-            new in this sense.
+            The number of new events, the ids of bags that the new messages name, and the number of repeats that count
+            again, which are new in this sense.
         """
         received = self._instructions_of(new)
         repeated = self._instructions_of(again)
@@ -335,7 +343,7 @@ class _Batch:
         received += repeated
         scans = [(one.id, scan) for one in new if one.reading is not None for scan in one.reading.scans]
         if not received and not scans:
-            return 0, 0, 0
+            return 0, frozenset(), 0
         rush_tags = {
             one.tag: (one.original_tag, one.at)
             for index, (_, one, _) in enumerate(received)
@@ -388,13 +396,13 @@ class _Batch:
         )
         events = sum(one.outcome == ScanOutcome.RECORDED for one in outcomes)
         known = {one.id for one in again} - {one.id for one in new}
-        named = {
+        named = [
             bag_id
             for (message_id, _, receipt), bag_id in zip(received, bag_ids, strict=False)
             if message_id not in known or (message_id, receipt) in counted_again
-        }
-        named.update(bag_ids[len(received) :])
-        return events, len(named - {None}), len(counted_again)
+        ]
+        named += bag_ids[len(received) :]
+        return events, frozenset(bag_id for bag_id in named if bag_id is not None), len(counted_again)
 
     def _instructions_of(self, pieces: Iterable[ParsedPiece]) -> list[tuple[UUID, Instruction, Receipt]]:
         return [

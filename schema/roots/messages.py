@@ -61,7 +61,7 @@ class IngestMessagesPayload(Payload):
     )
     others: int = strawberry.field(description="Number of stored texts that are no baggage message.", default=0)
     events: int = strawberry.field(description="Number of new events.", default=0)
-    bags: int = strawberry.field(description="Number of bags that the messages changed.", default=0)
+    bags: int = strawberry.field(description="Number of bags that the new messages name.", default=0)
     unknown_airports: int = strawberry.field(
         description="Number of new messages that name an airport without reference data; its code is kept as written.",
         default=0,

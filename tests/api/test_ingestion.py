@@ -150,6 +150,12 @@ async def test_a_stream_is_stored_however_it_is_cut(sender: Sender, size: int) -
     assert again.json() == counts(duplicates=10)
 
 
+async def test_a_bag_counts_once_in_a_slow_stream(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingestion, "FLUSH_SECONDS", 0.0)
+    answer = await sender.post(in_chunks("".join(SAMPLES).encode(), 40))
+    assert answer.json() == counts(messages=10, events=10, bags=2)
+
+
 async def test_more_than_a_batch_goes_in_several(sender: Sender) -> None:
     many = "".join(LOADED_BPM.replace("0230456781", f"0230{n:06d}") for n in range(1_234))
     answer = await sender.post(in_chunks(many.encode(), 4_096))

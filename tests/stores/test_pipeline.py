@@ -21,7 +21,7 @@ from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.ingestion import bag_tags, events, itineraries, reading
 from resolvers.ingestion.events import ScanOutcome
-from resolvers.ingestion.pipeline import IngestResult, IntakeChannel, batches_of, ingest
+from resolvers.ingestion.pipeline import BAGS_REMEMBERED, IngestResult, IntakeChannel, batches_of, ingest
 from resolvers.workers.bag_rebuild import RebuildProgress, rebuild
 from tests.type_b_messages import (
     BUM,
@@ -775,3 +775,13 @@ async def test_a_bag_has_one_transfer_at_an_airport_in_any_order_of_its_messages
         context = context_of(airline.stores, airline_id=airline.airline_id)
         assert [done.corrected async for done in rebuild(context)] == [0]
     assert found == [[("TRANSFER_IN", "CM"), ("SORTED", None), ("RUSH_TAGGED", None)]] * 6
+
+
+def test_a_sum_counts_a_bag_once_and_remembers_a_bounded_number() -> None:
+    few = [IngestResult(bags=2, bag_ids=frozenset({n, n + 1})) for n in range(10)]
+    many = frozenset(range(100, 100 + BAGS_REMEMBERED))
+    total = sum(few, IngestResult())
+    beyond = total + IngestResult(bags=len(many), bag_ids=many)
+
+    assert (total.bags, total.bag_ids) == (11, frozenset(range(11)))
+    assert (beyond.bags, beyond.bag_ids) == (11 + BAGS_REMEMBERED, many)
