@@ -261,7 +261,7 @@ def _config(_parsed: argparse.Namespace) -> int:
     for warning in warnings(os.environ):
         print(f"warning: {warning}", file=sys.stderr)
     if found := faults(os.environ):
-        raise CommandError("\n  ".join([f"{len(found)} faults:", *found]))
+        raise CommandError("\n  ".join(["1 fault:" if len(found) == 1 else f"{len(found)} faults:", *found]))
     return 0
 
 

@@ -24,6 +24,21 @@ from integrations.stores.redis.address import RedisAddress
 CONFIG = Path(__file__).parents[1] / "config"
 
 Secret = Annotated[SecretStr, Field(min_length=32)]
+# Pydantic's types of faults, in the words of those who write settings; with the values of its context.
+_WORDINGS = {
+    "too_short": "must have at least {min_length} characters",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must match {pattern}",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+    "decimal_parsing": "must be a number",
+    "bool_parsing": "must be true or false",
+}
 
 
 class SettingsError(CommandError):
@@ -413,4 +428,6 @@ def _message(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         known = ExternalServices.model_fields if len(path) == 2 else ServiceFlags.model_fields
         return f"{name}: is not known{hint(path[-1], known)}"
-    return f"{name}: {error['msg'].removeprefix('Value error, ')}"
+    wording = _WORDINGS.get(error["type"])
+    fault = wording.format(**error.get("ctx", {})) if wording else error["msg"].removeprefix("Value error, ")
+    return f"{name}: {fault}"

@@ -17,6 +17,13 @@ from integrations.stores.redis.cluster import redis_manager
 from integrations.stores.redis.manager import RedisManager
 
 PASSWORD = re.compile(r"://[^/@:]*:([^/@]+)@")
+# What the drivers say of faults of an address or an account. The other errors need their own words.
+FAULTS = {
+    r"InvalidPassword|InvalidAuthorization|Unauthorized|AuthenticationError": "it rejects the user or the password",
+    r"InvalidCatalogName|DatabaseNotFound|DB index": "it has no such database",
+    r"ConnectionRefused|Connect call failed": "nothing listens at this address",
+    r"gaierror|Name or service not known|Cannot resolve": "the host's name is not known",
+}
 Manager = PostgresManager | Neo4jManager | RedisManager
 # The address setting of each store, its name, and the oldest version that the product is tested with.
 STORES = {
@@ -74,12 +81,17 @@ async def _store_fault(setting: str, manager: Manager, address: str) -> str | No
     hosts = [f"{host}{f':{port}' if port else ''}" for host, port in hosts_of(address) if host]
     server = f"{name} at {', '.join(hosts) or urlsplit(address).path}"
     if health["status"] == "unhealthy":
-        return f"{setting}: {server} does not serve: {health.get('error', 'no response')}"
+        return f"{setting}: {server} does not serve: {_in_words(str(health.get('error', 'no response')))}"
     version = str(health.get("version", ""))
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     if numbers and numbers < oldest:
         return f"{setting}: {server} has version {version}; {oldest[0]}.{oldest[1]} or later is required"
     return None
+
+
+def _in_words(error: str) -> str:
+    """Returns what is wrong with a store's address or account, or a driver's own words for anything else."""
+    return next((words for pattern, words in FAULTS.items() if re.search(pattern, error)), error)
 
 
 def without_secrets(secrets: Sequence[str], line: str) -> str:

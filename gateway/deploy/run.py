@@ -91,7 +91,7 @@ def _validate(environment: Mapping[str, str], progress: Progress, folder: Path |
         if folder is not None:
             found += port_faults(environment, folder)
         if found:
-            raise CommandError("\n  ".join([f"{len(found)} faults:", *found]))
+            raise CommandError("\n  ".join(["1 fault:" if len(found) == 1 else f"{len(found)} faults:", *found]))
         for warning in warnings(environment):
             progress(f"warning: {warning}")
         settings = Settings.read(environment)

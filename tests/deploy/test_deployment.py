@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import re
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import psutil
@@ -183,12 +185,32 @@ async def test_all_faults_stand_in_one_list(machine: Machine) -> None:
         )
     assert run.code == 1
     assert "Step 1/7 validate failed. 4 faults:" in run.output
-    assert "REDIS_URL: Redis at 127.0.0.1:9 does not serve: " in run.output
-    assert "POSTGRES_REPLICA_URL: PostgreSQL at 127.0.0.1:9 does not serve: " in run.output
-    assert "NEO4J_URI: Neo4j at 127.0.0.1:" in run.output
+    for store in ("REDIS_URL: Redis", "POSTGRES_REPLICA_URL: PostgreSQL"):
+        assert f"{store} at 127.0.0.1:9 does not serve: nothing listens at this address" in run.output
+    assert re.search(r"NEO4J_URI: Neo4j at \S+ does not serve: it rejects the user or the password", run.output)
     assert "PORT: another program listens on port " in run.output
     assert "hidden-password" not in run.output
     assert "wrong-password" not in run.output
+
+
+async def test_faults_of_accounts_and_addresses_are_in_plain_words(machine: Machine) -> None:
+    url = urlsplit(machine.environment["NEON_DATABASE_URL"])
+    cache = machine.environment["REDIS_URL"]
+    run = await machine.deploy(
+        NEON_DATABASE_URL=url._replace(path="/none").geturl(),
+        POSTGRES_DIRECT_URL=url._replace(
+            netloc=f"{url.username}:wrong-password@{url.netloc.partition('@')[2]}"
+        ).geturl(),
+        POSTGRES_REPLICA_URL="postgresql://app@host.invalid/bags",
+        REDIS_URL=re.sub(r"//.*@", "//:wrong-password@", cache),
+    )
+    servers = re.findall(r"^  (\w+): .* does not serve: (.*)$", run.output, re.MULTILINE)
+    assert servers == [
+        ("NEON_DATABASE_URL", "it has no such database"),
+        ("POSTGRES_DIRECT_URL", "it rejects the user or the password"),
+        ("POSTGRES_REPLICA_URL", "the host's name is not known"),
+        ("REDIS_URL", "it rejects the user or the password"),
+    ]
 
 
 async def test_missing_settings_and_an_unreachable_store_stand_in_one_list(machine: Machine) -> None:

@@ -31,12 +31,21 @@ CASES: list[tuple[dict[str, str], str]] = [
     ({"NEO4J_URI": "", "NEO4J_URL": "bolt://x"}, "NEO4J_URI: set it (NEO4J_URL is set, which is not a setting)"),
     ({"NEO4J_URI": "https://graph.example.com"}, "NEO4J_URI: must begin with bolt://"),
     ({"REDIS_URL": "rediss://:hunter2@cache:port"}, "REDIS_URL: must be scheme://"),
-    ({"JWT_SECRET": "hunter2"}, "JWT_SECRET: "),
+    ({"JWT_SECRET": "hunter2"}, "JWT_SECRET: must have at least 32 characters"),
     ({"JWT_SECRET": "s" * 32}, "SECRET_KEY: must differ from JWT_SECRET"),
     ({"SECRET_KEY": "<your_secret_key_of_at_least_32_characters>"}, "SECRET_KEY: holds the placeholder of an example"),
     ({"PUBLIC_URL": ""}, "PUBLIC_URL: must be the address that passengers and providers reach"),
-    ({"PORT": "http"}, "PORT: "),
-    ({"ENVIRONMENT": "staging"}, "ENVIRONMENT: Input should be 'production' or 'demo'"),
+    ({"PUBLIC_URL": "ftp://baggage"}, "PUBLIC_URL: must match ^https?://"),
+    ({"PORT": "http"}, "PORT: must be a whole number"),
+    ({"PORT": "70000"}, "PORT: must be at most 65535"),
+    ({"REQUEST_SECONDS": "0"}, "REQUEST_SECONDS: must be greater than 0"),
+    ({"WORKERS": "0"}, "WORKERS: must be at least 1"),
+    ({"OTEL_TRACES_SAMPLER_ARG": "all"}, "OTEL_TRACES_SAMPLER_ARG: must be a number"),
+    ({"SMS_PART_PRICE": "cheap"}, "SMS_PART_PRICE: must be a number"),
+    ({"GRAPHIQL": "maybe"}, "GRAPHIQL: must be true or false"),
+    ({"BRAND": "C"}, "BRAND: must have at least 2 characters"),
+    ({"BRAND": "C" * 21}, "BRAND: must have at most 20 characters"),
+    ({"ENVIRONMENT": "staging"}, "ENVIRONMENT: must be 'production' or 'demo'"),
     ({"EXTERNAL_SERVICES": "{twilio"}, "EXTERNAL_SERVICES: must be JSON"),
     ({"EXTERNAL_SERVICES": '{"twillio": {}}'}, "EXTERNAL_SERVICES.twillio: is not known; did you mean twilio?"),
     (
@@ -64,7 +73,7 @@ def test_each_fault_is_named_without_a_secret(changed: dict[str, str], expected:
 
 
 def test_faults_stand_in_one_list() -> None:
-    changed = {key: value for case, _ in CASES[:1] + CASES[11:13] for key, value in case.items()}
+    changed = {key: value for case, _ in CASES[:1] + CASES[11:14] for key, value in case.items()}
     found = faults({**COMPLETE, **changed})
     assert [line.partition(":")[0] for line in found] == ["NEON_DATABASE_URL", "PORT", "PUBLIC_URL"]
 
