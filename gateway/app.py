@@ -26,6 +26,7 @@ from gateway.http.ingest import IngestEndpoint
 from gateway.http.metrics import metrics_of_pod, metrics_routes
 from gateway.http.middleware import BodyLimit, PathDispatcher, RequestEdge
 from gateway.http.observation import Observability
+from gateway.http.persisted_queries import PersistedDocuments
 from gateway.http.pir_pdf import pir_pdf_routes
 from gateway.http.siblings import offered
 from gateway.http.sse import EventStreams
@@ -71,6 +72,7 @@ def create_app(
     schema = build_schema()
     disabled = DisabledAccounts()
     tokens = TokenVerifier(settings.jwt_secret.get_secret_value(), disabled=disabled)
+    persisted = PersistedDocuments(schema.documents)
     signing_key = settings.secret_key.get_secret_value().encode()
     requests = RequestLimiter(settings.request_concurrency, settings.request_caller_concurrency)
     limiter = ConnectionLimiter(
@@ -86,6 +88,7 @@ def create_app(
         now,
         limiter,
         requests,
+        persisted,
         drain.closing,
     )
     view = GraphQLView(
@@ -94,6 +97,7 @@ def create_app(
         installation(settings),
         signing_key=signing_key,
         limiter=requests,
+        persisted=persisted,
         websockets=GraphQLWebSockets(subscriptions, settings.public_url),
         event_streams=EventStreams(subscriptions),
         seconds=settings.request_seconds,

@@ -41,6 +41,7 @@ from gateway.http.graphql_response import GraphQLResponse, error_response, respo
 from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import BodyTooLarge, address_of, record_of
 from gateway.http.observation import observed, operation_name
+from gateway.http.persisted_queries import PersistedDocuments
 from integrations.deadline import deadline
 from resolvers.actor import Actor, Role
 from resolvers.context import Context
@@ -81,6 +82,7 @@ class GraphQLView:
         installation: the airline that is served.
         signing_key: signs cursors and links.
         limiter: admits operations.
+        persisted: finds the documents of persisted queries.
         websockets: serves WebSockets.
         event_streams: serves requests that accept only server-sent events; None rejects them.
         seconds: deadline of a request.
@@ -96,6 +98,7 @@ class GraphQLView:
         *,
         signing_key: bytes,
         limiter: RequestLimiter,
+        persisted: PersistedDocuments,
         websockets: ASGIApp = reject_websocket,
         event_streams: ASGIApp | None = None,
         seconds: float = 10.0,
@@ -107,6 +110,7 @@ class GraphQLView:
         self._installation = installation
         self._signing_key = signing_key
         self._limiter = limiter
+        self._persisted = persisted
         self._websockets = websockets
         self._event_streams = event_streams
         self._seconds = seconds
@@ -146,6 +150,7 @@ class GraphQLView:
             finally:
                 self._limiter.end_body()
             record.operation = operation_name(request.operation_name)
+            request = await self._persisted.document_of(request, actor, scope["state"]["stores"])
             context = Context(
                 actor,
                 record.id,

@@ -13,6 +13,11 @@ from schema.runtime.errors import ErrorCode
 
 GRAPHQL_JSON = "application/graphql-response+json"
 JSON = "application/json"
+# Of Apollo's protocol (https://www.apollographql.com/docs/apollo-server/performance/apq/), and of identifiers in
+# https://github.com/graphql/graphql-over-http/blob/persisted-documents/spec/Appendix%20A%20--%20Persisted%20Documents.md
+PERSISTED_QUERY_VERSION = 1
+DIGEST_PREFIX = "sha256:"
+DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class RequestError(Exception):
@@ -51,16 +56,18 @@ class GraphQLRequest:
     """A well-formed GraphQL-over-HTTP request.
 
     Args:
-        query: the GraphQL document.
+        query: the GraphQL document; empty if the request has only its hash.
         variables: as sent by the client.
         operation_name: the operation to execute.
         plan: whether ``extensions.plan`` requests the execution plan.
+        digest: SHA-256 of the document, for a persisted query.
     """
 
     query: str
     variables: dict[str, Any] | None
     operation_name: str | None
     plan: bool = False
+    digest: str | None = None
 
 
 def request_in_body(body: bytes) -> GraphQLRequest:
@@ -131,20 +138,37 @@ def _graphql_request(parameters: Any, *, may_hold_nul: bool) -> GraphQLRequest:
         raise _malformed("The body must be a JSON object with 'query'; batching is not supported.")
     query, operation_name = parameters.get("query"), parameters.get("operationName")
     variables, extensions = parameters.get("variables"), parameters.get("extensions")
-    if query is None and isinstance(extensions, dict) and "persistedQuery" in extensions:
-        # Apollo's status, code and message. Clients recognise them and send the document from then on.
-        raise RequestError(HTTPStatus.OK, ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported")
-    if not isinstance(query, str) or not query:
-        raise _malformed("'query' must be a GraphQL document in a non-empty string.")
     if not isinstance(operation_name, (str, type(None))):
         raise _malformed("'operationName' must be a string.")
     for name, value in (("variables", variables), ("extensions", extensions)):
         if not isinstance(value, (dict, type(None))):
             raise _malformed(f"'{name}' must be a JSON object.")
+    digest = _digest(parameters.get("documentId"), (extensions or {}).get("persistedQuery"))
+    if query is None and digest is not None:
+        query = ""
+    elif not isinstance(query, str) or not query:
+        raise _malformed("'query' must be a GraphQL document in a non-empty string.")
     if may_hold_nul and _holds_nul(variables):
         message = "Strings must not contain the character U+0000."
         raise RequestError(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_USER_INPUT, message)
-    return GraphQLRequest(query, variables, operation_name or None, bool(extensions and extensions.get("plan")))
+    return GraphQLRequest(query, variables, operation_name or None, bool(extensions and extensions.get("plan")), digest)
+
+
+def _digest(document_id: Any, persisted_query: Any) -> str | None:
+    """Returns the hash that a request has as ``documentId`` or, as Apollo's clients send it, in ``extensions``."""
+    if document_id is not None:
+        digest = document_id.removeprefix(DIGEST_PREFIX) if isinstance(document_id, str) else ""
+        if not DIGEST.fullmatch(digest):
+            raise _malformed(f"'documentId' must be {DIGEST_PREFIX} and 64 lower-case hexadecimal digits.")
+        return digest
+    if persisted_query is None:
+        return None
+    if not isinstance(persisted_query, dict) or persisted_query.get("version") != PERSISTED_QUERY_VERSION:
+        raise _malformed(f"'persistedQuery' must be an object with the version {PERSISTED_QUERY_VERSION}.")
+    sha256_hash = persisted_query.get("sha256Hash")
+    if not isinstance(sha256_hash, str) or not DIGEST.fullmatch(sha256_hash):
+        raise _malformed("'sha256Hash' must be 64 lower-case hexadecimal digits.")
+    return sha256_hash
 
 
 def _holds_nul(value: Any) -> bool:

@@ -18,6 +18,7 @@ from gateway.http.auth import TokenVerifier
 from gateway.http.graphql_request import GraphQLRequest, RequestError
 from gateway.http.middleware import address_of, record_of
 from gateway.http.observation import observed, operation_name
+from gateway.http.persisted_queries import PersistedDocuments
 from integrations.deadline import deadline
 from integrations.log_fields import log_fields
 from resolvers.actor import Actor
@@ -202,6 +203,7 @@ class SubscriptionService:
         now: the clock.
         limiter: limits connections and subscriptions.
         requests: admits queries and mutations.
+        persisted: finds the documents of persisted queries.
         closing: set when streams are to end, since the process shuts down.
     """
 
@@ -213,6 +215,7 @@ class SubscriptionService:
     now: Callable[[], datetime]
     limiter: ConnectionLimiter
     requests: RequestLimiter
+    persisted: PersistedDocuments
     closing: asyncio.Event
 
     async def responses(
@@ -230,6 +233,7 @@ class SubscriptionService:
             resume: a cursor to resume from; takes precedence over that of the request.
         """
         try:
+            request = await self.persisted.document_of(request, actor, scope["state"]["stores"])
             with self._place(scope, actor, request):
                 async with aclosing(self._responses(scope, actor, request, allowed, resume)) as responses:
                     async for response in responses:

@@ -304,10 +304,7 @@ class _Connection:
         try:
             request = request_in_body(orjson.dumps(message.get("payload")))
         except RequestError as error:
-            if error.code is not ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED:
-                raise ConnectionClosed(CloseCode.BAD_REQUEST, str(error)) from None
-            await self._send_response(operation_id, failure(error.code, str(error)))
-            return
+            raise ConnectionClosed(CloseCode.BAD_REQUEST, str(error)) from None
         counted = ExitStack()
         try:
             counted.enter_context(self._seat.operation())

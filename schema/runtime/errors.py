@@ -29,8 +29,8 @@ class ErrorCode(StrEnum):
 
     BAD_REQUEST = "BAD_REQUEST"
     """The HTTP request is not a GraphQL request: no JSON, a part of the wrong type, or no query."""
-    PERSISTED_QUERY_NOT_SUPPORTED = "PERSISTED_QUERY_NOT_SUPPORTED"
-    """The request holds the hash of a persisted query instead of a document: send the document."""
+    PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    """No document is known under the hash of the request: send the document with the hash."""
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     """The method is not GET, for queries, or POST."""
     NOT_ACCEPTABLE = "NOT_ACCEPTABLE"

@@ -16,6 +16,7 @@ from gateway.http.auth import TokenVerifier
 from gateway.http.graphql import GraphQLView
 from gateway.http.jwt import issue_token
 from gateway.http.middleware import BodyLimit, PathDispatcher, RequestEdge
+from gateway.http.persisted_queries import PersistedDocuments
 from resolvers.actor import Actor, Role
 from resolvers.installation import Stores
 from schema.gateway_schema import GatewaySchema
@@ -50,7 +51,14 @@ async def edge() -> AsyncIterator[Edge]:
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         yield {"stores": Stores(cast(Any, Library.of(authors=1)), cast(Any, None), cast(Any, None))}
 
-    view = GraphQLView(schema, TokenVerifier(SECRET), INSTALLATION, signing_key=SIGNING_KEY, limiter=limiter)
+    view = GraphQLView(
+        schema,
+        TokenVerifier(SECRET),
+        INSTALLATION,
+        signing_key=SIGNING_KEY,
+        limiter=limiter,
+        persisted=PersistedDocuments(schema.documents),
+    )
     app = RequestEdge(PathDispatcher({"/graphql": BodyLimit(view)}, Starlette(lifespan=lifespan)))
     token = issue_token(SECRET, Role.AGENT, 1, timedelta(hours=1), subject=CALLER)
     async with (

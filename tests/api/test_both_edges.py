@@ -20,6 +20,7 @@ from gateway.http.auth import TokenVerifier
 from gateway.http.graphql import GraphQLView
 from gateway.http.jwt import issue_token
 from gateway.http.middleware import BodyLimit, PathDispatcher, RequestEdge
+from gateway.http.persisted_queries import PersistedDocuments
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.installation import Stores
@@ -109,6 +110,7 @@ async def edges() -> AsyncIterator[Edges]:
         INSTALLATION,
         signing_key=SIGNING_KEY,
         limiter=RequestLimiter(process=80, of_caller=48),
+        persisted=PersistedDocuments(schema.documents),
         now=lambda: START,
     )
     app = RequestEdge(PathDispatcher({"/graphql": BodyLimit(view)}, Starlette(lifespan=lifespan)))

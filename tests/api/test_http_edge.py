@@ -27,6 +27,7 @@ from gateway.http.graphql_request import GRAPHQL_JSON, JSON, negotiate
 from gateway.http.graphql_response import response_of
 from gateway.http.jwt import issue_token
 from gateway.http.middleware import BodyLimit, PathDispatcher, RequestEdge
+from gateway.http.persisted_queries import PersistedDocuments
 from resolvers.actor import Role
 from resolvers.installation import Stores
 from tests.toy import INSTALLATION, SIGNING_KEY, Library, toy_schema
@@ -47,12 +48,14 @@ def application(library: Library) -> ASGIApp:
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         yield {"stores": Stores(cast(Any, library), cast(Any, None), cast(Any, None))}
 
+    schema = toy_schema()
     view = GraphQLView(
-        toy_schema(),
+        schema,
         TokenVerifier(SECRET),
         INSTALLATION,
         signing_key=SIGNING_KEY,
         limiter=RequestLimiter(process=80, of_caller=48),
+        persisted=PersistedDocuments(schema.documents),
         seconds=SECONDS,
         page=page,
     )
@@ -492,42 +495,6 @@ async def test_no_url_gives_500(client: httpx.AsyncClient, query: str, variables
     }
     response = await client.get("/graphql", params=params, headers={b"Accept": accept.encode("latin-1")})
     assert response.status_code in (200, 400, 405, 406)
-
-
-# What Apollo Client and urql send first, where persisted queries are switched on.
-HASH = "4ef8d269e7944ef2cd6554ecb3d73164546945cf935806933448905abec554e5"
-PERSISTED = {"persistedQuery": {"version": 1, "sha256Hash": HASH}}
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"operationName": "H", "variables": {}, "extensions": PERSISTED},
-        {"extensions": PERSISTED, "query": None},
-        {"extensions": {"persistedQuery": {"version": 2}}, "id": "H"},
-        {"extensions": {"persistedQuery": None}},
-        {"extensions": {**PERSISTED, "plan": True}},
-    ],
-)
-@pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_the_hash_of_a_persisted_query_makes_clients_send_the_text(
-    client: httpx.AsyncClient, body: dict[str, Any], method: str
-) -> None:
-    given = {name: value for name, value in body.items() if value is not None}
-    parameters = {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
-    if method == "GET":
-        response = await client.get("/graphql", params=parameters)
-    else:
-        response = await post(client, json.dumps(body), Accept=JSON)
-    assert response.status_code == 200
-    assert response.json() == {
-        "errors": [{"message": "PersistedQueryNotSupported", "extensions": {"code": "PERSISTED_QUERY_NOT_SUPPORTED"}}]
-    }
-
-
-async def test_a_text_with_its_hash_is_executed(client: httpx.AsyncClient) -> None:
-    response = await post(client, json.dumps({"query": "{health}", "extensions": PERSISTED}))
-    assert response.json() == {"data": {"health": "ok"}}
 
 
 @pytest.mark.parametrize("extensions", [{}, {"other": 1}, None, {"plan": False}])

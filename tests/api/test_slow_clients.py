@@ -15,6 +15,7 @@ from gateway.http.auth import TokenVerifier
 from gateway.http.graphql import GraphQLView
 from gateway.http.http_protocol import TimedHttpProtocol
 from gateway.http.middleware import BodyLimit, PathDispatcher, RequestEdge
+from gateway.http.persisted_queries import PersistedDocuments
 from tests.faults.processes import eventually
 from tests.gateway import SECRET
 from tests.toy import toy_schema
@@ -33,12 +34,14 @@ async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     """A server whose deadlines for clients are short."""
     monkeypatch.setattr(http_protocol, "HEADER_SECONDS", SECONDS)
     monkeypatch.setattr(graphql, "BODY_SECONDS", SECONDS)
+    schema = toy_schema()
     view = GraphQLView(
-        toy_schema(),
+        schema,
         TokenVerifier(SECRET),
         INSTALLATION,
         signing_key=SIGNING_KEY,
         limiter=RequestLimiter(process=80, of_caller=48),
+        persisted=PersistedDocuments(schema.documents),
     )
 
     async def application(scope: Any, receive: Any, send: Any) -> None:

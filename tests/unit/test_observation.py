@@ -12,6 +12,7 @@ from graphql import GraphQLError
 from gateway.http.graphql_request import GraphQLRequest
 from gateway.http.middleware import RECORD, RequestRecord
 from gateway.http.observation import NAMED, Observability, observed
+from gateway.http.persisted_queries import PersistedDocuments
 from gateway.http.subscriptions import SubscriptionService
 from integrations import timings
 from integrations.log_fields import current_log_fields, log_fields
@@ -112,7 +113,16 @@ async def test_operations_of_one_connection_at_the_same_time_have_log_fields_of_
     schema, unused = cast("Any", BothAtOnce()), cast("Any", None)
     start = datetime(2026, 3, 3, tzinfo=UTC)
     service = SubscriptionService(
-        schema, unused, INSTALLATION, b"", 9.0, lambda: start, unused, unused, asyncio.Event()
+        schema,
+        unused,
+        INSTALLATION,
+        b"",
+        9.0,
+        lambda: start,
+        unused,
+        unused,
+        PersistedDocuments(unused),
+        asyncio.Event(),
     )
     scope = scope_of(60.0)
     scope["state"] |= {"stores": None, "live": None}

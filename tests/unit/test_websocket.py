@@ -260,16 +260,3 @@ async def test_a_connection_ends_with_its_account(monkeypatch: pytest.MonkeyPatc
     client.disabled.add(Actor("demo-agent", Role.AGENT, 1))
     await serving
     assert client.sent[-1] == {"type": "websocket.close", "code": 4403, "reason": "The account is disabled."}
-
-
-async def test_the_hash_of_a_persisted_query_does_not_close_the_connection() -> None:
-    client = Client()
-    hashed = {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "4ef8d269"}}}
-    client.say(INIT, {"id": "1", "type": "subscribe", "payload": hashed}, subscribe("1"))
-    serving = asyncio.create_task(client.run())
-    await settle()
-    _, rejected, served = client.messages()
-    assert (rejected["type"], rejected["payload"][0]["message"]) == ("error", "PersistedQueryNotSupported")
-    assert (served["type"], served["id"]) == ("next", "1")
-    client.incoming.put_nowait({"type": "websocket.disconnect"})
-    await serving
