@@ -32,7 +32,7 @@ from gateway.http.siblings import offered
 from gateway.http.sse import EventStreams
 from gateway.http.subscriptions import ConnectionLimiter, SubscriptionService
 from gateway.http.websocket import GraphQLWebSockets
-from gateway.lifespan import installation, kept_current, now, open_live, open_stores
+from gateway.lifespan import installation, kept_current, now, open_live, open_serving_stores
 from gateway.tracing import open_tracer
 from resolvers.accounts import DisabledAccounts
 from resolvers.installation import Stores
@@ -49,7 +49,7 @@ OpenTracer = Callable[[Settings], AbstractAsyncContextManager[Tracer | None]]
 
 def create_app(
     settings: Settings,
-    open_stores: OpenStores = open_stores,
+    open_stores: OpenStores = open_serving_stores,
     background: Background | None = None,
     build_schema: Callable[[], GatewaySchema] = build_schema,
     open_tracer: OpenTracer = open_tracer,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -41,15 +41,24 @@ def installation(settings: Settings) -> Installation:
 
 
 @asynccontextmanager
-async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
-    """Connects the three stores; one that is unavailable is reconnected in the background."""
+async def open_stores(settings: Settings, *, graph_bookmarks: bool = True) -> AsyncIterator[Stores]:
+    """Connects the three stores; one that is unavailable is reconnected in the background.
+
+    Args:
+        graph_bookmarks: see ``Neo4jManager``.
+    """
     postgres = PostgresManager(
         settings.neon_database_url.get_secret_value(),
         max_connections=settings.postgres_connections,
         direct_url=plain(settings.postgres_direct_url),
         replica_url=plain(settings.postgres_replica_url),
     )
-    neo4j = Neo4jManager(settings.neo4j_uri, settings.neo4j_user, settings.neo4j_password.get_secret_value())
+    neo4j = Neo4jManager(
+        settings.neo4j_uri,
+        settings.neo4j_user,
+        settings.neo4j_password.get_secret_value(),
+        bookmarks=graph_bookmarks,
+    )
     redis = redis_manager(
         settings.redis_url.get_secret_value(),
         warm_source=partial(_warm_entries, postgres, neo4j, settings.copa_airline_id),
@@ -59,6 +68,15 @@ async def open_stores(settings: Settings) -> AsyncIterator[Stores]:
             await store.connect()
             stack.push_async_callback(store.disconnect)
         yield Stores(postgres, neo4j, redis)
+
+
+def open_serving_stores(settings: Settings) -> AbstractAsyncContextManager[Stores]:
+    """Connects the three stores for ``serve``, which only reads the graph.
+
+    An older journey, which says how far it is behind, serves a caller better than one that waits for a follower
+    (``docs/decisions/046-workers-and-commands-follow-bookmarks.md``).
+    """
+    return open_stores(settings, graph_bookmarks=False)
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from neo4j import READ_ACCESS, WRITE_ACCESS, AsyncDriver, AsyncGraphDatabase, AsyncResult, AsyncSession, Query
+from neo4j.api import AsyncBookmarkManager
 from neo4j.exceptions import (
     AuthError,
     ConnectionAcquisitionTimeoutError,
@@ -52,6 +53,8 @@ UNREACHABLE = (*LOST, ConnectionAcquisitionTimeoutError, AuthError, TransientErr
 NOT_OF_THE_CALL = re.compile(
     r"Neo\.DatabaseError\.(?!Statement\.)|Neo\.ClientError\.General\.WriteOnReadOnlyAccessDatabase"
 )
+# Part of the codes of errors of bookmarks.
+BOOKMARKS = "Bookmark"
 # Types of values that are passed on unconverted.
 PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 
@@ -80,6 +83,8 @@ class Neo4jManager:
         database: name of the database; Community has one, ``neo4j``.
         timeout: seconds that a call may take, retries included, unless it has a timeout of its own.
         max_connections: size of the pool; probes hold up to three more.
+        bookmarks: whether a call sees what the calls before it wrote or read. In a cluster, a follower that lacks
+            something of it makes the call wait.
     """
 
     def __init__(
@@ -91,17 +96,21 @@ class Neo4jManager:
         *,
         timeout: float = 5.0,
         max_connections: int = 10,
+        bookmarks: bool = False,
     ) -> None:
         self._uri = uri
         self._credentials = (user, password)
         self._database = database
         self._timeout = timeout
         self._max_connections = max_connections
+        self._uses_bookmarks = bookmarks
+        self._bookmarks: AsyncBookmarkManager | None = None
+        self._forget_bookmarks()
         self._driver: AsyncDriver | None = None
         self._probe_driver: AsyncDriver | None = None
         self._server: Row | None = None
         self._timings = Timings(STORE, SLOW_SECONDS)
-        self._availability = Availability(STORE, self._probe, on_down=self._forget_server, describe=_reason)
+        self._availability = Availability(STORE, self._probe, on_down=self._on_down, describe=_reason)
 
     async def connect(self) -> None:
         """Wait for the first probe of the server, at most ``timeout`` seconds."""
@@ -134,7 +143,7 @@ class Neo4jManager:
         """
 
         async def read(seconds: float) -> list[Row]:
-            async with self._session(self._driver, READ_ACCESS) as session:
+            async with self._session(READ_ACCESS) as session:
                 query = Query(cypher, {"name": name or "unnamed"}, seconds)
                 return await self._timed(name, session.run(query, dict(parameters or {})))
 
@@ -163,7 +172,7 @@ class Neo4jManager:
         first_name = statements[0][2] if statements else None
 
         async def write(seconds: float) -> list[list[Row]]:
-            async with self._session(self._driver, WRITE_ACCESS) as session:
+            async with self._session(WRITE_ACCESS) as session:
                 transaction = await session.begin_transaction({"name": first_name or "unnamed"}, seconds)
                 async with transaction:
                     return [
@@ -218,10 +227,12 @@ class Neo4jManager:
             telemetry_disabled=True,
         )
 
-    def _session(self, driver: AsyncDriver | None, access: str) -> AsyncSession:
-        if driver is None:
+    def _session(self, access: str) -> AsyncSession:
+        if self._driver is None:
             raise self._availability.unavailable("not connected")
-        return driver.session(database=self._database, default_access_mode=access)
+        return self._driver.session(
+            database=self._database, default_access_mode=access, bookmark_manager=self._bookmarks
+        )
 
     async def _run_with_retries(
         self, run: Callable[[float], Awaitable[T]], name: str | None, timeout: float | None
@@ -236,6 +247,8 @@ class Neo4jManager:
                 async with self._availability.bounded_call(seconds, long_running=long_running):
                     return await run(seconds)
             except DRIVER_ERRORS as error:
+                if isinstance(error, TimeoutError) or BOOKMARKS in _code(error):
+                    self._forget_bookmarks()
                 wait = _wait_before_retry(error, attempt)
                 if wait is None or monotonic() + wait >= ends_at:
                     raise self._translate(error, name or "unnamed") from None  # the driver's message may repeat values
@@ -257,7 +270,7 @@ class Neo4jManager:
     def _translate(self, error: BaseException, name: str) -> OutsideError:
         """Return the error for the caller of a statement that failed with a driver's error."""
         self._timings.add_error(name)
-        code = getattr(error, "code", None) or ""
+        code = _code(error)
         reason = f"{name}: {_reason(error)}"
         if isinstance(error, ConstraintError) or code.startswith("Neo.TransientError.Transaction."):
             self._availability.call_completed(0.0)  # the server responded
@@ -273,7 +286,10 @@ class Neo4jManager:
 
     async def _probe(self) -> dict[str, Any]:
         """Query the server on a connection outside the pool; after an outage also its version and edition."""
-        async with self._session(self._probe_driver, READ_ACCESS) as session:
+        if self._probe_driver is None:
+            raise self._availability.unavailable("not connected")
+        # Without bookmarks: a server that waits for one is up.
+        async with self._probe_driver.session(database=self._database, default_access_mode=READ_ACCESS) as session:
             wants_server = self._server is None
             result = await session.run(SERVER if wants_server else PING)
             record = await result.single(strict=True)
@@ -281,8 +297,14 @@ class Neo4jManager:
             self._server = {"version": record["version"], "edition": record["edition"]}
         return self._server or {}
 
-    def _forget_server(self) -> None:
+    def _on_down(self) -> None:
+        """Forgets everything of a server that may come back as another one."""
         self._server = None
+        self._forget_bookmarks()
+
+    def _forget_bookmarks(self) -> None:
+        """Begins without bookmarks: a server that was restored never reaches those of its later life."""
+        self._bookmarks = AsyncGraphDatabase.bookmark_manager() if self._uses_bookmarks else None
 
 
 def split_statements(text: str) -> list[str]:
@@ -319,11 +341,16 @@ def read_statements(path: Path) -> list[tuple[str, str]]:
     ]
 
 
+def _code(error: BaseException) -> str:
+    """Return the server's code of an error, empty for one of the driver."""
+    return getattr(error, "code", None) or ""
+
+
 def _wait_before_retry(error: BaseException, attempt: int) -> float | None:
     """Return the seconds to wait before a retry, None if a retry makes no sense."""
-    if isinstance(error, TransientError) and error.code and error.code.startswith("Neo.TransientError.Transaction."):
+    if isinstance(error, TransientError) and _code(error).startswith("Neo.TransientError.Transaction."):
         return backoff(attempt, first=0.02, longest=0.5)
-    if attempt == 0 and isinstance(error, LOST) and error.is_retryable():
+    if attempt == 0 and (BOOKMARKS in _code(error) or (isinstance(error, LOST) and error.is_retryable())):
         return 0.0
     return None
 
