@@ -37,6 +37,7 @@ from gateway.tracing import open_tracer
 from resolvers.accounts import DisabledAccounts
 from resolvers.installation import Stores
 from resolvers.live.hub import Live
+from resolvers.registered_operations import RegisteredOperations
 from schema.build import build_schema
 from schema.gateway_schema import GatewaySchema
 
@@ -72,7 +73,8 @@ def create_app(
     schema = build_schema()
     disabled = DisabledAccounts()
     tokens = TokenVerifier(settings.jwt_secret.get_secret_value(), disabled=disabled)
-    persisted = PersistedDocuments(schema.documents)
+    registered = RegisteredOperations()
+    persisted = PersistedDocuments(schema.documents, registered, settings.safelist)
     signing_key = settings.secret_key.get_secret_value().encode()
     requests = RequestLimiter(settings.request_concurrency, settings.request_caller_concurrency)
     limiter = ConnectionLimiter(
@@ -115,6 +117,7 @@ def create_app(
             open_stores(settings) as stores,
             open_live(settings, stores) as live,
             kept_current(disabled, stores),
+            kept_current(registered, stores),
             background(stores, tracer) if background else nullcontext(),
         ):
             observability = Observability(tracer, settings.slow_operation_ms / 1000)

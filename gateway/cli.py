@@ -34,6 +34,7 @@ ROOT = Path(__file__).parents[1]
 SDL = ROOT / "schema" / "schema.graphql"
 # Ten years.
 MAX_TOKEN_HOURS = 87_600
+MAX_CLIENT_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,17 @@ def commands() -> list[Command]:
             _graph,
             "compare the graph with the records, or rebuild it from them",
             [_argument("action", choices=["check", "rebuild"], help="check exits with 1 if they differ")],
+        ),
+        Command(
+            "operations",
+            _operations,
+            "register the operations of a client from the manifest of its build, list or remove them",
+            [
+                _argument("action", choices=["register", "list", "remove"], help="what to do"),
+                _argument("file", nargs="?", help="manifest of Relay, Apollo or graphql-codegen, to register"),
+                _argument("--client", type=_name, help="name of the client, as in its requests"),
+                _argument("--version", type=_name, help="version of the client, as in its requests"),
+            ],
         ),
         Command(
             "token",
@@ -355,6 +367,31 @@ def _graph(parsed: argparse.Namespace) -> int:
     return _with_stores(check_or_rebuild)
 
 
+def _operations(parsed: argparse.Namespace) -> int:
+    from gateway import registered_operations
+    from integrations.records.registered_operations import ClientVersion
+    from schema.build import build_schema
+
+    if parsed.action != "list" and None in (parsed.client, parsed.version):
+        raise CommandError(f"operations {parsed.action} needs --client and --version.")
+    if (parsed.action == "register") != (parsed.file is not None):
+        raise CommandError("operations register needs the file of a manifest, and only it has one.")
+    of = ClientVersion(parsed.client, parsed.version)
+
+    async def run(_settings: "Settings", stores: "Stores") -> int:
+        match parsed.action:
+            case "register":
+                documents = build_schema().documents
+                print(await registered_operations.register(stores.postgres, documents, parsed.file, of))
+            case "remove":
+                print(await registered_operations.remove(stores.postgres, of))
+            case _:
+                print(*await registered_operations.listing(stores.postgres), sep="\n")
+        return 0
+
+    return _with_stores(run)
+
+
 def _token(parsed: argparse.Namespace) -> int:
     from gateway.demo.address import demo_port, responds
     from gateway.demo.keys import demo_secrets
@@ -443,6 +480,12 @@ def _timestamp(text: str) -> datetime:
         return read_timestamp(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a timestamp with a zone, such as {EXAMPLE}") from None
+
+
+def _name(text: str) -> str:
+    if not 0 < len(text) <= MAX_CLIENT_NAME or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"must have 1 to {MAX_CLIENT_NAME} printable characters")
+    return text
 
 
 def _hours(text: str) -> float:

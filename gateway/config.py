@@ -17,6 +17,7 @@ from sendgrid.helpers.eventwebhook import EventWebhook
 from gateway.env_file import VARIABLE as ENV_FILE
 from gateway.env_file import read_env_file, with_env_file
 from gateway.errors import CommandError
+from gateway.safelist import Safelist
 from integrations.hosts import hosts_of
 from integrations.stores.postgres.address import Address
 from integrations.stores.redis.address import RedisAddress
@@ -34,6 +35,7 @@ _WORDINGS = {
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
     "int_parsing": "must be a whole number",
     "float_parsing": "must be a number",
     "decimal_parsing": "must be a number",
@@ -194,6 +196,11 @@ class Settings(BaseSettings):
         0.05, ge=0, le=1, description="Share of traces that begin here and are recorded; others follow their caller."
     )
     graphiql: bool = Field(False, description="Whether `/graphql` shows GraphiQL to a browser.")
+    safelist: Safelist = Field(
+        Safelist.OFF,
+        description="What happens to an operation that its client has not registered: `off` runs it, `log` runs and "
+        "logs it, `on` rejects it.",
+    )
     request_seconds: float = Field(10.0, gt=0, le=120, description="Longest time for one operation, in seconds.")
     request_concurrency: int = Field(
         64, ge=8, le=10_000, description="Most operations that run at the same time per process."

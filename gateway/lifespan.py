@@ -18,6 +18,7 @@ from resolvers.accounts import DisabledAccounts
 from resolvers.installation import Installation, Stores
 from resolvers.live.health_watch import HealthWatch
 from resolvers.live.hub import Hub, Live
+from resolvers.registered_operations import RegisteredOperations
 
 
 def now() -> datetime:
@@ -92,10 +93,10 @@ async def open_live(settings: Settings, stores: Stores) -> AsyncIterator[Live]:
 
 
 @asynccontextmanager
-async def kept_current(disabled: DisabledAccounts, stores: Stores) -> AsyncIterator[None]:
-    """Keeps the disabled accounts current for the duration of the block; reads them before it."""
-    await disabled.refresh(stores.postgres)
-    keeping = asyncio.create_task(disabled.keep_current(stores.postgres))
+async def kept_current(copy: DisabledAccounts | RegisteredOperations, stores: Stores) -> AsyncIterator[None]:
+    """Keeps this process's copy of some records current for the duration of the block; reads them before it."""
+    await copy.refresh(stores.postgres)
+    keeping = asyncio.create_task(copy.keep_current(stores.postgres))
     try:
         yield
     finally:

@@ -41,7 +41,7 @@ from gateway.http.graphql_response import GraphQLResponse, error_response, respo
 from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import BodyTooLarge, address_of, record_of
 from gateway.http.observation import observed, operation_name
-from gateway.http.persisted_queries import PersistedDocuments
+from gateway.http.persisted_queries import PersistedDocuments, client_of
 from integrations.deadline import deadline
 from resolvers.actor import Actor, Role
 from resolvers.context import Context
@@ -150,7 +150,9 @@ class GraphQLView:
             finally:
                 self._limiter.end_body()
             record.operation = operation_name(request.operation_name)
-            request = await self._persisted.document_of(request, actor, scope["state"]["stores"])
+            if self._persisted.concerns(request):
+                stores = scope["state"]["stores"]
+                request = await self._persisted.document_of(request, actor, client_of(headers), stores)
             context = Context(
                 actor,
                 record.id,

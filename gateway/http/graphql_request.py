@@ -18,6 +18,7 @@ JSON = "application/json"
 PERSISTED_QUERY_VERSION = 1
 DIGEST_PREFIX = "sha256:"
 DIGEST = re.compile(r"[0-9a-f]{64}")
+MAX_DOCUMENT_ID = 200
 
 
 class RequestError(Exception):
@@ -61,6 +62,7 @@ class GraphQLRequest:
         operation_name: the operation to execute.
         plan: whether ``extensions.plan`` requests the execution plan.
         digest: SHA-256 of the document, for a persisted query.
+        document_id: id of a registered operation, if it is no digest.
     """
 
     query: str
@@ -68,6 +70,7 @@ class GraphQLRequest:
     operation_name: str | None
     plan: bool = False
     digest: str | None = None
+    document_id: str | None = None
 
 
 def request_in_body(body: bytes) -> GraphQLRequest:
@@ -143,24 +146,34 @@ def _graphql_request(parameters: Any, *, may_hold_nul: bool) -> GraphQLRequest:
     for name, value in (("variables", variables), ("extensions", extensions)):
         if not isinstance(value, (dict, type(None))):
             raise _malformed(f"'{name}' must be a JSON object.")
-    digest = _digest(parameters.get("documentId"), (extensions or {}).get("persistedQuery"))
-    if query is None and digest is not None:
+    document_id = _document_id(parameters)
+    digest = _digest(document_id, (extensions or {}).get("persistedQuery"))
+    if query is None and (digest is not None or document_id is not None):
         query = ""
     elif not isinstance(query, str) or not query:
         raise _malformed("'query' must be a GraphQL document in a non-empty string.")
     if may_hold_nul and _holds_nul(variables):
         message = "Strings must not contain the character U+0000."
         raise RequestError(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_USER_INPUT, message)
-    return GraphQLRequest(query, variables, operation_name or None, bool(extensions and extensions.get("plan")), digest)
+    plan = bool(extensions and extensions.get("plan"))
+    return GraphQLRequest(query, variables, operation_name or None, plan, digest, None if digest else document_id)
 
 
-def _digest(document_id: Any, persisted_query: Any) -> str | None:
+def _document_id(parameters: Mapping[str, Any]) -> str | None:
+    """Returns ``documentId``, or ``doc_id`` as Relay's documentation names it."""
+    document_id = parameters.get("documentId", parameters.get("doc_id"))
+    if document_id is None:
+        return None
+    if not isinstance(document_id, str) or not 0 < len(document_id) <= MAX_DOCUMENT_ID or not document_id.isprintable():
+        raise _malformed(f"'documentId' must be a string of at most {MAX_DOCUMENT_ID} printable characters.")
+    return document_id
+
+
+def _digest(document_id: str | None, persisted_query: Any) -> str | None:
     """Returns the hash that a request has as ``documentId`` or, as Apollo's clients send it, in ``extensions``."""
     if document_id is not None:
-        digest = document_id.removeprefix(DIGEST_PREFIX) if isinstance(document_id, str) else ""
-        if not DIGEST.fullmatch(digest):
-            raise _malformed(f"'documentId' must be {DIGEST_PREFIX} and 64 lower-case hexadecimal digits.")
-        return digest
+        digest = document_id.removeprefix(DIGEST_PREFIX)
+        return digest if DIGEST.fullmatch(digest) else None
     if persisted_query is None:
         return None
     if not isinstance(persisted_query, dict) or persisted_query.get("version") != PERSISTED_QUERY_VERSION:

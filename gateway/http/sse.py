@@ -23,6 +23,7 @@ from gateway.http.graphql_request import JSON, GraphQLRequest, RequestError
 from gateway.http.graphql_response import error_response, response_of
 from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import address_of, record_of
+from gateway.http.persisted_queries import client_of
 from gateway.http.subscriptions import (
     ACCOUNT_SECONDS,
     ANONYMOUS_SECONDS,
@@ -31,6 +32,7 @@ from gateway.http.subscriptions import (
     SubscriptionService,
     failure,
 )
+from integrations.records.registered_operations import ClientVersion
 from resolvers.actor import Actor
 from schema.runtime.errors import ErrorCode
 from schema.runtime.streaming import StreamedResult
@@ -73,7 +75,8 @@ class EventStreams:
             record_of(scope).actor = actor.id
             request = await request_of(scope, headers, receive)
             with limiter.connection(address_of(scope), actor) as seat, seat.operation():
-                await self._serve(scope, receive, send, actor, expires_at, request, text_of(headers, b"last-event-id"))
+                last_event = text_of(headers, b"last-event-id")
+                await self._serve(scope, receive, send, actor, expires_at, request, last_event, client_of(headers))
         except LimitReached as reached:
             error = RequestError(HTTPStatus.TOO_MANY_REQUESTS, ErrorCode.TOO_MANY_SUBSCRIPTIONS, str(reached))
             await error_response(error, JSON).send(send, gzip=False)
@@ -97,6 +100,7 @@ class EventStreams:
         expires_at: int | None,
         request: GraphQLRequest,
         last_event: str | None,
+        client: ClientVersion,
     ) -> None:
         """Sends events until the operation completes, the token expires, the process ends or the client disconnects."""
         request_id = record_of(scope).id
@@ -109,7 +113,8 @@ class EventStreams:
         async def send_responses() -> bytes:
             nonlocal cursor
             allowed = ALLOWED[scope["method"]]
-            async with aclosing(self._subscriptions.responses(scope, actor, request, allowed, last_event)) as responses:
+            responses = self._subscriptions.responses(scope, actor, request, allowed, last_event, client)
+            async with aclosing(responses):
                 async for response in responses:
                     await write(_event(response, request_id))
                     cursor = response.cursor or cursor

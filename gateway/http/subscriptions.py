@@ -21,6 +21,7 @@ from gateway.http.observation import observed, operation_name
 from gateway.http.persisted_queries import PersistedDocuments
 from integrations.deadline import deadline
 from integrations.log_fields import log_fields
+from integrations.records.registered_operations import ClientVersion
 from resolvers.actor import Actor
 from resolvers.context import Context
 from resolvers.installation import Installation
@@ -225,15 +226,17 @@ class SubscriptionService:
         request: GraphQLRequest,
         allowed: Collection[OperationType],
         resume: str | None,
+        client: ClientVersion,
     ) -> AsyncGenerator[StreamedResult, None]:
         """Yields the responses to a request; the last one is a failure if the operation could not start or continue.
 
         Args:
             allowed: the operation types that the transport permits.
             resume: a cursor to resume from; takes precedence over that of the request.
+            client: as the client names itself.
         """
         try:
-            request = await self.persisted.document_of(request, actor, scope["state"]["stores"])
+            request = await self.persisted.document_of(request, actor, client, scope["state"]["stores"])
             with self._place(scope, actor, request):
                 async with aclosing(self._responses(scope, actor, request, allowed, resume)) as responses:
                     async for response in responses:

@@ -32,6 +32,7 @@ from gateway.http.graphql_request import JSON, GraphQLRequest, RequestError, req
 from gateway.http.graphql_response import response_of
 from gateway.http.jwt import InvalidToken
 from gateway.http.middleware import address_of, record_of
+from gateway.http.persisted_queries import client_of, named_client
 from gateway.http.subscriptions import (
     ACCOUNT_SECONDS,
     ANONYMOUS_SECONDS,
@@ -41,6 +42,7 @@ from gateway.http.subscriptions import (
     SubscriptionService,
     failure,
 )
+from integrations.records.registered_operations import ClientVersion
 from resolvers.actor import Actor
 from schema.runtime.errors import UNEXPECTED, ErrorCode
 from schema.runtime.streaming import StreamedResult
@@ -161,6 +163,7 @@ class _Connection:
         self._receive = receive
         self._send = send
         self._actor: Actor | None = None
+        self._client = client_of(dict(scope["headers"]))
         self._seat: ConnectionSeat | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
         self._expiry: asyncio.TimerHandle | None = None
@@ -268,6 +271,7 @@ class _Connection:
         except InvalidToken as error:
             raise ConnectionClosed(CloseCode.FORBIDDEN, str(error)) from None
         record_of(self._scope).actor = self._actor.id
+        self._client = _client_in(payload) or self._client
         self._seat.sign_in(self._actor)
         if expires_at is not None:
             seconds = expires_at - self._subscriptions.now().timestamp()
@@ -321,9 +325,8 @@ class _Connection:
         assert self._actor is not None
         try:
             allowed = frozenset(OperationType)
-            async with aclosing(
-                self._subscriptions.responses(self._scope, self._actor, request, allowed, None)
-            ) as responses:
+            responses = self._subscriptions.responses(self._scope, self._actor, request, allowed, None, self._client)
+            async with aclosing(responses):
                 async for response in responses:
                     await self._send_response(operation_id, response)
                     if response.is_failure:
@@ -370,6 +373,12 @@ def _credential_in(payload: object) -> object:
                 if name.lower() == "authorization":
                     return value
     return None
+
+
+def _client_in(payload: object) -> ClientVersion | None:
+    """Returns the client that ``client: {name, version}`` in the payload of ``connection_init`` names, if any."""
+    client = payload.get("client") if isinstance(payload, dict) else None
+    return named_client(client.get("name"), client.get("version")) if isinstance(client, dict) else None
 
 
 def _id_of(message: Mapping[str, Any]) -> str:

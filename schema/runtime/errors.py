@@ -31,6 +31,8 @@ class ErrorCode(StrEnum):
     """The HTTP request is not a GraphQL request: no JSON, a part of the wrong type, or no query."""
     PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
     """No document is known under the hash of the request: send the document with the hash."""
+    OPERATION_NOT_REGISTERED = "OPERATION_NOT_REGISTERED"
+    """The safelist is on, and the client's version has not registered the operation."""
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     """The method is not GET, for queries, or POST."""
     NOT_ACCEPTABLE = "NOT_ACCEPTABLE"

@@ -30,6 +30,7 @@ from gateway.http.middleware import BodyLimit, PathDispatcher, RequestEdge
 from gateway.http.persisted_queries import PersistedDocuments
 from resolvers.actor import Role
 from resolvers.installation import Stores
+from resolvers.registered_operations import RegisteredOperations
 from tests.toy import INSTALLATION, SIGNING_KEY, Library, toy_schema
 
 SECRET = "s" * 32
@@ -55,7 +56,7 @@ def application(library: Library) -> ASGIApp:
         INSTALLATION,
         signing_key=SIGNING_KEY,
         limiter=RequestLimiter(process=80, of_caller=48),
-        persisted=PersistedDocuments(schema.documents),
+        persisted=PersistedDocuments(schema.documents, RegisteredOperations()),
         seconds=SECONDS,
         page=page,
     )

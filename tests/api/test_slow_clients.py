@@ -16,6 +16,7 @@ from gateway.http.graphql import GraphQLView
 from gateway.http.http_protocol import TimedHttpProtocol
 from gateway.http.middleware import BodyLimit, PathDispatcher, RequestEdge
 from gateway.http.persisted_queries import PersistedDocuments
+from resolvers.registered_operations import RegisteredOperations
 from tests.faults.processes import eventually
 from tests.gateway import SECRET
 from tests.toy import toy_schema
@@ -41,7 +42,7 @@ async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
         INSTALLATION,
         signing_key=SIGNING_KEY,
         limiter=RequestLimiter(process=80, of_caller=48),
-        persisted=PersistedDocuments(schema.documents),
+        persisted=PersistedDocuments(schema.documents, RegisteredOperations()),
     )
 
     async def application(scope: Any, receive: Any, send: Any) -> None:

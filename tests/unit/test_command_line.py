@@ -30,7 +30,9 @@ def no_stores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["ingest", "FILE"], ["rebuild"], ["airports"], ["graph", "check"], ["graph", "rebuild"]], ids=" ".join
+    "arguments",
+    [["ingest", "FILE"], ["rebuild"], ["airports"], ["graph", "check"], ["graph", "rebuild"], ["operations", "list"]],
+    ids=" ".join,
 )
 def test_a_command_whose_store_is_away_says_so_in_one_line(
     no_stores: None, tmp_path: Path, capfd: pytest.CaptureFixture[str], arguments: list[str]
@@ -51,7 +53,9 @@ def test_every_command_handles_a_store_that_is_away_alike(
         raise Unavailable("records", "not reached")
 
     monkeypatch.setattr(cli, f"_{command}", unavailable)
-    arguments = {"ingest": ["-"], "graph": ["check"], "token": ["--role", "AGENT"]}.get(command, [])
+    arguments = {"ingest": ["-"], "graph": ["check"], "operations": ["list"], "token": ["--role", "AGENT"]}.get(
+        command, []
+    )
     assert main([command, *arguments]) == 1
     expected = f"\n{command} did not finish: records: not reached. Run it again; it is repeatable.\n"
     assert capsys.readouterr().err == expected
@@ -73,3 +77,13 @@ def test_a_token_of_any_other_lifetime_is_printed(
     monkeypatch.setenv("JWT_SECRET", "s" * 32)
     assert main(["token", "--role", "AGENT", "--hours", hours]) == 0
     assert capsys.readouterr().out.count(".") == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["register", "FILE"], ["register", "FILE", "--client", "console"], ["remove", "--version", "1"], ["list", "FILE"]],
+    ids=" ".join,
+)
+def test_operations_names_what_is_missing(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert main(["operations", *arguments]) == 1
+    assert capsys.readouterr().err.startswith("\noperations register needs" if "FILE" in arguments else "\noperations")

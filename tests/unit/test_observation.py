@@ -16,6 +16,7 @@ from gateway.http.persisted_queries import PersistedDocuments
 from gateway.http.subscriptions import SubscriptionService
 from integrations import timings
 from integrations.log_fields import current_log_fields, log_fields
+from integrations.records.registered_operations import ClientVersion
 from integrations.timings import ObservedCalls, Timings, observe_calls
 from integrations.tracing import trace_id
 from resolvers.actor import Actor, Role
@@ -121,7 +122,7 @@ async def test_operations_of_one_connection_at_the_same_time_have_log_fields_of_
         lambda: start,
         unused,
         unused,
-        PersistedDocuments(unused),
+        PersistedDocuments(unused, unused),
         asyncio.Event(),
     )
     scope = scope_of(60.0)
@@ -129,7 +130,7 @@ async def test_operations_of_one_connection_at_the_same_time_have_log_fields_of_
 
     async def run(operation: str) -> None:
         request = GraphQLRequest("{ bags }", None, operation)
-        async for _ in service.responses(scope, Actor.anonymous(), request, (), None):
+        async for _ in service.responses(scope, Actor.anonymous(), request, (), None, ClientVersion("", "")):
             pass
 
     with log_fields(request="r1"):

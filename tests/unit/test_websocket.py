@@ -51,8 +51,9 @@ class Client:
             RECORD: self.record,
         }
 
-    async def _responses(self, *_: Any) -> AsyncGenerator[StreamedResult, None]:
+    async def _responses(self, *given: Any) -> AsyncGenerator[StreamedResult, None]:
         self.started += 1
+        self.client = given[-1]
         yield StreamedResult(ExecutionResult({"health": {}}))
         await asyncio.Event().wait()
 
@@ -260,3 +261,24 @@ async def test_a_connection_ends_with_its_account(monkeypatch: pytest.MonkeyPatc
     client.disabled.add(Actor("demo-agent", Role.AGENT, 1))
     await serving
     assert client.sent[-1] == {"type": "websocket.close", "code": 4403, "reason": "The account is disabled."}
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        ({"client": {"name": "console", "version": "7"}}, ("console", "7")),
+        ({"client": {"name": "console"}}, ("console", "")),
+        ({"client": {"name": 7, "version": "1" * 101}}, ("", "")),
+        ({"client": "console"}, ("board", "2")),
+        ({}, ("board", "2")),
+    ],
+)
+async def test_a_client_names_itself(payload: dict[str, Any], expected: tuple[str, str]) -> None:
+    headers = [(b"graphql-client-name", b"board"), (b"graphql-client-version", b"2")]
+    client = Client(headers)
+    client.say({**INIT, "payload": payload}, subscribe("1"))
+    serving = asyncio.create_task(client.run())
+    await settle()
+    assert client.client == expected
+    client.incoming.put_nowait({"type": "websocket.disconnect"})
+    await serving
