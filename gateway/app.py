@@ -32,11 +32,12 @@ from gateway.http.siblings import offered
 from gateway.http.sse import EventStreams
 from gateway.http.subscriptions import ConnectionLimiter, SubscriptionService
 from gateway.http.websocket import GraphQLWebSockets
-from gateway.lifespan import installation, kept_current, now, open_live, open_serving_stores
+from gateway.lifespan import installation, kept_current, kept_stored, now, open_live, open_serving_stores
 from gateway.tracing import open_tracer
 from resolvers.accounts import DisabledAccounts
 from resolvers.installation import Stores
 from resolvers.live.hub import Live
+from resolvers.operation_uses import OperationUses
 from resolvers.registered_operations import RegisteredOperations
 from schema.build import build_schema
 from schema.gateway_schema import GatewaySchema
@@ -75,6 +76,7 @@ def create_app(
     tokens = TokenVerifier(settings.jwt_secret.get_secret_value(), disabled=disabled)
     registered = RegisteredOperations()
     persisted = PersistedDocuments(schema.documents, registered, settings.safelist)
+    uses = OperationUses(schema.documents.signature)
     signing_key = settings.secret_key.get_secret_value().encode()
     requests = RequestLimiter(settings.request_concurrency, settings.request_caller_concurrency)
     limiter = ConnectionLimiter(
@@ -91,6 +93,7 @@ def create_app(
         limiter,
         requests,
         persisted,
+        uses,
         drain.closing,
     )
     view = GraphQLView(
@@ -100,6 +103,7 @@ def create_app(
         signing_key=signing_key,
         limiter=requests,
         persisted=persisted,
+        uses=uses,
         websockets=GraphQLWebSockets(subscriptions, settings.public_url),
         event_streams=EventStreams(subscriptions),
         seconds=settings.request_seconds,
@@ -118,6 +122,7 @@ def create_app(
             open_live(settings, stores) as live,
             kept_current(disabled, stores),
             kept_current(registered, stores),
+            kept_stored(uses, stores),
             background(stores, tracer) if background else nullcontext(),
         ):
             observability = Observability(tracer, settings.slow_operation_ms / 1000)

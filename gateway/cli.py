@@ -35,6 +35,7 @@ SDL = ROOT / "schema" / "schema.graphql"
 # Ten years.
 MAX_TOKEN_HOURS = 87_600
 MAX_CLIENT_NAME = 100
+MAX_DAYS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +158,14 @@ def commands() -> list[Command]:
         Command(
             "operations",
             _operations,
-            "register the operations of a client from the manifest of its build, list or remove them",
+            "register, list or remove the operations of a client's build, or show which operations clients use",
             [
-                _argument("action", choices=["register", "list", "remove"], help="what to do"),
+                _argument("action", choices=["register", "list", "remove", "uses"], help="what to do"),
                 _argument("file", nargs="?", help="manifest of Relay, Apollo or graphql-codegen, to register"),
                 _argument("--client", type=_name, help="name of the client, as in its requests"),
                 _argument("--version", type=_name, help="version of the client, as in its requests"),
+                _argument("--field", help="uses: only of this field, such as Bag.weightKg"),
+                _argument("--days", type=_days, default=30, help="uses: of so many days (default: 30)"),
             ],
         ),
         Command(
@@ -372,7 +375,7 @@ def _operations(parsed: argparse.Namespace) -> int:
     from integrations.records.registered_operations import ClientVersion
     from schema.build import build_schema
 
-    if parsed.action != "list" and None in (parsed.client, parsed.version):
+    if parsed.action in ("register", "remove") and None in (parsed.client, parsed.version):
         raise CommandError(f"operations {parsed.action} needs --client and --version.")
     if (parsed.action == "register") != (parsed.file is not None):
         raise CommandError("operations register needs the file of a manifest, and only it has one.")
@@ -381,10 +384,13 @@ def _operations(parsed: argparse.Namespace) -> int:
     async def run(_settings: "Settings", stores: "Stores") -> int:
         match parsed.action:
             case "register":
-                documents = build_schema().documents
-                print(await registered_operations.register(stores.postgres, documents, parsed.file, of))
+                print(await registered_operations.register(stores.postgres, build_schema().documents, parsed.file, of))
             case "remove":
                 print(await registered_operations.remove(stores.postgres, of))
+            case "uses":
+                schema = build_schema()._schema
+                lines = await registered_operations.uses(stores.postgres, schema, parsed.days, parsed.field)
+                print(*lines, sep="\n")
             case _:
                 print(*await registered_operations.listing(stores.postgres), sep="\n")
         return 0
@@ -486,6 +492,12 @@ def _name(text: str) -> str:
     if not 0 < len(text) <= MAX_CLIENT_NAME or not text.isprintable():
         raise argparse.ArgumentTypeError(f"must have 1 to {MAX_CLIENT_NAME} printable characters")
     return text
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= MAX_DAYS:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {MAX_DAYS}")
+    return int(text)
 
 
 def _hours(text: str) -> float:

@@ -18,6 +18,7 @@ from resolvers.accounts import DisabledAccounts
 from resolvers.installation import Installation, Stores
 from resolvers.live.health_watch import HealthWatch
 from resolvers.live.hub import Hub, Live
+from resolvers.operation_uses import OperationUses
 from resolvers.registered_operations import RegisteredOperations
 
 
@@ -102,6 +103,18 @@ async def kept_current(copy: DisabledAccounts | RegisteredOperations, stores: St
     finally:
         keeping.cancel()
         await asyncio.wait([keeping])
+
+
+@asynccontextmanager
+async def kept_stored(uses: OperationUses, stores: Stores) -> AsyncIterator[None]:
+    """Stores counted uses for the duration of the block, and once more at its end."""
+    storing = asyncio.create_task(uses.keep_stored(stores.postgres))
+    try:
+        yield
+    finally:
+        storing.cancel()
+        await asyncio.wait([storing])
+        await uses.store(stores.postgres)
 
 
 async def _warm_entries(

@@ -1,19 +1,20 @@
-"""``python -m gateway operations``: registers the operations of a client from the manifest of its build."""
+"""``python -m gateway operations``: registers the operations of a client's build, and lists who uses what."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLSchema, parse
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from gateway.errors import CommandError
 from gateway.http.graphql_request import DIGEST, MAX_DOCUMENT_ID
 from integrations.records.registered_operations import ClientVersion, NewOperation
-from integrations.stores.postgres import registered_operations
+from integrations.stores.postgres import operation_uses, registered_operations
 from integrations.stores.postgres.manager import PostgresManager
 from schema.runtime.documents import DocumentCache
+from schema.runtime.signatures import selected_fields
 
 APOLLO_FORMAT = "apollo-persisted-query-manifest"
 MAX_MANIFEST = 16_777_216
@@ -69,6 +70,43 @@ async def listing(postgres: PostgresManager) -> list[str]:
         for one in await registered_operations.versions(postgres)
     ]
     return lines or ["No operations are registered."]
+
+
+async def uses(postgres: PostgresManager, schema: GraphQLSchema, days: int, field: str | None) -> list[str]:
+    """Returns a line for each operation that a client's version ran, the latest first.
+
+    Args:
+        days: number of days, today included.
+        field: only operations that name it, in the form of ``selected_fields``; None for all.
+
+    Raises:
+        CommandError: the schema has no such field.
+        OutsideError: PostgreSQL is unavailable.
+    """
+    if field is not None:
+        check_name(schema, field)
+    lines = []
+    for use in await operation_uses.of_days(postgres, days):
+        if field is None or field in selected_fields(schema, parse(use.document)):
+            client = f"{use.of.client or 'unnamed client'} {use.of.version}".strip()
+            lines.append(f"{client}: {use.operation or 'unnamed operation'}, {use.uses:,} uses, last on {use.last_day}")
+    return lines or [f"No client has used {field or 'any operation'} in {days} days."]
+
+
+def check_name(schema: GraphQLSchema, name: str) -> None:
+    """Checks that a schema has a field, argument or enum value, named as by ``selected_fields``.
+
+    Raises:
+        CommandError: it has none of this name.
+    """
+    type_name, _, rest = name.partition(".")
+    member, _, argument = rest.removesuffix(":)").partition("(")
+    owner = schema.get_type(type_name)
+    members = getattr(owner, "fields", None) or getattr(owner, "values", None) or {}
+    if member not in members or (argument and argument not in getattr(members[member], "args", {})):
+        raise CommandError(
+            f"The schema has no {name}. Name a field as Bag.weightKg, or Query.bag(by:), or an enum value."
+        )
 
 
 def read_manifest(data: bytes, documents: DocumentCache) -> list[NewOperation]:

@@ -46,6 +46,7 @@ from integrations.deadline import deadline
 from resolvers.actor import Actor, Role
 from resolvers.context import Context
 from resolvers.installation import Installation
+from resolvers.operation_uses import CountedUse, OperationUses
 from schema.execution import Loaders
 from schema.gateway_schema import GatewaySchema
 from schema.runtime.errors import ErrorCode
@@ -83,6 +84,7 @@ class GraphQLView:
         signing_key: signs cursors and links.
         limiter: admits operations.
         persisted: finds the documents of persisted queries.
+        uses: counts the uses of operations.
         websockets: serves WebSockets.
         event_streams: serves requests that accept only server-sent events; None rejects them.
         seconds: deadline of a request.
@@ -99,6 +101,7 @@ class GraphQLView:
         signing_key: bytes,
         limiter: RequestLimiter,
         persisted: PersistedDocuments,
+        uses: OperationUses,
         websockets: ASGIApp = reject_websocket,
         event_streams: ASGIApp | None = None,
         seconds: float = 10.0,
@@ -111,6 +114,7 @@ class GraphQLView:
         self._signing_key = signing_key
         self._limiter = limiter
         self._persisted = persisted
+        self._uses = uses
         self._websockets = websockets
         self._event_streams = event_streams
         self._seconds = seconds
@@ -150,9 +154,10 @@ class GraphQLView:
             finally:
                 self._limiter.end_body()
             record.operation = operation_name(request.operation_name)
+            client = client_of(headers)
             if self._persisted.concerns(request):
-                stores = scope["state"]["stores"]
-                request = await self._persisted.document_of(request, actor, client_of(headers), stores)
+                request = await self._persisted.document_of(request, actor, client, scope["state"]["stores"])
+            self._uses.count(CountedUse(client, request.operation_name or "", request.query))
             context = Context(
                 actor,
                 record.id,

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from http import HTTPStatus
 
 from graphql import GraphQLError
@@ -23,6 +24,9 @@ logger = logging.getLogger("gateway.safelist")
 NAME_HEADERS = (b"apollographql-client-name", b"graphql-client-name")
 VERSION_HEADERS = (b"apollographql-client-version", b"graphql-client-version")
 MAX_NAME = 100
+UNNAMED = ClientVersion("", "")
+# Clients name themselves alike in every request.
+CACHED_CLIENTS = 256
 # An operation outside the safelist is logged once; so many are remembered.
 MAX_LOGGED = 1_000
 
@@ -119,7 +123,9 @@ class PersistedDocuments:
 
 def client_of(headers: Mapping[bytes, bytes]) -> ClientVersion:
     """Returns the client and version that the headers of a request name; empty texts where they name none."""
-    return named_client(_first(headers, NAME_HEADERS), _first(headers, VERSION_HEADERS))
+    name = headers.get(NAME_HEADERS[0]) or headers.get(NAME_HEADERS[1])
+    version = headers.get(VERSION_HEADERS[0]) or headers.get(VERSION_HEADERS[1])
+    return UNNAMED if name is None and version is None else _decoded(name or b"", version or b"")
 
 
 def named_client(name: object, version: object) -> ClientVersion:
@@ -127,8 +133,9 @@ def named_client(name: object, version: object) -> ClientVersion:
     return ClientVersion(_name(name), _name(version))
 
 
-def _first(headers: Mapping[bytes, bytes], names: tuple[bytes, ...]) -> str:
-    return next((headers[name].decode("latin-1") for name in names if name in headers), "")
+@lru_cache(CACHED_CLIENTS)
+def _decoded(name: bytes, version: bytes) -> ClientVersion:
+    return named_client(name.decode("latin-1"), version.decode("latin-1"))
 
 
 def _name(given: object) -> str:

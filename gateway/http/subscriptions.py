@@ -25,6 +25,7 @@ from integrations.records.registered_operations import ClientVersion
 from resolvers.actor import Actor
 from resolvers.context import Context
 from resolvers.installation import Installation
+from resolvers.operation_uses import CountedUse, OperationUses
 from schema.execution import Loaders
 from schema.gateway_schema import GatewaySchema
 from schema.runtime.errors import ErrorCode
@@ -205,6 +206,7 @@ class SubscriptionService:
         limiter: limits connections and subscriptions.
         requests: admits queries and mutations.
         persisted: finds the documents of persisted queries.
+        uses: counts the uses of operations.
         closing: set when streams are to end, since the process shuts down.
     """
 
@@ -217,6 +219,7 @@ class SubscriptionService:
     limiter: ConnectionLimiter
     requests: RequestLimiter
     persisted: PersistedDocuments
+    uses: OperationUses
     closing: asyncio.Event
 
     async def responses(
@@ -237,6 +240,7 @@ class SubscriptionService:
         """
         try:
             request = await self.persisted.document_of(request, actor, client, scope["state"]["stores"])
+            self.uses.count(CountedUse(client, request.operation_name or "", request.query))
             with self._place(scope, actor, request):
                 async with aclosing(self._responses(scope, actor, request, allowed, resume)) as responses:
                     async for response in responses:

@@ -21,6 +21,7 @@ from schema.runtime.cost import CostMeter
 from schema.runtime.errors import ErrorCode
 from schema.runtime.limits import Limits, check_extent
 from schema.runtime.operations import Operation, RequestClass, operations_of
+from schema.runtime.signatures import signature_of
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 MAX_ERRORS = 10
@@ -111,6 +112,11 @@ class DocumentCache:
             self.hits += 1
             self._prepared.move_to_end(text)
         return prepared
+
+    def signature(self, text: str) -> str | None:
+        """The signature of a cached document; None if it is invalid, or no longer cached."""
+        prepared = self._prepared.get(text)
+        return None if prepared is None or prepared.errors else signature_of(prepared.document)
 
     def request_class(self, text: str, name: str | None, variables: Mapping[str, Any]) -> RequestClass:
         """The class of a request, without preparing its document: one that is not cached is judged by its beginning."""

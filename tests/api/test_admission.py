@@ -19,6 +19,7 @@ from gateway.http.middleware import BodyLimit, PathDispatcher, RequestEdge
 from gateway.http.persisted_queries import PersistedDocuments
 from resolvers.actor import Actor, Role
 from resolvers.installation import Stores
+from resolvers.operation_uses import OperationUses
 from resolvers.registered_operations import RegisteredOperations
 from schema.gateway_schema import GatewaySchema
 from schema.runtime.operations import RequestClass
@@ -59,6 +60,7 @@ async def edge() -> AsyncIterator[Edge]:
         signing_key=SIGNING_KEY,
         limiter=limiter,
         persisted=PersistedDocuments(schema.documents, RegisteredOperations()),
+        uses=OperationUses(schema.documents.signature),
     )
     app = RequestEdge(PathDispatcher({"/graphql": BodyLimit(view)}, Starlette(lifespan=lifespan)))
     token = issue_token(SECRET, Role.AGENT, 1, timedelta(hours=1), subject=CALLER)

@@ -24,6 +24,7 @@ from gateway.http.persisted_queries import PersistedDocuments
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.installation import Stores
+from resolvers.operation_uses import OperationUses
 from resolvers.registered_operations import RegisteredOperations
 from schema.gateway_schema import GatewaySchema
 from tests.toy import INSTALLATION, SIGNING_KEY, START, Library, context_of, toy_schema
@@ -112,6 +113,7 @@ async def edges() -> AsyncIterator[Edges]:
         signing_key=SIGNING_KEY,
         limiter=RequestLimiter(process=80, of_caller=48),
         persisted=PersistedDocuments(schema.documents, RegisteredOperations()),
+        uses=OperationUses(schema.documents.signature),
         now=lambda: START,
     )
     app = RequestEdge(PathDispatcher({"/graphql": BodyLimit(view)}, Starlette(lifespan=lifespan)))

@@ -30,6 +30,7 @@ from gateway.http.middleware import BodyLimit, PathDispatcher, RequestEdge
 from gateway.http.persisted_queries import PersistedDocuments
 from resolvers.actor import Role
 from resolvers.installation import Stores
+from resolvers.operation_uses import OperationUses
 from resolvers.registered_operations import RegisteredOperations
 from tests.toy import INSTALLATION, SIGNING_KEY, Library, toy_schema
 
@@ -57,6 +58,7 @@ def application(library: Library) -> ASGIApp:
         signing_key=SIGNING_KEY,
         limiter=RequestLimiter(process=80, of_caller=48),
         persisted=PersistedDocuments(schema.documents, RegisteredOperations()),
+        uses=OperationUses(schema.documents.signature),
         seconds=SECONDS,
         page=page,
     )

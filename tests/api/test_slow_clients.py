@@ -16,6 +16,7 @@ from gateway.http.graphql import GraphQLView
 from gateway.http.http_protocol import TimedHttpProtocol
 from gateway.http.middleware import BodyLimit, PathDispatcher, RequestEdge
 from gateway.http.persisted_queries import PersistedDocuments
+from resolvers.operation_uses import OperationUses
 from resolvers.registered_operations import RegisteredOperations
 from tests.faults.processes import eventually
 from tests.gateway import SECRET
@@ -43,6 +44,7 @@ async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
         signing_key=SIGNING_KEY,
         limiter=RequestLimiter(process=80, of_caller=48),
         persisted=PersistedDocuments(schema.documents, RegisteredOperations()),
+        uses=OperationUses(schema.documents.signature),
     )
 
     async def application(scope: Any, receive: Any, send: Any) -> None:

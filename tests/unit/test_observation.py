@@ -20,6 +20,7 @@ from integrations.records.registered_operations import ClientVersion
 from integrations.timings import ObservedCalls, Timings, observe_calls
 from integrations.tracing import trace_id
 from resolvers.actor import Actor, Role
+from resolvers.operation_uses import OperationUses
 from tests.spans import Recorder
 from tests.world import INSTALLATION
 
@@ -123,6 +124,7 @@ async def test_operations_of_one_connection_at_the_same_time_have_log_fields_of_
         unused,
         unused,
         PersistedDocuments(unused, unused),
+        OperationUses(unused),
         asyncio.Event(),
     )
     scope = scope_of(60.0)
