@@ -102,12 +102,14 @@ async def store_scans(
     scans: Sequence[Scan],
     bag_ids: Sequence[int | None],
     flight_ids: Sequence[int | None],
+    replanned: Collection[int] = (),
 ) -> list[RecordedScan]:
     """Stores scans as events of bags, as ``record_scans``; part of a transaction.
 
     Args:
         bag_ids: the bag of each scan; None for a tag that could not be read.
         flight_ids: the flight of each scan, which this transaction has locked; None for a scan without a flight.
+        replanned: ids of those bags whose plan or tags changed in this transaction.
 
     Raises:
         Conflict: since the bags were read, one of them was merged into another one.
@@ -118,7 +120,7 @@ async def store_scans(
         ResolvedScan(scan, bag_id, flight_id)
         for scan, bag_id, flight_id in zip(scans, bag_ids, flight_ids, strict=True)
     ]
-    return await append_events(records, context.airline_id, received_at, locked, resolved)
+    return await append_events(records, context.airline_id, received_at, locked, resolved, replanned=replanned)
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,7 @@ class PirUnit:
         tags: Mapping[int, str] | None = None,
         custodian: str | None = None,
         at: datetime | None = None,
+        replanned: bool = False,
     ) -> None:
         """Appends an event to the journey of each known bag, as a scan would.
 
@@ -196,6 +197,7 @@ class PirUnit:
             tags: by number of the bag in the PIR; the PIR's own tag where absent.
             custodian: code of the party that holds the bags afterwards.
             at: timestamp of the event; that of the change if absent.
+            replanned: whether the tags or the plan of the bags changed as well.
         """
         known = [bag for bag in bags if bag.bag_id is not None]
         if not known:
@@ -213,7 +215,9 @@ class PirUnit:
             for bag in known
         ]
         flight_ids = [flight.id if flight else None] * len(known)
-        await events.store_scans(self.context, self.records, self.at, scans, [bag.bag_id for bag in known], flight_ids)
+        bag_ids = [bag.bag_id for bag in known]
+        changed_plans = {bag_id for bag_id in bag_ids if bag_id is not None and replanned}
+        await events.store_scans(self.context, self.records, self.at, scans, bag_ids, flight_ids, changed_plans)
 
     async def trace(self, call: TracingCall, **detail: Any) -> None:
         """Requests a call to WorldTracer because of this change."""

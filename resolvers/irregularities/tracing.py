@@ -218,4 +218,4 @@ async def _add_rush_tag(pir: PirUnit, bag: PirBag, number: str, flight: Flight) 
     if flight.id not in {leg.id for leg in legs}:
         leg = NewLeg(bag.bag_id, max((leg.seq for leg in legs), default=0) + 1, flight.id)
         await flights.insert_legs(pir.records, airline_id, [leg])
-    await pir.append_events(EventKind.RUSH_TAGGED, [bag], flight.origin, tags={bag.seq: number})
+    await pir.append_events(EventKind.RUSH_TAGGED, [bag], flight.origin, tags={bag.seq: number}, replanned=True)

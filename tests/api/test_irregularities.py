@@ -16,9 +16,10 @@ from pypdf import PdfReader
 from integrations.records.pirs import PirAction, PirBagState, PirKind
 from resolvers.actor import Role
 from resolvers.rules import pir_lifecycle
+from resolvers.workers.graph_check import Difference, check, rebuild
 from schema.fields.node import join, split
 from tests.gateway import Api
-from tests.world import Builder, World, at
+from tests.world import Builder, World, at, project_changes
 
 FIRST, SECOND = "0999000001", "0999000002"
 PAYLOAD = "pir { id } replayed userErrors { code field message }"
@@ -682,6 +683,19 @@ async def test_a_proposal_takes_in_what_was_scanned_since(desk: Agent) -> None:
     file = await desk.file(pir)
     assert early["code"] == "REASON_REQUIRED"
     assert (file["reasonForLoss"], file["faultStation"]) == ("55", "PTY")
+
+
+async def test_a_rush_tag_reaches_the_graph(desk: Agent) -> None:
+    build, found = desk.airline, list[Difference]()
+    await build.record(build.scan(FIRST, "LEFT_BEHIND", "PTY", "16:50"))
+    await rebuild(build.stores, build.airline_id, lambda _: None)
+    pir = await desk.open_file("one")
+    await desk.do("locateBags", pirId=pir, airport="PTY")
+    await project_changes(build.stores)
+    await desk.do("forwardBags", pirId=pir, flightId=build.id("Flight", "CM758"), rushTag="2999000777")
+    await project_changes(build.stores)
+    await check(build.stores, build.airline_id, found.append)
+    assert [one.details for one in found] == []
 
 
 async def test_another_bags_number_is_no_rush_tag(desk: Agent) -> None:
