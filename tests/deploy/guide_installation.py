@@ -190,9 +190,9 @@ class Installation:
     async def execute_cypher(self, statement: str) -> None:
         """Runs a statement in the graph."""
         access = self.stores.neo4j
-        async with AsyncGraphDatabase.driver(access.uri, auth=(access.user, access.password)) as driver:
-            async with driver.session() as session:
-                await (await session.run(statement)).consume()
+        driver = AsyncGraphDatabase.driver(access.uri, auth=(access.user, access.password))
+        async with driver, driver.session() as session:
+            await (await session.run(statement)).consume()
 
 
 class Shell:

@@ -1,7 +1,7 @@
 """Steps of the guides: the commands, queries and statements in their code blocks, each with the output that is shown.
 
-In output, ``...`` stands for any text of a line, and a line of ``...`` alone for any number of lines. In JSON, ``"..."``
-stands for any value.
+In output, ``...`` stands for any text of a line, and a line of ``...`` alone for any number of lines. In JSON,
+``"..."`` stands for any value.
 """
 
 import json

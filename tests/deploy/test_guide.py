@@ -1,5 +1,6 @@
 """The guides: each command, query and statement runs on an installation of the product, and its output is compared."""
 
+import ast
 import os
 import re
 import shlex
@@ -30,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 SETUP = (ROOT / "docs" / "PRODUCTION_SETUP.md").read_text()
 DEMO = (ROOT / "docs" / "COPA_DEMO_GUIDE.md").read_text()
 
+SHORTEST_MESSAGE = 15
 ENGINE = "needs a container engine; tests/deploy/test_image.py runs what the image's build runs"
 CLUSTER = "needs a cluster; tests/deploy/test_kubernetes.py plays one"
 DEMO_STARTS = "the test's installation is started by `python -m gateway demo`, which this script ends in"
@@ -66,9 +68,10 @@ NOT_RUN: dict[str, dict[str, str]] = {
         "kubectl --namespace baggage create secret generic baggage-gateway --from-env-file=secrets.env": CLUSTER,
         "scripts/deploy_production.sh --kubernetes --dry-run": CLUSTER,
         "scripts/deploy_production.sh --kubernetes": CLUSTER,
-        'pg_basebackup --dbname "$NEON_DATABASE_URL" --pgdata /backup/2026-12-01 --checkpoint=fast --wal-method=stream': (
-            "tests/faults/test_restore.py runs it on a server with an archive"
-        ),
+        (
+            'pg_basebackup --dbname "$NEON_DATABASE_URL" --pgdata /backup/2026-12-01 --checkpoint=fast '
+            "--wal-method=stream"
+        ): "tests/faults/test_restore.py runs it on a server with an archive",
     },
 }
 
@@ -134,7 +137,8 @@ async def test_every_command_of_a_guide_runs_and_prints_what_the_guide_shows(
 ) -> None:
     async with Shell(installation.folder, installation.environment) as shell:
         faults = [await fault_of(step, installation, shell) for step in steps_of(guide) if not listed(step)]
-    assert "\n\n".join(filter(None, faults)) == ""
+    if found := list(filter(None, faults)):
+        pytest.fail("\n\n".join(found), pytrace=False)
 
 
 @pytest.mark.parametrize("guide", GUIDES)
@@ -240,3 +244,31 @@ def test_pictures_are_of_the_examples_and_queries_that_the_guide_shows() -> None
     shown = {"".join(step.text.split()) for step in steps_of("docs/COPA_DEMO_GUIDE.md") if step.language == "graphql"}
     assert "".join(screenshots.LIVE_BAG.split()) in shown
     assert "".join(screenshots.GRAPH_AWAY.split()).removeprefix("queryGraphAway") in shown
+
+
+def messages_of_the_product() -> list[re.Pattern[str]]:
+    """Texts in the product's source, each as a pattern in which a value stands for any text."""
+    found = []
+    for folder in ("gateway", "schema", "resolvers", "integrations", "migrations"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.JoinedStr):
+                    parts = [one.value if isinstance(one, ast.Constant) else None for one in node.values]
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    parts = [re.sub(r"%\w(?![a-z])|%\.\df|\{\w+\}", "\0", node.value)]
+                else:
+                    continue
+                literal = "".join(str(part) for part in parts if part is not None)
+                if len(literal) >= SHORTEST_MESSAGE:
+                    texts = [".+" if part is None else re.escape(str(part)).replace("\0", ".+") for part in parts]
+                    found.append(re.compile("".join(texts).removesuffix(r"\n")))
+    scripts = "".join(path.read_text() for path in (ROOT / "scripts").glob("*.sh"))
+    return [*found, *(re.compile(re.escape(text)) for text in re.findall(r'"([^"$]+)"', scripts))]
+
+
+def test_messages_that_no_command_shows_are_in_the_source() -> None:
+    text = (ROOT / "docs" / "TROUBLESHOOTING.md").read_text()
+    shown = [line for block in re.findall(r"^```text\n(.*?)^```$", text, re.M | re.S) for line in block.splitlines()]
+    patterns = messages_of_the_product()
+    assert len(shown) > 12
+    assert [line for line in shown if not any(pattern.fullmatch(line) for pattern in patterns)] == []
