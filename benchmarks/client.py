@@ -106,6 +106,7 @@ class Client:
         self._response_seconds = response_seconds
         self._idle: deque[_Connection] = deque()
         self._slots = asyncio.Semaphore(MOST_CONNECTIONS)
+        self._in_use = 0
 
     async def __aenter__(self) -> "Client":
         return self
@@ -113,6 +114,11 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         for connection in self._idle:
             connection.close()
+
+    @property
+    def connections(self) -> int:
+        """Number of connections: those in use, and idle ones that the server has not closed."""
+        return sum(connection.is_open for connection in self._idle) + self._in_use
 
     async def send(self, request: bytes) -> ClientResponse:
         """Sends a request and returns the response.
@@ -122,11 +128,14 @@ class Client:
         """
         async with self._slots, asyncio.timeout(self._response_seconds):
             connection = await self._connection()
+            self._in_use += 1
             try:
                 response = await connection.exchange(request)
             except BaseException:
                 connection.close()
                 raise
+            finally:
+                self._in_use -= 1
             if connection.is_open:
                 self._idle.append(connection)
             else:

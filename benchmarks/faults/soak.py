@@ -52,7 +52,8 @@ class SoakResult:
         rate: queries a second that were sent.
         faults: the faults in order.
         megabytes: resident memory of each process once a minute, in MB.
-        descriptors: open descriptors of each process once a minute.
+        descriptors: open descriptors of each process once a minute, without the load's own connections, which are as
+            many as requests waited at the same time.
         recovered: seconds from the end of the last fault to full service; None if that did not happen.
     """
 
@@ -147,20 +148,23 @@ async def soak(installation: FaultInstallation, minutes: float, seed: int, progr
         rows = list(islice(soak_rows(random.Random(seed)), max(round(minutes), 1)))
         async with running(load, result.rate):
             await asyncio.sleep(WARM_UP_SECONDS)
-            await _faults(installation, rows, result, progress)
+            await _faults(installation, rows, client, result, progress)
             result.recovered = (await recoveries(installation, rows[-1:]))[rows[-1]]
         result.written = await settled(installation, load, first_effect)
     return result
 
 
-async def _faults(installation: FaultInstallation, rows: Sequence[Row], result: SoakResult, progress: Progress) -> None:
+async def _faults(
+    installation: FaultInstallation, rows: Sequence[Row], client: Client, result: SoakResult, progress: Progress
+) -> None:
     """Runs a fault a minute, with a sample of memory and descriptors before the first and after each minute."""
     stores = {subject.value: store for subject, store in installation.stores.items()}
     meter = Meter({**installation.product.programs, **stores})
 
     def sample() -> None:
         result.megabytes.append(meter.megabytes())
-        result.descriptors.append(meter.descriptors())
+        descriptors = meter.descriptors()
+        result.descriptors.append({**descriptors, "gateway": descriptors["gateway"] - client.connections})
 
     sample()
     for row in rows:
