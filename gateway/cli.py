@@ -187,7 +187,12 @@ def main(arguments: Sequence[str]) -> int:
     parsed = _parser().parse_args(arguments)
     command: Command = parsed.command
     try:
-        return command.run(parsed)
+        code = command.run(parsed)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The reader of the output has ended, as `| head` does. Python would report it once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except CommandError as error:
         print(f"\n{error}", file=sys.stderr)
     except OutsideError as error:

@@ -1,5 +1,7 @@
 """The command line: invalid options, and stores that are away, end a command with one clear line."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from integrations.errors import Unavailable
 from tests.gateway import NO_PARTNERS
 
 MESSAGE = "BPM\n.V/1LPTY\n.J/S//SORTER1/23NOV/120000Z/BELT3\n.N/0230456785001\nENDBPM\n"
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -87,3 +91,14 @@ def test_a_token_of_any_other_lifetime_is_printed(
 def test_operations_names_what_is_missing(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert main(["operations", *arguments]) == 1
     assert capsys.readouterr().err.startswith("\noperations register needs" if "FILE" in arguments else "\noperations")
+
+
+def test_a_closed_pipe_ends_a_command_in_silence() -> None:
+    """A reader such as ``head`` ends before the command has written everything."""
+    command = [sys.executable, "-c", "import sys; from gateway.cli import main; sys.exit(main(['config']))"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        run.stdout.close()
+        assert run.stderr.read() == b""
+        assert run.wait(30) == 1
