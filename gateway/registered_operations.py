@@ -1,10 +1,10 @@
 """``python -m gateway operations``: registers the operations of a client's build, and lists who uses what."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
 from graphql import GraphQLError, GraphQLSchema, parse
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 
@@ -116,8 +116,8 @@ def read_manifest(data: bytes, documents: DocumentCache) -> list[NewOperation]:
         CommandError: it has another form, or invalid documents; the message lists its faults.
     """
     try:
-        manifest = orjson.loads(data)
-    except orjson.JSONDecodeError:
+        manifest = json.loads(data, object_pairs_hook=_object)
+    except (ValueError, RecursionError):
         raise CommandError(f"The manifest is not valid JSON; {FORMS}.") from None
     given = _documents_in(manifest)
     if not 0 < len(given) <= MAX_OPERATIONS:
@@ -132,6 +132,18 @@ def read_manifest(data: bytes, documents: DocumentCache) -> list[NewOperation]:
         further = [f"and {len(faults) - MAX_LINES:,} more"] if len(faults) > MAX_LINES else []
         raise CommandError("\n  ".join(["Nothing was registered.", *faults[:MAX_LINES], *further]))
     return operations
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; Python's parser would keep the last of several documents under one id.
+
+    Raises:
+        CommandError: it has a key twice.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise CommandError("The manifest has an id twice.")
+    return found
 
 
 def _documents_in(manifest: Any) -> Sequence[tuple[str, str]]:

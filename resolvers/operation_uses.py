@@ -21,10 +21,10 @@ MAX_COUNTED = 1_000
 
 
 class CountedUse(NamedTuple):
-    """What is counted: a client's version, the operation's name, and the document as it was sent."""
+    """What is counted: a client's version, and the operation's name and the document as they were sent."""
 
     of: ClientVersion
-    operation: str
+    operation: str | None
     document: str
 
 
@@ -32,10 +32,11 @@ class OperationUses:
     """Counts uses; those of the last minute are lost if the process is killed.
 
     Args:
-        signature: returns a document without its values, or None for an invalid one, which does not count.
+        signature: returns the name of an operation and its document without values, for a document and the name in the
+            request; None for an invalid one, which does not count.
     """
 
-    def __init__(self, signature: Callable[[str], str | None]) -> None:
+    def __init__(self, signature: Callable[[str, str | None], tuple[str, str] | None]) -> None:
         self._signature = signature
         self._counted = Counter[CountedUse]()
         self._left_out = 0
@@ -53,8 +54,8 @@ class OperationUses:
         left_out, self._left_out = self._left_out, 0
         uses = []
         for use, number in counted.items():
-            if (document := self._signature(use.document)) is not None:
-                uses.append(OperationUse(use.of, use.operation, document, number))
+            if (found := self._signature(use.document, use.operation)) is not None:
+                uses.append(OperationUse(use.of, *found, number))
             await asyncio.sleep(0)  # a signature takes up to milliseconds
         if left_out:
             logger.warning("%d uses of operations were not counted: more than %d different ones", left_out, MAX_COUNTED)

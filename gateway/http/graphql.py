@@ -157,7 +157,7 @@ class GraphQLView:
             client = client_of(headers)
             if self._persisted.concerns(request):
                 request = await self._persisted.document_of(request, actor, client, scope["state"]["stores"])
-            self._uses.count(CountedUse(client, request.operation_name or "", request.query))
+            self._uses.count(CountedUse(client, request.operation_name, request.query))
             context = Context(
                 actor,
                 record.id,

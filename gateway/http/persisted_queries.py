@@ -9,6 +9,7 @@ from http import HTTPStatus
 from graphql import GraphQLError
 
 from gateway.http.graphql_request import GraphQLRequest, RequestError
+from gateway.http.observation import operation_name
 from gateway.safelist import Safelist
 from integrations.errors import OutsideError
 from integrations.records.registered_operations import ClientVersion
@@ -100,7 +101,7 @@ class PersistedDocuments:
         if self._registered.is_registered(client, digest):
             return
         if self._safelist is Safelist.LOG:
-            self._log(client, digest)
+            self._log(client, request, digest)
         elif not self._registered.is_known:
             message = "The registered operations are not known yet: try again later."
             raise RequestError(HTTPStatus.SERVICE_UNAVAILABLE, ErrorCode.STORE_UNAVAILABLE, message)
@@ -108,11 +109,13 @@ class PersistedDocuments:
             message = "This client and version have not registered the operation."
             raise RequestError(HTTPStatus.FORBIDDEN, ErrorCode.OPERATION_NOT_REGISTERED, message)
 
-    def _log(self, client: ClientVersion, digest: str) -> None:
+    def _log(self, client: ClientVersion, request: GraphQLRequest, digest: str) -> None:
         if (client, digest) not in self._logged and len(self._logged) < MAX_LOGGED:
             self._logged.add((client, digest))
-            name, version = client.client or "-", client.version or "-"
-            logger.warning("not registered: client=%s version=%s digest=%s", name, version, digest)
+            logger.warning(
+                "not registered: client=%s version=%s operation=%s digest=%s",
+                *(client.client or "-", client.version or "-", operation_name(request.operation_name), digest),
+            )
 
     def _is_valid(self, document: str) -> bool:
         try:

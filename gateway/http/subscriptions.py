@@ -240,7 +240,7 @@ class SubscriptionService:
         """
         try:
             request = await self.persisted.document_of(request, actor, client, scope["state"]["stores"])
-            self.uses.count(CountedUse(client, request.operation_name or "", request.query))
+            self.uses.count(CountedUse(client, request.operation_name, request.query))
             with self._place(scope, actor, request):
                 async with aclosing(self._responses(scope, actor, request, allowed, resume)) as responses:
                     async for response in responses:

@@ -113,10 +113,22 @@ class DocumentCache:
             self._prepared.move_to_end(text)
         return prepared
 
-    def signature(self, text: str) -> str | None:
-        """The signature of a cached document; None if it is invalid, or no longer cached."""
+    def signature(self, text: str, name: str | None) -> tuple[str, str] | None:
+        """The name of the operation and the signature of a cached document.
+
+        Args:
+            name: as in the request; None for the document's only operation.
+
+        Returns:
+            An empty name for an operation without one; None for a document that is invalid, or no longer cached.
+        """
         prepared = self._prepared.get(text)
-        return None if prepared is None or prepared.errors else signature_of(prepared.document)
+        if prepared is None or prepared.errors:
+            return None
+        try:
+            return prepared.operation(name).name or "", signature_of(prepared.document)
+        except CannotGetOperationTypeError:
+            return None
 
     def request_class(self, text: str, name: str | None, variables: Mapping[str, Any]) -> RequestClass:
         """The class of a request, without preparing its document: one that is not cached is judged by its beginning."""

@@ -54,9 +54,9 @@ async def test_uses_are_counted_without_values(settings: Settings, stores: Store
             await api.client.post("/graphql", json={"query": STATES, "operationName": "States"}, headers=events)
 
     found = {one.operation: one for one in await stored(stores, client)}
-    assert {name: one.uses for name, one in found.items()} == {"": 3, "States": 2}
-    assert found[""].document == 'query Weights{bags(first:0 airport:""){nodes{weightKg}}}'
-    assert found[""].last_day == datetime.now(UTC).date()
+    assert {name: one.uses for name, one in found.items()} == {"Weights": 3, "States": 2}
+    assert found["Weights"].document == 'query Weights{bags(first:0 airport:""){nodes{weightKg}}}'
+    assert found["Weights"].last_day == datetime.now(UTC).date()
 
 
 async def test_who_uses_a_field(stores: Stores, schema: GraphQLSchema, client: ClientVersion) -> None:
@@ -91,7 +91,7 @@ async def test_a_process_counts_a_bounded_number(
     stores: Stores, client: ClientVersion, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(operation_uses, "MAX_COUNTED", 2)
-    counted = OperationUses(lambda document: document)
+    counted = OperationUses(lambda document, name: (name or "", document))
     for number in (0, 1, 2, 0, 3):
         counted.count(CountedUse(client, f"Operation{number}", "{bags{total}}"))
     await counted.store(stores.postgres)
@@ -126,8 +126,8 @@ async def test_old_uses_are_deleted_with_their_documents(
 
 
 async def test_uses_wait_while_postgresql_is_away(stores: Stores, client: ClientVersion) -> None:
-    counted = OperationUses(lambda document: document)
-    counted.count(CountedUse(client, "", "{bags{total}}"))
+    counted = OperationUses(lambda document, name: (name or "", document))
+    counted.count(CountedUse(client, None, "{bags{total}}"))
     postgres = type(stores.postgres)("postgresql://app@127.0.0.1:1/bags", 0, 2)
     await postgres.connect()
     try:

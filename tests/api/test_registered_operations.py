@@ -200,7 +200,7 @@ async def test_the_log_names_each_unregistered_operation_once(
     for _ in range(3):
         await persisted(document)
     digest = sha256(document.encode()).hexdigest()
-    assert caplog.messages == [f"not registered: client=console version=1.2 digest={digest}"]
+    assert caplog.messages == [f"not registered: client=console version=1.2 operation=- digest={digest}"]
 
 
 async def test_a_manifest_is_registered_again_and_never_changed(
@@ -223,6 +223,8 @@ async def test_a_manifest_is_registered_again_and_never_changed(
         ("7", "has another form"),
         ({}, "must have 1 to 5,000 operations, not 0"),
         ({"a": 7}, "no id or no document"),
+        ('{"a": "{ __typename }", "a": "{ health { status } }"}', "an id twice"),
+        ("[" * 100_000, "is not valid JSON"),
         ({"format": "apollo-persisted-query-manifest", "version": 2, "operations": []}, "version 1"),
         ({"format": "apollo-persisted-query-manifest", "version": 1, "operations": [7]}, "no id or no document"),
         ({"format": "apollo-persisted-query-manifest", "version": 1, "operations": [{"id": "a"}]}, "no id"),
