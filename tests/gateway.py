@@ -10,6 +10,7 @@ from asgi_lifespan import LifespanManager
 
 from gateway.app import Background, create_app
 from gateway.config import Settings
+from gateway.http.graphql_request import GRAPHQL_JSON
 from gateway.http.jwt import issue_token
 from resolvers.actor import Role
 from tests.conftest import Neo4jCredentials
@@ -82,5 +83,8 @@ async def serving(settings: Settings, background: Background | None = None) -> A
     """The application as ``create_app`` makes it, started; closed with the block."""
     async with LifespanManager(create_app(settings, background=background, build_schema=product_schema)) as manager:
         transport = httpx.ASGITransport(app=manager.app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway", timeout=30.0) as client:
+        accept = {"Accept": GRAPHQL_JSON}
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://gateway", headers=accept, timeout=30.0
+        ) as client:
             yield Api(client)

@@ -109,19 +109,21 @@ def check_content_type(content_type: str) -> None:
 
 
 def negotiate(accept: str | None) -> str:
-    """Returns the media type that an Accept header prefers; GraphQL's own if it prefers neither.
+    """Returns the media type that an Accept header prefers.
+
+    GraphQL's own must be named: a client that accepts anything gets JSON, as the specification asks
+    (https://graphql.github.io/graphql-over-http/draft/#sec-Legacy-Watershed).
 
     Raises:
         RequestError: it accepts neither.
     """
     if accept is None:
-        return GRAPHQL_JSON
-    qualities = {media_type: _quality(accept, media_type) for media_type in (GRAPHQL_JSON, JSON)}
-    best = max(qualities, key=lambda media_type: qualities[media_type])
-    if qualities[best][0] <= 0:
+        return JSON
+    own, json = _quality(accept, GRAPHQL_JSON), _quality(accept, JSON)
+    if max(own, json)[0] <= 0:
         message = f"Accept must allow {GRAPHQL_JSON} or {JSON}."
         raise RequestError(HTTPStatus.NOT_ACCEPTABLE, ErrorCode.NOT_ACCEPTABLE, message)
-    return best
+    return GRAPHQL_JSON if own[0] >= json[0] and own[1] == NAMED else JSON
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
@@ -201,6 +203,10 @@ def _holds_nul(value: Any) -> bool:
 
 def _malformed(message: str) -> RequestError:
     return RequestError(HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, message)
+
+
+# Index of a media type that is named itself, behind the ranges that contain it.
+NAMED = 2
 
 
 def _quality(accept: str, media_type: str) -> tuple[float, int]:

@@ -108,9 +108,9 @@ def code_of(response: httpx.Response) -> str:
 @pytest.mark.parametrize(
     ("accept", "media_type"),
     [
-        (None, GRAPHQL_JSON),
-        ("*/*", GRAPHQL_JSON),
-        ("application/*", GRAPHQL_JSON),
+        (None, JSON),
+        ("*/*", JSON),
+        ("application/*", JSON),
         (GRAPHQL_JSON, GRAPHQL_JSON),
         (JSON, JSON),
         ("application/json, text/plain, */*", JSON),
@@ -118,7 +118,9 @@ def code_of(response: httpx.Response) -> str:
         (f"application/json, {GRAPHQL_JSON}; charset=utf-8", GRAPHQL_JSON),
         (f"{GRAPHQL_JSON};q=0.5, application/json;q=0.9", JSON),
         (f"{GRAPHQL_JSON};q=0, */*", JSON),
-        ("text/html,application/xhtml+xml,*/*;q=0.8", GRAPHQL_JSON),
+        (f"{GRAPHQL_JSON};q=0.9, */*", JSON),
+        (f"{GRAPHQL_JSON}, */*;q=0.8", GRAPHQL_JSON),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", JSON),
         (f"Application/GraphQL-Response+JSON ;Q=1, {JSON};q=nonsense", GRAPHQL_JSON),
     ],
 )
