@@ -2,8 +2,8 @@
 
 Follows the GraphQL-over-HTTP specification: POST with JSON, GET for queries only; status codes with the media type
 ``application/graphql-response+json``, which a client must name, and 200 for every well-formed request of other clients,
-which get ``application/json``. Batching, uploads and incremental delivery are not supported. ``gateway.http.websocket`` and
-``gateway.http.sse`` serve subscriptions.
+which get ``application/json``. Batching, uploads and incremental delivery are not supported.
+``gateway.http.websocket`` and ``gateway.http.sse`` serve subscriptions.
 
 The endpoint is plain ASGI: Strawberry's view, Starlette's request and response objects, and a second task would each
 take longer than everything else between the socket and the executor.
