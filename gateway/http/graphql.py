@@ -49,7 +49,7 @@ from resolvers.installation import Installation
 from resolvers.operation_uses import CountedUse, OperationUses
 from schema.execution import Loaders
 from schema.gateway_schema import GatewaySchema
-from schema.runtime.errors import ErrorCode
+from schema.runtime.errors import ErrorCode, shortened
 from schema.runtime.tracing import Trace
 
 logger = logging.getLogger("gateway.http.graphql")
@@ -218,7 +218,9 @@ class GraphQLView:
             )
         except CannotGetOperationTypeError as error:
             code = ErrorCode.OPERATION_RESOLUTION_FAILED
-            return ExecutionResult(None, [GraphQLError(error.as_http_error_reason(), extensions={"code": code})])
+            return ExecutionResult(
+                None, [GraphQLError(shortened(error.as_http_error_reason()), extensions={"code": code})]
+            )
         except InvalidOperationTypeError as error:
             if error.operation_type is OperationType.SUBSCRIPTION:
                 message = "Subscriptions require a WebSocket, or Accept: text/event-stream."

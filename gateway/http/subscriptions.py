@@ -28,7 +28,7 @@ from resolvers.installation import Installation
 from resolvers.operation_uses import CountedUse, OperationUses
 from schema.execution import Loaders
 from schema.gateway_schema import GatewaySchema
-from schema.runtime.errors import ErrorCode
+from schema.runtime.errors import ErrorCode, shortened
 from schema.runtime.streaming import ContextFactory, StreamedResult
 
 # A client that receives nothing for so long is disconnected; it can reconnect with its cursor.
@@ -278,7 +278,7 @@ class SubscriptionService:
             async for response in responses:
                 yield response
         except CannotGetOperationTypeError as error:
-            yield failure(ErrorCode.OPERATION_RESOLUTION_FAILED, error.as_http_error_reason())
+            yield failure(ErrorCode.OPERATION_RESOLUTION_FAILED, shortened(error.as_http_error_reason()))
         except InvalidOperationTypeError as error:
             yield failure(ErrorCode.METHOD_NOT_ALLOWED, error.as_http_error_reason("GET"))
         finally:

@@ -51,6 +51,8 @@ logger = logging.getLogger("gateway.http.websocket")
 PROTOCOL = "graphql-transport-ws"
 INIT_SECONDS = 10.0
 MAX_ID = 128
+# A longer payload of a ping is not returned.
+MAX_ECHO = 200
 MAX_REASON = 120  # bytes; a close frame has room for 123
 
 
@@ -256,11 +258,14 @@ class _Connection:
 
     async def _send_pong(self, message: dict[str, Any]) -> None:
         if message["type"] == "ping":
-            payload = {"payload": message["payload"]} if isinstance(message.get("payload"), dict) else {}
-            await self._send_json({"type": "pong", **payload})
+            payload = message.get("payload")
+            echoed = isinstance(payload, dict) and len(orjson.dumps(payload)) <= MAX_ECHO
+            await self._send_json({"type": "pong", **({"payload": payload} if echoed else {})})
 
     async def _initialise(self, payload: object, authorization: bytes | None) -> None:
         assert self._seat is not None
+        if not isinstance(payload, (dict, type(None))):
+            raise ConnectionClosed(CloseCode.BAD_REQUEST, "The payload of connection_init must be a JSON object")
         credential = _credential_in(payload)
         if credential is None and authorization is not None:
             credential = authorization.decode("latin-1")

@@ -10,6 +10,7 @@ of a store at WARNING, an error of the caller at INFO, without its message, whic
 """
 
 import logging
+import re
 from enum import StrEnum
 from typing import Any
 
@@ -21,6 +22,12 @@ from resolvers.errors import CallerError
 
 logger = logging.getLogger("gateway.errors")
 MAX_MESSAGE = 500
+# A message quotes so many characters of what was sent, at most.
+MAX_QUOTED = 60
+# A quoted text, whose quotes are no apostrophes, or a long word.
+QUOTED = re.compile(
+    rf"""((?<!\w)(["'])(?:(?!\2).){{{MAX_QUOTED}}})(?:(?!\2).)+(\2?)|(\S{{{MAX_QUOTED}}})\S+""", re.DOTALL
+)
 UNEXPECTED = "Internal error: the request id identifies it in the log"
 
 
@@ -105,6 +112,15 @@ STORE_MESSAGES = {
 }
 
 
+def shortened(message: str) -> str:
+    """Returns a message that quotes little of what was sent, and has at most ``MAX_MESSAGE`` characters."""
+    return QUOTED.sub(_beginning, message)[:MAX_MESSAGE] if len(message) > MAX_QUOTED else message
+
+
+def _beginning(quoted: re.Match[str]) -> str:
+    return f"{quoted[1] or quoted[4]}…{quoted[3] or ''}"
+
+
 def translate(errors: list[GraphQLError], request_id: str) -> None:
     """Replaces the errors of one response by their translations, in place, and logs each cause once."""
     logged: set[int] = set()
@@ -115,7 +131,7 @@ def translate(errors: list[GraphQLError], request_id: str) -> None:
             logged.add(id(cause))
             _log(error, cause, str(extensions["code"]), request_id)
         errors[index] = GraphQLError(
-            message[:MAX_MESSAGE], error.nodes, error.source, error.positions, error.path, extensions=extensions
+            shortened(message), error.nodes, error.source, error.positions, error.path, extensions=extensions
         )
 
 

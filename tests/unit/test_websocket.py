@@ -209,8 +209,11 @@ async def test_the_token_is_found_where_clients_put_it(payload: dict[str, Any]) 
         ({"headers": {"Authorization": "Bearer x"}}, 4403),
         ({"headers": {"Authorization": "Bearer \ud83e\uddf3"}}, 4403),
         ({"headers": "Bearer x"}, None),
-        ([1], None),
-        ("Bearer x", None),
+        ([1], 4400),
+        ("Bearer x", 4400),
+        (7, 4400),
+        (True, 4400),
+        (None, None),
     ],
 )
 async def test_an_odd_payload_of_connection_init(payload: Any, code: int | None) -> None:
@@ -282,3 +285,17 @@ async def test_a_client_names_itself(payload: dict[str, Any], expected: tuple[st
     assert client.client == expected
     client.incoming.put_nowait({"type": "websocket.disconnect"})
     await serving
+
+
+async def test_a_pong_returns_a_short_payload_only() -> None:
+    client = Client()
+    client.say(
+        INIT,
+        {"type": "ping", "payload": {"sent": 1}},
+        {"type": "ping", "payload": {"sent": "Q" * 300_000}},
+        {"type": "ping", "payload": ["Q"]},
+        {"type": "ping"},
+    )
+    client.incoming.put_nowait({"type": "websocket.disconnect"})
+    await client.run()
+    assert client.messages()[1:] == [{"type": "pong", "payload": {"sent": 1}}, *[{"type": "pong"}] * 3]
