@@ -23,6 +23,7 @@ from gateway.http.jwt import issue_token
 from integrations.embedded.server import free_port
 from resolvers.actor import Role
 from tests.conftest import Neo4jCredentials
+from tests.faults.processes import eventually
 
 ROOT = Path(__file__).parents[2]
 # Of a checkout, what a test run or an installation writes.
@@ -139,6 +140,16 @@ class Installation:
             if process.returncode is None:
                 process.send_signal(signal.SIGINT)
                 await process.wait()
+
+    async def until_healthy(self) -> None:
+        """Waits until all stores and partners are healthy, as a reader begins a guide."""
+        url = f"http://127.0.0.1:{self.ports[8000]}/health"
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+
+            async def healthy() -> bool:
+                return bool((await client.get(url)).json()["status"] == "healthy")
+
+            await eventually(healthy, START_SECONDS)
 
     def fill_in_settings(self) -> None:
         """Replaces the placeholders of ``.env``, as the guide asks the reader to."""

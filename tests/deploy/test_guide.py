@@ -135,6 +135,7 @@ async def fault_of(step: Step, installation: Installation, shell: Shell) -> str 
 async def test_every_command_of_a_guide_runs_and_prints_what_the_guide_shows(
     guide: str, installation: Installation
 ) -> None:
+    await installation.until_healthy()
     async with Shell(installation.folder, installation.environment) as shell:
         faults = [await fault_of(step, installation, shell) for step in steps_of(guide) if not listed(step)]
     if found := list(filter(None, faults)):
