@@ -2,9 +2,13 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from time import monotonic, sleep
 from typing import Protocol
 
 import psutil
+
+FREEZE_SECONDS = 2.0
 
 
 class Running(Protocol):
@@ -69,11 +73,23 @@ def frozen(pid: int) -> Iterator[None]:
     for process in processes:
         process.suspend()
     try:
+        # A signal is delivered to each thread when it runs next: on a busy machine one could still respond.
+        ends_at = monotonic() + FREEZE_SECONDS
+        while not all(_is_stopped(process.pid) for process in processes) and monotonic() < ends_at:
+            sleep(0.001)
         yield
     finally:
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.resume()
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether all threads of a process are stopped, or it has ended."""
+    with contextlib.suppress(OSError):
+        states = [(task / "stat").read_text().rpartition(") ")[2][0] for task in Path(f"/proc/{pid}/task").iterdir()]
+        return set(states) <= set("TZX")
+    return True
 
 
 def _descriptors(process: psutil.Process) -> int:
